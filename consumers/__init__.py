@@ -1,0 +1,1 @@
+"""From Kafka to the other system: the ledger, the merge, observe, settle, and what people do with them."""

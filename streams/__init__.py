@@ -1,0 +1,1 @@
+"""Out of the systems, onto Kafka: change events, the relay, and the two systems as sources."""
