@@ -1,0 +1,42 @@
+"""Events to bytes and back."""
+
+import base64
+
+import msgspec
+import orjson
+
+from streams.events import ChangeEvent, DeadLetter
+
+EVENT_BYTES_MAX = 900_000
+"""Largest event put on a topic; Kafka's default message limit is 1 MiB with its overhead."""
+
+_decoder = msgspec.json.Decoder(ChangeEvent)
+_encoder = msgspec.json.Encoder()
+
+
+class Undecodable(ValueError):
+    """The bytes are not a change event; the message says why."""
+
+
+def encode(event: ChangeEvent) -> bytes:
+    """The event as UTF-8 JSON."""
+    return _encoder.encode(event)
+
+
+def decode(value: bytes | None) -> ChangeEvent:
+    """The event in a message. Raises `Undecodable` with the reason."""
+    if value is None:
+        raise Undecodable("empty message (a tombstone) on a change topic")
+    if len(value) > EVENT_BYTES_MAX:
+        raise Undecodable(f"oversized event: {len(value)} bytes, at most {EVENT_BYTES_MAX}")
+    try:
+        return _decoder.decode(value)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise Undecodable(f"not a change event: {error}") from error
+
+
+def encode_dead_letter(letter: DeadLetter) -> bytes:
+    """The dead letter as JSON; `original` in base64."""
+    body = msgspec.structs.asdict(letter)
+    body["original"] = base64.b64encode(letter.original).decode()
+    return orjson.dumps(body)

@@ -1,0 +1,52 @@
+"""The three ways in which work on a system can fail, and the one in which it can end in doubt.
+
+Adapters translate whatever a system or a library raises into these at their border; loops catch these and nothing broader.
+"""
+
+
+class SyncError(Exception):
+    """Root of what adapters raise. The message says what, where and why, and never holds a secret or personal data."""
+
+
+class Retry(SyncError):
+    """Nothing was changed; the same call may succeed later.
+
+    `after_seconds`: how long to wait at least. `everyone`: the whole system is concerned (quota, outage, throttling),
+    not only this call, so other callers should wait as well.
+    """
+
+    def __init__(self, message: str, *, after_seconds: float = 1.0, everyone: bool = False) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
+        self.everyone = everyone
+
+
+class Unknown(Retry):
+    """The call may or may not have been applied (answer lost, timeout, Marketo 502/604/611): a read or the feed must tell."""
+
+
+class Reject(SyncError):
+    """The system refuses this request for good: `code` and the message are the system's own words."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Fatal(SyncError):
+    """Wrong configuration, missing permission, broken credentials: a person has to act. `remedy` says what to do."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(f"{message} {remedy}".strip())
+        self.remedy = remedy
+
+
+class Gap(SyncError):
+    """A source can't continue from its position: everything since `since_ms` (server clock) must be read again.
+
+    Raised for an expired replay id, a lost paging token, offsets out of range.
+    """
+
+    def __init__(self, message: str, *, since_ms: int | None = None) -> None:
+        super().__init__(message)
+        self.since_ms = since_ms
