@@ -1,0 +1,38 @@
+"""The sandbox's clock: real time plus an offset that only grows. Everything that expires reads it."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+class Clock:
+    """`now_ms()` is real time plus the offset. The offset is durable: `kernel.system.System` journals each advance."""
+
+    __slots__ = ("_offset_ms", "_real")
+
+    def __init__(self, real: Callable[[], float] = time.time) -> None:
+        self._real = real
+        self._offset_ms = 0
+
+    @property
+    def offset_ms(self) -> int:
+        return self._offset_ms
+
+    def now_ms(self) -> int:
+        return int(self._real() * 1000) + self._offset_ms
+
+    def restore(self, offset_ms: int) -> None:
+        """Sets the offset as journaled."""
+        self._offset_ms = offset_ms
+
+    def advance(self, seconds: float) -> int:
+        """Moves the clock forward and returns the new offset. ValueError for a negative number: time does not run backwards."""
+        if seconds < 0:
+            raise ValueError("the clock only moves forward")
+        self._offset_ms += int(seconds * 1000)
+        return self._offset_ms
+
+
+def iso_ms(at_ms: int) -> str:
+    """ISO-8601 in UTC with milliseconds, as the history writes it."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{at_ms % 1000:03d}Z"
