@@ -1,0 +1,129 @@
+"""The types of an org: objects and their fields, as data. What a user may see of them is `access.View`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+Value: TypeAlias = str | int | float | bool | None
+Row: TypeAlias = dict[str, Value]
+
+
+class Kind(StrEnum):
+    ID = "id"
+    STRING = "string"
+    TEXTAREA = "textarea"
+    EMAIL = "email"
+    PHONE = "phone"
+    URL = "url"
+    DOUBLE = "double"
+    INT = "int"
+    CURRENCY = "currency"
+    PERCENT = "percent"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    PICKLIST = "picklist"
+    MULTIPICKLIST = "multipicklist"
+    REFERENCE = "reference"
+    ADDRESS = "address"
+
+
+TEXTUAL = frozenset({Kind.STRING, Kind.TEXTAREA, Kind.EMAIL, Kind.PHONE, Kind.URL, Kind.PICKLIST, Kind.MULTIPICKLIST})
+NUMERIC = frozenset({Kind.DOUBLE, Kind.INT, Kind.CURRENCY, Kind.PERCENT})
+IDS = frozenset({Kind.ID, Kind.REFERENCE})
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One field. `length` counts characters, `precision`/`scale` digits. A `derived` value is worked out by the org and never written."""
+
+    name: str
+    kind: Kind
+    label: str = ""
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    nillable: bool = True
+    createable: bool = True
+    updateable: bool = True
+    default: str | int | float | bool | None = None
+    picklist: tuple[str, ...] = ()
+    restricted: bool = False
+    external_id: bool = False
+    unique: bool = False
+    id_lookup: bool = False
+    reference_to: tuple[str, ...] = ()
+    relationship: str | None = None
+    compound: str | None = None
+    derived: bool = False
+    system: bool = False
+
+    @property
+    def required(self) -> bool:
+        """Whether a create without it, or blanking it, is refused."""
+        return not self.nillable and self.createable and not self.system and self.kind is not Kind.BOOLEAN
+
+    @property
+    def custom(self) -> bool:
+        return self.name.endswith("__c")
+
+    @property
+    def filterable(self) -> bool:
+        """Long text and compound fields can't stand in a WHERE or ORDER BY."""
+        return self.kind is not Kind.ADDRESS and not (self.kind is Kind.TEXTAREA and self.length > 255)
+
+    @property
+    def indexed(self) -> bool:
+        return self.external_id or self.unique or self.id_lookup or self.kind is Kind.EMAIL or self.name in ("AccountId", "CampaignId")
+
+
+class ObjectType(msgspec.Struct, kw_only=True):
+    """One object: its key prefix and fields by API name. `personal` objects have a Name made of its parts."""
+
+    name: str
+    prefix: str
+    label: str
+    fields: dict[str, Field]
+    personal: bool = False
+    mergeable: bool = False
+    creatable: bool = True
+    queryable: bool = True
+    undeletable: bool = True
+    captured: bool = True
+    address_prefixes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def custom(self) -> bool:
+        return self.name.endswith("__c")
+
+    @property
+    def change_event(self) -> str:
+        """The name of its change event: `LeadChangeEvent`, `Foo__ChangeEvent` (CDC guide, subscription channels)."""
+        return f"{self.name[:-3]}__ChangeEvent" if self.custom else f"{self.name}ChangeEvent"
+
+
+class Schema:
+    """All objects of the org, found by name in any case, or by key prefix."""
+
+    def __init__(self, objects: Iterable[ObjectType]) -> None:
+        self.objects: dict[str, ObjectType] = {}
+        self.by_lower: dict[str, ObjectType] = {}
+        self.by_prefix: dict[str, ObjectType] = {}
+        self.by_change_event: dict[str, ObjectType] = {}
+        for each in objects:
+            self.add_object(each)
+
+    def add_object(self, each: ObjectType) -> None:
+        self.objects[each.name] = each
+        self.by_lower[each.name.lower()] = each
+        self.by_prefix[each.prefix] = each
+        self.by_change_event[each.change_event] = each
+
+    def add_field(self, object_name: str, field: Field) -> None:
+        self.objects[object_name].fields[field.name] = field
+
+    def of_id(self, record_id: str) -> ObjectType | None:
+        return self.by_prefix.get(record_id[:3])
