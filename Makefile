@@ -1,5 +1,53 @@
+# Everything a person or CI runs here. Each target sets the machine up first; when all is there that takes half a second.
 .DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+ARGS ?=
 
-.PHONY: help
+.PHONY: help setup demo up down clean status test unit lint format bench nightly lock
+
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## check the prerequisites, install what is missing, make .venv and .tools
+	@sh infra/setup/setup.sh
+
+demo: setup ## the whole thing, end to end, with an independent check (ARGS=... are passed on; report: .run/demo.json)
+	@$(BIN)/python -m infra.demo $(ARGS)
+
+up: setup ## start everything in the background; where it is: .run/endpoints.json
+	@$(BIN)/python -m infra.stack up $(ARGS)
+
+down: ## stop what `make up` started
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m infra.stack down; fi
+
+clean: ## stop it and remove its data
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m infra.stack clean; fi
+
+status: setup ## what runs
+	@$(BIN)/python -m infra.stack status
+
+lint: setup ## ruff, mypy --strict, the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: setup ## let ruff format and fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+unit: setup ## the tests that start no server
+	$(BIN)/pytest -q -m "not slow and not integration" $(ARGS)
+
+test: lint ## lint, and every test but the nightly ones
+	$(BIN)/pytest -q -m "not slow" $(ARGS)
+
+bench: setup ## the benchmarks (report: .run/bench.json)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+nightly: setup ## every test, with the long simulations
+	TANDEM_NIGHTLY=1 $(BIN)/pytest -q $(ARGS)
+
+lock: setup ## write the locked requirements anew
+	@sh infra/requirements/lock.sh

