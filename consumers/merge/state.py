@@ -1,0 +1,164 @@
+"""What the ledger knows of a pair: for each field the agreement and what each side shows, and for each side its record."""
+
+from copy import copy
+
+import msgspec
+
+from streams.events import ChangeEvent, Value
+from streams.systems import Object, System
+
+NEVER = -1
+"""`shows` of a side that shows a value that lost, or has never shown any agreement."""
+
+PENDING, FAILED = 0, -1
+"""`answered` of a write that is under way; of one whose answer never came. Otherwise: when it was answered (ms)."""
+
+
+class Write(msgspec.Struct, array_like=True):
+    """One field of a write under way: from the intent until the feed shows it (or a read tells)."""
+
+    id: int
+    version: int
+    value: Value
+    sent: int
+    look_at: int
+    answered: int = PENDING
+    moved: bool = False
+    """The side's feed has brought something for this field since."""
+    read: bool = False
+    """A read has shown the value in place while the feed was silent."""
+
+
+class Side(msgspec.Struct, array_like=True):
+    """One field on one side."""
+
+    known: bool = True
+    """False until this side's value was first met (a record that is being linked)."""
+    seen: Value = None
+    """The last value in this side's own order of changes."""
+    seen_at: int = 0
+    """When the feed says that value was set (ms, the system's clock)."""
+    shows: int = 0
+    """The version of the agreement that this side shows, or NEVER."""
+    ahead_at: int = 0
+    """Set while `seen` comes from a read that is ahead of the feed: the earliest and the latest moment that the read may show."""
+    ahead_until: int = 0
+    writes: tuple[Write, ...] = ()
+    learnt: bool = False
+    sent: Value = None
+    """With `learnt`: what we sent, and what the system made of it."""
+    shown: Value = None
+    replaced: Value = None
+    """What our last confirmed write replaced; an edit that brings it back undoes our write."""
+    undone: int = 0
+    refused: int = NEVER
+    """The version that the system refused, with its own words in `reason`."""
+    reason: str = ""
+
+
+class Field(msgspec.Struct, array_like=True):
+    """One field of a pair. The default stands for a field that neither side ever filled: both show version 0, blank."""
+
+    value: Value = None
+    """The agreement."""
+    version: int = 0
+    agreed_at: int = 0
+    """When the agreement was made on the side it came from (ms, that side's clock)."""
+    salesforce: Side = msgspec.field(default_factory=Side)
+    marketo: Side = msgspec.field(default_factory=Side)
+    hold: str = ""
+    """Why this field waits: `review: …` or `contested: …`."""
+
+    def side(self, system: System) -> Side:
+        """The field on one side."""
+        return self.salesforce if system is System.SALESFORCE else self.marketo
+
+    def with_side(self, system: System, side: Side) -> "Field":
+        """A copy in which one side is replaced."""
+        new = copy(self)
+        if system is System.SALESFORCE:
+            new.salesforce = side
+        else:
+            new.marketo = side
+        return new
+
+
+class Record(msgspec.Struct, array_like=True):
+    """One side's record of a pair."""
+
+    id: str = ""
+    """Empty while the record does not exist (or isn't known) on this side."""
+    complete: bool = False
+    """All mapped fields were told once (a creation, or a read)."""
+    deleted: bool = False
+    seq: int = 0
+    at: int = 0
+    """The newest feed event judged: its order and time."""
+    refs: tuple[str, ...] = ()
+    """The newest feed events judged, by the system's own names (Marketo GUIDs)."""
+    calling: int = 0
+    """A call for this record is under way: the id of its write; 0 when none is."""
+    calling_until: int = 0
+    """From when on that call is taken for lost (ms, ours)."""
+    creating: int = 0
+    """The id of the write that creates this record, until the record is known."""
+    reread: bool = False
+    """Read this record: it is incomplete, or a read and the feed could not be put in order."""
+    refused: str = ""
+    """Why the system refused to create it, in its own words."""
+    origin: str = ""
+    """`tandem` when we created this record, else empty."""
+
+
+class Waiting(msgspec.Struct, array_like=True):
+    """A feed event that can't be judged yet: a link before it is missing."""
+
+    event: ChangeEvent
+    until: int
+    """Judge it anyway from then on (ms, ours)."""
+
+
+class PairState(msgspec.Struct):
+    """Everything about one pair. Functions of the merge take it and return a new one; nothing else changes it."""
+
+    object: Object = Object.LEAD
+    fields: dict[str, Field] = {}
+    salesforce: Record = msgspec.field(default_factory=Record)
+    marketo: Record = msgspec.field(default_factory=Record)
+    waiting: tuple[Waiting, ...] = ()
+    lane: int = 0
+    hold: str = ""
+    """Why the pair as a whole waits (ambiguous match, ...)."""
+
+    def record(self, system: System) -> Record:
+        """One side's record."""
+        return self.salesforce if system is System.SALESFORCE else self.marketo
+
+    def with_record(self, system: System, record: Record) -> "PairState":
+        """A copy in which one record is replaced."""
+        new = copy(self)
+        if system is System.SALESFORCE:
+            new.salesforce = record
+        else:
+            new.marketo = record
+        return new
+
+    def with_fields(self, changed: dict[str, Field]) -> "PairState":
+        """A copy in which some fields are replaced."""
+        new = copy(self)
+        new.fields = {**self.fields, **changed}
+        return new
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(PairState)
+
+
+def pack(state: PairState) -> bytes:
+    """The state as MessagePack, as stored."""
+    return _encoder.encode(state)
+
+
+def unpack(data: bytes) -> PairState:
+    """The state from storage. Raises msgspec.DecodeError or ValidationError if it isn't one."""
+    return _decoder.decode(data)

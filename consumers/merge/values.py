@@ -1,0 +1,149 @@
+"""Values: neutral (one shape for both systems), canonical (what is compared), and the wire shape of each system."""
+
+import unicodedata
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+
+from consumers.mapping import FieldMapping, FieldType, Overlong
+from streams.events import Value
+from streams.systems import System
+
+Canonical = str | float | bool | tuple[str, ...] | None
+"""A comparable form: equal exactly when both systems mean the same."""
+
+_NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
+_DEFAULT_SCALE = 6
+_TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
+
+
+class Unfit(ValueError):  # noqa: N818 - a verdict on a value, not a failure of ours
+    """A value that the field's type, or the other system, can't take. The message says why; it holds no value."""
+
+
+def neutral(kind: FieldType, wire: object) -> Value:
+    """The one shape a value has in the ledger, from what either system sends.
+
+    Text keeps its characters (empty is None); numbers are int or float; dates `YYYY-MM-DD`; datetimes UTC to the second,
+    `YYYY-MM-DDTHH:MM:SSZ` (Marketo keeps no fractions); booleans are never None (an empty checkbox is False); several choices are
+    joined by `;` in their own order. Raises `Unfit`.
+    """
+    if kind is FieldType.BOOLEAN:
+        return _boolean(wire)
+    if wire is None or wire == "":
+        return None
+    if isinstance(wire, (dict, list)):
+        raise Unfit(f"a nested value where {kind} is expected")
+    if kind in _NUMBERS:
+        return _number(wire)
+    if kind is FieldType.DATE:
+        return _date(str(wire))
+    if kind is FieldType.DATETIME:
+        return _datetime(str(wire))
+    return wire if isinstance(wire, str) else str(wire)
+
+
+def canonical(field: FieldMapping, value: Value) -> Canonical:
+    """What is compared: trimmed, NFC, one kind of line end, e-mail in lower case, numbers to the common scale, choices sorted."""
+    kind = field.type
+    if isinstance(value, str):
+        text = value.strip()
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        if kind is FieldType.EMAIL:
+            return text.lower() or None
+        if kind is FieldType.MULTIPICKLIST:
+            return tuple(sorted(choices(text))) or None
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return text or None
+    if kind is FieldType.BOOLEAN:
+        return bool(value)
+    if isinstance(value, (int, float)):
+        return round(float(value), _DEFAULT_SCALE if field.scale is None else field.scale)
+    return None
+
+
+def equal(field: FieldMapping, one: Value, other: Value) -> bool:
+    """Whether two neutral values mean the same."""
+    if one is other or (one == other and type(one) is type(other)):
+        return True
+    return canonical(field, one) == canonical(field, other)
+
+
+def blank(field: FieldMapping, value: Value) -> bool:
+    """Whether a value is no value. An unticked box is one."""
+    return canonical(field, value) in (None, False)
+
+
+def choices(text: str) -> list[str]:
+    """The choices of a multi-select value, in order, without blanks."""
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def wire(field: FieldMapping, system: System, value: Value) -> Value:
+    """The value as `system` is sent it. Raises `Unfit` where it can't take it."""
+    if value is None:
+        return False if field.type is FieldType.BOOLEAN else None
+    if field.type in _NUMBERS and field.scale is not None and isinstance(value, float):
+        rounded = round(value, field.scale)
+        return int(rounded) if field.scale == 0 else rounded
+    if not isinstance(value, str):
+        return value
+    if field.type is FieldType.EMAIL and system is System.MARKETO and not value.isascii():
+        raise Unfit("Marketo takes only ASCII in e-mail addresses")
+    return _fitted(field, system, value)
+
+
+def _fitted(field: FieldMapping, system: System, value: str) -> str:
+    most = field.salesforce_length if system is System.SALESFORCE else field.marketo_length
+    if most is None or len(value) <= most:
+        return value
+    if field.overlong is Overlong.CUT and field.type in (FieldType.TEXT, FieldType.URL, FieldType.PHONE):
+        return value[:most]
+    raise Unfit(f"{len(value)} characters, {system} takes at most {most} in {field.name_on(system)}")
+
+
+def _boolean(wire: object) -> bool:
+    if wire is None:
+        return False
+    if isinstance(wire, bool):
+        return wire
+    text = str(wire).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise Unfit("not a boolean")
+
+
+def _number(wire: object) -> int | float:
+    if isinstance(wire, bool):
+        return int(wire)
+    if isinstance(wire, (int, float)):
+        return int(wire) if isinstance(wire, float) and wire.is_integer() and abs(wire) < 2**53 else wire
+    try:
+        number = Decimal(str(wire).strip().replace(",", ""))
+    except InvalidOperation as error:
+        raise Unfit("not a number") from error
+    if not number.is_finite():
+        raise Unfit("not a finite number")
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text[:10]).isoformat()
+    except ValueError as error:
+        raise Unfit("not a date (YYYY-MM-DD)") from error
+
+
+def _datetime(text: str) -> str:
+    if text.endswith("Z+0000"):  # Marketo's assets write both
+        text = text[:-5]
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Unfit("not a date and time (ISO 8601)") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
