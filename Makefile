@@ -41,13 +41,13 @@ unit: setup ## the tests that start no server
 	$(BIN)/pytest -q -m "not slow and not integration" $(ARGS)
 
 test: lint ## lint, and every test but the nightly ones
-	$(BIN)/pytest -q -m "not slow" $(ARGS)
+	$(BIN)/pytest -m "not slow" $(ARGS)
 
 bench: setup ## the benchmarks (report: .run/bench.json)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 nightly: setup ## every test, with the long simulations
-	TANDEM_NIGHTLY=1 $(BIN)/pytest -q $(ARGS)
+	TANDEM_NIGHTLY=1 $(BIN)/pytest $(ARGS)
 
 lock: setup ## write the locked requirements anew
 	@sh infra/requirements/lock.sh

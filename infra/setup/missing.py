@@ -76,7 +76,7 @@ def _apt_knows(package: str) -> bool:
 
 @contextmanager
 def _without_a_cluster(words: list[str], wanted: bool) -> Iterator[None]:
-    """Keeps Debian's package from starting a database of its own, which nobody asked for; a machine that has the packages is left as it is."""
+    """Keeps the package from starting a database of its own, which nobody asked for. A machine that has it already is left as it is."""
     if not wanted or NO_CLUSTER.parent.exists():
         yield
         return

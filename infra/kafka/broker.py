@@ -1,0 +1,163 @@
+"""The broker as a process: format, start, wait, restart, stop."""
+
+import base64
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from infra.kafka.wire import coordinator_ready
+from infra.ports import LOOPBACK, free_port, is_free
+from infra.process import Process, StartError
+from infra.setup import found
+
+LOG4J = Path(__file__).with_name("log4j2.properties")
+LOGGING = (f"-Dlog4j2.configurationFile={LOG4J}", "-Dlog4j.shutdownHookEnabled=false")
+POLL_SECONDS = 0.05
+
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "broker.session.timeout.ms": "4000",
+    "broker.heartbeat.interval.ms": "1000",
+    "log.retention.hours": "168",
+    "log.segment.bytes": str(256 << 20),
+    "log.index.size.max.bytes": str(1 << 20),
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+}
+"""What differs from Kafka's defaults: one node, no topic made by accident, no more threads than two cores can use.
+
+After `kill -9` a broker waits for its own former session to expire before it registers again (9 s by default).
+"""
+
+
+class Broker:
+    """One Kafka node, combined broker and controller, with its data in `home/data`.
+
+    Ports are chosen when the data is made and kept for as long as nobody else took them meanwhile, so clients find the broker again
+    after a restart. Nothing listens beyond loopback. Methods block; call them in a thread from asynchronous code.
+    """
+
+    def __init__(self, home: Path, *, log: Path | None = None, heap_mib: int = 512) -> None:
+        self.home = home
+        self.heap_mib = heap_mib
+        self.process = Process("kafka", pidfile=home / "kafka.pid", log=log or home / "kafka.log")
+        self._properties = home / "server.properties"
+
+    @property
+    def port(self) -> int:
+        """The port for clients. Raises StartError before the first start."""
+        return self._ports()[0]
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients' `bootstrap_servers`."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def start(self, *, timeout_seconds: float = 60.0) -> None:
+        """Starts it and returns when it serves requests and coordinates groups. Raises StartError with the end of the log."""
+        if self.process.running():
+            return
+        if not self._properties.exists():
+            self._format()
+        self._keep_or_change_ports()
+        self.process.start(self._command("kafka.Kafka", str(self._properties)))
+        self._wait_until_ready(timeout_seconds)
+
+    def stop(self, *, timeout_seconds: float = 30.0) -> bool:
+        """Orderly end; True when it needed no force."""
+        return self.process.stop(signum=signal.SIGTERM, timeout_seconds=timeout_seconds)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.process.kill()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def running(self) -> bool:
+        return self.process.running()
+
+    def ready(self) -> bool:
+        return self.process.running() and coordinator_ready(LOOPBACK, self.port)
+
+    def remove(self) -> None:
+        """Stops it and deletes its data."""
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _format(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        client = free_port()
+        self._write_properties(client, free_port(taken=frozenset({client})))
+        arguments = ["format", "--standalone", "-t", _cluster_id(), "-c", str(self._properties)]
+        done = subprocess.run(self._command("kafka.tools.StorageTool", *arguments), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self._properties.unlink()
+            raise StartError(f"kafka's storage could not be formatted: {(done.stderr or done.stdout).strip()[-500:]}")
+
+    def _keep_or_change_ports(self) -> None:
+        client, controller = self._ports()
+        client = client if is_free(client) else free_port()
+        controller = controller if is_free(controller) else free_port(taken=frozenset({client}))
+        self._write_properties(client, controller)
+
+    def _write_properties(self, client: int, controller: int) -> None:
+        settings = SETTINGS | {
+            "listeners": f"PLAINTEXT://{LOOPBACK}:{client},CONTROLLER://{LOOPBACK}:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{client},CONTROLLER://{LOOPBACK}:{controller}",
+            "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller}",
+            "log.dirs": str(self.home / "data"),
+        }
+        self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+
+    def _ports(self) -> tuple[int, int]:
+        try:
+            lines = self._properties.read_text().splitlines()
+        except OSError:
+            raise StartError("kafka has not been started here yet") from None
+        listeners = next(line for line in lines if line.startswith("listeners="))
+        client, controller = (int(listener.rpartition(":")[2]) for listener in listeners.split(","))
+        return client, controller
+
+    def _command(self, main: str, *arguments: str) -> list[str]:
+        java, jars = found.java(), found.jars()
+        if java is None or jars is None:
+            raise StartError("Java or Kafka's jars are not here; run `make setup`")
+        options = [f"-Xmx{self.heap_mib}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
+        return [str(java.path), *options, *LOGGING, "-cp", f"{jars}/*", main, *arguments]
+
+    def _wait_until_ready(self, timeout_seconds: float) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while not coordinator_ready(LOOPBACK, self.port):
+            if not self.process.running():
+                raise StartError(self.process.describe_failure("ended while starting"))
+            if time.monotonic() > deadline:
+                self.process.kill()
+                raise StartError(self.process.describe_failure(f"was not ready within {timeout_seconds:.0f} s"))
+            time.sleep(POLL_SECONDS)
+
+
+def _cluster_id() -> str:
+    """A random id as Kafka writes them: 16 bytes in base64. One that begins with `-` would be taken for an option."""
+    while True:
+        text = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
