@@ -44,9 +44,13 @@ class Fatal(SyncError):
 class Gap(SyncError):
     """A source can't continue from its position: everything since `since_ms` (server clock) must be read again.
 
-    Raised for an expired replay id, a lost paging token, offsets out of range.
+    Raised for an expired replay id, a lost paging token, offsets out of range, an overflow.
+    `resume`: the position to go on from once the gap is recorded for good (None: from the source's beginning).
+    `object`: the kind of record concerned, as on the topics (empty: all of this source).
     """
 
-    def __init__(self, message: str, *, since_ms: int | None = None) -> None:
+    def __init__(self, message: str, *, since_ms: int | None = None, resume: str | None = None, object: str = "") -> None:  # noqa: A002 - the word of the topics
         super().__init__(message)
         self.since_ms = since_ms
+        self.resume = resume
+        self.object = object

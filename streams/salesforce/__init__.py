@@ -1,0 +1,1 @@
+"""Salesforce as a source and a target: session, REST, the change stream, the reconciliation poll."""
