@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,17 @@ class Process:
         if identity is None:
             raise StartError(self.describe_failure("ended at once"))
         self.pidfile.write_text(json.dumps({"name": self.name, "pid": identity.pid, "started": identity.started}))
+
+    def wait_until_ready(self, ready: Callable[[], bool], *, timeout_seconds: float) -> None:
+        """Returns when `ready` says so. Raises StartError when the process ends first, or when time is up; then it is ended."""
+        deadline = time.monotonic() + timeout_seconds
+        while not ready():
+            if not self.running():
+                raise StartError(self.describe_failure("ended while starting"))
+            if time.monotonic() > deadline:
+                self.kill()
+                raise StartError(self.describe_failure(f"was not ready within {timeout_seconds:.0f} s"))
+            time.sleep(POLL_SECONDS)
 
     def identity(self) -> Identity | None:
         """Who runs now, or None."""

@@ -5,7 +5,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from infra.kafka.wire import coordinator_ready
@@ -15,7 +14,6 @@ from infra.setup import found
 
 LOG4J = Path(__file__).with_name("log4j2.properties")
 LOGGING = (f"-Dlog4j2.configurationFile={LOG4J}", "-Dlog4j.shutdownHookEnabled=false")
-POLL_SECONDS = 0.05
 
 SETTINGS = {
     "process.roles": "broker,controller",
@@ -78,7 +76,7 @@ class Broker:
             self._format()
         self._keep_or_change_ports()
         self.process.start(self._command("kafka.Kafka", str(self._properties)))
-        self._wait_until_ready(timeout_seconds)
+        self.process.wait_until_ready(self.ready, timeout_seconds=timeout_seconds)
 
     def stop(self, *, timeout_seconds: float = 30.0) -> bool:
         """Orderly end; True when it needed no force."""
@@ -143,16 +141,6 @@ class Broker:
             raise StartError("Java or Kafka's jars are not here; run `make setup`")
         options = [f"-Xmx{self.heap_mib}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
         return [str(java.path), *options, *LOGGING, "-cp", f"{jars}/*", main, *arguments]
-
-    def _wait_until_ready(self, timeout_seconds: float) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while not coordinator_ready(LOOPBACK, self.port):
-            if not self.process.running():
-                raise StartError(self.process.describe_failure("ended while starting"))
-            if time.monotonic() > deadline:
-                self.process.kill()
-                raise StartError(self.process.describe_failure(f"was not ready within {timeout_seconds:.0f} s"))
-            time.sleep(POLL_SECONDS)
 
 
 def _cluster_id() -> str:

@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )
 """
 
+RECORD = "INSERT INTO schema_migrations (number, name, sha256) VALUES ($1, $2, $3)"
+
 
 class MigrationError(Exception):
     """The migrations and the database don't fit together; the message says what to do."""
@@ -119,9 +121,7 @@ async def _apply(connection: Any, migration: Migration) -> None:
 
 def main() -> None:
     """`tandem-migrate`: applies the migrations to TANDEM_POSTGRES_DSN. Exit code 1 when it can't, 2 without a DSN."""
-    parser = argparse.ArgumentParser(
-        prog="tandem-migrate", description="Applies Tandem's migrations to the database of TANDEM_POSTGRES_DSN."
-    )
+    parser = argparse.ArgumentParser(prog="tandem-migrate", description="Applies the migrations to the database of TANDEM_POSTGRES_DSN.")
     parser.parse_args()
     dsn = os.environ.get("TANDEM_POSTGRES_DSN")
     if not dsn:

@@ -91,7 +91,7 @@ class Server:
         _wait_for_former_children(data, timeout_seconds)
         arguments = [f"-c{key}={value}" for key, value in (SETTINGS | {"port": str(self.port)}).items()]
         self.process.start([str(_bin() / "postgres"), "-D", str(data), *arguments], env=_environment(), cwd=data, run_as=run_as)
-        self._wait_until_ready(timeout_seconds)
+        self.process.wait_until_ready(self.ready, timeout_seconds=timeout_seconds)
         if fresh:
             self._create_database()
             self._created.touch()
@@ -166,16 +166,6 @@ class Server:
         environment = _environment() | {"PGPASSWORD": self._recorded(self._password_file)}
         address = ["-h", LOOPBACK, "-p", str(self.port), "-U", ROLE]
         _run([str(_bin() / "createdb"), *address, "--maintenance-db=postgres", DATABASE], cwd=self.home, env=environment)
-
-    def _wait_until_ready(self, timeout_seconds: float) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while not self.ready():
-            if not self.process.running():
-                raise StartError(self.process.describe_failure("ended while starting"))
-            if time.monotonic() > deadline:
-                self.process.kill()
-                raise StartError(self.process.describe_failure(f"was not ready within {timeout_seconds:.0f} s"))
-            time.sleep(POLL_SECONDS)
 
 
 def _bin() -> Path:

@@ -1,0 +1,49 @@
+"""Where everything is: `endpoints.json` for people and scripts, and what Tandem's workers are told."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from infra.stack.part import as_json, write_secret
+
+
+def write_endpoints(run_dir: Path, endpoints: dict[str, Any]) -> None:
+    """Writes `endpoints.json` (mode 0600): every address, and the credentials of the ordinary users alone."""
+    write_secret(run_dir / "endpoints.json", as_json(endpoints))
+
+
+def read_endpoints(run_dir: Path) -> dict[str, Any]:
+    """What the last `up` wrote. Raises FileNotFoundError when nothing is up."""
+    content: dict[str, Any] = json.loads((run_dir / "endpoints.json").read_text())
+    return content
+
+
+def remove_endpoints(run_dir: Path) -> None:
+    (run_dir / "endpoints.json").unlink(missing_ok=True)
+
+
+def tell_tandem(run_dir: Path, *, bootstrap: str, dsn: str, sandbox: dict[str, Any]) -> dict[str, str]:
+    """The environment of Tandem's workers. Its own credentials go into files of mode 0600 in `secrets/`, never into a command line.
+
+    `X_FILE` names a file that holds the value of `X`.
+    """
+    salesforce, marketo = sandbox["tandem"]["salesforce"], sandbox["tandem"]["marketo"]
+    secrets = {
+        "TANDEM_POSTGRES_DSN": dsn,
+        "TANDEM_SALESFORCE_CLIENT_SECRET": salesforce["client_secret"],
+        "TANDEM_MARKETO_CLIENT_SECRET": marketo["client_secret"],
+    }
+    environment = {
+        "TANDEM_KAFKA_BOOTSTRAP": bootstrap,
+        "TANDEM_SALESFORCE_URL": salesforce["url"],
+        "TANDEM_SALESFORCE_CLIENT_ID": salesforce["client_id"],
+        "TANDEM_SALESFORCE_USERNAME": salesforce["username"],
+        "TANDEM_SALESFORCE_USER_ID": salesforce["user_id"],
+        "TANDEM_MARKETO_URL": marketo["url"],
+        "TANDEM_MARKETO_CLIENT_ID": marketo["client_id"],
+    }
+    for name, value in secrets.items():
+        file = run_dir / "secrets" / name.removeprefix("TANDEM_").lower()
+        write_secret(file, value)
+        environment[f"{name}_FILE"] = str(file)
+    return environment

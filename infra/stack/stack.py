@@ -1,0 +1,169 @@
+"""The stack: its parts, the order in which they start and stop, and what is written down about them."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from infra.kafka.admin import ensure_topics
+from infra.kafka.broker import Broker
+from infra.postgres.migrate import migrate
+from infra.postgres.server import Server
+from infra.stack.endpoints import remove_endpoints, tell_tandem, write_endpoints
+from infra.stack.part import Part
+from infra.stack.sandbox import Sandbox
+from infra.stack.tandem import Tandem, Worker
+from streams.topics import all_topics
+
+PARTS = frozenset({"kafka", "postgres", "sandbox", "tandem"})
+CONFIG = Path(__file__).with_name("tandem.yaml")
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+class Stack:
+    """Any of Kafka, PostgreSQL, the sandbox systems and Tandem, in `run_dir`; also an async context manager.
+
+    `up` starts what does not run yet, in this order: Kafka, PostgreSQL and the sandbox side by side; topics and migrations; Tandem's
+    workers, one after the other; then it writes `endpoints.json`. When a part fails, the parts that this `up` had started are stopped.
+    `down` stops everything in the reverse order. Data stays; `clean` removes it.
+
+    Each part's processes are known by files in `run_dir`, so another process with the same `run_dir` can take the stack down.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        *,
+        parts: Iterable[str] = PARTS,
+        workers: Sequence[Worker] = (Worker(),),
+        config: Path = CONFIG,
+        latency_ms: int = 0,
+        say: Callable[[str], None] = _silent,
+    ) -> None:
+        chosen = set(parts)
+        if not chosen or chosen - PARTS:
+            raise ValueError(f"parts are some of {sorted(PARTS)}, not {sorted(chosen)}")
+        if "tandem" in chosen and chosen != PARTS:
+            raise ValueError("tandem needs all the other parts")
+        self.run_dir = run_dir
+        self.say = say
+        logs = run_dir / "logs"
+        self.kafka = Broker(run_dir / "kafka", log=logs / "kafka.log")
+        self.postgres = Server(run_dir / "postgres", log=logs / "postgres.log")
+        self.sandbox = Sandbox(run_dir / "sandbox", log=logs / "sandbox.log", latency_ms=latency_ms)
+        self.workers = {w.name: Tandem(run_dir / "tandem", w, config, log=logs / f"{w.name}.log") for w in workers}
+        grounds: dict[str, Part] = {"kafka": self.kafka, "postgres": self.postgres, "sandbox": self.sandbox}
+        self._grounds = {name: part for name, part in grounds.items() if name in chosen}
+        self._with_tandem = "tandem" in chosen
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The parts by name, in the order in which they start; a worker of Tandem by its own name."""
+        return {**self._grounds, **(self.workers if self._with_tandem else {})}
+
+    @property
+    def tandem(self) -> Tandem:
+        """The first worker."""
+        return next(iter(self.workers.values()))
+
+    async def up(self) -> dict[str, Any]:
+        """Starts what does not run and returns what `endpoints.json` says. Raises StartError, AdminError or MigrationError."""
+        before = {name for name, part in self.parts.items() if part.process.running()}
+        try:
+            await self._up()
+        except BaseException:
+            await asyncio.shield(self._stop([name for name in self.parts if name not in before]))
+            raise
+        endpoints = self.endpoints()
+        write_endpoints(self.run_dir, endpoints)
+        return endpoints
+
+    async def down(self) -> None:
+        """Stops every part, only what `run_dir` says was started here."""
+        remove_endpoints(self.run_dir)
+        await self._stop(list(self.parts))
+
+    async def clean(self) -> None:
+        """Stops every part and removes data, logs and secrets; reports stay."""
+        await self.down()
+        for part in self.parts.values():
+            await asyncio.to_thread(part.remove)
+        for name in ("logs", "secrets", "tandem"):
+            shutil.rmtree(self.run_dir / name, ignore_errors=True)
+
+    async def start(self, name: str) -> None:
+        """Starts one part; a worker of Tandem is told where everything is now."""
+        part = self.parts[name]
+        if isinstance(part, Tandem):
+            part.told = self._told()
+        begun = time.monotonic()
+        was_running = part.process.running()
+        await asyncio.to_thread(part.start)
+        self.say(f"{name}: {'already running' if was_running else f'ready in {time.monotonic() - begun:.1f} s'}")
+
+    async def stop(self, name: str) -> None:
+        """Stops one part in order."""
+        await asyncio.to_thread(self.parts[name].stop)
+
+    async def kill(self, name: str) -> None:
+        """`kill -9` for one part."""
+        await asyncio.to_thread(self.parts[name].kill)
+
+    async def restart(self, name: str) -> None:
+        """Stops and starts one part; its ports and data stay."""
+        await self.stop(name)
+        await self.start(name)
+
+    def endpoints(self) -> dict[str, Any]:
+        """Where everything is, for the parts this stack has; secrets of ordinary users among it."""
+        endpoints: dict[str, Any] = {}
+        if "sandbox" in self._grounds:
+            described = self.sandbox.endpoints()
+            endpoints |= {name: described[name] for name in ("salesforce", "marketo", "sandbox")}
+        if "kafka" in self._grounds:
+            endpoints["kafka"] = {"bootstrap_servers": self.kafka.bootstrap}
+        if "postgres" in self._grounds:
+            endpoints["postgres"] = {"dsn": self.postgres.dsn()}
+        if self._with_tandem and self.workers:
+            endpoints["tandem"] = {"url": self.tandem.url}
+        return endpoints
+
+    async def __aenter__(self) -> Self:
+        await self.up()
+        return self
+
+    async def __aexit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        await self.down()
+
+    async def _up(self) -> None:
+        results = await asyncio.gather(*(self.start(name) for name in self._grounds), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        if "kafka" in self._grounds:
+            report = await ensure_topics(self.kafka.bootstrap, all_topics())
+            for line in (*(f"topic {name} made" for name in report.created), *map(str, report.drift)):
+                self.say(line)
+        if "postgres" in self._grounds:
+            for name in await migrate(self.postgres.dsn()):
+                self.say(f"migration {name} applied")
+        if self._with_tandem:
+            for name in self.workers:
+                await self.start(name)
+
+    async def _stop(self, names: Sequence[str]) -> None:
+        for name in reversed(names):
+            part = self.parts[name]
+            if part.process.running():
+                orderly = await asyncio.to_thread(part.stop)
+                self.say(f"{name}: {'stopped' if orderly else 'had to be ended by force'}")
+
+    def _told(self) -> dict[str, str]:
+        dsn = self.postgres.dsn()
+        return tell_tandem(self.run_dir, bootstrap=self.kafka.bootstrap, dsn=dsn, sandbox=self.sandbox.endpoints())
