@@ -1,8 +1,8 @@
 """The shell of a system's process: settings from a file, the server, the ready line, an orderly stop.
 
-The supervisor starts `python -m infra.sandbox.<system> --config FILE` with the control token in the environment (TOKEN_VARIABLE).
-The child answers with one JSON line on stdout when it serves: `{"ready": {"port": N, ...facts}}`. SIGTERM stops it, and so does the end of its
-stdin (the supervisor is gone).
+The supervisor starts `python -m infra.sandbox.<system> --config FILE` with the control token in the environment (TOKEN_VARIABLE). The
+child answers with one JSON line on stdout when it serves: `{"ready": {"port": N, ...facts}}`. SIGTERM stops it, and so does the end of
+its stdin (the supervisor is gone).
 """
 
 import argparse
@@ -37,6 +37,8 @@ class ChildSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     fsync: bool = False
     credentials: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
     """`{"user": {...}, "tandem": {...}}`: of the ordinary user and of Tandem's own, as the system needs them."""
+    options: dict[str, str] = msgspec.field(default_factory=dict)
+    """What only this system knows (Marketo: `zone`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ async def _serve(settings: ChildSettings, token: str, build: Build) -> None:
 async def start_server(running: Running, token: str, host: str, port: int) -> tuple[web.AppRunner, int]:
     """Serves the system with its control routes; returns the runner and the port. Tests use it inside their own loop."""
     running.app.add_subapp(PREFIX, control_app(running.system, token))
-    runner = web.AppRunner(running.app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(running.app, access_log=None, shutdown_timeout=1.0, max_line_size=1 << 16, max_field_size=1 << 16)
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)
     await site.start()

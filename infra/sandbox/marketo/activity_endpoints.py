@@ -1,0 +1,124 @@
+"""Endpoints under /rest/v1/activities: paging token, activities, lead changes, deleted leads, types (REST API, activities)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from infra.sandbox.marketo import activities
+from infra.sandbox.marketo.activities import Activity, Page
+from infra.sandbox.marketo.activity_types import TYPES
+from infra.sandbox.marketo.call import Answer, Call, parse_datetime
+from infra.sandbox.marketo.errors import ApiError
+from infra.sandbox.marketo.instance import Instance
+
+LEAD_IDS_MAX = 30
+TYPE_IDS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityEndpoints:
+    instance: Instance
+
+    def paging_token(self, call: Call) -> Answer:
+        since = parse_datetime(call.required("sinceDatetime"))
+        self.instance.commit_late()
+        return {"nextPageToken": self.instance.store.log.token_since(int(since.timestamp()))}
+
+    def activities(self, call: Call) -> Answer:
+        types = set(call.numbers("activityTypeIds"))
+        if not types:
+            raise ApiError("1002", "Missing value for required parameter 'activityTypeIds'")
+        if len(types) > TYPE_IDS_MAX:
+            raise ApiError("1003", f"Too many activityTypeIds: at most {TYPE_IDS_MAX}")
+        leads = self._lead_ids(call)
+        types.discard(activities.DELETE_LEAD)  # deletions have an endpoint of their own
+        page = self._page(call, lambda row: row.type in types and (not leads or self._lead(row) in leads))
+        return self._answer(call, page, [self._activity(row) for row in page.rows])
+
+    def lead_changes(self, call: Call) -> Answer:
+        call.required("fields")
+        names = set(call.listed("fields"))
+        for name in names:
+            if name not in self.instance.store.fields:
+                raise ApiError("1006", f"Field '{name}' not found")
+        leads = self._lead_ids(call)
+
+        def wanted(row: Activity) -> bool:
+            of_type = row.type == activities.NEW_LEAD or (row.type == activities.CHANGE_VALUE and row.primary in names)
+            return of_type and (not leads or self._lead(row) in leads)
+
+        page = self._page(call, wanted)
+        return self._answer(call, page, [self._change(row) for row in page.rows])
+
+    def deleted_leads(self, call: Call) -> Answer:
+        page = self._page(call, lambda row: row.type == activities.DELETE_LEAD)
+        return self._answer(call, page, [{**self._head(row), **_primary(row), "attributes": []} for row in page.rows])
+
+    def types(self, _: Call) -> Answer:
+        return {"result": TYPES}
+
+    def _lead_ids(self, call: Call) -> set[int]:
+        if "listId" in call.params:
+            raise ApiError("1003", "listId: static lists are not in the sandbox")
+        leads = set(call.numbers("leadIds"))
+        if len(leads) > LEAD_IDS_MAX:
+            raise ApiError("1003", f"Too many leadIds: at most {LEAD_IDS_MAX}")
+        return leads
+
+    def _page(self, call: Call, wanted: Any) -> Page:
+        self.instance.commit_late()
+        return self.instance.store.log.page(call.required("nextPageToken"), wanted, call.batch_size(), call.now_ms // 1000)
+
+    def _answer(self, call: Call, page: Page, rows: list[dict[str, Any]]) -> Answer:
+        call.records = len(rows)
+        answer: Answer = {"nextPageToken": page.token, "moreResult": page.more}
+        if rows:
+            answer["result"] = rows
+        return answer
+
+    def _lead(self, row: Activity) -> int:
+        return self.instance.store.resolve(row.lead_id)
+
+    def _head(self, row: Activity) -> dict[str, Any]:
+        head: dict[str, Any] = {
+            "id": row.id,
+            "marketoGUID": str(row.id),
+            "leadId": self._lead(row),
+            "activityDate": datetime.fromtimestamp(row.at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "activityTypeId": row.type,
+        }
+        if row.origin.campaign is not None:
+            head["campaignId"] = row.origin.campaign
+        return head
+
+    def _activity(self, row: Activity) -> dict[str, Any]:
+        if row.type != activities.CHANGE_VALUE:
+            return {**self._head(row), **_primary(row), "attributes": self._attributes(row)}
+        field = self.instance.store.fields[row.primary or ""]
+        values = [{"name": "New Value", "value": row.new}, {"name": "Old Value", "value": row.old}]
+        shown = {"primaryAttributeValueId": field.id, "primaryAttributeValue": field.display}
+        return {**self._head(row), **shown, "attributes": values + self._attributes(row)}
+
+    def _change(self, row: Activity) -> dict[str, Any]:
+        if row.type == activities.NEW_LEAD:
+            return {**self._head(row), **_primary(row), "fields": [], "attributes": self._attributes(row)}
+        change = {"id": row.primary_id, "name": row.primary, "newValue": row.new, "oldValue": row.old}
+        attributes = [*self._attributes(row), {"name": "Lead ID", "value": self._lead(row)}]
+        return {**self._head(row), "fields": [change], "attributes": attributes}
+
+    def _attributes(self, row: Activity) -> list[dict[str, Any]]:
+        origin = row.origin
+        if row.type == activities.NEW_LEAD:
+            day = datetime.fromtimestamp(row.at_s, UTC).astimezone(self.instance.store.zone).date().isoformat()
+            shown: list[tuple[str, Any]] = [("Created Date", day), ("Source Type", origin.source)]
+        elif row.type == activities.CHANGE_VALUE:
+            shown = [("Reason", origin.reason), ("Source", origin.source)]
+        else:
+            return [{"name": name, "value": value} for name, value in row.extra]
+        if self.instance.store.settings.deliver_attributes and origin.method is not None:
+            shown += [("API Method Name", origin.method), ("Modifying User", origin.actor), ("Request Id", origin.request_id)]
+        return [{"name": name, "value": value} for name, value in shown]
+
+
+def _primary(row: Activity) -> dict[str, Any]:
+    return {"primaryAttributeValueId": row.primary_id, "primaryAttributeValue": row.primary}

@@ -1,0 +1,198 @@
+"""The instance's state in memory: a fold of the journal, by `apply` and nothing else.
+
+People are kept packed (msgpack, NULLs left out), so that a million of them fit. Look-ups by a key field are indexed from their first use
+on.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from infra.sandbox.kernel.journal import Entry
+from infra.sandbox.marketo import activities
+from infra.sandbox.marketo.activities import Activity, ActivityLog, Origin
+from infra.sandbox.marketo.fields import DEFAULTS, Field, Value, display, standard_fields
+from infra.sandbox.marketo.normalisers import Normaliser
+
+Person = dict[str, Any]
+LEAD, FIELD, SETTING, LATE = "Lead", "Field", "_setting", "_late"
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """What an administrator sets up; each change is journaled whole."""
+
+    deliver_attributes: bool = True
+    """Whether activities carry API Method Name, Modifying User and Request Id."""
+    blocked: list[str] = []
+    normalisers: list[Normaliser] = []
+
+
+@dataclass(slots=True)
+class Store:
+    zone: tzinfo = field(default_factory=lambda: ZoneInfo("America/Chicago"))
+    """The instance's time zone: activities show times in it."""
+    fields: dict[str, Field] = field(default_factory=lambda: dict(standard_fields()))
+    log: ActivityLog = field(default_factory=ActivityLog)
+    late: dict[int, tuple[int, bool, Activity]] = field(default_factory=dict)
+    """Activities made but not yet committed: id -> (due at ms, shown to chained tokens, row)."""
+    settings: Settings = field(default_factory=Settings)
+    next_id: int = 1
+    _people: dict[int, bytes] = field(default_factory=dict)
+    _merged: dict[int, int] = field(default_factory=dict)
+    _index: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    _next_activity: int = 1
+
+    def person(self, lead_id: int) -> Person | None:
+        packed = self._people.get(lead_id)
+        return None if packed is None else _unpack(packed)
+
+    def people(self) -> Iterator[tuple[int, Person]]:
+        for lead_id, packed in self._people.items():
+            yield lead_id, _unpack(packed)
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def find(self, name: str, value: Value) -> list[int]:
+        """Ids of the people whose field has this value, ascending. Keys are compared without regard to case (REST API, lead database)."""
+        if name == "id":
+            return [int(value)] if isinstance(value, int | str) and str(value).isdigit() and int(value) in self._people else []
+        index = self._index.get(name)
+        if index is None:
+            index = self._index[name] = {}
+            for lead_id, person in self.people():
+                if person.get(name) is not None:
+                    index.setdefault(_key(person[name]), []).append(lead_id)
+        return sorted(index.get(_key(value), ()))
+
+    def resolve(self, lead_id: int) -> int:
+        """The person into whom this one was merged, if so: activities move with a merge."""
+        while lead_id in self._merged:
+            lead_id = self._merged[lead_id]
+        return lead_id
+
+    def searchable(self) -> list[str]:
+        """Fields that may be a lookupField or filterType (REST API, get leads by filter)."""
+        custom = [one.name for one in self.fields.values() if one.custom and one.type in {"string", "email", "integer"}]
+        return ["id", "cookies", "email", "leadPartitionId", *custom]
+
+    def apply(self, entry: Entry) -> None:
+        """Folds one journal entry into the state."""
+        match entry.object, entry.op:
+            case "Lead", "create":
+                self._create(entry)
+            case "Lead", "update" | "merge":
+                self._update(entry)
+            case "Lead", "delete" | "merged":
+                self._delete(entry)
+            case "Field", "create":
+                made = msgspec.convert(entry.after, Field)
+                self.fields[made.name] = made
+            case "Settings", _:
+                self.settings = msgspec.convert(entry.after, Settings)
+            case "Activity", _:
+                for activity_id in entry.extra:
+                    _, chained, row = self.late.pop(activity_id)
+                    (self.log.append if chained else self.log.insert_by_date)(row)
+            case _:
+                raise ValueError(f"journal: unknown entry {entry.object}/{entry.op}")
+
+    def _create(self, entry: Entry) -> None:
+        lead_id = int(entry.id)
+        at = _second(entry.at_ms // 1000)
+        person = {**(entry.after or {}), "createdAt": at, "updatedAt": at}
+        self.next_id = max(self.next_id, lead_id + 1)
+        self._put(lead_id, {}, person)
+        self._log(entry, lead_id, activities.NEW_LEAD, primary_id=lead_id, primary=full_name(person))
+
+    def _update(self, entry: Entry) -> None:
+        lead_id = int(entry.id)
+        before = _unpack(self._people[lead_id])
+        changed = entry.after or {}
+        after = {name: value for name, value in {**before, **changed}.items() if value is not None}
+        if any(not self.fields[name].custom for name in changed):
+            after["updatedAt"] = _second(entry.at_ms // 1000)  # the visible time follows standard fields only (bulk lead extract)
+        self._put(lead_id, before, after)
+        by_api = bool(entry.extra.get("method"))
+        for name, value in changed.items():
+            one = self.fields[name]
+            old = display(one, (entry.before or {}).get(name), self.zone, by_api=by_api)
+            new = display(one, value, self.zone, by_api=by_api)
+            self._log(entry, lead_id, activities.CHANGE_VALUE, primary_id=one.id, primary=one.name, old=old, new=new)
+        if entry.op == "merge":
+            merged = str([int(loser) for loser in entry.extra["losers"]]).replace(" ", "")
+            extra = (("Master Updated", bool(changed)), ("Merge IDs", merged), ("Merge Source", "leaddb"), ("Merged in Sales", False))
+            self._log(entry, lead_id, activities.MERGE_LEADS, primary_id=lead_id, primary=full_name(after), extra=extra)
+
+    def _delete(self, entry: Entry) -> None:
+        lead_id = int(entry.id)
+        person = _unpack(self._people.pop(lead_id))
+        self._reindex(lead_id, person, {})
+        if entry.op == "merged":
+            self._merged[lead_id] = int(entry.extra["into"])
+        else:
+            self._log(entry, lead_id, activities.DELETE_LEAD, primary_id=lead_id, primary=full_name(person))
+
+    def _put(self, lead_id: int, before: Person, after: Person) -> None:
+        self._people[lead_id] = _pack(after)
+        self._reindex(lead_id, before, after)
+
+    def _reindex(self, lead_id: int, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        for name, index in self._index.items():
+            old, new = before.get(name), after.get(name)
+            if old == new:
+                continue
+            if old is not None:
+                ids = index[_key(old)]
+                ids.remove(lead_id)
+                if not ids:
+                    del index[_key(old)]
+            if new is not None:
+                index.setdefault(_key(new), []).append(lead_id)
+
+    def _log(self, entry: Entry, lead_id: int, kind: int, **members: Any) -> None:
+        row = Activity(id=self._next_activity, lead_id=lead_id, at_s=entry.at_ms // 1000, type=kind, origin=_origin(entry), **members)
+        self._next_activity += 1
+        late_s = entry.extra.get("late_s")
+        if late_s is None:
+            self.log.append(row)
+        else:
+            self.late[row.id] = (entry.at_ms + int(late_s * 1000), bool(entry.extra.get("chained", True)), row)
+
+
+def full_name(person: Mapping[str, Any]) -> str:
+    return " ".join(str(person[name]) for name in ("firstName", "lastName") if person.get(name))
+
+
+def current(person: Mapping[str, Any], name: str) -> Value:
+    """The value of a field as stored, with the flags that are never null."""
+    value: Value = person.get(name, DEFAULTS.get(name))
+    return value
+
+
+def _key(value: Value) -> str:
+    return str(value).casefold()
+
+
+@lru_cache(maxsize=256)
+def _second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _origin(entry: Entry) -> Origin:
+    extra = entry.extra
+    return _shared(entry.actor, extra["source"], extra["reason"], entry.request_id, extra.get("method"), extra.get("campaign"))
+
+
+@lru_cache(maxsize=64)
+def _shared(*members: Any) -> Origin:
+    actor, source, reason, request_id, method, campaign = members
+    return Origin(actor=actor, source=source, reason=reason, request_id=request_id, method=method, campaign=campaign)
