@@ -1,0 +1,229 @@
+"""Activity rows and re-read leads into change events. No I/O, no clock.
+
+Activities show values as text, so a lead whose change is not our own is read again for typed values. A re-read may be younger
+than the activity: it lends its typed value only where it shows the activity's New Value, else the text is decoded. A value that
+can be had neither way is left out, and the reading itself is told beside the change.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from streams.events import ChangeEvent, DeadLetter, Kind, Value
+from streams.marketo import display
+from streams.marketo.rows import Activity, FieldChange, Row, RowError, arrange, combine, parse
+from streams.marketo.wire import Lead
+from streams.systems import Object, System
+
+READ = "read"
+"""`source` of an event that tells a reading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """What is needed to understand rows. `types`: data type by REST name of every field of interest; others are ignored."""
+
+    source: str
+    types: Mapping[str, str]
+    zone: ZoneInfo
+    own_user: str | None = None
+    """The API-only user as `Modifying User` names it: its changes need no re-read."""
+
+    def owns(self, row: Row) -> bool:
+        """Whether the row is an echo of our own call."""
+        return bool(self.own_user) and row.author is not None and row.author.casefold() == str(self.own_user).casefold()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Rows put in order and gathered into changes, and what could not be parsed."""
+
+    changes: list[tuple[Row, ...]]
+    dead: list[DeadLetter] = field(default_factory=list)
+
+
+def gather(raw: Iterable[object], decoding: Decoding) -> Gathered:
+    """The changes in a stretch of feed, in order; rows of other types are passed over."""
+    rows: list[Row] = []
+    dead: list[DeadLetter] = []
+    for each in raw:
+        try:
+            row = parse(each)
+        except RowError as error:
+            dead.append(_dead_letter(each, str(error), decoding.source))
+            continue
+        if row is not None and (mapped := _mapped(row, decoding)) is not None:
+            rows.append(mapped)
+    return Gathered(changes=combine(arrange(rows)), dead=dead)
+
+
+def to_read(changes: Sequence[tuple[Row, ...]], decoding: Decoding) -> list[str]:
+    """Ids of the leads whose typed values are needed: changed or created by others, or by us with a text that can't be decoded."""
+    wanted: dict[str, None] = {}
+    for rows in changes:
+        first = rows[0]
+        match first.type:
+            case Activity.VALUE_CHANGED if not decoding.owns(first) or any(
+                _undecodable(change, decoding) for row in rows for change in row.changes
+            ):
+                wanted[first.lead] = None
+            case Activity.NEW_LEAD if not decoding.owns(first):
+                wanted[first.lead] = None
+            case Activity.MERGED:
+                wanted[first.lead] = None
+            case _:
+                pass
+    return list(wanted)
+
+
+def events(changes: Sequence[tuple[Row, ...]], leads: Mapping[str, Lead], decoding: Decoding) -> list[ChangeEvent]:
+    """The change events, in order; readings follow the change that asked for them, once a lead."""
+    out: list[ChangeEvent] = []
+    told: set[str] = set()
+    for rows in changes:
+        first = rows[0]
+        lead = leads.get(first.lead)
+        reading = False
+        match first.type:
+            case Activity.NEW_LEAD:
+                out.append(_feed_event(rows, Kind.CREATED, decoding))
+                reading = not decoding.owns(first)
+            case Activity.VALUE_CHANGED:
+                event, complete = _updated(rows, lead, decoding)
+                out.append(event)
+                reading = not complete
+                if reading and lead is None:
+                    out.append(_feed_event(rows, Kind.GAP, decoding))
+            case Activity.MERGED:
+                out += [_loser(first, loser, decoding) for loser in first.losers]
+                reading = True
+            case Activity.DELETED:
+                out.append(_feed_event(rows, Kind.DELETED, decoding))
+        if reading and lead is not None and lead.id not in told:
+            told.add(lead.id)
+            out.append(read_event(lead))
+    return out
+
+
+def hints(changes: Sequence[tuple[Row, ...]], decoding: Decoding) -> list[ChangeEvent]:
+    """One event a change, by `ref`, from the feed alone: enough to ask whether it is known already."""
+    out: list[ChangeEvent] = []
+    for rows in changes:
+        match rows[0].type:
+            case Activity.NEW_LEAD:
+                out.append(_feed_event(rows, Kind.CREATED, decoding))
+            case Activity.VALUE_CHANGED:
+                out.append(_updated(rows, None, decoding)[0])
+            case Activity.MERGED:
+                out.append(_loser(rows[0], rows[0].losers[0], decoding))
+            case Activity.DELETED:
+                out.append(_feed_event(rows, Kind.DELETED, decoding))
+    return out
+
+
+def read_event(lead: Lead) -> ChangeEvent:
+    """A reading of one lead, with all fields that were asked for."""
+    fields = {name: value for name, value in lead.fields.items() if name != "id"}
+    return ChangeEvent(
+        system=System.MARKETO, object=Object.PERSON, id=lead.id, kind=Kind.READ, source=READ, at=lead.at, until=lead.until, fields=fields
+    )
+
+
+def reference(rows: Sequence[Row]) -> str:
+    """The name of a change: the GUIDs of its rows."""
+    return ",".join(row.guid for row in rows)
+
+
+def _updated(rows: Sequence[Row], lead: Lead | None, decoding: Decoding) -> tuple[ChangeEvent, bool]:
+    """The change, and whether every field of it could be told."""
+    fields: dict[str, Value] = {}
+    before: dict[str, Value] = {}
+    complete = True
+    for change in (change for row in rows for change in row.changes):
+        try:
+            fields[change.name] = _typed(change, lead, decoding)
+        except ValueError:
+            complete = False
+            continue
+        try:
+            before[change.name] = display.decode(change.old, decoding.types[change.name], decoding.zone)
+        except ValueError:
+            continue  # the field without its old value: the order within a second is then that of the feed
+    return _feed_event(rows, Kind.UPDATED, decoding, fields=fields, before=before), complete
+
+
+def _typed(change: FieldChange, lead: Lead | None, decoding: Decoding) -> Value:
+    data_type = decoding.types[change.name]
+    if lead is not None and change.name in lead.fields:
+        typed = lead.fields[change.name]
+        if display.shows(typed, change.new, data_type, decoding.zone):
+            return None if typed == "" else typed
+    return display.decode(change.new, data_type, decoding.zone)
+
+
+def _undecodable(change: FieldChange, decoding: Decoding) -> bool:
+    try:
+        display.decode(change.new, decoding.types[change.name], decoding.zone)
+    except ValueError:
+        return True
+    return False
+
+
+def _feed_event(
+    rows: Sequence[Row],
+    kind: Kind,
+    decoding: Decoding,
+    *,
+    fields: dict[str, Value] | None = None,
+    before: dict[str, Value] | None = None,
+) -> ChangeEvent:
+    first = rows[0]
+    return ChangeEvent(
+        system=System.MARKETO,
+        object=Object.PERSON,
+        id=first.lead,
+        kind=kind,
+        source=decoding.source,
+        at=first.at,
+        ref=reference(rows),
+        author=first.author,
+        call=first.call,
+        origin=first.origin,
+        fields=fields or {},
+        before=before,
+    )
+
+
+def _loser(row: Row, loser: str, decoding: Decoding) -> ChangeEvent:
+    """A lead that was merged away: deleted, with the winner named in `origin` (`merged into 123`)."""
+    return ChangeEvent(
+        system=System.MARKETO,
+        object=Object.PERSON,
+        id=loser,
+        kind=Kind.DELETED,
+        source=decoding.source,
+        at=row.at,
+        ref=row.guid,
+        author=row.author,
+        call=row.call,
+        origin=f"merged into {row.lead}",
+    )
+
+
+def _mapped(row: Row, decoding: Decoding) -> Row | None:
+    """The row with only the fields of interest; None for a change of others."""
+    if row.type is not Activity.VALUE_CHANGED:
+        return row
+    kept = tuple(change for change in row.changes if change.name in decoding.types)
+    if len(kept) == len(row.changes):
+        return row
+    if not kept:
+        return None
+    return Row(guid=row.guid, lead=row.lead, at=row.at, type=row.type, changes=kept, author=row.author, call=row.call, origin=row.origin)
+
+
+def _dead_letter(raw: object, reason: str, source: str) -> DeadLetter:
+    key = str(raw.get("leadId", "")) if isinstance(raw, dict) else ""
+    return DeadLetter(stage=f"marketo.{source}", reason=reason, original=orjson.dumps(raw), key=key)

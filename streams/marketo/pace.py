@@ -1,0 +1,53 @@
+"""How long to wait before the feed is asked again: short while things change, longer while nothing does, within a share of the day."""
+
+from dataclasses import dataclass
+
+_DAY_SECONDS = 86_400.0
+_GROWTH = 1.5
+
+
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """Adaptive interval. `calls_per_day_max` is the share of the instance's daily calls (50,000 by default) that polling may use.
+
+    Calls not made are saved up to an hour's worth, so that a busy hour may be followed closely; when the savings are gone the
+    interval is what the share allows.
+    """
+
+    min_seconds: float = 1.0
+    max_seconds: float = 15.0
+    calls_per_day_max: int = 20_000
+    _interval: float = 0.0
+    _savings: float = -1.0
+    _at: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuses what can't be."""
+        if not 0 < self.min_seconds <= self.max_seconds:
+            raise ValueError(f"the interval must grow from min {self.min_seconds:g} to max {self.max_seconds:g} seconds, above 0")
+        if self.calls_per_day_max < _DAY_SECONDS / self.max_seconds:
+            raise ValueError(
+                f"calls_per_day_max {self.calls_per_day_max} does not pay for a poll every {self.max_seconds:g} s: "
+                f"allow at least {int(_DAY_SECONDS / self.max_seconds) + 1}, or a longer max_seconds"
+            )
+        self._interval = self.min_seconds
+        self._savings = self._savings_max
+
+    @property
+    def _rate(self) -> float:
+        return self.calls_per_day_max / _DAY_SECONDS
+
+    @property
+    def _savings_max(self) -> float:
+        return self._rate * 3600
+
+    def after(self, *, changes: int, calls: int, now: float) -> float:
+        """Seconds until the next poll, after one that found `changes` and cost `calls`; `now` is a monotonic clock."""
+        if self._at:
+            self._savings = min(self._savings_max, self._savings + (now - self._at) * self._rate)
+        self._at = now
+        self._savings -= calls
+        self._interval = self.min_seconds if changes else min(self.max_seconds, self._interval * _GROWTH)
+        if self._savings >= calls:
+            return self._interval
+        return max(self._interval, (calls - self._savings) / self._rate)
