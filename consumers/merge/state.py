@@ -106,6 +106,8 @@ class Record(msgspec.Struct, array_like=True):
     """Read this record: it is incomplete, or a read and the feed could not be put in order."""
     refused: str = ""
     """Why the system refused to create it, in its own words."""
+    refused_mark: int = 0
+    """`PairState.mark()` at that refusal: once anything has changed, creation is tried again."""
     origin: str = ""
     """`tandem` when we created this record, else empty."""
 
@@ -129,6 +131,14 @@ class PairState(msgspec.Struct):
     lane: int = 0
     hold: str = ""
     """Why the pair as a whole waits (ambiguous match, ...)."""
+    retract: tuple[tuple[System, str], ...] = ()
+    """Records that we created while a person was creating the same one: to be deleted again."""
+    due: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """As stored beside the pair: from when on (ms, ours; 0: not) a write is owed to Salesforce, to Marketo, a look is due at each."""
+
+    def mark(self) -> int:
+        """A number that grows with every change of an agreement."""
+        return sum(field.version for field in self.fields.values())
 
     def record(self, system: System) -> Record:
         """One side's record."""

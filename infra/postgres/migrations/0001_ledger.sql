@@ -9,22 +9,25 @@ create table pairs (
     marketo_id text,
     match_key text,                       -- canonical e-mail; how people meet
     state bytea not null,                 -- consumers.merge.state.PairState, MessagePack
-    due_salesforce bigint,                -- ms since the epoch from which a write is owed; null: nothing is
-    due_marketo bigint,
-    lane smallint not null default 0,     -- 0 live, 1 repair, 2 first copy
-    look_at bigint,                       -- ms: when to look after a write, a waiting event or a record to be read
     held text,                            -- why this pair waits for a person or a fact
     contested boolean not null default false,
-    updated_at bigint not null
-) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+    updated_at bigint not null            -- ms, ours
+) with (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.05);
 
 create unique index pairs_salesforce on pairs (salesforce_id) where salesforce_id is not null;
 create unique index pairs_marketo on pairs (marketo_id) where marketo_id is not null;
 create index pairs_match on pairs (match_key) where match_key is not null;
-create index pairs_due_salesforce on pairs (lane, due_salesforce) where due_salesforce is not null;
-create index pairs_due_marketo on pairs (lane, due_marketo) where due_marketo is not null;
-create index pairs_look on pairs (look_at) where look_at is not null;
 create index pairs_held on pairs (id) where held is not null or contested;
+
+-- What is to be done, apart from the pairs so that their updates touch no index. A row only while there is something to do.
+create table due (
+    kind smallint not null,               -- 0 write to salesforce, 1 write to marketo, 2 look at salesforce, 3 look at marketo
+    pair bigint not null,
+    lane smallint not null default 0,     -- 0 live, 1 repair, 2 first copy
+    at bigint not null,                   -- ms, ours: from when on
+    primary key (kind, pair)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+create index due_next on due (kind, lane, at);
 
 create table partition_offsets (
     topic text not null,

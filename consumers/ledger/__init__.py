@@ -1,0 +1,1 @@
+"""The ledger: pairs, what is due for them, offsets and decisions. `port` says what it promises; `postgres` keeps it, `memory` imitates it."""

@@ -1,0 +1,121 @@
+"""A ledger in memory, for the simulation and for tests of the loops: one transaction at a time, rolled back on an exception."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from consumers.ledger.port import Fenced, Kind, Pair
+from consumers.merge.decision import Decision
+from consumers.merge.state import PairState
+from streams.events import DeadLetter
+from streams.systems import System
+
+
+class MemoryLedger:
+    """All of it in dictionaries. States are never changed in place, so sharing them is safe."""
+
+    def __init__(self) -> None:
+        self.pairs: dict[int, PairState] = {}
+        self.keys: dict[int, str | None] = {}
+        self.offsets: dict[tuple[str, int], int] = {}
+        self.decisions: list[Decision] = []
+        self.dead: list[DeadLetter] = []
+        self._lock = asyncio.Lock()
+        self._last_pair = self._last_write = 0
+
+    def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager["MemoryTransaction"]:
+        """As the port says; `durable` makes no difference here."""
+        del durable
+        return self._transaction()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator["MemoryTransaction"]:
+        async with self._lock:
+            saved = dict(self.pairs), dict(self.keys), dict(self.offsets), len(self.decisions), len(self.dead)
+            try:
+                yield MemoryTransaction(self)
+            except BaseException:
+                self.pairs, self.keys, self.offsets = saved[0], saved[1], saved[2]
+                del self.decisions[saved[3] :], self.dead[saved[4] :]
+                raise
+
+    async def write_id(self) -> int:
+        """As the port says."""
+        self._last_write += 1
+        return self._last_write
+
+    async def offset(self, topic: str, partition: int) -> int | None:
+        """As the port says."""
+        return self.offsets.get((topic, partition))
+
+    def new_pair_id(self) -> int:
+        """The id of the next pair."""
+        self._last_pair += 1
+        return self._last_pair
+
+
+class MemoryTransaction:
+    """One step on a `MemoryLedger`."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        self._ledger = ledger
+
+    async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
+        """As the port says."""
+        if self._ledger.offsets.get((topic, partition), start) != start:
+            raise Fenced(f"{topic}/{partition} does not stand at {start}")
+        self._ledger.offsets[topic, partition] = end
+
+    async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
+        """As the port says."""
+        wanted = set(ids)
+        found = ((state.record(system).id, number) for number, state in self._ledger.pairs.items())
+        return {record: self._pair(number) for record, number in found if record in wanted}
+
+    async def by_key(self, keys: Sequence[str]) -> dict[str, list[Pair]]:
+        """As the port says."""
+        found: dict[str, list[Pair]] = {}
+        for number, key in self._ledger.keys.items():
+            if key is not None and key in keys:
+                found.setdefault(key, []).append(self._pair(number))
+        return found
+
+    async def by_id(self, ids: Sequence[int]) -> dict[int, Pair]:
+        """As the port says."""
+        return {number: self._pair(number) for number in ids if number in self._ledger.pairs}
+
+    async def claim(self, kind: Kind, now: int, limit: int, lane: int) -> list[Pair]:
+        """As the port says."""
+        queue = [
+            (state.lane, state.due[kind], number)
+            for number, state in self._ledger.pairs.items()
+            if 0 < state.due[kind] <= now and state.lane <= lane
+        ]
+        return [self._pair(number) for _, _, number in sorted(queue)[:limit]]
+
+    async def save(self, pairs: Sequence[Pair], now: int) -> None:
+        """As the port says."""
+        del now
+        for pair in pairs:
+            pair.id = pair.id or self._ledger.new_pair_id()
+            self._ledger.pairs[pair.id] = pair.state
+            self._ledger.keys[pair.id] = pair.match_key
+            pair.loaded, pair.loaded_key = pair.state, pair.match_key
+
+    async def remove(self, ids: Sequence[int]) -> None:
+        """As the port says."""
+        for number in ids:
+            self._ledger.pairs.pop(number, None)
+            self._ledger.keys.pop(number, None)
+
+    async def record(self, decisions: Sequence[Decision]) -> None:
+        """As the port says."""
+        self._ledger.decisions.extend(decisions)
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """As the port says."""
+        self._ledger.dead.extend(letters)
+
+    def _pair(self, number: int) -> Pair:
+        state, key = self._ledger.pairs[number], self._ledger.keys.get(number)
+        return Pair(id=number, state=state, loaded=state, match_key=key, loaded_key=key)

@@ -1,0 +1,107 @@
+"""What the loops ask of the ledger. Two implementations: PostgreSQL, and one in memory for the simulation."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from consumers.merge.decision import Decision
+from consumers.merge.state import PairState
+from streams.events import DeadLetter
+from streams.systems import System
+
+
+class Kind(IntEnum):
+    """What can be due for a pair; the place in `PairState.due`."""
+
+    WRITE_SALESFORCE = 0
+    WRITE_MARKETO = 1
+    LOOK_SALESFORCE = 2
+    LOOK_MARKETO = 3
+
+    @property
+    def system(self) -> System:
+        """The system concerned."""
+        return System.SALESFORCE if self in (Kind.WRITE_SALESFORCE, Kind.LOOK_SALESFORCE) else System.MARKETO
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is a write rather than a look."""
+        return self in (Kind.WRITE_SALESFORCE, Kind.WRITE_MARKETO)
+
+
+@dataclass(slots=True, kw_only=True)
+class Pair:
+    """A pair inside a transaction: locked, and free to be given a new state. `id` is 0 until it is added."""
+
+    id: int
+    state: PairState
+    loaded: PairState | None
+    """As it was read; None for a new pair."""
+    match_key: str | None = None
+    loaded_key: str | None = None
+
+
+class Fenced(Exception):  # noqa: N818 - not an error of this worker: another one owns the partition
+    """Another worker has already taken these offsets."""
+
+
+class Transaction(Protocol):
+    """One atomic step. Whatever it returns is locked until the end."""
+
+    async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
+        """Move the partition's offset from `start` to `end`; raise `Fenced` if it does not stand at `start`."""
+        ...
+
+    async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
+        """The pairs of these records, by record id; unknown ones are absent."""
+        ...
+
+    async def by_key(self, keys: Sequence[str]) -> dict[str, list[Pair]]:
+        """The pairs with these match keys; nobody else can add one of these keys until the end of this transaction."""
+        ...
+
+    async def by_id(self, ids: Sequence[int]) -> dict[int, Pair]:
+        """The pairs themselves."""
+        ...
+
+    async def claim(self, kind: Kind, now: int, limit: int, lane: int) -> list[Pair]:
+        """Up to `limit` pairs for which something of this kind is due, in lanes up to `lane`, that no one else holds; first lanes first."""
+        ...
+
+    async def save(self, pairs: Sequence[Pair], now: int) -> None:
+        """Write new pairs (giving them ids) and changed ones, with what is due for them."""
+        ...
+
+    async def remove(self, ids: Sequence[int]) -> None:
+        """Forget pairs that were found to be part of another."""
+        ...
+
+    async def record(self, decisions: Sequence[Decision]) -> None:
+        """Append decisions; they are published from here."""
+        ...
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep dead letters; the same message twice is kept once."""
+        ...
+
+
+class Ledger(Protocol):
+    """The ledger as a whole."""
+
+    def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction; committed at the end of the block, rolled back on an exception.
+
+        `durable=False`: a crash may take the commit back together with everything committed after it (offsets included), never
+        in part; a later durable commit makes it durable too.
+        """
+        ...
+
+    async def write_id(self) -> int:
+        """A new id for a write, growing, never given twice."""
+        ...
+
+    async def offset(self, topic: str, partition: int) -> int | None:
+        """The next offset to be observed; None if the partition was never observed."""
+        ...

@@ -1,0 +1,361 @@
+"""One event against one pair: every field judged, the record's own life told. Pure.
+
+The first thing is whether the event is news at all (a redelivery is superseded as a whole), then whose it is: our own changes are
+told apart field by field, since a flow or a trigger adds changes of its own to our transaction.
+"""
+
+from copy import copy
+from dataclasses import dataclass
+
+from consumers.mapping import FieldMapping, LinkFields, ObjectMapping
+from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.judge import UNORDERED, UNTOLD, Edit, judge_echo, judge_feed, judge_look, judge_read
+from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Waiting, Write
+from consumers.merge.values import Unfit, equal, neutral
+from streams.events import ChangeEvent, Kind, Value
+from streams.systems import Object, System
+
+_REFS_KEPT = 48
+_OLD_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """How our own changes are told: our user on each side, and the stamp field where Marketo doesn't name users."""
+
+    salesforce_user: str
+    marketo_user: str
+    stamp: str | None = None
+
+    def user_on(self, system: System) -> str:
+        """Our user's name in the feed of `system`."""
+        return self.salesforce_user if system is System.SALESFORCE else self.marketo_user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What folding needs besides state and event."""
+
+    mapping: ObjectMapping
+    links: LinkFields
+    identity: Identity
+    lateness_ms: int
+    """How long a missing link in Marketo's feed is waited for."""
+
+
+Folded = tuple[PairState, tuple[Ruling, ...]]
+
+
+def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
+    """The pair after one event, and a ruling for each field that the event told of. `now`: ms, ours."""
+    if not event.is_read and _is_old(state.record(event.system), event):
+        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told before"),)
+    if event.kind is Kind.READ:
+        return _read(state, event, setting)
+    state = state.with_record(event.system, _noted(state.record(event.system), event))
+    if event.kind is Kind.GAP:
+        return _ask(state, event.system), (
+            Ruling(field="*", verdict=Verdict.WAITING, reason="the feed can't say what changed; it is read"),
+        )
+    if event.kind is Kind.DELETED:
+        return _deleted(state, event, setting)
+    if event.kind is Kind.UNDELETED:
+        state = _undeleted(state, event.system)
+    return _changes(state, event, setting, now)
+
+
+def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, list[tuple[ChangeEvent, tuple[Ruling, ...]]]]:
+    """The events that waited for a link, in their own order: again, and for good where their time is up."""
+    told: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
+    waiting = sorted(state.waiting, key=lambda entry: entry.event.at)
+    state = copy(state)
+    state.waiting = ()
+    for entry in waiting:
+        patient = now < entry.until
+        state, rulings = _fields(state, entry.event, setting, patient=patient)
+        still = _unlinked(entry.event, rulings)
+        if still:
+            state = copy(state)
+            state.waiting = (*state.waiting, Waiting(event=still, until=entry.until))
+        settled = tuple(ruling for ruling in rulings if ruling.verdict is not Verdict.WAITING)
+        if settled:
+            told.append((entry.event, settled))
+    return state, told
+
+
+def link_values(links: LinkFields, obj: Object, record_id: str, *, deleted: bool) -> dict[str, Value]:
+    """What Tandem's own fields of a Marketo person should say about its Salesforce record."""
+    return {
+        links.lead_id: record_id if obj is Object.LEAD else None,
+        links.contact_id: record_id if obj is Object.CONTACT else None,
+        links.type: obj.value.capitalize(),
+        links.is_deleted: deleted,
+    }
+
+
+def agree_link(state: PairState, setting: Setting, at: int) -> PairState:
+    """The link fields brought in line with the Salesforce record, as edits of the Salesforce side."""
+    record = state.salesforce
+    if not record.id:
+        return state
+    changed: dict[str, Field] = {}
+    for key, value in link_values(setting.links, state.object, record.id, deleted=record.deleted).items():
+        mapping = setting.mapping.by_key.get(key)
+        field = state.fields.get(key) or Field()
+        if mapping is None or (equal(mapping, field.value, value) and field.salesforce.shows == field.version):
+            continue
+        changed[key] = _linked(mapping, field, value, at)
+    return state.with_fields(changed) if changed else state
+
+
+def _linked(mapping: FieldMapping, field: Field, value: Value, at: int) -> Field:
+    new = field.with_side(System.SALESFORCE, copy(field.salesforce))
+    new.value, new.version, new.agreed_at = value, field.version + 1, at
+    new.salesforce.seen, new.salesforce.shows, new.salesforce.known = value, new.version, True
+    if field.marketo.known and not field.marketo.writes and equal(mapping, field.marketo.seen, value):
+        new.marketo = copy(field.marketo)
+        new.marketo.shows = new.version
+    return new
+
+
+def _is_old(record: Record, event: ChangeEvent) -> bool:
+    if event.seq:
+        return event.seq <= record.seq
+    return bool(event.ref) and all(ref in record.refs for ref in event.ref.split(","))
+
+
+def _noted(record: Record, event: ChangeEvent) -> Record:
+    new = copy(record)
+    new.id = record.id or event.id
+    new.seq, new.at = max(record.seq, event.seq), max(record.at, event.at)
+    if event.ref:
+        new.refs = (*record.refs, *event.ref.split(","))[-_REFS_KEPT:]
+    return new
+
+
+def _ask(state: PairState, system: System) -> PairState:
+    record = copy(state.record(system))
+    record.reread = True
+    return state.with_record(system, record)
+
+
+def _deleted(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
+    record = copy(state.record(event.system))
+    record.deleted, record.reread = True, False
+    state = copy(state.with_record(event.system, record))
+    state.waiting = tuple(entry for entry in state.waiting if entry.event.system is not event.system)
+    state.fields = {key: _without_writes(field, event.system) for key, field in state.fields.items()}
+    if event.system is System.SALESFORCE:
+        state = agree_link(state, setting, event.at)
+    return state, (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"deleted in {event.system}"),)
+
+
+def _without_writes(field: Field, system: System) -> Field:
+    side = field.side(system)
+    if not side.writes:
+        return field
+    new = copy(side)
+    new.writes = ()
+    return field.with_side(system, new)
+
+
+def _undeleted(state: PairState, system: System) -> PairState:
+    record = copy(state.record(system))
+    record.deleted, record.reread = False, True
+    return state.with_record(system, record)
+
+
+def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
+    """A creation or an update in the feed; what it brings may also be the link that others waited for."""
+    record = state.record(event.system)
+    born: tuple[Ruling, ...] = ()
+    if event.kind is Kind.CREATED:
+        state, born = _created(state, event, setting)
+    elif not record.complete and not record.reread:
+        state = _ask(state, event.system)
+    state, rulings = _fields(state, event, setting, patient=True)
+    still = _unlinked(event, rulings)
+    if still:
+        state = copy(state)
+        state.waiting = (*state.waiting, Waiting(event=still, until=now + setting.lateness_ms))
+    elif state.waiting:
+        state, late = rejudge(state, setting, now)
+        rulings = (*rulings, *(ruling for _, told in late for ruling in told))
+    if event.system is System.SALESFORCE:
+        state = agree_link(state, setting, event.at)
+    return state, (*born, *rulings)
+
+
+def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
+    """Salesforce tells all non-empty fields of a new record, Marketo none: there our own creation is known by its author."""
+    record = copy(state.record(event.system))
+    ours = record.creating != 0 and event.author == setting.identity.user_on(event.system)
+    if event.system is System.SALESFORCE:
+        record.complete = True
+    record.creating = 0
+    if ours:
+        record.origin, record.complete = "tandem", True
+    state = state.with_record(event.system, record)
+    if not ours or event.fields:
+        return state, ()
+    changed: dict[str, Field] = {}
+    rulings: list[Ruling] = []
+    for key, field in state.fields.items():
+        side, mapping = field.side(event.system), setting.mapping.by_key.get(key)
+        if not side.writes or mapping is None:
+            continue
+        edit = Edit(side=event.system, object=state.object, value=side.writes[0].value, at=event.at)
+        changed[key], ruling = judge_echo(mapping, field, edit, side.writes[0])
+        rulings.append(ruling)
+    return state.with_fields(changed), tuple(rulings)
+
+
+def _fields(state: PairState, event: ChangeEvent, setting: Setting, *, patient: bool) -> Folded:
+    names = setting.mapping.by_name(event.system)
+    changed: dict[str, Field] = {}
+    rulings: list[Ruling] = []
+    own = event.author is not None and event.author == setting.identity.user_on(event.system)
+    stamped = _stamp(event, setting.identity)
+    for name, wire in event.fields.items():
+        mapping = names.get(name)
+        if mapping is None:
+            continue
+        try:
+            edit = _edit(state, event, mapping, wire, patient=patient)
+        except Unfit as error:
+            rulings.append(Ruling(field=mapping.key, verdict=Verdict.UNUSABLE, reason=str(error)))
+            continue
+        field = state.fields.get(mapping.key) or Field()
+        write = _own_write(mapping, field, edit, own=own, stamped=stamped)
+        new, ruling = judge_echo(mapping, field, edit, write) if write else judge_feed(mapping, field, edit)
+        if new is not field:
+            changed[mapping.key] = new
+        rulings.append(ruling)
+    return (state.with_fields(changed) if changed else state), tuple(rulings)
+
+
+def _edit(state: PairState, event: ChangeEvent, mapping: FieldMapping, wire: Value, *, patient: bool = True) -> Edit:
+    before = UNTOLD
+    if event.before is not None:
+        name = mapping.name_on(event.system)
+        before = neutral(mapping.type, event.before[name]) if name in event.before else UNTOLD  # type: ignore[assignment]
+    return Edit(
+        side=event.system,
+        object=state.object,
+        value=neutral(mapping.type, wire),
+        at=event.at,
+        until=event.until,
+        before=before,
+        patient=patient,
+        alone=not state.record(event.system.other).id,
+    )
+
+
+def _stamp(event: ChangeEvent, identity: Identity) -> int:
+    """The id of the write whose stamp this event carries; 0 if none."""
+    if identity.stamp is None or event.system is not System.MARKETO:
+        return 0
+    text = event.fields.get(identity.stamp)
+    return int(text) if isinstance(text, str) and text.isdecimal() else 0
+
+
+def _own_write(mapping: FieldMapping, field: Field, edit: Edit, *, own: bool, stamped: int) -> Write | None:
+    """The write that this change is: the author's word and the order of writes, or the stamp; the value settles which.
+
+    Of our own changes, one that no write of this field explains was made by a flow or a trigger in our transaction: an edit.
+    """
+    writes = field.side(edit.side).writes
+    if not writes or not (own or stamped):
+        return None
+    for write in writes:
+        if (not stamped or write.id <= stamped) and equal(mapping, write.value, edit.value):
+            return write
+    if stamped:
+        return next((write for write in writes if write.id == stamped), None)
+    return next((write for write in writes if write.answered != FAILED), None)
+
+
+def _unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...]) -> ChangeEvent | None:
+    """What of a feed event has to wait: the event with only those fields."""
+    keys = {ruling.field for ruling in rulings if ruling.verdict is Verdict.WAITING}
+    if not keys:
+        return None
+    fields = {name: value for name, value in event.fields.items() if name in keys}
+    new = copy(event)
+    return ChangeEvent(
+        system=new.system,
+        object=new.object,
+        id=new.id,
+        kind=Kind.UPDATED,
+        source=new.source,
+        at=new.at,
+        ref=new.ref,
+        author=new.author,
+        call=new.call,
+        origin=new.origin,
+        fields=fields,
+        before=new.before,
+        relayed_at=new.relayed_at,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A reading made because the feed is silent about a write: when to look again, and whether the feed has lost its events."""
+
+    now: int
+    again_at: int
+    feed_lost: bool
+
+
+def look(state: PairState, event: ChangeEvent, setting: Setting, at: Look) -> Folded:
+    """The pair after such a reading (`event` is of kind READ and tells every mapped field)."""
+    return _read(state, event, setting, at)
+
+
+def _read(state: PairState, event: ChangeEvent, setting: Setting, at: Look | None = None) -> Folded:
+    """A reading of the whole record: every mapped field that it tells."""
+    names = setting.mapping.by_name(event.system)
+    record = copy(state.record(event.system))
+    record.id, record.complete, record.reread, record.deleted = record.id or event.id, True, False, False
+    changed: dict[str, Field] = {}
+    rulings: list[Ruling] = []
+    for name, wire in event.fields.items():
+        mapping = names.get(name)
+        if mapping is None:
+            continue
+        field = state.fields.get(mapping.key) or Field()
+        try:
+            new, ruling = _judge_reading(mapping, field, _edit(state, event, mapping, wire), at)
+        except Unfit as error:
+            rulings.append(Ruling(field=mapping.key, verdict=Verdict.UNUSABLE, reason=str(error)))
+            continue
+        if new is not field:
+            changed[mapping.key] = new
+        if ruling.reason == UNORDERED:
+            record.reread = True
+        if ruling.verdict is not Verdict.KNOWN:
+            rulings.append(ruling)
+    state = state.with_record(event.system, record)
+    if changed:
+        state = state.with_fields(changed)
+    if event.system is System.SALESFORCE:
+        state = agree_link(state, setting, event.at)
+    return state, tuple(rulings)
+
+
+def _judge_reading(mapping: FieldMapping, field: Field, edit: Edit, at: Look | None) -> tuple[Field, Ruling]:
+    if at is not None and any(write.look_at <= at.now for write in field.side(edit.side).writes):
+        return judge_look(mapping, field, edit, look_again_at=at.again_at, feed_lost=at.feed_lost)
+    return judge_read(mapping, field, edit)
+
+
+def meet(state: PairState, system: System, event: ChangeEvent, setting: Setting) -> Folded:
+    """The other side's record is found: nobody has seen anybody. `event` is a reading of all its mapped fields."""
+    fields: dict[str, Field] = {}
+    for mapping in setting.mapping.fields:
+        field = state.fields.get(mapping.key) or Field()
+        side = copy(field.side(system))
+        side.known, side.shows, side.writes, side.seen_at, side.ahead_at = False, NEVER, (), 0, 0
+        fields[mapping.key] = field.with_side(system, side)
+    return _read(state.with_fields(fields), event, setting)
