@@ -12,6 +12,7 @@ from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate
 from infra.postgres.server import Server
+from infra.process import Process
 from infra.stack.endpoints import remove_endpoints, tell_tandem, write_endpoints
 from infra.stack.part import Part
 from infra.stack.sandbox import Sandbox
@@ -85,8 +86,11 @@ class Stack:
         return endpoints
 
     async def down(self) -> None:
-        """Stops every part, only what `run_dir` says was started here."""
+        """Stops every part, only what `run_dir` says was started here; also workers that another stack in `run_dir` had named."""
         remove_endpoints(self.run_dir)
+        for pidfile in (self.run_dir / "tandem").glob("*.pid"):
+            if pidfile.stem not in self.workers:
+                await asyncio.to_thread(Process(pidfile.stem, pidfile=pidfile, log=self.run_dir / "logs" / f"{pidfile.stem}.log").stop)
         await self._stop(list(self.parts))
 
     async def clean(self) -> None:
