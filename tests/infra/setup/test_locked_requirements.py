@@ -1,0 +1,67 @@
+"""The locked requirements: every one pinned and hashed, nothing about the machine that locked them, and no direct one left out."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.setup.found import ROOT
+
+LOCKS = ROOT / "infra" / "requirements"
+NAMES = ["runtime", "dev", "systems"]
+
+
+def _pins(name: str) -> dict[str, str]:
+    text = (LOCKS / f"{name}.txt").read_text().replace("\\\n", " ")
+    entries = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {re.split(r"==", entry)[0].strip(): entry for entry in entries}
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\s\[<>=!~;]", requirement)[0].lower()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
+    pins = _pins(name)
+    assert pins
+    for entry in pins.values():
+        assert re.match(r"\S+==\S+", entry), entry
+        assert "--hash=sha256:" in entry, entry
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_address_and_no_path_is_in_a_lock(name: str) -> None:
+    text = (LOCKS / f"{name}.txt").read_text()
+    assert "://" not in text
+    assert "--index-url" not in text
+    assert "--find-links" not in text
+    assert str(Path.home()) not in text
+    assert str(ROOT) not in text
+
+
+def test_every_direct_requirement_is_in_the_locks() -> None:
+    project = _project()
+    assert {_name(requirement) for requirement in project["dependencies"]} <= _pins("runtime").keys()
+    assert {_name(requirement) for requirement in project["optional-dependencies"]["dev"]} <= _pins("dev").keys()
+    assert _pins("runtime").keys() <= _pins("dev").keys()
+    assert "setuptools" in _pins("runtime"), "the project itself is built with it"
+
+
+def test_the_same_version_is_in_both_locks() -> None:
+    dev = _pins("dev")
+    assert {name: entry for name, entry in _pins("runtime").items() if dev[name] != entry} == {}
+
+
+def test_the_versions_our_adapters_are_written_for() -> None:
+    runtime = _pins("runtime")
+    assert runtime["faust-streaming"].startswith("faust-streaming==0.15.3")
+    assert runtime["aiosfstream-ng"].startswith("aiosfstream-ng==0.7.5")
+    assert runtime["aiokafka"].startswith("aiokafka==0.14.")
