@@ -10,7 +10,8 @@ STATUS_OF_CODE = {"NOT_FOUND": 404, "ENTITY_IS_DELETED": 404, "INSUFFICIENT_ACCE
 
 
 class ApiError(Exception):
-    """Refuses a whole request: `[{"message", "errorCode"[, "fields"]}]` with an HTTP status (REST API guide, status codes and error responses)."""
+    """Refuses a whole request: `[{"message", "errorCode"[, "fields"]}]` with an HTTP status
+    (REST API guide, status codes and error responses)."""
 
     def __init__(self, status: int, code: str, message: str, fields: Sequence[str] | None = None) -> None:
         super().__init__(f"{code}: {message}")
@@ -50,6 +51,6 @@ def no_such_type(name: str) -> ApiError:
     return ApiError(
         400,
         "INVALID_TYPE",
-        f"sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name."
-        " Please reference your WSDL or the describe call for the appropriate names.",
+        f"sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the"
+        " entity name. Please reference your WSDL or the describe call for the appropriate names.",
     )

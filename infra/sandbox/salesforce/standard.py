@@ -1,4 +1,7 @@
-"""The standard objects of the org (Object Reference), as far as the sync touches them. More come through the control verb `define_object`."""
+"""The standard objects of the org (Object Reference), as far as the sync touches them.
+
+More come through the control verb `define_object`.
+"""
 
 from __future__ import annotations
 
@@ -131,8 +134,9 @@ def contact() -> ObjectType:
     return object_type("Contact", "003", [
         fixed(ref("MasterRecordId", "Contact", relationship="MasterRecord")),
         ref("AccountId", "Account"), *person_name(), *address("Other"), *address("Mailing"),
-        phone("Phone"), phone("Fax"), phone("MobilePhone"), phone("HomePhone"), phone("OtherPhone"), phone("AssistantPhone"),
-        ref("ReportsToId", "Contact"), email("Email", id_lookup=True), text("Title", 128), text("Department", 80), text("AssistantName", 40),
+        phone("Phone"), phone("Fax"), phone("MobilePhone"), phone("HomePhone"), phone("OtherPhone"),
+        phone("AssistantPhone"), ref("ReportsToId", "Contact"), email("Email", id_lookup=True),
+        text("Title", 128), text("Department", 80), text("AssistantName", 40),
         pick("LeadSource", *LEAD_SOURCES), field("Birthdate", Kind.DATE), area("Description", 32000),
         flag("HasOptedOutOfEmail"), flag("HasOptedOutOfFax"), flag("DoNotCall"),
         fixed(field("LastActivityDate", Kind.DATE)), text("EmailBouncedReason", 255), field("EmailBouncedDate", Kind.DATETIME),
@@ -181,7 +185,8 @@ def campaign() -> ObjectType:
 def campaign_member() -> ObjectType:
     return object_type("CampaignMember", "00v", [
         ref("CampaignId", "Campaign", nillable=False, updateable=False), ref("LeadId", "Lead"), ref("ContactId", "Contact"),
-        text("Status", 40, default="Sent"), flag("HasResponded", createable=False, updateable=False), field("FirstRespondedDate", Kind.DATE),
+        text("Status", 40, default="Sent"), flag("HasResponded", createable=False, updateable=False),
+        field("FirstRespondedDate", Kind.DATE),
     ], owner=False, undeletable=False)  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Reads a SOQL text. What is not in this grammar is refused with MALFORMED_QUERY; nothing is skipped over.
 
-    query      = SELECT (COUNT() | path {, path}) FROM name [WHERE condition] [ORDER BY key {, key}] [LIMIT n] [OFFSET n]
-    condition  = factor {AND factor} | factor {OR factor}      -- the two can't be mixed without parentheses, as in SOQL
-    factor     = NOT factor | ( condition ) | path operator literal | path [NOT] IN ( literals ) | path INCLUDES|EXCLUDES ( texts )
+query      = SELECT (COUNT() | path {, path}) FROM name [WHERE condition] [ORDER BY key {, key}] [LIMIT n] [OFFSET n]
+condition  = factor {AND factor} | factor {OR factor}      -- the two can't be mixed without parentheses, as in SOQL
+factor     = NOT factor | ( condition ) | path operator literal | path [NOT] IN ( literals ) | path INCLUDES|EXCLUDES ( texts )
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from infra.sandbox.salesforce.soql.query import (
 )
 from infra.sandbox.salesforce.soql.tokens import Sort, Token, malformed, tokenise
 
-SPANS = frozenset(
-    "TODAY YESTERDAY TOMORROW THIS_WEEK LAST_WEEK THIS_MONTH LAST_MONTH THIS_YEAR LAST_YEAR NEXT_MONTH NEXT_WEEK NEXT_YEAR"
-    " LAST_90_DAYS NEXT_90_DAYS".split()
-)
+_NEAR = frozenset({"TODAY", "YESTERDAY", "TOMORROW", "LAST_90_DAYS", "NEXT_90_DAYS"})
+SPANS = _NEAR | {f"{which}_{unit}" for which in ("LAST", "THIS", "NEXT") for unit in ("WEEK", "MONTH", "YEAR")}
 COUNTED_SPANS = frozenset({"LAST_N_DAYS", "NEXT_N_DAYS", "N_DAYS_AGO"})
 _SIGNS = {"=": Operator.EQ, "!=": Operator.NE, "<>": Operator.NE, "<": Operator.LT, "<=": Operator.LE, ">": Operator.GT, ">=": Operator.GE}
-_CLAUSES = frozenset({"SELECT", "FROM", "WHERE", "ORDER", "BY", "LIMIT", "OFFSET", "AND", "OR", "NOT", "IN", "LIKE", "GROUP", "HAVING", "USING"})
+_CLAUSES = frozenset(
+    {"SELECT", "FROM", "WHERE", "ORDER", "BY", "LIMIT", "OFFSET", "AND", "OR", "NOT", "IN", "LIKE", "GROUP", "HAVING", "USING"}
+)
 T = TypeVar("T")
 MAX_DEPTH = 100
 MAX_LENGTH = 100_000

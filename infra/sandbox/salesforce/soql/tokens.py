@@ -43,7 +43,21 @@ _PATTERN = re.compile(
       | (?P<sign><=|>=|!=|<>|[=<>(),:])""",
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\", "N": "\n", "R": "\r", "T": "\t", "B": "\b", "F": "\f"}
+_ESCAPES = {
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "b": "\b",
+    "f": "\f",
+    '"': '"',
+    "'": "'",
+    "\\": "\\",
+    "N": "\n",
+    "R": "\r",
+    "T": "\t",
+    "B": "\b",
+    "F": "\f",
+}
 
 
 def tokenise(source: str) -> list[Token]:
@@ -53,7 +67,7 @@ def tokenise(source: str) -> list[Token]:
     while at < len(source):
         match = _PATTERN.match(source, at)
         if match is None:
-            raise malformed(source, at, f"unexpected token: '{source[at : at + 10].split()[0]}'")
+            raise malformed(source, at, f"unexpected token: '{source[at : at + 10].split(maxsplit=1)[0]}'")
         sort = match.lastgroup or "space"
         if sort == "string":
             found.append(Token(Sort.STRING, _decode(source, match.group()[1:-1], at), at))

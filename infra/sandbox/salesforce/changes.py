@@ -1,0 +1,183 @@
+"""From the journal entries of one transaction to its change events (CDC guide: change event header, body fields, merged change events)."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from infra.sandbox.kernel.journal import Entry
+from infra.sandbox.salesforce.compound import part_name
+from infra.sandbox.salesforce.schema import Field, Kind, ObjectType, Row, Value
+from infra.sandbox.salesforce.stamps import event_time
+
+NEVER_SENT = frozenset({"Id", "IsDeleted", "SystemModstamp", "LastActivityDate", "MasterRecordId"})
+EVENT_BYTES_MAX = 1_000_000
+DIFF_FROM_CHARACTERS = 1000
+_TYPES = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE", "undelete": "UNDELETE"}
+
+
+class Change(msgspec.Struct):
+    """What a transaction did to one record in all: the first kind of change, the values before and after."""
+
+    op: str
+    object: str
+    id: str
+    before: dict[str, Value]
+    after: dict[str, Value]
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changed, how, and in which transaction: the parts that all events of a transaction share."""
+
+    user_id: str
+    change_origin: str
+    transaction_key: str
+    commit_ms: int
+    commit_number: int
+
+
+def fold(entries: Iterable[Entry]) -> list[Change]:
+    """One change a record, in the order of first touch: several changes of a record in one transaction are one event of the first
+    kind with the values at the end (CDC guide, general considerations). Created and deleted at once leaves nothing."""
+    found: dict[str, Change] = {}
+    for entry in entries:
+        known = found.get(entry.id)
+        if known is None:
+            found[entry.id] = Change(entry.op, entry.object, entry.id, dict(entry.before or {}), dict(entry.after or {}))
+        elif entry.op == "update":
+            known.before = {**(entry.before or {}), **known.before} if known.op == "update" else known.before
+            known.after.update(entry.after or {})
+        elif known.op == "create":
+            del found[entry.id]
+        else:
+            known.op = entry.op
+    return list(found.values())
+
+
+def event_bodies(
+    changes: Sequence[Change], kinds: Mapping[str, ObjectType], rows: Mapping[str, Row], origin: Origin
+) -> list[tuple[str, bytes]]:
+    """(entity, payload as JSON) of each event, equal changes of several records merged into one. `rows` are the rows as they stand now."""
+    groups: dict[tuple[str, str, bytes], list[str]] = {}
+    contents: dict[tuple[str, str, bytes], tuple[dict[str, Any], list[str]]] = {}
+    for change in changes:
+        fields, changed = _content(change, kinds[change.object], rows.get(change.id, {}))
+        key = (change.object, change.op, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))
+        groups.setdefault(key, []).append(change.id)
+        contents.setdefault(key, (fields, changed))
+    bodies = []
+    for number, (key, record_ids) in enumerate(groups.items(), start=1):
+        entity, op, _ = key
+        fields, changed = contents[key]
+        header = header_of(entity, _TYPES[op], record_ids, origin, changed=changed, number=number)
+        body = orjson.dumps({**fields, "ChangeEventHeader": header})
+        if len(body) > EVENT_BYTES_MAX:
+            body = gap_body(header)
+        bodies.append((entity, body))
+    return bodies
+
+
+def header_of(
+    entity: str, change_type: str, record_ids: list[str], origin: Origin, *, changed: Sequence[str] = (), number: int = 1
+) -> dict[str, Any]:
+    return {
+        "entityName": entity,
+        "recordIds": record_ids,
+        "changeType": change_type,
+        "changeOrigin": origin.change_origin,
+        "transactionKey": origin.transaction_key,
+        "sequenceNumber": number,
+        "commitTimestamp": origin.commit_ms // 1000 * 1000,
+        "commitNumber": origin.commit_number,
+        "commitUser": origin.user_id,
+        "changedFields": list(changed),
+    }
+
+
+def gap_body(header: Mapping[str, Any]) -> bytes:
+    """The event of that header as a gap: same records, no fields (CDC guide, gap events)."""
+    kind = header["changeType"] if str(header["changeType"]).startswith("GAP_") else f"GAP_{header['changeType']}"
+    return orjson.dumps({"ChangeEventHeader": {**header, "changeType": kind, "changeOrigin": "", "changedFields": []}})
+
+
+def without_fields(body: bytes, kind: ObjectType, hidden: frozenset[str]) -> bytes:
+    """The payload as someone gets it who may not read the hidden fields: they are silently missing (CDC guide, field-level security)."""
+    payload: dict[str, Any] = orjson.loads(body)
+    header = payload["ChangeEventHeader"]
+    for name in hidden:
+        field = kind.fields.get(name)
+        if field is None:
+            continue
+        path = _event_path(kind, field)
+        inside = payload if len(path) == 1 else payload.get(path[0], {})
+        if isinstance(inside, dict):
+            inside.pop(path[-1], None)
+        if len(path) == 2 and payload.get(path[0]) == {}:
+            del payload[path[0]]
+        header["changedFields"] = [each for each in header["changedFields"] if each != ".".join(path)]
+    return orjson.dumps(payload)
+
+
+def _content(change: Change, kind: ObjectType, row: Row) -> tuple[dict[str, Any], list[str]]:
+    if change.op == "delete":
+        return {}, []
+    if change.op == "update":
+        fields: dict[str, Any] = {}
+        changed = []
+        for name, value in change.after.items():
+            field = kind.fields[name]
+            if sent(kind, field):
+                path = _event_path(kind, field)
+                _put(fields, path, _difference(field, change.before.get(name), _value(field, value)))
+                changed.append(".".join(path))
+        return fields, changed
+    fields = {}
+    for field in kind.fields.values():
+        value = row.get(field.name, False if field.kind is Kind.BOOLEAN else None)
+        if value is not None and sent(kind, field):
+            _put(fields, _event_path(kind, field), _value(field, value))
+    return fields, []
+
+
+def sent(kind: ObjectType, field: Field) -> bool:
+    """Whether change events carry the field: derived and deletion fields never (CDC guide, change event body fields)."""
+    return field.name not in NEVER_SENT and not field.derived and kind.captured
+
+
+def _event_path(kind: ObjectType, field: Field) -> tuple[str, ...]:
+    if field.compound is None or (field.compound == "Name" and not kind.personal):
+        return (field.name,)
+    return (field.compound, part_name(field))
+
+
+def _put(fields: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    if len(path) == 1:
+        fields[path[0]] = value
+    else:
+        fields.setdefault(path[0], {})[path[1]] = value
+
+
+def _value(field: Field, value: Value) -> Any:
+    if value is None:
+        return False if field.kind is Kind.BOOLEAN else None
+    return event_time(str(value)) if field.kind is Kind.DATETIME else value
+
+
+def _difference(field: Field, before: Value, after: Any) -> Any:
+    """A long text as a unified diff when that is shorter, else the text (CDC guide, data differences: at least 1,000 characters,
+    at most half of the length and a quarter of the lines changed)."""
+    if field.kind is not Kind.TEXTAREA or not isinstance(after, str) or not isinstance(before, str) or len(after) < DIFF_FROM_CHARACTERS:
+        return after
+    old, new = before.splitlines(), after.splitlines()
+    digest = hashlib.sha256(after.encode()).hexdigest()
+    lines = list(difflib.unified_diff(old, new, "", digest, lineterm=""))
+    touched = [line for line in lines[2:] if line[:1] in "+-"]
+    diff = "\n".join(lines)
+    if len(touched) > max(len(new), 1) / 4 or sum(map(len, touched)) > len(after) / 2 or len(diff) >= len(after):
+        return after
+    return {"diff": diff}

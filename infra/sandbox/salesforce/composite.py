@@ -1,0 +1,112 @@
+"""Composite: up to 25 calls in one, later ones referring to the answers of earlier ones (REST API guide, composite)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import orjson
+
+from infra.sandbox.salesforce.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.errors import ApiError
+
+PARTS_MAX, HEAVY_MAX = 25, 5
+_REFERENCE = re.compile(r"@\{([A-Za-z_]\w*)\.([^}]+)\}")
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+Dispatch = Callable[[Call], Reply]
+
+
+class _UnresolvedError(Exception):
+    pass
+
+
+def composite(call: Call, dispatch: Dispatch) -> Reply:
+    """Runs the parts in order. With `allOrNone` they share a transaction, which one failure undoes; else each is on its own."""
+    body = call.json_object()
+    parts = body.get("compositeRequest")
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise ApiError(400, "JSON_PARSER_ERROR", "compositeRequest must be an array of objects")
+    _check_size(parts)
+    shared = call.org.transaction(call.caller) if body.get("allOrNone") is True else None
+    answers: dict[str, Any] = {}
+    results = []
+    for part in parts:
+        result = _run_part(call, part, answers, dispatch, shared)
+        results.append(result)
+        if 200 <= result["httpStatusCode"] < 300:
+            answers[str(part.get("referenceId"))] = result["body"]
+    if shared is not None:
+        if any(result["httpStatusCode"] >= 400 for result in results):
+            shared.rollback()
+            results = [_halted(result) if result["httpStatusCode"] < 300 else result for result in results]
+        else:
+            shared.commit()
+    return json_reply({"compositeResponse": results})
+
+
+def _check_size(parts: list[dict[str, Any]]) -> None:
+    references = [part.get("referenceId") for part in parts]
+    if len(parts) > PARTS_MAX:
+        raise ApiError(400, "LIMIT_EXCEEDED", f"The request can't contain more than {PARTS_MAX} operations.")
+    heavy = [part for part in parts if re.search(r"/(query|queryAll|composite/sobjects)", str(part.get("url", "")))]
+    if len(heavy) > HEAVY_MAX:
+        raise ApiError(400, "LIMIT_EXCEEDED", f"The request can't contain more than {HEAVY_MAX} query or collection operations.")
+    if None in references or len(set(references)) != len(references):
+        raise ApiError(400, "INVALID_INPUT", "Each subrequest needs a referenceId of its own.")
+
+
+def _run_part(call: Call, part: Mapping[str, Any], answers: Mapping[str, Any], dispatch: Dispatch, shared: Any) -> dict[str, Any]:
+    reference = part["referenceId"]
+    try:
+        url = urlsplit(_resolve(str(part.get("url", "")), answers))
+        body = _resolve(part.get("body"), answers)
+    except _UnresolvedError as problem:
+        return _result(reference, 400, [{"errorCode": "PROCESSING_HALTED", "message": str(problem)}])
+    match = re.fullmatch(r"/services/data/v(\d+\.0)(/.*)", url.path)
+    if match is None:
+        return _result(reference, 404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
+    headers = {name.lower(): str(value) for name, value in (part.get("httpHeaders") or {}).items()}
+    inner = replace(
+        call, method=str(part.get("method", "GET")).upper(), path=unquote(match.group(2)), version=match.group(1),
+        query=dict(parse_qsl(url.query, keep_blank_values=True)), headers={**call.headers, **headers},
+        body=b"" if body is None else orjson.dumps(body), shared=shared, records=0,
+    )  # fmt: skip
+    try:
+        reply = dispatch(inner)
+    except ApiError as refused:
+        reply = Reply(status=refused.status, body=refused.body())
+    call.records += inner.records
+    return _result(reference, reply.status, orjson.loads(reply.body) if reply.body else None, reply.headers)
+
+
+def _result(reference: str, status: int, body: Any, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return {"body": body, "httpHeaders": dict(headers or {}), "httpStatusCode": status, "referenceId": reference}
+
+
+def _halted(result: Mapping[str, Any]) -> dict[str, Any]:
+    message = "The transaction was rolled back since another operation in the same transaction failed."
+    return _result(result["referenceId"], 400, [{"errorCode": "PROCESSING_HALTED", "message": message}])
+
+
+def _resolve(value: Any, answers: Mapping[str, Any]) -> Any:
+    """The value with every `@{reference.path}` in its strings replaced. Raises `_UnresolvedError`."""
+    if isinstance(value, str):
+        return _REFERENCE.sub(lambda match: str(_look_up(match.group(1), match.group(2), answers)), value)
+    if isinstance(value, list):
+        return [_resolve(each, answers) for each in value]
+    if isinstance(value, dict):
+        return {name: _resolve(each, answers) for name, each in value.items()}
+    return value
+
+
+def _look_up(reference: str, path: str, answers: Mapping[str, Any]) -> Any:
+    here: Any = answers.get(reference)
+    for name, index in _STEP.findall(path):
+        try:
+            here = here[int(index)] if index else here[name]
+        except (KeyError, IndexError, TypeError):
+            raise _UnresolvedError(f"Invalid reference specified. No value for {reference}.{path} found in {reference}") from None
+    return here

@@ -1,0 +1,84 @@
+"""What describe says of the objects and fields that the caller may see (SOAP API guide, describe results)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.sandbox.salesforce.access import VisibleObject
+from infra.sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Kind
+
+_SOAP_TYPES = {
+    Kind.ID: "tns:ID", Kind.REFERENCE: "tns:ID", Kind.BOOLEAN: "xsd:boolean", Kind.DATE: "xsd:date", Kind.DATETIME: "xsd:dateTime",
+    Kind.INT: "xsd:int", Kind.ADDRESS: "urn:address",
+}  # fmt: skip
+
+
+def describe_brief(seen: VisibleObject, base: str) -> dict[str, Any]:
+    """The entry of one object in the list of all."""
+    kind, right = seen.kind, seen.right
+    url = f"{base}/sobjects/{kind.name}"
+    return {
+        "activateable": False, "createable": kind.creatable and right.creatable, "custom": kind.custom, "customSetting": False,
+        "deepCloneable": False, "deletable": right.deletable, "deprecatedAndHidden": False, "feedEnabled": False, "hasSubtypes": False,
+        "isInterface": False, "isSubtype": False, "keyPrefix": kind.prefix, "label": kind.label, "labelPlural": f"{kind.label}s",
+        "layoutable": True, "mergeable": kind.mergeable, "mruEnabled": True, "name": kind.name, "queryable": kind.queryable,
+        "replicateable": True, "retrieveable": True, "searchable": True, "triggerable": True, "undeletable": kind.undeletable,
+        "updateable": right.editable,
+        "urls": {"sobject": url, "describe": f"{url}/describe", "rowTemplate": f"{url}/{{ID}}"},
+    }  # fmt: skip
+
+
+def describe_full(seen: VisibleObject, base: str) -> dict[str, Any]:
+    fields = [describe_field(seen, field) for field in seen.names.values()]
+    return {**describe_brief(seen, base), "fields": fields, "childRelationships": [], "recordTypeInfos": [], "supportedScopes": []}
+
+
+def describe_event(seen: VisibleObject, base: str) -> dict[str, Any]:
+    """The change event of an object as an object of its own: neither queryable nor writable (CDC guide, change event messages)."""
+    from infra.sandbox.salesforce.changes import sent  # noqa: PLC0415 - changes knows nothing of describe; this is its only use here
+
+    kind = seen.kind
+    brief = describe_brief(seen, base)
+    for flag in (
+        "createable",
+        "deletable",
+        "queryable",
+        "replicateable",
+        "retrieveable",
+        "searchable",
+        "updateable",
+        "undeletable",
+        "mergeable",
+    ):
+        brief[flag] = False
+    name = kind.change_event
+    url = f"{base}/sobjects/{name}"
+    urls = {"sobject": url, "describe": f"{url}/describe", "eventSchema": f"{url}/eventSchema"}
+    fields = [describe_field(seen, field) for field in seen.names.values() if sent(kind, field)]
+    return {**brief, "name": name, "label": f"{kind.label} Change Event", "keyPrefix": None, "urls": urls, "fields": fields}
+
+
+def describe_field(seen: VisibleObject, field: Field) -> dict[str, Any]:
+    picklist = [
+        {"active": True, "defaultValue": each == field.default, "label": each, "validFor": None, "value": each} for each in field.picklist
+    ]
+    length = field.length if field.kind in TEXTUAL or field.kind in (Kind.ID, Kind.REFERENCE) else 0
+    return {
+        "aggregatable": field.filterable, "autoNumber": False, "byteLength": length * 3 if field.kind in TEXTUAL else length,
+        "calculated": field.derived and field.kind is not Kind.ADDRESS and field.name != "Name", "caseSensitive": False,
+        "compoundFieldName": field.compound, "createable": seen.right.creatable and seen.createable(field), "custom": field.custom,
+        "defaultValue": field.default, "defaultedOnCreate": field.default is not None or field.system or field.kind is Kind.BOOLEAN,
+        "deprecatedAndHidden": False, "digits": field.precision if field.kind is Kind.INT else 0, "encrypted": False,
+        "externalId": field.external_id, "filterable": field.filterable, "groupable": field.filterable and field.kind not in NUMERIC,
+        "htmlFormatted": False, "idLookup": field.id_lookup or field.external_id, "inlineHelpText": None, "label": field.label,
+        "length": length, "name": field.name, "nameField": field.name == "Name", "nillable": field.nillable,
+        "permissionable": not field.system and field.nillable, "picklistValues": picklist,
+        "polymorphicForeignKey": len(field.reference_to) > 1, "precision": field.precision if field.kind is not Kind.INT else 0,
+        "queryByDistance": False, "referenceTo": list(field.reference_to), "relationshipName": field.relationship,
+        "restrictedPicklist": field.restricted, "scale": field.scale, "soapType": _soap_type(field), "sortable": field.filterable,
+        "type": str(field.kind), "unique": field.unique, "updateable": seen.right.editable and seen.updateable(field),
+    }  # fmt: skip
+
+
+def _soap_type(field: Field) -> str:
+    return _SOAP_TYPES.get(field.kind, "xsd:double" if field.kind in NUMERIC else "xsd:string")

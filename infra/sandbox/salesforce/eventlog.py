@@ -1,0 +1,76 @@
+"""The event bus: change events in the order of commit, kept for 72 hours, each with a replay id that grows but not by one."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Callable
+
+import msgspec
+
+RETENTION_MS = 72 * 3600 * 1000
+DAY_MS = 24 * 3600 * 1000
+
+
+class Event(msgspec.Struct, array_like=True):
+    """One change event. `visible` says whether it may be delivered yet (a fault may hold it back); it is not durable."""
+
+    replay_id: int
+    at_ms: int
+    entity: str
+    body: bytes
+    visible: Callable[[], bool] | None = None
+
+
+class EventLog:
+    """Events by replay id. `listeners` are called after each publication; they must not block."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self._events: list[Event] = []
+        self._replay_ids: list[int] = []
+        self.last_replay_id = dice.randrange(1_000_000, 9_000_000)
+        self.listeners: set[Callable[[], None]] = set()
+
+    def next_replay_ids(self, count: int) -> list[int]:
+        """Ids for the events about to be published: increasing, not contiguous (Streaming API guide, message durability)."""
+        found, last = [], self.last_replay_id
+        for _ in range(count):
+            last += self._dice.choice((1, 1, 2, 3, 7))
+            found.append(last)
+        return found
+
+    def add(self, event: Event) -> None:
+        self._events.append(event)
+        self._replay_ids.append(event.replay_id)
+        self.last_replay_id = event.replay_id
+
+    def wake(self) -> None:
+        for listener in tuple(self.listeners):
+            listener()
+
+    def forget_before(self, now_ms: int) -> None:
+        """Drops what is older than the retention; cheap when there is nothing to drop."""
+        if not self._events or self._events[0].at_ms >= now_ms - RETENTION_MS:
+            return
+        keep = next((i for i, event in enumerate(self._events) if event.at_ms >= now_ms - RETENTION_MS), len(self._events))
+        del self._events[:keep]
+        del self._replay_ids[:keep]
+
+    def holds(self, replay_id: int) -> bool:
+        """Whether that event is still kept: only then can a subscriber go on after it."""
+        place = bisect_right(self._replay_ids, replay_id)
+        return place > 0 and self._replay_ids[place - 1] == replay_id
+
+    def after(self, replay_id: int) -> list[Event]:
+        """The events after that id which may be delivered; a held one holds up all behind it."""
+        found: list[Event] = []
+        for position in range(bisect_right(self._replay_ids, replay_id), len(self._events)):
+            event = self._events[position]
+            if event.visible is not None and not event.visible():
+                break
+            found.append(event)
+        return found
+
+    def __len__(self) -> int:
+        return len(self._events)

@@ -1,0 +1,230 @@
+"""The org: its types, rights, rules, rows, events and sessions, rebuilt from the journal and changed only together with it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+
+from infra.sandbox.kernel.clock import Clock
+from infra.sandbox.kernel.journal import Entry, Journal
+from infra.sandbox.kernel.meters import Meters
+from infra.sandbox.salesforce.access import Permissions, View
+from infra.sandbox.salesforce.automation import Automation
+from infra.sandbox.salesforce.board import CdcFaults
+from infra.sandbox.salesforce.changes import gap_body
+from infra.sandbox.salesforce.eventlog import Event, EventLog
+from infra.sandbox.salesforce.identity import Apps
+from infra.sandbox.salesforce.limits import Allowance
+from infra.sandbox.salesforce.schema import Row, Schema
+from infra.sandbox.salesforce.sessions import Session, Sessions
+from infra.sandbox.salesforce.setup import Options, apply_setup
+from infra.sandbox.salesforce.soql.binding import Binding
+from infra.sandbox.salesforce.soql.parser import parse_condition
+from infra.sandbox.salesforce.stamps import ms_of
+from infra.sandbox.salesforce.standard import standard_objects
+from infra.sandbox.salesforce.store import Store
+from infra.sandbox.salesforce.transaction import Caller, Transaction
+
+FIRST_COMMIT_NUMBER = 1_721_136_551_405_445_123
+"""Real ones pass 2^53 (CDC guide, change event header): clients must not read them as floats."""
+BIN_MS = 15 * 24 * 3600 * 1000
+DEFAULT_ENTITIES = ("Lead", "Contact", "Account", "Opportunity", "CampaignMember")
+SYSTEM = ""
+
+
+class Org:
+    """All state of one Salesforce org. Everything is synchronous: nothing else runs while a change is applied and journaled."""
+
+    def __init__(self, journal: Journal, clock: Clock, faults: CdcFaults, meters: Meters) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.faults = faults
+        self.meters = meters
+        self.schema = Schema(standard_objects())
+        self.store = Store(self.schema)
+        self.permissions = Permissions()
+        self.automation = Automation(self._compile)
+        self.sessions = Sessions()
+        self.apps = Apps()
+        self.options = Options()
+        self.standard_entities: set[str] = set(DEFAULT_ENTITIES)
+        self.selected_entities: set[str] = set(DEFAULT_ENTITIES)
+        self.channels: dict[str, set[str]] = {}
+        self.log = EventLog(random.Random())
+        self.api_calls = Allowance(self.options.api_calls_per_day)
+        self.delivered = Allowance(self.options.delivered_events_per_day)
+        self._views: dict[str, View] = {}
+        self._commits = 0
+        self._bin: list[tuple[int, str]] = []
+        self._purged: dict[str, dict[str, str]] = {}
+
+    # -- reading
+
+    def view(self, user_id: str) -> View:
+        """What that user sees. SYSTEM sees everything."""
+        if user_id not in self._views:
+            self._views[user_id] = View(self.schema, self.permissions, user_id)
+        return self._views[user_id]
+
+    def forget_views(self) -> None:
+        self._views.clear()
+
+    @property
+    def today(self) -> date:
+        return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC).date()
+
+    def user_named(self, username: str) -> Row | None:
+        found = [row for row in self.store.tables["User"].find("Username", username) if "IsDeleted" not in row]
+        return found[0] if found else None
+
+    def caller(self, user: Row, **options: Any) -> Caller:
+        return Caller(user_id=str(user["Id"]), user_name=str(user["Username"]), **options)
+
+    def session_of(self, token: str | None) -> Session | None:
+        """The live session of a token, expiry faults included."""
+        if token is None:
+            return None
+        known = self.sessions.known(token)
+        actor = self.user_name(known.user_id) if known is not None else ""
+        fault = self.faults.peek(("token_expiry",), actor=actor)
+        age_max_ms = None if fault is None else int(float(fault.action.get("seconds", 60)) * 1000)
+        return self.sessions.of(token, self.clock.now_ms(), age_max_ms=age_max_ms)
+
+    def user_name(self, user_id: str) -> str:
+        row = self.store.row(user_id)
+        return "" if row is None else str(row.get("Username", ""))
+
+    def dump(self, object_name: str) -> Iterator[Mapping[str, Any]]:
+        return iter(self.store.live(object_name))
+
+    def deleted_between(self, object_name: str, low: str, high: str) -> list[tuple[str, str]]:
+        """(id, deletion stamp) of records deleted in [low, high), purged ones included, oldest first."""
+        walk = self.store.tables[object_name].stamps.walk((low, ""), (high, ""))
+        found = [(str(row["Id"]), str(row["SystemModstamp"])) for row in walk if "IsDeleted" in row]
+        found += [(each, stamp) for each, stamp in self._purged.get(object_name, {}).items() if low <= stamp < high]
+        return sorted(found, key=lambda item: (item[1], item[0]))
+
+    # -- changing
+
+    def transaction(self, caller: Caller) -> Transaction:
+        return Transaction(self, caller)
+
+    def next_commit_number(self) -> int:
+        self._commits += 1
+        return FIRST_COMMIT_NUMBER + self._commits * 10 + len(self.log) % 7
+
+    def commit(self, entries: Sequence[Entry], bodies: Sequence[tuple[str, bytes]], now_ms: int) -> None:
+        """Journals changes that are already applied, with their events, as one block; then the events go out. OSError: nothing happened."""
+        events = self._events(bodies, now_ms)
+        self.journal.append([*entries, *(_event_entry(event) for event in events)])
+        for entry in entries:
+            self._note_bin(entry)
+        self._publish(events, now_ms)
+
+    def publish(self, entity: str, bodies: Sequence[bytes]) -> list[int]:
+        """Puts events on the bus that no change made (gap and overflow events)."""
+        now_ms = self.clock.now_ms()
+        events = self._events([(entity, body) for body in bodies], now_ms)
+        self.journal.append([_event_entry(event) for event in events])
+        self._publish(events, now_ms)
+        return [event.replay_id for event in events]
+
+    def set_up(self, verb: str, args: Mapping[str, Any]) -> None:
+        """Changes the org's set-up and journals that. Raises ValueError or `ApiError`, and changes nothing, when it makes no sense."""
+        apply_setup(self, verb, args)
+        self.journal.append([Entry(self.clock.now_ms(), "sandbox", "_setup", verb, "", None, dict(args))])
+
+    def open_session(self, user_id: str, client_id: str) -> Session:
+        session = self.sessions.open(user_id, client_id, self.clock.now_ms())
+        extra = [session.token, user_id, client_id, session.issued_ms]
+        self.journal.append([Entry(session.issued_ms, "sandbox", "_session", "Session", "", extra=extra)])
+        self.sessions.add(session)
+        return session
+
+    def purge(self, record_ids: Sequence[str]) -> int:
+        """Takes deleted records out of the recycle bin for good, without any event (CDC guide, general considerations)."""
+        entries = []
+        for record_id in record_ids:
+            row, kind = self.store.row(record_id), self.schema.of_id(record_id)
+            if row is not None and kind is not None and "IsDeleted" in row:
+                stamp = {"deleted": str(row["SystemModstamp"])}
+                entries.append(Entry(self.clock.now_ms(), "sandbox", "_purge", kind.name, record_id, extra=stamp))
+        self.journal.append(entries)
+        for entry in entries:
+            self._purge(entry)
+        return len(entries)
+
+    def expire_bin(self) -> None:
+        """Purges what has been in the recycle bin for more than 15 days (Object Reference, IsDeleted)."""
+        limit = self.clock.now_ms() - BIN_MS
+        if self._bin and self._bin[0][0] < limit:
+            due = [record_id for at_ms, record_id in self._bin if at_ms < limit]
+            self._bin = [item for item in self._bin if item[0] >= limit]
+            self.purge([each for each in due if self._deleted_ms(each) < limit])
+
+    # -- rebuilding
+
+    def apply(self, entry: Entry) -> None:
+        """One journal entry into memory, at start."""
+        match entry.op:
+            case "_event":
+                self.log.add(Event(entry.extra[0], entry.at_ms, entry.object, entry.extra[1]))
+                self._commits += 1
+            case "_setup":
+                apply_setup(self, entry.object, entry.after or {})
+            case "_session":
+                token, user_id, client_id, issued_ms = entry.extra
+                self.sessions.add(Session(token, user_id, client_id, issued_ms, issued_ms))
+            case "_purge":
+                self._purge(entry)
+            case _:
+                self.store.apply(entry)
+                self._note_bin(entry)
+
+    # -- parts
+
+    def _compile(self, object_name: str, text: str) -> Callable[[Row], bool]:
+        binding = Binding(text, self.view(SYSTEM), object_name, self.store.row, self.today)
+        return binding.predicate(parse_condition(text))
+
+    def _events(self, bodies: Sequence[tuple[str, bytes]], now_ms: int) -> list[Event]:
+        kept = []
+        for entity, body in bodies:
+            channel = f"/data/{self.schema.objects[entity].change_event}"
+            if self.faults.loses_event(channel):
+                continue
+            fault = self.faults.take(("gap",), path=channel)
+            kept.append((entity, body if fault is None else _as_gap(body), self.faults.visibility(channel)))
+        ids = self.log.next_replay_ids(len(kept))
+        return [Event(id_, now_ms, entity, body, visible) for id_, (entity, body, visible) in zip(ids, kept, strict=True)]
+
+    def _publish(self, events: Sequence[Event], now_ms: int) -> None:
+        self.log.forget_before(now_ms)
+        for event in events:
+            self.log.add(event)
+        if events:
+            self.log.wake()
+
+    def _note_bin(self, entry: Entry) -> None:
+        if entry.op == "delete":
+            self._bin.append((entry.at_ms, entry.id))
+
+    def _deleted_ms(self, record_id: str) -> int:
+        row = self.store.row(record_id)
+        return ms_of(str(row["SystemModstamp"])) if row is not None and "IsDeleted" in row else self.clock.now_ms()
+
+    def _purge(self, entry: Entry) -> None:
+        self.store.tables[entry.object].remove(entry.id)
+        self._purged.setdefault(entry.object, {})[entry.id] = entry.extra["deleted"]
+
+
+def _event_entry(event: Event) -> Entry:
+    return Entry(event.at_ms, "", "_event", event.entity, "", extra=[event.replay_id, event.body])
+
+
+def _as_gap(body: bytes) -> bytes:
+    return gap_body(orjson.loads(body)["ChangeEventHeader"])

@@ -1,0 +1,79 @@
+"""Versions, limits, object lists, describe and event schemas."""
+
+from __future__ import annotations
+
+from infra.sandbox.salesforce.access import VisibleObject
+from infra.sandbox.salesforce.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.describe import describe_brief, describe_event, describe_full
+from infra.sandbox.salesforce.errors import ApiError, not_found
+from infra.sandbox.salesforce.eventschema import schema_id, schema_of
+
+OLDEST, NEWEST = 31, 67
+RELEASES = ("Winter", "Spring", "Summer")
+
+
+def versions() -> list[dict[str, str]]:
+    """All versions that are served, oldest first."""
+    return [
+        {"label": f"{RELEASES[n % 3]} '{(n - 4) // 3 + 6:02d}", "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
+        for n in range(OLDEST, NEWEST + 1)
+    ]
+
+
+def resources(call: Call) -> Reply:
+    names = ("sobjects", "query", "queryAll", "limits", "composite")
+    return json_reply({name: f"{call.base}/{name}" for name in names})
+
+
+def limits(call: Call) -> Reply:
+    org, now_ms = call.org, call.org.clock.now_ms()
+    spent = {
+        "DailyApiRequests": (org.api_calls.most, org.api_calls.remaining(now_ms)),
+        "DailyDeliveredPlatformEvents": (org.delivered.most, org.delivered.remaining(now_ms)),
+        "DurableStreamingApiConcurrentClients": (org.options.cometd_clients_max, org.options.cometd_clients_max - org.streaming_clients()),
+        "DailyBulkV2QueryJobs": (10_000, 10_000),
+        "DailyBulkV2QueryFileStorageMB": (976_562, 976_562),
+        "DataStorageMB": (20_480, 20_480),
+    }
+    return json_reply({name: {"Max": most, "Remaining": left} for name, (most, left) in spent.items()})
+
+
+def list_objects(call: Call) -> Reply:
+    briefs = [describe_brief(seen, call.base) for seen in call.view.objects().values()]
+    return json_reply({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": briefs})
+
+
+def basic_info(call: Call) -> Reply:
+    return json_reply({"objectDescribe": describe_brief(call.object(call.params["object"]), call.base), "recentItems": []})
+
+
+def describe(call: Call) -> Reply:
+    """A describe; `LeadChangeEvent` can be described too, without the fields that the caller may not read."""
+    name = call.params["object"]
+    event = _of_event(call, name)
+    return json_reply(describe_event(event, call.base) if event is not None else describe_full(call.object(name), call.base))
+
+
+def event_schema(call: Call) -> Reply:
+    """The schema by event name; all fields are in it, hidden ones too (CDC guide, field-level security)."""
+    seen = _of_event(call, call.params["object"])
+    if seen is None:
+        raise not_found()
+    return json_reply({**schema_of(seen.kind), "uuid": schema_id(seen.kind)})
+
+
+def event_schema_by_id(call: Call) -> Reply:
+    for kind in call.org.schema.objects.values():
+        if kind.captured and schema_id(kind) == call.params["schema"]:
+            return json_reply({**schema_of(kind), "uuid": call.params["schema"]})
+    raise not_found()
+
+
+def not_here(call: Call) -> Reply:
+    """Parts of the real API that this org does not have say so; they never answer an empty success."""
+    raise ApiError(501, "NOT_IN_SANDBOX", f"{call.method} {call.path} is not part of this sandbox")
+
+
+def _of_event(call: Call, name: str) -> VisibleObject | None:
+    kind = call.org.schema.by_change_event.get(name)
+    return None if kind is None or not kind.captured else call.view.object(kind.name)
