@@ -23,6 +23,7 @@ _ALLOWED: Mapping[Flow, frozenset[str]] = {
     Flow.REFRESH: frozenset({"refresh_token", "client_secret"}),
     Flow.PASSWORD: frozenset({"client_secret", "username", "password"}),
 }
+_DAY_SECONDS = 86_400
 _CREDENTIALS = ("client_secret", "username", "password", "private_key", "refresh_token", "login_url")
 
 
@@ -72,10 +73,16 @@ def _interval_problems(settings: Settings) -> Iterator[tuple[str, str]]:
     intervals = settings.intervals
     if intervals.activities_min_seconds > intervals.activities_max_seconds:
         yield "intervals.activities_min", f"longer than activities_max ({duration_text(intervals.activities_max_seconds)}); make it shorter"
-    for name in ("salesforce", "marketo"):
-        at_once, allowed = getattr(settings.settle, f"{name}_calls_at_once"), getattr(settings, name).calls_at_once
-        if at_once > allowed:
-            yield f"settle.{name}_calls_at_once", f"{at_once} is more than {name}.calls_at_once ({allowed}); lower it"
+    least = int(_DAY_SECONDS / intervals.activities_max_seconds) + 1
+    if settings.marketo.polling_calls_per_day < least:
+        longest = duration_text(intervals.activities_max_seconds)
+        yield (
+            "marketo.polling_calls_per_day",
+            (
+                f"{settings.marketo.polling_calls_per_day} does not pay for a look every {longest} (intervals.activities_max); "
+                f"allow at least {least}, or make activities_max longer"
+            ),
+        )
 
 
 def _link_problems(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -13,16 +13,7 @@ _REFERENCES = ("env", "file")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-REFERENCE_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "minProperties": 1,
-    "maxProperties": 1,
-    "additionalProperties": False,
-    "properties": {
-        "env": {"type": "string", "description": "Name of an environment variable"},
-        "file": {"type": "string", "description": "Path of a file, from the directory of the configuration"},
-    },
-}
+REFERENCE_SCHEMA: dict[str, Any] = {"$ref": "#/$defs/reference"}
 
 
 class Secret:
@@ -70,7 +61,10 @@ class Kind(Protocol):
 
 
 def resolved(place: Place, reading: Reading) -> str:
-    """The text at a place, or the one that `{env: NAME}` or `{file: PATH}` points to. Raises `Invalid`."""
+    """The text at a place, or the one that `{env: NAME}` or `{file: PATH}` points to. Raises `Invalid`.
+
+    Where NAME is not set and NAME_FILE is, the value is the content of the file that it names, as container platforms hand out secrets.
+    """
     if not place.mapping:
         return place.text()
     entries = {name: value for name, _, value in reading.unique_items(place)}
@@ -83,6 +77,9 @@ def resolved(place: Place, reading: Reading) -> str:
 
 def _from_environment(place: Place, name: str, reading: Reading) -> str:
     value = reading.environ.get(name)
+    pointer = reading.environ.get(f"{name}_FILE")
+    if value is None and pointer:
+        return _from_file(place, pointer, reading)
     if not value:
         state = "is not set" if value is None else "is empty"
         raise Invalid(place, f"the environment variable {name} {state}; export it, or point to a file with {{file: PATH}}")
@@ -202,32 +199,6 @@ class Whole:
     def words(self) -> str:
         """What may stand there."""
         return f"a whole number from {self.least} to {self.most}"
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A part of something: above 0, at most 1."""
-
-    doc: str
-
-    def read(self, place: Place, reading: Reading) -> float:
-        """The share."""
-        text = resolved(place, reading).strip()
-        try:
-            number = float(text)
-        except ValueError:
-            number = -1.0
-        if not 0 < number <= 1:
-            raise Invalid(place, f"{text!r} is not {self.words()}")
-        return number
-
-    def schema(self) -> dict[str, Any]:
-        """A number or a reference."""
-        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, REFERENCE_SCHEMA]}
-
-    def words(self) -> str:
-        """What may stand there."""
-        return "a number above 0 and at most 1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from consumers.configuration_kinds import Choice, Duration, Flag, Secret, SecretText, Share, Text, TimeZone, Url, Whole
+from consumers.configuration_kinds import Choice, Duration, Flag, Secret, SecretText, Text, TimeZone, Url, Whole
 from consumers.configuration_mapping import NAME, FieldEntries, FieldEntry, QualifyKind, Servers
 from consumers.configuration_sections import Section
 from consumers.mapping import LinkFields, Qualification
@@ -80,7 +80,9 @@ class SalesforceSettings:
     api_version: Annotated[str, Text("REST and CometD version", r"\d{2}\.0", "an API version such as 66.0")] = "66.0"
     channel: Annotated[str, Text("CDC channel to follow", r"/data/\w+", "a CDC channel such as /data/ChangeEvents")] = "/data/ChangeEvents"
     calls_per_day: Annotated[int, Whole("The org's daily API calls, until the org itself tells", 100, 100_000_000)] = 100_000
-    calls_per_day_share: Annotated[float, Share("The part of them that Tandem may use")] = 0.5
+    duplicates_allowed: Annotated[
+        bool, Flag("Whether a record is saved although a duplicate rule alerts; a rule that blocks still blocks")
+    ] = True
     calls_at_once: Annotated[int, Whole("Calls under way at once, all workers together", 1, 25)] = 8
 
     @property
@@ -100,7 +102,7 @@ class MarketoSettings:
     url: Annotated[str, Url("The instance's REST endpoint without /rest, https://123-ABC-456.mktorest.com")]
     client_id: Annotated[str, Text("Client id of the custom service")]
     client_secret: Annotated[Secret, SecretText("Client secret of the custom service")]
-    time_zone: Annotated[str, TimeZone("The instance's time zone; activities tell dates without one")] = "UTC"
+    time_zone: Annotated[str, TimeZone("The instance's time zone; its activities tell times without one")] = "America/Chicago"
     calls_per_20_seconds: Annotated[
         int, Whole("Calls in any 20 seconds, all workers together; the instance allows 100 to everyone", 1, 100)
     ] = 100
@@ -108,6 +110,7 @@ class MarketoSettings:
     calls_per_day: Annotated[
         int, Whole("Calls a day, all workers together; the instance allows 50,000 unless more were bought", 100, 10_000_000)
     ] = 50_000
+    polling_calls_per_day: Annotated[int, Whole("The part of them that following the activities may cost", 24, 10_000_000)] = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,8 +190,8 @@ class IntervalSettings:
 
     poll_seconds: Annotated[float, Duration("Between two cycles of the reconciliation poll", "1s", "1d")] = 300.0
     overlap_seconds: Annotated[float, Duration("How far a cycle reads back behind its watermark", "0s", "1d")] = 600.0
-    activities_min_seconds: Annotated[float, Duration("Between two looks at Marketo's activities while there is news", "200ms", "1h")] = 2.0
-    activities_max_seconds: Annotated[float, Duration("The same while there is none, or calls run short", "200ms", "1h")] = 30.0
+    activities_min_seconds: Annotated[float, Duration("Between two looks at Marketo's activities while there is news", "200ms", "1h")] = 1.0
+    activities_max_seconds: Annotated[float, Duration("The same while there is none, or calls run short", "200ms", "1h")] = 15.0
     lateness_seconds: Annotated[float, Duration("How long a change waits for one before it that is missing in the feed", "1s", "1d")] = 60.0
 
 

@@ -13,13 +13,13 @@ from consumers.configuration_mapping import FieldEntry, RuleEntry
 from consumers.configuration_settings import Echo, LinkSettings, Settings
 from consumers.describes import Describes, FieldFacts
 from consumers.mapping import (
+    Clause,
     Direction,
     FieldMapping,
     FieldType,
     LinkFields,
     ObjectMapping,
     Overlong,
-    Qualification,
     Rule,
     RuleName,
     SyncRules,
@@ -96,7 +96,7 @@ def build(settings: Settings, describes: Describes | None = None, *, stamp: bool
     `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
     """
     facts = describes or Describes()
-    objects = {obj: ObjectMapping(object=obj, fields=tuple(_mapped(settings, obj, facts))) for obj in DEFAULTS}
+    objects = {obj: ObjectMapping(object=obj, fields=_all_fields(settings, obj, facts)) for obj in DEFAULTS}
     people = settings.people
     rules = SyncRules(
         objects=objects,
@@ -125,12 +125,37 @@ def mapping_problems(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is wrong with the mapping as configured: (key of the configuration, message). Empty: `build` works."""
     for obj in DEFAULTS:
         yield from _object_problems(settings, obj)
-    yield from _qualification_problems(settings.people.qualify, settings)
 
 
 def entries(settings: Settings, obj: Object) -> Mapping[str, FieldEntry | None]:
     """What the configuration says about the fields of an object."""
     return settings.lead.fields if obj is Object.LEAD else settings.contact.fields
+
+
+def _all_fields(settings: Settings, obj: Object, describes: Describes) -> tuple[FieldMapping, ...]:
+    mapped = tuple(_mapped(settings, obj, describes))
+    known = {item.key for item in mapped}
+    clauses = {clause.field: clause for group in settings.people.qualify.groups for clause in group}
+    return (*mapped, *(_watched(clause, describes) for name, clause in clauses.items() if name not in known))
+
+
+def _watched(clause: Clause, describes: Describes) -> FieldMapping:
+    """A Marketo field that only the qualification asks for: it is followed, and never written anywhere."""
+    facts = describes.marketo.get(clause.field)
+    kind = facts.type if facts else None
+    if kind is None:
+        yes_or_no = bool(clause.any_of) and all(isinstance(value, bool) for value in clause.any_of)
+        kind = FieldType.BOOLEAN if yes_or_no else FieldType.TEXT if clause.at_least is None else FieldType.NUMBER
+    rule = Rule(name=RuleName.MARKETO, default=System.MARKETO)
+    return FieldMapping(
+        key=clause.field,
+        salesforce="",
+        marketo=clause.field,
+        type=kind,
+        direction=Direction.TO_SALESFORCE,
+        rule=rule,
+        unwanted=Unwanted.LEAVE,
+    )
 
 
 def _mapped(settings: Settings, obj: Object, describes: Describes) -> Iterator[FieldMapping]:
@@ -226,18 +251,6 @@ def _entry_problems(key: str, marketo: str, entry: FieldEntry, default: Default 
 
 def _own_fields(settings: LinkSettings) -> frozenset[str]:
     return frozenset({settings.lead_id, settings.contact_id, settings.type, settings.is_deleted, settings.stamp})
-
-
-def _qualification_problems(rule: Qualification, settings: Settings) -> Iterator[tuple[str, str]]:
-    target = settings.people.new
-    mapped = {item.marketo for item in DEFAULTS[target]} | set(entries(settings, target))
-    for number, group in enumerate(rule.groups, start=1):
-        for clause in group:
-            if clause.field not in mapped or entries(settings, target).get(clause.field, clause) is None:
-                yield (
-                    f"people.qualify[{number}].{clause.field}",
-                    f"the condition is on a field that is not mapped for a {target}; add it to {target}.fields, or use another field",
-                )
 
 
 def _version(rules: SyncRules) -> str:

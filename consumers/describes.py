@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consumers.mapping import FieldType
+from streams.marketo.wire import FieldInfo, Schema
 from streams.systems import Object
 
 MARKETO_TEXT_MAX = 30_000
@@ -56,30 +57,18 @@ class Describes:
     """Marketo: fields by which leads can be looked up."""
 
 
-def described(salesforce: Mapping[Object, Mapping[str, Any]], marketo: Mapping[str, Any]) -> Describes:
-    """The describes from the systems' own answers.
-
-    `salesforce`: the JSON of `sobjects/Lead/describe` by object; `marketo`: one element of describe2's `result` (its `fields`
-    have `name, dataType, length, updateable`, its `searchableFields` are lists of names).
-    """
+def described(salesforce: Mapping[Object, Mapping[str, Any]], marketo: Schema) -> Describes:
+    """The describes from what the systems answered: Salesforce's describe of each object (its JSON), Marketo's describe2."""
     return Describes(
         salesforce={obj: salesforce_fields(answer.get("fields", ())) for obj, answer in salesforce.items()},
-        marketo=marketo_fields(marketo.get("fields", ())),
-        searchable=frozenset(
-            name for names in marketo.get("searchableFields", ()) for name in ([names] if isinstance(names, str) else names)
-        ),
+        marketo={field.name: marketo_field(field) for field in marketo.fields},
+        searchable=frozenset(name for names in marketo.searchable for name in names),
     )
 
 
 def salesforce_fields(fields: Iterable[Mapping[str, Any]]) -> dict[str, FieldFacts]:
     """Fields from Salesforce's describe (SOAP API developer guide, describeSObjects result)."""
     return {each["name"]: _salesforce_field(each) for each in fields}
-
-
-def marketo_fields(fields: Iterable[Mapping[str, Any]]) -> dict[str, FieldFacts]:
-    """Fields from Marketo's describe2, or from `leads/describe` (whose names stand under `rest`)."""
-    found = (_marketo_field(each) for each in fields)
-    return {each.name: each for each in found if each.name}
 
 
 def _salesforce_field(told: Mapping[str, Any]) -> FieldFacts:
@@ -103,16 +92,14 @@ def _salesforce_field(told: Mapping[str, Any]) -> FieldFacts:
     )
 
 
-def _marketo_field(told: Mapping[str, Any]) -> FieldFacts:
-    rest = told.get("rest") or {}
-    wire_type = str(told.get("dataType", ""))
-    updateable = bool(told.get("updateable", not rest.get("readOnly", False)))
+def marketo_field(told: FieldInfo) -> FieldFacts:
+    """A field from Marketo's describe2."""
     return FieldFacts(
-        name=str(told.get("name") or rest.get("name") or ""),
-        wire_type=wire_type,
-        type=_MARKETO_TYPES.get(wire_type),
-        length=MARKETO_TEXT_MAX if wire_type == "text" else (told.get("length") or None),
-        scale=0 if wire_type in _WHOLE or wire_type == "percent" else None,
-        createable=updateable,
-        updateable=updateable,
+        name=told.name,
+        wire_type=told.type,
+        type=_MARKETO_TYPES.get(told.type),
+        length=MARKETO_TEXT_MAX if told.type == "text" else (told.length or None),
+        scale=0 if told.type in _WHOLE or told.type == "percent" else None,
+        createable=told.updateable,
+        updateable=told.updateable,
     )

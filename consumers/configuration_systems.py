@@ -1,0 +1,61 @@
+"""The configuration in the form that the adapters of the two systems take."""
+
+from typing import assert_never
+
+from consumers.configuration_kinds import Secret
+from consumers.configuration_settings import Flow, SalesforceSettings, Settings
+from streams.marketo.settings import MarketoSettings as MarketoAdapterSettings
+from streams.salesforce.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
+from streams.salesforce.settings import SalesforceSettings as SalesforceAdapterSettings
+
+_PRODUCTION = "https://login.salesforce.com"
+
+
+def salesforce_settings(settings: Settings) -> SalesforceAdapterSettings:
+    """How to reach the org, with the secrets revealed."""
+    told = settings.salesforce
+    return SalesforceAdapterSettings(
+        base_url=told.url,
+        credentials=_credentials(told),
+        api_version=told.api_version,
+        channel=told.channel,
+        duplicates_allowed=told.duplicates_allowed,
+    )
+
+
+def marketo_settings(settings: Settings) -> MarketoAdapterSettings:
+    """How to reach the instance, with the secret revealed."""
+    told = settings.marketo
+    return MarketoAdapterSettings(
+        base_url=told.url,
+        client_id=told.client_id,
+        client_secret=told.client_secret.reveal(),
+        time_zone=told.time_zone,
+        connections_max=told.calls_at_once,
+    )
+
+
+def _credentials(told: SalesforceSettings) -> Credentials:
+    secret = told.client_secret.reveal() if told.client_secret else None
+    match told.flow:
+        case Flow.CLIENT_CREDENTIALS:
+            return ClientCredentials(client_id=told.client_id, client_secret=secret or "")
+        case Flow.JWT:
+            return JwtBearer(
+                client_id=told.client_id,
+                username=told.username or "",
+                private_key_pem=_revealed(told.private_key),
+                audience=told.login_url or _PRODUCTION,
+            )
+        case Flow.REFRESH:
+            return RefreshToken(client_id=told.client_id, refresh_token=_revealed(told.refresh_token), client_secret=secret)
+        case Flow.PASSWORD:
+            return Password(
+                client_id=told.client_id, username=told.username or "", client_secret=secret or "", password=_revealed(told.password)
+            )
+        case _:
+            assert_never(told.flow)
+
+
+def _revealed(secret: Secret | None) -> str:
+    return secret.reveal() if secret else ""
