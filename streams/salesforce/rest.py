@@ -20,6 +20,7 @@ QUERY_BATCH = 2000
 _URI_CHARS_MAX = 16_000
 """Salesforce refuses a request line beyond 16,384 bytes (REST API guide, status codes 414 and 431)."""
 _PATIENCE_SECONDS = 10.0
+_CLOCK_SECONDS = 5.0
 _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 
 Record = dict[str, Value]
@@ -142,12 +143,14 @@ class SalesforceRest:
         return await self._object(f"{self._root}/limits", lane)
 
     async def server_time(self, lane: Lane = Lane.LIVE) -> int:
-        """The server's clock in ms, never ahead of it: from the last answer, or asked for."""
-        known = self.session.server_now_ms()
+        """The server's clock in ms, never ahead of it: from an answer of the last seconds, else asked for (a call without quota)."""
+        known = self.session.server_now_ms(age_seconds_max=_CLOCK_SECONDS)
         if known is not None:
             return known
         answer = await self._read("GET", "/services/data", lane)
-        return answer.at
+        if not answer.until:
+            raise Retry("Salesforce: an answer without a Date header; the poll needs the server's clock", after_seconds=30.0)
+        return answer.until - 1000
 
     async def _pages(self, soql: str, lane: Lane, *, everything: bool) -> AsyncIterator[list[Record]]:
         page = await self.page(soql, lane, everything=everything)

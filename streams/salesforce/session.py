@@ -91,12 +91,13 @@ class Session:
         """The 18-character id of the org."""
         return (await self.token()).org_id
 
-    def server_now_ms(self) -> int | None:
-        """The server's clock, never ahead of it, from the last Date header; None before the first answer."""
+    def server_now_ms(self, *, age_seconds_max: float | None = None) -> int | None:
+        """The server's clock, not ahead of it, from the last Date header; None when there was none, or none so lately."""
         if self._clock is None:
             return None
         stamp, heard = self._clock
-        return stamp + int((self._monotonic() - heard) * 1000)
+        age = self._monotonic() - heard
+        return None if age_seconds_max is not None and age > age_seconds_max else stamp + int(age * 1000)
 
     async def request(
         self, method: str, path: str, *, write: bool, params: Mapping[str, str] | None = None, body: bytes | None = None,
@@ -160,15 +161,18 @@ class Session:
     async def _post_login(self) -> Token:
         form = token_form(self.settings.credentials, self._wall_seconds())
         self.logins += 1
+        started = self._monotonic()
         try:
             async with self._session().post(self.settings.base_url + TOKEN_PATH, data=form) as response:
+                heard = self._monotonic()
                 content = await response.read()
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise Retry(f"log-in to Salesforce: no answer ({type(error).__name__})", after_seconds=5.0, everyone=True) from None
         finally:
             self._last_login = self._monotonic()
-        if response.status != 200:
-            raise judge_login(response.status, content)
+        answer = self._heard(response, content, started, heard)
+        if answer.status != 200:
+            raise judge_login(answer.status, content)
         return read_token(content, self.logins)
 
     async def _keep_distance(self) -> None:

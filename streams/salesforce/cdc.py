@@ -1,0 +1,218 @@
+"""Change Data Capture as a source: change events as they arrive, from a position, through whatever the stream goes through."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, assert_never
+
+import msgspec
+import structlog
+
+from streams.errors import Fatal, Gap, Retry
+from streams.events import Batch, ChangeEvent, DeadLetter
+from streams.salesforce.bayeux import End, Ending, remedy
+from streams.salesforce.comet import CometClient
+from streams.salesforce.decode import Decoded, Hole, decode_message
+from streams.salesforce.session import Session
+from streams.systems import Object
+
+log = structlog.get_logger(__name__)
+
+NEW_ONLY, RETAINED = -1, -2
+"""Replay ids with a meaning: only what is new; everything retained (72 hours)."""
+_MESSAGES_MAX = 1000
+_FAILURES_MAX = 8
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """The position as JSON: everything up to `replay_id` on this channel was yielded; `at` is when that was committed (ms)."""
+
+    channel: str
+    replay_id: int
+    at: int = 0
+
+    def text(self) -> str:
+        """As saved."""
+        return msgspec.json.encode(self).decode()
+
+
+class CdcSource:
+    """Salesforce's stream of changes to leads and contacts.
+
+    `fields`: those wanted of each object (None: all). Yields within milliseconds of arrival; reads the wire whether or not the
+    consumer keeps up (`pending` counts what waits). A batch's position is the last replay id of which all events are known to have
+    arrived: events of one replay id may come apart (enriched channels), so after a restart the last one may come again.
+    Reconnects by itself; raises `Gap` (with `resume`) for a lost position, an overflow, a field type change; `Retry` when the server
+    wants quiet, an allocation is used up, or the stream can't be kept open; `Fatal` for configuration and permissions.
+    """
+
+    name = "salesforce.cdc"
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        fields: Mapping[Object, Iterable[str]] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.last_heard_ms = 0
+        """When the server last answered a connect, on our clock."""
+        self.clients = 0
+        self.ignored: Counter[str] = Counter()
+        """Events of entities that aren't ours, by name."""
+        self.ends: Counter[str] = Counter()
+        """Why clients ended, by kind."""
+        self._session = session
+        self._settings = session.settings
+        self._fields = None if fields is None else {obj: frozenset(names) for obj, names in fields.items()}
+        self._sleep, self._monotonic = sleep, monotonic
+        self._client: CometClient | None = None
+
+    @property
+    def pending(self) -> int:
+        """Messages that arrived and were not yet yielded."""
+        return len(self._client.wire.messages) if self._client else 0
+
+    async def batches(self, position: str | None) -> AsyncIterator[Batch]:
+        """From `position` (None: the configured beginning), for ever. A fresh start begins with an empty batch: it carries the position."""
+        progress = _Progress(self._begin(position))
+        failures = 0
+        while True:
+            client = self._client = CometClient(
+                self._session, channel=self._settings.channel, replay_id=progress.safe.replay_id, monotonic=self._monotonic
+            )
+            self.clients += 1
+            progress.rewind()
+            opened, seen = self._monotonic(), progress.messages
+            try:
+                await client.open()
+                if client.end is None and progress.safe.replay_id == NEW_ONLY:
+                    # a restart before the first event must not skip what came meanwhile
+                    progress.start_over(Mark(channel=self._settings.channel, replay_id=RETAINED, at=self._server_ms()))
+                    yield Batch(events=[], position=progress.safe.text())
+                while client.end is None or client.wire.messages:
+                    if client.wire.messages:
+                        batch, hole = self._take(client, progress)
+                        yield batch
+                        _raise_hole(hole, progress)
+                    elif progress.settle(quiet=client.wire.quiet):
+                        yield Batch(events=[], position=progress.safe.text(), caught_up=True)
+                    else:
+                        await client.wait()
+                    self._heard(client)
+            finally:
+                await client.close()
+            lived = self._monotonic() - opened > self._settings.stream_backoff_max_seconds
+            failures = 1 if lived or progress.messages > seen else failures + 1
+            await self._recover(client, progress, failures)
+
+    def _begin(self, position: str | None) -> Mark:
+        if position is None:
+            start = RETAINED if self._settings.stream_from_retained else NEW_ONLY
+            return Mark(channel=self._settings.channel, replay_id=start, at=0)
+        try:
+            mark = msgspec.json.decode(position, type=Mark)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise Fatal(f"the saved position of {self.name} can't be read: {error}.", remedy="Reset the position and reconcile.") from None
+        if mark.channel != self._settings.channel:
+            # replay ids belong to their channel
+            fresh = Mark(channel=self._settings.channel, replay_id=RETAINED, at=mark.at)
+            words = f"the stream's channel was changed from {mark.channel} to {self._settings.channel}"
+            raise Gap(words, since_ms=mark.at or None, resume=fresh.text())
+        return mark
+
+    def _take(self, client: CometClient, progress: "_Progress") -> tuple[Batch, Hole | None]:
+        events: list[ChangeEvent] = []
+        dead: list[DeadLetter] = []
+        hole: Hole | None = None
+        waiting = client.wire.messages
+        for _ in range(min(len(waiting), _MESSAGES_MAX)):
+            decoded = self._decode(waiting.popleft())
+            if decoded.ignored:
+                self.ignored[decoded.ignored] += 1
+            progress.passed(decoded)
+            events += decoded.events
+            dead += decoded.dead
+            hole = decoded.hole
+            if hole is not None:
+                break
+        return Batch(events=events, position=progress.safe.text(), dead=dead, caught_up=not waiting), hole
+
+    def _decode(self, message: Mapping[str, Any]) -> Decoded:
+        return decode_message(message, self._fields)
+
+    def _heard(self, client: CometClient) -> None:
+        if client.wire.connects:
+            self.last_heard_ms = int((time.time() - (self._monotonic() - client.wire.last_heard)) * 1000)
+
+    def _server_ms(self) -> int:
+        return self._session.server_now_ms() or 0
+
+    async def _recover(self, client: CometClient, progress: "_Progress", failures: int) -> None:
+        """After a client's end: wait as the reason demands, or raise."""
+        end = client.end or End(kind=Ending.RECONNECT, words="closed")
+        self.ends[end.kind] += 1
+        log.warning("salesforce.stream_ended", kind=str(end.kind), words=end.words, failures=failures)
+        match end.kind:
+            case Ending.RECONNECT | Ending.LOG_IN:
+                if failures >= _FAILURES_MAX:
+                    raise Retry(f"the stream can't be kept open: {end.words}", after_seconds=self._settings.stream_backoff_max_seconds)
+                if end.kind is Ending.LOG_IN and client.token is not None:
+                    await self._session.refresh(client.token)
+                await self._pause(failures)
+            case Ending.BUSY:
+                raise Retry(f"the stream's server wants quiet: {end.words}", after_seconds=self._settings.stream_busy_pause_seconds)
+            case Ending.LIMIT:
+                words = f"an allocation of the stream is used up: {end.words}"
+                raise Retry(words, after_seconds=self._settings.stream_limit_pause_seconds)
+            case Ending.REPLAY_LOST:
+                mark = progress.safe
+                fresh = Mark(channel=mark.channel, replay_id=RETAINED, at=mark.at)
+                raise Gap(f"the stream no longer holds position {mark.replay_id}", since_ms=mark.at or None, resume=fresh.text())
+            case Ending.REFUSED:
+                raise Fatal(f"Salesforce refuses the stream: {end.words}.", remedy=remedy(end.words))
+            case _:
+                assert_never(end.kind)
+
+    async def _pause(self, failures: int) -> None:
+        if failures > 1:
+            longest = min(self._settings.stream_backoff_seconds * 2 ** (failures - 1), self._settings.stream_backoff_max_seconds)
+            await self._sleep(longest * random.uniform(0.5, 1.0))
+
+
+class _Progress:
+    """How far the stream was read. `safe` trails the last replay id by one until that is known to be complete."""
+
+    def __init__(self, start: Mark) -> None:
+        self.safe = start
+        self.last = start
+        self.messages = 0
+
+    def rewind(self) -> None:
+        """A new client begins behind `safe`: what came after it comes again."""
+        self.last = self.safe
+
+    def start_over(self, mark: Mark) -> None:
+        self.safe = self.last = mark
+
+    def passed(self, decoded: Decoded) -> None:
+        self.messages += 1
+        if decoded.replay_id is not None and decoded.replay_id != self.last.replay_id:
+            self.safe = self.last
+            self.last = Mark(channel=self.safe.channel, replay_id=decoded.replay_id, at=max(decoded.at, self.safe.at))
+
+    def settle(self, *, quiet: bool) -> bool:
+        """Take the last one for complete when the server had nothing more to say. Whether that moved the position."""
+        if quiet and self.safe != self.last:
+            self.safe = self.last
+            return True
+        return False
+
+
+def _raise_hole(hole: Hole | None, progress: _Progress) -> None:
+    if hole is not None:
+        words = f"the stream lost track of {hole.object}: {hole.reason}"
+        raise Gap(words, since_ms=hole.since_ms, resume=progress.last.text(), object=hole.object)

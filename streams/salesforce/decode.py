@@ -1,0 +1,241 @@
+"""A CometD message of Change Data Capture, as change events. Pure; malformed input is a case, not an exception.
+
+Shapes follow the CDC guide: change event header, body fields by change type, compound fields, merged events, gap and overflow
+events, data differences.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from streams.events import ChangeEvent, DeadLetter, Kind, Value
+from streams.systems import Object, RecordId, System, salesforce_id
+
+STAGE = "salesforce.cdc"
+ENTITIES = {"Lead": Object.LEAD, "Contact": Object.CONTACT}
+
+LIFECYCLE = frozenset({"IsConverted", "ConvertedDate", "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId"})
+"""Fields that tell a conversion: always kept, mapped or not."""
+
+_KINDS = {
+    "CREATE": Kind.CREATED,
+    "UPDATE": Kind.UPDATED,
+    "DELETE": Kind.DELETED,
+    "UNDELETE": Kind.UNDELETED,
+    "GAP_CREATE": Kind.GAP,
+    "GAP_UPDATE": Kind.GAP,
+    "GAP_DELETE": Kind.GAP,
+    "GAP_UNDELETE": Kind.GAP,
+}
+_OVERFLOW = "GAP_OVERFLOW"
+_COMPONENTS = frozenset(
+    {
+        "Salutation", "FirstName", "MiddleName", "LastName", "Suffix", "InformalName", "Street", "City", "State", "PostalCode", "Country",
+        "StateCode", "CountryCode", "Latitude", "Longitude", "GeocodeAccuracy",
+    }
+)  # fmt: skip
+_TRANSACTION_MS = 3_600_000
+"""How long before its commit a very large transaction may have stamped its rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """An entity of which the feed lost track: everything changed since `since_ms` must be read (0: everything)."""
+
+    object: Object
+    since_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """What one message says. `replay_id` is None when the message doesn't tell; `ignored` names an entity that isn't ours."""
+
+    replay_id: int | None
+    at: int = 0
+    events: list[ChangeEvent] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    hole: Hole | None = None
+    ignored: str = ""
+
+
+class _MalformedError(ValueError):
+    """The message can't be used; the text says why."""
+
+
+def decode_message(message: Mapping[str, Any], fields: Mapping[Object, frozenset[str]] | None = None) -> Decoded:
+    """The change events in one message of the stream: one for each record, in the order of `recordIds`.
+
+    `fields`: the fields wanted of each object (None: all). An update of none of them is no event.
+    A field whose value the feed can't show whole (a text difference, a list) is left out and a `GAP` event for the record follows.
+    """
+    replay_id = _replay_id(message)
+    try:
+        return _decode(message, replay_id, fields)
+    except _MalformedError as error:
+        reason = f"change event of the Salesforce stream can't be used: {error}. Read the record again or replay after a fix."
+        return Decoded(replay_id=replay_id, dead=[DeadLetter(stage=STAGE, reason=reason, original=orjson.dumps(message, default=repr))])
+
+
+def flatten(body: Mapping[str, Any]) -> tuple[dict[str, Value], set[str]]:
+    """Body fields by the names that the object's own fields have, and the fields whose value the body doesn't show whole.
+
+    `Name.FirstName` -> `FirstName`; `MailingAddress.Street` -> `MailingStreet`; a lead's `Address.Street` -> `Street`;
+    parts of custom compound fields `Home__c.City` -> `Home__City__s` (CDC guide, "get compound fields").
+    """
+    flat: dict[str, Value] = {}
+    unseen: set[str] = set()
+    for key, value in body.items():
+        if value is None or isinstance(value, str | int | float | bool):
+            flat[key] = value
+        elif isinstance(value, dict) and value and value.keys() <= _COMPONENTS:
+            for part, inner in value.items():
+                target = _component(key, part)
+                if inner is None or isinstance(inner, str | int | float | bool):
+                    flat[target] = inner
+                else:
+                    unseen.add(target)
+        else:
+            unseen.add(key)
+    return flat, unseen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """What the records of one message have in common."""
+
+    object: Object
+    kind: Kind
+    at: int
+    seq: int
+    header: Mapping[str, Any]
+    fields: dict[str, Value]
+    unseen: bool
+    """A wanted field's value isn't shown whole."""
+    told: bool
+    """Worth an event although no wanted field is in it."""
+
+
+def _decode(message: Mapping[str, Any], replay_id: int | None, fields: Mapping[Object, frozenset[str]] | None) -> Decoded:
+    header, body = _parts(message)
+    at = _at(header)
+    obj = ENTITIES.get(header["entityName"])
+    if obj is None:
+        return Decoded(replay_id=replay_id, at=at, ignored=header["entityName"])
+    ids, change = _record_ids(header), header.get("changeType")
+    if replay_id is None:
+        raise _MalformedError("data.event.replayId is missing")
+    if at <= 0:
+        raise _MalformedError("commitTimestamp is missing")
+    hole = _hole(obj, change, ids, at)
+    if hole is not None:
+        return Decoded(replay_id=replay_id, at=at, hole=hole)
+    kind = _KINDS.get(change) if isinstance(change, str) else None
+    if kind is None:
+        raise _MalformedError(f"changeType {change!r} is not one that the guide names")
+    flat, unseen = _wanted(body, None if fields is None else fields.get(obj, frozenset()) | LIFECYCLE)
+    told = fields is None or kind is not Kind.UPDATED or bool(flat)
+    common = _Change(object=obj, kind=kind, at=at, seq=replay_id, header=header, fields=flat, unseen=unseen, told=told)
+    events: list[ChangeEvent] = []
+    dead: list[DeadLetter] = []
+    for each in ids:
+        record = _id_or_none(each)
+        if record is None:
+            dead.append(_bad_id(each, message))
+        else:
+            events.extend(_events_of(record, common))
+    return Decoded(replay_id=replay_id, at=at, events=events, dead=dead)
+
+
+def _hole(obj: Object, change: object, ids: list[str], at: int) -> Hole | None:
+    if change == _OVERFLOW:
+        return Hole(object=obj, since_ms=max(1, at - _TRANSACTION_MS), reason="more than 100,000 changes in one transaction")
+    if any(each.endswith("*") for each in ids):
+        return Hole(object=obj, since_ms=0, reason="a field's type was changed with loss of data")
+    return None
+
+
+def _wanted(body: Mapping[str, Any], kept: frozenset[str] | None) -> tuple[dict[str, Value], bool]:
+    flat, unseen = flatten(body)
+    if kept is None:
+        return flat, bool(unseen)
+    # a compound of unknown shape counts: any of its parts may be wanted
+    missed = any(each in kept or each == "Name" or each.endswith("Address") for each in unseen)
+    return {key: value for key, value in flat.items() if key in kept}, missed
+
+
+def _events_of(record: RecordId, common: _Change) -> list[ChangeEvent]:
+    found = [_event(record, common, common.kind)] if common.told else []
+    return [*found, _event(record, common, Kind.GAP)] if common.unseen and common.kind is not Kind.GAP else found
+
+
+def _event(record: RecordId, common: _Change, kind: Kind) -> ChangeEvent:
+    header = common.header
+    user, call, origin = header.get("commitUser"), header.get("transactionKey"), header.get("changeOrigin")
+    return ChangeEvent(
+        system=System.SALESFORCE,
+        object=common.object,
+        id=record,
+        kind=kind,
+        source="cdc",
+        at=common.at,
+        seq=common.seq,
+        author=_id_or_none(user) if isinstance(user, str) else None,
+        call=str(call) if call else None,
+        origin=str(origin) if origin else None,
+        fields={} if kind is Kind.GAP else common.fields,
+    )
+
+
+def _parts(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    data = message.get("data")
+    payload = data.get("payload") if isinstance(data, dict) else None
+    if not isinstance(payload, dict):
+        raise _MalformedError("data.payload is missing")
+    header = payload.get("ChangeEventHeader")
+    if not isinstance(header, dict):
+        raise _MalformedError("ChangeEventHeader is missing")
+    if not isinstance(header.get("entityName"), str):
+        raise _MalformedError("entityName is missing")
+    return header, {key: value for key, value in payload.items() if key != "ChangeEventHeader"}
+
+
+def _replay_id(message: Mapping[str, Any]) -> int | None:
+    data = message.get("data")
+    event = data.get("event") if isinstance(data, dict) else None
+    found = event.get("replayId") if isinstance(event, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _at(header: Mapping[str, Any]) -> int:
+    stamp = header.get("commitTimestamp")
+    return stamp if isinstance(stamp, int) and not isinstance(stamp, bool) else 0
+
+
+def _record_ids(header: Mapping[str, Any]) -> list[str]:
+    ids = header.get("recordIds")
+    if not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
+        raise _MalformedError("recordIds is missing or empty")
+    return list(dict.fromkeys(ids))
+
+
+def _id_or_none(text: str) -> RecordId | None:
+    try:
+        return salesforce_id(text)
+    except ValueError:
+        return None
+
+
+def _component(compound: str, part: str) -> str:
+    if compound.endswith("__c"):
+        return f"{compound[:-1]}{part}__s"
+    if compound.endswith("Address"):
+        return compound.removesuffix("Address") + part
+    return part
+
+
+def _bad_id(text: str, message: Mapping[str, Any]) -> DeadLetter:
+    reason = f"change event names a record {text[:24]!r}, which is not a Salesforce id; its other records were taken."
+    return DeadLetter(stage=STAGE, reason=reason, original=orjson.dumps(message, default=repr))

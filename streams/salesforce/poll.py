@@ -1,0 +1,282 @@
+"""The reconciliation poll as a source: what the org says changed, window by window, whether or not the stream told it.
+
+(Salesforce: "polling for changes"; SystemModstamp is moved by system processes too, LastModifiedDate may be back-dated.)
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+
+import msgspec
+import structlog
+
+from streams.budget import Lane
+from streams.errors import Fatal, Gap, Reject, Retry
+from streams.events import Batch, ChangeEvent, Kind, Value
+from streams.salesforce.records import RECORDS_MAX
+from streams.salesforce.rest import Page, SalesforceRest
+from streams.salesforce.soql import after_row, any_of, changed_between, count, moment_ms, select
+from streams.systems import Object, System, salesforce_id
+from streams.windows import Window, next_window
+
+log = structlog.get_logger(__name__)
+
+ENTITY = {Object.LEAD: "Lead", Object.CONTACT: "Contact"}
+PAGE_ROWS = 2000
+_ORDER = ("SystemModstamp", "Id")
+_DELETE_LOG_MS = 15 * 86_400_000 - 3_600_000
+"""How far back `/deleted` answers, less an hour."""
+_MINUTE_MS = 60_000
+
+Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
+
+
+class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One complete cycle. Counts are rows; `start_ms`..`end_ms` is the window on the server's clock."""
+
+    object: Object
+    start_ms: int
+    end_ms: int
+    read: int
+    known: int
+    relayed: int
+    deleted: int
+    calls: int
+    seconds: float
+
+
+class PollMark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The position: complete up to `done_ms`; within the window `start_ms`..`end_ms` the rows up to (`stamp_ms`, `id`) were yielded."""
+
+    object: Object
+    done_ms: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+    stamp_ms: int = 0
+    id: str = ""
+
+    def text(self) -> str:
+        """As saved."""
+        return msgspec.json.encode(self).decode()
+
+
+class _Count(msgspec.Struct):
+    read: int = 0
+    relayed: int = 0
+    deleted: int = 0
+
+
+class PollSource:
+    """Cycles over one object: rows changed since the last one (with overlap), then deletes; for ever, or once.
+
+    A row is a `READ` event with all of `fields`, nulls included; a deleted one is `DELETED`, with `MasterRecordId` when it lost a merge.
+    With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page.
+    `unseen` gets each batch and returns what the ledger doesn't know yet; `report` gets one `CycleReport` for each complete cycle.
+    A cycle that reports more than `deletes_percent_max` of the object deleted (and more than `deletes_ignored_max` records)
+    raises `Fatal` before it yields one of them, until `confirm_deletes()` was called.
+    """
+
+    def __init__(
+        self,
+        rest: SalesforceRest,
+        obj: Object,
+        fields: Iterable[str],
+        *,
+        interval_seconds: float = 300.0,
+        lag_seconds: float = 60.0,
+        overlap_seconds: float = 600.0,
+        since_ms: int | None = None,
+        unseen: Unseen | None = None,
+        report: Callable[[CycleReport], Awaitable[None]] | None = None,
+        deletes_percent_max: float = 20.0,
+        deletes_ignored_max: int = 100,
+        lane: Lane = Lane.REPAIR,
+        once: bool = False,
+    ) -> None:
+        self.name = f"salesforce.poll.{obj}"
+        self._rest, self._object, self._entity = rest, obj, ENTITY[obj]
+        self._fields = tuple(dict.fromkeys(each for each in fields if each != "Id"))
+        self._interval = interval_seconds
+        self._lag_ms, self._overlap_ms = int(lag_seconds * 1000), int(overlap_seconds * 1000)
+        self._since_ms, self._unseen, self._report = since_ms, unseen, report
+        self._percent_max, self._ignored_max = deletes_percent_max, deletes_ignored_max
+        self._lane, self._once = lane, once
+        self._wake = asyncio.Event()
+        self._widen_to_ms: int | None = None
+        self._confirmed_until_ms = 0
+
+    def wake(self) -> None:
+        """Run a cycle now."""
+        self._wake.set()
+
+    def on_gap(self, since_ms: int) -> None:
+        """The next window begins here at the latest, at once. Kept in memory only: the gap is closed by a report whose window holds it."""
+        self._widen_to_ms = since_ms if self._widen_to_ms is None else min(self._widen_to_ms, since_ms)
+        self._wake.set()
+
+    def confirm_deletes(self, until_ms: int) -> None:
+        """A person says that the deletes up to this moment (server's clock) are meant."""
+        self._confirmed_until_ms = max(self._confirmed_until_ms, until_ms)
+        self._wake.set()
+
+    async def batches(self, position: str | None) -> AsyncIterator[Batch]:
+        """From `position`; the last batch of a cycle (`caught_up`, maybe empty) carries the position behind its window."""
+        mark = self._begin(position)
+        while True:
+            self._wake.clear()
+            window, widened = await self._due(mark)
+            if window is not None:
+                mark = msgspec.structs.replace(mark, start_ms=window.start_ms, end_ms=window.end_ms)
+                try:
+                    async for batch, passed in self._cycle(window, mark):
+                        mark = passed
+                        yield batch
+                except Reject as error:
+                    remedy = "Check the mapping against the fields that the integration user may see."
+                    raise Fatal(f"{self.name}: Salesforce refuses the query: {error}.", remedy=remedy) from error
+                if widened is not None and self._widen_to_ms is not None and self._widen_to_ms >= widened:
+                    self._widen_to_ms = None
+            if self._once:
+                return
+            await self._rest_awhile()
+
+    def _begin(self, position: str | None) -> PollMark:
+        if position is None:
+            return PollMark(object=self._object, done_ms=self._since_ms)
+        try:
+            mark = msgspec.json.decode(position, type=PollMark)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise Fatal(f"the saved position of {self.name} can't be read: {error}.", remedy="Reset the position and reconcile.") from None
+        if mark.object is not self._object:
+            raise Fatal(f"the saved position of {self.name} is of {mark.object}.", remedy="Reset the position and reconcile.")
+        return mark
+
+    async def _due(self, mark: PollMark) -> tuple[Window | None, int | None]:
+        """The window to read now, and the gap that it takes in: first the one that was interrupted."""
+        if mark.start_ms is not None and mark.end_ms is not None:
+            return Window(start_ms=mark.start_ms, end_ms=mark.end_ms), None
+        widened, now_ms = self._widen_to_ms, await self._rest.server_time(self._lane)
+        return next_window(mark.done_ms, now_ms, lag_ms=self._lag_ms, overlap_ms=self._overlap_ms, widen_to_ms=widened), widened
+
+    async def _cycle(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Batch, PollMark]]:
+        started, calls, counted = time.monotonic(), self._rest.calls, _Count()
+        first = mark.done_ms is None
+        async for page, passed in self._rows(window, mark):
+            mark = passed
+            counted.read += len(page.rows)
+            events = await self._new([self._reading(row, page) for row in page.rows])
+            counted.relayed += len(events)
+            yield Batch(events=events, position=mark.text()), mark
+        # what was deleted before the first copy was never known
+        gone = [] if first else await self._deletes(window)
+        counted.deleted = len(gone)
+        events = await self._new(gone)
+        counted.relayed += len(events)
+        mark = PollMark(object=self._object, done_ms=window.end_ms)
+        yield Batch(events=events, position=mark.text(), caught_up=True), mark
+        await self._tell(window, counted, calls=self._rest.calls - calls, seconds=time.monotonic() - started)
+
+    async def _rows(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Page, PollMark]]:
+        """Pages in (SystemModstamp, Id) order, each its own query: resumable, and read within a narrow moment."""
+        columns = ("Id", "SystemModstamp", *self._fields)
+        while True:
+            where = changed_between(window.start_ms, window.end_ms) if window.start_ms else changed_between(0, window.end_ms)[1:]
+            if mark.id:
+                where = [*where, after_row(mark.stamp_ms, mark.id)]
+            page = await self._rest.page(select(self._entity, columns, where, order=_ORDER, limit=PAGE_ROWS), self._lane)
+            rows, following = list(page.rows), page.next_url
+            while following is not None:  # the org may answer in smaller batches than asked for
+                more = await self._rest.next_page(following, self._lane)
+                rows, following = rows + more.rows, more.next_url
+                page = msgspec.structs.replace(page, until=more.until)
+            if not rows:
+                return
+            stamp_ms, last = moment_ms(str(rows[-1]["SystemModstamp"])), str(rows[-1]["Id"])
+            if (stamp_ms, last) == (mark.stamp_ms, mark.id):
+                raise Retry(f"{self.name}: the same rows come back behind {last}", after_seconds=30.0)
+            mark = msgspec.structs.replace(mark, stamp_ms=stamp_ms, id=last)
+            yield msgspec.structs.replace(page, rows=rows), mark
+            if len(rows) < PAGE_ROWS:
+                return
+
+    async def _deletes(self, window: Window) -> list[ChangeEvent]:
+        found: dict[str, ChangeEvent] = {}
+        where = ["IsDeleted = TRUE", *changed_between(window.start_ms, window.end_ms)]
+        soql = select(self._entity, ("Id", "MasterRecordId", "SystemModstamp"), where, order=_ORDER)
+        async for rows in self._rest.query_all(soql, self._lane):
+            for row in rows:
+                event = self._deletion(str(row["Id"]), moment_ms(str(row["SystemModstamp"])), row.get("MasterRecordId"))
+                found[event.id] = event
+        log_only = {record: at for record, at in (await self._deleted_log(window)).items() if record not in found}
+        for event in await self._look_up(log_only):
+            found[event.id] = event
+        gone = sorted(found.values(), key=lambda event: (event.at, event.id))
+        await self._brake(gone)
+        return gone
+
+    async def _deleted_log(self, window: Window) -> dict[str, int]:
+        """Ids deleted in the window by the delete log, which also knows those emptied from the recycle bin."""
+        start = max(window.start_ms, window.end_ms - _DELETE_LOG_MS)
+        try:
+            # the call cuts both ends to the minute
+            listed = await self._rest.deleted(self._entity, start - _MINUTE_MS, window.end_ms + _MINUTE_MS, self._lane)
+        except (Gap, Reject) as error:
+            log.warning("salesforce.delete_log_unreadable", object=self._entity, reason=str(error))
+            return {}
+        return {salesforce_id(record): at for record, at in listed.ids.items() if window.holds(at)}
+
+    async def _look_up(self, listed: dict[str, int]) -> list[ChangeEvent]:
+        """Deletes of the log that the recycle bin didn't show in this window: purged, in the bin at another second, or restored since."""
+        ids, found = list(listed), []
+        for start in range(0, len(ids), RECORDS_MAX):
+            some = ids[start : start + RECORDS_MAX]
+            where = [any_of("Id", some)]
+            rows: dict[str, dict[str, Value]] = {}
+            async for page in self._rest.query_all(select(self._entity, ("Id", "IsDeleted", "MasterRecordId"), where), self._lane):
+                rows.update({str(row["Id"]): row for row in page})
+            for record in some:
+                row = rows.get(record, {})
+                if row.get("IsDeleted") is not False:
+                    found.append(self._deletion(record, listed[record], row.get("MasterRecordId")))
+        return found
+
+    async def _brake(self, gone: Sequence[ChangeEvent]) -> None:
+        doubtful = [event for event in gone if event.at > self._confirmed_until_ms]
+        if len(doubtful) <= self._ignored_max:
+            return
+        living = (await self._rest.page(count(self._entity), self._lane)).total
+        percent = 100.0 * len(doubtful) / (living + len(doubtful))
+        if percent > self._percent_max:
+            words = f"{len(doubtful)} of {living + len(doubtful)} {self._entity} records ({percent:.0f} %) were deleted in one cycle."
+            raise Fatal(words, remedy=f"Nothing was passed on. If they are meant, confirm the deletes of {self.name}; else restore them.")
+
+    async def _new(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
+        return await self._unseen(events) if self._unseen is not None and events else events
+
+    async def _tell(self, window: Window, counted: _Count, *, calls: int, seconds: float) -> None:
+        report = CycleReport(
+            object=self._object, start_ms=window.start_ms, end_ms=window.end_ms, read=counted.read, relayed=counted.relayed,
+            known=counted.read + counted.deleted - counted.relayed, deleted=counted.deleted, calls=calls, seconds=seconds,
+        )  # fmt: skip
+        log.info("salesforce.poll_cycle", **msgspec.to_builtins(report))
+        if self._report is not None:
+            await self._report(report)
+
+    def _reading(self, row: dict[str, Value], page: Page) -> ChangeEvent:
+        return ChangeEvent(
+            system=System.SALESFORCE, object=self._object, id=salesforce_id(str(row["Id"])), kind=Kind.READ, source="poll",
+            at=page.at, until=page.until, fields={each: row.get(each) for each in self._fields},
+        )  # fmt: skip
+
+    def _deletion(self, record: str, at: int, master: Value) -> ChangeEvent:
+        fields: dict[str, Value] = {"MasterRecordId": salesforce_id(str(master))} if master else {}
+        return ChangeEvent(
+            system=System.SALESFORCE, object=self._object, id=salesforce_id(record), kind=Kind.DELETED, source="poll", at=at, fields=fields
+        )
+
+    async def _rest_awhile(self) -> None:
+        try:
+            async with asyncio.timeout(self._interval):
+                await self._wake.wait()
+        except TimeoutError:
+            return
