@@ -26,7 +26,7 @@ _DAY_SECONDS = 86_400
 RETENTION_SECONDS = {DELETE_LEAD: 14 * _DAY_SECONDS, CHANGE_VALUE: 90 * _DAY_SECONDS}
 """After this long a row of the type may be pruned (activities reference; data retention policy). Other types here are kept."""
 
-_TOKEN = struct.Struct(">QqI")
+_TOKEN = struct.Struct(">BQqI")
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
@@ -65,7 +65,7 @@ class Page:
 @dataclass(slots=True)
 class ActivityLog:
     rows: list[Activity] = field(default_factory=list)
-    _latest: array[int] = field(default_factory=lambda: array("q"))
+    _latest: "array[int]" = field(default_factory=lambda: array("q"))
     """Latest date among the rows up to this one."""
 
     def append(self, row: Activity) -> None:
@@ -97,13 +97,13 @@ class ActivityLog:
 
 
 def _token(position: int, since_s: int) -> str:
-    body = _TOKEN.pack(position, since_s, zlib.crc32(struct.pack(">Qq", position, since_s)))
+    body = _TOKEN.pack(1, position, since_s, zlib.crc32(struct.pack(">Qq", position, since_s)))
     return base64.b32encode(body).decode()
 
 
 def _place(token: str) -> tuple[int, int]:
     try:
-        position, since_s, crc = _TOKEN.unpack(base64.b32decode(token))
+        _, position, since_s, crc = _TOKEN.unpack(base64.b32decode(token))
     except (binascii.Error, struct.error, ValueError) as error:
         raise ApiError("1003", "Invalid nextPageToken") from error
     if crc != zlib.crc32(struct.pack(">Qq", position, since_s)):

@@ -79,12 +79,13 @@ class ActivityEndpoints:
     def _lead(self, row: Activity) -> int:
         return self.instance.store.resolve(row.lead_id)
 
-    def _head(self, row: Activity) -> dict[str, Any]:
+    def _head(self, row: Activity, zone: str = "Z") -> dict[str, Any]:
+        """What every row begins with. Both ways of writing UTC occur: `Z`, and `+0000` among lead changes."""
         head: dict[str, Any] = {
             "id": row.id,
             "marketoGUID": str(row.id),
             "leadId": self._lead(row),
-            "activityDate": datetime.fromtimestamp(row.at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "activityDate": datetime.fromtimestamp(row.at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S") + zone,
             "activityTypeId": row.type,
         }
         if row.origin.campaign is not None:
@@ -101,10 +102,10 @@ class ActivityEndpoints:
 
     def _change(self, row: Activity) -> dict[str, Any]:
         if row.type == activities.NEW_LEAD:
-            return {**self._head(row), **_primary(row), "fields": [], "attributes": self._attributes(row)}
+            return {**self._head(row, "+0000"), **_primary(row), "fields": [], "attributes": self._attributes(row)}
         change = {"id": row.primary_id, "name": row.primary, "newValue": row.new, "oldValue": row.old}
         attributes = [*self._attributes(row), {"name": "Lead ID", "value": self._lead(row)}]
-        return {**self._head(row), "fields": [change], "attributes": attributes}
+        return {**self._head(row, "+0000"), "fields": [change], "attributes": attributes}
 
     def _attributes(self, row: Activity) -> list[dict[str, Any]]:
         origin = row.origin

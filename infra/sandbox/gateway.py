@@ -1,0 +1,212 @@
+"""The sandbox's control API: one address in front of both systems (README.md lists the calls)."""
+
+import asyncio
+import heapq
+from array import array
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from infra.sandbox.kernel.control import PREFIX
+from infra.sandbox.numbering import Numbering
+
+_FLUSH_BYTES = 1 << 18
+_BODY_MAX_BYTES = 1 << 30
+_FORWARDED = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Where a system's control routes are."""
+
+    name: str
+    url: str
+    token: str
+
+    def address(self, path: str) -> str:
+        return f"{self.url}{PREFIX}/{path}"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@dataclass(slots=True)
+class Gateway:
+    children: dict[str, Child]
+    numbering: Numbering
+    session: aiohttp.ClientSession
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=_BODY_MAX_BYTES, middlewares=[_child_away])
+        app.router.add_get("/healthz", self.health)
+        app.router.add_get("/history", self.history)
+        app.router.add_get("/meters", self.meters)
+        app.router.add_post("/meters/reset", self.reset_meters)
+        app.router.add_get("/faults", self.faults)
+        app.router.add_post("/faults", self.post_fault)
+        app.router.add_delete("/faults", self.clear_faults)
+        app.router.add_delete("/faults/{id}", self.delete_fault)
+        app.router.add_post("/clock", self.clock)
+        app.router.add_get("/dump/{system}/{object}", self.dump)
+        app.router.add_post("/{system:salesforce|marketo}/{verb:.+}", self.verb)
+        return app
+
+    async def health(self, _: web.Request) -> web.Response:
+        states = await asyncio.gather(*(self._get(child, "health") for child in self.children.values()))
+        return _json({"status": "ok", "systems": {state["system"]: state for state in states}})
+
+    async def meters(self, _: web.Request) -> web.Response:
+        found = await asyncio.gather(*(self._get(child, "meters") for child in self.children.values()))
+        return _json(dict(zip(self.children, found, strict=True)))
+
+    async def reset_meters(self, _: web.Request) -> web.Response:
+        for child in self.children.values():
+            await self._send(child, "POST", "meters/reset")
+        return _json({"reset": True})
+
+    async def faults(self, _: web.Request) -> web.Response:
+        found = await asyncio.gather(*(self._get(child, "faults") for child in self.children.values()))
+        return _json([{**fault, "system": name} for name, faults in zip(self.children, found, strict=True) for fault in faults])
+
+    async def post_fault(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        try:
+            system = orjson.loads(body)["system"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return _refuse("an object with system, match, action, times is expected")
+        return await self._send(self._child(system), "POST", "faults", body)
+
+    async def clear_faults(self, _: web.Request) -> web.Response:
+        for child in self.children.values():
+            await self._send(child, "DELETE", "faults")
+        return _json({"deleted": True})
+
+    async def delete_fault(self, request: web.Request) -> web.Response:
+        fault_id = request.match_info["id"]
+        return await self._send(self._child(fault_id.rpartition("-")[0]), "DELETE", f"faults/{fault_id}")
+
+    async def clock(self, request: web.Request) -> web.Response:
+        """Moves both clocks."""
+        body = await request.read()
+        answers = [await self._send(child, "POST", "clock", body) for child in self.children.values()]
+        refused = next((answer for answer in answers if answer.status != 200), None)
+        return refused or answers[-1]
+
+    async def verb(self, request: web.Request) -> web.Response:
+        child = self._child(request.match_info["system"])
+        return await self._send(child, "POST", f"verb/{request.match_info['verb']}", await request.read())
+
+    async def dump(self, request: web.Request) -> web.StreamResponse:
+        child = self._child(request.match_info["system"])
+        address = child.address(f"dump/{request.match_info['object']}")
+        async with self.session.get(address, headers=child.headers) as answer:
+            response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
+            await response.prepare(request)
+            async for chunk in answer.content.iter_chunked(_FLUSH_BYTES):
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        """The merged history after line N. Both systems are asked for their tails first: a read after a write sees the write."""
+        query = request.query
+        try:
+            after, limit = int(query.get("after", "0")), int(query.get("limit", "0")) or None
+        except ValueError:
+            return _refuse("after and limit are numbers")
+        await self._number_tails()
+        chosen = [self._child(query["system"])] if "system" in query else list(self.children.values())
+        filters = {name: query[name] for name in ("object", "id") if name in query}
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        buffer, sent = bytearray(), 0
+        async for n, line in _merged([self._lines(child, after, filters) for child in chosen]):
+            buffer += b'{"n":%d,' % n + line
+            sent += 1
+            if len(buffer) >= _FLUSH_BYTES:
+                await response.write(bytes(buffer))
+                buffer.clear()
+            if sent == limit:
+                break
+        await response.write_eof(bytes(buffer))
+        return response
+
+    async def _number_tails(self) -> None:
+        async with self._lock:
+            tails: dict[str, array[int]] = {}
+            for child in self.children.values():
+                address = child.address(f"stamps?after={self.numbering.known(child.name)}")
+                async with self.session.get(address, headers=child.headers) as answer:
+                    answer.raise_for_status()
+                    tails[child.name] = array("q", await answer.read())
+            self.numbering.extend(tails)
+
+    async def _lines(self, child: Child, after: int, filters: Mapping[str, str]) -> AsyncIterator[tuple[int, bytes]]:
+        """(merged number, line without its opening `{"n":N,`) of one system's numbered lines."""
+        known = self.numbering.known(child.name)
+        params = {"after": str(self.numbering.first_after(child.name, after)), "until": str(known), **filters}
+        async with self.session.get(child.address("history"), headers=child.headers, params=params) as answer:
+            answer.raise_for_status()
+            rest = b""
+            async for chunk in answer.content.iter_chunked(_FLUSH_BYTES):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    local, _, text = line.partition(b" ")
+                    yield self.numbering.number(child.name, int(local)), text.partition(b",")[2] + b"\n"
+
+    def _child(self, name: str) -> Child:
+        child = self.children.get(name)
+        if child is None:
+            text = orjson.dumps({"error": f"no system {name!r}; running: {', '.join(self.children)}"}).decode()
+            raise web.HTTPNotFound(text=text, content_type="application/json")
+        return child
+
+    async def _get(self, child: Child, path: str) -> Any:
+        async with self.session.get(child.address(path), headers=child.headers) as answer:
+            answer.raise_for_status()
+            return orjson.loads(await answer.read())
+
+    async def _send(self, child: Child, method: str, path: str, body: bytes = b"") -> web.Response:
+        headers = {**child.headers, **_FORWARDED}
+        async with self.session.request(method, child.address(path), headers=headers, data=body) as answer:
+            return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
+
+
+async def _merged(sources: list[AsyncIterator[tuple[int, bytes]]]) -> AsyncIterator[tuple[int, bytes]]:
+    heap: list[tuple[int, int, bytes]] = []
+    for index, source in enumerate(sources):
+        first = await anext(source, None)
+        if first is not None:
+            heap.append((first[0], index, first[1]))
+    heapq.heapify(heap)
+    while heap:
+        n, index, line = heap[0]
+        yield n, line
+        following = await anext(sources[index], None)
+        if following is None:
+            heapq.heappop(heap)
+        else:
+            heapq.heapreplace(heap, (following[0], index, following[1]))
+
+
+@web.middleware
+async def _child_away(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientError as error:
+        return _refuse(f"a system does not answer: {error}", status=503)
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=orjson.dumps(value), content_type="application/json")
+
+
+def _refuse(text: str, status: int = 400) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps({"error": text}), content_type="application/json")
