@@ -1,0 +1,326 @@
+"""Who may call a system now: the rule behind the shared budget, as a pure function of its state and the time.
+
+Times are ms since the epoch, on one clock for all workers.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from math import ceil, floor
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from streams.budget import Lane
+
+LANES = tuple(Lane)
+_DAY_MS = 86_400_000
+_CATCH_UP_MS = 1_000
+_AHEAD_MS = 5_000
+_SHARE_MS = 25
+_NEVER_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a system allows everybody together. None: no such limit.
+
+    Marketo: 100 calls in 20 seconds, 10 in flight, 50,000 a day till midnight US Central (Marketo REST API, "Integration
+    best practices" and "Error codes" 606, 607, 615). Salesforce: a rolling day, told in `Sforce-Limit-Info` (REST API, "Limits").
+    """
+
+    calls: int | None = None
+    window_ms: int = 20_300
+    """A little longer than the system's own, since calls take unequal times to get there."""
+    places: int = 10
+    day_calls: int | None = None
+    day_zone: str | None = None
+    """Where midnight ends the day; None: a rolling day, of which only the system knows how much is left."""
+    reserve: float = 0.1
+    """Share of window and places that is kept for the live lane at most."""
+    day_reserve: float = 0.2
+    """Share of a whole day's calls that is kept for the live lane, shrinking evenly towards the reset."""
+    probe_ms: int = 300_000
+    """How often one call tries whether a long refusal still holds."""
+    lease_ms: int = 15_000
+    """After so long without a word a worker is dead, and its places are free."""
+
+
+MARKETO = Limits(calls=100, places=10, day_calls=50_000, day_zone="America/Chicago")
+SALESFORCE = Limits(places=20, day_calls=100_000)
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """What one worker has in flight and waits for, as it said last."""
+
+    holding: int
+    waiting: tuple[int, int, int]
+    waiting_until: int
+    alive_until: int
+
+
+class BudgetState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that is known about one system's calls."""
+
+    live: tuple[int, ...] = ()
+    """When each call of the live lane in the current window was allowed."""
+    other: tuple[int, ...] = ()
+    """The same for the other lanes."""
+    pace: float = 0.0
+    """When the next call of another lane is due, once half of the window is used."""
+    blocked_until: int = 0
+    """The system itself said: no more until then."""
+    probe_at: int = 0
+    day_ends: int = 0
+    day_used: int = 0
+    day_limit: int | None = None
+    """As the system tells it."""
+    workers: dict[str, Worker] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What one worker says and wants. `holding`: its calls in flight. `want`: calls by lane."""
+
+    worker: str
+    holding: int = 0
+    want: tuple[int, int, int] = (0, 0, 0)
+    seen: tuple[int, int] | None = None
+    """(used, limit) of the day, as the system told it."""
+    block_ms: int = 0
+    """The system said that a limit is reached: nobody calls for so long."""
+    unblock: bool = False
+    """A probe got through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """The answer: calls allowed now, by lane; and for those that are not, when to ask again."""
+
+    granted: tuple[int, int, int]
+    probe: bool = False
+    """The one call granted tries whether the system still says no."""
+    wait_ms: int = 0
+    """Ask again after so long, or when told that a place is free. 0: nothing is left to wait for."""
+    quota_ms: tuple[int, int, int] = (0, 0, 0)
+    """By lane: how long the day's quota (or the system's word) keeps it from going. 0: it doesn't."""
+    in_flight: int = 0
+    """Of all workers, with these."""
+    freed: bool = False
+    """Others wait, and this worker gave places back."""
+    short: bool = False
+    """Places are missing: others should give back what they don't use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    """How many calls one limit has room for, and when there will be more."""
+
+    free: int
+    wait_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Others:
+    holding: int
+    waiting: tuple[int, int, int]
+    rivals: tuple[int, int, int]
+    """Workers that wait, by lane."""
+
+
+def ask(state: BudgetState, limits: Limits, asking: Asking, now: int) -> tuple[BudgetState, Leave]:
+    """What the asking worker may do, and the state with that counted.
+
+    Never more than `calls` in any window nor more than `places` in flight, whoever asks. The live lane goes before the others,
+    also before those of other workers; within a lane, workers that wait share what is free. For the live lane are kept: of the
+    window as many calls as it used lately and half as many again (one at least, `reserve` of all at most); of the places and of
+    the day their shares. The other lanes may use half a window at once and go evenly after, so that a slot opens every
+    `window_ms / calls` rather than all of them together.
+    """
+    state = _told(_aged(state, limits, now), limits, asking, now)
+    others = _others(state, asking.worker, now)
+    refusal = _refused_ms(state, limits, now)
+    state, leave = _probe(state, limits, asking, refusal, now) if refusal else _share(state, limits, asking, others, now)
+    before = state.workers.get(asking.worker)
+    holding = asking.holding + sum(leave.granted)
+    me = Worker(
+        holding=holding,
+        waiting=_minus(asking.want, leave.granted),
+        waiting_until=now + leave.wait_ms + 500 if leave.wait_ms else 0,
+        alive_until=now + limits.lease_ms,
+    )
+    alive = {name: worker for name, worker in state.workers.items() if worker.alive_until > now}
+    freed = before is not None and holding < before.holding and sum(others.waiting) > 0
+    answer = replace(leave, in_flight=holding + others.holding, freed=freed, short=leave.short and others.holding > 0)
+    return msgspec.structs.replace(state, workers={**alive, asking.worker: me}), answer
+
+
+def _aged(state: BudgetState, limits: Limits, now: int) -> BudgetState:
+    """Without the calls that left the window; a new day starts at nothing. A clock set back loses what it puts into the future."""
+    day_ends = _day_ends(limits, now)
+    new_day = limits.day_zone is not None and day_ends != state.day_ends
+    return msgspec.structs.replace(
+        state,
+        live=_recent(state.live, limits, now),
+        other=_recent(state.other, limits, now),
+        pace=min(max(state.pace, now - _CATCH_UP_MS), now + limits.window_ms),
+        day_ends=day_ends,
+        day_used=0 if new_day else state.day_used,
+    )
+
+
+def _recent(calls: tuple[int, ...], limits: Limits, now: int) -> tuple[int, ...]:
+    if limits.calls is None:
+        return ()
+    return tuple(at for at in calls if now - limits.window_ms < at <= now + _AHEAD_MS)
+
+
+def _day_ends(limits: Limits, now: int) -> int:
+    if limits.day_zone is None:
+        return 0
+    zone = ZoneInfo(limits.day_zone)
+    today = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).date()
+    return int(datetime.combine(today + timedelta(days=1), time(), zone).timestamp() * 1000)
+
+
+def _told(state: BudgetState, limits: Limits, asking: Asking, now: int) -> BudgetState:
+    """With what the system said to the worker that asks."""
+    if asking.unblock:
+        state = msgspec.structs.replace(state, blocked_until=0)
+    if asking.block_ms:
+        until = max(state.blocked_until, now + asking.block_ms)
+        state = msgspec.structs.replace(state, blocked_until=until, probe_at=now + min(asking.block_ms, limits.probe_ms))
+    if asking.seen is not None:
+        used, limit = asking.seen
+        state = msgspec.structs.replace(state, day_used=used, day_limit=limit)
+    return state
+
+
+def _others(state: BudgetState, me: str, now: int) -> _Others:
+    alive = [worker for name, worker in state.workers.items() if name != me and worker.alive_until > now]
+    waiting = [worker.waiting for worker in alive if worker.waiting_until > now]
+    return _Others(
+        holding=sum(worker.holding for worker in alive),
+        waiting=_by_lane(lambda lane: sum(each[lane] for each in waiting)),
+        rivals=_by_lane(lambda lane: sum(1 for each in waiting if each[lane])),
+    )
+
+
+def _refused_ms(state: BudgetState, limits: Limits, now: int) -> int:
+    """How long the system itself, or the count of the day, refuses every call; 0: it doesn't."""
+    if now < state.blocked_until:
+        return max(1, min(state.blocked_until, state.probe_at) - now)
+    allowed = _day_allowed(state, limits)
+    if allowed is None or state.day_used < allowed:
+        return 0
+    return max(1, (state.day_ends if limits.day_zone else state.probe_at) - now)
+
+
+def _day_allowed(state: BudgetState, limits: Limits) -> int | None:
+    return limits.day_calls if state.day_limit is None else state.day_limit
+
+
+def _probe(state: BudgetState, limits: Limits, asking: Asking, refused_ms: int, now: int) -> tuple[BudgetState, Leave]:
+    """Nobody goes, but for one call now and then that tries whether the refusal still holds."""
+    lane = next((lane for lane in LANES if asking.want[lane]), None)
+    counted_to_midnight = now >= state.blocked_until and limits.day_zone is not None
+    if lane is None or now < state.probe_at or counted_to_midnight:
+        wait_ms = refused_ms if lane is not None else 0
+        return state, Leave(granted=(0, 0, 0), wait_ms=wait_ms, quota_ms=(refused_ms,) * 3)
+    state = msgspec.structs.replace(_counted(state, lane, 1, now), probe_at=now + limits.probe_ms)
+    granted = _by_lane(lambda each: int(each == lane))
+    return state, Leave(granted=granted, probe=True, wait_ms=limits.probe_ms, quota_ms=(limits.probe_ms,) * 3)
+
+
+def _share(state: BudgetState, limits: Limits, asking: Asking, others: _Others, now: int) -> tuple[BudgetState, Leave]:
+    granted, quotas, waits, short = [0, 0, 0], [0, 0, 0], [], False
+    ahead = 0
+    for lane in LANES:
+        places = limits.places - others.holding - asking.holding - sum(granted) - (_kept(limits.places, limits) if lane else 0)
+        day = _day_room(state, limits, lane, now)
+        rooms = [_Room(free=places, wait_ms=_NEVER_MS), day, *_window_rooms(state, limits, lane, ahead, now)]
+        free = max(0, min(room.free for room in rooms) - ahead)
+        granted[lane] = min(asking.want[lane], ceil(free / (others.rivals[lane] + 1)))
+        state = _counted(_paced(state, limits, lane, granted[lane], now), lane, granted[lane], now)
+        missing = asking.want[lane] - granted[lane]
+        if missing:
+            quotas[lane] = day.wait_ms if day.free <= granted[lane] else 0
+            short = short or places <= ahead
+            waits.append(max([_SHARE_MS, *(room.wait_ms for room in rooms if room.free <= ahead)]))
+        ahead += others.waiting[lane] + missing
+    return state, Leave(
+        granted=(granted[0], granted[1], granted[2]),
+        wait_ms=min(waits, default=0),
+        quota_ms=(quotas[0], quotas[1], quotas[2]),
+        short=short,
+    )
+
+
+def _day_room(state: BudgetState, limits: Limits, lane: Lane, now: int) -> _Room:
+    allowed = _day_allowed(state, limits)
+    if allowed is None:
+        return _Room(free=1_000_000, wait_ms=0)
+    left = (state.day_ends - now) / _DAY_MS if limits.day_zone else 1.0
+    reserve = ceil(allowed * limits.day_reserve * left) if lane else 0
+    return _Room(free=allowed - state.day_used - reserve, wait_ms=60_000)
+
+
+def _window_rooms(state: BudgetState, limits: Limits, lane: Lane, ahead: int, now: int) -> list[_Room]:
+    """What the rolling window leaves: to all; to the lanes after the live one; to those by their pace."""
+    if limits.calls is None:
+        return []
+    calls = sorted((*state.live, *state.other))
+    rooms = [_window_room(limits.calls - len(calls), calls, limits, ahead, now)]
+    if lane is not Lane.LIVE:
+        live = len(state.live)
+        reserve = min(_kept(limits.calls, limits), max(1, ceil(1.5 * live)))
+        rooms.append(_window_room(limits.calls - max(live, reserve) - len(state.other), sorted(state.other), limits, ahead, now))
+        rooms.append(_Room(free=_unpaced(state, limits) + _due(state, limits, now) + ahead, wait_ms=max(1, ceil(state.pace - now))))
+    return rooms
+
+
+def _kept(whole: int, limits: Limits) -> int:
+    """The live lane's share at most; something is left to the others."""
+    return min(whole - 1, ceil(whole * limits.reserve))
+
+
+def _window_room(free: int, calls: Sequence[int], limits: Limits, ahead: int, now: int) -> _Room:
+    """`calls` ascending. One more fits when as many have left the window as are ahead of it."""
+    leaving = ahead - free
+    wait_ms = calls[min(leaving, len(calls) - 1)] + limits.window_ms - now if calls and leaving >= 0 else 0
+    return _Room(free=free, wait_ms=max(0, wait_ms))
+
+
+def _unpaced(state: BudgetState, limits: Limits) -> int:
+    return max(0, (limits.calls or 0) // 2 - len(state.live) - len(state.other))
+
+
+def _due(state: BudgetState, limits: Limits, now: int) -> int:
+    return max(0, floor((now - state.pace) / _gap_ms(limits)) + 1)
+
+
+def _gap_ms(limits: Limits) -> float:
+    return limits.window_ms / (limits.calls or 1)
+
+
+def _paced(state: BudgetState, limits: Limits, lane: Lane, granted: int, now: int) -> BudgetState:
+    if lane is Lane.LIVE or not granted or limits.calls is None:
+        return state
+    hurried = granted - _unpaced(state, limits)
+    pace = state.pace + hurried * _gap_ms(limits) if hurried > 0 else max(state.pace, float(now))
+    return msgspec.structs.replace(state, pace=pace)
+
+
+def _counted(state: BudgetState, lane: Lane, granted: int, now: int) -> BudgetState:
+    times = (now,) * granted
+    if lane is Lane.LIVE:
+        return msgspec.structs.replace(state, live=state.live + times, day_used=state.day_used + granted)
+    return msgspec.structs.replace(state, other=state.other + times, day_used=state.day_used + granted)
+
+
+def _by_lane(count: Callable[[Lane], int]) -> tuple[int, int, int]:
+    return count(Lane.LIVE), count(Lane.REPAIR), count(Lane.COPY)
+
+
+def _minus(left: tuple[int, int, int], right: tuple[int, int, int]) -> tuple[int, int, int]:
+    return left[0] - right[0], left[1] - right[1], left[2] - right[2]

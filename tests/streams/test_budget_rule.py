@@ -1,0 +1,226 @@
+"""The rule of the shared budget, in virtual time: several workers, nobody asleep."""
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from random import Random
+
+import msgspec
+import pytest
+
+from streams.budget_rule import MARKETO, SALESFORCE, Asking, BudgetState, Leave, Limits, ask
+
+START = 1_700_000_000_000
+NONE, LIVE, REPAIR = (0, 0, 0), (1, 0, 0), (0, 1, 0)
+
+
+def plus(left: tuple[int, int, int], right: tuple[int, int, int], sign: int = 1) -> tuple[int, int, int]:
+    return left[0] + sign * right[0], left[1] + sign * right[1], left[2] + sign * right[2]
+
+
+@dataclass
+class Crowd:
+    """Workers that always want so many calls of a lane, each call lasting so long, on a clock that jumps from event to event."""
+
+    limits: Limits
+    wants: dict[str, tuple[int, int, int]]
+    call_ms: int = 150
+    state: BudgetState = field(default_factory=BudgetState)
+    now: int = START
+    holding: Counter[str] = field(default_factory=Counter)
+    granted: list[tuple[int, str, int]] = field(default_factory=list)
+    asks: int = 0
+    wide: int = 0
+
+    def run(self, seconds: float, extra: list[tuple[int, str, tuple[int, int, int]]] | None = None) -> None:
+        """Each worker asks when it starts, when a call of its ends and when it was told to; `extra`: calls wanted once, from then on."""
+        queue: list[tuple[int, int, str, str, tuple[int, int, int]]] = []
+        order, wakes, owed = 0, dict[str, int](), dict[str, tuple[int, int, int]]()
+        for at, worker, want in [*((self.now, worker, NONE) for worker in self.wants), *(extra or [])]:
+            heappush(queue, (at, order := order + 1, worker, "want", want))
+        end = self.now + int(seconds * 1000)
+        while queue and queue[0][0] <= end:
+            self.now, number, worker, what, more = heappop(queue)
+            if what == "wake" and wakes[worker] != number:
+                continue
+            self.holding[worker] -= what == "done"
+            owed[worker] = plus(owed.get(worker, NONE), more)
+            leave = self.ask(Asking(worker=worker, holding=self.holding[worker], want=plus(self.wants.get(worker, NONE), owed[worker])))
+            if worker not in self.wants:
+                owed[worker] = plus(owed[worker], leave.granted, -1)
+            self.holding[worker] += sum(leave.granted)
+            self.wide = max(self.wide, sum(self.holding.values()))
+            for lane, calls in enumerate(leave.granted):
+                self.granted += [(self.now, worker, lane)] * calls
+            for _ in range(sum(leave.granted)):
+                heappush(queue, (self.now + self.call_ms, order := order + 1, worker, "done", NONE))
+            if leave.wait_ms:
+                wakes[worker] = order = order + 1
+                heappush(queue, (self.now + leave.wait_ms, order, worker, "wake", NONE))
+
+    def ask(self, asking: Asking) -> Leave:
+        self.asks += 1
+        self.state, leave = ask(self.state, self.limits, asking, self.now)
+        return leave
+
+    def most_in_a_window(self) -> int:
+        times = [at for at, _, _ in self.granted]
+        return max((bisect_left(times, at + self.limits.window_ms) - index for index, at in enumerate(times)), default=0)
+
+
+def leave_now(state: BudgetState, asking: Asking, *, limits: Limits = MARKETO, now: int = START) -> tuple[BudgetState, Leave]:
+    return ask(state, limits, asking, now)
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_every_lane_alone_uses_what_is_allowed_and_never_more(lane: int, workers: int) -> None:
+    want = (10 * (lane == 0), 10 * (lane == 1), 10 * (lane == 2))
+    crowd = Crowd(limits=MARKETO, wants={f"w{number}": want for number in range(workers)})
+    crowd.run(203)
+    assert crowd.most_in_a_window() <= 100
+    assert crowd.wide <= 10
+    assert len(crowd.granted) >= 0.97 * 5 * 203
+
+
+def test_workers_of_one_lane_get_their_share() -> None:
+    crowd = Crowd(limits=MARKETO, wants={f"w{number}": (0, 10, 0) for number in range(4)})
+    crowd.run(203)
+    shares = Counter(worker for _, worker, _ in crowd.granted)
+    assert min(shares.values()) >= 0.7 * max(shares.values())
+
+
+def test_a_live_call_hardly_waits_for_a_copy_that_takes_everything() -> None:
+    crowd = Crowd(limits=MARKETO, wants={"copy": (0, 0, 10)})
+    asked = [START + 60_000 + 700 * number for number in range(80)]
+    crowd.run(150, [(at, "live", LIVE) for at in asked])
+    served = [at for at, worker, lane in crowd.granted if worker == "live" and lane == 0]
+    assert len(served) == 80
+    assert max(got - at for at, got in zip(asked, served, strict=True)) <= 1_000
+    assert crowd.most_in_a_window() <= 100
+
+
+def test_a_burst_of_live_calls_goes_at_once_as_far_as_places_allow() -> None:
+    crowd = Crowd(limits=replace(MARKETO, places=100), wants={})
+    leave = crowd.ask(Asking(worker="a", want=(100, 0, 0)))
+    assert leave.granted == (100, 0, 0)
+    leave = crowd.ask(Asking(worker="a", holding=100, want=LIVE))
+    assert leave.granted == (0, 0, 0)
+    assert leave.wait_ms == MARKETO.window_ms
+
+
+def test_higher_lanes_of_other_workers_go_first() -> None:
+    state = BudgetState(live=tuple(range(START - 20_000, START - 20_000 + 100)))
+    state, leave = leave_now(state, Asking(worker="live", want=(3, 0, 0)))
+    assert leave.wait_ms == 300
+    later = START + 302
+    state, leave = leave_now(state, Asking(worker="copy", want=(0, 0, 5)), now=later)
+    assert leave.granted == (0, 0, 0)
+    state, leave = leave_now(state, Asking(worker="live", want=(3, 0, 0)), now=later)
+    assert leave.granted == (3, 0, 0)
+
+
+def test_the_places_of_a_dead_worker_come_back() -> None:
+    state, leave = leave_now(BudgetState(), Asking(worker="dead", want=(10, 0, 0)))
+    assert leave.granted == (10, 0, 0)
+    state, leave = leave_now(state, Asking(worker="alive", want=LIVE), now=START + 1)
+    assert (leave.granted, leave.short) == ((0, 0, 0), True)
+    state, leave = leave_now(state, Asking(worker="alive", want=LIVE), now=START + MARKETO.lease_ms + 1)
+    assert leave.granted == (1, 0, 0)
+
+
+def test_a_freed_place_is_told_to_those_who_wait() -> None:
+    state, _ = leave_now(BudgetState(), Asking(worker="a", want=(10, 0, 0)))
+    state, _ = leave_now(state, Asking(worker="b", want=LIVE), now=START + 1)
+    state, leave = leave_now(state, Asking(worker="a", holding=9), now=START + 2)
+    assert leave.freed
+    state, leave = leave_now(state, Asking(worker="b", want=LIVE), now=START + 3)
+    assert leave.granted == (1, 0, 0)
+
+
+def test_a_short_refusal_is_waited_out() -> None:
+    state, leave = leave_now(BudgetState(), Asking(worker="a", block_ms=20_000))
+    assert leave.wait_ms == 0
+    state, leave = leave_now(state, Asking(worker="b", want=LIVE), now=START + 500)
+    assert (leave.granted, leave.probe, leave.wait_ms) == ((0, 0, 0), False, 19_500)
+    state, leave = leave_now(state, Asking(worker="b", want=LIVE), now=START + 20_000)
+    assert (leave.granted, leave.probe) == ((1, 0, 0), False)
+
+
+def test_a_long_refusal_is_tried_now_and_then_and_ends_when_a_trial_gets_through() -> None:
+    hours = 5 * 3_600_000
+    state, _ = leave_now(BudgetState(), Asking(worker="a", block_ms=hours))
+    state, leave = leave_now(state, Asking(worker="b", want=(3, 0, 0)), now=START + MARKETO.probe_ms)
+    assert (leave.granted, leave.probe) == ((1, 0, 0), True)
+    state, leave = leave_now(state, Asking(worker="c", want=LIVE), now=START + MARKETO.probe_ms + 1)
+    assert leave.granted == (0, 0, 0)
+    assert leave.quota_ms[0] == MARKETO.probe_ms - 1
+    state, leave = leave_now(state, Asking(worker="b", want=(3, 0, 0), unblock=True), now=START + MARKETO.probe_ms + 2)
+    assert (leave.granted, leave.probe) == ((3, 0, 0), False)
+
+
+def test_the_day_ends_at_midnight_in_its_zone_also_when_clocks_change() -> None:
+    limits = Limits(day_calls=10, day_zone="America/Chicago", day_reserve=0.0)
+    new_years_eve = 1_767_247_200_000 - 1_000  # 2025-12-31 23:59:59 -06:00... one second before 2026-01-01 06:00 UTC
+    state, leave = leave_now(BudgetState(), Asking(worker="a", want=(10, 0, 0)), limits=limits, now=new_years_eve)
+    assert leave.granted == (10, 0, 0)
+    state, leave = leave_now(state, Asking(worker="a", want=LIVE), limits=limits, now=new_years_eve)
+    assert (leave.granted, leave.quota_ms[0]) == ((0, 0, 0), 1_000)
+    _, leave = leave_now(state, Asking(worker="a", want=LIVE), limits=limits, now=new_years_eve + 1_000)
+    assert leave.granted == (1, 0, 0)
+    before_summer = 1_772_949_600_000  # 2026-03-08 00:00 -06:00: a day of 23 hours
+    state, _ = leave_now(BudgetState(), Asking(worker="a", want=(10, 0, 0)), limits=limits, now=before_summer)
+    _, leave = leave_now(state, Asking(worker="a", want=LIVE), limits=limits, now=before_summer)
+    assert leave.quota_ms[0] == 23 * 3_600_000
+
+
+def test_the_day_keeps_calls_for_the_live_lane() -> None:
+    limits = Limits(day_calls=100, day_zone="America/Chicago", day_reserve=0.5, places=1_000)
+    midnight = 1_767_247_200_000
+    state, leave = leave_now(BudgetState(), Asking(worker="a", want=(0, 0, 100)), limits=limits, now=midnight)
+    assert leave.granted == (0, 0, 50)
+    assert leave.quota_ms[0] == 0
+    assert leave.quota_ms[2] > 0
+    state, leave = leave_now(state, Asking(worker="a", want=(0, 0, 100)), limits=limits, now=midnight + 12 * 3_600_000)
+    assert leave.granted == (0, 0, 25)
+    _, leave = leave_now(state, Asking(worker="a", want=(100, 0, 0)), limits=limits, now=midnight + 12 * 3_600_000)
+    assert leave.granted == (25, 0, 0)
+
+
+def test_salesforce_tells_how_much_is_left_of_a_rolling_day() -> None:
+    state, leave = leave_now(BudgetState(), Asking(worker="a", want=(5, 0, 0), seen=(99, 100)), limits=SALESFORCE)
+    assert leave.granted == (1, 0, 0)
+    state, leave = leave_now(state, Asking(worker="a", want=LIVE), limits=SALESFORCE, now=START + 1)
+    assert (leave.granted, leave.probe) == ((1, 0, 0), True), "nothing is known of the reset: one call finds out"
+    state, leave = leave_now(state, Asking(worker="a", want=LIVE), limits=SALESFORCE, now=START + 2)
+    assert leave.granted == (0, 0, 0)
+    assert leave.quota_ms[0] > 0
+    _, leave = leave_now(state, Asking(worker="a", want=LIVE, seen=(40, 100)), limits=SALESFORCE, now=START + 3)
+    assert leave.granted == (1, 0, 0)
+
+
+def test_a_clock_set_back_does_not_stop_everybody() -> None:
+    state, _ = leave_now(BudgetState(), Asking(worker="a", want=(0, 10, 0)))
+    _, leave = leave_now(state, Asking(worker="a", want=REPAIR), now=START - 3_600_000)
+    assert leave.granted == (0, 1, 0)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_workers_want_the_limits_hold_and_everybody_gets_on(seed: int) -> None:
+    random = Random(seed)
+    limits = Limits(
+        calls=random.choice([1, 2, 7, 100]),
+        places=random.choice([1, 3, 10]),
+        window_ms=random.choice([1_000, 20_300]),
+        reserve=random.choice([0.0, 0.1, 0.5]),
+    )
+    wants = {f"w{number}": (random.randrange(3), random.randrange(3), random.randrange(12)) for number in range(random.randint(1, 5))}
+    crowd = Crowd(limits=limits, wants=wants, call_ms=random.choice([1, 150, 2_000]))
+    crowd.run(60)
+    assert crowd.most_in_a_window() <= (limits.calls or 0)
+    assert crowd.wide <= limits.places
+    first = min(lane for want in wants.values() for lane in range(3) if want[lane])
+    assert sum(1 for _, _, lane in crowd.granted if lane == first) >= 0.4 * len(crowd.granted) > 0
+    assert msgspec.json.decode(msgspec.json.encode(crowd.state), type=BudgetState) == crowd.state
+    assert crowd.asks <= 4 * len(crowd.granted) + 60 * len(wants), "nobody asks in a circle"
