@@ -1,0 +1,1 @@
+"""Tandem in containers: the image, and what the demo profile starts in it."""

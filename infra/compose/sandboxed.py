@@ -1,0 +1,33 @@
+"""`python -m infra.compose.sandboxed`: a worker of Tandem for the demo profile, signed in to the sandbox systems beside it.
+
+The sandbox makes its credentials at its first start and writes them into a volume; this reads them and becomes `tandem run`.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.stack.endpoints import tell_tandem
+
+
+def environment(endpoints: Path, secrets: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """What `tandem run` is told: the environment as it is, and where the sandbox systems are. Secrets go into files under `secrets`."""
+    sandbox = json.loads(endpoints.read_text())
+    told = tell_tandem(secrets, bootstrap=environ["TANDEM_KAFKA_BOOTSTRAP"], dsn=environ["TANDEM_POSTGRES_DSN"], sandbox=sandbox)
+    kept = {name: value for name, value in environ.items() if name != "TANDEM_POSTGRES_DSN"}
+    return {**kept, **told}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.compose.sandboxed", description="tandem run against the sandbox systems.")
+    parser.add_argument("--endpoints", type=Path, required=True, help="the file that tandem-sandbox wrote")
+    parser.add_argument("--secrets", type=Path, default=Path.home() / "run", help="where Tandem's secrets are kept")
+    parser.add_argument("arguments", nargs="*", help="arguments of `tandem run`")
+    told = parser.parse_args()
+    os.execvpe("tandem", ["tandem", "run", *told.arguments], environment(told.endpoints, told.secrets, os.environ))  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""docker-compose.yml: pinned images, health checks, no default passwords, loopback ports; where there is a client, it must agree."""
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.compose.sandboxed import environment
+from infra.kafka.broker import SETTINGS
+from infra.setup.found import POM, ROOT
+
+FILE = ROOT / "docker-compose.yml"
+DOCKERFILE = ROOT / "infra" / "compose" / "Dockerfile"
+ONE_SHOT = {"migrate", "topics"}
+CORE = {"kafka", "postgres", "migrate", "topics", "tandem"}
+DEMO = {"kafka", "postgres", "migrate", "topics", "sandbox", "tandem-sandboxed"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(FILE.read_text())["services"]
+    return found
+
+
+def _profile(services: dict[str, Any], name: str) -> set[str]:
+    return {service for service, told in services.items() if name in told["profiles"]}
+
+
+def test_the_profiles_hold_what_they_promise(services: dict[str, Any]) -> None:
+    assert _profile(services, "core") == CORE
+    assert _profile(services, "demo") == DEMO
+
+
+def test_no_service_waits_for_one_that_its_profile_lacks(services: dict[str, Any]) -> None:
+    for profile in ("core", "demo"):
+        for service in _profile(services, profile):
+            assert set(services[service].get("depends_on", {})) <= _profile(services, profile), service
+
+
+def test_every_image_names_an_exact_version(services: dict[str, Any]) -> None:
+    images = {told["image"] for told in services.values()}
+    images |= set(re.findall(r"^FROM (\S+)", DOCKERFILE.read_text(), flags=re.MULTILINE))
+    for image in images:
+        assert re.fullmatch(r"[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?", image), image
+
+
+def test_kafka_is_the_version_that_runs_without_containers(services: dict[str, Any]) -> None:
+    version = services["kafka"]["image"].partition(":")[2]
+    assert f"<version>{version}</version>" in POM.read_text()
+
+
+def test_kafka_is_set_up_as_it_is_without_containers(services: dict[str, Any]) -> None:
+    told = {name.removeprefix("KAFKA_").lower().replace("_", "."): str(value) for name, value in services["kafka"]["environment"].items()}
+    own = {"process.roles", "node.id", "controller.listener.names", "listener.security.protocol.map", "inter.broker.listener.name"}
+    alike = (told.keys() & SETTINGS.keys()) - own
+    assert "auto.create.topics.enable" in alike
+    assert {key: told[key] for key in alike} == {key: SETTINGS[key] for key in alike}
+
+
+def test_every_lasting_service_has_a_health_check_and_the_others_are_waited_for(services: dict[str, Any]) -> None:
+    for name in services.keys() - ONE_SHOT:
+        assert services[name]["healthcheck"]["test"], name
+    for name, told in services.items():
+        for other, how in told.get("depends_on", {}).items():
+            assert how["condition"] == ("service_completed_successfully" if other in ONE_SHOT else "service_healthy"), name
+
+
+def test_there_is_no_default_password() -> None:
+    values = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET)\w*)([^}]*)\}", FILE.read_text())
+    assert {name for name, _ in values} == {
+        "TANDEM_POSTGRES_PASSWORD",
+        "TANDEM_SALESFORCE_CLIENT_SECRET",
+        "TANDEM_MARKETO_CLIENT_SECRET",
+    }
+    for name, rest in values:
+        assert rest == "-" or rest.startswith(":?"), f"{name} has a default"
+    written_out = [line for line in FILE.read_text().splitlines() if re.match(r" *\w*(PASSWORD|SECRET)\w*: *[^$ ]", line)]
+    assert written_out == []
+
+
+def test_every_port_is_on_loopback(services: dict[str, Any]) -> None:
+    for name, told in services.items():
+        for port in told.get("ports", []):
+            assert str(port).startswith("127.0.0.1:"), name
+
+
+def test_tandem_runs_without_root_and_without_powers(services: dict[str, Any]) -> None:
+    assert re.findall(r"^USER (\S+)", DOCKERFILE.read_text(), flags=re.MULTILINE) == ["tandem"]
+    for name in ("tandem", "tandem-sandboxed", "sandbox", "migrate", "topics"):
+        assert services[name]["cap_drop"] == ["ALL"], name
+        assert services[name]["read_only"] is True, name
+
+
+def test_the_image_is_installed_from_the_lock_with_hashes() -> None:
+    assert "pip install --require-hashes -r infra/requirements/runtime.txt" in DOCKERFILE.read_text()
+
+
+def test_what_the_image_copies_exists() -> None:
+    for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE.read_text(), flags=re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
+
+
+def test_the_demo_worker_signs_in_as_tandem_and_keeps_its_secrets_in_files(tmp_path: Path) -> None:
+    endpoints = tmp_path / "endpoints.json"
+    salesforce = {"url": "http://localhost:8081", "client_id": "s", "client_secret": "sf-secret", "username": "t@x", "user_id": "005"}
+    marketo = {"url": "http://localhost:8082", "client_id": "m", "client_secret": "mk-secret"}
+    endpoints.write_text(json.dumps({"tandem": {"salesforce": salesforce, "marketo": marketo}}))
+    outside = {"TANDEM_KAFKA_BOOTSTRAP": "kafka:19092", "TANDEM_POSTGRES_DSN": "postgresql://tandem:pg@postgres/tandem", "PATH": "/bin"}
+    told = environment(endpoints, tmp_path / "run", outside)
+    assert told["TANDEM_SALESFORCE_URL"] == "http://localhost:8081"
+    assert told["PATH"] == "/bin"
+    assert Path(told["TANDEM_POSTGRES_DSN_FILE"]).read_text() == outside["TANDEM_POSTGRES_DSN"]
+    assert stat.S_IMODE(Path(told["TANDEM_MARKETO_CLIENT_SECRET_FILE"]).stat().st_mode) == 0o600
+    assert not {"sf-secret", "mk-secret", outside["TANDEM_POSTGRES_DSN"]} & set(told.values())
+
+
+@pytest.mark.skipif(
+    shutil.which("docker") is None or subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0,
+    reason="no docker client with compose on this machine",
+)
+@pytest.mark.parametrize(("profile", "expected"), [("core", CORE), ("demo", DEMO)])
+def test_the_client_accepts_it_and_insists_on_the_password(profile: str, expected: set[str]) -> None:
+    command = ["docker", "compose", "--profile", profile, "config", "--services"]
+    without = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
+    refused = subprocess.run(command, cwd=ROOT, env=without, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "TANDEM_POSTGRES_PASSWORD" in refused.stderr
+    with_it = without | {"TANDEM_POSTGRES_PASSWORD": "x"}
+    accepted = subprocess.run(command, cwd=ROOT, env=with_it, capture_output=True, text=True, check=False)
+    assert accepted.returncode == 0, accepted.stderr
+    assert set(accepted.stdout.split()) == expected
