@@ -1,0 +1,56 @@
+"""Finding the pair that an operator means: by Salesforce id, Marketo id, e-mail, or the pair's own number."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from consumers.merge.state import PairState, unpack
+from streams.systems import salesforce_id
+
+_SELECT = "select id, state from pairs where "
+_BY_SALESFORCE = _SELECT + "salesforce_id = $1"
+_BY_MARKETO = _SELECT + "marketo_id = $1"
+_BY_EMAIL = _SELECT + "match_key = $1 order by id limit 20"
+_BY_PAIR = _SELECT + "id = $1"
+
+
+class UnknownRecord(LookupError):  # noqa: N818 - an answer to the operator, not a failure
+    """No pair belongs to what the operator wrote; the message says what can be done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A pair of the ledger."""
+
+    pair: int
+    state: PairState
+
+
+async def find(connection: Any, name: str) -> list[Found]:
+    """The pairs that `name` may mean (several only for an e-mail that several people have). Raises `UnknownRecord`."""
+    query, argument = _query(name.strip())
+    rows = await connection.fetch(query, argument)
+    if not rows:
+        raise UnknownRecord(_hint(name.strip()))
+    return [Found(pair=row["id"], state=unpack(row["state"])) for row in rows]
+
+
+def _query(name: str) -> tuple[str, object]:
+    if "@" in name:
+        return _BY_EMAIL, name.lower()
+    if numbered := re.fullmatch(r"pair:(\d{1,18})", name):
+        return _BY_PAIR, int(numbered[1])
+    if re.fullmatch(r"\d{1,14}", name):
+        return _BY_MARKETO, str(int(name))
+    try:
+        return _BY_SALESFORCE, salesforce_id(name)
+    except ValueError as error:
+        raise UnknownRecord(
+            f"{name!r} is neither a Salesforce id (15 or 18 characters), a Marketo id (digits), an e-mail address, nor pair:NUMBER"
+        ) from error
+
+
+def _hint(name: str) -> str:
+    if "@" in name:
+        return f"no person with the e-mail {name} is known; try an id, or wait for the next cycle if the person is new"
+    return f"no record {name} is known; try the id of the other side or the e-mail, or wait for the next cycle if the record is new"

@@ -1,0 +1,188 @@
+"""One person on both sides, with the agreement between them: what differs, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consumers.mapping import FieldMapping, ObjectMapping, SyncRules
+from consumers.merge.plan import qualifies
+from consumers.merge.state import NEVER, Field, PairState, Record
+from consumers.merge.values import Unfit, equal, neutral
+from streams.events import Value
+from streams.systems import Object, System
+
+
+class Mark(StrEnum):
+    """How one side of a field stands to the agreement."""
+
+    SAME = "same"
+    UNDER_WAY = "under way"
+    OWED = "owed"
+    LOST = "lost"
+    HELD = "held"
+    REFUSED = "refused"
+    LEFT = "left"
+    NEWS = "news"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideShown:
+    """One field on one side. `value`: as the system shows it now where it was asked, else as its feed last told."""
+
+    value: Value
+    mark: Mark
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldShown:
+    """One field of a record."""
+
+    field: str
+    salesforce_name: str
+    salesforce: SideShown
+    agreed: Value
+    version: int
+    marketo: SideShown
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordShown:
+    """One pair. `salesforce_note`, `marketo_note`: how that record itself stands."""
+
+    pair: int
+    object: str
+    salesforce_id: str
+    marketo_id: str
+    salesforce_note: str
+    marketo_note: str
+    hold: str
+    waiting: int
+    live: bool
+    fields: tuple[FieldShown, ...]
+
+    @property
+    def differences(self) -> int:
+        """Fields that are not the same on both sides."""
+        return sum(1 for each in self.fields if {each.salesforce.mark, each.marketo.mark} - {Mark.SAME, Mark.ABSENT})
+
+
+Live = Mapping[System, Mapping[str, Value] | None]
+"""What the systems show now, by API name. A system that is absent was not asked; None: it has no such record (any more)."""
+
+
+def shown(pair: int, state: PairState, rules: SyncRules, live: Live) -> RecordShown:
+    """The record side by side."""
+    mapping = rules.objects[state.object]
+    return RecordShown(
+        pair=pair,
+        object=state.object,
+        salesforce_id=state.salesforce.id,
+        marketo_id=state.marketo.id,
+        salesforce_note=_record_note(state, System.SALESFORCE, rules, live),
+        marketo_note=_record_note(state, System.MARKETO, rules, live),
+        hold=state.hold,
+        waiting=len(state.waiting),
+        live=bool(live),
+        fields=tuple(_field(item, state, live) for item in _order(mapping, state)),
+    )
+
+
+def fields_to_read(mapping: ObjectMapping, system: System) -> list[str]:
+    """API names of the mapped fields on a system."""
+    return sorted(mapping.by_name(system))
+
+
+def object_on(state: PairState, system: System) -> Object:
+    """What kind of record the pair has there."""
+    return state.object if system is System.SALESFORCE else Object.PERSON
+
+
+def _order(mapping: ObjectMapping, state: PairState) -> list[FieldMapping]:
+    return [item for item in mapping.fields if item.salesforce or item.key in state.fields]
+
+
+def _field(item: FieldMapping, state: PairState, live: Live) -> FieldShown:
+    field = state.fields.get(item.key) or Field()
+    rule = f"{item.rule.name}@{item.rule.version}"
+    return FieldShown(
+        field=item.key,
+        salesforce_name=item.salesforce,
+        salesforce=_side(item, field, state, System.SALESFORCE, live),
+        agreed=field.value,
+        version=field.version,
+        marketo=_side(item, field, state, System.MARKETO, live),
+        rule=rule if str(item.rule.name) != str(item.rule.default) else f"{item.rule.default} wins",
+    )
+
+
+def _side(item: FieldMapping, field: Field, state: PairState, system: System, live: Live) -> SideShown:
+    side = field.side(system)
+    value = _value(item, side.seen, system, live)
+    record = state.record(system)
+    if not record.id or record.deleted or not item.name_on(system):
+        return SideShown(value=value, mark=Mark.ABSENT)
+    mark, why = _stands(item, field, system)
+    told = equal(item, value, side.seen)
+    if not told and mark in (Mark.SAME, Mark.OWED, Mark.LOST) and not equal(item, value, field.value):
+        return SideShown(value=value, mark=Mark.NEWS, why=f"changed in {system}; its feed has not told yet")
+    return SideShown(value=value, mark=mark, why=why)
+
+
+def _stands(item: FieldMapping, field: Field, system: System) -> tuple[Mark, str]:
+    side = field.side(system)
+    reaches = item.direction.reaches(system)
+    if field.hold and side.shows != field.version:
+        return Mark.HELD, field.hold
+    if side.shows == field.version:
+        alone = not reaches and not equal(item, side.seen, field.value)
+        return (Mark.LEFT, f"{item.direction}: a value of {system}'s own") if alone else (Mark.SAME, "")
+    if side.refused == field.version:
+        return Mark.REFUSED, side.reason
+    if any(write.version == field.version for write in side.writes):
+        return Mark.UNDER_WAY, "written; its feed has not shown it yet"
+    if not reaches:
+        return Mark.LEFT, f"{item.direction}: {system} is not written to"
+    if side.shows == NEVER and side.known:
+        return Mark.LOST, "its value lost; the agreement is owed"
+    return Mark.OWED, f"owed: shows version {side.shows}, agreed is {field.version}" if side.shows != NEVER else "not met yet"
+
+
+def _value(item: FieldMapping, seen: Value, system: System, live: Live) -> Value:
+    """As the system shows it where it was asked, else as its feed last told."""
+    row = live.get(system)
+    name = item.name_on(system)
+    if row is None or name not in row:
+        return seen
+    try:
+        return neutral(item.type, row[name])
+    except Unfit:
+        return row[name]
+
+
+def _record_note(state: PairState, system: System, rules: SyncRules, live: Live) -> str:
+    record = state.record(system)
+    if record.id and system in live and live[system] is None:
+        return "not there any more, or not visible to Tandem's user"
+    if record.deleted:
+        return "deleted"
+    if record.id:
+        notes = ["created by Tandem"] if record.origin else []
+        notes += ["a call is under way"] if record.calling else []
+        notes += ["to be read"] if record.reread or not record.complete else []
+        return ", ".join(notes)
+    return _absence(state, record, system, rules)
+
+
+def _absence(state: PairState, record: Record, system: System, rules: SyncRules) -> str:
+    if record.refused:
+        return f"creation refused: {record.refused}"
+    if record.creating:
+        return "creation under way"
+    if state.hold:
+        return f"not created: {state.hold}"
+    if system is System.SALESFORCE and not qualifies(state, rules.qualification):
+        return "not in Salesforce: the person does not qualify (people.qualify)"
+    return "not created yet"

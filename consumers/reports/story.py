@@ -1,0 +1,220 @@
+"""The story of one field: every decision that touched it, oldest first, as plain sentences."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from consumers.mapping import ObjectMapping
+from consumers.merge import decision as decisions
+from consumers.merge.decision import Decision, Origin, Ruling, Verdict
+from streams.events import Kind, Value
+from streams.systems import System
+
+_DECISIONS = "select id, body from decisions where pair = $1 and id < $2 order by id desc limit $3"
+_PAGE = 500
+_NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
+_WHOLE_RECORD = "*"
+_SHOWN_CHARS = 120
+_SENTENCES = {
+    Verdict.ACCEPTED: "{said}. Accepted{why}: {agreed} is the agreement, version {version}; {other} is owed it.",
+    Verdict.SAME: "{said}. That is the agreement already, version {version}: nothing to do{why}.",
+    Verdict.WON: "{said}. Conflict, decided by {rule}{why}: {agreed} stands, version {version}; {lost} lost; {other} is owed it.",
+    Verdict.LOST: "{said}. Conflict, decided by {rule}{why}: {lost} lost, {agreed} stays; {name} is owed it.",
+    Verdict.REVIEW: "{said}. Conflict with {agreed}, and {rule} leaves it to a person{why}: the field is held.",
+    Verdict.ECHO: "{name} showed Tandem's own write, {value}{made}, version {version}{why}.",
+    Verdict.PUT_BACK: "{said}. {agreed} will be put back{why}.",
+    Verdict.LEFT: "{said}. Left as it is{why}.",
+    Verdict.SUPERSEDED: "{said}. Passed over{why}.",
+    Verdict.WAITING: "{said}. It waits{why}.",
+    Verdict.KNOWN: "{said}. Known already{why}.",
+    Verdict.UNUSABLE: "{source} told a value that can't be used{why}; the agreement stays {agreed}.",
+    Verdict.CONTESTED: "{said}. Someone or something keeps undoing this; the field is held{why}. Agreed is {agreed}.",
+}
+_OUTCOMES = {
+    "confirmed": "the system took it",
+    "rejected": "the system refused it",
+    "unknown": "no answer came; the feed or a read will tell",
+}
+
+
+class UnknownField(LookupError):  # noqa: N818 - an answer to the operator, not a failure
+    """No mapped field has that name; the message has the nearest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """One decision about the field. `at`: ms, ours; `happened_at`: when the change was made, by its system's clock (0: not told)."""
+
+    decision: int
+    at: int
+    happened_at: int
+    system: str
+    kind: str
+    verdict: str
+    sentence: str
+    value: Value = None
+    agreed: Value = None
+    lost: Value = None
+    version: int = 0
+    rule: str = ""
+    reason: str = ""
+    author: str | None = None
+    call: str | None = None
+    write: int = 0
+    outcome: str = ""
+
+
+def field_key(mapping: ObjectMapping, name: str) -> str:
+    """The field's key from its Marketo or Salesforce name, whatever the case. Raises `UnknownField` with the nearest name."""
+    names = {known.lower(): item.key for item in mapping.fields for known in (item.salesforce, item.marketo) if known}
+    key = names.get(name.lower())
+    if key is None:
+        near = difflib.get_close_matches(name.lower(), names, n=1)
+        hint = f"did you mean {names[near[0]]}?" if near else f"mapped are: {', '.join(sorted(mapping.by_key))}"
+        raise UnknownField(f"{name} is not a mapped field of a {mapping.object}; {hint}")
+    return key
+
+
+async def story(connection: Any, pair: int, key: str, *, most: int) -> tuple[Chapter, ...]:
+    """The newest `most` decisions about a field of a pair, oldest first."""
+    chapters: list[Chapter] = []
+    before = 2**63 - 1
+    while len(chapters) < most:
+        rows = await connection.fetch(_DECISIONS, pair, before, _PAGE)
+        for row in rows:
+            chapters += reversed(list(chapters_of(row["id"], decisions.decode(row["body"]), key)))
+        if len(rows) < _PAGE:
+            break
+        before = rows[-1]["id"]
+    return tuple(reversed(chapters[:most]))
+
+
+def chapters_of(number: int, decision: Decision, key: str) -> Iterable[Chapter]:
+    """What one decision says about a field; nothing if it doesn't."""
+    rulings = [ruling for ruling in decision.fields if ruling.field in (key, _WHOLE_RECORD)]
+    if decision.fields and not rulings:
+        return
+    if not rulings:
+        if decision.kind != "judged":
+            yield _chapter(number, decision, None, _record_sentence(decision))
+        return
+    for ruling in rulings:
+        told = _judged_sentence(decision, ruling) if decision.kind in ("judged", "looked") else _acted_sentence(decision, ruling)
+        yield _chapter(number, decision, ruling, told)
+
+
+def moment(ms: int) -> str:
+    """A time as people read it, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def quoted(value: Value) -> str:
+    """A value in a sentence; long text is shortened."""
+    if value is None:
+        return "blank"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return str(value)
+    text = value if len(value) <= _SHOWN_CHARS else f"{value[:_SHOWN_CHARS]}… ({len(value)} characters)"
+    return f"“{text}”"
+
+
+def _chapter(number: int, decision: Decision, ruling: Ruling | None, sentence: str) -> Chapter:
+    event = decision.event
+    return Chapter(
+        decision=number,
+        at=decision.at,
+        happened_at=event.at if event else 0,
+        system=decision.system,
+        kind=decision.kind,
+        verdict=str(ruling.verdict) if ruling else "",
+        sentence=sentence,
+        value=ruling.value if ruling else None,
+        agreed=ruling.agreed if ruling else None,
+        lost=ruling.lost if ruling else None,
+        version=ruling.version if ruling else 0,
+        rule=ruling.rule if ruling else "",
+        reason=(ruling.reason if ruling else "") or decision.detail,
+        author=event.author if event else None,
+        call=event.call if event else None,
+        write=decision.write,
+        outcome=decision.outcome,
+    )
+
+
+def _record_sentence(decision: Decision) -> str:
+    name = _NAMES[decision.system]
+    detail = f": {decision.detail}" if decision.detail else ""
+    match decision.kind:
+        case "linked":
+            how = {"matched": "was matched with an existing record", "created": "was created by Tandem"}
+            return f"The {name} record {decision.record} {how.get(decision.outcome, 'was linked')}{detail}."
+        case "held":
+            return f"The pair is held{detail}."
+        case "written":
+            return (
+                f"Tandem wrote the record to {name} (write {decision.write}): {_OUTCOMES.get(decision.outcome, decision.outcome)}{detail}."
+            )
+        case "looked":
+            return f"Tandem read the record in {name}{detail}."
+        case _:
+            return f"{decision.kind} in {name}{detail}."
+
+
+def _acted_sentence(decision: Decision, ruling: Ruling) -> str:
+    name = _NAMES[decision.system]
+    outcome = _OUTCOMES.get(decision.outcome, decision.outcome)
+    words = "; ".join(part for part in (decision.detail, ruling.reason) if part)
+    said = f" ({words})" if words else ""
+    if decision.kind == "written":
+        value = ruling.value if ruling.value is not None else ruling.agreed
+        what = "the record" if ruling.field == _WHOLE_RECORD else quoted(value)
+        return f"Tandem wrote {what} to {name} (write {decision.write}): {outcome or 'sent'}{said}."
+    if decision.kind == "held":
+        return f"Held{said}."
+    return f"{decision.kind.capitalize()} with {name}: {quoted(ruling.value)} {outcome}{said}.".replace(" .", ".")
+
+
+def _judged_sentence(decision: Decision, ruling: Ruling) -> str:
+    why = f" ({ruling.reason})" if ruling.reason else ""
+    if ruling.field == _WHOLE_RECORD:
+        return f"{_source(decision)}: {ruling.verdict}{why}."
+    value, agreed = quoted(ruling.value), quoted(ruling.agreed)
+    return _SENTENCES[ruling.verdict].format(
+        said=_said(decision, value),
+        source=_source(decision),
+        name=_NAMES[decision.system],
+        other=_NAMES[decision.system.other],
+        value=value,
+        agreed=agreed,
+        lost=quoted(ruling.lost),
+        made="" if ruling.value == ruling.agreed else f"; agreed is {agreed}",
+        version=ruling.version,
+        rule=ruling.rule,
+        why=why,
+    )
+
+
+def _said(decision: Decision, value: str) -> str:
+    event = decision.event
+    if event and event.kind == Kind.READ:
+        return f"A read of {_NAMES[decision.system]} showed {value}"
+    return f"{_source(decision)} changed it to {value}"
+
+
+def _source(decision: Decision) -> str:
+    return f"{_NAMES[decision.system]}{_who(decision.event)}"
+
+
+def _who(event: Origin | None) -> str:
+    if event is None:
+        return ""
+    parts = [
+        part
+        for part in (f"by {event.author}" if event.author else "", event.how or "", f"from {event.source}" if event.source else "")
+        if part
+    ]
+    return f" ({', '.join(parts)})" if parts else ""
