@@ -7,6 +7,8 @@ told apart field by field, since a flow or a trigger adds changes of its own to 
 from copy import copy
 from dataclasses import dataclass
 
+import msgspec
+
 from consumers.mapping import FieldMapping, LinkFields, ObjectMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.judge import UNORDERED, UNTOLD, Edit, judge_echo, judge_feed, judge_look, judge_read
@@ -16,7 +18,7 @@ from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
 
 _REFS_KEPT = 48
-_OLD_MS = 3_600_000
+_FOREIGN = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST, Verdict.REVIEW, Verdict.PUT_BACK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,8 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
     elif not record.complete and not record.reread:
         state = _ask(state, event.system)
     state, rulings = _fields(state, event, setting, patient=True)
+    if record.origin and any(ruling.verdict in _FOREIGN for ruling in rulings):
+        state = _touched(state, event.system)
     still = _unlinked(event, rulings)
     if still:
         state = copy(state)
@@ -184,6 +188,13 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
     if event.system is System.SALESFORCE:
         state = agree_link(state, setting, event.at)
     return state, (*born, *rulings)
+
+
+def _touched(state: PairState, system: System) -> PairState:
+    """Somebody else has worked on a record that we created."""
+    record = copy(state.record(system))
+    record.origin = ""
+    return state.with_record(system, record)
 
 
 def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
@@ -281,31 +292,17 @@ def _unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...]) -> ChangeEvent | 
     if not keys:
         return None
     fields = {name: value for name, value in event.fields.items() if name in keys}
-    new = copy(event)
-    return ChangeEvent(
-        system=new.system,
-        object=new.object,
-        id=new.id,
-        kind=Kind.UPDATED,
-        source=new.source,
-        at=new.at,
-        ref=new.ref,
-        author=new.author,
-        call=new.call,
-        origin=new.origin,
-        fields=fields,
-        before=new.before,
-        relayed_at=new.relayed_at,
-    )
+    return msgspec.structs.replace(event, kind=Kind.UPDATED, fields=fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A reading made because the feed is silent about a write: when to look again, and whether the feed has lost its events."""
+    """A reading made because the feed is silent about a write: when to look again, and what the feed has lost."""
 
     now: int
     again_at: int
-    feed_lost: bool
+    lost_before: int
+    """Writes sent before this moment (ms, ours) that the feed has not shown: the feed has lost them."""
 
 
 def look(state: PairState, event: ChangeEvent, setting: Setting, at: Look) -> Folded:
@@ -345,17 +342,37 @@ def _read(state: PairState, event: ChangeEvent, setting: Setting, at: Look | Non
 
 
 def _judge_reading(mapping: FieldMapping, field: Field, edit: Edit, at: Look | None) -> tuple[Field, Ruling]:
-    if at is not None and any(write.look_at <= at.now for write in field.side(edit.side).writes):
-        return judge_look(mapping, field, edit, look_again_at=at.again_at, feed_lost=at.feed_lost)
+    writes = field.side(edit.side).writes
+    if at is not None and any(write.look_at <= at.now for write in writes):
+        lost = all(write.sent <= at.lost_before for write in writes)
+        return judge_look(mapping, field, edit, look_again_at=at.again_at, feed_lost=lost)
     return judge_read(mapping, field, edit)
 
 
-def meet(state: PairState, system: System, event: ChangeEvent, setting: Setting) -> Folded:
-    """The other side's record is found: nobody has seen anybody. `event` is a reading of all its mapped fields."""
+def meet(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
+    """The other side's record is found: nobody has seen anybody. `event` tells all its filled fields (a reading, or a creation)."""
+    system = event.system
     fields: dict[str, Field] = {}
     for mapping in setting.mapping.fields:
         field = state.fields.get(mapping.key) or Field()
         side = copy(field.side(system))
         side.known, side.shows, side.writes, side.seen_at, side.ahead_at = False, NEVER, (), 0, 0
         fields[mapping.key] = field.with_side(system, side)
-    return _read(state.with_fields(fields), event, setting)
+    names = setting.mapping.by_name(system)
+    told = {**dict.fromkeys(names), **event.fields}
+    reading = msgspec.structs.replace(event, kind=Kind.READ, fields=told, before=None, until=event.until or event.at)
+    state = state.with_fields(fields).with_record(system, _noted(Record(), event))
+    met, rulings = _read(state, reading, setting)
+    return (met if event.is_read else _in_the_feed(met, system)), rulings
+
+
+def _in_the_feed(state: PairState, system: System) -> PairState:
+    """What was met was the feed itself, so nothing is ahead of it."""
+    changed: dict[str, Field] = {}
+    for key, field in state.fields.items():
+        side = field.side(system)
+        if side.ahead_at:
+            new = copy(side)
+            new.seen_at, new.ahead_at, new.ahead_until = side.ahead_at, 0, 0
+            changed[key] = field.with_side(system, new)
+    return state.with_fields(changed)

@@ -146,9 +146,9 @@ def answered(state: PairState, target: System, write: int, at: int) -> PairState
     return _over(_each_write(state, target, write, lambda side: _answer(side, write, at)), target, write)
 
 
-def failed(state: PairState, target: System, write: int) -> PairState:
-    """No answer that says yes or no: the write is in doubt until the feed or a read tells."""
-    return _over(_each_write(state, target, write, lambda side: _answer(side, write, FAILED)), target, write)
+def failed(state: PairState, target: System, write: int, look_at: int) -> PairState:
+    """No answer that says yes or no: the write is in doubt until the feed tells, or a look from `look_at` (ms, ours) on."""
+    return _over(_each_write(state, target, write, lambda side: _answer(side, write, FAILED, look_at)), target, write)
 
 
 def withdrawn(state: PairState, target: System, write: int) -> PairState:
@@ -341,13 +341,13 @@ def _each_write(state: PairState, target: System, write: int, change: Callable[[
     return state.with_fields(changed) if changed else state
 
 
-def _answer(side: Side, write: int, at: int) -> Side:
+def _answer(side: Side, write: int, at: int, look_at: int = 0) -> Side:
     new = copy(side)
     entries = []
     for entry in side.writes:
         mine = copy(entry)
         if mine.id == write and mine.answered == PENDING:
-            mine.answered = at
+            mine.answered, mine.look_at = at, look_at or mine.look_at
         entries.append(mine)
     new.writes = tuple(entries)
     return new
@@ -378,4 +378,4 @@ def unclaimed(state: PairState, target: System, now: int) -> PairState:
     record = state.record(target)
     if not record.calling or record.calling_until > now:
         return state
-    return failed(state, target, record.calling)
+    return failed(state, target, record.calling, now)

@@ -1,0 +1,222 @@
+"""Judging: events against the pairs that they touch, in memory, while a ledger transaction is open.
+
+Used by whatever brings events: the partitions (`observe`), and readings made before or after a write (`settle`, `look`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from consumers.introductions import AMBIGUOUS, Ambiguous, Match, adopt, alone, clues, is_full, join, recognise
+from consumers.ledger.port import Kind as DueKind
+from consumers.ledger.port import Pair, Transaction
+from consumers.merge.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.fold import Look, fold, look
+from consumers.merge.state import PairState
+from consumers.merge.terms import Terms
+from streams.budget import Lane
+from streams.events import ChangeEvent, Kind
+from streams.systems import System
+
+POLLED = frozenset({"poll", "copy"})
+"""Sources whose events are found by polling: their edits go in the lanes behind the live one."""
+NOWHERE = Origin(topic="", partition=-1, offset=-1)
+"""The origin of an event that came from no topic: a reading of our own."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Observed:
+    """What a batch came to."""
+
+    events: int = 0
+    dead: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    due: set[DueKind] = field(default_factory=set)
+    """What has become due by it."""
+    repaired: Counter[System] = field(default_factory=Counter)
+    """Edits that only the poll had found."""
+
+
+class Judging:
+    """The pairs that a batch touches, in memory, while its transaction is open."""
+
+    def __init__(self, tx: Transaction, terms: Terms, now: int, look_at: Look | None = None) -> None:
+        self._tx, self._terms, self._now, self._look = tx, terms, now, look_at
+        self._pairs: dict[tuple[System, str], Pair] = {}
+        self._by_key: dict[str, list[Pair]] = {}
+        self._changed: dict[int, Pair] = {}
+        self._removed: list[int] = []
+        self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
+        self.observed = Observed()
+
+    async def load(self, events: Sequence[ChangeEvent]) -> None:
+        """Lock the pairs of these records, and those that newcomers may belong to."""
+        for system in System:
+            ids = list({event.id for event in events if event.system is system})
+            if ids:
+                found = await self._tx.by_record(system, ids)
+                self._pairs.update({(system, record): pair for record, pair in found.items()})
+        newcomers = [event for event in events if self._is_newcomer(event)]
+        if newcomers:
+            await self._load_candidates(newcomers)
+
+    def _is_newcomer(self, event: ChangeEvent) -> bool:
+        pair = self._pairs.get((event.system, event.id))
+        return is_full(event) and (pair is None or not pair.state.record(event.system.other).id)
+
+    async def _load_candidates(self, newcomers: Sequence[ChangeEvent]) -> None:
+        hints = [(event.system, clues(event, self._terms)) for event in newcomers]
+        keys = sorted({hint.key for _, hint in hints if hint.key})
+        if keys:
+            for key, pairs in (await self._tx.by_key(keys)).items():
+                self._by_key[key] = [self._known(pair) for pair in pairs]
+        for system in System:
+            ids = list({hint.stored for origin, hint in hints if hint.stored and origin is not system} - self._ids(system))
+            if ids:
+                for record, pair in (await self._tx.by_record(system, ids)).items():
+                    self._pairs[system, record] = self._known(pair)
+
+    def _ids(self, system: System) -> set[str]:
+        return {record for owner, record in self._pairs if owner is system}
+
+    def _known(self, pair: Pair) -> Pair:
+        """One object for one pair, however it was found."""
+        for system in System:
+            record = pair.state.record(system).id
+            if record:
+                pair = self._pairs.setdefault((system, record), pair)
+        return pair
+
+    def judge(self, event: ChangeEvent, origin: Origin) -> None:
+        """One event against its pair."""
+        self.observed.events += 1
+        pair = self._pairs.get((event.system, event.id))
+        if pair is None or self._is_newcomer(event):
+            pair, rulings = self._introduce(event, pair)
+        else:
+            rulings = self._fold(pair, event)
+        self._decisions.append((pair, event, origin, rulings))
+        self.observed.verdicts.update(ruling.verdict for ruling in rulings)
+        if event.source in POLLED and any(ruling.verdict in (Verdict.ACCEPTED, Verdict.WON, Verdict.LOST) for ruling in rulings):
+            self.observed.repaired[event.system] += 1
+
+    def _fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]:
+        setting = self._terms.setting(pair.state.object)
+        if self._look is not None and event.is_read:
+            state, rulings = look(pair.state, event, setting, self._look)
+        else:
+            state, rulings = fold(pair.state, event, setting, self._now)
+        self._keep(pair, state, event)
+        return rulings
+
+    def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
+        own = event.author is not None and event.author == self._terms.identity.user_on(event.system)
+        if not is_full(event):
+            if event.kind in (Kind.CREATED, Kind.DELETED):
+                why = "its reading follows" if event.kind is Kind.CREATED else "never heard of it"
+                return None, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=why),)
+            pair = self._new(event)
+            return pair, self._fold(pair, event)
+        hint = clues(event, self._terms)
+        stored = self._pairs.get((event.system.other, hint.stored)) if hint.stored else None
+        match recognise(event, pair, stored, self._by_key.get(hint.key or "", []), ours=own):
+            case Match(pair=found, how=how):
+                return found, self._join(found, event, pair, own=own, how=how)
+            case Ambiguous(reason=reason):
+                pair = pair or self._new(event)
+                rulings = self._fold(pair, event)
+                self._keep(pair, held(pair.state, reason), event)
+                return pair, (*rulings, Ruling(field="*", verdict=Verdict.REVIEW, reason=reason))
+            case None:
+                pair = pair or self._new(event)
+                if pair.state.hold.startswith(AMBIGUOUS):
+                    pair.state = held(pair.state, "")
+                rulings = self._fold(pair, event)
+                if hint.key and pair not in self._by_key.setdefault(hint.key, []):
+                    self._by_key[hint.key].append(pair)
+                return pair, rulings
+
+    def _join(self, found: Pair, event: ChangeEvent, former: Pair | None, *, own: bool, how: str) -> tuple[Ruling, ...]:
+        if former is not None and former is not found:
+            self._forget(former)
+        if own or found.state.record(event.system).id == event.id:
+            state = adopt(found.state, event)
+            if state.record(event.system).id != event.id:
+                self._keep(found, state, event)
+                return (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person; it is withdrawn"),)
+            found.state = state
+            self._pairs[event.system, event.id] = found
+            return self._fold(found, event)
+        state, rulings = join(found.state, event, self._terms)
+        self._pairs[event.system, event.id] = found
+        self._keep(found, state, event)
+        return (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"found on both sides by {how}"), *rulings)
+
+    def _new(self, event: ChangeEvent) -> Pair:
+        pair = Pair(id=0, state=alone(event, self._terms), loaded=None)
+        self._pairs[event.system, event.id] = pair
+        return pair
+
+    def _forget(self, pair: Pair) -> None:
+        if pair.id:
+            self._removed.append(pair.id)
+        self._changed.pop(id(pair), None)
+
+    def _keep(self, pair: Pair, state: PairState, event: ChangeEvent) -> None:
+        if state is pair.state and pair.loaded is not None:
+            return
+        old = pair.state
+        pair.state = self._terms.with_due(state, self._now)
+        if pair.state.due != old.due:
+            self._note_due(pair, event)
+        self._changed[id(pair)] = pair
+
+    def _note_due(self, pair: Pair, event: ChangeEvent) -> None:
+        loaded = pair.loaded
+        lane = Lane.LIVE if event.source not in POLLED else Lane.REPAIR if loaded is not None else Lane.COPY
+        busy = loaded is not None and any(loaded.due)
+        pair.state.lane = min(lane, loaded.lane) if busy and loaded is not None else lane
+        self.observed.due.update(kind for kind in DueKind if pair.state.due[kind])
+
+    def pair_of(self, system: System, record: str) -> Pair | None:
+        """The pair of a record, if it is among those loaded or made here."""
+        return self._pairs.get((system, record))
+
+    async def save(self) -> None:
+        """Everything changed, and the decisions."""
+        if self._removed:
+            await self._tx.remove(self._removed)
+        pairs = list(self._changed.values())
+        for pair in pairs:
+            pair.match_key = self._terms.match_key(pair.state)
+        if pairs:
+            await self._tx.save(pairs, self._now)
+        await self._tx.record([self._decision(*entry) for entry in self._decisions])
+
+    def _decision(self, pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...]) -> Decision:
+        return Decision(
+            kind="judged",
+            at=self._now,
+            pair=pair.id if pair else 0,
+            system=event.system,
+            record=event.id,
+            event=Origin(
+                topic=origin.topic,
+                partition=origin.partition,
+                offset=origin.offset,
+                source=event.source,
+                kind=event.kind,
+                at=event.at,
+                author=event.author,
+                call=event.call,
+                how=event.origin,
+            ),
+            fields=rulings,
+        )
+
+
+def held(state: PairState, reason: str) -> PairState:
+    """The pair held for a person; "" lets it go."""
+    new = state.with_fields({})
+    new.hold = reason
+    return new

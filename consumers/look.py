@@ -1,0 +1,157 @@
+"""Look: readings where the feed has been silent for too long, where a record was never read whole, or where a crash left a call open.
+
+A look changes nothing on the systems. What it finds is judged like any other reading.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+
+from consumers.judging import NOWHERE, Judging
+from consumers.ledger.port import Kind, Ledger, Pair
+from consumers.merge.decision import Decision
+from consumers.merge.fold import Look, rejudge
+from consumers.merge.plan import born, unclaimed, withdrawn
+from consumers.merge.state import PairState
+from consumers.merge.terms import Terms
+from consumers.writers.port import Writer
+from streams.budget import Lane
+from streams.events import ChangeEvent
+from streams.events import Kind as EventKind
+from streams.systems import Object, System
+
+_LEASE_MS = 60_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Looked:
+    """What a round came to."""
+
+    pairs: int = 0
+    read: int = 0
+    gone: int = 0
+    due: set[Kind] = field(default_factory=set)
+
+
+class Looker:
+    """Looks at one system."""
+
+    def __init__(self, ledger: Ledger, writer: Writer, terms: Terms, clock: Callable[[], int]) -> None:
+        self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
+        self._system = writer.system
+        self._kind = Kind.LOOK_SALESFORCE if writer.system is System.SALESFORCE else Kind.LOOK_MARKETO
+
+    async def round(self) -> Looked:
+        """One batch of what is due for a look. `pairs == 0`: nothing was."""
+        looked = Looked()
+        to_read, to_find = await self._claim(looked)
+        for obj, ids in _by_object(to_read, self._system).items():
+            for start in range(0, len(ids), self._writer.batch_max):
+                await self._read(obj, ids[start : start + self._writer.batch_max], looked)
+        if to_find:
+            await self._find(to_find, looked)
+        return looked
+
+    async def _claim(self, looked: Looked) -> tuple[list[PairState], dict[int, PairState]]:
+        """Lock, do what needs no reading, lease the rest."""
+        now = self._clock()
+        to_read: list[PairState] = []
+        to_find: dict[int, PairState] = {}
+        async with self._ledger.transaction() as tx:
+            pairs = await tx.claim(self._kind, now, self._writer.batch_max, Lane.COPY)
+            looked.pairs = len(pairs)
+            decisions: list[Decision] = []
+            for pair in pairs:
+                state = self._settled(pair, now, decisions)
+                record = state.record(self._system)
+                if record.id and (record.reread or _silent(state, self._system, now)):
+                    to_read.append(state)
+                elif not record.id and record.creating and not record.calling:
+                    to_find[pair.id] = state
+                state = self._terms.with_due(state, now)
+                looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
+                pair.state = _leased(state, self._kind, now) if 0 < state.due[self._kind] <= now else state
+            if pairs:
+                await tx.save(pairs, now)
+            if decisions:
+                await tx.record(decisions)
+        return to_read, to_find
+
+    def _settled(self, pair: Pair, now: int, decisions: list[Decision]) -> PairState:
+        state = unclaimed(pair.state, self._system, now)
+        if any(entry.until <= now for entry in state.waiting):
+            state, told = rejudge(state, self._terms.setting(state.object), now)
+            for event, rulings in told:
+                decisions.append(
+                    Decision(kind="judged", at=now, pair=pair.id, system=event.system, record=event.id, event=NOWHERE, fields=rulings)
+                )
+        return state
+
+    async def _read(self, obj: Object, ids: Sequence[str], looked: Looked) -> None:
+        readings = await self._writer.read(obj, ids, Lane.REPAIR)
+        now = self._clock()
+        events = [reading or self._gone(obj, record, now) for record, reading in readings.items()]
+        looked.read += len(events)
+        looked.gone += sum(event.kind is EventKind.DELETED for event in events)
+        async with self._ledger.transaction() as tx:
+            judging = Judging(tx, self._terms, now, self._at(now))
+            await judging.load(events)
+            for event in events:
+                if judging.pair_of(event.system, event.id) is not None:
+                    judging.judge(event, NOWHERE)
+            await judging.save()
+        looked.due |= judging.observed.due
+
+    def _at(self, now: int) -> Look:
+        patience = self._terms.patience(self._system)
+        return Look(now=now, again_at=now + patience.silent_ms, lost_before=now - patience.lost_ms)
+
+    def _gone(self, obj: Object, record: str, now: int) -> ChangeEvent:
+        """A record that can't be read any more is deleted, for all that we can see."""
+        named = obj if self._system is System.SALESFORCE else Object.PERSON
+        return ChangeEvent(system=self._system, object=named, id=record, kind=EventKind.DELETED, source="read", at=now)
+
+    async def _find(self, wanted: dict[int, PairState], looked: Looked) -> None:
+        """Creations in doubt: is the record there? Found by the key that it would carry."""
+        found = await self._writer.candidates(wanted, Lane.REPAIR)
+        now = self._clock()
+        async with self._ledger.transaction() as tx:
+            pairs = await tx.by_id(list(wanted))
+            judging = Judging(tx, self._terms, now)
+            events = [readings[0] for readings in found.values() if len(readings) == 1]
+            for number, pair in pairs.items():
+                readings = found.get(number, [])
+                state = self._found(pair.state, wanted[number], readings[0].id if len(readings) == 1 else "")
+                pair.state = self._terms.with_due(state, now)
+                looked.due.update(kind for kind in Kind if pair.state.due[kind] and kind.writes)
+            await tx.save(list(pairs.values()), now)
+            await judging.load(events)
+            for event in events:
+                judging.judge(event, NOWHERE)
+            await judging.save()
+
+    def _found(self, state: PairState, asked: PairState, record_id: str) -> PairState:
+        write = asked.record(self._system).creating
+        record = state.record(self._system)
+        if record.id or record.creating != write:
+            return state
+        if not record_id:
+            return withdrawn(state, self._system, write)
+        return born(copy(state), self._system, record_id, write, witnessed=True)
+
+
+def _silent(state: PairState, system: System, now: int) -> bool:
+    return any(write.look_at <= now for field in state.fields.values() for write in field.side(system).writes)
+
+
+def _leased(state: PairState, kind: Kind, now: int) -> PairState:
+    new = state.with_fields({})
+    new.due = tuple(now + _LEASE_MS if place == kind else moment for place, moment in enumerate(state.due))  # type: ignore[assignment]
+    return new
+
+
+def _by_object(states: Sequence[PairState], system: System) -> dict[Object, list[str]]:
+    ids: dict[Object, list[str]] = {}
+    for state in states:
+        ids.setdefault(state.object if system is System.SALESFORCE else Object.PERSON, []).append(state.record(system).id)
+    return ids

@@ -1,0 +1,54 @@
+"""Everything that the merge is told besides state and event: rules, who we are, how long to wait. Built once."""
+
+from dataclasses import dataclass, field
+
+from consumers.mapping import SyncRules
+from consumers.merge.fold import Identity, Setting
+from consumers.merge.plan import Patience, due
+from consumers.merge.state import PairState
+from consumers.merge.values import canonical
+from streams.systems import Object, System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The terms under which pairs are kept in step."""
+
+    rules: SyncRules
+    identity: Identity
+    salesforce: Patience = field(default_factory=lambda: Patience(silent_ms=20_000))
+    marketo: Patience = field(default_factory=Patience)
+    lateness_ms: int = 30_000
+    """How long a missing link in Marketo's feed is waited for."""
+    exact: bool = False
+    """Whether Marketo's activities name the call that made them, for certain."""
+
+    def setting(self, obj: Object) -> Setting:
+        """What folding an event into a pair of this object needs."""
+        return Setting(mapping=self.rules.objects[obj], links=self.rules.links, identity=self.identity, lateness_ms=self.lateness_ms)
+
+    def patience(self, system: System) -> Patience:
+        """How long calls to this system and its feed are waited for."""
+        return self.salesforce if system is System.SALESFORCE else self.marketo
+
+    def exact_on(self, system: System) -> bool:
+        """Whether own changes on this system name the call that made them."""
+        return self.exact and system is System.MARKETO
+
+    def with_due(self, state: PairState, now: int) -> PairState:
+        """The state with what is due for it, from `now` on unless it was due before."""
+        moments = due(state, self.rules, now, exact=self.exact)
+        if moments == state.due:
+            return state
+        new = state.with_fields({})
+        new.due = moments
+        return new
+
+    def match_key(self, state: PairState) -> str | None:
+        """By what this person is matched: the canonical e-mail, or None."""
+        agreed = state.fields.get(self.rules.email_key)
+        mapping = self.rules.objects[state.object].by_key.get(self.rules.email_key)
+        if agreed is None or mapping is None:
+            return None
+        key = canonical(mapping, agreed.value)
+        return key if isinstance(key, str) else None

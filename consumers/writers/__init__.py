@@ -1,0 +1,1 @@
+"""One writer per system: plans become calls, answers become outcomes. `port` says what a writer promises."""

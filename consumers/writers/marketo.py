@@ -1,0 +1,124 @@
+"""Marketo as a place to write to: Sync Leads by id or as creations, 300 a call."""
+
+from collections.abc import Mapping, Sequence
+
+from consumers.mapping import SyncRules
+from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.state import PairState
+from consumers.merge.values import canonical
+from consumers.writers.port import Fate, Item, Outcome
+from streams.budget import Lane
+from streams.errors import Unknown
+from streams.events import ChangeEvent, Kind, Value
+from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
+from streams.marketo.wire import ItemResult, Lead
+from streams.systems import Object, System
+
+_EXISTS = frozenset({"1005", "1007"})
+"""Lead exists already; several leads match (Marketo, record-level error codes)."""
+_GONE = frozenset({"1004"})
+_BUSY = frozenset({"1016", "1019", "1022", "1029"})
+
+
+class MarketoWriter:
+    """Writes people to one Marketo instance."""
+
+    system = System.MARKETO
+    batch_max = BATCH_RECORDS_MAX
+
+    def __init__(self, rest: MarketoRest, rules: SyncRules) -> None:
+        self._rest = rest
+        self._rules = rules
+        self._fields = sorted({field.marketo for mapping in rules.objects.values() for field in mapping.fields})
+
+    async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
+        """By the Salesforce id stored on the person, else by e-mail."""
+        found: dict[int, list[ChangeEvent]] = {}
+        links = self._rules.links
+        for obj, name in ((Object.LEAD, links.lead_id), (Object.CONTACT, links.contact_id)):
+            by_id = {state.salesforce.id: pair for pair, state in wanted.items() if state.object is obj}
+            if by_id:
+                for lead in await self._rest.find(name, sorted(by_id), self._fields, lane):
+                    found.setdefault(by_id[str(lead.fields[name]).strip()], []).append(_reading(lead))
+        by_email: dict[str, list[int]] = {}
+        for pair, state in wanted.items():
+            email = self._email(state)
+            if pair not in found and email is not None:
+                by_email.setdefault(email, []).append(pair)
+        if by_email:
+            for lead in await self._rest.find(self._rules.email_key, sorted(by_email), self._fields, lane):
+                for pair in by_email.get(str(lead.fields[self._rules.email_key] or "").strip().lower(), []):
+                    found.setdefault(pair, []).append(_reading(lead))
+        return found
+
+    async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
+        """A reading of each person; None for one that is deleted or merged away."""
+        del obj
+        leads = await self._rest.read(ids, self._fields, lane)
+        return {each: _reading(leads[each]) if each in leads else None for each in ids}
+
+    async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        """One call to Sync Leads or Delete Leads."""
+        first = items[0].order
+        if isinstance(first, Delete):
+            answer = await self._rest.delete([_id(item) for item in items], lane)
+        elif isinstance(first, Create):
+            answer = await self._rest.sync([self._record(item) for item in items], "createOnly", None, lane)
+        else:
+            records = [{"id": int(_id(item)), **self._record(item)} for item in items]
+            answer = await self._rest.sync(records, "updateOnly", "id", lane)
+        return [_outcome(result, item) for item, result in zip(items, answer.results, strict=True)]
+
+    def _record(self, item: Item) -> dict[str, Value]:
+        order = item.order
+        assert not isinstance(order, Delete)  # noqa: S101 - for the type checker; `write` has sent deletions another way
+        record: dict[str, Value] = {out.name: out.value for out in order.fields}
+        if self._rules.links.stamp:
+            record[self._rules.links.stamp] = str(item.write)
+        return record
+
+    def _email(self, state: PairState) -> str | None:
+        field = state.fields.get(self._rules.email_key)
+        mapping = self._rules.objects[state.object].by_key.get(self._rules.email_key)
+        if field is None or mapping is None:
+            return None
+        key = canonical(mapping, field.value)
+        return key if isinstance(key, str) and key.isascii() and "," not in key else None
+
+
+def _id(item: Item) -> str:
+    return item.order.id if isinstance(item.order, (Update, Delete)) else ""
+
+
+def _reading(lead: Lead) -> ChangeEvent:
+    return ChangeEvent(
+        system=System.MARKETO,
+        object=Object.PERSON,
+        id=lead.id,
+        kind=Kind.READ,
+        source="read",
+        at=lead.at,
+        until=lead.until,
+        fields=lead.fields,
+    )
+
+
+def _outcome(result: ItemResult, item: Item) -> Outcome:
+    if result.status in ("created", "updated", "deleted"):
+        return Outcome(fate=Fate.DONE, id=result.id or _id(item))
+    if result.status == "unknown":
+        raise Unknown(result.message)
+    reason = f"{result.code} {result.message}".strip()
+    if result.code in _GONE:
+        return Outcome(fate=Fate.GONE, reason=reason)
+    if isinstance(item.order, Create) and result.code in _EXISTS:
+        return Outcome(fate=Fate.EXISTS, reason=reason)
+    return Outcome(fate=Fate.BUSY if result.code in _BUSY else Fate.REJECTED, reason=reason, fields=_blamed(item, result.message))
+
+
+def _blamed(item: Item, message: str) -> frozenset[str]:
+    """The one written field that the message names, if it names just one: Marketo has no list of fields beside its words."""
+    if isinstance(item.order, Delete):
+        return frozenset()
+    named = [out.key for out in item.order.fields if f"'{out.name}'" in message or f"field {out.name}" in message.lower()]
+    return frozenset(named) if len(named) == 1 else frozenset()

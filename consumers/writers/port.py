@@ -1,0 +1,73 @@
+"""What settle asks of a system: look people up, read them, write to them in batches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.state import PairState
+from streams.budget import Lane
+from streams.events import ChangeEvent
+from streams.systems import Object, System
+
+Order = Create | Update | Delete
+
+
+class Fate(StrEnum):
+    """What became of one record of a call."""
+
+    DONE = "done"
+    EXISTS = "exists"
+    """A creation found the record there already: look it up."""
+    GONE = "gone"
+    """There is no such record any more."""
+    REJECTED = "rejected"
+    BUSY = "busy"
+    """This record could not be written now (locked); the others could."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One record's part of a call. `write` is the id of its intent."""
+
+    write: int
+    pair: int
+    order: Order
+    key: str = ""
+    """Of a creation: the external key that keeps a repeat from making a second record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The system's answer for one item, in its own words."""
+
+    fate: Fate
+    id: str = ""
+    reason: str = ""
+    fields: frozenset[str] = frozenset()
+    """Ledger keys of the fields that the system blames."""
+
+
+class Writer(Protocol):
+    """One system as a place to write to.
+
+    Raises the errors of `streams.errors` for a call as a whole: `Unknown` when it may have been applied, `Retry` when it was
+    not, `Reject` when all of it was refused, `Fatal` when a person has to act.
+    """
+
+    system: System
+    batch_max: int
+    """Records in one call."""
+
+    async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
+        """For each pair without a record here: readings of the records that may be its own (by stored id, else by e-mail)."""
+        ...
+
+    async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
+        """A reading of each record with every mapped field; None for one that is gone."""
+        ...
+
+    async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        """One call for items of one kind and one object; outcomes in order."""
+        ...
