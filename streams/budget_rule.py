@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from streams.budget import Lane
+from streams.budget_limits import Limits
 
 LANES = tuple(Lane)
 _DAY_MS = 86_400_000
@@ -19,35 +20,6 @@ _CATCH_UP_MS = 1_000
 _AHEAD_MS = 5_000
 _SHARE_MS = 25
 _NEVER_MS = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a system allows everybody together. None: no such limit.
-
-    Marketo: 100 calls in 20 seconds, 10 in flight, 50,000 a day till midnight US Central (Marketo REST API, "Integration
-    best practices" and "Error codes" 606, 607, 615). Salesforce: a rolling day, told in `Sforce-Limit-Info` (REST API, "Limits").
-    """
-
-    calls: int | None = None
-    window_ms: int = 20_300
-    """A little longer than the system's own, since calls take unequal times to get there."""
-    places: int = 10
-    day_calls: int | None = None
-    day_zone: str | None = None
-    """Where midnight ends the day; None: a rolling day, of which only the system knows how much is left."""
-    reserve: float = 0.1
-    """Share of window and places that is kept for the live lane at most."""
-    day_reserve: float = 0.2
-    """Share of a whole day's calls that is kept for the live lane, shrinking evenly towards the reset."""
-    probe_ms: int = 300_000
-    """How often one call tries whether a long refusal still holds."""
-    lease_ms: int = 15_000
-    """After so long without a word a worker is dead, and its places are free."""
-
-
-MARKETO = Limits(calls=100, places=10, day_calls=50_000, day_zone="America/Chicago")
-SALESFORCE = Limits(places=20, day_calls=100_000)
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):

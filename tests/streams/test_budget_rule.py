@@ -9,7 +9,8 @@ from random import Random
 import msgspec
 import pytest
 
-from streams.budget_rule import MARKETO, SALESFORCE, Asking, BudgetState, Leave, Limits, ask
+from streams.budget_limits import MARKETO, SALESFORCE, Limits
+from streams.budget_rule import Asking, BudgetState, Leave, ask
 
 START = 1_700_000_000_000
 NONE, LIVE, REPAIR = (0, 0, 0), (1, 0, 0), (0, 1, 0)
