@@ -16,7 +16,7 @@ STREAM_TYPES = frozenset({
 
 
 class CdcFaults(FaultBoard):
-    """A fault board that knows since when a fault stands, and tells the streams when one goes.
+    """A fault board that ends faults by the clock on the wall, and tells the streams when one comes or goes.
 
     `mute` {mode: lost|held, seconds}: events of the muted channels are lost for good, or come when the fault is over. It uses up no
     `times`; it stands until it is deleted or its seconds (real time) have passed. `drop`: the next event is lost. `delay` {ms}: the next
@@ -32,14 +32,15 @@ class CdcFaults(FaultBoard):
             other_types=STREAM_TYPES | {"token_expiry"},
         )
         self.changed: Callable[[], None] = lambda: None
-        self._since: dict[str, float] = {}
 
     def post(self, body: Mapping[str, Any]) -> Fault:
         fault = super().post(body)
-        self._since[fault.id] = time.monotonic()
         seconds = fault.action.get("seconds")
         if fault.type == "mute" and seconds is not None:
             _later(float(seconds), lambda: self._over(fault.id))
+        if fault.type == "streaming_error" and "on" in fault.action:
+            fault.method = str(fault.action["on"])
+        self.changed()
         return fault
 
     def remove(self, fault_id: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -19,7 +20,8 @@ from infra.sandbox.salesforce.transaction import Caller, Transaction
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """`path` is what follows `/services/data/vNN.N`; `headers` have lower-case names; `params` are the parts that the route caught."""
+    """`path` is what follows `/services/data/vNN.N`, still percent-encoded; `headers` have lower-case names; `params` are the parts that
+    the route caught."""
 
     org: Org
     method: str
@@ -32,6 +34,8 @@ class Call:
     view: View
     params: Mapping[str, str] = field(default_factory=dict)
     fault: Fault | None = None
+    pattern: str = ""
+    """The route that was found, for the meters."""
     records: int = 0
     """How many records the call was about, for the meters."""
     shared: Transaction | None = None
@@ -92,13 +96,11 @@ Handler = Callable[[Call], Reply]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`pattern` names parts in braces; `metered` is what the meters call it."""
+    """`pattern` is a regular expression that names whole segments in braces."""
 
     methods: tuple[str, ...]
     pattern: str
     handler: Handler
-    free: bool = False
-    """Costs no API call and needs no session."""
 
 
 class Router:
@@ -113,7 +115,7 @@ class Router:
             match = pattern.fullmatch(path)
             if match is not None:
                 if method in route.methods:
-                    return route, match.groupdict()
+                    return route, {name: unquote(value) for name, value in match.groupdict().items()}
                 allowed.update(route.methods)
         if allowed:
             message = f"HTTP Method '{method}' not allowed. Allowed are {','.join(sorted(allowed))}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
@@ -70,7 +70,7 @@ def _run_part(call: Call, part: Mapping[str, Any], answers: Mapping[str, Any], d
         return _result(reference, 404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
     headers = {name.lower(): str(value) for name, value in (part.get("httpHeaders") or {}).items()}
     inner = replace(
-        call, method=str(part.get("method", "GET")).upper(), path=unquote(match.group(2)), version=match.group(1),
+        call, method=str(part.get("method", "GET")).upper(), path=match.group(2), version=match.group(1),
         query=dict(parse_qsl(url.query, keep_blank_values=True)), headers={**call.headers, **headers},
         body=b"" if body is None else orjson.dumps(body), shared=shared, records=0,
     )  # fmt: skip

@@ -62,10 +62,11 @@ class EventLog:
         place = bisect_right(self._replay_ids, replay_id)
         return place > 0 and self._replay_ids[place - 1] == replay_id
 
-    def after(self, replay_id: int) -> list[Event]:
-        """The events after that id which may be delivered; a held one holds up all behind it."""
+    def after(self, replay_id: int, most: int = 1_000_000_000) -> list[Event]:
+        """At most so many of the events after that id which may be delivered; a held one holds up all behind it."""
         found: list[Event] = []
-        for position in range(bisect_right(self._replay_ids, replay_id), len(self._events)):
+        first = bisect_right(self._replay_ids, replay_id)
+        for position in range(first, min(len(self._events), first + most)):
             event = self._events[position]
             if event.visible is not None and not event.visible():
                 break

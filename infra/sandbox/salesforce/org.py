@@ -57,6 +57,7 @@ class Org:
         self.log = EventLog(random.Random())
         self.api_calls = Allowance(self.options.api_calls_per_day)
         self.delivered = Allowance(self.options.delivered_events_per_day)
+        self.streaming_clients: Callable[[], int] = int
         self._views: dict[str, View] = {}
         self._commits = 0
         self._bin: list[tuple[int, str]] = []

@@ -10,13 +10,12 @@ from typing import Any
 from infra.sandbox.salesforce.access import View
 from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.schema import TEXTUAL, Row
-from infra.sandbox.salesforce.soql.binding import Binding, Predicate
+from infra.sandbox.salesforce.soql.binding import Binding, Bound, Predicate
 from infra.sandbox.salesforce.soql.planning import Access, access_of
 from infra.sandbox.salesforce.soql.query import OrderKey, Query
 from infra.sandbox.salesforce.store import Store, Table
 
 MAX_OFFSET = 2000
-Render = Callable[[Row, Sequence[str]], Any]
 
 
 class Answer:
@@ -24,9 +23,7 @@ class Answer:
 
     __slots__ = ("binding", "columns", "count_only", "kind", "rows", "total")
 
-    def __init__(
-        self, binding: Binding, columns: list[tuple[tuple[str, ...], tuple[str, ...]]], rows: list[Row], *, total: int, count_only: bool
-    ) -> None:
+    def __init__(self, binding: Binding, columns: list[Bound], rows: list[Row], *, total: int, count_only: bool) -> None:
         self.binding = binding
         self.kind = binding.root.kind.name
         self.columns = columns
@@ -38,7 +35,7 @@ class Answer:
 def run(query: Query, view: View, store: Store, today: date, *, deleted_too: bool = False) -> Answer:
     """The answer, rows in order. Raises `ApiError` for names that the view does not show and for types that don't fit."""
     binding = Binding(query.source, view, query.object, store.row, today)
-    columns = [_column(binding, path) for path in query.select]
+    columns = [binding.path(path) for path in query.select]
     test = binding.predicate(query.where) if query.where is not None else None
     order = [_order_key(binding, key) for key in query.order]
     if query.offset > MAX_OFFSET:
@@ -96,8 +93,3 @@ def _order_key(binding: Binding, key: OrderKey) -> tuple[Callable[[Row], Any], b
         return 0, value.casefold() if textual and isinstance(value, str) else value
 
     return sort_key, key.descending
-
-
-def _column(binding: Binding, path: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    bound = binding.path(path)
-    return tuple(hop.name for hop in bound.hops), bound.shown

@@ -1,0 +1,336 @@
+"""CometD clients of the event bus: handshake, subscriptions with replay, and what each may be sent (Streaming API guide).
+
+No I/O here: a message comes in as a value, answers go out as values. Only waiting for events is `streaming`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from infra.sandbox.kernel.faults import Fault
+from infra.sandbox.salesforce.changes import without_fields
+from infra.sandbox.salesforce.eventlog import Event
+from infra.sandbox.salesforce.eventschema import schema_id
+from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.sessions import Session
+
+NEW_EVENTS, ALL_EVENTS = -1, -2
+EVENTS_PER_ANSWER = 1000
+COOKIE = "BAYEUX_BROWSER"
+NEEDS_VIEW_ALL_DATA = frozenset({"Task", "Event"})
+Message = dict[str, Any]
+HANDSHAKE_AGAIN = {"interval": 0, "reconnect": "handshake"}
+GIVE_UP = {"reconnect": "none", "interval": 0}
+
+
+class Subscription(msgspec.Struct):
+    """`at` is the replay id after which events are due; `entities` were settled when the subscription began."""
+
+    channel: str
+    entities: frozenset[str]
+    at: int
+
+
+class Client(msgspec.Struct):
+    id: str
+    user_id: str
+    cookie: str
+    wake: asyncio.Event
+    seen_at: float
+    subscriptions: dict[str, Subscription] = msgspec.field(default_factory=dict)
+    connected: bool = False
+    waiting: int = 0
+    """Number of the latest connect; an earlier one that still waits gives way to it."""
+
+
+class StreamingError(Exception):
+    """A refused message: the `error` text, the advice, and the nested reason where Salesforce gives one."""
+
+    def __init__(self, error: str, advice: Mapping[str, Any] | None = None, reason: str | None = None) -> None:
+        super().__init__(error)
+        self.error = error
+        self.advice = advice
+        self.reason = reason
+
+
+class Hub:
+    """All CometD clients of the org."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._clients: dict[str, Client] = {}
+        self._schema_ids: dict[str, tuple[int, str]] = {}
+        self.closing = False
+        org.log.listeners.add(self.wake_all)
+        org.faults.changed = self.wake_all
+        org.streaming_clients = lambda: len(self._clients)
+
+    def wake_all(self) -> None:
+        for client in self._clients.values():
+            client.wake.set()
+
+    def close(self) -> None:
+        """Ends all waiting connects: the server stops."""
+        self.closing = True
+        self.wake_all()
+
+    # -- messages
+
+    def handshake(self, message: Message, session: Session | None, *, authorised: bool) -> tuple[Message, Client | None]:
+        """The answer and, when it succeeds, the new client."""
+        try:
+            user_id = self._admit(session, authorised=authorised)
+        except StreamingError as refused:
+            return refusal(message, refused), None
+        client = Client(secrets.token_hex(14), user_id, secrets.token_hex(8), asyncio.Event(), time.monotonic())
+        self._clients[client.id] = client
+        return {
+            **_echo(message),
+            "ext": {"replay": True, "payload.format": True},
+            "minimumVersion": "1.0",
+            "clientId": client.id,
+            "supportedConnectionTypes": ["long-polling"],
+            "version": "1.0",
+            "successful": True,
+        }, client
+
+    def client_of(self, message: Message, session: Session | None, cookie: str | None) -> Client:
+        """The client that the message names. Raises `StreamingError`: no handshake, unknown or idle too long, other user, cookie lost."""
+        if session is None:
+            raise StreamingError("401::Authentication invalid", GIVE_UP)
+        client_id = message.get("clientId")
+        if not client_id:
+            raise StreamingError("403::Client has not completed handshake", HANDSHAKE_AGAIN)
+        client = self._clients.get(str(client_id))
+        if client is None or self._idle(client):
+            self._clients.pop(str(client_id), None)
+            raise StreamingError("403::Unknown client", HANDSHAKE_AGAIN)
+        if client.user_id != session.user_id:
+            raise StreamingError("400::Authenticated user id does not match the session's user id", HANDSHAKE_AGAIN)
+        if cookie != client.cookie:
+            raise StreamingError(f"400::Client {client.id} has established a session, but no {COOKIE} cookie present")
+        client.seen_at = time.monotonic()
+        return client
+
+    def subscribe(self, message: Message, client: Client) -> list[Message]:
+        """One answer for each channel of the message; several may be asked at once."""
+        asked = message.get("subscription")
+        channels = asked if isinstance(asked, list) else [asked]
+        answers = []
+        for channel in channels:
+            try:
+                self._subscribe(message, client, channel)
+                answers.append({**_echo(message), "clientId": client.id, "subscription": channel, "successful": True})
+            except StreamingError as refused:
+                answers.append({**refusal(message, refused), "subscription": channel})
+        client.wake.set()
+        return answers
+
+    def unsubscribe(self, message: Message, client: Client) -> Message:
+        client.subscriptions.pop(str(message.get("subscription")), None)
+        return {**_echo(message), "clientId": client.id, "subscription": message.get("subscription"), "successful": True}
+
+    def disconnect(self, message: Message, client: Client) -> Message:
+        self.drop(client)
+        return {**_echo(message), "clientId": client.id, "successful": True}
+
+    def drop(self, client: Client) -> None:
+        self._clients.pop(client.id, None)
+        client.wake.set()
+
+    def alive(self, client: Client) -> bool:
+        return client.id in self._clients
+
+    def connect_faults(self, client: Client) -> list[Message]:
+        """What a fault makes of this connect. Raises `StreamingError`; returns server-sent messages, after which the client is gone."""
+        self._planned_error("connect")
+        if self._org.faults.take(("session_drop",), actor=self._actor(client)) is not None:
+            self.drop(client)
+            raise StreamingError("403::Unknown client", HANDSHAKE_AGAIN)
+        if self._org.faults.take(("server_disconnect",), actor=self._actor(client)) is not None:
+            self.drop(client)
+            return [{"channel": "/meta/disconnect", "clientId": client.id}]
+        return []
+
+    # -- delivery
+
+    def due(self, client: Client) -> list[bytes]:
+        """The events that wait for the client, as JSON messages in order, and marks them delivered. Raises `StreamingError` when the
+        day's allowance of delivered events is used up."""
+        found: list[tuple[int, Subscription, Event]] = []
+        marks: list[tuple[Subscription, int]] = []
+        for subscription in client.subscriptions.values():
+            events = self._org.log.after(subscription.at, EVENTS_PER_ANSWER)
+            if events:
+                marks.append((subscription, events[-1].replay_id))
+            found += [(event.replay_id, subscription, event) for event in events if event.entity in subscription.entities]
+        if found:
+            now_ms = self._org.clock.now_ms()
+            if self._org.delivered.remaining(now_ms) < len(found):
+                raise StreamingError("403::Organization total events daily limit exceeded", {"reconnect": "none"})
+            self._org.delivered.spend(now_ms, len(found))
+        for subscription, replay_id in marks:
+            subscription.at = replay_id
+        found.sort(key=lambda item: item[0])
+        return self._with_stream_faults(
+            [(subscription.channel, self._message(client, subscription.channel, event)) for _, subscription, event in found]
+        )
+
+    def has_backlog(self, client: Client) -> bool:
+        return any(self._org.log.after(subscription.at, 1) for subscription in client.subscriptions.values())
+
+    # -- parts
+
+    def _admit(self, session: Session | None, *, authorised: bool) -> str:
+        """The id of the user who may shake hands. Raises `StreamingError`."""
+        self._planned_error("handshake")
+        if session is None:
+            reason = "401::Authentication invalid" if authorised else "401::Request requires authentication"
+            raise StreamingError("403::Handshake denied", {"reconnect": "none"}, reason)
+        self._sweep()
+        if len(self._clients) >= self._org.options.cometd_clients_max:
+            raise StreamingError("403::Organization concurrent user limit exceeded", {"reconnect": "none"})
+        return session.user_id
+
+    def _subscribe(self, message: Message, client: Client, channel: Any) -> None:
+        self._planned_error("subscribe")
+        if not channel or not isinstance(channel, str):
+            raise StreamingError("400::Channel name not specified")
+        entities = self._entities_of(client, channel)
+        replay = ((message.get("ext") or {}).get("replay") or {}).get(channel, NEW_EVENTS)
+        if self._org.delivered.remaining(self._org.clock.now_ms()) <= 0:
+            raise StreamingError("403::Organization total events daily limit exceeded")
+        client.subscriptions[channel] = Subscription(channel, entities, self._start(channel, replay))
+
+    def _entities_of(self, client: Client, channel: str) -> frozenset[str]:
+        """The entities whose events the user gets on that channel. A multi-entity channel leaves out in silence what isn't permitted; a
+        single-entity channel refuses (CDC guide, required permissions)."""
+        if not channel.startswith("/data/"):
+            restricted = channel.startswith("/meta/")
+            raise StreamingError(
+                "403::Restricted channel" if restricted else f"400::The channel you requested to subscribe to does not exist {{{channel}}}"
+            )
+        name = channel.removeprefix("/data/")
+        kind = self._org.schema.by_change_event.get(name)
+        if kind is not None and kind.captured:
+            if not self._permitted(client, kind.name):
+                raise StreamingError("403::User not allowed to subscribe CDC without View All Data permissions")
+            return frozenset({kind.name})
+        if name == "ChangeEvents":
+            wanted = {each.name for each in self._org.schema.objects.values() if each.captured}
+        elif name in self._org.channels:
+            wanted = self._org.channels[name]
+        else:
+            raise StreamingError(f"400::The channel you requested to subscribe to does not exist {{{channel}}}")
+        return frozenset(each for each in wanted if self._permitted(client, each))
+
+    def _permitted(self, client: Client, entity: str) -> bool:
+        right = self._org.permissions.object_right(client.user_id, entity)
+        everything = self._org.permissions.view_all_data.get(client.user_id, True)
+        return right.readable and (right.view_all if entity not in NEEDS_VIEW_ALL_DATA else everything)
+
+    def _start(self, channel: str, replay: Any) -> int:
+        """The replay id after which the subscription begins. Raises `StreamingError` for one that isn't kept any more, or never was."""
+        self._org.log.forget_before(self._org.clock.now_ms())
+        if replay in (NEW_EVENTS, None):
+            return self._org.log.last_replay_id
+        if replay == ALL_EVENTS:
+            return 0
+        known = isinstance(replay, int) and not isinstance(replay, bool) and self._org.log.holds(replay)
+        if not known or self._org.faults.take(("replay_refused",), path=channel) is not None:
+            raise StreamingError(
+                f"400::The replayId {{{replay}}} you provided was invalid.  Please provide a valid ID, -2 to replay all events, or -1 to"
+                " replay only new events."
+            )
+        return int(replay)
+
+    def _message(self, client: Client, channel: str, event: Event) -> bytes:
+        body = event.body
+        kind = self._org.schema.objects[event.entity]
+        hidden = self._org.permissions.hidden_fields(client.user_id, event.entity)
+        if hidden:
+            body = without_fields(body, kind, hidden)
+        return b'{"data":{"schema":"%s","payload":%s,"event":{"replayId":%d}},"channel":%s}' % (
+            self._schema_id(event.entity).encode(), body, event.replay_id, orjson.dumps(channel),
+        )  # fmt: skip
+
+    def _schema_id(self, entity: str) -> str:
+        kind = self._org.schema.objects[entity]
+        known = self._schema_ids.get(entity)
+        if known is None or known[0] != len(kind.fields):
+            known = (len(kind.fields), schema_id(kind))
+            self._schema_ids[entity] = known
+        return known[1]
+
+    def _with_stream_faults(self, messages: list[tuple[str, bytes]]) -> list[bytes]:
+        faults = self._org.faults
+        out: list[bytes] = []
+        for channel, message in messages:
+            malformed = faults.take(("malformed",), path=channel)
+            out.append(message if malformed is None else _spoiled(message, malformed))
+            if faults.take(("duplicate",), path=channel) is not None:
+                out.append(message)
+        if len(out) > 1 and faults.take(("reorder",), path=messages[0][0]) is not None:
+            out.reverse()
+        return out
+
+    def _planned_error(self, on: str) -> None:
+        fault = self._org.faults.take(("streaming_error",), method=on)
+        if fault is not None:
+            action = fault.action
+            raise StreamingError(
+                str(action.get("error", "401::Authentication invalid")), action.get("advice"), action.get("failure_reason")
+            )
+
+    def _actor(self, client: Client) -> str:
+        return self._org.user_name(client.user_id)
+
+    def _idle(self, client: Client) -> bool:
+        return client.waiting == 0 and time.monotonic() - client.seen_at > self._org.options.cometd_idle_seconds
+
+    def _sweep(self) -> None:
+        for client in [each for each in self._clients.values() if self._idle(each)]:
+            self.drop(client)
+
+
+def refusal(message: Message, refused: StreamingError) -> Message:
+    answer: Message = {**_echo(message), "error": refused.error, "successful": False}
+    if message.get("clientId"):
+        answer["clientId"] = message["clientId"]
+    if refused.advice is not None:
+        answer["advice"] = dict(refused.advice)
+    if refused.reason is not None:
+        answer["ext"] = {"sfdc": {"failureReason": refused.reason}}
+    return answer
+
+
+def _echo(message: Message) -> Message:
+    answer: Message = {"channel": message.get("channel")}
+    if "id" in message:
+        answer["id"] = message["id"]
+    return answer
+
+
+def _spoiled(message: bytes, fault: Fault) -> bytes:
+    """A message as it should never be: `how` is no_header, no_record_ids, not_object, no_payload or wrong_types."""
+    whole = orjson.loads(message)
+    payload = whole["data"]["payload"]
+    match fault.action.get("how", "no_header"):
+        case "no_record_ids":
+            del payload["ChangeEventHeader"]["recordIds"]
+        case "not_object":
+            whole["data"]["payload"] = "spoiled"
+        case "no_payload":
+            del whole["data"]["payload"]
+        case "wrong_types":
+            payload["ChangeEventHeader"] |= {"recordIds": "none", "commitTimestamp": "yesterday", "changeType": 7}
+        case _:
+            del payload["ChangeEventHeader"]
+    return orjson.dumps(whole)

@@ -1,0 +1,228 @@
+"""The HTTP face of the org: token endpoint, data API, CometD. Every call is metered, counted against the day, and open to faults."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Mapping
+from email.utils import formatdate
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from infra.sandbox.kernel.faults import CallFaults, Fault
+from infra.sandbox.kernel.wire import deliver
+from infra.sandbox.salesforce import batches, replication, resources, rows
+from infra.sandbox.salesforce.call import Call, Reply, Route, Router, json_reply
+from infra.sandbox.salesforce.composite import composite
+from infra.sandbox.salesforce.errors import ApiError
+from infra.sandbox.salesforce.oauth import GrantError, grant
+from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.queries import Queries
+from infra.sandbox.salesforce.sessions import Session, bearer_of
+from infra.sandbox.salesforce.streaming import Streaming
+from infra.sandbox.salesforce.transaction import Caller
+
+BODY_BYTES_MAX = 64 << 20
+URI_BYTES_MAX = 16_384
+ABSENT = "jobs|tooling|search|analytics|composite|parameterizedSearch|actions|chatter|ui-api|apexrest"
+"""Parts of the real API that answer "not in the sandbox"."""
+_VERSIONED = re.compile(r"/services/data/v(\d+)\.0(/.*)?")
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    def __init__(self, org: Org, latency_ms: float = 0.0) -> None:
+        self._org = org
+        self._latency_ms = latency_ms
+        self._queries = Queries()
+        self._router = Router(self._routes())
+        self._under_way = 0
+        self.streaming = Streaming(org)
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=BODY_BYTES_MAX)
+        app.router.add_post("/services/oauth2/token", self._token)
+        app.router.add_post("/services/oauth2/revoke", self._revoke)
+        for path in ("/services/data", "/services/data/"):
+            app.router.add_get(path, self._versions)
+        for path in ("/cometd", "/cometd/", "/cometd/{version}"):
+            app.router.add_post(path, self._cometd)
+        app.router.add_route("*", "/services/data/{tail:.*}", self._data)
+        app.on_shutdown.append(self._shut_down)
+        return app
+
+    def _routes(self) -> list[Route]:
+        row, batch = "/sobjects/{object}/{id}", "/composite/sobjects"
+        return [
+            Route(methods=("GET",), pattern="", handler=resources.resources),
+            Route(methods=("GET",), pattern="/limits", handler=resources.limits),
+            Route(methods=("GET",), pattern="/query", handler=self._queries.query),
+            Route(methods=("GET",), pattern="/queryAll", handler=self._queries.query_all),
+            Route(methods=("GET",), pattern="/query/{locator}", handler=self._queries.more),
+            Route(methods=("GET",), pattern="/queryAll/{locator}", handler=self._queries.more),
+            Route(methods=("GET",), pattern="/sobjects", handler=resources.list_objects),
+            Route(methods=("GET",), pattern="/sobjects/{object}", handler=resources.basic_info),
+            Route(methods=("POST",), pattern="/sobjects/{object}", handler=rows.create_row),
+            Route(methods=("GET",), pattern="/sobjects/{object}/describe", handler=resources.describe),
+            Route(methods=("GET",), pattern="/sobjects/{object}/updated", handler=replication.updated),
+            Route(methods=("GET",), pattern="/sobjects/{object}/deleted", handler=replication.deleted),
+            Route(methods=("GET",), pattern="/sobjects/{object}/eventSchema", handler=resources.event_schema),
+            Route(methods=("GET",), pattern="/event/eventSchema/{schema}", handler=resources.event_schema_by_id),
+            Route(methods=("GET",), pattern=row, handler=rows.read_row),
+            Route(methods=("PATCH",), pattern=row, handler=rows.update_row),
+            Route(methods=("DELETE",), pattern=row, handler=rows.delete_row),
+            Route(methods=("GET",), pattern="/sobjects/{object}/{field}/{value}", handler=rows.read_by_external_id),
+            Route(methods=("PATCH",), pattern="/sobjects/{object}/{field}/{value}", handler=rows.upsert_row),
+            Route(methods=("POST",), pattern=batch, handler=batches.create_batch),
+            Route(methods=("PATCH",), pattern=batch, handler=batches.update_batch),
+            Route(methods=("DELETE",), pattern=batch, handler=batches.delete_batch),
+            Route(methods=("GET", "POST"), pattern=batch + "/{object}", handler=batches.read_batch),
+            Route(methods=("PATCH",), pattern=batch + "/{object}/{field}", handler=batches.upsert_batch),
+            Route(methods=("POST",), pattern="/composite", handler=self._composite),
+            Route(methods=("GET", "POST", "PATCH", "PUT", "DELETE"), pattern=f"/(?:{ABSENT})(?:/.*)?", handler=resources.not_here),
+        ]  # fmt: skip
+
+    def _composite(self, call: Call) -> Reply:
+        return composite(call, self._dispatch)
+
+    # -- data API
+
+    async def _data(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        token = bearer_of(request.headers.get("Authorization"))
+        known = self._org.sessions.known(token or "")
+        actor = "" if known is None else self._org.user_name(known.user_id)
+        faults = self._org.faults.for_call(request.method, request.path, actor)
+        self._under_way += 1
+        self._org.meters.gauge("calls_under_way", self._under_way)
+        try:
+
+            async def apply() -> web.StreamResponse:
+                return self._apply(request, body, token, actor, faults.fault)
+
+            return await deliver(request, faults, self._latency_ms, apply)
+        finally:
+            self._under_way -= 1
+            self._org.meters.gauge("calls_under_way", self._under_way)
+
+    def _apply(self, request: web.Request, body: bytes, token: str | None, actor: str, fault: Fault | None) -> web.Response:
+        """Carries out one call, from session to answer, without giving way to any other."""
+        call, error = None, None
+        now_ms = self._org.clock.now_ms()
+        try:
+            call = self._call(request, body, token, fault)
+            self._charge(now_ms)
+            reply = self._dispatch(call)
+        except ApiError as refused:
+            reply, error = Reply(status=refused.status, body=refused.body()), refused.code
+        except Exception:  # noqa: BLE001 - the org answers 500 to whatever goes wrong inside it, as the real one does
+            _log.exception("the sandbox failed at %s %s", request.method, request.path)
+            broken = ApiError(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId if you contact support")
+            reply, error = Reply(status=500, body=broken.body()), broken.code
+        endpoint = f"{request.method} {'(refused)' if call is None else call.pattern}"
+        self._org.meters.count(actor, endpoint, calls=1, records=0 if call is None else call.records, error=error)
+        return self._response(reply, now_ms)
+
+    def _call(self, request: web.Request, body: bytes, token: str | None, fault: Fault | None) -> Call:
+        if len(request.raw_path) > URI_BYTES_MAX:
+            raise ApiError(414, "URI_TOO_LONG", "The URI is longer than 16,384 bytes")
+        raw_path = request.rel_url.raw_path
+        match = _VERSIONED.fullmatch(raw_path)
+        if match is None or not resources.OLDEST <= int(match.group(1)) <= resources.NEWEST:
+            raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
+        session = self._org.session_of(token)
+        if session is None:
+            raise ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
+        version = f"{match.group(1)}.0"
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path = match.group(2) or ""
+        return Call(
+            org=self._org, method=request.method, path=path.rstrip("/"), query=dict(request.query), headers=headers,
+            body=body, version=version, caller=self._caller(session, headers, version), view=self._org.view(session.user_id), fault=fault,
+        )  # fmt: skip
+
+    def _caller(self, session: Session, headers: Mapping[str, str], version: str) -> Caller:
+        client = re.search(r"client=([^;,\s]+)", headers.get("sforce-call-options", ""))
+        origin = f"com/salesforce/api/rest/{version}" + (f";client={client.group(1)}" if client else "")
+        return Caller(
+            user_id=session.user_id, user_name=self._org.user_name(session.user_id), request_id=secrets.token_hex(8), origin=origin,
+            auto_assign=headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE",
+        )  # fmt: skip
+
+    def _charge(self, now_ms: int) -> None:
+        if self._org.api_calls.remaining(now_ms) <= 0:
+            raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+        self._org.api_calls.spend(now_ms)
+
+    def _dispatch(self, call: Call) -> Reply:
+        route, call.params = self._router.find(call.method, call.path)
+        call.pattern = route.pattern
+        if call.fault is not None and call.fault.type == "salesforce_error":
+            action = call.fault.action
+            code = str(action.get("code", "SERVER_UNAVAILABLE"))
+            raise ApiError(int(action.get("status", 503)), code, str(action.get("message", code)))
+        return route.handler(call)
+
+    def _response(self, reply: Reply, now_ms: int) -> web.Response:
+        usage = f"api-usage={self._org.api_calls.used}/{self._org.api_calls.most}"
+        headers = {"Sforce-Limit-Info": usage, "Date": _http_date(now_ms), **reply.headers}
+        if not reply.body:
+            return web.Response(status=reply.status, headers=headers)
+        return web.Response(status=reply.status, body=reply.body, headers=headers, content_type="application/json", charset="UTF-8")
+
+    # -- the rest
+
+    async def _versions(self, _: web.Request) -> web.Response:
+        self._org.meters.count("", "GET /services/data", calls=1)
+        return self._response(json_reply(resources.versions()), self._org.clock.now_ms())
+
+    async def _token(self, request: web.Request) -> web.StreamResponse:
+        form = {name: str(value) for name, value in (await request.post()).items()} | dict(request.query)
+        faults = self._org.faults.for_call("POST", request.path, form.get("client_id", ""))
+
+        async def apply() -> web.StreamResponse:
+            return self._grant(form, request, faults)
+
+        return await deliver(request, faults, self._latency_ms, apply)
+
+    def _grant(self, form: Mapping[str, str], request: web.Request, faults: CallFaults) -> web.Response:
+        kind = form.get("grant_type", "").rpartition(":")[2]
+        status, error = 200, None
+        body: dict[str, Any]
+        try:
+            _refuse_by_fault(faults)
+            body = grant(self._org, form, request.headers.get("Authorization"), f"{request.scheme}://{request.host}")
+        except GrantError as refused:
+            status, error, body = 400, refused.body["error"], refused.body
+        self._org.meters.count(form.get("client_id", ""), f"token {kind}", calls=1, error=error)
+        return self._response(Reply(status=status, body=orjson.dumps(body)), self._org.clock.now_ms())
+
+    async def _revoke(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        self._org.sessions.revoke(str(form.get("token", "")))
+        return web.Response()
+
+    async def _cometd(self, request: web.Request) -> web.StreamResponse:
+        faults = self._org.faults.for_call(request.method, request.path, "")
+        faults.delay_ms = 0.0  # the latency setting is one of API calls; events go out at once
+
+        async def apply() -> web.StreamResponse:
+            return await self.streaming.serve(request)
+
+        return await deliver(request, faults, 0.0, apply)
+
+    async def _shut_down(self, _: web.Application) -> None:
+        self.streaming.hub.close()
+
+
+def _refuse_by_fault(faults: CallFaults) -> None:
+    if faults.fault is not None and faults.fault.type == "salesforce_error":
+        action = faults.fault.action
+        raise GrantError(str(action.get("code", "rate_limit_exceeded")), str(action.get("message", "rate limit exceeded")))
+
+
+def _http_date(now_ms: int) -> str:
+    return formatdate(now_ms / 1000, usegmt=True)
