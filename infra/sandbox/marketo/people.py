@@ -165,7 +165,7 @@ def _lookup_value(request: SyncRequest, record: Mapping[str, Any]) -> Any:
     key = record.get(request.lookup)
     if request.action is Action.CREATE_DUPLICATE:
         return None
-    if key in {None, ""} if not isinstance(key, list | dict) else True:
+    if key is None or key == "":
         if request.action is Action.CREATE_ONLY:
             return None
         raise RecordError("1002", f"Missing value for required parameter '{request.lookup}'")

@@ -1,0 +1,127 @@
+"""Random operations: the journal replays into exactly the stored state, and the history folds into exactly the people there are."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.sandbox.kernel.clock import Clock
+from infra.sandbox.kernel.journal import Journal
+from infra.sandbox.marketo import people
+from infra.sandbox.marketo.activities import Origin
+from infra.sandbox.marketo.errors import ApiError, RecordError
+from infra.sandbox.marketo.in_flight import InFlight
+from infra.sandbox.marketo.instance import Instance, Section
+from infra.sandbox.marketo.normalisers import Normaliser
+from infra.sandbox.marketo.people import Action, SyncRequest
+from infra.sandbox.marketo.schema_endpoints import create_field
+from infra.sandbox.marketo.store import Store
+
+API = Origin(actor="api@example.com", source="Web service API", reason="Web service API", request_id="r#1", method="syncLead")
+HAND = Origin(actor="eva@example.com", source="Lead update", reason="Manual person edit")
+
+values = st.fixed_dictionaries(
+    {},
+    optional={
+        "email": st.sampled_from(["a@example.com", "A@example.com", "b@example.com", None]),
+        "firstName": st.sampled_from(["Ann", " ann ", "", None]),
+        "leadScore": st.integers(-5, 5),
+        "unsubscribed": st.booleans(),
+        "externalCompanyId": st.sampled_from(["001", None]),
+        "company": st.just("Acme"),
+        "own": st.sampled_from(["k1", "K1", "k2"]),
+    },
+)
+late = st.sampled_from([{}, {"late_s": 30.0}, {"late_s": 30.0, "chained": False}])
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("sync"), st.sampled_from(list(Action)), values, late),
+        st.tuples(st.just("edit"), st.integers(1, 6), values),
+        st.tuples(st.just("delete"), st.integers(1, 6)),
+        st.tuples(st.just("merge"), st.integers(1, 6), st.lists(st.integers(1, 6), max_size=2)),
+        st.tuples(st.just("wait"), st.sampled_from([0.4, 31.0])),
+    ),
+    max_size=25,
+)
+
+
+def perform(section: Section, operation: tuple[Any, ...]) -> None:
+    match operation:
+        case ("sync", action, record, extra):
+            flights = InFlight()
+            request = SyncRequest(
+                action=action, lookup="email", origin=API, hidden=lambda _: False, created=lambda _: None, extra=dict(extra)
+            )
+            flights.arrive()
+            people.sync(section, request, record)
+        case ("edit", lead_id, record):
+            if section.store.person(lead_id) is not None:
+                people.change(section, lead_id, people.checked(section.store, record), HAND)
+        case ("delete", lead_id):
+            people.delete(section, lead_id, HAND)
+        case ("merge", winner, losers):
+            people.merge(section, winner, losers, HAND)
+
+
+def state(store: Store) -> dict[str, Any]:
+    return {
+        "people": dict(store.people()),
+        "fields": store.fields,
+        "rows": store.log.rows,
+        "late": store.late,
+        "settings": store.settings,
+        "next": store.next_id,
+        "resolved": {number: store.resolve(number) for number in range(1, 10)},
+        "found": {key: store.find("email", key) for key in ("a@example.com", "b@example.com")},
+    }
+
+
+@settings(max_examples=120, deadline=None)
+@given(operations)
+def test_replay_gives_the_stored_state(steps: list[tuple[Any, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path, now = Path(folder) / "journal", [1_700_000_000.0]
+        instance = Instance.open(Journal(path), Clock(lambda: now[0]), Store())
+        with instance.section() as section:
+            create_field(section, {"name": "own", "displayName": "Own", "dataType": "string"}, HAND)
+            section.store.settings.normalisers.append(Normaliser(field="firstName", how="trim"))
+        instance.store.find("email", "a@example.com")  # from here on the index is kept up to date
+        for step in steps:
+            if step[0] == "wait":
+                now[0] += step[1]
+                continue
+            try:
+                with instance.section() as section:
+                    perform(section, step)
+            except (RecordError, ApiError):
+                continue
+        instance.store.settings.normalisers.clear()
+        instance.journal.close()
+        again = Instance.open(Journal(path), Clock(), Store())
+        assert state(again.store) == state(instance.store)
+        assert folded(again.journal) == {
+            str(lead_id): {name: value for name, value in person.items() if name not in {"createdAt", "updatedAt"}}
+            for lead_id, person in again.store.people()
+        }
+        again.journal.close()
+
+
+def folded(journal: Journal) -> dict[str, dict[str, Any]]:
+    """What the history alone says there is."""
+    found: dict[str, dict[str, Any]] = {}
+    for _, entry in journal.history():
+        if entry.object != "Lead":
+            continue
+        if entry.op == "create":
+            found[entry.id] = dict(entry.after or {})
+        elif entry.after is None:
+            del found[entry.id]
+        else:
+            person = found[entry.id]
+            for name, value in (entry.before or {}).items():
+                assert person.get(name, False if value is False else None) == value
+            person.update(entry.after)
+            found[entry.id] = {name: value for name, value in person.items() if value is not None}
+    return found
