@@ -38,7 +38,7 @@ async def build(settings: ChildSettings) -> Running:
         name="salesforce", journal=journal, clock=clock, faults=faults, meters=meters, verbs=Verbs(org, person["username"]).table(),
         objects=lambda: sorted(org.schema.objects), dump=org.dump, extra_meters=lambda: _allowances(org),
     )  # fmt: skip
-    facts = {"api_version": API_VERSION, "username": tandem["username"], "user_id": user_ids[tandem["username"]], "user_ids": user_ids}
+    facts = {"api_version": API_VERSION, "user_id": user_ids[tandem["username"]]}
     return Running(system=system, app=server.application(), facts=facts)
 
 

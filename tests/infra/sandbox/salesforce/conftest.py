@@ -1,0 +1,108 @@
+"""A running org in the test's own loop, and small clients for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from infra.sandbox.kernel.process import ChildSettings, Running, start_server
+from infra.sandbox.salesforce.process import build
+
+CREDENTIALS = {
+    "user": {"client_id": "people-app", "client_secret": "people-secret", "username": "ann@sandbox.example", "password": "pw-ann"},
+    "tandem": {"client_id": "tandem-app", "client_secret": "tandem-secret", "username": "tandem@sandbox.example", "password": "pw-tandem"},
+}
+CONTROL_TOKEN = "control-token"
+API = "/services/data/v66.0"
+
+
+@dataclass(slots=True)
+class Answer:
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Client:
+    """A user of the org: REST calls and control verbs."""
+
+    url: str
+    session: aiohttp.ClientSession
+    running: Running
+    token: str = ""
+
+    async def log_in(self, who: str = "tandem") -> str:
+        app = CREDENTIALS[who]
+        form = {"grant_type": "client_credentials", "client_id": app["client_id"], "client_secret": app["client_secret"]}
+        async with self.session.post(f"{self.url}/services/oauth2/token", data=form) as response:
+            self.token = str((await response.json())["access_token"])
+        return self.token
+
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        url = path if path.startswith("http") else f"{self.url}{path if path.startswith('/services') else API + path}"
+        async with self.session.request(method, url, json=body, headers={"Authorization": f"Bearer {self.token}", **named}) as response:
+            raw = await response.read()
+            is_json = "json" in response.headers.get("Content-Type", "")
+            return Answer(response.status, await response.json() if raw and is_json else raw.decode(), dict(response.headers))
+
+    async def query(self, soql: str, resource: str = "query") -> Any:
+        async with self.session.get(
+            f"{self.url}{API}/{resource}", params={"q": soql}, headers={"Authorization": f"Bearer {self.token}"}
+        ) as response:
+            return await response.json()
+
+    async def control(self, method: str, path: str, body: Any = None, data: bytes | None = None) -> Answer:
+        async with self.session.request(
+            method, f"{self.url}/__sandbox__/{path}", json=body, data=data, headers={"Authorization": f"Bearer {CONTROL_TOKEN}"}
+        ) as response:
+            raw = await response.read()
+            is_json = response.headers.get("Content-Type", "").startswith("application/json")
+            return Answer(response.status, await response.json() if is_json else raw.decode())
+
+    async def verb(self, name: str, body: Any = None) -> Any:
+        answer = await self.control("POST", f"verb/{name}", body or {})
+        assert answer.status == 200, answer
+        return answer.body
+
+    async def fault(self, action: dict[str, Any], match: dict[str, Any] | None = None, times: int | None = 1) -> str:
+        answer = await self.control("POST", "faults", {"action": action, "match": match or {}, "times": times})
+        assert answer.status == 200, answer
+        return str(answer.body["id"])
+
+
+Start = Callable[[Path], Awaitable[Client]]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Starts an org on a data folder; all of them are stopped at the end of the test."""
+    runners = []
+    session = aiohttp.ClientSession()
+
+    async def start_org(data: Path) -> Client:
+        settings = ChildSettings(data=str(data), credentials=CREDENTIALS)
+        running = await build(settings)
+        runner, port = await start_server(running, CONTROL_TOKEN, "127.0.0.1", 0)
+        runners.append((runner, running))
+        return Client(f"http://localhost:{port}", session, running)
+
+    yield start_org
+    await session.close()
+    for runner, running in runners:
+        await runner.cleanup()
+        running.system.journal.close()
+
+
+@pytest.fixture
+async def org(start: Start, tmp_path: Path) -> Client:
+    """A new org, logged in as Tandem's user."""
+    client = await start(tmp_path / "org")
+    await client.log_in()
+    return client
