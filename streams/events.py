@@ -1,5 +1,6 @@
 """What travels on the change topics: one event for one record, as its system told it."""
 
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Protocol
 
@@ -110,6 +111,6 @@ class Source(Protocol):
 class AsyncBatches(Protocol):
     """An asynchronous iterator of batches (an async generator is one)."""
 
-    def __aiter__(self) -> "AsyncBatches": ...
+    def __aiter__(self) -> AsyncIterator[Batch]: ...
     async def __anext__(self) -> Batch: ...
     async def aclose(self) -> None: ...

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 
@@ -16,17 +16,21 @@ _NEAR_MS = 30_000
 """Nearer to the end of the feed than this, pages are read in the live lane."""
 _DRAIN_SHARE = 0.5
 """More of a page than this being our own echoes, with more waiting: our writes fill the feed, catching up is repair work."""
+_REPAIR_BEATS = 10
+"""While catching up, deletions and merges are read that many times more rarely."""
 _SIDE_PAGES_MAX = 5
 """Pages of deletions and of merges read at one beat: narrow filters walk through every activity of the instance."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """The position: a token for each feed, and the time up to which changes have been read (ms, server clock)."""
+    """The position: a token for each feed, and the times up to which changes, deletions and merges have been read (ms, server
+    clock), from which a lost token is minted again."""
 
     changes: str
     deletions: str
     merges: str
     time: int
+    sides: int
 
 
 class ActivitySource:
@@ -62,27 +66,24 @@ class ActivitySource:
         """Asks for a poll now."""
         self._woken.set()
 
-    async def batches(self, position: str | None) -> AsyncIterator[Batch]:
+    async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
         """From `position` for ever; None begins at `since_ms`, or now."""
-        place = await self._begin() if position is None else msgspec.json.decode(position, type=Place)
-        calls = self._feed.rest.calls
-        lane, beat, found = Lane.LIVE, 0, 0
+        place = await self._begin() if position is None else await self._resume(position)
+        lane, pages, found = Lane.LIVE, 0, 0
         while True:
             self._woken.clear()
-            step, place = await self._changes(place, lane)
-            place = self._advanced(place, step)
-            lane = self._lane(step)
-            found += step.rows
+            calls = self._feed.rest.calls
+            step, token = await self._read(self._feed.changes, place.changes, place.time, CHANGES_RETENTION_MS, lane)
+            place = self._advanced(place, step, token)
+            lane, found = self._lane(step), found + step.rows
             events, dead = step.events, step.dead
-            if beat % self._side_beat == 0 and lane is Lane.LIVE:
-                extra, extra_dead, place = await self._sides(place)
-                events, dead = events + extra, dead + extra_dead
+            if pages % (self._side_beat if lane is Lane.LIVE else self._side_beat * _REPAIR_BEATS) == 0:
+                more_events, more_dead, place = await self._sides(place, lane)
+                events, dead = events + more_events, dead + more_dead
+            pages += 1
             yield Batch(events=events, dead=dead, position=msgspec.json.encode(place).decode(), caught_up=not step.more)
-            if lane is Lane.LIVE:
-                beat += 1
             if not step.more:
-                spent, calls = self._feed.rest.calls - calls, self._feed.rest.calls
-                await self._rest(self._pace.after(changes=found, calls=spent, now=time.monotonic()))
+                await self._rest(self._pace.after(changes=found, calls=self._feed.rest.calls - calls, now=time.monotonic()))
                 found = 0
 
     async def _begin(self) -> Place:
@@ -91,30 +92,35 @@ class ActivitySource:
         if since_ms is None:
             since_ms = (await self._feed.rest.paging_token(int(time.time() * 1000))).server_ms
         minted = await self._feed.rest.paging_token(since_ms)
-        return Place(changes=minted.token, deletions=minted.token, merges=minted.token, time=since_ms)
+        return Place(changes=minted.token, deletions=minted.token, merges=minted.token, time=since_ms, sides=since_ms)
 
-    async def _changes(self, place: Place, lane: Lane) -> tuple[Step, Place]:
-        step, token = await self._read(self._feed.changes, place.changes, place.time, CHANGES_RETENTION_MS, lane)
-        if step.at - place.time > DELETIONS_RETENTION_MS and not self.feed_time_ms:
-            raise Gap(
-                "Marketo's activity feed was last read more than 14 days ago: deletions since then may be pruned", since_ms=place.time
-            )
-        return step, msgspec.structs.replace(place, changes=token)
+    async def _resume(self, position: str) -> Place:
+        """The saved position; `Gap` if deletions since then may be forgotten."""
+        try:
+            place = msgspec.json.decode(position, type=Place)
+        except msgspec.DecodeError as error:
+            raise Gap(f"the saved position of {self.name} can't be read ({error})") from error
+        now_ms = (await self._feed.rest.paging_token(place.time)).server_ms
+        if now_ms - place.sides > DELETIONS_RETENTION_MS:
+            raise Gap(f"{self.name} was last read more than 14 days ago: deletions may be pruned", since_ms=min(place.time, place.sides))
+        return place
 
-    async def _sides(self, place: Place) -> tuple[list[ChangeEvent], list[DeadLetter], Place]:
+    async def _sides(self, place: Place, lane: Lane) -> tuple[list[ChangeEvent], list[DeadLetter], Place]:
         """Deletions and merges, a few pages each."""
         events: list[ChangeEvent] = []
         dead: list[DeadLetter] = []
         tokens = {"deletions": place.deletions, "merges": place.merges}
+        reached: list[int] = []
         for name, read in (("merges", self._feed.merges), ("deletions", self._feed.deletions)):
             for _ in range(_SIDE_PAGES_MAX):
-                step, _minted = await self._read(read, tokens[name], place.time, DELETIONS_RETENTION_MS, Lane.LIVE)
+                step, tokens[name] = await self._read(read, tokens[name], place.sides, DELETIONS_RETENTION_MS, lane)
                 events += step.events
                 dead += step.dead
-                tokens[name] = step.token
                 if not step.more:
+                    reached.append(step.at)
                     break
-        return events, dead, msgspec.structs.replace(place, **tokens)
+        sides = min(reached) if len(reached) == len(tokens) else place.sides
+        return events, dead, msgspec.structs.replace(place, deletions=tokens["deletions"], merges=tokens["merges"], sides=sides)
 
     async def _read(
         self, read: Callable[[str, Lane], Awaitable[Step]], token: str, time_ms: int, retention_ms: int, lane: Lane
@@ -131,12 +137,12 @@ class ActivitySource:
             step = await read(minted.token, lane)
         return step, step.token
 
-    def _advanced(self, place: Place, step: Step) -> Place:
+    def _advanced(self, place: Place, step: Step, token: str) -> Place:
         """At the end of the feed everything up to the reading has been read, before it what the rows show."""
         reached = step.last_ms if step.more else step.at
         self.feed_time_ms = max(place.time, reached)
         self.backlog = step.more
-        return msgspec.structs.replace(place, time=self.feed_time_ms)
+        return msgspec.structs.replace(place, changes=token, time=self.feed_time_ms)
 
     def _lane(self, step: Step) -> Lane:
         far = step.more and (step.own > _DRAIN_SHARE or step.at - step.last_ms > _NEAR_MS)

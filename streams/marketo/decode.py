@@ -61,21 +61,7 @@ def gather(raw: Iterable[object], decoding: Decoding) -> Gathered:
 
 def to_read(changes: Sequence[tuple[Row, ...]], decoding: Decoding) -> list[str]:
     """Ids of the leads whose typed values are needed: changed or created by others, or by us with a text that can't be decoded."""
-    wanted: dict[str, None] = {}
-    for rows in changes:
-        first = rows[0]
-        match first.type:
-            case Activity.VALUE_CHANGED if not decoding.owns(first) or any(
-                _undecodable(change, decoding) for row in rows for change in row.changes
-            ):
-                wanted[first.lead] = None
-            case Activity.NEW_LEAD if not decoding.owns(first):
-                wanted[first.lead] = None
-            case Activity.MERGED:
-                wanted[first.lead] = None
-            case _:
-                pass
-    return list(wanted)
+    return list(dict.fromkeys(rows[0].lead for rows in changes if _wants_reading(rows, decoding)))
 
 
 def events(changes: Sequence[tuple[Row, ...]], leads: Mapping[str, Lead], decoding: Decoding) -> list[ChangeEvent]:
@@ -152,6 +138,18 @@ def _updated(rows: Sequence[Row], lead: Lead | None, decoding: Decoding) -> tupl
         except ValueError:
             continue  # the field without its old value: the order within a second is then that of the feed
     return _feed_event(rows, Kind.UPDATED, decoding, fields=fields, before=before), complete
+
+
+def _wants_reading(rows: Sequence[Row], decoding: Decoding) -> bool:
+    match rows[0].type:
+        case Activity.NEW_LEAD:
+            return not decoding.owns(rows[0])
+        case Activity.VALUE_CHANGED:
+            return not decoding.owns(rows[0]) or any(_undecodable(change, decoding) for row in rows for change in row.changes)
+        case Activity.MERGED:
+            return True
+        case Activity.DELETED:
+            return False
 
 
 def _typed(change: FieldChange, lead: Lead | None, decoding: Decoding) -> Value:

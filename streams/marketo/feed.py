@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from streams.budget import Lane
 from streams.errors import Reject
 from streams.events import ChangeEvent, DeadLetter
-from streams.marketo.decode import Decoding, Gathered, events, gather, to_read
+from streams.marketo.decode import Decoding, events, gather, to_read
 from streams.marketo.rest import MarketoRest
 from streams.marketo.rows import Activity, Row
 from streams.marketo.wire import Page
@@ -43,30 +43,15 @@ class LeadFeed:
 
     async def changes(self, token: str, lane: Lane) -> Step:
         """One page of changed values and new leads, typed."""
-        page = await self.changes_page(token, lane)
-        return await self._step(page, gather(page.rows, self.decoding), lane)
+        return await self._step(await self.rest.lead_changes(token, self.fields, lane), lane)
 
     async def deletions(self, token: str, lane: Lane) -> Step:
         """One page of deleted leads."""
-        page = await self.deletions_page(token, lane)
-        return await self._step(page, gather(page.rows, self.decoding), lane)
+        return await self._step(await self.rest.deleted_leads(token, lane), lane)
 
     async def merges(self, token: str, lane: Lane) -> Step:
         """One page of merges."""
-        page = await self.merges_page(token, lane)
-        return await self._step(page, gather(page.rows, self.decoding), lane)
-
-    async def changes_page(self, token: str, lane: Lane) -> Page:
-        """Raw rows of types 12 and 13."""
-        return await self.rest.lead_changes(token, self.fields, lane)
-
-    async def deletions_page(self, token: str, lane: Lane) -> Page:
-        """Raw rows of type 37."""
-        return await self.rest.deleted_leads(token, lane)
-
-    async def merges_page(self, token: str, lane: Lane) -> Page:
-        """Raw rows of type 32."""
-        return await self.rest.activities(token, [Activity.MERGED], lane)
+        return await self._step(await self.rest.activities(token, [Activity.MERGED], lane), lane)
 
     async def typed(self, changes: Sequence[tuple[Row, ...]], lane: Lane) -> list[ChangeEvent]:
         """The events of these changes, with the leads read again that they call for."""
@@ -74,7 +59,8 @@ class LeadFeed:
         leads = await self.rest.read(wanted, self.fields, lane) if wanted else {}
         return events(changes, leads, self.decoding)
 
-    async def _step(self, page: Page, gathered: Gathered, lane: Lane) -> Step:
+    async def _step(self, page: Page, lane: Lane) -> Step:
+        gathered = gather(page.rows, self.decoding)
         changes = gathered.changes
         return Step(
             events=await self.typed(changes, lane),

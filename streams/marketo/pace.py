@@ -11,7 +11,7 @@ class Pace:
     """Adaptive interval. `calls_per_day_max` is the share of the instance's daily calls (50,000 by default) that polling may use.
 
     Calls not made are saved up to an hour's worth, so that a busy hour may be followed closely; when the savings are gone the
-    interval is what the share allows.
+    interval is what the share allows, and at most `max_seconds`: the hard limit is the budget's.
     """
 
     min_seconds: float = 1.0
@@ -48,6 +48,5 @@ class Pace:
         self._at = now
         self._savings -= calls
         self._interval = self.min_seconds if changes else min(self.max_seconds, self._interval * _GROWTH)
-        if self._savings >= calls:
-            return self._interval
-        return max(self._interval, (calls - self._savings) / self._rate)
+        affordable = (calls - self._savings) / self._rate
+        return min(self.max_seconds, max(self._interval, affordable))

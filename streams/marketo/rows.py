@@ -124,11 +124,9 @@ def combine(rows: Sequence[Row]) -> list[tuple[Row, ...]]:
 
 def _joins(group: list[Row], row: Row) -> bool:
     first = group[0]
-    if (
-        row.type != Activity.VALUE_CHANGED
-        or (first.type, first.lead, first.at) != (row.type, row.lead, row.at)
-        or not _same_call(first, row)
-    ):
+    if row.type != Activity.VALUE_CHANGED or not _same_call(first, row):
+        return False
+    if (first.type, first.lead, first.at) != (row.type, row.lead, row.at):
         return False
     taken = {change.name for member in group for change in member.changes}
     return taken.isdisjoint(change.name for change in row.changes)

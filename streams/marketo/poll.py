@@ -1,0 +1,223 @@
+"""The reconciliation poll and the first copy: Marketo's activity log again, from a date, against what is known already."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from streams.budget import Lane
+from streams.errors import Gap, Reject
+from streams.events import Batch, ChangeEvent
+from streams.marketo.decode import gather, hints, read_event, reference
+from streams.marketo.feed import BEGINNING_MS, CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, token_lost
+from streams.marketo.rows import Activity, Row
+from streams.marketo.wire import Page
+
+Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
+"""Given what the feed holds, what of it the ledger has not seen (recognised by `ref`)."""
+
+_PARTS = ("changes", "merges", "deletions")
+_COPY = "copy"
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The position. `watermark`: everything before it (ms, server clock) has been compared; 0 while the first copy runs.
+
+    Inside a cycle: when it `started` (server clock), the token with which each part begins (`origin`), the `part` being read,
+    the `token` behind its last page, and the date of the youngest row of it (`reached`).
+    """
+
+    watermark: int
+    started: int = 0
+    origin: str = ""
+    part: str = ""
+    token: str = ""
+    reached: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class CycleReport:
+    """What a cycle found. `missed` = `relayed`: what the live source had not brought (or not yet)."""
+
+    source: str
+    copy: bool = False
+    since_ms: int = 0
+    read: int = 0
+    known: int = 0
+    relayed: int = 0
+    dead: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    deletions_pruned: bool = False
+    """The cycle reaches further back than Marketo keeps deletions: only a comparison of all ids can find those."""
+
+
+class MarketoPollSource:
+    """One cycle every `interval_seconds`: from the watermark less an overlap to the end of the feed, with deletions and merges.
+
+    An activity may be committed after its date, so a token minted from a date with an overlap finds what a chained token passed by
+    (Marketo knowledge base, paging tokens). Leads are re-read only for what `unseen` does not know. With `since_ms=None` the first
+    run copies: every lead that was ever created, by its New Lead activity, 300 a call; the next cycle covers what changed since
+    the copy began. Resumable at the page.
+    """
+
+    def __init__(
+        self,
+        feed: LeadFeed,
+        *,
+        unseen: Unseen,
+        since_ms: int | None = None,
+        interval_seconds: float = 300.0,
+        overlap_seconds: int = 1800,
+        report: Callable[[CycleReport], None] | None = None,
+        name: str = "marketo.poll",
+    ) -> None:
+        self.name = name
+        self._feed = feed
+        self._unseen = unseen
+        self._since_ms = since_ms
+        self._interval = interval_seconds
+        self._overlap_ms = overlap_seconds * 1000
+        self._report = report or (lambda _: None)
+        self._woken = asyncio.Event()
+        self._gap_since_ms: int | None = None
+        self._reminted = ("", 0)
+
+    def wake(self) -> None:
+        """Asks for a cycle now; during one, for another one after it."""
+        self._woken.set()
+
+    def on_gap(self, since_ms: int | None) -> None:
+        """Asks for a cycle now that reaches back to `since_ms`; None, or before what Marketo keeps: for a copy."""
+        wanted = 0 if since_ms is None else since_ms
+        self._gap_since_ms = wanted if self._gap_since_ms is None else min(wanted, self._gap_since_ms)
+        self.wake()
+
+    async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
+        """Cycles, for ever. An interrupted cycle goes on where it was."""
+        place = self._place(position)
+        while True:
+            self._woken.clear()
+            clock, calls = time.monotonic(), self._feed.rest.calls
+            place = await self._start(place)
+            report = self._begun(place)
+            while place.part:
+                batch, place = await self._advance(place, report)
+                if batch is not None:
+                    yield batch
+            report.calls, report.seconds = self._feed.rest.calls - calls, time.monotonic() - clock
+            self._report(report)
+            place = Place(watermark=place.started)
+            yield Batch(events=[], position=_text(place), caught_up=True)
+            await self._rest()
+
+    def _place(self, position: str | None) -> Place:
+        if position is None:
+            return Place(watermark=self._since_ms or 0)
+        try:
+            return msgspec.json.decode(position, type=Place)
+        except msgspec.DecodeError as error:
+            raise Gap(f"the saved position of {self.name} can't be read ({error})") from error
+
+    async def _start(self, place: Place) -> Place:
+        """The position at the beginning of a cycle, or where it was interrupted. A watermark older than Marketo keeps changes
+        makes it a copy."""
+        if place.part:
+            return place
+        self._reminted = ("", 0)
+        rest, watermark = self._feed.rest, place.started or place.watermark  # started, not in a part: the cycle was finished
+        if self._gap_since_ms is not None:
+            watermark, self._gap_since_ms = min(watermark, self._gap_since_ms), None
+        minted = await rest.paging_token(max(watermark - self._overlap_ms, BEGINNING_MS), Lane.REPAIR)
+        if watermark and minted.server_ms - watermark > CHANGES_RETENTION_MS:
+            watermark = 0
+            minted = await rest.paging_token(BEGINNING_MS, Lane.REPAIR)
+        part = _PARTS[0] if watermark else _COPY
+        return Place(watermark=watermark, started=minted.server_ms, origin=minted.token, part=part, token=minted.token)
+
+    def _begun(self, place: Place) -> CycleReport:
+        return CycleReport(
+            source=self.name,
+            copy=place.part == _COPY,
+            since_ms=place.watermark,
+            deletions_pruned=place.started - place.watermark > DELETIONS_RETENTION_MS,
+        )
+
+    async def _advance(self, place: Place, report: CycleReport) -> tuple[Batch | None, Place]:
+        """One page: a batch if it holds something to relay, and the position behind it. `part` is empty after the last page."""
+        page = await self._page(place)
+        gathered = gather(page.rows, self._feed.decoding)
+        changes = gathered.changes
+        events = await self._copied(changes, report) if place.part == _COPY else await self._new(changes, report)
+        reached = max([place.reached, *(rows[0].at for rows in changes)])
+        report.read += len(changes)
+        report.dead += len(gathered.dead)
+        if page.more:
+            place = msgspec.structs.replace(place, token=page.token, reached=reached)
+        else:
+            place = msgspec.structs.replace(place, part=_after(place.part), token=place.origin, reached=0)
+        batch = Batch(events=events, dead=gathered.dead, position=_text(place)) if events or gathered.dead else None
+        return batch, place
+
+    async def _page(self, place: Place) -> Page:
+        """The next page. A token that Marketo no longer knows is minted again, from the youngest row less the overlap; but not
+        twice from the same moment."""
+        since_ms = max((place.reached or place.watermark) - self._overlap_ms, BEGINNING_MS)
+        try:
+            return await self._read(place.part, place.token)
+        except Reject as error:
+            if not token_lost(error) or self._reminted == (place.part, since_ms):
+                raise
+        self._reminted = (place.part, since_ms)
+        minted = await self._feed.rest.paging_token(since_ms, Lane.REPAIR)
+        return await self._read(place.part, minted.token)
+
+    async def _read(self, part: str, token: str) -> Page:
+        rest = self._feed.rest
+        match part:
+            case "changes":
+                return await rest.lead_changes(token, self._feed.fields, Lane.REPAIR)
+            case "merges":
+                return await rest.activities(token, [Activity.MERGED], Lane.REPAIR)
+            case "deletions":
+                return await rest.deleted_leads(token, Lane.REPAIR)
+            case "copy":
+                return await rest.activities(token, [Activity.NEW_LEAD], Lane.COPY)
+            case _:
+                raise Gap(f"the saved position of {self.name} names an unknown part {part!r}")
+
+    async def _new(self, changes: list[tuple[Row, ...]], report: CycleReport) -> list[ChangeEvent]:
+        """Of these changes what the ledger has not seen, typed."""
+        asked = hints(changes, self._feed.decoding)
+        unseen = {event.ref for event in await self._unseen(asked)} if asked else set()
+        missed = [rows for rows in changes if reference(rows) in unseen]
+        report.relayed += len(missed)
+        report.known += len(changes) - len(missed)
+        return await self._feed.typed(missed, Lane.REPAIR)
+
+    async def _copied(self, changes: list[tuple[Row, ...]], report: CycleReport) -> list[ChangeEvent]:
+        """Readings of the leads that were created by these, as far as they still exist."""
+        ids = list(dict.fromkeys(rows[0].lead for rows in changes))
+        leads = await self._feed.rest.read(ids, self._feed.fields, Lane.COPY) if ids else {}
+        report.relayed += len(leads)
+        return [read_event(lead) for lead in leads.values()]
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self._interval):
+                await self._woken.wait()
+        except TimeoutError:
+            pass  # nobody called: it is time
+
+
+def _after(part: str) -> str:
+    """The part that follows; empty after the last, and after a copy."""
+    if part not in _PARTS or part == _PARTS[-1]:
+        return ""
+    return _PARTS[_PARTS.index(part) + 1]
+
+
+def _text(place: Place) -> str:
+    return msgspec.json.encode(place).decode()

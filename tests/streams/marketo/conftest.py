@@ -1,0 +1,22 @@
+"""Marketo in memory, and a REST client to it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streams.budget_open import OpenBudget
+from streams.marketo.rest import MarketoRest
+from streams.marketo.session import MarketoSession
+from tests.streams.marketo.marketo_stub import MarketoStub
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[MarketoStub]:
+    async with MarketoStub().running() as running:
+        yield running
+
+
+@pytest.fixture
+async def rest(stub: MarketoStub) -> AsyncIterator[MarketoRest]:
+    async with MarketoSession(stub.settings()) as session:
+        yield MarketoRest(session, OpenBudget())

@@ -1,0 +1,214 @@
+"""The live source: what it yields, where it goes on, when it waits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from streams.budget import Lane
+from streams.budget_open import OpenBudget
+from streams.errors import Gap, Reject, Retry
+from streams.events import AsyncBatches, Batch, Kind, Source
+from streams.marketo.activities import ActivitySource
+from streams.marketo.decode import Decoding
+from streams.marketo.feed import LeadFeed
+from streams.marketo.pace import Pace
+from streams.marketo.rest import MarketoRest
+from streams.marketo.session import MarketoSession
+from tests.streams.marketo.marketo_stub import NOW_MS, OWN, MarketoStub, change, creation, deletion, failure, merge
+
+TYPES = {"firstName": "string", "leadScore": "score"}
+CHANGES, LEADS = "/rest/v1/activities/leadchanges.json", "/rest/v1/leads.json"
+DAY_MS = 86_400_000
+
+
+def feed_of(rest: MarketoRest, stub: MarketoStub) -> LeadFeed:
+    return LeadFeed(rest, Decoding(source="activities", types=TYPES, zone=stub.settings().zone, own_user=OWN))
+
+
+def source_of(rest: MarketoRest, stub: MarketoStub, **options: Any) -> ActivitySource:
+    return ActivitySource(feed_of(rest, stub), pace=Pace(min_seconds=0.01, max_seconds=0.02, calls_per_day_max=10**9), **options)
+
+
+@asynccontextmanager
+async def following(source: Source, position: str | None = None) -> AsyncIterator[AsyncBatches]:
+    batches = source.batches(position)
+    try:
+        async with asyncio.timeout(10):
+            yield batches
+    finally:
+        await batches.aclose()
+
+
+async def until_event(batches: AsyncBatches) -> Batch:
+    """The next batch that holds something."""
+    while True:
+        batch = await anext(batches)
+        if batch.events or batch.dead:
+            return batch
+
+
+async def test_it_begins_now_and_tells_what_happens_from_then_on(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change("old", 7, "firstName", "A", "B", at=NOW_MS - 5000)]
+    stub.leads = {7: {"id": 7, "firstName": "C", "leadScore": 3}}
+    source = source_of(rest, stub)
+    async with following(source) as batches:
+        first = await anext(batches)
+        assert (first.events, first.caught_up) == ([], True)
+        stub.log.append(change("new", 7, "leadScore", None, "3"))
+        batch = await until_event(batches)
+    (event,) = batch.events
+    assert (event.ref, event.fields) == ("new", {"leadScore": 3})
+    assert batch.caught_up
+    assert not source.backlog
+    assert source.feed_time_ms > NOW_MS - 10_000
+
+
+async def test_it_goes_on_behind_the_last_batch(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", 7, "firstName", "A", f"B{number}") for number in range(5)]
+    stub.leads = {7: {"id": 7}}
+    stub.page = 2
+    source = source_of(rest, stub, since_ms=NOW_MS)
+    async with following(source) as batches:
+        first = await anext(batches)
+        assert not first.caught_up
+        assert source.backlog
+    async with following(source_of(rest, stub), first.position) as batches:
+        rest_of_it = [await anext(batches), await anext(batches)]
+    assert [event.ref for batch in (first, *rest_of_it) for event in batch.events] == ["g0", "g1", "g2", "g3", "g4"]
+    assert [batch.caught_up for batch in rest_of_it] == [False, True]
+
+
+async def test_empty_pages_do_not_stop_it(stub: MarketoStub, rest: MarketoRest) -> None:
+    other = creation("x", 1) | {"activityTypeId": 1}
+    stub.log = [other] * 6 + [change("g1", 7, "firstName", "A", "B", author=OWN)]
+    stub.page = 2
+    async with following(source_of(rest, stub, since_ms=NOW_MS)) as batches:
+        batch = await until_event(batches)
+    assert [event.ref for event in batch.events] == ["g1"]
+
+
+async def test_our_own_echoes_are_not_read_again(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change("g1", 7, "leadScore", "1", "2", author=OWN, call="r#1"), creation("g2", 8, author=OWN)]
+    async with following(source_of(rest, stub, since_ms=NOW_MS)) as batches:
+        batch = await until_event(batches)
+    assert [(event.kind, event.fields) for event in batch.events] == [(Kind.UPDATED, {"leadScore": 2}), (Kind.CREATED, {})]
+    assert stub.asked(LEADS) == []
+
+
+async def test_others_leads_are_read_300_a_call(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2") for number in range(1, 301)]
+    stub.leads = {number: {"id": number, "leadScore": 2} for number in range(1, 301)}
+    async with following(source_of(rest, stub, since_ms=NOW_MS)) as batches:
+        batch = await until_event(batches)
+    assert len(batch.events) == 300
+    assert len(stub.asked(LEADS)) == 1
+
+
+async def test_deletions_and_merges_come_on_a_slower_beat(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.leads = {9: {"id": 9, "firstName": "Ann"}}
+    async with following(source_of(rest, stub, side_beat=3)) as batches:
+        for _ in range(6):
+            await anext(batches)
+        assert len(stub.asked("/rest/v1/activities/deletedleads.json")) == 2
+        assert len(stub.asked("/rest/v1/activities.json")) == 2
+        stub.log += [deletion("d1", 3), merge("m1", 9, [4])]
+        batch = await until_event(batches)
+    assert {(event.kind, event.id) for event in batch.events} == {(Kind.DELETED, "3"), (Kind.DELETED, "4"), (Kind.READ, "9")}
+
+
+async def test_lost_tokens_are_minted_again_with_an_overlap(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.leads = {7: {"id": 7}}
+    async with following(source_of(rest, stub)) as batches:
+        position = (await anext(batches)).position
+    stub.lost_tokens.add("AT0==")
+    stub.now_ms = NOW_MS + 3_600_000
+    stub.log = [
+        change("g0", 7, "firstName", None, "A", at=NOW_MS - 3_600_000),
+        change("g1", 7, "firstName", "A", "B", at=NOW_MS),
+        deletion("d1", 8, at=NOW_MS),
+    ]
+    async with following(source_of(rest, stub), position) as batches:
+        batch = await until_event(batches)
+    assert [event.ref for event in batch.events] == ["g1", "d1"]
+    minted = [each.query["sinceDatetime"] for each in stub.asked("/rest/v1/activities/pagingtoken.json")[-3:]]
+    assert all(moment.startswith("2026-03-02T09:29:") for moment in minted)
+
+
+async def test_a_token_that_is_refused_even_when_new_is_refused(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.lost_tokens.add("AT0==")
+    async with following(source_of(rest, stub)) as batches:
+        with pytest.raises(Reject, match="nextPageToken"):
+            await anext(batches)
+
+
+async def test_a_position_older_than_deletions_are_kept_is_a_gap(stub: MarketoStub, rest: MarketoRest) -> None:
+    async with following(source_of(rest, stub)) as batches:
+        position = (await anext(batches)).position
+    stub.now_ms += 15 * DAY_MS
+    async with following(source_of(rest, stub), position) as batches:
+        with pytest.raises(Gap) as caught:
+            await anext(batches)
+    assert caught.value.since_ms is not None
+    assert NOW_MS - 10_000 < caught.value.since_ms <= NOW_MS
+    async with following(source_of(rest, stub), "{not a position") as batches:
+        with pytest.raises(Gap, match="can't be read"):
+            await anext(batches)
+
+
+async def test_trouble_is_raised_and_the_next_iteration_misses_nothing(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.leads = {7: {"id": 7, "firstName": "B"}}
+    source = source_of(rest, stub)
+    async with following(source) as batches:
+        position = (await anext(batches)).position
+        stub.log = [change("g1", 7, "firstName", "A", "B")]
+        stub.scripts[LEADS] = [failure("604", "timeout")]
+        with pytest.raises(Retry):
+            await until_event(batches)
+    async with following(source, position) as batches:
+        batch = await until_event(batches)
+    assert [event.ref for event in batch.events] == ["g1"]
+
+
+async def test_waking_it_ends_the_wait(stub: MarketoStub, rest: MarketoRest) -> None:
+    source = ActivitySource(feed_of(rest, stub), pace=Pace(min_seconds=3600, max_seconds=3600, calls_per_day_max=10**6))
+    async with following(source) as batches:
+        await anext(batches)
+        stub.arrived.clear()
+        waiting = asyncio.ensure_future(anext(batches))
+        source.wake()
+        batch = await waiting
+    assert batch.caught_up
+
+
+async def test_catching_up_with_our_own_echoes_is_repair_work(stub: MarketoStub) -> None:
+    lanes: list[Lane] = []
+
+    class Watching(OpenBudget):
+        def call(self, lane: Lane) -> Any:
+            lanes.append(lane)
+            return super().call(lane)
+
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN) for number in range(1, 41)]
+    stub.page = 10
+    async with (
+        MarketoSession(stub.settings()) as session,
+        following(source_of(MarketoRest(session, Watching()), stub, since_ms=NOW_MS)) as batches,
+    ):
+        lanes.clear()
+        found = [await anext(batches) for _ in range(4)]
+        live_again = await anext(batches)
+    assert [len(batch.events) for batch in found] == [10, 10, 10, 10]
+    assert lanes.count(Lane.REPAIR) >= 3
+    assert lanes[-1] is Lane.LIVE
+    assert live_again.caught_up
+
+
+async def test_malformed_rows_travel_beside_the_events(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change("g1", 7, "firstName", "A", "B", author=OWN), change("g2", 7, "firstName", "B", "C") | {"leadId": "seven"}]
+    async with following(source_of(rest, stub, since_ms=NOW_MS)) as batches:
+        batch = await until_event(batches)
+    assert [event.ref for event in batch.events] == ["g1"]
+    assert [letter.stage for letter in batch.dead] == ["marketo.activities"]

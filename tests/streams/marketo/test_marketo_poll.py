@@ -1,0 +1,203 @@
+"""The reconciliation poll and the first copy."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from streams.errors import Reject, Retry
+from streams.events import AsyncBatches, Batch, ChangeEvent, Kind, Source
+from streams.marketo.decode import Decoding
+from streams.marketo.feed import LeadFeed
+from streams.marketo.poll import CycleReport, MarketoPollSource
+from streams.marketo.rest import MarketoRest
+from tests.streams.marketo.marketo_stub import NOW_MS, OWN, MarketoStub, change, creation, deletion, failure
+
+TYPES = {"firstName": "string", "leadScore": "score"}
+LEADS, TOKEN = "/rest/v1/leads.json", "/rest/v1/activities/pagingtoken.json"
+DAY_MS = 86_400_000
+
+
+class Ledger:
+    """Knows some changes by name."""
+
+    def __init__(self, *known: str) -> None:
+        self.known = set(known)
+        self.reports: list[CycleReport] = []
+
+    async def unseen(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
+        return [event for event in events if event.ref not in self.known]
+
+
+def source_of(rest: MarketoRest, stub: MarketoStub, ledger: Ledger, **options: Any) -> MarketoPollSource:
+    feed = LeadFeed(rest, Decoding(source="poll", types=TYPES, zone=stub.settings().zone, own_user=OWN))
+    chosen: dict[str, Any] = {"interval_seconds": 3600.0, "since_ms": NOW_MS, **options}
+    return MarketoPollSource(feed, unseen=ledger.unseen, report=ledger.reports.append, **chosen)
+
+
+@asynccontextmanager
+async def following(source: Source, position: str | None = None) -> AsyncIterator[AsyncBatches]:
+    batches = source.batches(position)
+    try:
+        async with asyncio.timeout(10):
+            yield batches
+    finally:
+        await batches.aclose()
+
+
+async def cycle(batches: AsyncBatches) -> list[Batch]:
+    """The batches up to the end of a cycle."""
+    found = [await anext(batches)]
+    while not found[-1].caught_up:
+        found.append(await anext(batches))
+    return found
+
+
+def page_of(stub: MarketoStub, start: int, end: int) -> dict[str, Any]:
+    return {"requestId": "r", "success": True, "result": stub.log[start:end], "nextPageToken": f"AT{end}==", "moreResult": True}
+
+
+def refs(batches: list[Batch]) -> list[str]:
+    return [event.ref for batch in batches for event in batch.events]
+
+
+async def test_only_what_the_ledger_has_not_seen_is_relayed_and_read(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change("g1", 1, "leadScore", "1", "2"), change("g2", 2, "leadScore", "1", "2"), deletion("d1", 3), deletion("d2", 4)]
+    stub.leads = {1: {"id": 1, "leadScore": 2}, 2: {"id": 2, "leadScore": 2}}
+    ledger = Ledger("g1", "d2")
+    async with following(source_of(rest, stub, ledger)) as batches:
+        found = await cycle(batches)
+    assert refs(found) == ["g2", "d1"]
+    assert [event.source for batch in found for event in batch.events] == ["poll", "poll"]
+    assert [each.query["filterValues"] for each in stub.asked(LEADS)] == ["2"]
+    (report,) = ledger.reports
+    assert (report.read, report.known, report.relayed, report.copy) == (4, 2, 2, False)
+    assert report.calls == 5
+
+
+async def test_an_idle_cycle_costs_four_calls(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2") for number in range(1, 200)]
+    ledger = Ledger(*(f"g{number}" for number in range(1, 200)))
+    async with following(source_of(rest, stub, ledger)) as batches:
+        found = await cycle(batches)
+    assert refs(found) == []
+    assert ledger.reports[0].calls == 4
+    assert len(stub.paths()) == 4
+
+
+async def test_the_next_cycle_reaches_back_before_the_last_one(stub: MarketoStub, rest: MarketoRest) -> None:
+    ledger = Ledger()
+    source = source_of(rest, stub, ledger, overlap_seconds=1800)
+    async with following(source) as batches:
+        await cycle(batches)
+        stub.now_ms += 300_000
+        stub.log = [change("late", 1, "leadScore", "1", "2", at=NOW_MS - 60_000, author=OWN)]
+        source.wake()
+        found = await cycle(batches)
+    assert refs(found) == ["late"]
+    assert ["T09:30:00Z" in each.query["sinceDatetime"] or "T09:29:" in each.query["sinceDatetime"] for each in stub.asked(TOKEN)] == [
+        True
+    ] * 2
+
+
+async def test_a_gap_is_read_from_its_beginning(stub: MarketoStub, rest: MarketoRest) -> None:
+    ledger = Ledger()
+    source = source_of(rest, stub, ledger)
+    async with following(source) as batches:
+        await cycle(batches)
+        stub.log = [change("lost", 1, "leadScore", "1", "2", at=NOW_MS - 5 * DAY_MS, author=OWN)]
+        source.on_gap(NOW_MS - 6 * DAY_MS)
+        assert refs(await cycle(batches)) == ["lost"]
+        source.wake()
+        assert refs(await cycle(batches)) == []
+    assert [report.since_ms // DAY_MS for report in ledger.reports[1:]] == [NOW_MS // DAY_MS - 6, NOW_MS // DAY_MS]
+
+
+async def test_an_interrupted_cycle_goes_on_where_it_was(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN) for number in range(6)] + [deletion("d1", 9)]
+    stub.page = 2
+    ledger = Ledger()
+    async with following(source_of(rest, stub, ledger)) as batches:
+        first = await anext(batches)
+    async with following(source_of(rest, stub, ledger), first.position) as batches:
+        remaining = await cycle(batches)
+    assert refs([first]) == ["g0", "g1"]
+    assert refs(remaining) == ["g2", "g3", "g4", "g5", "d1"]
+
+
+async def test_a_token_lost_in_the_middle_is_minted_again(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN, at=NOW_MS + number * 3_600_000) for number in range(6)]
+    stub.page = 2
+    stub.scripts["/rest/v1/activities/leadchanges.json"] = [page_of(stub, 0, 2), failure("1003", "Invalid value for nextPageToken")]
+    ledger = Ledger()
+    async with following(source_of(rest, stub, ledger)) as batches:
+        found = await cycle(batches)
+    assert set(refs(found)) == {f"g{number}" for number in range(6)}
+
+
+async def test_a_token_that_is_lost_again_and_again_is_refused(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.lost_tokens.add("AT0==")
+    async with following(source_of(rest, stub, Ledger())) as batches:
+        with pytest.raises(Reject, match="nextPageToken"):
+            await cycle(batches)
+
+
+async def test_without_a_beginning_it_copies_every_lead_that_exists(stub: MarketoStub, rest: MarketoRest) -> None:
+    years_ago = NOW_MS - 2000 * DAY_MS
+    stub.log = [creation(f"g{number}", number, at=years_ago) for number in range(1, 701)]
+    stub.leads = {number: {"id": number, "firstName": f"N{number}"} for number in range(1, 701) if number % 7}
+    ledger = Ledger()
+    source = source_of(rest, stub, ledger, since_ms=None)
+    async with following(source) as batches:
+        found = await cycle(batches)
+        source.wake()
+        await cycle(batches)
+    events = [event for batch in found for event in batch.events]
+    assert {event.id for event in events} == {str(number) for number in stub.leads}
+    assert {(event.kind, event.source) for event in events} == {(Kind.READ, "read")}
+    assert len(stub.asked(LEADS)) == 3
+    copy, compare = ledger.reports
+    assert (copy.copy, copy.relayed, copy.calls) == (True, 600, 7)
+    assert (compare.copy, compare.read, compare.since_ms // DAY_MS) == (False, 0, NOW_MS // DAY_MS)
+
+
+async def test_a_copy_resumes_at_the_page_and_is_not_repeated(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [creation(f"g{number}", number, at=NOW_MS - DAY_MS * 500) for number in range(1, 7)]
+    stub.leads = {number: {"id": number} for number in range(1, 7)}
+    stub.page = 2
+    ledger = Ledger()
+    async with following(source_of(rest, stub, ledger, since_ms=None)) as batches:
+        first = await anext(batches)
+    async with following(source_of(rest, stub, ledger, since_ms=None), first.position) as batches:
+        remaining = await cycle(batches)
+    assert [event.id for batch in (first, *remaining) for event in batch.events] == ["1", "2", "3", "4", "5", "6"]
+    for position in (remaining[-2].position, remaining[-1].position):  # a crash before or after the end was saved
+        async with following(source_of(rest, stub, ledger, since_ms=None), position) as batches:
+            await cycle(batches)
+        assert not ledger.reports[-1].copy
+
+
+async def test_a_watermark_older_than_changes_are_kept_makes_it_a_copy(stub: MarketoStub, rest: MarketoRest) -> None:
+    ledger = Ledger()
+    async with following(source_of(rest, stub, ledger, since_ms=NOW_MS - 91 * DAY_MS)) as batches:
+        await cycle(batches)
+    async with following(source_of(rest, stub, ledger, since_ms=NOW_MS - 20 * DAY_MS)) as batches:
+        await cycle(batches)
+    old, younger = ledger.reports
+    assert (old.copy, younger.copy) == (True, False)
+    assert younger.deletions_pruned
+
+
+async def test_trouble_leaves_the_position_where_it_was(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change("g1", 1, "leadScore", "1", "2")]
+    stub.leads = {1: {"id": 1, "leadScore": 2}}
+    stub.scripts[LEADS] = [failure("608", "unavailable")]
+    ledger = Ledger()
+    source = source_of(rest, stub, ledger)
+    async with following(source) as batches:
+        with pytest.raises(Retry, match="608"):
+            await cycle(batches)
+    async with following(source) as batches:
+        assert refs(await cycle(batches)) == ["g1"]
