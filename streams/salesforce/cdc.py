@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -76,7 +76,7 @@ class CdcSource:
         """Messages that arrived and were not yet yielded."""
         return len(self._client.wire.messages) if self._client else 0
 
-    async def batches(self, position: str | None) -> AsyncIterator[Batch]:
+    async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
         """From `position` (None: the configured beginning), for ever. A fresh start begins with an empty batch: it carries the position."""
         progress = _Progress(self._begin(position))
         failures = 0

@@ -112,7 +112,7 @@ class CometClient:
 
 async def _still(transport: Any) -> None:
     """Stop the library's connect loop for good, without its CancelledError in the log."""
-    transport._state = TransportState.DISCONNECTING  # noqa: SLF001 - in this state it starts nothing any more
+    transport._follow_advice = _no_more  # noqa: SLF001 - its callback may be scheduled already, and overrules every state
     task = transport._connect_task  # noqa: SLF001
     if task is not None:
         task.remove_done_callback(transport._connect_done)  # noqa: SLF001
@@ -121,6 +121,10 @@ async def _still(transport: Any) -> None:
             await asyncio.wait([task], timeout=_GOODBYE_SECONDS)
         elif not task.cancelled():
             task.exception()  # seen: nobody else will ask
+
+
+def _no_more(_advice: str, _delay: float | None) -> None:
+    """Start nothing."""
 
 
 class _Wire(ReplayMarkerStorage):

@@ -5,7 +5,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 import structlog
@@ -119,7 +119,7 @@ class PollSource:
         self._confirmed_until_ms = max(self._confirmed_until_ms, until_ms)
         self._wake.set()
 
-    async def batches(self, position: str | None) -> AsyncIterator[Batch]:
+    async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
         """From `position`; the last batch of a cycle (`caught_up`, maybe empty) carries the position behind its window."""
         mark = self._begin(position)
         while True:

@@ -1,0 +1,198 @@
+"""Messages of the change stream and what they become."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.codec import decode, encode
+from streams.events import Kind
+from streams.salesforce.decode import decode_message, flatten
+from streams.systems import Object, System
+
+Change = Callable[..., dict[str, Any]]
+LEAD = "00Q5f000005bwLFEAY"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ("CREATE", Kind.CREATED),
+        ("UPDATE", Kind.UPDATED),
+        ("DELETE", Kind.DELETED),
+        ("UNDELETE", Kind.UNDELETED),
+        ("GAP_CREATE", Kind.GAP),
+        ("GAP_UPDATE", Kind.GAP),
+        ("GAP_DELETE", Kind.GAP),
+        ("GAP_UNDELETE", Kind.GAP),
+    ],
+)
+def test_change_types(make_change: Change, change: str, kind: Kind) -> None:
+    (event,) = decode_message(make_change(7, changeType=change)).events
+    assert event.kind is kind
+
+
+def test_the_header_travels(make_change: Change) -> None:
+    origin = "com/salesforce/api/rest/66.0;client=tandem"
+    message = make_change(7, commitUser="0055f000005mc66", changeOrigin=origin, entityName="Contact", recordIds=["0035f00002EztxD"])
+    (event,) = decode_message(message).events
+    assert (event.system, event.object, event.id, event.seq) == (System.SALESFORCE, Object.CONTACT, "0035f00002EztxDAAR", 7)
+    assert (event.author, event.call, event.origin, event.at) == ("0055f000005mc66AAA", "key-7", origin, 1712694394000)
+    assert decode(encode(event)) == event
+
+
+def test_an_unset_origin_is_none(make_change: Change) -> None:
+    assert decode_message(make_change(7)).events[0].origin is None
+
+
+def test_a_merged_event_is_one_event_for_each_record(make_change: Change) -> None:
+    ids = ["00Q5f000005bwLFEAY", "00Q5f000005bwLG", "00Q5f000005bwLFEAY"]
+    events = decode_message(make_change(7, recordIds=ids, body={"Title": "CTO"})).events
+    assert [event.id for event in events] == ["00Q5f000005bwLFEAY", "00Q5f000005bwLGEAY"]
+    assert all(event.fields == {"Title": "CTO"} for event in events)
+
+
+def test_one_bad_id_does_not_take_the_others_along(make_change: Change) -> None:
+    decoded = decode_message(make_change(7, recordIds=["nonsense", LEAD]))
+    assert [event.id for event in decoded.events] == [LEAD]
+    assert "nonsense" in decoded.dead[0].reason
+
+
+@pytest.mark.parametrize(
+    ("body", "flat"),
+    [
+        ({"Name": {"FirstName": "Ada", "LastName": None}}, {"FirstName": "Ada", "LastName": None}),
+        ({"Name": "Acme"}, {"Name": "Acme"}),
+        ({"Address": {"Street": "1 Way", "StateCode": "CA"}}, {"Street": "1 Way", "StateCode": "CA"}),
+        ({"MailingAddress": {"City": "Rome", "Latitude": 41.9}}, {"MailingCity": "Rome", "MailingLatitude": 41.9}),
+        ({"OtherAddress": {"PostalCode": "00100"}}, {"OtherPostalCode": "00100"}),
+        ({"Home__c": {"Latitude": 1.5}}, {"Home__Latitude__s": 1.5}),
+        (
+            {"AnnualRevenue": 5.0, "DoNotCall": True, "Interests__c": "a;b"},
+            {"AnnualRevenue": 5.0, "DoNotCall": True, "Interests__c": "a;b"},
+        ),
+    ],
+)
+def test_compound_fields_get_the_names_of_the_object(body: dict[str, Any], flat: dict[str, Any]) -> None:
+    assert flatten(body) == (flat, set())
+
+
+@pytest.mark.parametrize("value", [{"diff": "--- \n+++ abc\n@@ -1 +1 @@"}, ["a", "b"], {}, {"What": {"Is": "this"}}])
+def test_a_value_that_is_not_shown_whole_asks_for_a_reading(make_change: Change, value: Any) -> None:
+    events = decode_message(make_change(7, body={"Description": value, "Title": "CTO"})).events
+    assert [(event.kind, event.fields) for event in events] == [(Kind.UPDATED, {"Title": "CTO"}), (Kind.GAP, {})]
+
+
+def test_only_wanted_fields_travel_and_conversions_always(make_change: Change) -> None:
+    wanted = {Object.LEAD: frozenset({"Title"})}
+    body = {"Title": "CTO", "Fax": "1", "IsConverted": True, "LastModifiedDate": "2024-04-09T20:26:27.000Z"}
+    (event,) = decode_message(make_change(7, body=body), wanted).events
+    assert event.fields == {"Title": "CTO", "IsConverted": True}
+
+
+def test_an_update_of_nothing_wanted_is_no_event_but_moves_on(make_change: Change) -> None:
+    decoded = decode_message(make_change(7, body={"Fax": "1"}), {Object.LEAD: frozenset({"Title"})})
+    assert (decoded.events, decoded.dead, decoded.replay_id) == ([], [], 7)
+    created = decode_message(make_change(7, changeType="CREATE", body={"Fax": "1"}), {Object.LEAD: frozenset({"Title"})})
+    assert [event.kind for event in created.events] == [Kind.CREATED]
+
+
+def test_a_difference_in_an_unwanted_field_is_nothing(make_change: Change) -> None:
+    body = {"Description": {"diff": "@@"}}
+    assert decode_message(make_change(7, body=body), {Object.LEAD: frozenset({"Title"})}).events == []
+    wanted = {Object.LEAD: frozenset({"Description"})}
+    assert [event.kind for event in decode_message(make_change(7, body=body), wanted).events] == [Kind.GAP]
+
+
+def test_entities_that_are_not_ours_are_named(make_change: Change) -> None:
+    decoded = decode_message(make_change(7, entityName="Account"))
+    assert (decoded.ignored, decoded.events, decoded.dead, decoded.replay_id) == ("Account", [], [], 7)
+
+
+def test_overflow_and_wildcards_are_holes(make_change: Change) -> None:
+    overflow = decode_message(make_change(7, changeType="GAP_OVERFLOW", recordIds=["000000000000000AAA"])).hole
+    assert overflow is not None
+    assert overflow.since_ms == 1712694394000 - 3_600_000
+    wildcard = decode_message(make_change(7, recordIds=["00Q*"])).hole
+    assert wildcard is not None
+    assert (wildcard.object, wildcard.since_ms) == (Object.LEAD, 0)
+
+
+def _broken(make_change: Change, **header: Any) -> dict[str, Any]:
+    message = make_change(7)
+    message["data"]["payload"]["ChangeEventHeader"].update(header)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"changeType": "EXPLODE"}, "changeType 'EXPLODE'"),
+        ({"changeType": None}, "changeType None"),
+        ({"changeType": ["UPDATE"]}, "changeType"),
+        ({"recordIds": []}, "recordIds"),
+        ({"recordIds": "00Q5f000005bwLFEAY"}, "recordIds"),
+        ({"recordIds": [7]}, "recordIds"),
+        ({"commitTimestamp": None}, "commitTimestamp"),
+        ({"commitTimestamp": True}, "commitTimestamp"),
+        ({"entityName": None}, "entityName"),
+    ],
+)
+def test_what_cannot_be_used_is_a_dead_letter(make_change: Change, header: dict[str, Any], reason: str) -> None:
+    message = _broken(make_change, **header)
+    decoded = decode_message(message)
+    (letter,) = decoded.dead
+    assert reason in letter.reason
+    assert json.loads(letter.original) == message
+    assert (decoded.events, decoded.replay_id) == ([], 7)
+
+
+def test_a_missing_replay_id_is_a_dead_letter(make_change: Change) -> None:
+    message = make_change(7)
+    del message["data"]["event"]
+    decoded = decode_message(message)
+    assert decoded.replay_id is None
+    assert "replayId" in decoded.dead[0].reason
+
+
+def test_unknown_header_keys_and_missing_extras_are_tolerated(make_change: Change) -> None:
+    message = _broken(make_change, isTransactionEnd=True, commitUser=None, transactionKey=None)
+    (event,) = decode_message(message).events
+    assert (event.author, event.call) == (None, None)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=6,
+)
+_KEYS = st.sampled_from(
+    ["data", "payload", "event", "replayId", "ChangeEventHeader", "entityName", "recordIds", "changeType", "commitTimestamp"]
+)
+_nested = st.recursive(
+    _json | st.sampled_from(["Lead", "UPDATE", [LEAD], 1712694387000]),
+    lambda inner: st.dictionaries(_KEYS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(_KEYS, _nested, max_size=5))
+def test_nothing_makes_it_raise(message: dict[str, Any]) -> None:
+    decoded = decode_message(message)
+    assert decoded.events or decoded.dead or decoded.ignored or decoded.hole or decoded.replay_id is not None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the fixture is a function
+@given(body=st.dictionaries(st.sampled_from(["Title", "Name", "Address", "MailingAddress", "Description", "X__c"]), _json, max_size=6))
+def test_every_body_field_is_shown_or_asked_for(make_change: Change, body: dict[str, Any]) -> None:
+    flat, unseen = flatten(body)
+    scalars = {key for key, value in body.items() if value is None or isinstance(value, str | int | float | bool)}
+    assert scalars <= flat.keys()
+    assert body.keys() - scalars <= unseen | {key for key, value in body.items() if isinstance(value, dict)}
+    events = decode_message(make_change(7, body=body)).events
+    assert (Kind.GAP in {event.kind for event in events}) == bool(unseen)
+    for event in events:
+        assert decode(encode(event)) == event
