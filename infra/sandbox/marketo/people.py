@@ -48,10 +48,10 @@ def sync(section: Section, request: SyncRequest, record: Any) -> dict[str, Any]:
     if not found and request.action is Action.UPDATE_ONLY:
         raise RecordError("1004", "Lead not found")
     if found:
-        refuse_company_fields(store, store.person(found[0]) or {}, values)
+        refuse_company_fields(store, found[0], values)
         change(section, found[0], values, request.origin, request.extra)
         return {"id": found[0], "status": "updated"}
-    refuse_company_fields(store, {}, values)
+    refuse_company_fields(store, None, values)
     lead_id = create(section, values, request.origin, request.extra)
     request.created(lead_id)
     return {"id": lead_id, "status": "created"}
@@ -72,13 +72,14 @@ def checked(store: Store, values: Mapping[str, Any]) -> dict[str, Value]:
     return result
 
 
-def refuse_company_fields(store: Store, person: Person, values: Mapping[str, Value]) -> None:
+def refuse_company_fields(store: Store, lead_id: int | None, values: Mapping[str, Value]) -> None:
     """Once a person is linked to a company, fields of the company are written there only (sync architecture white paper; error 1021)."""
-    if values.get("externalCompanyId", person.get("externalCompanyId")) is None:
+    name = next((name for name in values if store.fields[name].company), None)
+    if name is None:
         return
-    for name in values:
-        if store.fields[name].company:
-            raise RecordError("1021", f"Company field '{name}' can not be updated during syncLead for a lead with externalCompanyId")
+    person = (store.person(lead_id) if lead_id is not None else None) or {}
+    if values.get("externalCompanyId", person.get("externalCompanyId")) is not None:
+        raise RecordError("1021", f"Company field '{name}' can not be updated during syncLead for a lead with externalCompanyId")
 
 
 def create(section: Section, values: Mapping[str, Value], origin: Origin, extra: Mapping[str, Any] | None = None) -> int:

@@ -122,11 +122,12 @@ class Store:
             after["updatedAt"] = _second(entry.at_ms // 1000)  # the visible time follows standard fields only (bulk lead extract)
         self._put(lead_id, before, after)
         by_api = bool(entry.extra.get("method"))
+        origin = _origin(entry)
         for name, value in changed.items():
             one = self.fields[name]
             old = display(one, (entry.before or {}).get(name), self.zone, by_api=by_api)
             new = display(one, value, self.zone, by_api=by_api)
-            self._log(entry, lead_id, activities.CHANGE_VALUE, primary_id=one.id, primary=one.name, old=old, new=new)
+            self._log(entry, lead_id, activities.CHANGE_VALUE, primary_id=one.id, primary=one.name, old=old, new=new, origin=origin)
         if entry.op == "merge":
             merged = str([int(loser) for loser in entry.extra["losers"]]).replace(" ", "")
             extra = (("Master Updated", bool(changed)), ("Merge IDs", merged), ("Merge Source", "leaddb"), ("Merged in Sales", False))
@@ -158,8 +159,10 @@ class Store:
             if new is not None:
                 index.setdefault(_key(new), []).append(lead_id)
 
-    def _log(self, entry: Entry, lead_id: int, kind: int, **members: Any) -> None:
-        row = Activity(id=self._next_activity, lead_id=lead_id, at_s=entry.at_ms // 1000, type=kind, origin=_origin(entry), **members)
+    def _log(self, entry: Entry, lead_id: int, kind: int, *, origin: Origin | None = None, **members: Any) -> None:
+        row = Activity(
+            id=self._next_activity, lead_id=lead_id, at_s=entry.at_ms // 1000, type=kind, origin=origin or _origin(entry), **members
+        )
         self._next_activity += 1
         late_s = entry.extra.get("late_s")
         if late_s is None:

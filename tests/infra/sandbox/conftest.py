@@ -75,7 +75,7 @@ def until() -> Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]:
 
     async def wait(condition: Callable[[], Awaitable[object]]) -> None:
         async with asyncio.timeout(60):
-            while not await condition():  # noqa: ASYNC110 - another process can only be asked
+            while not await condition():
                 await asyncio.sleep(0.02)
 
     return wait
