@@ -34,8 +34,13 @@ _SENTENCES = {
 }
 _OUTCOMES = {
     "confirmed": "the system took it",
+    "done": "the system took it",
+    "exists": "the record exists there already; it is looked up",
+    "gone": "the record is not there any more",
     "rejected": "the system refused it",
+    "busy": "the record was locked; it is tried again",
     "unknown": "no answer came; the feed or a read will tell",
+    "not sent": "it was not sent; it is tried again",
 }
 
 
@@ -155,18 +160,22 @@ def _record_sentence(decision: Decision) -> str:
         case "held":
             return f"The pair is held{detail}."
         case "written":
-            return (
-                f"Tandem wrote the record to {name} (write {decision.write}): {_OUTCOMES.get(decision.outcome, decision.outcome)}{detail}."
-            )
+            return f"Tandem wrote the record to {name} (write {decision.write}): {_outcome(decision)}{detail}."
         case "looked":
             return f"Tandem read the record in {name}{detail}."
         case _:
             return f"{decision.kind} in {name}{detail}."
 
 
+def _outcome(decision: Decision) -> str:
+    """`update rejected` as words; what isn't known stands as it is."""
+    fate = decision.outcome.partition(" ")[2] or decision.outcome
+    return _OUTCOMES.get(fate, decision.outcome)
+
+
 def _acted_sentence(decision: Decision, ruling: Ruling) -> str:
     name = _NAMES[decision.system]
-    outcome = _OUTCOMES.get(decision.outcome, decision.outcome)
+    outcome = _outcome(decision)
     words = "; ".join(part for part in (decision.detail, ruling.reason) if part)
     said = f" ({words})" if words else ""
     if decision.kind == "written":

@@ -1,0 +1,102 @@
+"""The commands that ask the ledger: status, record, explain."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from consumers.configuration import Settings
+from consumers.configuration_systems import marketo_settings, salesforce_settings
+from consumers.defaults import build
+from consumers.mapping import SyncRules
+from consumers.merge.state import PairState
+from consumers.reports.database import Unreachable, ledger_connection
+from consumers.reports.people import find
+from consumers.reports.record import Live, RecordShown, fields_to_read, shown
+from consumers.reports.status import Status, status
+from consumers.reports.story import Chapter, field_key, story
+from streams.budget import Lane
+from streams.budget_open import OpenBudget
+from streams.errors import SyncError
+from streams.events import Value
+from streams.systems import System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """The story of a field of one pair."""
+
+    pair: int
+    field: str
+    chapters: tuple[Chapter, ...]
+
+
+async def status_of(settings: Settings) -> Status:
+    """The status; without Kafka it goes on, and says so."""
+    from consumers.reports.lag import end_offsets  # noqa: PLC0415 - the Kafka client is slow to import
+
+    notes: tuple[str, ...] = ()
+    ends = None
+    try:
+        ends = await end_offsets(settings.kafka.bootstrap_servers)
+    except Unreachable as error:
+        notes = (str(error),)
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return await status(connection, now_ms=round(time.time() * 1000), ends=ends, notes=notes)
+
+
+async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list[RecordShown], list[str]]:
+    """The pairs that a name may mean, side by side, and what could not be asked. Raises `UnknownRecord`, `Unreachable`."""
+    rules = build(settings)
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        found = await find(connection, name)
+    told, notes = [], []
+    for each in found:
+        rows, missed = await _live(settings, rules, each.state) if live else ({}, [])
+        notes += missed
+        told.append(shown(each.pair, each.state, rules, rows))
+    return told, list(dict.fromkeys(notes))
+
+
+async def stories_of(settings: Settings, name: str, field: str, *, most: int) -> list[Story]:
+    """The story of a field for each pair that a name may mean. Raises `UnknownRecord`, `UnknownField`, `Unreachable`."""
+    rules = build(settings)
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        told = []
+        for each in await find(connection, name):
+            key = field_key(rules.objects[each.state.object], field)
+            told.append(Story(pair=each.pair, field=key, chapters=await story(connection, each.pair, key, most=most)))
+    return told
+
+
+async def _live(settings: Settings, rules: SyncRules, state: PairState) -> tuple[Live, list[str]]:
+    rows: dict[System, Mapping[str, Value] | None] = {}
+    notes: list[str] = []
+    for system, read in ((System.SALESFORCE, _read_salesforce), (System.MARKETO, _read_marketo)):
+        if not state.record(system).id:
+            continue
+        try:
+            rows[system] = await read(settings, rules, state)
+        except SyncError as error:
+            notes.append(f"{system} could not be asked ({error}); its values are those that its feed last told")
+    return rows, notes
+
+
+async def _read_salesforce(settings: Settings, rules: SyncRules, state: PairState) -> Mapping[str, Value] | None:
+    from streams.salesforce.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
+    from streams.salesforce.session import Session  # noqa: PLC0415 - only when asked live
+
+    fields = fields_to_read(rules.objects[state.object], System.SALESFORCE)
+    async with Session(salesforce_settings(settings)) as session:
+        rest = SalesforceRest(session, OpenBudget())
+        return (await rest.read(state.object.capitalize(), [state.salesforce.id], ["Id", *fields], Lane.LIVE))[0]
+
+
+async def _read_marketo(settings: Settings, rules: SyncRules, state: PairState) -> Mapping[str, Value] | None:
+    from streams.marketo.rest import MarketoRest  # noqa: PLC0415 - only when asked live
+    from streams.marketo.session import MarketoSession  # noqa: PLC0415 - only when asked live
+
+    fields = fields_to_read(rules.objects[state.object], System.MARKETO)
+    async with MarketoSession(marketo_settings(settings)) as session:
+        found = await MarketoRest(session, OpenBudget()).read([state.marketo.id], fields)
+    lead = found.get(state.marketo.id)
+    return lead.fields if lead else None

@@ -1,0 +1,188 @@
+"""The commands of `tandem`, their options and help; what they do is in the modules that they import."""
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, finish, print_json, settings_of
+
+app = typer.Typer(
+    name="tandem",
+    help=f"Keeps a Salesforce org and a Marketo Engage instance in step, within seconds.\n\n{EXIT_CODES}",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(
+    help="The configuration itself: its schema, its reference, what is in effect.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(config_app, name="config")
+
+
+class Role(StrEnum):
+    """What a worker does; all of it unless told otherwise."""
+
+    RELAY = "relay"
+    OBSERVE = "observe"
+    SETTLE = "settle"
+    RECONCILE = "reconcile"
+
+
+Live = Annotated[bool, typer.Option("--live/--no-live", help="Ask both systems for the record as it is now (a call each).")]
+
+
+@app.command(epilog=EXIT_CODES)
+def run(
+    config: Config = DEFAULT_CONFIG,
+    role: Annotated[list[Role] | None, typer.Option("--role", "-r", help="Only this role; may be given several times.")] = None,
+) -> None:
+    """Run a worker until it is told to stop (Ctrl-C, SIGTERM)."""
+    settings = settings_of(config)
+    from consumers.app import run as run_worker  # noqa: PLC0415 - brings in the whole worker
+
+    roles = frozenset(str(each) for each in role or Role)
+    run_worker(settings, roles)
+
+
+@app.command(epilog=EXIT_CODES)
+def status(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+    """How things stand: pairs, writes owed, holds, sources and gaps, lag, calls spent, verdicts of the last five minutes."""
+    settings = settings_of(config)
+    from consumers.cli.answers import status_of  # noqa: PLC0415 - quick start
+    from consumers.reports.terminal import print_status  # noqa: PLC0415 - quick start
+
+    told = finish(status_of(settings))
+    if json:
+        print_json(told)
+    else:
+        print_status(console(), told)
+
+
+@app.command(epilog=EXIT_CODES)
+def record(
+    name: Annotated[str, typer.Argument(metavar="ID|EMAIL", help="A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    live: Live = True,
+    json: Json = False,
+) -> None:
+    """One person on both sides, with the agreement between them: what differs, and why."""
+    settings = settings_of(config)
+    from consumers.cli.answers import records_of  # noqa: PLC0415 - quick start
+    from consumers.reports.terminal import print_record  # noqa: PLC0415 - quick start
+
+    told, notes = finish(records_of(settings, name, live=live))
+    if json:
+        print_json({"records": told, "notes": notes})
+        return
+    for each in told:
+        print_record(console(), each)
+    for note in notes:
+        console().print(note, markup=False)
+
+
+@app.command(epilog=EXIT_CODES)
+def explain(
+    name: Annotated[str, typer.Argument(metavar="RECORD", help="A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER.")],
+    field: Annotated[str, typer.Argument(metavar="FIELD", help="The field, by its Marketo or its Salesforce name.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    most: Annotated[int, typer.Option("--last", min=1, max=10_000, help="Tell at most so many decisions, the newest.")] = 50,
+    json: Json = False,
+) -> None:
+    """Why a field has its value: every edit, verdict, rule, losing value, write and answer, newest last."""
+    settings = settings_of(config)
+    from consumers.cli.answers import stories_of  # noqa: PLC0415 - quick start
+    from consumers.reports.terminal import print_story  # noqa: PLC0415 - quick start
+
+    told = finish(stories_of(settings, name, field, most=most))
+    if json:
+        print_json(told)
+        return
+    for each in told:
+        print_story(console(), f"{each.field} of pair:{each.pair}", each.chapters)
+
+
+@app.command(epilog=EXIT_CODES)
+def check(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    canary: Annotated[
+        bool, typer.Option("--canary", help="Also write to one Marketo person, to find out how own writes can be recognised.")
+    ] = False,
+    canary_id: Annotated[
+        str | None, typer.Option("--canary-id", help="Marketo id of that person; without it one is found, or created.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare the configuration with both systems: fields, types, permissions, lengths, links, the change stream."""
+    settings = settings_of(config)
+    from consumers.cli.systems import check_of  # noqa: PLC0415 - quick start
+
+    told = finish(check_of(settings, canary=canary, canary_id=canary_id))
+    if json:
+        print_json(told)
+    else:
+        from consumers.cli.tables import print_check  # noqa: PLC0415 - quick start
+
+        print_check(console(), told)
+    if told.unreachable:
+        raise typer.Exit(int(Exit.UNREACHABLE))
+    if told.problems:
+        raise typer.Exit(int(Exit.PROBLEMS))
+
+
+@app.command(epilog=EXIT_CODES)
+def setup(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Create them; without it nothing is changed.")] = False,
+    json: Json = False,
+) -> None:
+    """Create the Marketo fields that Tandem keeps itself, and say what an admin must create in Salesforce."""
+    settings = settings_of(config)
+    from consumers.cli.systems import setup_of  # noqa: PLC0415 - quick start
+
+    told = finish(setup_of(settings, create=yes))
+    if json:
+        print_json(told)
+    else:
+        from consumers.cli.tables import print_setup  # noqa: PLC0415 - quick start
+
+        print_setup(console(), told)
+    if not told.complete:
+        raise typer.Exit(int(Exit.PROBLEMS))
+
+
+@config_app.command("schema", epilog=EXIT_CODES)
+def config_schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from consumers.configuration_reference import schema_text  # noqa: PLC0415 - quick start
+
+    sys.stdout.write(schema_text().decode())
+
+
+@config_app.command("reference", epilog=EXIT_CODES)
+def config_reference() -> None:
+    """Print the reference of all keys, as Markdown."""
+    from consumers.configuration_reference import reference_tables  # noqa: PLC0415 - quick start
+
+    sys.stdout.write(reference_tables())
+
+
+@config_app.command("show", epilog=EXIT_CODES)
+def config_show(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+    """Print the configuration in effect, defaults included and secrets left out."""
+    settings = settings_of(config)
+    from consumers.configuration_reference import shown  # noqa: PLC0415 - quick start
+
+    if json:
+        print_json(shown(settings))
+        return
+    import yaml  # noqa: PLC0415 - quick start
+
+    sys.stdout.write(yaml.safe_dump(shown(settings), sort_keys=False, allow_unicode=True))

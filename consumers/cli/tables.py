@@ -1,0 +1,41 @@
+"""What check and setup print for people."""
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from consumers.check import Level
+from consumers.cli.systems import CheckReport, SetupReport
+
+_COLOURS = {Level.PROBLEM: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
+
+
+def print_check(console: Console, report: CheckReport) -> None:
+    """Findings as a table, problems first; one line that sums up."""
+    for line in report.unreachable:
+        console.print(f"[red]{escape(line)}[/]")
+    if report.unreachable:
+        return
+    if report.findings:
+        table = Table("", "object", "field", "what", "remedy", box=box.SIMPLE, pad_edge=False)
+        for each in report.findings:
+            level = f"[{_COLOURS[each.level]}]{each.level}[/]"
+            table.add_row(level, each.object, each.field, escape(each.message), escape(each.remedy))
+        console.print(table)
+    if report.canary:
+        console.print(f"Canary (person {report.canary.person}): {escape(report.canary.detail)}.")
+    console.print(f"Signed in as {escape(report.salesforce_user)} (Salesforce) and {escape(report.marketo_user)} (Marketo).")
+    verdict = f"[red]{report.problems} problem(s)[/]" if report.problems else "[green]no problems[/]"
+    console.print(f"{report.fields} mapped fields compared: {verdict}, {report.warnings} warning(s).")
+
+
+def print_setup(console: Console, report: SetupReport) -> None:
+    """What was, or would be, made in Marketo; what an admin has to do in Salesforce."""
+    verb = "Created" if report.created else "To be created (with --yes)"
+    for each in report.marketo:
+        console.print(f"{verb} in Marketo: {each.name} ({each.data_type}), {escape(each.what)}.")
+    for sentence in report.for_admin:
+        console.print(f"For the Salesforce admin: {escape(sentence)}")
+    if report.complete:
+        console.print("[green]Everything that Tandem needs is there.[/]")

@@ -1,0 +1,88 @@
+"""What every command shares: exit codes, the configuration, errors told in a sentence, output for people or for programs."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from consumers.configuration import Settings
+
+_T = TypeVar("_T")
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    OK = 0
+    PROBLEMS = 1
+    CONFIGURATION = 2
+    UNREACHABLE = 3
+
+
+EXIT_CODES = (
+    "Exit codes: 0 all is well, 1 problems were found (or the record is unknown), 2 wrong configuration or usage, "
+    "3 a system can't be reached."
+)
+Config = Annotated[Path, typer.Option("--config", "-c", envvar="TANDEM_CONFIG", help="The configuration file.", show_default=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DEFAULT_CONFIG = Path("tandem.yaml")
+
+
+def fail(message: str, code: Exit) -> NoReturn:
+    """Say why on standard error, and end with the code."""
+    print(message, file=sys.stderr)  # noqa: T201 - a command line prints
+    raise typer.Exit(int(code))
+
+
+def settings_of(config: Path) -> "Settings":
+    """The configuration; every problem of it is told, and the command ends with code 2."""
+    from consumers.configuration import ConfigurationError, load  # noqa: PLC0415 - quick start
+
+    try:
+        return load(config, os.environ)
+    except ConfigurationError as error:
+        count = len(error.problems)
+        fail(f"{error}\n{count} problem{'s' if count > 1 else ''} in the configuration; nothing was done.", Exit.CONFIGURATION)
+
+
+def finish(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run it; what can go wrong outside the program is told in a sentence, with its exit code."""
+    from consumers.reports.database import Unreachable  # noqa: PLC0415 - quick start
+    from consumers.reports.people import UnknownRecord  # noqa: PLC0415 - quick start
+    from consumers.reports.story import UnknownField  # noqa: PLC0415 - quick start
+    from streams.errors import SyncError  # noqa: PLC0415 - quick start
+
+    try:
+        return asyncio.run(work)
+    except (UnknownRecord, UnknownField) as error:
+        fail(str(error.args[0]), Exit.PROBLEMS)
+    except Unreachable as error:
+        fail(str(error), Exit.UNREACHABLE)
+    except SyncError as error:
+        fail(f"{error}", Exit.UNREACHABLE)
+    except KeyboardInterrupt:
+        fail("stopped", Exit.PROBLEMS)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    import orjson  # noqa: PLC0415 - quick start
+
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS, default=str)
+    sys.stdout.write(text.decode())
+
+
+def console() -> "Console":
+    """Where reports go: wide when it isn't a terminal, so that nothing is cut in a pipe."""
+    from rich.console import Console  # noqa: PLC0415 - quick start
+
+    found = Console(highlight=False, emoji=False)
+    return found if found.is_terminal else Console(highlight=False, emoji=False, width=200)
