@@ -1,1 +1,1 @@
-"""The ledger: pairs, what is due for them, offsets and decisions. `port` says what it promises; `postgres` keeps it, `memory` imitates it."""
+"""The ledger: pairs, what is due for them, offsets, decisions. `port`: what it promises; `postgres` keeps it, `memory` imitates it."""

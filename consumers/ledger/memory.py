@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from consumers.ledger.port import Fenced, Kind, Pair
+from consumers.ledger.port import Fenced, Kind, Pair, Taken
 from consumers.merge.decision import Decision
 from consumers.merge.state import PairState
 from streams.events import DeadLetter
@@ -59,6 +59,7 @@ class MemoryTransaction:
 
     def __init__(self, ledger: MemoryLedger) -> None:
         self._ledger = ledger
+        self._held: dict[int, Pair] = {}
 
     async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
         """As the port says."""
@@ -97,7 +98,9 @@ class MemoryTransaction:
         """As the port says."""
         del now
         for pair in pairs:
+            self._refuse_taken(pair)
             pair.id = pair.id or self._ledger.new_pair_id()
+            self._held[pair.id] = pair
             self._ledger.pairs[pair.id] = pair.state
             self._ledger.keys[pair.id] = pair.match_key
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
@@ -107,6 +110,7 @@ class MemoryTransaction:
         for number in ids:
             self._ledger.pairs.pop(number, None)
             self._ledger.keys.pop(number, None)
+            self._held.pop(number, None)
 
     async def record(self, decisions: Sequence[Decision]) -> None:
         """As the port says."""
@@ -114,8 +118,21 @@ class MemoryTransaction:
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """As the port says."""
-        self._ledger.dead.extend(letters)
+        for letter in letters:
+            place = (letter.topic, letter.partition, letter.offset)
+            if not letter.topic or all(place != (other.topic, other.partition, other.offset) for other in self._ledger.dead):
+                self._ledger.dead.append(letter)
 
     def _pair(self, number: int) -> Pair:
-        state, key = self._ledger.pairs[number], self._ledger.keys.get(number)
-        return Pair(id=number, state=state, loaded=state, match_key=key, loaded_key=key)
+        if number not in self._held:
+            state, key = self._ledger.pairs[number], self._ledger.keys.get(number)
+            self._held[number] = Pair(id=number, state=state, loaded=state, match_key=key, loaded_key=key)
+        return self._held[number]
+
+    def _refuse_taken(self, pair: Pair) -> None:
+        for system in System:
+            record = pair.state.record(system).id
+            if pair.loaded is not None and pair.loaded.record(system).id == record:
+                continue
+            if record and any(state.record(system).id == record for number, state in self._ledger.pairs.items() if number != pair.id):
+                raise Taken(system, record)

@@ -47,8 +47,21 @@ class Fenced(Exception):  # noqa: N818 - not an error of this worker: another on
     """Another worker has already taken these offsets."""
 
 
+class Taken(Exception):  # noqa: N818 - a case, not a failure: somebody else was quicker
+    """Another pair has this record already. The transaction can only be rolled back; done again, it finds that pair."""
+
+    def __init__(self, system: System, record: str) -> None:
+        super().__init__(f"{system} record {record} belongs to another pair")
+        self.system = system
+        self.record = record
+
+
 class Transaction(Protocol):
-    """One atomic step. Whatever it returns is locked until the end."""
+    """One atomic step. Whatever it returns is locked until the end; a pair asked for twice is the same object.
+
+    Each call locks pairs in the order of their ids. Where two transactions of several calls stand in each other's way all the same,
+    one of them raises `Retry`, as everything here does while the database is away; nothing has happened then.
+    """
 
     async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
         """Move the partition's offset from `start` to `end`; raise `Fenced` if it does not stand at `start`."""
@@ -71,7 +84,7 @@ class Transaction(Protocol):
         ...
 
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
-        """Write new pairs (giving them ids) and changed ones, with what is due for them."""
+        """Write new pairs (giving them ids) and changed ones, with what is due for them. Raises `Taken`."""
         ...
 
     async def remove(self, ids: Sequence[int]) -> None:
@@ -94,12 +107,12 @@ class Ledger(Protocol):
         """A transaction; committed at the end of the block, rolled back on an exception.
 
         `durable=False`: a crash may take the commit back together with everything committed after it (offsets included), never
-        in part; a later durable commit makes it durable too.
+        in part; a later durable commit makes it durable too. Raises `Unknown` where a commit was not answered: it may have been kept.
         """
         ...
 
     async def write_id(self) -> int:
-        """A new id for a write, growing, never given twice."""
+        """A new id for a write, never given twice; for each pair they grow, if taken after its `claim`."""
         ...
 
     async def offset(self, topic: str, partition: int) -> int | None:

@@ -1,0 +1,68 @@
+"""Where PostgreSQL's errors become ours: `Retry` for what passes, `Unknown` for a commit without an answer, `Fatal` for the rest."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from consumers.ledger.port import Taken
+from streams.errors import Fatal, Retry, Unknown
+from streams.systems import System
+
+_CLASHES = ("40001", "40P01", "55P03")
+"""Serialization failure, deadlock, lock not available (PostgreSQL, appendix A)."""
+_PASSING = ("08", "53", "57", "58")
+"""Classes of errors: connection, resources, an operator's intervention (shutdown, crash of another session), the system's own."""
+_UNIQUE = {"pairs_salesforce": System.SALESFORCE, "pairs_marketo": System.MARKETO}
+_KEY = re.compile(r"=\((?P<id>[^)]*)\)")
+_CLASH_SECONDS, _AWAY_SECONDS = 0.05, 0.5
+
+
+@contextmanager
+def border(doing: str) -> Iterator[None]:
+    """Translates what the database and its connection raise inside. The transaction, if any, can only be rolled back then.
+
+    `doing` says what was attempted. Raises `Taken` where a record belongs to another pair already.
+    """
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(doing, error) from error
+    except asyncpg.PostgresError as error:
+        raise _told(doing, error) from error
+    except (TimeoutError, asyncpg.InterfaceError, OSError) as error:
+        if isinstance(error, ValueError):  # asyncpg.DataError: a value of ours that is none of the parameter's type
+            raise Fatal(f"{doing}: a value does not fit the ledger ({type(error).__name__})") from error
+        raise Retry(f"{doing}: the ledger is away ({type(error).__name__})", after_seconds=_AWAY_SECONDS, everyone=True) from error
+
+
+@contextmanager
+def commit_border() -> Iterator[None]:
+    """As `border`, for the commit itself: without an answer it may have happened or not."""
+    try:
+        with border("commit to the ledger"):
+            yield
+    except Retry as error:
+        if error.everyone:
+            raise Unknown(f"{error}; it may have been kept or not", after_seconds=error.after_seconds, everyone=True) from error
+        raise
+
+
+def _told(doing: str, error: asyncpg.PostgresError) -> Exception:
+    code = str(error.sqlstate or "")
+    if code in _CLASHES:
+        return Retry(f"{doing}: in the way of another transaction ({type(error).__name__})", after_seconds=_CLASH_SECONDS)
+    if code.startswith(_PASSING) or isinstance(error, asyncpg.PostgresConnectionError):
+        return Retry(f"{doing}: the ledger is away ({type(error).__name__})", after_seconds=_AWAY_SECONDS, everyone=True)
+    return Fatal(
+        f"{doing}: the database refuses ({code} {type(error).__name__}).", remedy="Has `tandem-migrate` been run with this version?"
+    )
+
+
+def _taken(doing: str, error: asyncpg.UniqueViolationError) -> Exception:
+    system = _UNIQUE.get(error.constraint_name or "")
+    key = _KEY.search(error.detail or "")
+    if system is None or key is None:
+        return Fatal(f"{doing}: the database refuses ({error.sqlstate} on {error.constraint_name})")
+    return Taken(system, key["id"])

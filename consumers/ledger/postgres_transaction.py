@@ -1,0 +1,229 @@
+"""One step on the ledger in PostgreSQL: whole batches by statement, nothing written that has not changed."""
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from consumers.ledger import sql
+from consumers.ledger.border import border
+from consumers.ledger.port import Fenced, Kind, Pair
+from consumers.merge.decision import Decision
+from consumers.merge.decision import encode as encode_decision
+from consumers.merge.plan import contested
+from consumers.merge.state import PairState, pack, unpack
+from streams.errors import Fatal
+from streams.events import DeadLetter
+from streams.systems import System
+
+_NOT_DUE = (0, 0, 0, 0)
+_KINDS = tuple(Kind)
+
+
+class PostgresTransaction:
+    """An open transaction on `connection`; begun and ended by the ledger. `new_write_ids` is told of a fresh block of ids."""
+
+    def __init__(self, connection: Any, write_ids: "WriteIds") -> None:
+        self._connection = connection
+        self._write_ids = write_ids
+        self._held: dict[int, Pair] = {}
+
+    async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
+        """As the port says."""
+        with border("move the offset"):
+            moved = await self._connection.fetchval(sql.ADVANCE, topic, partition, start, end)
+        if moved is None:
+            raise Fenced(f"{topic}/{partition} does not stand at {start}")
+
+    async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
+        """As the port says."""
+        statement = sql.BY_SALESFORCE if system is System.SALESFORCE else sql.BY_MARKETO
+        rows = await self._fetch("load pairs by record", statement, [record for record in ids if record == storable(record)])
+        return {row[3]: self._pair(row) for row in rows}
+
+    async def by_key(self, keys: Sequence[str]) -> dict[str, list[Pair]]:
+        """As the port says. A key is locked by its hash: two keys that share one merely wait for each other."""
+        wanted = {storable(key): key for key in keys}
+        await self._fetch("lock match keys", sql.LOCK_KEYS, sorted(_hashed(key) for key in wanted))
+        found: dict[str, list[Pair]] = {}
+        for row in await self._fetch("load pairs by key", sql.BY_KEY, list(wanted)):
+            found.setdefault(wanted[row[2]], []).append(self._pair(row))
+        return found
+
+    async def by_id(self, ids: Sequence[int]) -> dict[int, Pair]:
+        """As the port says."""
+        rows = await self._fetch("load pairs", sql.BY_ID, list(ids))
+        return {row[0]: self._pair(row) for row in rows}
+
+    async def claim(self, kind: Kind, now: int, limit: int, lane: int) -> list[Pair]:
+        """As the port says. What was settled between the look at the queue and the lock on the pair is left out."""
+        rows = await self._fetch("claim pairs", sql.CLAIM, int(kind), now, limit, lane)
+        pairs = [pair for row in rows if 0 < (pair := self._pair(row)).state.due[kind] <= now]
+        if pairs and kind.writes:
+            with border("take write ids"):
+                self._write_ids.begin(await self._connection.fetchval(sql.WRITE_IDS))
+        return pairs
+
+    async def save(self, pairs: Sequence[Pair], now: int) -> None:
+        """As the port says."""
+        new = [pair for pair in pairs if pair.loaded is None]
+        plain: list[Pair] = []
+        wide: list[Pair] = []
+        for pair in pairs:
+            if pair.loaded is not None and (pair.state is not pair.loaded or pair.match_key != pair.loaded_key):
+                (wide if _moved(pair, pair.loaded) else plain).append(pair)
+        if plain:
+            await self._update(sql.UPDATE_STATES, plain, [pack(pair.state) for pair in plain], now)
+        if wide:
+            await self._update(sql.UPDATE_PAIRS, wide, *_columns(wide), now)
+        if new:
+            await self._insert(new, now)
+        await self._save_due(pairs)
+        for pair in pairs:
+            pair.loaded, pair.loaded_key = pair.state, pair.match_key
+            self._held[pair.id] = pair
+
+    async def remove(self, ids: Sequence[int]) -> None:
+        """As the port says."""
+        with border("remove pairs"):
+            await self._connection.execute(sql.REMOVE_PAIRS, list(ids))
+            await self._connection.execute(sql.REMOVE_DUE_OF, list(ids))
+        for number in ids:
+            self._held.pop(number, None)
+
+    async def record(self, decisions: Sequence[Decision]) -> None:
+        """As the port says."""
+        if not decisions:
+            return
+        rows = [(decision.at, decision.pair or None, decision.kind, encode_decision(decision)) for decision in decisions]
+        with border("record decisions"):
+            await self._connection.copy_records_to_table("decisions", records=rows, columns=sql.DECISION_COLUMNS)
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """As the port says."""
+        rows = [
+            (
+                letter.at,
+                storable(letter.stage),
+                storable(letter.reason),
+                letter.topic or None,
+                letter.partition if letter.topic else None,
+                letter.offset if letter.topic else None,
+                storable(letter.key),
+                letter.original,
+            )
+            for letter in letters
+        ]
+        if rows:
+            await self._execute("keep dead letters", sql.BURY, *_turned(rows))
+
+    async def _update(self, statement: str, pairs: Sequence[Pair], *columns: object) -> None:
+        done = await self._execute("save pairs", statement, [pair.id for pair in pairs], *columns)
+        if done != f"UPDATE {len(pairs)}":
+            raise Fatal(f"save pairs: {len(pairs)} were to be changed, the database says {done}")
+
+    async def _insert(self, pairs: Sequence[Pair], now: int) -> None:
+        rows = await self._fetch("add pairs", sql.INSERT_PAIRS, *_columns(pairs), now)
+        numbers = {(salesforce, marketo): number for number, salesforce, marketo in rows}
+        for pair in pairs:
+            pair.id = numbers[pair.state.salesforce.id or None, pair.state.marketo.id or None]
+
+    async def _save_due(self, pairs: Sequence[Pair]) -> None:
+        """Only what differs from what was loaded; the pair's lock guards its rows."""
+        put: list[tuple[int, int, int, int]] = []
+        gone: list[tuple[int, int]] = []
+        for pair in pairs:
+            state, loaded = pair.state, pair.loaded
+            before = loaded.due if loaded else _NOT_DUE
+            same_lane = loaded is None or loaded.lane == state.lane
+            if state.due == before and (same_lane or state.due == _NOT_DUE):
+                continue
+            for kind in _KINDS:
+                if not state.due[kind]:
+                    if before[kind]:
+                        gone.append((kind, pair.id))
+                elif state.due[kind] != before[kind] or not same_lane:
+                    put.append((kind, pair.id, state.lane, state.due[kind]))
+        if gone:
+            await self._execute("settle what was due", sql.DROP_DUE, *_turned(sorted(gone)))
+        if put:
+            await self._execute("note what is due", sql.PUT_DUE, *_turned(sorted(put)))
+
+    async def _fetch(self, doing: str, statement: str, *arguments: object) -> Any:
+        with border(doing):
+            return await self._connection.fetch(statement, *arguments)
+
+    async def _execute(self, doing: str, statement: str, *arguments: object) -> str:
+        with border(doing):
+            done: str = await self._connection.execute(statement, *arguments)
+        return done
+
+    def _pair(self, row: Any) -> Pair:
+        pair = self._held.get(row[0])
+        if pair is None:
+            state = unpack(row[1])
+            pair = self._held[row[0]] = Pair(id=row[0], state=state, loaded=state, match_key=row[2], loaded_key=row[2])
+        return pair
+
+
+class WriteIds:
+    """Ids for writes out of blocks of the sequence `write_ids`, whose increment is the size of a block."""
+
+    SIZE = 1000
+
+    def __init__(self) -> None:
+        self._next = self._end = 0
+
+    def begin(self, first: int) -> None:
+        """Go on with the block that begins here; what is left of the former one is never given."""
+        self._next, self._end = first, first + self.SIZE
+
+    def take(self) -> int | None:
+        """The next id; None when the block is used up."""
+        if self._next == self._end:
+            return None
+        self._next += 1
+        return self._next - 1
+
+
+def storable(text: str) -> str:
+    """What of a text a database can keep: no NUL, no half of a surrogate pair."""
+    return text if "\x00" not in text and text.isascii() else text.replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def _hashed(key: str) -> int:
+    """A number for `pg_advisory_xact_lock`, the same in every process."""
+    return int.from_bytes(blake2b(b"pairs.match_key:" + key.encode(), digest_size=8).digest(), signed=True)
+
+
+def _moved(pair: Pair, loaded: PairState) -> bool:
+    """Whether anything that stands in a column of its own has changed."""
+    state = pair.state
+    return (
+        pair.match_key != pair.loaded_key
+        or state.salesforce.id != loaded.salesforce.id
+        or state.marketo.id != loaded.marketo.id
+        or state.hold != loaded.hold
+        or state.object != loaded.object
+        or contested(state) != contested(loaded)
+    )
+
+
+def _columns(pairs: Sequence[Pair]) -> tuple[Sequence[object], ...]:
+    rows = (
+        (
+            pack(pair.state),
+            str(pair.state.object),
+            pair.state.salesforce.id or None,
+            pair.state.marketo.id or None,
+            None if pair.match_key is None else storable(pair.match_key),
+            storable(pair.state.hold) or None,
+            contested(pair.state),
+        )
+        for pair in pairs
+    )
+    return _turned(rows)
+
+
+def _turned(rows: Iterable[tuple[object, ...]]) -> tuple[Sequence[object], ...]:
+    """Rows to columns, one array for each parameter."""
+    return tuple(zip(*rows, strict=True))

@@ -1,0 +1,85 @@
+"""Every statement of the ledger on PostgreSQL, by name. Values travel as parameters only; arrays make one statement of a batch.
+
+Locks are taken in one order: pairs by id, then what is due for them. `claim` never waits for a lock.
+"""
+
+BEGIN = "begin"
+BEGIN_UNSURE = "begin; set local synchronous_commit to off"
+"""Of a transaction that a crash may take back together with everything after it."""
+COMMIT = "commit"
+ROLLBACK = "rollback"
+
+WRITE_IDS = "select nextval('write_ids')"
+OFFSET = "select next_offset from partition_offsets where topic = $1 and partition = $2"
+
+ADVANCE = """
+insert into partition_offsets as known (topic, partition, next_offset) values ($1, $2, $4)
+on conflict (topic, partition) do update set next_offset = excluded.next_offset where known.next_offset = $3
+returning 1
+"""
+
+BY_SALESFORCE = "select id, state, match_key, salesforce_id from pairs where salesforce_id = any($1::text[]) order by id for update"
+BY_MARKETO = "select id, state, match_key, marketo_id from pairs where marketo_id = any($1::text[]) order by id for update"
+BY_ID = "select id, state, match_key from pairs where id = any($1::bigint[]) order by id for update"
+BY_KEY = "select id, state, match_key from pairs where match_key = any($1::text[]) order by id for update"
+
+LOCK_KEYS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
+"""One after the other, in the order given."""
+
+_LANE = """(
+    select p.id, p.state, p.match_key
+    from due as d join pairs as p on p.id = d.pair
+    where d.kind = $1 and d.lane = {lane} and d.at <= $2 and {lane} <= $4
+    order by d.at
+    limit $3
+    for update of p skip locked
+)"""
+CLAIM = (
+    " union all ".join(f"select * from {_LANE.format(lane=lane)} as lane_{lane}" for lane in range(3)) + " limit $3"  # noqa: S608 - numbers of ours
+)
+"""One lane after the other, so that each is an ordered walk of the index and stops when there are enough."""
+
+UPDATE_STATES = """
+update pairs as p set state = new.state, updated_at = $3
+from unnest($1::bigint[], $2::bytea[]) as new (id, state)
+where p.id = new.id
+"""
+"""Touches no indexed column, so the new version stays on its page and no index learns of it (PostgreSQL, heap-only tuples)."""
+
+UPDATE_PAIRS = """
+update pairs as p set state = new.state, salesforce_object = new.salesforce_object, salesforce_id = new.salesforce_id,
+    marketo_id = new.marketo_id, match_key = new.match_key, held = new.held, contested = new.contested, updated_at = $9
+from unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
+    as new (id, state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested)
+where p.id = new.id
+"""
+
+INSERT_PAIRS = """
+insert into pairs (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, updated_at)
+select new.*, $8
+from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
+    as new (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested)
+returning id, salesforce_id, marketo_id
+"""
+
+REMOVE_PAIRS = "delete from pairs where id = any($1::bigint[])"
+REMOVE_DUE_OF = "delete from due where kind between 0 and 3 and pair = any($1::bigint[])"
+
+PUT_DUE = """
+insert into due (kind, pair, lane, at)
+select * from unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[])
+on conflict (kind, pair) do update set lane = excluded.lane, at = excluded.at
+"""
+DROP_DUE = """
+delete from due as d using unnest($1::smallint[], $2::bigint[]) as gone (kind, pair)
+where d.kind = gone.kind and d.pair = gone.pair
+"""
+
+DECISION_COLUMNS = ("at", "pair", "kind", "body")
+
+BURY = """
+insert into dead_letters (at, stage, reason, topic, partition, "offset", key, original)
+select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::text[], $8::bytea[])
+on conflict (topic, partition, "offset") do nothing
+"""
+"""A letter that was no message of a topic has no place there (nulls), and is kept as often as it comes."""

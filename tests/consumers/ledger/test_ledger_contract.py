@@ -1,0 +1,315 @@
+"""What the port promises, on both ledgers."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from consumers.ledger.memory import MemoryLedger
+from consumers.ledger.port import Fenced, Kind, Ledger, Pair, Taken
+from consumers.ledger.postgres import PostgresLedger
+from consumers.merge.decision import Decision, Ruling, Verdict
+from consumers.merge.decision import decode as decode_decision
+from consumers.merge.state import Field, PairState, Record, Side
+from streams.events import DeadLetter
+from streams.systems import Object, System
+
+NOW = 1_700_000_000_000
+TOPIC = "crm.salesforce.lead.v1"
+
+
+class Changed(Exception):  # noqa: N818 - stands for whatever a caller may raise
+    """Raised by a test in the middle of a transaction."""
+
+
+def state(number: int, *, marketo: str = "", due: tuple[int, int, int, int] = (0, 0, 0, 0), lane: int = 0) -> PairState:
+    side = Side(seen="Ada", seen_at=NOW, shows=1)
+    return PairState(
+        object=Object.LEAD,
+        fields={"firstName": Field(value="Ada", version=1, agreed_at=NOW, salesforce=side)},
+        salesforce=Record(id=f"00Q{number:015}", complete=True, seq=number),
+        marketo=Record(id=marketo),
+        due=due,
+        lane=lane,
+    )
+
+
+def pair(number: int, *, key: str | None = None, marketo: str = "", due: tuple[int, int, int, int] = (0, 0, 0, 0), lane: int = 0) -> Pair:
+    return Pair(id=0, state=state(number, marketo=marketo, due=due, lane=lane), loaded=None, match_key=key)
+
+
+def changed(former: PairState, **changes: object) -> PairState:
+    return msgspec.structs.replace(former, **changes)
+
+
+async def add(ledger: Ledger, *pairs: Pair) -> list[int]:
+    async with ledger.transaction() as tx:
+        await tx.save(pairs, NOW)
+    return [one.id for one in pairs]
+
+
+async def stored(ledger: Ledger, *ids: int) -> dict[int, Pair]:
+    async with ledger.transaction() as tx:
+        return await tx.by_id(ids)
+
+
+async def decisions(ledger: Ledger) -> list[Decision]:
+    if isinstance(ledger, MemoryLedger):
+        return ledger.decisions
+    assert isinstance(ledger, PostgresLedger)
+    return [decode_decision(row["body"]) for row in await ledger._pool.fetch("select body from decisions order by id")]
+
+
+async def letters(ledger: Ledger) -> list[tuple[str, str]]:
+    if isinstance(ledger, MemoryLedger):
+        return [(letter.key, letter.reason) for letter in ledger.dead]
+    assert isinstance(ledger, PostgresLedger)
+    return [(row["key"], row["reason"]) for row in await ledger._pool.fetch("select key, reason from dead_letters order by id")]
+
+
+def judged(number: int, at: int = NOW) -> Decision:
+    ruling = Ruling(field="firstName", verdict=Verdict.ACCEPTED, value="Zoë", agreed="Zoë", version=2)
+    return Decision(kind="judged", at=at, pair=number, system=System.SALESFORCE, record="00Q", fields=(ruling,))
+
+
+async def claimed(ledger: Ledger, kind: Kind, now: int = NOW, limit: int = 10, lane: int = 2) -> list[int]:
+    async with ledger.transaction() as tx:
+        return [one.id for one in await tx.claim(kind, now, limit, lane)]
+
+
+# offsets
+
+
+async def test_an_unknown_partition_has_no_offset_and_takes_any(ledger: Ledger) -> None:
+    assert await ledger.offset(TOPIC, 3) is None
+    async with ledger.transaction() as tx:
+        await tx.advance(TOPIC, 3, 40, 55)
+    assert await ledger.offset(TOPIC, 3) == 55
+    assert await ledger.offset(TOPIC, 4) is None
+
+
+@pytest.mark.parametrize("start", [0, 9, 11])
+async def test_who_starts_from_elsewhere_is_fenced_and_changes_nothing(ledger: Ledger, start: int) -> None:
+    async with ledger.transaction() as tx:
+        await tx.advance(TOPIC, 0, 0, 10)
+
+    async def zombie() -> None:
+        async with ledger.transaction(durable=False) as tx:
+            await tx.save([pair(1)], NOW)
+            await tx.record([judged(1)])
+            await tx.advance(TOPIC, 0, start, 20)
+
+    with pytest.raises(Fenced):
+        await zombie()
+    assert await ledger.offset(TOPIC, 0) == 10
+    assert await decisions(ledger) == []
+    async with ledger.transaction() as tx:
+        assert await tx.by_record(System.SALESFORCE, [state(1).salesforce.id]) == {}
+
+
+# pairs
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_pair_comes_back_as_it_was_saved(ledger: Ledger, durable: bool) -> None:
+    one = pair(1, key="ada@example.com", marketo="17")
+    async with ledger.transaction(durable=durable) as tx:
+        await tx.save([one, pair(2)], NOW)
+        assert one.loaded is one.state
+    async with ledger.transaction() as tx:
+        by_salesforce = await tx.by_record(System.SALESFORCE, [one.state.salesforce.id, "00Q000000000000404"])
+        by_marketo = await tx.by_record(System.MARKETO, ["17", "18"])
+    assert list(by_salesforce) == [one.state.salesforce.id]
+    assert list(by_marketo) == ["17"]
+    found = by_marketo["17"]
+    assert (found.id, found.state, found.match_key) == (one.id, one.state, "ada@example.com")
+    assert found.loaded is found.state
+
+
+async def test_a_pair_asked_for_twice_is_one_object(ledger: Ledger) -> None:
+    [number] = await add(ledger, pair(1, key="ada@example.com", marketo="17"))
+    async with ledger.transaction() as tx:
+        first = (await tx.by_record(System.MARKETO, ["17"]))["17"]
+        first.state = changed(first.state, hold="waits")
+        assert (await tx.by_key(["ada@example.com"]))["ada@example.com"] == [first]
+        assert (await tx.by_id([number]))[number] is first
+        assert (await tx.by_record(System.SALESFORCE, [first.state.salesforce.id]))[first.state.salesforce.id] is first
+
+
+async def test_many_pairs_are_changed_at_once_and_the_others_stay(ledger: Ledger) -> None:
+    numbers = await add(ledger, *(pair(number) for number in range(30)))
+    async with ledger.transaction() as tx:
+        found = await tx.by_id(numbers)
+        for number in numbers[::2]:
+            found[number].state = changed(found[number].state, lane=1)
+        await tx.save(list(found.values()), NOW)
+    after = await stored(ledger, *numbers)
+    assert [after[number].state.lane for number in numbers] == [1, 0] * 15
+    assert [after[number].state.salesforce.seq for number in numbers] == list(range(30))
+
+
+async def test_what_is_raised_in_the_middle_takes_everything_back(ledger: Ledger) -> None:
+    [number] = await add(ledger, pair(1, key="old@example.com", due=(0, NOW, 0, 0)))
+
+    async def step() -> None:
+        async with ledger.transaction() as tx:
+            one = (await tx.by_id([number]))[number]
+            one.state, one.match_key = changed(one.state, due=(0, 0, 0, 0), marketo=Record(id="5")), "new@example.com"
+            await tx.save([one, pair(2)], NOW)
+            await tx.record([judged(number)])
+            await tx.bury([DeadLetter(stage="observe", reason="none", original=b"")])
+            await tx.advance(TOPIC, 0, 0, 1)
+            raise Changed
+
+    with pytest.raises(Changed):
+        await step()
+    after = (await stored(ledger, number))[number]
+    assert (after.state.marketo.id, after.match_key) == ("", "old@example.com")
+    assert await claimed(ledger, Kind.WRITE_MARKETO) == [number]
+    assert await decisions(ledger) == []
+    assert await letters(ledger) == []
+    assert await ledger.offset(TOPIC, 0) is None
+
+
+async def test_pairs_are_found_by_their_key_as_it_is_now(ledger: Ledger) -> None:
+    numbers = await add(ledger, pair(1, key="twin@example.com"), pair(2, key="twin@example.com"), pair(3, key="ada@example.com"), pair(4))
+    async with ledger.transaction() as tx:
+        found = await tx.by_key(["twin@example.com", "nobody@example.com"])
+        assert sorted(one.id for one in found.pop("twin@example.com")) == sorted(numbers[:2])
+        assert found == {}
+        one = (await tx.by_id([numbers[0]]))[numbers[0]]
+        one.match_key = None
+        await tx.save([one], NOW)
+    async with ledger.transaction() as tx:
+        assert [one.id for one in (await tx.by_key(["twin@example.com"]))["twin@example.com"]] == [numbers[1]]
+
+
+@pytest.mark.parametrize("system", list(System))
+async def test_a_record_belongs_to_one_pair(ledger: Ledger, system: System) -> None:
+    [_, other] = await add(ledger, pair(1, marketo="17"), pair(2))
+    record = "17" if system is System.MARKETO else state(1).salesforce.id
+
+    async def name(number: int) -> None:
+        async with ledger.transaction() as tx:
+            one = (await tx.by_id([number]))[number] if number else pair(3)
+            one.state = one.state.with_record(system, Record(id=record))
+            await tx.save([one], NOW)
+
+    for number in (0, other):
+        with pytest.raises(Taken) as caught:
+            await name(number)
+        assert (caught.value.system, caught.value.record) == (system, record)
+    assert (await stored(ledger, other))[other].state == state(2)
+
+
+async def test_a_pair_absorbs_another_with_its_record_and_all_that_was_due_for_it(ledger: Ledger) -> None:
+    lone = PairState(fields={}, marketo=Record(id="17", complete=True), due=(NOW, 0, 0, NOW))
+    [kept, gone] = await add(ledger, pair(1, key="ada@example.com"), Pair(id=0, state=lone, loaded=None, match_key="ada@example.com"))
+    async with ledger.transaction() as tx:
+        one = (await tx.by_id([kept]))[kept]
+        absorbed = (await tx.by_record(System.MARKETO, ["17"]))["17"]
+        await tx.remove([absorbed.id])
+        one.state = one.state.with_record(System.MARKETO, absorbed.state.marketo)
+        await tx.save([one], NOW)
+        assert [found.id for found in (await tx.by_record(System.MARKETO, ["17"])).values()] == [kept]
+    assert list(await stored(ledger, kept, gone)) == [kept]
+    assert await claimed(ledger, Kind.WRITE_SALESFORCE) == []
+    assert await claimed(ledger, Kind.LOOK_MARKETO) == []
+
+
+async def test_removing_nobody_and_saving_nothing_is_no_fault(ledger: Ledger) -> None:
+    async with ledger.transaction() as tx:
+        await tx.remove([])
+        await tx.remove([404])
+        await tx.save([], NOW)
+        await tx.record([])
+        await tx.bury([])
+        assert await tx.by_id([]) == {}
+        assert await tx.by_record(System.MARKETO, []) == {}
+        assert await tx.by_key([]) == {}
+
+
+# what is due
+
+
+async def test_what_is_due_is_claimed_first_lanes_first_and_then_the_longest_waiting(ledger: Ledger) -> None:
+    waits = [(2, NOW - 90), (0, NOW - 5), (1, NOW - 70), (0, NOW - 8), (0, NOW + 1), (1, NOW - 80)]
+    numbers = await add(ledger, *(pair(place, due=(0, at, 0, 0), lane=lane) for place, (lane, at) in enumerate(waits)))
+    order = [numbers[place] for place in (3, 1, 5, 2, 0)]
+    assert await claimed(ledger, Kind.WRITE_MARKETO) == order
+    assert await claimed(ledger, Kind.WRITE_MARKETO, limit=3) == order[:3]
+    assert await claimed(ledger, Kind.WRITE_MARKETO, lane=1) == order[:4]
+    assert await claimed(ledger, Kind.WRITE_MARKETO, lane=0) == order[:2]
+    assert await claimed(ledger, Kind.WRITE_MARKETO, now=NOW + 1) == [order[0], order[1], numbers[4], *order[2:]]
+    assert await claimed(ledger, Kind.WRITE_SALESFORCE) == []
+
+
+STEPS: list[Sequence[tuple[int, int, int, int]]] = [
+    [(NOW, 0, 0, 0), (0, 0, 0, 0)],
+    [(NOW, 0, 0, 0), (0, NOW, 0, 0)],
+    [(NOW, 0, 0, 0), (NOW - 5, 0, 0, 0)],
+    [(0, 0, 0, 0), (NOW, NOW, NOW, NOW), (0, NOW, 0, NOW)],
+    [(0, NOW, 0, NOW + 9), (0, NOW + 9, 0, NOW)],
+    [(0, NOW, 0, 0), (0, 0, 0, 0), (0, NOW, 0, 0)],
+]
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("within_one", [True, False])
+async def test_what_is_due_follows_the_state(ledger: Ledger, steps: Sequence[tuple[int, int, int, int]], within_one: bool) -> None:
+    [number] = await add(ledger, pair(1, due=steps[0]))
+    for batch in [steps[1:]] if within_one else [[step] for step in steps[1:]]:
+        async with ledger.transaction() as tx:
+            one = (await tx.by_id([number]))[number]
+            for step in batch:
+                one.state = changed(one.state, due=step)
+                await tx.save([one], NOW)
+    for kind in Kind:
+        assert await claimed(ledger, kind) == ([number] if 0 < steps[-1][kind] <= NOW else [])
+
+
+async def test_a_pair_changes_lanes_with_all_that_is_due_for_it(ledger: Ledger) -> None:
+    [number] = await add(ledger, pair(1, due=(NOW, NOW, 0, 0), lane=2))
+    async with ledger.transaction() as tx:
+        one = (await tx.by_id([number]))[number]
+        one.state = changed(one.state, lane=0)
+        await tx.save([one], NOW)
+    assert await claimed(ledger, Kind.WRITE_SALESFORCE, lane=0) == [number]
+    assert await claimed(ledger, Kind.WRITE_MARKETO, lane=0) == [number]
+
+
+# decisions, dead letters, write ids
+
+
+async def test_decisions_are_kept_in_their_order(ledger: Ledger) -> None:
+    told = [judged(number) for number in (7, 0, 8)]
+    async with ledger.transaction(durable=False) as tx:
+        await tx.record(told[:2])
+        await tx.record(told[2:])
+    assert await decisions(ledger) == told
+
+
+async def test_a_dead_message_is_kept_once_and_others_as_often_as_they_come(ledger: Ledger) -> None:
+    message = DeadLetter(
+        stage="observe", reason="no \x00 JSON", original=b"\x00{", key="lead:\x00", topic=TOPIC, partition=1, offset=5, at=NOW
+    )
+    elsewhere = DeadLetter(stage="salesforce.cdc", reason="odd", original=b"{}", key="?", at=NOW)
+    for _ in range(2):
+        async with ledger.transaction() as tx:
+            await tx.bury([message, message, elsewhere])
+    keys = [key.replace("\x00", "\ufffd") for key, _ in await letters(ledger)]
+    assert sorted(keys) == ["?", "?", "lead:\ufffd"]
+
+
+async def test_write_ids_grow_and_are_never_given_twice(ledger: Ledger) -> None:
+    given = [await ledger.write_id() for _ in range(2_100)]
+    assert given == sorted(set(given))
+    assert given[0] > 0
+
+
+async def test_keys_with_characters_that_no_database_keeps_are_still_keys(ledger: Ledger) -> None:
+    odd = "a\x00b\ud800@example.com"
+    [number] = await add(ledger, pair(1, key=odd))
+    async with ledger.transaction() as tx:
+        assert [one.id for one in (await tx.by_key([odd]))[odd]] == [number]
+        assert await tx.by_record(System.MARKETO, ["\x00"]) == {}

@@ -1,0 +1,311 @@
+"""What only the ledger on PostgreSQL can show: two transactions at once, a database that goes away, rows that stay on their page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from consumers.ledger import sql
+from consumers.ledger.border import border, commit_border
+from consumers.ledger.port import Fenced, Kind, Ledger, Pair, Taken
+from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.merge.state import PairState, Record
+from infra.postgres.server import Server
+from streams.errors import Fatal, Retry, Unknown
+from streams.systems import System
+
+pytestmark = pytest.mark.integration
+
+NOW = 1_700_000_000_000
+DEADLINE_SECONDS = 20.0
+
+
+def pair(marketo: str, *, key: str | None = None, due: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Pair:
+    return Pair(id=0, state=PairState(marketo=Record(id=marketo), due=due), loaded=None, match_key=key)
+
+
+async def add(ledger: Ledger, *pairs: Pair) -> list[int]:
+    async with ledger.transaction() as tx:
+        await tx.save(pairs, NOW)
+    return [one.id for one in pairs]
+
+
+@pytest.fixture
+async def watcher(emptied: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the test's own."""
+    connection = await asyncpg.connect(emptied)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def somebody_waits(watcher: asyncpg.Connection) -> None:
+    """Returns once a session of the ledger waits for a lock."""
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not await watcher.fetchval(waiting):
+            await asyncio.sleep(0)
+
+
+async def test_a_pair_is_for_one_at_a_time_and_the_second_sees_what_the_first_made_of_it(
+    postgres_ledger: PostgresLedger, watcher: asyncpg.Connection
+) -> None:
+    [number] = await add(postgres_ledger, pair("17"))
+
+    async def count() -> None:
+        async with postgres_ledger.transaction() as tx:
+            one = (await tx.by_record(System.MARKETO, ["17"]))["17"]
+            record = Record(id="17", seq=one.state.marketo.seq + 1)
+            one.state = one.state.with_record(System.MARKETO, record)
+            await tx.save([one], NOW)
+
+    async with postgres_ledger.transaction() as tx:
+        await tx.by_id([number])
+        others = [asyncio.create_task(count()) for _ in range(4)]
+        await somebody_waits(watcher)
+    await asyncio.gather(*others)
+    async with postgres_ledger.transaction() as tx:
+        assert (await tx.by_id([number]))[number].state.marketo.seq == 4
+
+
+async def test_a_claim_leaves_out_what_somebody_holds_and_takes_others_instead(postgres_ledger: PostgresLedger) -> None:
+    numbers = await add(postgres_ledger, *(pair(str(at), due=(NOW - 9 + at, 0, 0, 0)) for at in range(4)))
+    async with postgres_ledger.transaction() as first, postgres_ledger.transaction() as second, postgres_ledger.transaction() as third:
+        assert [one.id for one in await first.claim(Kind.WRITE_SALESFORCE, NOW, 2, 0)] == numbers[:2]
+        assert [one.id for one in await second.claim(Kind.WRITE_SALESFORCE, NOW, 2, 2)] == numbers[2:]
+        assert await third.claim(Kind.WRITE_SALESFORCE, NOW, 2, 2) == []
+
+
+async def test_what_was_settled_while_the_claim_looked_is_not_claimed(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
+    """The claim's snapshot still shows the row of `due`, its lock brings the pair as it is now."""
+    [number] = await add(postgres_ledger, pair("17", due=(NOW, 0, 0, 0)))
+    await watcher.execute("update due set at = $1", NOW - 1)
+    async with postgres_ledger.transaction() as tx:
+        one = (await tx.by_id([number]))[number]
+        one.state = PairState(marketo=one.state.marketo, due=(NOW + 5, 0, 0, 0))
+        await tx.save([one], NOW)
+    await watcher.execute("update due set at = $1", NOW - 1)
+    async with postgres_ledger.transaction() as tx:
+        assert await tx.claim(Kind.WRITE_SALESFORCE, NOW, 5, 2) == []
+        assert [one.id for one in await tx.claim(Kind.WRITE_SALESFORCE, NOW + 5, 5, 2)] == [number]
+
+
+async def test_two_newcomers_with_one_key_meet(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
+    met: list[int] = []
+
+    async def arrive(name: str) -> None:
+        async with postgres_ledger.transaction() as tx:
+            found = await tx.by_key(["ada@example.com", "zoe@example.com"])
+            met.append(sum(len(pairs) for pairs in found.values()))
+            await tx.save([pair(name, key="ada@example.com")], NOW)
+
+    async with postgres_ledger.transaction() as tx:
+        await tx.by_key(["zoe@example.com", "ada@example.com"])
+        arrivals = [asyncio.create_task(arrive(name)) for name in ("1", "2")]
+        await somebody_waits(watcher)
+    await asyncio.gather(*arrivals)
+    assert met == [0, 1]
+
+
+async def test_two_newcomers_with_one_record_are_told_apart_by_taken(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
+    async def arrive() -> None:
+        async with postgres_ledger.transaction() as tx:
+            await tx.save([pair("17")], NOW)
+
+    async with postgres_ledger.transaction() as tx:
+        await tx.save([pair("17")], NOW)
+        late = asyncio.create_task(arrive())
+        await somebody_waits(watcher)
+    with pytest.raises(Taken, match="17"):
+        await late
+
+
+async def test_a_zombie_is_fenced_after_it_has_waited(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
+    async def late() -> None:
+        async with postgres_ledger.transaction(durable=False) as tx:
+            await tx.advance("topic", 0, 10, 20)
+
+    async with postgres_ledger.transaction() as tx:
+        await tx.advance("topic", 0, 0, 10)
+    async with postgres_ledger.transaction() as tx:
+        await tx.advance("topic", 0, 10, 15)
+        zombie = asyncio.create_task(late())
+        await somebody_waits(watcher)
+    with pytest.raises(Fenced):
+        await zombie
+    assert await postgres_ledger.offset("topic", 0) == 15
+
+
+async def test_of_two_that_wait_for_each_other_one_tries_again(postgres_ledger: PostgresLedger) -> None:
+    first, second = await add(postgres_ledger, pair("1"), pair("2"))
+    both = asyncio.Barrier(2)
+
+    async def take(one: int, other: int) -> None:
+        async with postgres_ledger.transaction() as tx:
+            await tx.by_id([one])
+            await both.wait()
+            await tx.by_id([other])
+
+    results = await asyncio.gather(take(first, second), take(second, first), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["NoneType", "Retry"]
+
+
+async def test_the_database_goes_away_in_the_middle_and_nothing_is_half_done(
+    postgres_ledger: PostgresLedger, postgres_server: Server
+) -> None:
+    [number] = await add(postgres_ledger, pair("17", due=(NOW, 0, 0, 0)))
+
+    async def step() -> None:
+        async with postgres_ledger.transaction(durable=False) as tx:
+            await tx.advance("topic", 0, 0, 10)
+            one = (await tx.by_id([number]))[number]
+            one.state = PairState(marketo=one.state.marketo)
+            await tx.save([one, pair("18")], NOW)
+            await asyncio.to_thread(postgres_server.restart)
+            await tx.by_id([number])
+
+    with pytest.raises(Retry):
+        await step()
+    assert await postgres_ledger.offset("topic", 0) is None
+    async with postgres_ledger.transaction() as tx:
+        assert await tx.by_record(System.MARKETO, ["18"]) == {}
+        assert [one.id for one in await tx.claim(Kind.WRITE_SALESFORCE, NOW, 5, 2)] == [number]
+
+
+async def test_a_commit_without_an_answer_is_in_doubt(postgres_ledger: PostgresLedger, postgres_server: Server) -> None:
+    async def step() -> None:
+        async with postgres_ledger.transaction() as tx:
+            await tx.advance("topic", 0, 0, 10)
+            await asyncio.to_thread(postgres_server.restart)
+
+    with pytest.raises(Unknown):
+        await step()
+    async with postgres_ledger.transaction() as tx:
+        await tx.advance("topic", 0, 0, 10)
+
+
+async def test_while_it_is_away_everything_says_so(postgres_ledger: PostgresLedger, postgres_server: Server, emptied: str) -> None:
+    await asyncio.to_thread(postgres_server.stop)
+    try:
+        with pytest.raises(Retry):
+            async with postgres_ledger.transaction():
+                pass
+        with pytest.raises(Retry):
+            await postgres_ledger.offset("topic", 0)
+        with pytest.raises(Retry):
+            await postgres_ledger.write_id()
+        with pytest.raises(Retry):
+            await open_ledger(emptied)
+    finally:
+        await asyncio.to_thread(postgres_server.start)
+    assert await postgres_ledger.write_id() > 0
+
+
+async def test_who_is_cancelled_while_waiting_leaves_no_lock(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
+    numbers = await add(postgres_ledger, pair("1"), pair("2"))
+
+    async def wait() -> None:
+        async with postgres_ledger.transaction() as tx:
+            await tx.by_id(numbers)
+
+    async with postgres_ledger.transaction() as tx:
+        await tx.by_id(numbers[1:])
+        waiting = asyncio.create_task(wait())
+        await somebody_waits(watcher)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await tx.by_id(numbers[:1])
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await wait()
+
+
+async def test_all_transactions_may_ask_for_write_ids_at_once(emptied: str) -> None:
+    ledger = await open_ledger(emptied, transactions_max=3)
+    everyone_in = asyncio.Barrier(3)
+
+    async def work() -> int:
+        async with ledger.transaction():
+            await everyone_in.wait()
+            return await ledger.write_id()
+
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            assert len({*(await asyncio.gather(*(work() for _ in range(3))))}) == 3
+    finally:
+        await ledger.close()
+
+
+async def test_write_ids_grow_along_a_pair_whoever_claims_it(emptied: str) -> None:
+    workers = [await open_ledger(emptied) for _ in range(2)]
+    await add(workers[0], pair("1", due=(NOW, 0, 0, 0)))
+    given: list[int] = []
+    try:
+        for turn in range(6):
+            worker = workers[turn % 2]
+            async with worker.transaction() as tx:
+                assert await tx.claim(Kind.WRITE_SALESFORCE, NOW, 5, 2)
+                given.append(await worker.write_id())
+    finally:
+        for worker in workers:
+            await worker.close()
+    assert given == sorted(set(given))
+
+
+async def test_a_change_of_fields_alone_touches_no_index(postgres_ledger: PostgresLedger) -> None:
+    numbers = await add(postgres_ledger, *(pair(str(at), key=f"{at}@example.com") for at in range(20)))
+    async with postgres_ledger.transaction() as tx:
+        found = await tx.by_id(numbers)
+        for one in found.values():
+            one.state = one.state.with_record(System.MARKETO, Record(id=one.state.marketo.id, seq=1))
+        await tx.save(list(found.values()), NOW)
+        assert await tx._connection.fetchval("select pg_stat_get_xact_tuples_hot_updated('pairs'::regclass)") == 20
+
+
+async def test_the_columns_say_what_the_state_says(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
+    one = pair("17")
+    [number] = await add(postgres_ledger, one)
+    async with postgres_ledger.transaction() as tx:
+        known = (await tx.by_id([number]))[number]
+        state = known.state.with_record(System.SALESFORCE, Record(id="003000000000000001"))
+        state.hold = "ambiguous match: two"
+        known.state, known.match_key = state, "ada@example.com"
+        await tx.save([known], NOW + 1)
+    row = dict(await watcher.fetchrow("select * from pairs"))
+    del row["state"]
+    assert row == {
+        "id": number,
+        "salesforce_object": "lead",
+        "salesforce_id": "003000000000000001",
+        "marketo_id": "17",
+        "match_key": "ada@example.com",
+        "held": "ambiguous match: two",
+        "contested": False,
+        "updated_at": NOW + 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "statement", [sql.BY_SALESFORCE, sql.BY_MARKETO, sql.BY_ID, sql.BY_KEY, sql.UPDATE_STATES, sql.CLAIM, sql.DROP_DUE]
+)
+async def test_no_statement_is_ever_planned_for_a_small_table(postgres_ledger: PostgresLedger, statement: str) -> None:
+    async with postgres_ledger._pool.acquire() as connection:
+        await connection.execute(f"prepare asked as {statement}")
+        arguments = {sql.UPDATE_STATES: "'{1}', '{a}', 1", sql.CLAIM: "0, 1, 1, 1", sql.DROP_DUE: "'{1}', '{1}'"}.get(statement, "'{1}'")
+        plan = "\n".join(row[0] for row in await connection.fetch(f"explain execute asked ({arguments})"))
+    assert "Seq Scan" not in plan
+    assert "Hash" not in plan
+
+
+def test_other_errors_are_told_in_our_words() -> None:
+    with pytest.raises(Fatal, match="tandem-migrate"), border("load"):
+        raise asyncpg.UndefinedTableError("relation pairs does not exist")
+    with pytest.raises(Fatal), border("load"):
+        raise asyncpg.DataError("value out of int64 range")
+    with pytest.raises(Unknown), commit_border():
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    with pytest.raises(Retry) as caught, commit_border():
+        raise asyncpg.exceptions.SerializationError("could not serialize access")
+    assert not isinstance(caught.value, Unknown)
