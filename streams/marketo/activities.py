@@ -19,7 +19,8 @@ _DRAIN_SHARE = 0.5
 _REPAIR_BEATS = 10
 """While catching up, deletions and merges are read that many times more rarely."""
 _SIDE_PAGES_MAX = 5
-"""Pages of deletions and of merges read at one beat: narrow filters walk through every activity of the instance."""
+"""Pages of deletions and of merges read at one beat, one while catching up: narrow filters walk through every activity of the
+instance, and a page of ours costs as much as a page of changes."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +113,7 @@ class ActivitySource:
         tokens = {"deletions": place.deletions, "merges": place.merges}
         reached: list[int] = []
         for name, read in (("merges", self._feed.merges), ("deletions", self._feed.deletions)):
-            for _ in range(_SIDE_PAGES_MAX):
+            for _ in range(_SIDE_PAGES_MAX if lane is Lane.LIVE else 1):
                 step, tokens[name] = await self._read(read, tokens[name], place.sides, DELETIONS_RETENTION_MS, lane)
                 events += step.events
                 dead += step.dead

@@ -6,6 +6,7 @@ Refusals arrive as HTTP 200 with `success: false`, except 413/414 (too large), a
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -61,9 +62,14 @@ class Api:
             LeadEndpoints(self.instance, self.in_flight), SchemaEndpoints(self.instance), self._activities(), self._stats()
         )
         app = web.Application(client_max_size=BODY_MAX_BYTES * 64)
+        app.on_response_prepare.append(self._dated)
         app.router.add_route("*", _IDENTITY, self.token)
         app.router.add_route("*", "/{path:(?!__sandbox__).*}", self.handle)
         return app
+
+    async def _dated(self, _: web.Request, response: web.StreamResponse) -> None:
+        """The `Date` header tells the instance's clock, also when that was moved."""
+        response.headers["Date"] = formatdate(self.clock.now_ms() / 1000, usegmt=True)
 
     async def token(self, request: web.Request) -> web.StreamResponse:
         """Identity: not metered against the limits."""
