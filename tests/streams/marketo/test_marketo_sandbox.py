@@ -92,6 +92,13 @@ async def following(source: Source, position: str | None = None) -> AsyncIterato
         await batches.aclose()
 
 
+async def caught_up(batches: AsyncBatches) -> str:
+    """Reads to the end of the feed; the position there."""
+    while not (batch := await anext(batches)).caught_up:
+        pass
+    return batch.position
+
+
 async def events_of(batches: AsyncBatches, lead: str, wanted: Callable[[list[ChangeEvent]], bool]) -> list[ChangeEvent]:
     """The events of one lead until they are what is wanted."""
     found: list[ChangeEvent] = []
@@ -120,7 +127,7 @@ async def test_what_is_written_is_read_back_typed(instance: Instance) -> None:
 async def test_an_edit_of_another_user_arrives_with_typed_values_and_author(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="Ann")
     async with following(instance.live()) as batches:
-        await anext(batches)
+        await caught_up(batches)
         answer = await instance.others.sync(
             [{"id": int(lead), "firstName": "Anna", "unsubscribed": True, "leadScore": 3}], "updateOnly", "id"
         )
@@ -135,7 +142,7 @@ async def test_an_edit_of_another_user_arrives_with_typed_values_and_author(inst
 async def test_our_own_write_comes_back_with_its_request_and_without_a_reading(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="Ann")
     async with following(instance.live()) as batches:
-        await anext(batches)
+        await caught_up(batches)
         before = instance.ours.calls
         answer = await instance.ours.sync([{"id": int(lead), "annualRevenue": 12.5, "dateOfBirth": "1999-12-31"}], "updateOnly", "id")
         (event,) = await events_of(batches, lead, bool)
@@ -148,7 +155,7 @@ async def test_our_own_write_comes_back_with_its_request_and_without_a_reading(i
 async def test_edits_of_one_field_in_one_second_come_in_their_order(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="0")
     async with following(instance.live()) as batches:
-        await anext(batches)
+        await caught_up(batches)
         for number in range(1, 9):
             who = instance.others if number % 2 else instance.ours
             await who.sync([{"id": int(lead), "firstName": str(number)}], "updateOnly", "id")
@@ -160,7 +167,7 @@ async def test_edits_of_one_field_in_one_second_come_in_their_order(instance: In
 async def test_new_leads_edits_by_hand_deletions_and_merges(instance: Instance) -> None:
     winner = await instance.person(instance.others, firstName="Win")
     async with following(instance.live()) as batches:
-        await anext(batches)
+        await caught_up(batches)
         lead = await instance.person(instance.others, firstName="New", leadScore=4)
         created, reading = await events_of(batches, lead, lambda events: len(events) >= 2)
         assert (created.kind, created.fields) == (Kind.CREATED, {})
@@ -183,7 +190,7 @@ async def test_new_leads_edits_by_hand_deletions_and_merges(instance: Instance) 
 async def test_the_feed_goes_on_where_it_was_left(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="Ann")
     async with following(instance.live()) as batches:
-        position = (await anext(batches)).position
+        position = await caught_up(batches)
     await instance.others.sync([{"id": int(lead), "firstName": "Anna"}], "updateOnly", "id")
     async with following(instance.live(), position) as batches:
         (event,) = await events_of(batches, lead, bool)
@@ -237,7 +244,7 @@ async def _everything(events: list[ChangeEvent]) -> list[ChangeEvent]:
 async def test_a_lost_answer_leaves_a_write_in_doubt_and_the_feed_tells(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="Ann")
     async with following(instance.live()) as batches:
-        await anext(batches)
+        await caught_up(batches)
         await instance.control("/faults", _fault(instance, "/rest/v1/leads.json", {"type": "lose_answer"}))
         with pytest.raises(Unknown):
             await instance.ours.sync([{"id": int(lead), "firstName": "Anna"}], "updateOnly", "id")
