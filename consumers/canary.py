@@ -13,6 +13,7 @@ from streams.marketo.session import MarketoSession
 EMAIL = "tandem-canary@example.com"
 _PATIENCE_SECONDS = 90.0
 _PAUSE_SECONDS = 2.0
+_FAR_BACK_MS = 600_000
 _BACK_MS = 5_000
 
 
@@ -38,8 +39,9 @@ class Song:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How the canary waits: a clock in seconds, and a sleep."""
+    """How the canary waits: the time of day (ms), a clock in seconds, and a sleep."""
 
+    now_ms: Callable[[], int]
     monotonic: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
 
@@ -54,7 +56,7 @@ async def canary(session: MarketoSession, rest: MarketoRest, field: str, person:
     made = found is None
     identity = found or await _made(rest)
     try:
-        since = (await rest.paging_token(0)).server_ms
+        since = (await rest.paging_token(patience.now_ms() - _FAR_BACK_MS)).server_ms
         value = f"canary-{secrets.token_hex(8)}"
         token = (await rest.paging_token(since - _BACK_MS)).token
         answer = await rest.sync([{"id": int(identity), field: value}], "updateOnly", "id")

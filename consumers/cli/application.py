@@ -117,6 +117,7 @@ def check(
     canary_id: Annotated[
         str | None, typer.Option("--canary-id", help="Marketo id of that person; without it one is found, or created.")
     ] = None,
+    notes: Annotated[bool, typer.Option("--notes", help="Show notes too: lengths that differ, numbers that are rounded.")] = False,
     json: Json = False,
 ) -> None:
     """Compare the configuration with both systems: fields, types, permissions, lengths, links, the change stream."""
@@ -129,7 +130,7 @@ def check(
     else:
         from consumers.cli.tables import print_check  # noqa: PLC0415 - quick start
 
-        print_check(console(), told)
+        print_check(console(), told, notes=notes)
     if told.unreachable:
         raise typer.Exit(int(Exit.UNREACHABLE))
     if told.problems:

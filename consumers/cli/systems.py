@@ -30,6 +30,7 @@ class CheckReport:
     findings: tuple[Finding, ...] = ()
     problems: int = 0
     warnings: int = 0
+    notes: int = 0
     fields: int = 0
     salesforce_user: str = ""
     marketo_user: str = ""
@@ -98,10 +99,11 @@ def _compared(settings: Settings, describes: Describes, streamed: Mapping[Object
         findings=findings,
         problems=sum(each.level is Level.PROBLEM for each in findings),
         warnings=sum(each.level is Level.WARNING for each in findings),
+        notes=sum(each.level is Level.NOTE for each in findings),
         fields=sum(len(mapping.fields) for mapping in rules.objects.values()),
     )
 
 
 async def _sung(settings: Settings, session: MarketoSession, rest: MarketoRest, person: str | None) -> Sung:
-    patience = Patience(monotonic=time.monotonic, sleep=asyncio.sleep)
+    patience = Patience(now_ms=lambda: round(time.time() * 1000), monotonic=time.monotonic, sleep=asyncio.sleep)
     return await canary(session, rest, settings.links.stamp, person, patience)

@@ -11,23 +11,25 @@ from consumers.cli.systems import CheckReport, SetupReport
 _COLOURS = {Level.PROBLEM: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
 
 
-def print_check(console: Console, report: CheckReport) -> None:
-    """Findings as a table, problems first; one line that sums up."""
+def print_check(console: Console, report: CheckReport, *, notes: bool) -> None:
+    """Findings as a table, problems first, notes only when asked for; a line that sums up."""
     for line in report.unreachable:
         console.print(f"[red]{escape(line)}[/]")
     if report.unreachable:
         return
-    if report.findings:
+    shown = [each for each in report.findings if notes or each.level is not Level.NOTE]
+    if shown:
         table = Table("", "object", "field", "what", "remedy", box=box.SIMPLE, pad_edge=False)
-        for each in report.findings:
+        for each in shown:
             level = f"[{_COLOURS[each.level]}]{each.level}[/]"
             table.add_row(level, each.object, each.field, escape(each.message), escape(each.remedy))
         console.print(table)
     if report.canary:
         console.print(f"Canary (person {report.canary.person}): {escape(report.canary.detail)}.")
     console.print(f"Signed in as {escape(report.salesforce_user)} (Salesforce) and {escape(report.marketo_user)} (Marketo).")
+    hint = "" if notes or not report.notes else " (tandem check --notes)"
     verdict = f"[red]{report.problems} problem(s)[/]" if report.problems else "[green]no problems[/]"
-    console.print(f"{report.fields} mapped fields compared: {verdict}, {report.warnings} warning(s).")
+    console.print(f"{report.fields} mapped fields compared: {verdict}, {report.warnings} warning(s), {report.notes} note(s){hint}.")
 
 
 def print_setup(console: Console, report: SetupReport) -> None:

@@ -1,6 +1,7 @@
 """What every command shares: exit codes, the configuration, errors told in a sentence, output for people or for programs."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Coroutine
@@ -54,12 +55,20 @@ def settings_of(config: Path) -> "Settings":
 
 
 def finish(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run it; what can go wrong outside the program is told in a sentence, with its exit code."""
+    """Run it; what can go wrong outside the program is told in a sentence, with its exit code.
+
+    Standard output is the report's alone: warnings of the adapters go to standard error, the chatter of libraries nowhere.
+    """
+    import structlog  # noqa: PLC0415 - quick start
+
     from consumers.reports.database import Unreachable  # noqa: PLC0415 - quick start
     from consumers.reports.people import UnknownRecord  # noqa: PLC0415 - quick start
     from consumers.reports.story import UnknownField  # noqa: PLC0415 - quick start
     from streams.errors import SyncError  # noqa: PLC0415 - quick start
 
+    logging.getLogger().addHandler(logging.NullHandler())
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         return asyncio.run(work)
     except (UnknownRecord, UnknownField) as error:
