@@ -1,8 +1,8 @@
 """The sandbox's control API: one address in front of both systems (README.md lists the calls)."""
 
 import asyncio
-import heapq
 from array import array
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,9 @@ from infra.sandbox.numbering import Numbering
 _FLUSH_BYTES = 1 << 18
 _BODY_MAX_BYTES = 1 << 30
 _FORWARDED = {"Content-Type": "application/json"}
+
+Line = tuple[int, bytes]
+"""A history line under its merged number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class Gateway:
         """The merged history after line N. Both systems are asked for their tails first: a read after a write sees the write."""
         query = request.query
         try:
-            after, limit = int(query.get("after", "0")), int(query.get("limit", "0")) or None
+            after, left = int(query.get("after", "0")), int(query.get("limit", "0")) or None
         except ValueError:
             return _refuse("after and limit are numbers")
         await self._number_tails()
@@ -126,16 +129,14 @@ class Gateway:
         filters = {name: query[name] for name in ("object", "id") if name in query}
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        buffer, sent = bytearray(), 0
-        async for n, line in _merged([self._lines(child, after, filters) for child in chosen]):
-            buffer += b'{"n":%d,' % n + line
-            sent += 1
-            if len(buffer) >= _FLUSH_BYTES:
-                await response.write(bytes(buffer))
-                buffer.clear()
-            if sent == limit:
-                break
-        await response.write_eof(bytes(buffer))
+        async for lines in _merged([self._lines(child, after, filters) for child in chosen]):
+            wanted = lines if left is None else lines[:left]
+            await response.write(b"".join(line for _, line in wanted))
+            if left is not None:
+                left -= len(wanted)
+                if left <= 0:
+                    break
+        await response.write_eof()
         return response
 
     async def _number_tails(self) -> None:
@@ -148,8 +149,8 @@ class Gateway:
                     tails[child.name] = array("q", await answer.read())
             self.numbering.extend(tails)
 
-    async def _lines(self, child: Child, after: int, filters: Mapping[str, str]) -> AsyncIterator[tuple[int, bytes]]:
-        """(merged number, line without its opening `{"n":N,`) of one system's numbered lines."""
+    async def _lines(self, child: Child, after: int, filters: Mapping[str, str]) -> AsyncIterator[list[Line]]:
+        """One system's numbered lines, in the chunks in which they arrive."""
         known = self.numbering.known(child.name)
         params = {"after": str(self.numbering.first_after(child.name, after)), "until": str(known), **filters}
         async with self.session.get(child.address("history"), headers=child.headers, params=params) as answer:
@@ -157,9 +158,13 @@ class Gateway:
             rest = b""
             async for chunk in answer.content.iter_chunked(_FLUSH_BYTES):
                 *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    local, _, text = line.partition(b" ")
-                    yield self.numbering.number(child.name, int(local)), text.partition(b",")[2] + b"\n"
+                if lines:
+                    yield [self._numbered(child.name, line) for line in lines]
+
+    def _numbered(self, system: str, line: bytes) -> Line:
+        local, _, text = line.partition(b" ")
+        n = self.numbering.number(system, int(local))
+        return n, b'{"n":%d,%b\n' % (n, text.partition(b",")[2])
 
     def _child(self, name: str) -> Child:
         child = self.children.get(name)
@@ -179,21 +184,18 @@ class Gateway:
             return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
 
 
-async def _merged(sources: list[AsyncIterator[tuple[int, bytes]]]) -> AsyncIterator[tuple[int, bytes]]:
-    heap: list[tuple[int, int, bytes]] = []
-    for index, source in enumerate(sources):
-        first = await anext(source, None)
-        if first is not None:
-            heap.append((first[0], index, first[1]))
-    heapq.heapify(heap)
-    while heap:
-        n, index, line = heap[0]
-        yield n, line
-        following = await anext(sources[index], None)
-        if following is None:
-            heapq.heappop(heap)
-        else:
-            heapq.heapreplace(heap, (following[0], index, following[1]))
+async def _merged(sources: list[AsyncIterator[list[Line]]]) -> AsyncIterator[list[Line]]:
+    """The sources' lines in order of their numbers, in chunks: what lies below the smallest last number in hand is safe to pass on."""
+    hands = {index: await anext(source, []) for index, source in enumerate(sources)}
+    while hands := {index: lines for index, lines in hands.items() if lines}:
+        safe = min(lines[-1][0] for lines in hands.values())
+        ready: list[Line] = []
+        for index, lines in hands.items():
+            cut = bisect_right(lines, safe, key=lambda line: line[0])
+            ready += lines[:cut]
+            hands[index] = lines[cut:] or await anext(sources[index], [])
+        ready.sort(key=lambda line: line[0])
+        yield ready
 
 
 @web.middleware

@@ -1,7 +1,7 @@
 """Control verbs: what a person does at Marketo's user interface, and what an administrator sets up."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,14 @@ from infra.sandbox.kernel.system import Verb, VerbRefusedError
 from infra.sandbox.marketo import people
 from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.errors import ApiError, RecordError
+from infra.sandbox.marketo.fields import Value
 from infra.sandbox.marketo.instance import OPERATOR, Instance
 from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.normalisers import Normaliser
 from infra.sandbox.marketo.schema_endpoints import create_field
 from infra.sandbox.marketo.store import Settings
 
-_LOAD_CHUNK_ROWS = 2000
+_LOAD_CHUNK_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,11 @@ class Verbs:
         """NDJSON, a person a line (REST names): creates them all, past the API's limits; other calls go on meanwhile. All lines are
         checked first.
         """
-        store = self.instance.store
-        try:
-            rows = [people.checked(store, orjson.loads(line)) for line in body.splitlines() if line.strip()]
-        except (orjson.JSONDecodeError, RecordError, AttributeError) as error:
-            raise VerbRefusedError(f"a line can't be loaded: {error}") from error
+        lines = [line for line in body.splitlines() if line.strip()]
+        rows: list[dict[str, Value]] = []
+        for start in range(0, len(lines), _LOAD_CHUNK_ROWS):
+            rows += self._checked(lines[start : start + _LOAD_CHUNK_ROWS])
+            await asyncio.sleep(0)
         origin = Origin(actor=OPERATOR, source="List import", reason="List import")
         ids: list[int] = []
         for start in range(0, len(rows), _LOAD_CHUNK_ROWS):
@@ -119,6 +120,12 @@ class Verbs:
                 ids.extend(people.create(section, row, origin) for row in rows[start : start + _LOAD_CHUNK_ROWS])
             await asyncio.sleep(0)
         return {"loaded": len(ids), "first_id": ids[0] if ids else None, "last_id": ids[-1] if ids else None}
+
+    def _checked(self, lines: Sequence[bytes]) -> list[dict[str, Value]]:
+        try:
+            return [people.checked(self.instance.store, orjson.loads(line)) for line in lines]
+        except (orjson.JSONDecodeError, RecordError, AttributeError) as error:
+            raise VerbRefusedError(f"a line can't be loaded: {error}") from error
 
     def _known(self, lead_id: Any) -> int:
         if isinstance(lead_id, bool) or not isinstance(lead_id, int) or self.instance.store.person(lead_id) is None:

@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from infra.sandbox.gateway import Line, _merged
 from infra.sandbox.numbering import Numbering
 
 pytestmark = pytest.mark.integration
@@ -110,3 +112,12 @@ def test_numbering_interleaves_new_tails_by_time_and_never_renumbers(tmp_path: P
     again.extend({"salesforce": [7]})
     assert again.number("salesforce", 4) == 7
     again.close()
+
+
+async def test_chunks_of_two_histories_merge_into_one_order() -> None:
+    async def source(*chunks: list[int]) -> AsyncIterator[list[Line]]:
+        for chunk in chunks:
+            yield [(n, b"%d" % n) for n in chunk]
+
+    merged = _merged([source([1, 4], [5, 9]), source([2, 3, 6], [7], [8, 10, 11]), source()])
+    assert [n async for chunk in merged for n, _ in chunk] == list(range(1, 12))
