@@ -46,17 +46,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 def standard_fields() -> Mapping[str, Field]:
     """The fields of an instance without native sync, by REST name."""
     fields = {}
-    for line in Path(__file__).with_name("standard_fields.tsv").read_text(encoding="utf-8").splitlines():
-        number, name, display, kind, length, mark = line.split("\t")
-        fields[name] = Field(
-            id=int(number),
-            name=name,
-            display=display,
-            type=kind,
-            length=int(length) if length else None,
-            read_only=mark == "readonly",
-            company=mark == "company",
-        )
+    for number, name, shown, kind, length, mark in json.loads(Path(__file__).with_name("standard_fields.json").read_bytes()):
+        read_only, company = mark == "readonly", mark == "company"
+        fields[name] = Field(id=number, name=name, display=shown, type=kind, length=length, read_only=read_only, company=company)
     return fields
 
 

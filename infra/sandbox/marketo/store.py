@@ -20,7 +20,7 @@ from infra.sandbox.marketo.fields import DEFAULTS, Field, Value, display, standa
 from infra.sandbox.marketo.normalisers import Normaliser
 
 Person = dict[str, Any]
-LEAD, FIELD, SETTING, LATE = "Lead", "Field", "_setting", "_late"
+LEAD, FIELD = "Lead", "Field"
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(dict[str, Any]).decode
