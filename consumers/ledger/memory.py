@@ -120,7 +120,7 @@ class MemoryTransaction:
         """As the port says."""
         for letter in letters:
             place = (letter.topic, letter.partition, letter.offset)
-            if not letter.topic or all(place != (other.topic, other.partition, other.offset) for other in self._ledger.dead):
+            if letter.offset < 0 or all(place != (other.topic, other.partition, other.offset) for other in self._ledger.dead):
                 self._ledger.dead.append(letter)
 
     def _pair(self, number: int) -> Pair:

@@ -100,19 +100,7 @@ class PostgresTransaction:
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """As the port says."""
-        rows = [
-            (
-                letter.at,
-                storable(letter.stage),
-                storable(letter.reason),
-                letter.topic or None,
-                letter.partition if letter.topic else None,
-                letter.offset if letter.topic else None,
-                storable(letter.key),
-                letter.original,
-            )
-            for letter in letters
-        ]
+        rows = [_buried(letter) for letter in letters]
         if rows:
             await self._execute("keep dead letters", sql.BURY, *_turned(rows))
 
@@ -188,6 +176,12 @@ class WriteIds:
 def storable(text: str) -> str:
     """What of a text a database can keep: no NUL, no half of a surrogate pair."""
     return text if "\x00" not in text and text.isascii() else text.replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def _buried(letter: DeadLetter) -> tuple[object, ...]:
+    """A row; with its place only if it was a message there."""
+    place = (letter.topic, letter.partition, letter.offset) if letter.topic and letter.offset >= 0 else (None, None, None)
+    return (letter.at, storable(letter.stage), storable(letter.reason), *place, storable(letter.key), letter.original)
 
 
 def _hashed(key: str) -> int:
