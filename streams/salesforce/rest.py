@@ -20,7 +20,6 @@ QUERY_BATCH = 2000
 _URI_CHARS_MAX = 16_000
 """Salesforce refuses a request line beyond 16,384 bytes (REST API guide, status codes 414 and 431)."""
 _PATIENCE_SECONDS = 10.0
-_CLOCK_SECONDS = 5.0
 _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 
 Record = dict[str, Value]
@@ -143,10 +142,7 @@ class SalesforceRest:
         return await self._object(f"{self._root}/limits", lane)
 
     async def server_time(self, lane: Lane = Lane.LIVE) -> int:
-        """The server's clock in ms, never ahead of it: from an answer of the last seconds, else asked for (a call without quota)."""
-        known = self.session.server_now_ms(age_seconds_max=_CLOCK_SECONDS)
-        if known is not None:
-            return known
+        """The server's clock in ms, never ahead of it: asked for with a call that costs no quota."""
         answer = await self._read("GET", "/services/data", lane)
         if not answer.until:
             raise Retry("Salesforce: an answer without a Date header; the poll needs the server's clock", after_seconds=30.0)

@@ -91,13 +91,12 @@ class Session:
         """The 18-character id of the org."""
         return (await self.token()).org_id
 
-    def server_now_ms(self, *, age_seconds_max: float | None = None) -> int | None:
-        """The server's clock, not ahead of it, from the last Date header; None when there was none, or none so lately."""
+    def server_now_ms(self) -> int | None:
+        """The server's clock, not ahead of it, carried on from the last Date header; None before the first answer."""
         if self._clock is None:
             return None
         stamp, heard = self._clock
-        age = self._monotonic() - heard
-        return None if age_seconds_max is not None and age > age_seconds_max else stamp + int(age * 1000)
+        return stamp + int((self._monotonic() - heard) * 1000)
 
     async def request(
         self, method: str, path: str, *, write: bool, params: Mapping[str, str] | None = None, body: bytes | None = None,

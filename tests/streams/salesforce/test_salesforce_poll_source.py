@@ -1,0 +1,319 @@
+"""The reconciliation poll, against an org that keeps rows and answers the poll's own queries."""
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from streams.budget_open import OpenBudget
+from streams.errors import Fatal
+from streams.events import Batch, ChangeEvent, Kind, Source
+from streams.salesforce import poll as poll_module
+from streams.salesforce.cdc import CdcSource
+from streams.salesforce.poll import CycleReport, PollSource
+from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.session import Session
+from streams.salesforce.soql import moment, moment_ms
+from streams.systems import Object, salesforce_id
+
+ROOT = "/services/data/v66.0"
+NOW = 1_900_000_000_000
+_AFTER = re.compile(r"\(SystemModstamp > (\S+) OR \(SystemModstamp = \S+ AND Id > '(\w+)'\)\)")
+
+
+def identity(number: int) -> str:
+    return salesforce_id(f"00Q5f{number:010d}")
+
+
+class Rows:
+    """Leads with stamps; a clock of its own."""
+
+    def __init__(self, org: Any) -> None:
+        self.now_ms = NOW
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.log: list[tuple[str, int]] = []
+        self.queries: list[str] = []
+        self.paths: list[str] = []
+        self.visible_rows = 0
+        for path in (f"{ROOT}/query", f"{ROOT}/queryAll"):
+            org.on("GET", path, self.query)
+        org.on("GET", f"{ROOT}/sobjects/Lead/deleted/", self.deleted)
+        org.on("GET", "/services/data", self.versions)
+
+    def put(self, number: int, at_ms: int, **fields: Any) -> str:
+        row = {"Id": identity(number), "SystemModstamp": moment(at_ms), "IsDeleted": False, "MasterRecordId": None, "Title": None, **fields}
+        self.rows[row["Id"]] = row
+        return str(row["Id"])
+
+    def answer(self, body: Any, status: int = 200) -> web.Response:
+        date = format_datetime(datetime.fromtimestamp(self.now_ms // 1000, tz=UTC), usegmt=True)
+        return web.json_response(body, status=status, headers={"Date": date})
+
+    async def versions(self, request: web.Request) -> web.Response:
+        return self.answer([{"version": "66.0"}])
+
+    async def deleted(self, request: web.Request) -> web.Response:
+        self.paths.append(request.path)
+        start, end = moment_ms(request.query["start"]), moment_ms(request.query["end"])
+        found = [{"id": each, "deletedDate": moment(at).replace("Z", "+0000")} for each, at in self.log if start <= at < end]
+        covered = moment(end).replace("Z", "+0000")
+        return self.answer({"deletedRecords": found, "earliestDateAvailable": covered, "latestDateCovered": covered})
+
+    async def query(self, request: web.Request) -> web.Response:
+        self.paths.append(request.path)
+        soql = request.query["q"]
+        self.queries.append(soql)
+        if "Nope__c" in soql:
+            return self.answer([{"errorCode": "INVALID_FIELD", "message": "No such column 'Nope__c' on entity 'Lead'"}], status=400)
+        found = [row for row in self.rows.values() if request.path.endswith("All") or not row["IsDeleted"]]
+        if "COUNT()" in soql:
+            return self.answer({"totalSize": len(found), "done": True, "records": []})
+        found = [row for row in found if self._matches(row, soql)]
+        found.sort(key=lambda row: (row["SystemModstamp"], row["Id"]))
+        limit = re.search(r"LIMIT (\d+)", soql)
+        found = found[: int(limit[1])] if limit else found
+        columns = re.split(r", ", re.search(r"SELECT (.*) FROM", soql)[1])  # type: ignore[index]
+        records = [{"attributes": {"type": "Lead"}, **{column: row[column] for column in columns}} for row in found]
+        return self.answer({"totalSize": len(records), "done": True, "records": records})
+
+    def _matches(self, row: dict[str, Any], soql: str) -> bool:
+        stamp = row["SystemModstamp"]
+        since = re.search(r"SystemModstamp >= (\S+)", soql)
+        before = re.search(r"SystemModstamp < (\S+)", soql)
+        after = _AFTER.search(soql)
+        ids = re.findall(r"'(\w+)'", soql) if "WHERE Id" in soql else None
+        return (
+            (not since or stamp >= since[1])
+            and (not before or stamp < before[1])
+            and (not after or (stamp, row["Id"]) > (after[1], after[2]))
+            and ("IsDeleted = TRUE" not in soql or row["IsDeleted"])
+            and (ids is None or row["Id"] in ids)
+        )
+
+
+@pytest.fixture
+def rows(org: Any) -> Rows:
+    return Rows(org)
+
+
+Make = Callable[..., PollSource]
+
+
+@pytest.fixture
+def make_poll(session: Session, rows: Rows) -> Make:
+    def make(**options: Any) -> PollSource:
+        return PollSource(SalesforceRest(session, OpenBudget()), Object.LEAD, ["Id", "Title"], **{"once": True, **options})
+
+    return make
+
+
+async def cycle(source: PollSource, position: str | None) -> tuple[list[ChangeEvent], str | None]:
+    """All events of one run of a `once` source, and the position after it."""
+    events: list[ChangeEvent] = []
+    async with aclosing(source.batches(position)) as batches:
+        async for batch in batches:
+            events += batch.events
+            position = batch.position
+    return events, position
+
+
+async def test_the_first_cycle_reads_everything_page_by_page(rows: Rows, make_poll: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll_module, "PAGE_ROWS", 3)
+    for number in range(10):
+        rows.put(number, NOW - 3_600_000 + number // 4 * 1000, Title=f"t{number}")
+    events, _ = await cycle(make_poll(), None)
+    assert [event.id for event in events] == [identity(number) for number in range(10)]
+    assert {event.kind for event in events} == {Kind.READ}
+    assert events[0].fields == {"Title": "t0"}
+    assert all(event.at <= NOW < event.until <= NOW + 1000 for event in events)
+    assert not [path for path in rows.paths if "queryAll" in path or "deleted" in path]
+
+
+async def test_an_interrupted_first_cycle_goes_on_at_the_page(rows: Rows, make_poll: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll_module, "PAGE_ROWS", 3)
+    for number in range(10):
+        rows.put(number, NOW - 3_600_000)
+    first: list[Batch] = []
+    async with aclosing(make_poll().batches(None)) as batches:
+        async for batch in batches:
+            first.append(batch)
+            if len(first) == 2:
+                break
+    rest, position = await cycle(make_poll(), first[-1].position)
+    assert [event.id for batch in first for event in batch.events] + [event.id for event in rest] == [identity(each) for each in range(10)]
+    assert json.loads(position or "")["done_ms"] == NOW - 60_000
+
+
+async def test_nulls_are_told(rows: Rows, make_poll: Make) -> None:
+    rows.put(1, NOW - 100_000, Title=None)
+    events, _ = await cycle(make_poll(), None)
+    assert events[0].fields == {"Title": None}
+
+
+async def test_a_row_that_was_committed_late_is_found(rows: Rows, make_poll: Make) -> None:
+    _, position = await cycle(make_poll(), None)
+    late = rows.put(1, NOW - 300_000)
+    rows.now_ms += 300_000
+    events, _ = await cycle(make_poll(), position)
+    assert [event.id for event in events] == [late]
+
+
+async def test_rows_younger_than_the_lag_wait(rows: Rows, make_poll: Make) -> None:
+    young = rows.put(1, NOW - 30_000)
+    events, position = await cycle(make_poll(), None)
+    assert events == []
+    rows.now_ms += 60_000
+    events, _ = await cycle(make_poll(), position)
+    assert [event.id for event in events] == [young]
+
+
+async def test_an_idle_cycle_costs_three_calls(rows: Rows, make_poll: Make) -> None:
+    for number in range(500):
+        rows.put(number, NOW - 86_400_000)
+    _, position = await cycle(make_poll(), None)
+    rows.paths.clear()
+    rows.now_ms += 300_000
+    reports: list[CycleReport] = []
+
+    async def keep(report: CycleReport) -> None:
+        reports.append(report)
+
+    events, _ = await cycle(make_poll(report=keep), position)
+    assert events == []
+    assert len(rows.paths) == 3
+    assert (reports[0].read, reports[0].relayed, reports[0].known, reports[0].deleted) == (0, 0, 0, 0)
+    assert reports[0].calls <= 4
+
+
+async def test_deletes_and_merges(rows: Rows, make_poll: Make) -> None:
+    _, position = await cycle(make_poll(), None)
+    winner = rows.put(9, NOW - 86_400_000)
+    rows.now_ms += 300_000
+    gone = rows.put(1, NOW + 100_000, IsDeleted=True)
+    loser = rows.put(2, NOW + 100_000, IsDeleted=True, MasterRecordId=winner)
+    purged = identity(3)
+    restored = rows.put(4, NOW - 86_400_000)
+    elsewhere = rows.put(5, NOW - 86_400_000, IsDeleted=True, MasterRecordId=winner)
+    too_young = identity(6)
+    rows.log += [(each, NOW + 100_000) for each in (gone, loser, purged, restored, elsewhere)] + [(too_young, NOW + 290_000)]
+    events, _ = await cycle(make_poll(), position)
+    assert {event.kind for event in events} == {Kind.DELETED}
+    assert {event.id: dict(event.fields) for event in events} == {
+        gone: {},
+        loser: {"MasterRecordId": winner},
+        purged: {},
+        elsewhere: {"MasterRecordId": winner},
+    }
+    assert len(events) == 4
+    assert {event.at for event in events} == {NOW + 100_000}
+
+
+async def test_an_absurd_number_of_deletes_stops_until_a_person_confirms(rows: Rows, make_poll: Make) -> None:
+    _, position = await cycle(make_poll(), None)
+    for number in range(100):
+        rows.put(number, NOW + 100_000, IsDeleted=number < 60)
+    rows.now_ms += 300_000
+    source = make_poll(deletes_ignored_max=10)
+    batches = source.batches(position)
+    page = await anext(batches)
+    seen, position = page.events, page.position
+    with pytest.raises(Fatal, match="60 of 100 Lead records \\(60 %\\)"):
+        await anext(batches)
+    assert {event.kind for event in seen} == {Kind.READ}
+    source.confirm_deletes(NOW + 200_000)
+    events, _ = await cycle(source, position)
+    assert len([event for event in events if event.kind is Kind.DELETED]) == 60
+
+
+async def test_many_deletes_of_a_large_object_pass(rows: Rows, make_poll: Make) -> None:
+    _, position = await cycle(make_poll(), None)
+    for number in range(200):
+        rows.put(number, NOW + 100_000 if number < 20 else NOW - 86_400_000, IsDeleted=number < 20)
+    rows.now_ms += 300_000
+    events, _ = await cycle(make_poll(deletes_ignored_max=10), position)
+    assert len(events) == 20
+
+
+async def test_what_the_ledger_knows_is_counted_and_not_relayed(rows: Rows, make_poll: Make) -> None:
+    known, missed = rows.put(1, NOW - 100_000), rows.put(2, NOW - 100_000)
+    reports: list[CycleReport] = []
+
+    async def unseen(events: list[ChangeEvent]) -> list[ChangeEvent]:
+        return [event for event in events if event.id != known]
+
+    async def keep(report: CycleReport) -> None:
+        reports.append(report)
+
+    events, _ = await cycle(make_poll(unseen=unseen, report=keep), None)
+    assert [event.id for event in events] == [missed]
+    assert (reports[0].read, reports[0].known, reports[0].relayed) == (2, 1, 1)
+
+
+async def test_a_gap_widens_the_next_window_once(rows: Rows, make_poll: Make) -> None:
+    old = rows.put(1, NOW - 86_400_000)
+    _, position = await cycle(make_poll(), None)
+    reports: list[CycleReport] = []
+
+    async def keep(report: CycleReport) -> None:
+        reports.append(report)
+
+    source = make_poll(report=keep)
+    source.on_gap(NOW - 90_000_000)
+    events, position = await cycle(source, position)
+    assert [event.id for event in events] == [old]
+    assert reports[0].start_ms <= NOW - 90_000_000
+    rows.now_ms += 300_000
+    events, _ = await cycle(source, position)
+    assert events == []
+
+
+async def test_since_skips_what_is_older(rows: Rows, make_poll: Make) -> None:
+    rows.put(1, NOW - 86_400_000)
+    young = rows.put(2, NOW - 200_000)
+    events, _ = await cycle(make_poll(since_ms=NOW - 3_600_000), None)
+    assert [event.id for event in events] == [young]
+
+
+async def test_wake_runs_a_cycle_now(rows: Rows, make_poll: Make) -> None:
+    source = make_poll(once=False, interval_seconds=3600)
+    batches = source.batches(None)
+    first = await anext(batches)
+    assert first.caught_up
+    found = rows.put(1, NOW + 100_000)
+    rows.now_ms += 300_000
+    source.wake()
+    assert [event.id for event in (await anext(batches)).events] == [found]
+    await batches.aclose()
+
+
+async def test_a_field_that_is_not_there_is_for_a_person(session: Session, rows: Rows) -> None:
+    source = PollSource(SalesforceRest(session, OpenBudget()), Object.LEAD, ["Nope__c"], once=True)
+    with pytest.raises(Fatal, match="mapping"):
+        await cycle(source, None)
+
+
+@pytest.mark.parametrize("position", ["what?", '{"object":"contact","done_ms":5}'])
+async def test_a_strange_position_is_for_a_person(make_poll: Make, position: str) -> None:
+    with pytest.raises(Fatal, match="position"):
+        await cycle(make_poll(), position)
+
+
+async def test_rows_that_do_not_move_on_are_no_endless_loop(rows: Rows, make_poll: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An org that ignored the keyset condition would send the same page for ever."""
+    monkeypatch.setattr(poll_module, "PAGE_ROWS", 2)
+    monkeypatch.setattr(poll_module, "after_row", lambda *_: "Title = 'ignored'")
+    rows.put(1, NOW - 100_000)
+    rows.put(2, NOW - 100_000)
+    with pytest.raises(Exception, match="the same rows"):
+        await cycle(make_poll(), None)
+
+
+async def test_both_are_sources(session: Session, make_poll: Make) -> None:
+    sources: list[Source] = [CdcSource(session), make_poll()]
+    assert [source.name for source in sources] == ["salesforce.cdc", "salesforce.poll.lead"]
