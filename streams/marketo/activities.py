@@ -68,24 +68,31 @@ class ActivitySource:
         self._woken.set()
 
     async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
-        """From `position` for ever; None begins at `since_ms`, or now."""
+        """From `position` for ever; None begins at `since_ms`, or now. While a batch is out, the next page is fetched already."""
         place = await self._begin() if position is None else await self._resume(position)
+        ahead: asyncio.Task[Step] | None = None
         lane, pages, found = Lane.LIVE, 0, 0
-        while True:
-            self._woken.clear()
-            calls = self._feed.rest.calls
-            step, token = await self._read(self._feed.changes, place.changes, place.time, CHANGES_RETENTION_MS, lane)
-            place = self._advanced(place, step, token)
-            lane, found = self._lane(step), found + step.rows
-            events, dead = step.events, step.dead
-            if pages % (self._side_beat if lane is Lane.LIVE else self._side_beat * _REPAIR_BEATS) == 0:
-                more_events, more_dead, place = await self._sides(place, lane)
-                events, dead = events + more_events, dead + more_dead
-            pages += 1
-            yield Batch(events=events, dead=dead, position=msgspec.json.encode(place).decode(), caught_up=not step.more)
-            if not step.more:
-                await self._rest(self._pace.after(changes=found, calls=self._feed.rest.calls - calls, now=time.monotonic()))
-                found = 0
+        try:
+            while True:
+                self._woken.clear()
+                calls = self._feed.rest.calls
+                step = await (ahead or self._changes(place, lane))
+                place = self._advanced(place, step)
+                lane, found = self._lane(step), found + step.rows
+                ahead = asyncio.create_task(self._changes(place, lane)) if step.more else None
+                events, dead = step.events, step.dead
+                if pages % (self._side_beat if lane is Lane.LIVE else self._side_beat * _REPAIR_BEATS) == 0:
+                    more_events, more_dead, place = await self._sides(place, lane)
+                    events, dead = events + more_events, dead + more_dead
+                pages += 1
+                yield Batch(events=events, dead=dead, position=msgspec.json.encode(place).decode(), caught_up=not step.more)
+                if not step.more:
+                    await self._rest(self._pace.after(changes=found, calls=self._feed.rest.calls - calls, now=time.monotonic()))
+                    found = 0
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
 
     async def _begin(self) -> Place:
         """A fresh position. Without `since_ms` the server's now, by its own clock."""
@@ -106,6 +113,9 @@ class ActivitySource:
             raise Gap(f"{self.name} was last read more than 14 days ago: deletions may be pruned", since_ms=min(place.time, place.sides))
         return place
 
+    async def _changes(self, place: Place, lane: Lane) -> Step:
+        return await self._read(self._feed.changes, place.changes, place.time, CHANGES_RETENTION_MS, lane)
+
     async def _sides(self, place: Place, lane: Lane) -> tuple[list[ChangeEvent], list[DeadLetter], Place]:
         """Deletions and merges, a few pages each."""
         events: list[ChangeEvent] = []
@@ -114,7 +124,8 @@ class ActivitySource:
         reached: list[int] = []
         for name, read in (("merges", self._feed.merges), ("deletions", self._feed.deletions)):
             for _ in range(_SIDE_PAGES_MAX if lane is Lane.LIVE else 1):
-                step, tokens[name] = await self._read(read, tokens[name], place.sides, DELETIONS_RETENTION_MS, lane)
+                step = await self._read(read, tokens[name], place.sides, DELETIONS_RETENTION_MS, lane)
+                tokens[name] = step.token
                 events += step.events
                 dead += step.dead
                 if not step.more:
@@ -123,27 +134,24 @@ class ActivitySource:
         sides = min(reached) if len(reached) == len(tokens) else place.sides
         return events, dead, msgspec.structs.replace(place, deletions=tokens["deletions"], merges=tokens["merges"], sides=sides)
 
-    async def _read(
-        self, read: Callable[[str, Lane], Awaitable[Step]], token: str, time_ms: int, retention_ms: int, lane: Lane
-    ) -> tuple[Step, str]:
-        """One page and the token that followed it; a lost token is minted again, once."""
+    async def _read(self, read: Callable[[str, Lane], Awaitable[Step]], token: str, time_ms: int, retention_ms: int, lane: Lane) -> Step:
+        """One page; a lost token is minted again, once."""
         try:
-            step = await read(token, lane)
+            return await read(token, lane)
         except Reject as error:
             if not token_lost(error):
                 raise
             minted = await self._feed.rest.paging_token(time_ms - self._overlap_ms, lane)
             if minted.server_ms - time_ms > retention_ms:
                 raise Gap("Marketo no longer knows the paging token, nor the time it stood for", since_ms=time_ms) from error
-            step = await read(minted.token, lane)
-        return step, step.token
+            return await read(minted.token, lane)
 
-    def _advanced(self, place: Place, step: Step, token: str) -> Place:
+    def _advanced(self, place: Place, step: Step) -> Place:
         """At the end of the feed everything up to the reading has been read, before it what the rows show."""
         reached = step.last_ms if step.more else step.at
         self.feed_time_ms = max(place.time, reached)
         self.backlog = step.more
-        return msgspec.structs.replace(place, changes=token, time=self.feed_time_ms)
+        return msgspec.structs.replace(place, changes=step.token, time=self.feed_time_ms)
 
     def _lane(self, step: Step) -> Lane:
         far = step.more and (step.own > _DRAIN_SHARE or step.at - step.last_ms > _NEAR_MS)

@@ -7,6 +7,7 @@ Booleans come as "True"/"False" from the user interface and flows and as "1"/"0"
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from streams.events import Value
@@ -100,6 +101,7 @@ def _date(text: str) -> str:
     return date.fromisoformat(text.strip()).isoformat()
 
 
+@lru_cache(maxsize=4096)
 def _decode_datetime(text: str, zone: ZoneInfo) -> str:
     """The instant as the lead API writes it: ISO 8601 in UTC. A local time that occurs twice or never is refused."""
     local = _at(text)

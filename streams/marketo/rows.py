@@ -3,12 +3,13 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import orjson
 
 
@@ -30,8 +31,7 @@ class RowError(ValueError):
     """A row that can't be used; the message says why and holds no values."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
+class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a row: REST name, and the values before and after as Marketo displays them."""
 
     name: str
@@ -39,8 +39,7 @@ class FieldChange:
     new: object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One activity. `at`: its date (whole seconds, ms). `author`, `call`: None where the instance doesn't deliver them."""
 
     guid: str
@@ -97,8 +96,11 @@ def chain(rows: Sequence[Row]) -> list[Row]:
     """
     if len(rows) < 2:
         return list(rows)
+    paths = _paths(rows)
+    if not paths and all(_continues(rows[0], row) for row in rows):
+        return list(rows)
     after: dict[int, set[int]] = {index: set() for index in range(len(rows))}
-    for path in _paths(rows):
+    for path in paths:
         for earlier, later in pairwise(path):
             after[later].add(earlier)
     left = sorted(range(len(rows)), key=lambda index: (_rank(rows[index]), index))
@@ -192,10 +194,10 @@ def _attributes(raw: object) -> dict[str, object]:
     """Attribute -> value; names compared without case, spaces and underscores, their spelling differs between deliveries."""
     if not isinstance(raw, list):
         return {}
-    pairs = (each for each in raw if isinstance(each, dict))
-    return {_key(str(each.get("name", ""))): each.get("value") for each in pairs}
+    return {_key(str(each.get("name", ""))): each.get("value") for each in raw if isinstance(each, dict)}
 
 
+@lru_cache(maxsize=1024)
 def _key(name: str) -> str:
     return name.casefold().replace(" ", "").replace("_", "")
 
@@ -222,18 +224,27 @@ def _time(value: object) -> int:
     if not isinstance(value, str):
         raise RowError("activityDate is missing")
     try:
-        moment = datetime.fromisoformat(value)
+        return _parse_time(value)
     except ValueError as error:
         raise RowError("activityDate is not a date and time") from error
+
+
+@lru_cache(maxsize=4096)
+def _parse_time(text: str) -> int:
+    moment = datetime.fromisoformat(text)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _changes(raw: object) -> tuple[FieldChange, ...]:
     if not isinstance(raw, list) or not raw:
         raise RowError("a changed value without a list of fields")
-    if not all(isinstance(each, dict) and isinstance(each.get("name"), str) and not each.keys().isdisjoint(_VALUES) for each in raw):
+    return tuple([_change(each) for each in raw])
+
+
+def _change(raw: object) -> FieldChange:
+    if not isinstance(raw, dict) or not isinstance(raw.get("name"), str) or raw.keys().isdisjoint(_VALUES):
         raise RowError("a field without name or values")
-    return tuple(FieldChange(name=each["name"], old=each.get("oldValue"), new=each.get("newValue")) for each in raw)
+    return FieldChange(name=raw["name"], old=raw.get("oldValue"), new=raw.get("newValue"))
 
 
 def _merge_ids(value: object) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from streams.budget import Lane
 from streams.budget_open import OpenBudget
@@ -204,6 +205,27 @@ async def test_catching_up_with_our_own_echoes_is_repair_work(stub: MarketoStub)
     assert lanes.count(Lane.REPAIR) >= 3
     assert lanes[-1] is Lane.LIVE
     assert live_again.caught_up
+
+
+async def test_the_next_page_is_on_its_way_while_a_batch_is_out_and_given_up_at_the_end(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", 7, "firstName", "A", f"B{number}", author=OWN) for number in range(4)]
+    stub.page = 2
+    never, asked = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: web.Request) -> web.Response:
+        asked.set()
+        await never.wait()
+        return web.Response()
+
+    page = {"requestId": "r", "success": True, "result": stub.log[:2], "nextPageToken": "AT2==", "moreResult": True}
+    stub.scripts[CHANGES] = [page, wait]
+    async with following(source_of(rest, stub, since_ms=NOW_MS)) as batches:
+        batch = await anext(batches)
+        async with asyncio.timeout(5):
+            await asked.wait()
+    assert [event.ref for event in batch.events] == ["g0", "g1"]
+    assert [task for task in asyncio.all_tasks() if "_changes" in repr(task.get_coro())] == []
+    never.set()
 
 
 async def test_malformed_rows_travel_beside_the_events(stub: MarketoStub, rest: MarketoRest) -> None:
