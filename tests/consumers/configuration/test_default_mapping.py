@@ -1,0 +1,170 @@
+"""The default mapping is the native sync's, and the configuration changes it where it says so."""
+
+from dataclasses import replace
+
+import pytest
+
+from consumers.configuration_kinds import Secret
+from consumers.configuration_mapping import FieldEntry, RuleEntry
+from consumers.configuration_settings import (
+    ContactSettings,
+    Echo,
+    KafkaSettings,
+    LeadSettings,
+    MarketoSettings,
+    PeopleSettings,
+    PostgresSettings,
+    SalesforceSettings,
+    Settings,
+)
+from consumers.defaults import NOT_PROVIDED, build
+from consumers.describes import Describes, FieldFacts
+from consumers.mapping import Clause, Direction, FieldType, Overlong, Qualification, RuleName, Unwanted
+from streams.systems import Object, System
+
+SETTINGS = Settings(
+    salesforce=SalesforceSettings(url="https://a.b", client_id="a", client_secret=Secret("s", "env: S")),
+    marketo=MarketoSettings(url="https://a.b", client_id="a", client_secret=Secret("s", "env: S")),
+    kafka=KafkaSettings(bootstrap_servers="a:1"),
+    postgres=PostgresSettings(dsn=Secret("s", "env: S")),
+)
+LEAD = {
+    "AnnualRevenue": "annualRevenue", "City": "city", "Company": "company", "Country": "country", "Description": "mktoPersonNotes",
+    "Email": "email", "Fax": "fax", "FirstName": "firstName", "HasOptedOutOfEmail": "unsubscribed", "Industry": "industry",
+    "LastName": "lastName", "LeadSource": "leadSource", "MobilePhone": "mobilePhone", "NumberOfEmployees": "numberOfEmployees",
+    "Phone": "phone", "PostalCode": "postalCode", "Rating": "rating", "Salutation": "salutation", "State": "state", "Status": "leadStatus",
+    "Street": "address", "Title": "title", "Website": "website",
+}  # fmt: skip
+CONTACT = {
+    "Birthdate": "dateOfBirth", "Description": "mktoPersonNotes", "Email": "email", "Fax": "fax", "FirstName": "firstName",
+    "HasOptedOutOfEmail": "unsubscribed", "LastName": "lastName", "LeadSource": "leadSource", "MailingCity": "city",
+    "MailingCountry": "country", "MailingPostalCode": "postalCode", "MailingState": "state", "MailingStreet": "address",
+    "MobilePhone": "mobilePhone", "Phone": "phone", "Salutation": "salutation", "Title": "title",
+}  # fmt: skip
+
+
+def with_lead(**entries: FieldEntry | None) -> Settings:
+    return replace(SETTINGS, lead=LeadSettings(fields=entries))
+
+
+@pytest.mark.parametrize(("obj", "pairs"), [(Object.LEAD, LEAD), (Object.CONTACT, CONTACT)])
+def test_the_fields_of_the_native_sync(obj: Object, pairs: dict[str, str]) -> None:
+    mapping = build(SETTINGS).objects[obj]
+    assert {item.salesforce: item.marketo for item in mapping.fields} == pairs
+    assert all(item.direction is Direction.BOTH for item in mapping.fields)
+    assert all(item.key == item.marketo for item in mapping.fields)
+
+
+def test_conflicts_of_leads_go_to_marketo_and_of_contacts_to_salesforce() -> None:
+    rules = build(SETTINGS)
+    assert {(item.rule.name, item.rule.default) for item in rules.objects[Object.LEAD].fields} == {(RuleName.MARKETO, System.MARKETO)}
+    assert {(item.rule.name, item.rule.default) for item in rules.objects[Object.CONTACT].fields} == {
+        (RuleName.SALESFORCE, System.SALESFORCE)
+    }
+
+
+def test_what_salesforce_demands_has_a_default() -> None:
+    rules = build(SETTINGS)
+    lead, contact = (
+        {item.salesforce: item.required_default for item in rules.objects[obj].fields if item.required_default}
+        for obj in (Object.LEAD, Object.CONTACT)
+    )
+    assert lead == {"LastName": NOT_PROVIDED, "Company": NOT_PROVIDED}
+    assert contact == {"LastName": NOT_PROVIDED}
+
+
+def test_an_entry_changes_only_what_it_says() -> None:
+    told = FieldEntry(overlong=Overlong.CUT, rule=RuleEntry(name=RuleName.NEWEST, tolerance_ms=10_000))
+    title = build(with_lead(title=told)).objects[Object.LEAD].by_key["title"]
+    assert (title.salesforce, title.type, title.direction) == ("Title", FieldType.TEXT, Direction.BOTH)
+    assert (title.overlong, title.rule.name, title.rule.tolerance_ms, title.rule.default) == (
+        Overlong.CUT,
+        RuleName.NEWEST,
+        10_000,
+        System.MARKETO,
+    )
+
+
+def test_fields_are_added_and_left_out() -> None:
+    added = FieldEntry(salesforce="Score__c", type=FieldType.NUMBER, direction=Direction.TO_SALESFORCE, unwanted=Unwanted.LEAVE)
+    mapping = build(with_lead(leadScore=added, fax=None)).objects[Object.LEAD]
+    assert "fax" not in mapping.by_key
+    assert mapping.by_salesforce["Score__c"].unwanted is Unwanted.LEAVE
+    assert mapping.fields[-1].key == "leadScore"
+
+
+def test_the_two_objects_are_configured_apart() -> None:
+    settings = replace(SETTINGS, contact=ContactSettings(winner=System.MARKETO, fields={"fax": None}))
+    rules = build(settings)
+    assert "fax" in rules.objects[Object.LEAD].by_key
+    assert "fax" not in rules.objects[Object.CONTACT].by_key
+    assert rules.objects[Object.CONTACT].by_key["email"].rule.name is RuleName.MARKETO
+
+
+def test_lengths_and_scales_come_from_the_describes() -> None:
+    describes = Describes(
+        salesforce={
+            Object.LEAD: {
+                "Title": FieldFacts(name="Title", wire_type="string", type=FieldType.TEXT, length=128),
+                "AnnualRevenue": FieldFacts(name="AnnualRevenue", wire_type="currency", type=FieldType.CURRENCY, scale=2),
+                "NumberOfEmployees": FieldFacts(name="NumberOfEmployees", wire_type="double", type=FieldType.NUMBER, scale=3),
+            }
+        },
+        marketo={
+            "title": FieldFacts(name="title", wire_type="string", type=FieldType.TEXT, length=255),
+            "annualRevenue": FieldFacts(name="annualRevenue", wire_type="currency", type=FieldType.CURRENCY),
+            "numberOfEmployees": FieldFacts(name="numberOfEmployees", wire_type="integer", type=FieldType.NUMBER, scale=0),
+        },
+    )
+    lead = build(SETTINGS, describes).objects[Object.LEAD].by_key
+    assert (lead["title"].salesforce_length, lead["title"].marketo_length, lead["title"].scale) == (128, 255, None)
+    assert (lead["annualRevenue"].scale, lead["numberOfEmployees"].scale) == (2, 0)
+    assert build(SETTINGS, describes).objects[Object.CONTACT].by_key["title"].salesforce_length is None
+
+
+def test_a_field_that_only_the_qualification_asks_for_is_followed_and_never_written() -> None:
+    groups = ((Clause(field="syncNow", any_of=(True,)), Clause(field="score", at_least=5), Clause(field="kind", any_of=("a",))),)
+    settings = replace(SETTINGS, people=PeopleSettings(qualify=Qualification(groups=groups)))
+    lead = build(settings).objects[Object.LEAD]
+    assert {name: lead.by_key[name].type for name in ("syncNow", "score", "kind")} == {
+        "syncNow": FieldType.BOOLEAN,
+        "score": FieldType.NUMBER,
+        "kind": FieldType.TEXT,
+    }
+    watched = lead.by_marketo["score"]
+    assert watched.salesforce == ""
+    assert not watched.direction.reaches(System.MARKETO)
+    assert "" not in lead.by_salesforce
+    described = Describes(marketo={"score": FieldFacts(name="score", wire_type="percent", type=FieldType.PERCENT)})
+    assert build(settings, described).objects[Object.LEAD].by_key["score"].type is FieldType.PERCENT
+
+
+@pytest.mark.parametrize(
+    ("echo", "found", "stamp"),
+    [
+        (Echo.AUTO, None, None),
+        (Echo.AUTO, True, "tandemStamp"),
+        (Echo.AUTO, False, None),
+        (Echo.STAMP, None, "tandemStamp"),
+        (Echo.USER, True, None),
+    ],
+)
+def test_the_stamp_is_kept_only_where_it_is_needed(echo: Echo, found: bool | None, stamp: str | None) -> None:
+    assert build(replace(SETTINGS, echo=echo), stamp=found).links.stamp == stamp
+
+
+def test_the_version_moves_with_the_rules_and_with_nothing_else() -> None:
+    first = build(SETTINGS)
+    assert build(SETTINGS).version == first.version
+    assert build(replace(SETTINGS, kafka=KafkaSettings(bootstrap_servers="b:2"))).version == first.version
+    ordered = [RuleEntry(name=RuleName.NEVER_BACKWARDS, order=order) for order in (("a", "b"), ("b", "a"))]
+    others = [
+        build(with_lead(title=FieldEntry(rule=RuleEntry(name=RuleName.NEWEST)))),
+        build(with_lead(title=FieldEntry(rule=RuleEntry(name=RuleName.NEWEST, tolerance_ms=1)))),
+        *(build(with_lead(title=FieldEntry(rule=rule))) for rule in ordered),
+        build(with_lead(title=None)),
+    ]
+    assert len({first.version, *(each.version for each in others)}) == 1 + len(others)
+    versions = [each.objects[Object.LEAD].by_key["title"].rule.version for each in others[:4]]
+    assert versions[:2] == ["1", "1"]
+    assert versions[2] != versions[3]
