@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from infra.setup.__main__ import entry
 from infra.setup.found import ROOT
+from infra.setup.missing import SetupError
 
 LOCKS = ROOT / "infra" / "requirements"
 NAMES = ["runtime", "dev", "systems"]
@@ -15,8 +17,8 @@ NAMES = ["runtime", "dev", "systems"]
 
 def _pins(name: str) -> dict[str, str]:
     text = (LOCKS / f"{name}.txt").read_text().replace("\\\n", " ")
-    entries = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return {re.split(r"==", entry)[0].strip(): entry for entry in entries}
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {line.split("==")[0].strip(): line for line in lines}
 
 
 def _project() -> dict[str, Any]:
@@ -32,9 +34,9 @@ def _name(requirement: str) -> str:
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     pins = _pins(name)
     assert pins
-    for entry in pins.values():
-        assert re.match(r"\S+==\S+", entry), entry
-        assert "--hash=sha256:" in entry, entry
+    for pin in pins.values():
+        assert re.match(r"\S+==\S+", pin), pin
+        assert "--hash=sha256:" in pin, pin
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,9 +57,16 @@ def test_every_direct_requirement_is_in_the_locks() -> None:
     assert "setuptools" in _pins("runtime"), "the project itself is built with it"
 
 
+def test_one_requirement_is_taken_out_of_a_lock_with_its_hashes() -> None:
+    lock = "uuid==1 \\\n    --hash=sha256:a\nuv==2 \\\n    --hash=sha256:b \\\n    --hash=sha256:c\nuvloop==3 \\\n    --hash=sha256:d\n"
+    assert entry(lock, "uv") == "uv==2 \\\n    --hash=sha256:b \\\n    --hash=sha256:c\n"
+    with pytest.raises(SetupError, match="pip is not in the lock"):
+        entry(lock, "pip")
+
+
 def test_the_same_version_is_in_both_locks() -> None:
     dev = _pins("dev")
-    assert {name: entry for name, entry in _pins("runtime").items() if dev[name] != entry} == {}
+    assert {name: pin for name, pin in _pins("runtime").items() if dev[name] != pin} == {}
 
 
 def test_the_versions_our_adapters_are_written_for() -> None:

@@ -118,6 +118,25 @@ def test_without_apt_java_and_postgresql_come_from_pypi(monkeypatch: pytest.Monk
     assert set_up_module.main([]) == 0
 
 
+def test_where_uv_fails_pip_installs_the_same_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], complaint: str) -> None:
+        ran.append(command)
+        if command[0].endswith("/uv"):
+            raise SetupError(complaint)
+
+    monkeypatch.setattr(set_up_module, "run", run)
+    monkeypatch.setattr(set_up_module, "VENV", tmp_path)
+    lock = tmp_path / "lock.txt"
+    lock.write_text("uv==1 --hash=sha256:a\n")
+    set_up_module.install_locked(lock)
+    uv_itself, with_uv, with_pip = ran
+    assert uv_itself[-1] == str(tmp_path / ".tandem-uv.txt")
+    for command in (with_uv, with_pip):
+        assert command[-3:] == ["--require-hashes", "-r", str(lock)]
+
+
 def test_apt_is_asked_for_what_is_missing_and_starts_no_database(
     make_program: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
