@@ -1,0 +1,306 @@
+"""The adapters against the sandbox org: the same calls, streams and polls that a real org would get."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import aiohttp
+import pytest
+
+from streams.budget import Lane
+from streams.budget_open import OpenBudget
+from streams.errors import Gap, Unknown
+from streams.events import ChangeEvent, DeadLetter, Kind
+from streams.salesforce.cdc import CdcSource
+from streams.salesforce.poll import CycleReport, PollSource
+from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.session import Session
+from streams.salesforce.settings import ClientCredentials, SalesforceSettings
+from streams.systems import Object
+
+pytestmark = pytest.mark.integration
+
+FIELDS = ["FirstName", "LastName", "Company", "Title", "Email", "Street", "City"]
+Control = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+async def live(sandbox: dict[str, Any]) -> AsyncIterator[Session]:
+    """Tandem's own session with the sandbox org."""
+    own = sandbox["tandem"]["salesforce"]
+    settings = SalesforceSettings(
+        base_url=own["url"],
+        credentials=ClientCredentials(client_id=own["client_id"], client_secret=own["client_secret"]),
+        login_spacing_seconds=0.05,
+        stream_check_seconds=0.1,
+        stream_backoff_seconds=0.05,
+        stream_backoff_max_seconds=0.2,
+    )
+    async with Session(settings) as session:
+        yield session
+
+
+@pytest.fixture
+async def control(sandbox: dict[str, Any]) -> AsyncIterator[Control]:
+    """The sandbox's control API."""
+    base = sandbox["sandbox"]["url"]
+    async with aiohttp.ClientSession() as http:
+
+        async def post(path: str, **body: Any) -> dict[str, Any]:
+            async with http.post(base + path, json=body) as response:
+                found: dict[str, Any] = await response.json(content_type=None)
+                assert response.status < 300, found
+                return found
+
+        yield post
+
+
+@pytest.fixture
+def rest(live: Session) -> SalesforceRest:
+    return SalesforceRest(live, OpenBudget())
+
+
+class Stream:
+    """The stream read in the background: what came so far, and waiting for more."""
+
+    def __init__(self, source: CdcSource) -> None:
+        self.source = source
+        self.events: list[ChangeEvent] = []
+        self.dead: list[DeadLetter] = []
+        self.position: str | None = None
+        self.ready = asyncio.Event()
+        self.error: BaseException | None = None
+        self._came = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, position: str | None = None) -> None:
+        self._task = asyncio.create_task(self._read(position))
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 15.0) -> None:
+        async with asyncio.timeout(seconds), self._came:
+            await self._came.wait_for(lambda: condition() or self.error is not None)
+        if self.error is not None and not condition():
+            raise self.error
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def of(self, record: str) -> list[ChangeEvent]:
+        return [event for event in self.events if event.id == record]
+
+    async def _read(self, position: str | None) -> None:
+        try:
+            async with aclosing(self.source.batches(position)) as batches:
+                async for batch in batches:
+                    self.ready.set()
+                    async with self._came:
+                        self.events += batch.events
+                        self.dead += batch.dead
+                        self.position = batch.position
+                        self._came.notify_all()
+        except Gap as error:
+            async with self._came:
+                self.error = error
+                self._came.notify_all()
+
+
+@pytest.fixture
+async def stream(live: Session) -> AsyncIterator[Stream]:
+    """A stream that is open for new events."""
+    opened = Stream(CdcSource(live))
+    opened.start()
+    async with asyncio.timeout(15):
+        await opened.ready.wait()
+    yield opened
+    await opened.stop()
+
+
+async def test_a_change_by_another_arrives_with_its_author(live: Session, control: Control, stream: Stream) -> None:
+    made = await control("/salesforce/create", object="Lead", fields={"LastName": "Byron", "Company": "Acme", "FirstName": "Ada"})
+    lead = made["id"]
+    await stream.until(lambda: bool(stream.of(lead)))
+    created = stream.of(lead)[0]
+    assert (created.kind, created.object) == (Kind.CREATED, Object.LEAD)
+    assert {name: created.fields.get(name) for name in ("FirstName", "LastName", "Company")} == {
+        "FirstName": "Ada",
+        "LastName": "Byron",
+        "Company": "Acme",
+    }
+    assert created.author is not None
+    assert created.author != await live.user_id()
+    await control("/salesforce/edit", object="Lead", id=lead, fields={"City": "London", "FirstName": None})
+    await stream.until(lambda: len(stream.of(lead)) == 2)
+    edited = stream.of(lead)[1]
+    assert (edited.kind, edited.fields["City"], edited.fields["FirstName"]) == (Kind.UPDATED, "London", None)
+    assert edited.seq > created.seq
+
+
+async def test_our_own_write_comes_back_as_ours(live: Session, rest: SalesforceRest, stream: Stream) -> None:
+    (result,) = await rest.create("Lead", [{"LastName": "Own", "Company": "Acme"}], Lane.LIVE)
+    assert result.success
+    assert result.created
+    assert result.id is not None
+    lead = result.id
+    await stream.until(lambda: bool(stream.of(lead)))
+    assert stream.of(lead)[0].author == await live.user_id()
+    results = await rest.update("Lead", [{"Id": lead, "Title": "CTO"}, {"Id": lead[:-3] + "zzz", "Title": "x"}], Lane.LIVE)
+    assert [each.success for each in results] == [True, False]
+    assert results[1].errors
+    rows = await rest.read("Lead", [lead], ["Id", "Title"], Lane.LIVE)
+    assert rows[0] is not None
+    assert rows[0]["Title"] == "CTO"
+
+
+async def test_a_write_whose_answer_was_lost_is_unknown_and_was_applied(rest: SalesforceRest, control: Control) -> None:
+    (made,) = await rest.create("Lead", [{"LastName": "Lost", "Company": "Acme"}], Lane.LIVE)
+    assert made.id is not None
+    match = {"method": "PATCH", "path": "*/composite/sobjects"}
+    await control("/faults", system="salesforce", match=match, action={"type": "lose_answer"}, times=1)
+    with pytest.raises(Unknown):
+        await rest.update("Lead", [{"Id": made.id, "Title": "there"}], Lane.LIVE)
+    rows = await rest.read("Lead", [made.id], ["Title"], Lane.LIVE)
+    assert rows[0] is not None
+    assert rows[0]["Title"] == "there"
+
+
+@pytest.mark.parametrize("fault", ["session_drop", "server_disconnect", "duplicate", "reset"])
+async def test_a_lost_session_loses_no_event(control: Control, stream: Stream, fault: str) -> None:
+    before = (await control("/salesforce/create", object="Lead", fields={"LastName": "Before", "Company": "Acme"}))["id"]
+    await stream.until(lambda: bool(stream.of(before)))
+    await control("/faults", system="salesforce", match={}, action={"type": fault}, times=1)
+    made = [(await control("/salesforce/create", object="Lead", fields={"LastName": f"L{n}", "Company": "Acme"}))["id"] for n in range(5)]
+    await stream.until(lambda: all(stream.of(lead) for lead in made))
+
+
+@pytest.mark.parametrize("how", ["no_header", "no_record_ids", "not_object", "no_payload", "wrong_types"])
+async def test_a_malformed_event_is_set_aside(control: Control, stream: Stream, how: str) -> None:
+    await control("/faults", system="salesforce", match={}, action={"type": "malformed", "how": how}, times=1)
+    await control("/salesforce/create", object="Lead", fields={"LastName": "Spoiled", "Company": "Acme"})
+    after = (await control("/salesforce/create", object="Lead", fields={"LastName": "Whole", "Company": "Acme"}))["id"]
+    await stream.until(lambda: bool(stream.of(after)))
+    assert len(stream.dead) == 1
+    assert stream.dead[0].stage == "salesforce.cdc"
+
+
+async def test_stopping_and_going_on_loses_nothing(live: Session, control: Control, stream: Stream) -> None:
+    first = (await control("/salesforce/create", object="Lead", fields={"LastName": "One", "Company": "Acme"}))["id"]
+    await stream.until(lambda: bool(stream.of(first)))
+    await stream.stop()
+    second = (await control("/salesforce/create", object="Lead", fields={"LastName": "Two", "Company": "Acme"}))["id"]
+    resumed = Stream(CdcSource(live))
+    resumed.start(stream.position)
+    await resumed.until(lambda: bool(resumed.of(second)))
+    await resumed.stop()
+
+
+async def test_a_refused_position_is_a_gap(live: Session) -> None:
+    lost = Stream(CdcSource(live))
+    lost.start('{"channel":"/data/ChangeEvents","replay_id":999999999,"at":1700000000000}')
+    await lost.until(lambda: lost.error is not None)
+    assert isinstance(lost.error, Gap)
+    assert lost.error.since_ms == 1_700_000_000_000
+    await lost.stop()
+
+
+async def test_gaps_and_overflows(control: Control, stream: Stream) -> None:
+    lead = (await control("/salesforce/create", object="Lead", fields={"LastName": "Gappy", "Company": "Acme"}))["id"]
+    await control("/salesforce/gap", object="Lead", ids=[lead])
+    await stream.until(lambda: len(stream.of(lead)) == 2)
+    assert stream.of(lead)[1].kind is Kind.GAP
+    await control("/salesforce/overflow", object="Lead")
+    await stream.until(lambda: stream.error is not None)
+    assert isinstance(stream.error, Gap)
+    assert stream.error.object == Object.LEAD
+
+
+async def test_conversion_tells_the_contact(control: Control, stream: Stream) -> None:
+    lead = (await control("/salesforce/create", object="Lead", fields={"LastName": "Convert", "Company": "Acme"}))["id"]
+    await control("/salesforce/convert", lead=lead)
+    await stream.until(lambda: any(event.fields.get("IsConverted") for event in stream.of(lead)))
+    converted = stream.of(lead)[-1]
+    contact = str(converted.fields["ConvertedContactId"])
+    assert [event.kind for event in stream.of(contact)] == [Kind.CREATED]
+    assert stream.of(contact)[0].call == converted.call
+
+
+async def _cycle(source: PollSource, position: str | None) -> tuple[list[ChangeEvent], str]:
+    events: list[ChangeEvent] = []
+    async with aclosing(source.batches(position)) as batches:
+        async for batch in batches:
+            events += batch.events
+            position = batch.position
+    assert position is not None
+    return events, position
+
+
+async def test_the_poll_finds_what_the_stream_did_not_tell(rest: SalesforceRest, control: Control) -> None:
+    reports: list[CycleReport] = []
+
+    async def keep(report: CycleReport) -> None:
+        reports.append(report)
+
+    def poll() -> PollSource:
+        return PollSource(rest, Object.LEAD, FIELDS, once=True, report=keep)
+
+    created = [(await control("/salesforce/create", object="Lead", fields={"LastName": f"P{n}", "Company": "A"}))["id"] for n in range(3)]
+    await control("/clock", advance_seconds=1200)
+    events, position = await _cycle(poll(), None)
+    assert set(created) <= {event.id for event in events}
+    row = next(event for event in events if event.id == created[0])
+    assert row.kind is Kind.READ
+    assert list(row.fields) == FIELDS
+    assert (row.fields["LastName"], row.fields["Title"]) == ("P0", None)
+    assert 0 < row.at <= row.until
+
+    await control("/clock", advance_seconds=3600)
+    await control("/salesforce/edit", object="Lead", id=created[0], fields={"Title": "CTO"})
+    await control("/salesforce/delete", ids=[created[1]])
+    await control("/salesforce/merge", object="Lead", master=created[0], victims=[created[2]])
+    await control("/clock", advance_seconds=120)
+    events, position = await _cycle(poll(), position)
+    found = {event.id: event for event in events}
+    assert set(found) == set(created)
+    assert (found[created[0]].kind, found[created[0]].fields["Title"]) == (Kind.READ, "CTO")
+    assert (found[created[1]].kind, dict(found[created[1]].fields)) == (Kind.DELETED, {})
+    assert (found[created[2]].kind, dict(found[created[2]].fields)) == (Kind.DELETED, {"MasterRecordId": created[0]})
+
+    for _ in range(2):  # the overlap shows them once more
+        await control("/clock", advance_seconds=3600)
+        events, position = await _cycle(poll(), position)
+    assert events == []
+    assert reports[-1].calls <= 4
+
+
+async def test_a_purged_record_is_still_reported(rest: SalesforceRest, control: Control) -> None:
+    lead = (await control("/salesforce/create", object="Lead", fields={"LastName": "Purged", "Company": "A"}))["id"]
+    await control("/clock", advance_seconds=1200)
+    _, position = await _cycle(PollSource(rest, Object.LEAD, FIELDS, once=True), None)
+    await control("/salesforce/delete", ids=[lead])
+    await control("/salesforce/empty_recycle_bin", ids=[lead])
+    await control("/clock", advance_seconds=1200)
+    events, _ = await _cycle(PollSource(rest, Object.LEAD, FIELDS, once=True), position)
+    assert [(event.id, event.kind) for event in events] == [(lead, Kind.DELETED)]
+
+
+async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str, Any], control: Control) -> None:
+    lines = [json.dumps({"object": "Lead", "fields": {"LastName": f"Bulk{number}", "Company": "Acme"}}) for number in range(4500)]
+    url = sandbox["sandbox"]["url"] + "/salesforce/load"
+    async with aiohttp.ClientSession() as http, http.post(url, data="\n".join(lines)) as response:
+        loaded = json.loads(await response.read())
+    await control("/clock", advance_seconds=120)
+    events, _ = await _cycle(PollSource(rest, Object.LEAD, FIELDS, once=True), None)
+    ids = [event.id for event in events if event.kind is Kind.READ]
+    assert len(ids) == len(set(ids))
+    assert set(loaded["ids"]) <= set(ids)
+
+
+async def test_describe_limits_and_identity(live: Session, rest: SalesforceRest, sandbox: dict[str, Any]) -> None:
+    names = {field["name"] for field in (await rest.describe("Lead"))["fields"]}
+    assert {"Id", *FIELDS} <= names
+    assert "DailyApiRequests" in await rest.limits()
+    assert "Lead" in {each["name"] for each in (await rest.describe_global())["sobjects"]}
+    assert await live.user_id() == sandbox["tandem"]["salesforce"]["user_id"]
