@@ -16,7 +16,7 @@ _NEAR_MS = 30_000
 """Nearer to the end of the feed than this, pages are read in the live lane."""
 _DRAIN_SHARE = 0.5
 """More of a page than this being our own echoes, with more waiting: our writes fill the feed, catching up is repair work."""
-_REPAIR_BEATS = 10
+_REPAIR_BEATS = 25
 """While catching up, deletions and merges are read that many times more rarely."""
 _SIDE_PAGES_MAX = 5
 """Pages of deletions and of merges read at one beat, one while catching up: narrow filters walk through every activity of the

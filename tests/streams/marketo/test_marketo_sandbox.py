@@ -223,6 +223,30 @@ async def test_the_poll_finds_what_the_ledger_has_not_seen(instance: Instance) -
     assert (reports[1].relayed, reports[1].known) == (0, reports[0].relayed)
 
 
+async def test_an_activity_committed_late_is_passed_by_the_live_source_and_found_by_the_poll(instance: Instance) -> None:
+    lead = await instance.person(instance.others, firstName="Ann")
+    began = (await instance.ours.paging_token(0)).server_ms
+    live_saw: list[ChangeEvent] = []
+    async with following(instance.live()) as batches:
+        await caught_up(batches)
+        fault = _fault(instance, "/rest/v1/leads.json", {"type": "late_activity", "seconds": 600, "chained": False})
+        fault["match"].pop("actor")
+        await instance.control("/faults", fault)
+        await instance.others.sync([{"id": int(lead), "firstName": "Late"}], "updateOnly", "id")
+        await instance.control("/clock", {"advance_seconds": 300})
+        await instance.others.sync([{"id": int(lead), "lastName": "After"}], "updateOnly", "id")
+        live_saw += await events_of(batches, lead, bool)
+        await instance.control("/clock", {"advance_seconds": 301})
+        await instance.others.sync([{"id": int(lead), "leadScore": 3}], "updateOnly", "id")
+        live_saw += await events_of(batches, lead, lambda events: any("leadScore" in event.fields for event in events))
+    async with following(
+        MarketoPollSource(instance.feed("poll"), unseen=_everything, since_ms=began + 601_000, interval_seconds=3600)
+    ) as batches:
+        found = await events_of(batches, lead, lambda events: any(event.kind is Kind.UPDATED for event in events))
+    assert {name for event in live_saw for name in event.fields} == {"lastName", "leadScore"}
+    assert {"firstName": "Late"} in [event.fields for event in found]
+
+
 async def test_the_first_copy_brings_everyone(instance: Instance) -> None:
     lines = b"\n".join(b'{"email":"%s@copy.example","firstName":"C"}' % secrets.token_hex(6).encode() for _ in range(700))
     loaded = await instance.control("/marketo/load", lines)
