@@ -1,0 +1,171 @@
+"""Intake: from the change topics to `observe`, partition by partition, from where the ledger stands.
+
+The ledger's offsets are the truth; Kafka's committed offsets are only for lag tools. Two workers share the partitions as one
+consumer group; one that has lost a partition without knowing is fenced by the ledger.
+
+aiokafka fetches while an asynchronous `on_partitions_assigned` still awaits, and swallows what a listener raises; so partitions are
+paused before the first await, and a failure is kept and raised by the loop (both measured on 0.14).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
+
+from consumers.judging import Observed
+from consumers.ledger.port import Fenced, Ledger
+from consumers.observe import Message, Observer
+from streams.errors import Retry
+from streams.topics import CHANGE_TOPICS
+
+BATCH_EVENTS_MAX = 500
+_FETCH_EVENTS_MAX = 3_000
+_COMMIT_EVERY = 5.0
+_log = structlog.get_logger(__name__)
+
+OnObserved = Callable[[str, int, Observed], None]
+OnGap = Callable[[str, int, int, int], Awaitable[None]]
+"""(topic, partition, where the ledger stood, where the topic begins now): events between the two are lost to the topic."""
+
+
+class Intake:
+    """Consumes the change topics into the ledger until stopped. `on_observed` is told of each batch."""
+
+    def __init__(self, bootstrap: str, ledger: Ledger, observer: Observer, on_observed: OnObserved, on_gap: OnGap) -> None:
+        self._ledger, self._observer, self._on_observed, self._on_gap = ledger, observer, on_observed, on_gap
+        self._bootstrap = bootstrap
+        self._places: dict[TopicPartition, int] = {}
+        self._failure: BaseException | None = None
+        self.assigned: frozenset[TopicPartition] = frozenset()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`. Raises `Retry` when Kafka is away; the caller runs it again."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id="tandem-observe",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_poll_records=_FETCH_EVENTS_MAX,
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 << 20,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+        )
+        consumer.subscribe(list(CHANGE_TOPICS), listener=_Listener(consumer, self))
+        try:
+            await consumer.start()
+            await self._consume(consumer, stop)
+        except (KafkaError, OSError) as error:
+            raise Retry(f"Kafka at {self._bootstrap}: {type(error).__name__} {error}", after_seconds=2.0) from error
+        finally:
+            with suppress(KafkaError, OSError):
+                await asyncio.wait_for(consumer.stop(), 10)
+
+    async def _consume(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        committed_at = asyncio.get_running_loop().time()
+        while not stop.is_set():
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            try:
+                fetched = await consumer.getmany(timeout_ms=250, max_records=_FETCH_EVENTS_MAX)
+            except OffsetOutOfRangeError as error:
+                await self._jump(consumer, error)
+                continue
+            if fetched:
+                await asyncio.gather(*(self._partition(consumer, place, records, stop) for place, records in fetched.items()))
+            if asyncio.get_running_loop().time() - committed_at > _COMMIT_EVERY:
+                committed_at = asyncio.get_running_loop().time()
+                await self._commit(consumer)
+
+    async def _partition(self, consumer: AIOKafkaConsumer, place: TopicPartition, records: Sequence[object], stop: asyncio.Event) -> None:
+        """One partition's records in their order, in batches."""
+        messages = [Message(offset=record.offset, key=record.key, value=record.value) for record in records]  # type: ignore[attr-defined]
+        for begin in range(0, len(messages), BATCH_EVENTS_MAX):
+            part = messages[begin : begin + BATCH_EVENTS_MAX]
+            while not stop.is_set() and place in self.assigned:
+                try:
+                    observed = await self._observer.observe(place.topic, place.partition, self._places[place], part)
+                except Fenced as error:
+                    _log.warning("fenced", topic=place.topic, partition=place.partition, detail=str(error))
+                    await self.stand(consumer, [place])
+                    return
+                except Retry as error:
+                    _log.warning("ledger.away", detail=str(error))
+                    await asyncio.sleep(error.after_seconds)
+                    continue
+                self._places[place] = part[-1].offset + 1
+                self._on_observed(place.topic, place.partition, observed)
+                break
+
+    async def stand(self, consumer: AIOKafkaConsumer, places: Iterable[TopicPartition]) -> None:
+        """Put the consumer where the ledger stands."""
+        for place in places:
+            offset = await self._offset(place)
+            with suppress(IllegalStateError):  # taken away while we asked
+                if offset is None:
+                    offset = (await consumer.beginning_offsets([place]))[place]
+                self._places[place] = offset
+                consumer.seek(place, offset)
+
+    async def _offset(self, place: TopicPartition) -> int | None:
+        while True:
+            try:
+                return await self._ledger.offset(place.topic, place.partition)
+            except Retry as error:
+                await asyncio.sleep(error.after_seconds)
+
+    async def assign(self, consumer: AIOKafkaConsumer, places: Iterable[TopicPartition]) -> None:
+        """Partitions were given to this worker."""
+        taken = list(places)
+        with suppress(IllegalStateError):
+            consumer.pause(*taken)
+        self.assigned = frozenset(taken)
+        try:
+            await self.stand(consumer, taken)
+        except Exception as error:  # noqa: BLE001 - raised by the loop: aiokafka would swallow it here
+            self._failure = error
+            return
+        with suppress(IllegalStateError):
+            consumer.resume(*taken)
+        _log.info("partitions", count=len(taken))
+
+    def revoke(self) -> None:
+        """All partitions are taken away until the next assignment."""
+        self.assigned = frozenset()
+
+    async def _jump(self, consumer: AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
+        """The topic no longer holds what comes next: a gap, told loudly, never skipped in silence."""
+        offsets: dict[TopicPartition, int] = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        places = list(offsets) or list(self.assigned)
+        begins = await consumer.beginning_offsets(places)
+        for place in places:
+            stood, begin = self._places.get(place, 0), begins[place]
+            if stood >= begin and place not in offsets:
+                continue
+            await self._on_gap(place.topic, place.partition, stood, begin)
+            async with self._ledger.transaction() as tx:
+                await tx.advance(place.topic, place.partition, stood, begin)
+            self._places[place] = begin
+            consumer.seek(place, begin)
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        places = {place: self._places[place] for place in self.assigned if place in self._places}
+        if places:
+            with suppress(KafkaError, IllegalStateError):  # for lag tools only
+                await consumer.commit(places)
+
+
+class _Listener(ConsumerRebalanceListener):
+    def __init__(self, consumer: AIOKafkaConsumer, intake: Intake) -> None:
+        self._consumer, self._intake = consumer, intake
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        del revoked
+        self._intake.revoke()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._intake.assign(self._consumer, assigned)
