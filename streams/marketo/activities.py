@@ -9,7 +9,7 @@ import msgspec
 from streams.budget import Lane
 from streams.errors import Gap, Reject
 from streams.events import Batch, ChangeEvent, DeadLetter
-from streams.marketo.feed import CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, Step, token_lost
+from streams.marketo.feed import CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, Step, refused, token_lost
 from streams.marketo.pace import Pace
 
 _NEAR_MS = 30_000
@@ -69,10 +69,10 @@ class ActivitySource:
 
     async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
         """From `position` for ever; None begins at `since_ms`, or now. While a batch is out, the next page is fetched already."""
-        place = await self._begin() if position is None else await self._resume(position)
         ahead: asyncio.Task[Step] | None = None
         lane, pages, found = Lane.LIVE, 0, 0
         try:
+            place = await self._begin() if position is None else await self._resume(position)
             while True:
                 self._woken.clear()
                 calls = self._feed.rest.calls
@@ -89,6 +89,8 @@ class ActivitySource:
                 if not step.more:
                     await self._rest(self._pace.after(changes=found, calls=self._feed.rest.calls - calls, now=time.monotonic()))
                     found = 0
+        except Reject as error:
+            raise refused(self.name, error) from error
         finally:
             if ahead is not None:
                 ahead.cancel()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from streams.budget import Lane
-from streams.errors import Reject
+from streams.errors import Fatal, Reject
 from streams.events import ChangeEvent, DeadLetter
 from streams.marketo.decode import Decoding, events, gather, to_read
 from streams.marketo.rest import MarketoRest
@@ -72,6 +72,13 @@ class LeadFeed:
             own=sum(self.decoding.owns(rows[0]) for rows in changes) / len(changes) if changes else 0.0,
             last_ms=max((rows[0].at for rows in changes), default=0),
         )
+
+
+def refused(name: str, error: Reject) -> Fatal:
+    """A feed that Marketo refuses (a field that is gone, a permission) does not heal by itself."""
+    return Fatal(
+        f"{name} is refused: {error}.", remedy="Check that every mapped field exists in Marketo and that the API user may read activities."
+    )
 
 
 def token_lost(error: Reject) -> bool:

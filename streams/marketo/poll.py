@@ -11,7 +11,7 @@ from streams.budget import Lane
 from streams.errors import Gap, Reject
 from streams.events import Batch, ChangeEvent
 from streams.marketo.decode import gather, hints, read_event, reference
-from streams.marketo.feed import BEGINNING_MS, CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, token_lost
+from streams.marketo.feed import BEGINNING_MS, CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, refused, token_lost
 from streams.marketo.rows import Activity, Row
 from streams.marketo.wire import Page
 
@@ -20,6 +20,7 @@ Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
 
 _PARTS = ("changes", "merges", "deletions")
 _COPY = "copy"
+_LOOK_SECONDS = 2.0
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,7 +61,8 @@ class MarketoPollSource:
     An activity may be committed after its date, so a token minted from a date with an overlap finds what a chained token passed by
     (Marketo knowledge base, paging tokens). Leads are re-read only for what `unseen` does not know. With `since_ms=None` the first
     run copies: every lead that was ever created, by its New Lead activity, 300 a call; the next cycle covers what changed since
-    the copy began. Resumable at the page.
+    the copy began. Resumable at the page. `live_behind` says that the live source has a backlog: a cycle waits for it, at most
+    `patience_seconds`.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class MarketoPollSource:
         interval_seconds: float = 300.0,
         overlap_seconds: int = 1800,
         report: Callable[[CycleReport], None] | None = None,
+        live_behind: Callable[[], bool] | None = None,
+        patience_seconds: float = 1800.0,
         name: str = "marketo.poll",
     ) -> None:
         self.name = name
@@ -81,6 +85,8 @@ class MarketoPollSource:
         self._interval = interval_seconds
         self._overlap_ms = overlap_seconds * 1000
         self._report = report or (lambda _: None)
+        self._live_behind = live_behind or (lambda: False)
+        self._patience_seconds = patience_seconds
         self._woken = asyncio.Event()
         self._gap_since_ms: int | None = None
         self._reminted = ("", 0)
@@ -98,20 +104,31 @@ class MarketoPollSource:
     async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
         """Cycles, for ever. An interrupted cycle goes on where it was."""
         place = self._place(position)
-        while True:
-            self._woken.clear()
-            clock, calls = time.monotonic(), self._feed.rest.calls
-            place = await self._start(place)
-            report = self._begun(place)
-            while place.part:
-                batch, place = await self._advance(place, report)
-                if batch is not None:
-                    yield batch
-            report.calls, report.seconds = self._feed.rest.calls - calls, time.monotonic() - clock
-            self._report(report)
-            place = Place(watermark=place.started)
-            yield Batch(events=[], position=_text(place), caught_up=True)
-            await self._rest()
+        try:
+            while True:
+                await self._patience()
+                self._woken.clear()
+                clock, calls = time.monotonic(), self._feed.rest.calls
+                place = await self._start(place)
+                report = self._begun(place)
+                while place.part:
+                    batch, place = await self._advance(place, report)
+                    if batch is not None:
+                        yield batch
+                report.calls, report.seconds = self._feed.rest.calls - calls, time.monotonic() - clock
+                self._report(report)
+                place = Place(watermark=place.started)
+                yield Batch(events=[], position=_text(place), caught_up=True)
+                await self._rest(self._interval)
+        except Reject as error:
+            raise refused(self.name, error) from error
+
+    async def _patience(self) -> None:
+        """While the live source is behind, what it has not read yet is not missed: the cycle waits for it, but not for ever, and not
+        when it was asked for."""
+        deadline = time.monotonic() + self._patience_seconds
+        while self._live_behind() and not self._woken.is_set() and time.monotonic() < deadline:
+            await self._rest(min(_LOOK_SECONDS, self._patience_seconds))
 
     def _place(self, position: str | None) -> Place:
         if position is None:
@@ -204,9 +221,9 @@ class MarketoPollSource:
         report.relayed += len(leads)
         return [read_event(lead) for lead in leads.values()]
 
-    async def _rest(self) -> None:
+    async def _rest(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(self._interval):
+            async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
             pass  # nobody called: it is time

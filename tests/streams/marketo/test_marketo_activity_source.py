@@ -10,7 +10,7 @@ from aiohttp import web
 
 from streams.budget import Lane
 from streams.budget_open import OpenBudget
-from streams.errors import Gap, Reject, Retry
+from streams.errors import Fatal, Gap, Retry
 from streams.events import AsyncBatches, Batch, Kind, Source
 from streams.marketo.activities import ActivitySource
 from streams.marketo.decode import Decoding
@@ -141,7 +141,14 @@ async def test_lost_tokens_are_minted_again_with_an_overlap(stub: MarketoStub, r
 async def test_a_token_that_is_refused_even_when_new_is_refused(stub: MarketoStub, rest: MarketoRest) -> None:
     stub.lost_tokens.add("AT0==")
     async with following(source_of(rest, stub)) as batches:
-        with pytest.raises(Reject, match="nextPageToken"):
+        with pytest.raises(Fatal, match="nextPageToken"):
+            await anext(batches)
+
+
+async def test_a_feed_that_is_refused_needs_a_person(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.scripts[CHANGES] = [failure("1006", "Field 'firstName' not found")]
+    async with following(source_of(rest, stub)) as batches:
+        with pytest.raises(Fatal, match=r"marketo\.activities is refused.*1006.*mapped field"):
             await anext(batches)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.errors import Reject, Retry
+from streams.errors import Fatal, Retry
 from streams.events import AsyncBatches, Batch, ChangeEvent, Kind, Source
 from streams.marketo.decode import Decoding
 from streams.marketo.feed import LeadFeed
@@ -140,7 +140,7 @@ async def test_a_token_lost_in_the_middle_is_minted_again(stub: MarketoStub, res
 async def test_a_token_that_is_lost_again_and_again_is_refused(stub: MarketoStub, rest: MarketoRest) -> None:
     stub.lost_tokens.add("AT0==")
     async with following(source_of(rest, stub, Ledger())) as batches:
-        with pytest.raises(Reject, match="nextPageToken"):
+        with pytest.raises(Fatal, match="nextPageToken"):
             await cycle(batches)
 
 
@@ -201,3 +201,22 @@ async def test_trouble_leaves_the_position_where_it_was(stub: MarketoStub, rest:
             await cycle(batches)
     async with following(source) as batches:
         assert refs(await cycle(batches)) == ["g1"]
+
+
+async def test_a_cycle_waits_for_a_live_source_that_is_behind_unless_it_is_asked_for(stub: MarketoStub, rest: MarketoRest) -> None:
+    ledger, asked = Ledger(), asyncio.Event()
+
+    def behind() -> bool:
+        asked.set()
+        return True
+
+    source = source_of(rest, stub, ledger, live_behind=behind)
+    async with following(source) as batches:
+        waiting = asyncio.ensure_future(anext(batches))
+        await asked.wait()
+        assert stub.seen == []
+        source.wake()
+        assert (await waiting).caught_up
+    impatient = source_of(rest, stub, ledger, live_behind=behind, patience_seconds=0.01)
+    async with following(impatient) as batches:
+        assert (await anext(batches)).caught_up
