@@ -1,0 +1,174 @@
+"""The Faust shell of a worker: its service tree, signals, and health pages. The data path is in the roles, not in Faust's agents.
+
+Faust's own producer and consumer stay off: they would carry nothing, and a broker that is away for a minute would end the process
+(the roles wait for it instead). Importing this module imports Faust, which takes most of a second: only `tandem run` does.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import faust
+import orjson
+import structlog
+import uvloop
+from aiohttp.web import Request, Response
+from faust.app.base import BootStrategy as FaustBoot
+from faust.worker import Worker
+
+from consumers.metrics import CONTENT_TYPE, Metrics
+from consumers.roles import STOP_SECONDS, Role, Supervisor
+
+EXIT_CONFIGURATION = 2
+_log = structlog.get_logger("consumers.shell")
+
+StatusPage = Callable[[], Awaitable[dict[str, Any]]]
+"""What `/status.json` shows: no secrets, no personal data."""
+
+
+async def _no_status() -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShellSettings:
+    """Where the health pages are. `port` 0 is not a free port but none: no pages."""
+
+    host: str = "127.0.0.1"
+    port: int = 6066
+    stop_seconds: float = STOP_SECONDS
+
+
+class Boot(FaustBoot):
+    """Sensors, the web pages, then the roles: nothing of Faust's that talks to Kafka."""
+
+    enable_kafka = False
+
+    def server(self) -> Iterable[Any]:
+        """What starts, in this order, and stops in the reverse one."""
+        return chain(self.sensors(), self.web_server(), [self.app.roles])
+
+
+class Shell(faust.App):
+    """The worker as a Faust app."""
+
+    BootStrategy = Boot
+    roles: "RolesService"
+
+    async def on_first_start(self) -> None:
+        """Faust would make a directory for tables in the working directory; there are none."""
+
+    async def on_started(self) -> None:
+        """Faust would wait for its tables to recover."""
+        await self.on_startup_finished()
+
+
+class RolesService(faust.Service):
+    """All roles as one service of Faust's tree, so that they stop at the same time."""
+
+    def __init__(self, supervisor: Supervisor, stop_seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.supervisor = supervisor
+        self._stop_seconds = stop_seconds
+        self.stopping = False
+
+    async def on_start(self) -> None:
+        """Start every role."""
+        self.supervisor.start()
+
+    async def on_stop(self) -> None:
+        """Let every role finish what it has in hand."""
+        self.stopping = True
+        await self.supervisor.stop(self._stop_seconds)
+
+    def unready(self) -> dict[str, str]:
+        """Why the worker isn't ready, by role."""
+        if self.stopping:
+            return {"worker": "stopping"}
+        return self.supervisor.unready()
+
+
+class ShellWorker(Worker):
+    """Faust's worker with our logs; ends by itself when the roles have ended."""
+
+    @faust.Service.task
+    async def _end_with_the_roles(self) -> None:
+        await self.app.roles.supervisor.ended.wait()
+        self._schedule_shutdown(_Ended())
+
+
+class _Ended:
+    """Stands where Faust expects the signal that ends a worker."""
+
+    value = 0
+
+    def __str__(self) -> str:
+        return "roles ended"
+
+
+def run(roles: Sequence[Role], *, settings: ShellSettings, metrics: Metrics, status: StatusPage = _no_status) -> int:
+    """Run the roles until SIGTERM or SIGINT, or until all are done; the exit code of the process (2: a person has to act).
+
+    Blocks. Makes the event loop (uvloop): `run` of a role must create what belongs to a loop, not whoever builds it.
+    """
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    supervisor = Supervisor(roles, restarted=lambda name: metrics.roles_restarted.labels(name).inc())
+    app = _app(supervisor, settings, metrics, status)
+    worker = ShellWorker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None
+    code: object = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as done:
+        code = done.code
+    if supervisor.fatal is not None:
+        sys.stderr.write(f"tandem: {supervisor.fatal}\n")
+        return EXIT_CONFIGURATION
+    return code if isinstance(code, int) else int(code is not None)
+
+
+def _app(supervisor: Supervisor, settings: ShellSettings, metrics: Metrics, status: StatusPage) -> Shell:
+    app = Shell(
+        "tandem",
+        broker="kafka://127.0.0.1:9092",  # never connected to
+        autodiscover=False,
+        topic_disable_leader=True,
+        web_enabled=settings.port > 0,
+        web_bind=settings.host,
+        web_port=settings.port or 6066,
+        web_host=settings.host,
+        web_router_enabled=False,
+        web_tables_enabled=False,
+        web_graph_enabled=False,
+        web_stats_enabled=False,
+        web_metrics_enabled=False,
+    )
+    app.roles = RolesService(supervisor, settings.stop_seconds)
+    _pages(app, metrics, status)
+    return app
+
+
+def _pages(app: Shell, metrics: Metrics, status: StatusPage) -> None:
+    async def livez(_: Any, __: Request) -> Response:
+        return _json({"alive": True})
+
+    async def readyz(_: Any, __: Request) -> Response:
+        reasons = app.roles.unready()
+        return _json({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
+
+    async def page(_: Any, __: Request) -> Response:
+        return Response(body=metrics.page(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def status_page(_: Any, __: Request) -> Response:
+        return _json(await status())
+
+    for path, view in (("/livez", livez), ("/readyz", readyz), ("/metrics", page), ("/status.json", status_page)):
+        app.page(path)(view)
+
+
+def _json(body: dict[str, Any], *, status: int = 200) -> Response:
+    return Response(body=orjson.dumps(body, default=str), status=status, content_type="application/json")

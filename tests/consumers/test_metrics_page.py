@@ -1,0 +1,69 @@
+"""What the page of metrics says after things have happened."""
+
+import pytest
+
+from consumers.metrics import RELAY_STATES, Metrics
+from streams.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
+from streams.events import ChangeEvent, Kind
+from streams.relay import RelayWatch
+from streams.systems import Object, System
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(now_ms=lambda: 10_000)
+
+
+def event(kind: Kind, at: int) -> ChangeEvent:
+    return ChangeEvent(system=System.SALESFORCE, object=Object.LEAD, id="1", kind=kind, source="cdc", at=at)
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    found: float | None = metrics.registry.get_sample_value(name, labels)
+    return found
+
+
+def test_metrics_are_a_watch_of_relays(metrics: Metrics) -> None:
+    watch: RelayWatch = metrics
+    watch.relayed("cdc", [event(Kind.UPDATED, 9_900), event(Kind.READ, 1), event(Kind.UPDATED, 20_000)], 2, 9_900)
+    assert value(metrics, "tandem_events_relayed_total", source="cdc", kind="updated") == 2
+    assert value(metrics, "tandem_events_relayed_total", source="cdc", kind="read") == 1
+    assert value(metrics, "tandem_dead_letters_total", stage="cdc") == 2
+    assert value(metrics, "tandem_relay_delay_seconds_count", source="cdc") == 2
+    assert value(metrics, "tandem_relay_delay_seconds_sum", source="cdc") == pytest.approx(0.1)
+    assert value(metrics, "tandem_position_saved_timestamp_seconds", source="cdc") == 10.0
+    assert value(metrics, "tandem_feed_timestamp_seconds", source="cdc") == 9.9
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (Gap("x"), "gap"),
+        (Retry("x"), "retry"),
+        (Unknown("x"), "retry"),
+        (Reject("x"), "reject"),
+        (Fatal("x"), "fatal"),
+        (SyncError("x"), "other"),
+    ],
+)
+def test_failures_are_told_apart(metrics: Metrics, error: SyncError, kind: str) -> None:
+    metrics.failed("cdc", error)
+    assert value(metrics, "tandem_source_failures_total", source="cdc", kind=kind) == 1
+
+
+def test_a_relay_is_in_one_state(metrics: Metrics) -> None:
+    for state in RELAY_STATES:
+        metrics.state("cdc", state)
+        shown = {each: value(metrics, "tandem_relay_state", source="cdc", state=each) for each in RELAY_STATES}
+        assert {each for each, share in shown.items() if share} == {state}
+
+
+def test_gaps_count(metrics: Metrics) -> None:
+    metrics.gap("cdc")
+    assert b'tandem_gaps_total{source="cdc"} 1.0' in metrics.page()
+
+
+def test_two_sets_do_not_meet() -> None:
+    first, second = Metrics(now_ms=lambda: 0), Metrics(now_ms=lambda: 0)
+    first.gap("cdc")
+    assert b'source="cdc"' not in second.page()
