@@ -68,7 +68,7 @@ class Broker:
         """`host:port` for clients' `bootstrap_servers`."""
         return f"{LOOPBACK}:{self.port}"
 
-    def start(self, *, timeout_seconds: float = 60.0) -> None:
+    def start(self, *, timeout_seconds: float = 120.0) -> None:
         """Starts it and returns when it serves requests and coordinates groups. Raises StartError with the end of the log."""
         if self.process.running():
             return

@@ -77,7 +77,7 @@ class Server:
         """`postgresql://…` with the password in it: a secret."""
         return f"postgresql://{ROLE}:{quote(self._recorded(self._password_file), safe='')}@{LOOPBACK}:{self.port}/{database}"
 
-    def start(self, *, timeout_seconds: float = 60.0) -> None:
+    def start(self, *, timeout_seconds: float = 120.0) -> None:
         """Starts it and returns when it accepts connections. Raises StartError with the end of the log."""
         if self.process.running():
             return

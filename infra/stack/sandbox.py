@@ -26,7 +26,7 @@ class Sandbox:
         self._endpoints_file = home / "endpoints.json"
         self._ports_file = home / "ports.json"
 
-    def start(self, *, timeout_seconds: float = 60.0) -> None:
+    def start(self, *, timeout_seconds: float = 120.0) -> None:
         if self.process.running():
             return
         self.home.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ class Tandem:
         except FileNotFoundError:
             raise StartError(f"{self.worker.name} has not been started here yet") from None
 
-    def start(self, *, timeout_seconds: float = 60.0) -> None:
+    def start(self, *, timeout_seconds: float = 120.0) -> None:
         if self.process.running():
             return
         self.home.mkdir(parents=True, exist_ok=True)
