@@ -96,6 +96,8 @@ class Automation:
 
     def flows_for(self, object_name: str, timing: Timing, occasion: Occasion, user: str, changed: set[str]) -> list[Flow]:
         """The flows that this save sets off, their conditions not yet asked."""
+        if not self.flows:
+            return []
         return [
             flow for flow in self.flows.values()
             if flow.object == object_name and flow.timing == timing and occasion in flow.on

@@ -23,6 +23,7 @@ from infra.sandbox.salesforce.sessions import Session
 
 NEW_EVENTS, ALL_EVENTS = -1, -2
 EVENTS_PER_ANSWER = 1000
+EVERY_ENTITY = "/data/ChangeEvents"
 COOKIE = "BAYEUX_BROWSER"
 NEEDS_VIEW_ALL_DATA = frozenset({"Task", "Event"})
 Message = dict[str, Any]
@@ -170,7 +171,7 @@ class Hub:
             events = self._org.log.after(subscription.at, EVENTS_PER_ANSWER)
             if events:
                 marks.append((subscription, events[-1].replay_id))
-            found += [(event.replay_id, subscription, event) for event in events if event.entity in subscription.entities]
+            found += [(event.replay_id, subscription, event) for event in events if self._carries(subscription, event.entity)]
         if found:
             now_ms = self._org.clock.now_ms()
             if self._org.delivered.remaining(now_ms) < len(found):
@@ -223,13 +224,18 @@ class Hub:
             if not self._permitted(client, kind.name):
                 raise StreamingError("403::User not allowed to subscribe CDC without View All Data permissions")
             return frozenset({kind.name})
-        if name == "ChangeEvents":
+        if channel == EVERY_ENTITY:
             wanted = {each.name for each in self._org.schema.objects.values() if each.captured}
         elif name in self._org.channels:
             wanted = self._org.channels[name]
         else:
             raise StreamingError(f"400::The channel you requested to subscribe to does not exist {{{channel}}}")
         return frozenset(each for each in wanted if self._permitted(client, each))
+
+    def _carries(self, subscription: Subscription, entity: str) -> bool:
+        if subscription.channel == EVERY_ENTITY and entity not in self._org.standard_entities:
+            return False
+        return entity in subscription.entities
 
     def _permitted(self, client: Client, entity: str) -> bool:
         right = self._org.permissions.object_right(client.user_id, entity)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 ORG_ID = "00D5f000000TdemEAC"
 DUMMY_ID = "000000000000000AAA"
+_VALUES = {char: value for value, char in enumerate(ALPHABET)}
 _SHAPE = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
 
 
@@ -49,17 +51,31 @@ def _restore_case(body: str, suffix: str) -> str:
 
 def make(prefix: str, number: int) -> str:
     """The id of the n-th record of the type with that key prefix; later numbers sort after earlier ones."""
-    digits = []
-    for _ in range(9):
+    high, low = divmod(number, 62**5)
+    head, marks = _head(prefix, high)
+    tail = _digits(low, 5)
+    bits = sum(1 << i for i, char in enumerate(tail) if "A" <= char <= "Z")
+    return head + tail + marks + CHECK[bits]
+
+
+@functools.lru_cache(maxsize=256)
+def _head(prefix: str, high: int) -> tuple[str, str]:
+    """The first ten characters of an id and their two check characters."""
+    head = prefix + "5fA" + _digits(high, 4)
+    return head, check_characters(head + "00000")[:2]
+
+
+def _digits(number: int, width: int) -> str:
+    out = ""
+    for _ in range(width):
         number, rest = divmod(number, 62)
-        digits.append(ALPHABET[rest])
-    id15 = prefix + "5fA" + "".join(reversed(digits))
-    return id15 + check_characters(id15)
+        out = ALPHABET[rest] + out
+    return out
 
 
 def number_of(record_id: str) -> int:
     """The counter behind an id made by `make`."""
     number = 0
     for char in record_id[6:15]:
-        number = number * 62 + ALPHABET.index(char)
+        number = number * 62 + _VALUES[char]
     return number

@@ -9,13 +9,13 @@ from infra.sandbox.salesforce.errors import ApiError, not_found
 from infra.sandbox.salesforce.eventschema import schema_id, schema_of
 
 OLDEST, NEWEST = 31, 67
-RELEASES = ("Winter", "Spring", "Summer")
+RELEASES = ("Spring", "Summer", "Winter")
 
 
 def versions() -> list[dict[str, str]]:
     """All versions that are served, oldest first."""
     return [
-        {"label": f"{RELEASES[n % 3]} '{(n - 4) // 3 + 6:02d}", "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
+        {"label": f"{RELEASES[n % 3]} '{(n + 13) // 3:02d}", "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
         for n in range(OLDEST, NEWEST + 1)
     ]
 

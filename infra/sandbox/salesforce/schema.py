@@ -94,6 +94,28 @@ class ObjectType(msgspec.Struct, kw_only=True):
     undeletable: bool = True
     captured: bool = True
     address_prefixes: tuple[tuple[str, str], ...] = ()
+    _required: tuple[str, ...] | None = None
+    _defaults: dict[str, Value] | None = None
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The fields without which no record is created."""
+        if self._required is None:
+            self._required = tuple(name for name, field in self.fields.items() if field.required)
+        return self._required
+
+    @property
+    def defaults(self) -> dict[str, Value]:
+        """What a created record gets in fields that the client doesn't name; false is left out, as rows hold none."""
+        if self._defaults is None:
+            found = {name: field.default for name, field in self.fields.items()}
+            self._defaults = {name: value for name, value in found.items() if value is not None and value is not False}
+        return self._defaults
+
+    def put_field(self, field: Field) -> None:
+        """Adds a field or replaces the one of that name."""
+        self.fields[field.name] = field
+        self._required = self._defaults = None
 
     @property
     def custom(self) -> bool:
@@ -121,9 +143,6 @@ class Schema:
         self.by_lower[each.name.lower()] = each
         self.by_prefix[each.prefix] = each
         self.by_change_event[each.change_event] = each
-
-    def add_field(self, object_name: str, field: Field) -> None:
-        self.objects[object_name].fields[field.name] = field
 
     def of_id(self, record_id: str) -> ObjectType | None:
         return self.by_prefix.get(record_id[:3])

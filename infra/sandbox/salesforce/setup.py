@@ -51,7 +51,7 @@ def _define_field(org: Org, args: Mapping[str, Any]) -> None:
     field = field_of(args.get("field"))
     if field.name not in kind.fields and not field.custom:
         raise ValueError(f"{field.name}: the name of a custom field ends with __c")
-    kind.fields[field.name] = field
+    kind.put_field(field)
     if field.indexed:
         org.store.tables[kind.name].add_index(field.name)
 

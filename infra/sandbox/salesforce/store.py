@@ -66,11 +66,13 @@ class Table:
         self.kind = kind
         self.rows: dict[str, Row] = {}
         self.made = 0
+        self._next = ("", 0)
         self.stamps = StampIndex(self.rows)
         self._indexes: dict[str, dict[str, str | set[str]]] = {each.name: {} for each in kind.fields.values() if each.indexed}
 
     def new_id(self) -> str:
-        return ids.make(self.kind.prefix, self.made + 1)
+        self._next = (ids.make(self.kind.prefix, self.made + 1), self.made + 1)
+        return self._next[0]
 
     def indexed(self, name: str) -> bool:
         return name in self._indexes
@@ -90,7 +92,8 @@ class Table:
 
     def insert(self, record_id: str, row: Row) -> None:
         self.rows[record_id] = row
-        self.made = max(self.made, ids.number_of(record_id))
+        number = self._next[1] if record_id == self._next[0] else ids.number_of(record_id)
+        self.made = max(self.made, number)
         for name in self._indexes:
             if name in row:
                 self._enter(name, row[name], record_id)

@@ -8,7 +8,7 @@ as one journal block.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -133,25 +133,21 @@ class Transaction:
 
     def _create(self, table: Table, values: Mapping[str, Value]) -> str:
         kind = table.kind
-        fresh: Row = {name: checked(kind.fields[name], value) for name, value in values.items()}
-        for field in kind.fields.values():
-            if field.default is not None and field.name not in fresh:
-                fresh[field.name] = field.default
-        if "OwnerId" in kind.fields and fresh.get("OwnerId") is None:
-            fresh["OwnerId"] = self._caller.user_id
-        if self._caller.auto_assign:
-            fresh["OwnerId"] = self._org.automation.assigned_owner(kind.name, fresh) or fresh.get("OwnerId")
-        fresh = compact(fresh)
+        fresh: Row = dict(kind.defaults)
+        _put(fresh, {name: checked(kind.fields[name], value) for name, value in values.items()})
+        if "OwnerId" in kind.fields:
+            assigned = self._org.automation.assigned_owner(kind.name, fresh) if self._caller.auto_assign else None
+            fresh["OwnerId"] = assigned or fresh.get("OwnerId") or self._caller.user_id
         self._before_save(kind, fresh, "create", set(fresh))
         if kind.personal:
             fresh["Name"] = full_name(fresh)
         self._check(table, fresh, fresh, None)
         record_id = table.new_id()
         author = self._caller.user_id
-        fresh = compact({
+        fresh = {
             "Id": record_id, **fresh, "CreatedDate": self._stamp, "CreatedById": author, "LastModifiedDate": self._stamp,
             "LastModifiedById": author, "SystemModstamp": self._stamp,
-        })  # fmt: skip
+        }  # fmt: skip
         self._record("create", table, record_id, after=fresh)
         self._after_save(table, record_id, "create", set(fresh), 0)
         return record_id
@@ -161,32 +157,36 @@ class Transaction:
         row = self._live(table, record_id)
         if row.get("IsConverted"):
             raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+        proposed: Row = dict(row)
         wanted = {name: checked(kind.fields[name], value) for name, value in values.items()}
-        proposed: Row = {**row, **wanted}
+        _put(proposed, wanted)
         if self._caller.auto_assign and depth == 0:
             owner = self._org.automation.assigned_owner(kind.name, proposed)
             if owner is not None:
+                _put(wanted, {"OwnerId": owner})
                 proposed["OwnerId"] = owner
-        proposed = compact(proposed)
-        self._before_save(kind, proposed, "update", _differences(row, proposed))
+        touched = self._before_save(kind, proposed, "update", _changed(row, proposed, wanted)) | wanted.keys()
         if kind.personal:
             proposed["Name"] = full_name(proposed)
-        changed = _differences(row, proposed)
+            touched |= {"Name"}
+        changed = _changed(row, proposed, touched)
         self._check(table, proposed, {name: proposed.get(name) for name in changed}, record_id)
         before = {name: row.get(name, _empty(kind.fields[name])) for name in changed}
         after = {name: proposed.get(name, _empty(kind.fields[name])) for name in changed}
-        touched = self._touch(row)
-        before.update({name: row.get(name) for name in touched})
+        stamps = self._touch(row)
+        before.update({name: row.get(name) for name in stamps})
         extra = None if via is None else {"via": via}
-        self._record("update", table, record_id, before=before, after={**after, **touched}, extra=extra)
+        self._record("update", table, record_id, before=before, after={**after, **stamps}, extra=extra)
         self._after_save(table, record_id, "update", changed, depth)
 
-    def _before_save(self, kind: ObjectType, proposed: Row, occasion: Occasion, changed: set[str]) -> None:
+    def _before_save(self, kind: ObjectType, proposed: Row, occasion: Occasion, changed: set[str]) -> set[str]:
+        """Lets the flows rewrite the values; returns the names of the fields that they set."""
+        touched: set[str] = set()
         for flow in self._org.automation.flows_for(kind.name, "before_save", occasion, self._caller.user_name, changed):
             if self._org.automation.holds(kind.name, flow.when, proposed):
-                fixed = compact({**proposed, **_worked_out(kind, flow, proposed)})
-                proposed.clear()
-                proposed.update(fixed)
+                _put(proposed, _worked_out(kind, flow, proposed))
+                touched |= flow.set.keys()
+        return touched
 
     def _after_save(self, table: Table, record_id: str, occasion: Occasion, changed: set[str], depth: int) -> None:
         kind = table.kind
@@ -205,8 +205,7 @@ class Transaction:
     def _check(self, table: Table, proposed: Row, changed: Mapping[str, Value], record_id: str | None) -> None:
         """Required fields, validation rules, references and uniqueness. `changed` are the fields that this save touches."""
         kind = table.kind
-        names = kind.fields if record_id is None else changed
-        missing = [name for name in names if kind.fields[name].required and proposed.get(name) is None]
+        missing = [name for name in kind.required if name not in proposed and (record_id is None or name in changed)]
         if missing:
             raise RecordError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
         rule = self._org.automation.broken_rule(kind.name, proposed)
@@ -266,8 +265,17 @@ class Transaction:
         return row
 
 
-def _differences(row: Row, proposed: Row) -> set[str]:
-    return {name for name in row.keys() | proposed.keys() if row.get(name) != proposed.get(name)}
+def _put(row: Row, values: Mapping[str, Value]) -> None:
+    """Sets the values in a row, which holds neither nulls nor false."""
+    for name, value in values.items():
+        if value is None or value is False:
+            row.pop(name, None)
+        else:
+            row[name] = value
+
+
+def _changed(row: Row, proposed: Row, names: Iterable[str]) -> set[str]:
+    return {name for name in names if row.get(name) != proposed.get(name)}
 
 
 def _past(row: Row, moved: Row) -> Row:

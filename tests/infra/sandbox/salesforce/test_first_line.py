@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.infra.sandbox.salesforce.conftest import Client
 from tests.infra.sandbox.salesforce.bayeux_client import Stream
+from tests.infra.sandbox.salesforce.conftest import Client
 
 
 async def test_a_lead_made_over_rest_arrives_on_the_stream(org: Client) -> None:
