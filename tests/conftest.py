@@ -6,6 +6,7 @@ database of the test's own, with every migration applied; `sandbox` is what the 
 
 import asyncio
 import secrets
+import signal
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +20,11 @@ from infra.postgres.server import Server
 from infra.stack.sandbox import Sandbox
 
 TEMPLATE = "tandem_template"
+
+
+def pytest_configure() -> None:
+    """Being asked to end (`timeout`, CI) is taken like Ctrl-C, so that the servers are stopped then too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
