@@ -52,7 +52,7 @@ def reference_tables() -> str:
 
 
 def shown(value: Any) -> Any:
-    """Settings as plain data, in the form of the file; secrets by their origin."""
+    """Settings as plain data, in the form of the file, which it could be: secrets as the references that they came by."""
     if isinstance(value, (str, int, float, type(None))):
         return str(value) if isinstance(value, StrEnum) else value
     if isinstance(value, Mapping):
@@ -62,7 +62,8 @@ def shown(value: Any) -> Any:
     if isinstance(value, Qualification):
         return "everyone" if value.everyone else shown_groups(value) or "never"
     if hasattr(value, "origin"):
-        return f"({value.origin})"
+        source, _, name = value.origin.partition(": ")
+        return {source: name}
     if hasattr(value, "function_name"):
         return _shown_rule(value)
     return dict(_shown_section(value))

@@ -1,0 +1,194 @@
+"""The commands against the sandbox systems and a real ledger."""
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner, Result
+
+from consumers.cli.application import app
+from consumers.merge.decision import Decision, Ruling, Verdict, encode
+from consumers.merge.state import NEVER, Field, PairState, Record, Side, pack
+from streams.systems import System
+
+pytestmark = pytest.mark.integration
+runner = CliRunner()
+
+
+@pytest.fixture
+def environ(sandbox: dict[str, Any], postgres: str) -> dict[str, str]:
+    own = sandbox["tandem"]
+    return {
+        "SALESFORCE_SECRET": own["salesforce"]["client_secret"],
+        "MARKETO_SECRET": own["marketo"]["client_secret"],
+        "DSN": postgres,
+    }
+
+
+@pytest.fixture
+def config(sandbox: dict[str, Any], tmp_path: Path) -> str:
+    salesforce, marketo = sandbox["tandem"]["salesforce"], sandbox["tandem"]["marketo"]
+    file = tmp_path / "tandem.yaml"
+    file.write_text(
+        f"salesforce: {{url: '{salesforce['url']}', client_id: '{salesforce['client_id']}', client_secret: {{env: SALESFORCE_SECRET}}}}\n"
+        f"marketo: {{url: '{marketo['url']}', client_id: '{marketo['client_id']}', client_secret: {{env: MARKETO_SECRET}}}}\n"
+        "kafka: {bootstrap_servers: '127.0.0.1:1'}\n"
+        "postgres: {dsn: {env: DSN}}\n"
+    )
+    return str(file)
+
+
+def tandem(config: str, environ: dict[str, str], *arguments: str) -> Result:
+    return runner.invoke(app, [*arguments, "-c", config], env=environ)
+
+
+def operate(sandbox: dict[str, Any], verb: str, body: dict[str, Any]) -> Any:
+    """What a person does in one of the systems."""
+    request = urllib.request.Request(f"{sandbox['sandbox']['url']}/{verb}", data=json.dumps(body).encode(), method="POST")  # noqa: S310 - our own sandbox
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own sandbox
+        return json.loads(answer.read())
+
+
+@pytest.fixture
+def anonymous_activities(sandbox: dict[str, Any]) -> Iterator[None]:
+    """An instance whose activities do not name the API user."""
+    operate(sandbox, "marketo/activity_attributes", {"deliver": False})
+    yield
+    operate(sandbox, "marketo/activity_attributes", {"deliver": True})
+
+
+def run(dsn: str, *statements: tuple[str, tuple[object, ...]]) -> None:
+    async def go() -> None:
+        connection = await asyncpg.connect(dsn)
+        try:
+            for sql, arguments in statements:
+                await connection.execute(sql, *arguments)
+        finally:
+            await connection.close()
+
+    asyncio.run(go())
+
+
+def test_setup_makes_what_check_misses(config: str, environ: dict[str, str]) -> None:
+    plan = json.loads(tandem(config, environ, "setup", "--json").stdout)
+    missing = {field["name"] for field in plan["marketo"]}
+    before = json.loads(tandem(config, environ, "check", "--json").stdout)
+    problems = {each["field"] for each in before["findings"] if each["level"] == "problem"}
+    assert missing - {"tandemStamp"} <= problems
+    assert before["problems"] == sum(each["level"] == "problem" for each in before["findings"])
+
+    done = tandem(config, environ, "setup", "--yes")
+    assert all(f"Created in Marketo: {name} " in done.stdout for name in missing)
+
+    again = json.loads(tandem(config, environ, "setup", "--json").stdout)
+    assert again["marketo"] == []
+    after = json.loads(tandem(config, environ, "check", "--json").stdout)
+    assert not {each["field"] for each in after["findings"] if each["level"] == "problem"} & missing
+    assert after["marketo_user"]
+    assert after["salesforce_user"].startswith("005")
+
+
+def test_check_for_people_says_what_to_do(config: str, environ: dict[str, str]) -> None:
+    result = tandem(config, environ, "check", "--notes")
+    assert "mapped fields compared" in result.stdout
+    assert "longer text is refused" in result.stdout
+    assert result.exit_code in (0, 1)
+
+
+def test_the_canary_hears_its_own_name(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
+    tandem(config, environ, "setup", "--yes")
+    told = json.loads(tandem(config, environ, "check", "--canary", "--json").stdout)["canary"]
+    assert (told["mode"], told["named_user"]) == ("user", told["own_user"])
+
+
+@pytest.mark.usefixtures("anonymous_activities")
+def test_the_canary_asks_for_a_stamp_where_activities_name_nobody(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
+    tandem(config, environ, "setup", "--yes")
+    person = operate(sandbox, "marketo/person/create", {"fields": {"email": "somebody@example.com"}})["id"]
+    told = json.loads(tandem(config, environ, "check", "--canary", "--canary-id", str(person), "--json").stdout)["canary"]
+    assert (told["mode"], told["named_user"], told["person"]) == ("stamp", None, str(person))
+
+
+def test_a_system_that_is_away_is_said_with_3(config: str, environ: dict[str, str]) -> None:
+    text = Path(config).read_text()
+    Path(config).write_text(text.replace(_port(text, "marketo"), "1"))
+    result = tandem(config, environ, "check")
+    assert result.exit_code == 3
+    assert "Marketo can't be reached" in result.stdout
+
+
+def _port(text: str, system: str) -> str:
+    line = next(line for line in text.splitlines() if line.startswith(system))
+    return line.split("url: 'http://localhost:")[1].split("'")[0]
+
+
+def test_a_wrong_secret_is_said_with_3_and_without_the_secret(config: str, environ: dict[str, str]) -> None:
+    result = tandem(config, environ | {"MARKETO_SECRET": "not-the-secret"}, "check")
+    assert result.exit_code == 3
+    assert "Marketo can't be reached" in result.stdout
+    assert "not-the-secret" not in result.stdout + result.stderr
+
+
+def test_record_and_explain(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
+    person = str(
+        operate(sandbox, "marketo/person/create", {"fields": {"email": "zoe@example.com", "title": "CTO", "lastName": "Ångström"}})["id"]
+    )
+    fields = {
+        "email": Field(value="zoe@example.com", version=1, marketo=Side(seen="zoe@example.com", shows=1)),
+        "title": Field(value="CEO", version=4, marketo=Side(seen="CTO", shows=NEVER)),
+        "lastName": Field(value="Angstrom", version=1, marketo=Side(seen="Angstrom", shows=1)),
+    }
+    state = PairState(fields=fields, marketo=Record(id=person, complete=True))
+    lost = Ruling(
+        field="title", verdict=Verdict.LOST, value="CTO", agreed="CEO", version=4, lost="CTO", rule="salesforce@1", reason="it wins"
+    )
+    body = encode(Decision(kind="judged", at=1, pair=1, system=System.MARKETO, record=person, fields=(lost,)))
+    run(
+        environ["DSN"],
+        ("insert into pairs (marketo_id, match_key, state, updated_at) values ($1, 'zoe@example.com', $2, 0)", (person, pack(state))),
+        ("insert into decisions (at, pair, kind, body) values (1, 1, 'judged', $1)", (body,)),
+    )
+
+    told = json.loads(tandem(config, environ, "record", "zoe@example.com", "--json").stdout)
+    (record,) = told["records"]
+    sides = {each["field"]: each["marketo"] for each in record["fields"]}
+    assert record["marketo_id"] == person
+    assert sides["email"]["mark"] == "same"
+    assert sides["title"] == {"value": "CTO", "mark": "lost", "why": "its value lost; the agreement is owed"}
+    assert sides["lastName"] == {"value": "Ångström", "mark": "news", "why": "changed in marketo; its feed has not told yet"}
+
+    plain = tandem(config, environ, "record", person)
+    assert "2 not in step" in plain.stdout
+    assert "not in Salesforce: the person does not qualify" in plain.stdout
+    assert "(the systems were not asked)" in tandem(config, environ, "record", person, "--no-live").stdout
+
+    story = tandem(config, environ, "explain", "zoe@example.com", "Title")
+    assert story.exit_code == 0
+    assert "Conflict, decided by salesforce@1 (it wins): “CTO” lost, “CEO” stays; Marketo is owed it." in story.stdout
+    ((chapter,),) = [each["chapters"] for each in json.loads(tandem(config, environ, "explain", person, "title", "--json").stdout)]
+    assert (chapter["verdict"], chapter["lost"], chapter["agreed"]) == ("lost", "CTO", "CEO")
+    assert "No decision has touched this field" in tandem(config, environ, "explain", person, "phone").stdout
+
+
+def test_what_is_not_known_is_said_with_1(config: str, environ: dict[str, str]) -> None:
+    unknown = tandem(config, environ, "record", "nobody@example.com")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert "no person with the e-mail nobody@example.com is known" in unknown.stderr
+    run(environ["DSN"], ("insert into pairs (marketo_id, state, updated_at) values ('7', $1, 0)", (pack(PairState()),)))
+    field = tandem(config, environ, "explain", "7", "titel")
+    assert (field.exit_code, field.stderr) == (1, "titel is not a mapped field of a lead; did you mean title?\n")
+
+
+def test_status_goes_on_without_kafka(config: str, environ: dict[str, str]) -> None:
+    plain = tandem(config, environ, "status")
+    assert plain.exit_code == 0
+    assert "no pairs yet" in plain.stdout
+    assert "Kafka can't be reached at 127.0.0.1:1" in plain.stdout
+    told = json.loads(tandem(config, environ, "status", "--json").stdout)
+    assert told["pairs"] == []
+    assert told["notes"] == ["Kafka can't be reached at 127.0.0.1:1 (KafkaConnectionError); check that it runs"]

@@ -1,0 +1,209 @@
+"""The sentences that tell why a field has its value."""
+
+import pytest
+
+from consumers.mapping import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName
+from consumers.merge.decision import Decision, Origin, Ruling, Verdict
+from consumers.reports.story import Chapter, UnknownField, chapters_of, field_key, moment, quoted
+from streams.events import Kind
+from streams.systems import Object, System
+
+AT = 1_700_000_000_000
+EVENT = Origin(
+    topic="crm.marketo.person.v1",
+    partition=0,
+    offset=5,
+    source="activities",
+    kind=Kind.UPDATED,
+    at=AT,
+    author="eva@example.com",
+    call="r#1",
+    how="Lead update",
+)
+READING = Origin(topic="crm.marketo.person.v1", partition=0, offset=6, source="poll", kind=Kind.READ, at=AT)
+
+
+def judged(verdict: Verdict, *, event: Origin | None = EVENT, field: str = "title", **ruling: object) -> Decision:
+    told = Ruling(field=field, verdict=verdict, **ruling)  # type: ignore[arg-type]
+    return Decision(kind="judged", at=AT + 40, pair=3, system=System.MARKETO, record="7", event=event, fields=(told,))
+
+
+def sentence(decision: Decision) -> str:
+    (chapter,) = chapters_of(1, decision, "title")
+    return chapter.sentence
+
+
+WHO = "Marketo (by eva@example.com, Lead update, from activities)"
+CASES = {
+    "accepted": (
+        judged(Verdict.ACCEPTED, value="CEO", agreed="CEO", version=4, reason="marketo had seen the agreement"),
+        f"{WHO} changed it to “CEO”. Accepted (marketo had seen the agreement): “CEO” is the agreement, version 4; Salesforce is owed it.",
+    ),
+    "cleared": (
+        judged(Verdict.ACCEPTED, value=None, agreed=None, version=5),
+        f"{WHO} changed it to blank. Accepted: blank is the agreement, version 5; Salesforce is owed it.",
+    ),
+    "same": (
+        judged(Verdict.SAME, value="CEO", agreed="CEO", version=4, reason="both sides say the same"),
+        f"{WHO} changed it to “CEO”. That is the agreement already, version 4: nothing to do (both sides say the same).",
+    ),
+    "won": (
+        judged(Verdict.WON, value="CTO", agreed="CTO", version=5, lost="CEO", rule="marketo@1", reason="marketo wins"),
+        (f"{WHO} changed it to “CTO”. Conflict, decided by marketo@1 (marketo wins): “CTO” stands, version 5; “CEO” lost; "
+        "Salesforce is owed it."),
+    ),
+    "lost": (
+        judged(Verdict.LOST, value="CTO", agreed="CEO", version=4, lost="CTO", rule="salesforce@1", reason="salesforce wins"),
+        f"{WHO} changed it to “CTO”. Conflict, decided by salesforce@1 (salesforce wins): “CTO” lost, “CEO” stays; Marketo is owed it.",
+    ),
+    "review": (
+        judged(Verdict.REVIEW, value="CTO", agreed="CEO", lost="CTO", rule="review@1", reason="a person's decision"),
+        f"{WHO} changed it to “CTO”. Conflict with “CEO”, and review@1 leaves it to a person (a person's decision): the field is held.",
+    ),
+    "echo": (
+        judged(Verdict.ECHO, value="CEO", agreed="CEO", version=4),
+        "Marketo showed Tandem's own write, “CEO”, version 4.",
+    ),
+    "echo of another make": (
+        judged(Verdict.ECHO, value="ceo", agreed="CEO", version=4),
+        "Marketo showed Tandem's own write, “ceo”; agreed is “CEO”, version 4.",
+    ),
+    "put back": (
+        judged(Verdict.PUT_BACK, value=1, agreed=True, reason="to_marketo"),
+        f"{WHO} changed it to 1. true will be put back (to_marketo).",
+    ),
+    "left": (judged(Verdict.LEFT, value="x", agreed="y", reason="one way"), f"{WHO} changed it to “x”. Left as it is (one way)."),
+    "read": (
+        judged(Verdict.KNOWN, event=READING, value="x", agreed="x"),
+        "A read of Marketo showed “x”. Known already.",
+    ),
+    "superseded": (
+        judged(Verdict.SUPERSEDED, value="x", agreed="y", reason="older than what has been judged"),
+        f"{WHO} changed it to “x”. Passed over (older than what has been judged).",
+    ),
+    "waiting": (
+        judged(Verdict.WAITING, value="x", reason="a change before this one has not arrived yet"),
+        f"{WHO} changed it to “x”. It waits (a change before this one has not arrived yet).",
+    ),
+    "unusable": (
+        judged(Verdict.UNUSABLE, agreed=5, reason="not a number"),
+        f"{WHO} told a value that can't be used (not a number); the agreement stays 5.",
+    ),
+    "contested": (
+        judged(Verdict.CONTESTED, value="x", agreed="y", reason="contested: marketo undoes our write"),
+        (f"{WHO} changed it to “x”. Someone or something keeps undoing this; the field is held (contested: marketo undoes our write). "
+        "Agreed is “y”."),
+    ),
+    "the whole record": (
+        judged(Verdict.ACCEPTED, field="*", reason="deleted in marketo"),
+        f"{WHO}: accepted (deleted in marketo).",
+    ),
+    "a written field": (
+        Decision(
+            kind="written", at=AT, pair=3, system=System.SALESFORCE, record="00Q", write=1001, outcome="update done",
+            fields=(Ruling(field="title", verdict=Verdict.ACCEPTED, value="CEO", version=4),),
+        ),
+        "Tandem wrote “CEO” to Salesforce (write 1001): the system took it.",
+    ),
+    "a refused field": (
+        Decision(
+            kind="written", at=AT, pair=3, system=System.SALESFORCE, record="00Q", write=1001, outcome="update rejected",
+            detail="STRING_TOO_LONG",
+            fields=(Ruling(field="title", verdict=Verdict.ACCEPTED, value="CEO", version=4),),
+        ),
+        "Tandem wrote “CEO” to Salesforce (write 1001): the system refused it (STRING_TOO_LONG).",
+    ),
+    "in doubt": (
+        Decision(
+            kind="written", at=AT, pair=3, system=System.MARKETO, record="7", write=2, outcome="create unknown",
+            fields=(Ruling(field="title", verdict=Verdict.ACCEPTED, value=None, version=4),),
+        ),
+        "Tandem wrote blank to Marketo (write 2): no answer came; the feed or a read will tell.",
+    ),
+    "a record that was linked": (
+        Decision(kind="linked", at=AT, pair=3, system=System.MARKETO, record="7", outcome="matched", detail="by e-mail"),
+        "The Marketo record 7 was matched with an existing record: by e-mail.",
+    ),
+    "a pair that is held": (
+        Decision(kind="held", at=AT, pair=3, system=System.MARKETO, record="7", detail="ambiguous match"),
+        "The pair is held: ambiguous match.",
+    ),
+    "a deletion that was written": (
+        Decision(kind="written", at=AT, pair=3, system=System.MARKETO, record="7", write=9, outcome="delete done"),
+        "Tandem wrote the record to Marketo (write 9): the system took it.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("decision", "told"), CASES.values(), ids=CASES)
+def test_each_decision_is_a_sentence(decision: Decision, told: str) -> None:
+    assert sentence(decision) == told
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_has_its_sentence(verdict: Verdict) -> None:
+    assert sentence(judged(verdict, value="x", agreed="y")).endswith(".")
+
+
+def test_values_with_braces_are_told_as_they_are() -> None:
+    assert "“{name}”" in sentence(judged(Verdict.ACCEPTED, value="{name}", agreed="{name}"))
+
+
+def test_decisions_about_other_fields_are_left_out() -> None:
+    assert list(chapters_of(1, judged(Verdict.ACCEPTED, field="phone"), "title")) == []
+
+
+def test_a_chapter_carries_what_programs_need() -> None:
+    decision = judged(Verdict.WON, value="CTO", agreed="CTO", version=5, lost="CEO", rule="marketo@1", reason="marketo wins")
+    (chapter,) = chapters_of(12, decision, "title")
+    assert chapter == Chapter(
+        decision=12,
+        at=AT + 40,
+        happened_at=AT,
+        system="marketo",
+        kind="judged",
+        verdict="won",
+        sentence=chapter.sentence,
+        value="CTO",
+        agreed="CTO",
+        lost="CEO",
+        version=5,
+        rule="marketo@1",
+        reason="marketo wins",
+        author="eva@example.com",
+        call="r#1",
+    )
+
+
+def test_long_text_is_shortened() -> None:
+    assert quoted("x" * 500) == f"“{'x' * 120}… (500 characters)”"
+
+
+def test_times_are_utc() -> None:
+    assert moment(AT) == "2023-11-14 22:13:20"
+
+
+MAPPING = ObjectMapping(
+    object=Object.LEAD,
+    fields=(
+        FieldMapping(
+            key="leadStatus",
+            salesforce="Status",
+            marketo="leadStatus",
+            type=FieldType.PICKLIST,
+            direction=Direction.BOTH,
+            rule=Rule(name=RuleName.MARKETO, default=System.MARKETO),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("name", ["leadStatus", "LEADSTATUS", "Status", "status"])
+def test_a_field_may_be_named_as_on_either_side(name: str) -> None:
+    assert field_key(MAPPING, name) == "leadStatus"
+
+
+@pytest.mark.parametrize(("name", "hint"), [("staus", "did you mean leadStatus?"), ("zzz", "mapped are: leadStatus")])
+def test_an_unknown_field_is_answered_with_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(UnknownField, match=f"{name} is not a mapped field of a lead; {hint}".replace("?", r"\?")):
+        field_key(MAPPING, name)
