@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from consumers.configuration_kinds import Secret, duration_text
+from consumers.configuration_kinds import Secret
 from consumers.configuration_sections import Broken, Section
 from consumers.configuration_settings import Flow, SalesforceSettings, Settings
+from consumers.configuration_times import duration_text
 from consumers.configuration_yaml import ConfigurationError, Invalid, Problem, Reading, document
 from consumers.defaults import mapping_problems
 

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from consumers.configuration_yaml import Invalid, Place, Reading
 
 _REFERENCES = ("env", "file")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 REFERENCE_SCHEMA: dict[str, Any] = {"$ref": "#/$defs/reference"}
 
@@ -253,68 +250,25 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Duration:
-    """A length of time with its unit; read as seconds."""
-
-    doc: str
-    least: str
-    most: str
-
-    def read(self, place: Place, reading: Reading) -> float:
-        """Seconds."""
-        text = resolved(place, reading).strip()
-        found = _DURATION.fullmatch(text)
-        if not found:
-            raise Invalid(place, f"{text!r} is not a duration; write a number and a unit (ms, s, m, h, d), such as 5m")
-        if not duration(self.least) <= duration(text) <= duration(self.most):
-            raise Invalid(place, f"{text} is out of range; from {self.least} to {self.most} is possible")
-        return duration(text)
-
-    def schema(self) -> dict[str, Any]:
-        """A string with a unit."""
-        return {"anyOf": [{"type": "string", "pattern": f"^{_DURATION.pattern}$"}, REFERENCE_SCHEMA]}
-
-    def words(self) -> str:
-        """What may stand there."""
-        return f"a duration from {self.least} to {self.most}"
-
-
-def duration(text: str) -> float:
-    """Seconds of a well-formed duration."""
-    found = _DURATION.fullmatch(text)
-    if not found:
-        raise ValueError(f"not a duration: {text!r}")
-    return round(float(found[1]) * _UNITS[found[2]], 6)
-
-
-def duration_text(seconds: float) -> str:
-    """Seconds as a duration in the largest unit that divides them."""
-    for unit in ("d", "h", "m", "s", "ms"):
-        count = seconds / _UNITS[unit]
-        if count >= 1 and abs(count - round(count)) < 1e-9:
-            return f"{round(count)}{unit}"
-    return "0s"
-
-
-@dataclass(frozen=True, slots=True)
-class TimeZone:
-    """The name of a time zone."""
+class Servers:
+    """Kafka's addresses: `host:port`, several as a list or separated by commas."""
 
     doc: str
 
     def read(self, place: Place, reading: Reading) -> str:
-        """An IANA name that this machine knows."""
-        text = resolved(place, reading).strip()
-        try:
-            ZoneInfo(text)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise Invalid(place, f"{text!r} is not a time zone; use an IANA name such as UTC or America/Chicago") from error
-        return text
+        """The addresses, separated by commas."""
+        parts = [each.text() for each in place.elements()] if place.sequence else resolved(place, reading).split(",")
+        servers = [part.strip() for part in parts]
+        for server in servers:
+            if not re.fullmatch(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", server):
+                raise Invalid(place, f"{server!r} is not host:port")
+        return ",".join(servers)
 
     def schema(self) -> dict[str, Any]:
-        """A string."""
-        return {"anyOf": [{"type": "string"}, REFERENCE_SCHEMA]}
+        """A string or a list of strings, or a reference."""
+        one = Text("").schema()["anyOf"]
+        return {"anyOf": [*one, {"type": "array", "minItems": 1, "items": {"type": "string"}}]}
 
     def words(self) -> str:
         """What may stand there."""
-        return "IANA time zone"
+        return "`host:port`, or a list of them"

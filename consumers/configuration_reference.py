@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from consumers.configuration_kinds import Duration, duration_text
 from consumers.configuration_mapping import FieldEntry
 from consumers.configuration_sections import Section, Setting, section_schema, settings
 from consumers.configuration_settings import Settings
+from consumers.configuration_times import Duration, duration_text
 from consumers.mapping import Qualification
 
 _HEAD = {

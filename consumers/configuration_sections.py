@@ -5,7 +5,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from dataclasses import field as part
 from typing import Any, get_args, get_type_hints
 
-from consumers.configuration_kinds import Duration, Kind
+from consumers.configuration_kinds import Kind
+from consumers.configuration_times import Duration
 from consumers.configuration_yaml import Invalid, Place, Reading, hint
 
 

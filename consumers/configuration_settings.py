@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from consumers.configuration_kinds import Choice, Duration, Flag, Secret, SecretText, Text, TimeZone, Url, Whole
-from consumers.configuration_mapping import NAME, FieldEntries, FieldEntry, QualifyKind, Servers
+from consumers.configuration_kinds import Choice, Flag, Secret, SecretText, Servers, Text, Url, Whole
+from consumers.configuration_mapping import NAME, FieldEntries, FieldEntry
+from consumers.configuration_qualify import QualifyKind
 from consumers.configuration_sections import Section
+from consumers.configuration_times import Duration, TimeZone
 from consumers.mapping import LinkFields, Qualification
 from streams.systems import Object, System
 

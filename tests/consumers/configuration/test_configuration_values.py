@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from consumers.configuration import Flow, Settings, load
-from consumers.configuration_kinds import Secret, duration, duration_text
+from consumers.configuration_kinds import Secret
 from consumers.configuration_systems import marketo_settings, salesforce_settings
+from consumers.configuration_times import duration, duration_text
 from consumers.mapping import Clause, Conflict, Qualification, RuleName
 from streams.salesforce.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
 from streams.systems import Object, System
