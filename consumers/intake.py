@@ -34,9 +34,11 @@ OnGap = Callable[[str, int, int, int], Awaitable[None]]
 class Intake:
     """Consumes the change topics into the ledger until stopped. `on_observed` is told of each batch."""
 
-    def __init__(self, bootstrap: str, ledger: Ledger, observer: Observer, on_observed: OnObserved, on_gap: OnGap) -> None:
+    def __init__(
+        self, bootstrap: str, ledger: Ledger, observer: Observer, on_observed: OnObserved, on_gap: OnGap, *, group: str = "tandem"
+    ) -> None:  # fmt: skip
         self._ledger, self._observer, self._on_observed, self._on_gap = ledger, observer, on_observed, on_gap
-        self._bootstrap = bootstrap
+        self._bootstrap, self._group = bootstrap, group
         self._places: dict[TopicPartition, int] = {}
         self._failure: BaseException | None = None
         self.assigned: frozenset[TopicPartition] = frozenset()
@@ -45,7 +47,7 @@ class Intake:
         """Consume until `stop`. Raises `Retry` when Kafka is away; the caller runs it again."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
-            group_id="tandem-observe",
+            group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_poll_records=_FETCH_EVENTS_MAX,

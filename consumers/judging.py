@@ -110,7 +110,7 @@ class Judging:
         return rulings
 
     def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
-        own = event.author is not None and event.author == self._terms.identity.user_on(event.system)
+        own = self._terms.identity.owns(event)
         if not is_full(event):
             if event.kind in (Kind.CREATED, Kind.DELETED):
                 why = "its reading follows" if event.kind is Kind.CREATED else "never heard of it"

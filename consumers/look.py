@@ -39,7 +39,7 @@ class Looker:
     def __init__(self, ledger: Ledger, writer: Writer, terms: Terms, clock: Callable[[], int]) -> None:
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._system = writer.system
-        self._kind = Kind.LOOK_SALESFORCE if writer.system is System.SALESFORCE else Kind.LOOK_MARKETO
+        self.kind = Kind.LOOK_SALESFORCE if writer.system is System.SALESFORCE else Kind.LOOK_MARKETO
 
     async def round(self) -> Looked:
         """One batch of what is due for a look. `pairs == 0`: nothing was."""
@@ -58,7 +58,7 @@ class Looker:
         to_read: list[PairState] = []
         to_find: dict[int, PairState] = {}
         async with self._ledger.transaction() as tx:
-            pairs = await tx.claim(self._kind, now, self._writer.batch_max, Lane.COPY)
+            pairs = await tx.claim(self.kind, now, self._writer.batch_max, Lane.COPY)
             looked.pairs = len(pairs)
             decisions: list[Decision] = []
             for pair in pairs:
@@ -70,7 +70,7 @@ class Looker:
                     to_find[pair.id] = state
                 state = self._terms.with_due(state, now)
                 looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
-                pair.state = _leased(state, self._kind, now) if 0 < state.due[self._kind] <= now else state
+                pair.state = _leased(state, self.kind, now) if 0 < state.due[self.kind] <= now else state
             if pairs:
                 await tx.save(pairs, now)
             if decisions:

@@ -41,35 +41,52 @@ class Settled:
     fates: Counter[str] = field(default_factory=Counter)
     wait_seconds: float = 0.0
     """How long the system asked to be left alone."""
+    since: list[int] = field(default_factory=list)
+    """When the edits behind the written records were made (ms, the clock of their own side), one a record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What was claimed: records to be written, intents committed, and pairs for which the system must be asked first."""
+
+    claimed: int
+    items: list[tuple[Item, Lane]]
+    asking: list[tuple[int, PairState, Lane]]
 
 
 class Settler:
     """Writes what is owed to one system. Any number may run side by side, in one process or many."""
 
-    def __init__(self, ledger: Ledger, writer: Writer, terms: Terms, clock: Callable[[], int], *, read_first: bool = False) -> None:
+    def __init__(
+        self, ledger: Ledger, writer: Writer, terms: Terms, clock: Callable[[], int], *, read_first: bool = False, batch_max: int = 300
+    ) -> None:
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._read_first = read_first
+        self._batch_max = min(batch_max, writer.batch_max)
         self._system = writer.system
         self._kind = Kind.WRITE_SALESFORCE if writer.system is System.SALESFORCE else Kind.WRITE_MARKETO
 
     async def round(self, lane: Lane = Lane.COPY) -> Settled:
         """One batch: what is due now in lanes up to `lane`. `claimed == 0`: nothing was."""
-        settled = Settled()
-        items, asking = await self._claim(lane, settled)
-        if asking:
-            items += await self._ask(asking)
-        for call in _calls(items, self._writer.batch_max):
+        return await self.finish(await self.claim(lane))
+
+    async def finish(self, work: "Work") -> Settled:
+        """The calls for what was claimed, and their outcomes."""
+        settled = Settled(claimed=work.claimed)
+        items = list(work.items)
+        if work.asking:
+            items += await self._ask(work.asking)
+        for call in _calls(items, self._batch_max):
             await self._call(call, settled)
         return settled
 
-    async def _claim(self, lane: Lane, settled: Settled) -> tuple[list[tuple[Item, Lane]], list[tuple[int, PairState, Lane]]]:
+    async def claim(self, lane: Lane = Lane.COPY) -> "Work":
         """Lock, plan, commit the intents. Pairs that need an answer from the system first are leased instead."""
         now = self._clock()
         items: list[tuple[Item, Lane]] = []
         asking: list[tuple[int, PairState, Lane]] = []
         async with self._ledger.transaction() as tx:
-            pairs = await tx.claim(self._kind, now, self._writer.batch_max, lane)
-            settled.claimed = len(pairs)
+            pairs = await tx.claim(self._kind, now, self._batch_max, lane)
             for pair in pairs:
                 planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
                 pair_lane = Lane(pair.state.lane)
@@ -81,7 +98,7 @@ class Settler:
                 pair.state = self._terms.with_due(pair.state, now)
             if pairs:
                 await tx.save(pairs, now)
-        return items, asking
+        return Work(claimed=len(pairs), items=items, asking=asking)
 
     async def _intend(self, pair: Pair, planned: object, now: int, items: list[tuple[Item, Lane]]) -> None:
         lane = Lane(pair.state.lane)
@@ -220,6 +237,10 @@ class Settler:
                 if fate == "not sent" or (outcome is not None and outcome.fate in (Fate.EXISTS, Fate.BUSY)):
                     state = _later(state, self._kind, now + after_ms)
                 pair.state = self._terms.with_due(state, now)
+                if outcome is not None and outcome.fate is Fate.DONE and isinstance(item.order, (Create, Update)):
+                    settled.since.append(
+                        max((state.fields[out.key].agreed_at for out in item.order.fields if out.key in state.fields), default=0)
+                    )
                 result = outcome or Outcome(fate=Fate.REJECTED, reason=detail)
                 decisions.append(self._decision(item, result, fate or result.fate, pair, now))
             await self._absorb(tx, items, outcomes, pairs)

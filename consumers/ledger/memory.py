@@ -44,6 +44,15 @@ class MemoryLedger:
         self._last_write += 1
         return self._last_write
 
+    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+        """As the port says."""
+        wanted = set(ids)
+        return {state.record(system).id: state for state in self.pairs.values() if state.record(system).id in wanted}
+
+    async def waiting(self, kind: Kind, now: int) -> int | None:
+        """As the port says."""
+        return min((state.lane for state in self.pairs.values() if 0 < state.due[kind] <= now), default=None)
+
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""
         return self.offsets.get((topic, partition))

@@ -115,6 +115,14 @@ class Ledger(Protocol):
         """A new id for a write, never given twice; for each pair they grow, if taken after its `claim`."""
         ...
 
+    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+        """The pairs of these records as they are now, unlocked."""
+        ...
+
+    async def waiting(self, kind: Kind, now: int) -> int | None:
+        """The first lane in which something of this kind is due; None: nothing is."""
+        ...
+
     async def offset(self, topic: str, partition: int) -> int | None:
         """The next offset to be observed; None if the partition was never observed."""
         ...

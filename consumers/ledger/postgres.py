@@ -1,7 +1,7 @@
 """The ledger on PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -10,7 +10,10 @@ import structlog
 
 from consumers.ledger import sql
 from consumers.ledger.border import border, commit_border
+from consumers.ledger.port import Kind
 from consumers.ledger.postgres_transaction import PostgresTransaction, WriteIds
+from consumers.merge.state import PairState, unpack
+from streams.systems import System
 
 SESSION = {
     "application_name": "tandem-ledger",
@@ -49,6 +52,19 @@ class PostgresLedger:
                 with border("take write ids"):
                     self._write_ids.begin(await self._pool.fetchval(sql.WRITE_IDS))
         return number
+
+    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+        """As the port says."""
+        statement = sql.STATES_SALESFORCE if system is System.SALESFORCE else sql.STATES_MARKETO
+        with border("read pairs"):
+            rows = await self._pool.fetch(statement, list(ids))
+        return {row[0]: unpack(row[1]) for row in rows}
+
+    async def waiting(self, kind: Kind, now: int) -> int | None:
+        """As the port says."""
+        with border("look for work"):
+            lane: int | None = await self._pool.fetchval(sql.WAITING, int(kind), now)
+        return lane
 
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""

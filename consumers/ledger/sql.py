@@ -12,6 +12,10 @@ ROLLBACK = "rollback"
 WRITE_IDS = "select nextval('write_ids')"
 OFFSET = "select next_offset from partition_offsets where topic = $1 and partition = $2"
 
+STATES_SALESFORCE = "select salesforce_id, state from pairs where salesforce_id = any($1::text[])"
+STATES_MARKETO = "select marketo_id, state from pairs where marketo_id = any($1::text[])"
+WAITING = "select lane from due where kind = $1 and at <= $2 order by lane, at limit 1"
+
 ADVANCE = """
 insert into partition_offsets as known (topic, partition, next_offset) values ($1, $2, $4)
 on conflict (topic, partition) do update set next_offset = excluded.next_offset where known.next_offset = $3

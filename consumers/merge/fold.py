@@ -29,9 +29,13 @@ class Identity:
     marketo_user: str
     stamp: str | None = None
 
-    def user_on(self, system: System) -> str:
-        """Our user's name in the feed of `system`."""
-        return self.salesforce_user if system is System.SALESFORCE else self.marketo_user
+    def owns(self, event: ChangeEvent) -> bool:
+        """Whether the feed names our user as the author. Marketo's users are e-mail addresses, whatever their case."""
+        if event.author is None:
+            return False
+        if event.system is System.SALESFORCE:
+            return event.author == self.salesforce_user
+        return event.author.casefold() == self.marketo_user.casefold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +204,7 @@ def _touched(state: PairState, system: System) -> PairState:
 def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     """Salesforce tells all non-empty fields of a new record, Marketo none: there our own creation is known by its author."""
     record = copy(state.record(event.system))
-    ours = record.creating != 0 and event.author == setting.identity.user_on(event.system)
+    ours = record.creating != 0 and setting.identity.owns(event)
     if event.system is System.SALESFORCE:
         record.complete = True
     record.creating = 0
@@ -225,7 +229,7 @@ def _fields(state: PairState, event: ChangeEvent, setting: Setting, *, patient: 
     names = setting.mapping.by_name(event.system)
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
-    own = event.author is not None and event.author == setting.identity.user_on(event.system)
+    own = setting.identity.owns(event)
     stamped = _stamp(event, setting.identity)
     for name, wire in event.fields.items():
         mapping = names.get(name)

@@ -1,0 +1,315 @@
+"""The worker: its roles, put together from the configuration and run in the shell."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import structlog
+
+from consumers.configuration import Settings
+from consumers.configuration_settings import LogFormat, Reads
+from consumers.configuration_systems import marketo_settings
+from consumers.drive import Bell, Dispatcher, Pace, look_after
+from consumers.intake import Intake
+from consumers.judging import Observed
+from consumers.logs import configure
+from consumers.look import Looker
+from consumers.metrics import Metrics
+from consumers.observe import Observer
+from consumers.outbox import Outbox
+from consumers.reports.status import status
+from consumers.roles import Role
+from consumers.settle import Settled, Settler
+from consumers.shell import ShellSettings
+from consumers.shell import run as run_shell
+from consumers.tools import Toolbox, Tools, now_ms
+from consumers.unseen import unseen_by
+from streams.errors import Fatal, Retry
+from streams.events import Source
+from streams.marketo.activities import ActivitySource
+from streams.marketo.decode import Decoding
+from streams.marketo.feed import LeadFeed
+from streams.marketo.pace import Pace as FeedPace
+from streams.marketo.poll import CycleReport as MarketoCycle
+from streams.marketo.poll import MarketoPollSource
+from streams.positions import OpenGap, PostgresPositions
+from streams.publisher import Publisher, kafka_producer
+from streams.relay import Relay
+from streams.salesforce.cdc import CdcSource
+from streams.salesforce.poll import CycleReport as SalesforceCycle
+from streams.salesforce.poll import PollSource
+from streams.singleton import PostgresSingleton
+from streams.systems import Object, System
+
+RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
+ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
+_CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
+_BURST_SHARE, _STEADY_SHARE, _WINDOW_SECONDS = 0.4, 0.5, 20.3
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """One process's worth of roles."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics(now_ms)
+        self.toolbox = Toolbox(settings)
+        self.bell: Bell | None = None
+        self._troubles: dict[str, Callable[[], str | None]] = {}
+        self._polls: list[PollSource | MarketoPollSource] = []
+
+    def roles(self, wanted: frozenset[str]) -> list[Role]:
+        """The roles asked for, each under its own supervision."""
+        roles: list[Role] = []
+        if RELAY in wanted:
+            roles += [self._role("relay.salesforce", self._cdc), self._role("relay.marketo", self._activities)]
+        if OBSERVE in wanted:
+            roles += [self._role("observe", self._observe), self._role("outbox", self._outbox)]
+        if SETTLE in wanted:
+            for system in System:
+                roles.append(self._role(f"settle.{system}", partial(self._settle, system)))
+                roles.append(self._role(f"look.{system}", partial(self._look, system)))
+        if RECONCILE in wanted:
+            for obj in (Object.LEAD, Object.CONTACT):
+                roles.append(self._role(f"reconcile.{obj}", partial(self._poll_salesforce, obj)))
+            roles.append(self._role("reconcile.person", self._poll_marketo))
+        return roles
+
+    async def status(self) -> dict[str, Any]:
+        """For `/status.json`: what `tandem status` shows, from the ledger."""
+        tools = self.toolbox.tools
+        if tools is None:
+            return {"open": False}
+        async with tools.pool.acquire() as connection:
+            return {"open": True, **asdict(await status(connection, now_ms=now_ms()))}
+
+    def _role(self, name: str, work: Callable[[Tools, asyncio.Event], Awaitable[None]]) -> Role:
+        async def run(stop: asyncio.Event) -> None:
+            tools = await self._tools(name, stop)
+            if tools is not None:
+                await work(tools, stop)
+
+        def ready() -> str | None:
+            return self._troubles.get(name, lambda: "not open yet")()
+
+        return Role(name=name, run=run, ready=ready)
+
+    async def _tools(self, name: str, stop: asyncio.Event) -> Tools | None:
+        """The tools, as soon as everything needed can be reached; None when told to stop before."""
+        self.bell = self.bell or Bell()
+        while not stop.is_set():
+            try:
+                tools = await self.toolbox.open()
+            except Retry as error:
+                self._troubles[name] = lambda reason=str(error): reason  # type: ignore[misc]
+                _log.warning("not open yet", role=name, error=str(error))
+                await _pause(error.after_seconds, stop)
+                continue
+            self._troubles[name] = lambda: None
+            return tools
+        return None
+
+    # -- relay, reconcile ------------------------------------------------------------------------------------------------
+    async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
+        source = CdcSource(tools.session, fields={obj: _salesforce_fields(tools, obj) for obj in tools.terms.rules.objects})
+        await self._relay("relay.salesforce", source, tools, stop)
+
+    async def _activities(self, tools: Tools, stop: asyncio.Event) -> None:
+        intervals = tools.settings.intervals
+        pace = FeedPace(
+            min_seconds=intervals.activities_min_seconds,
+            max_seconds=intervals.activities_max_seconds,
+            calls_per_day_max=tools.settings.marketo.polling_calls_per_day,
+        )
+        source = ActivitySource(_feed(tools, "activities"), pace=pace)
+        await self._relay("relay.marketo", source, tools, stop)
+
+    async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
+        async def report(cycle: SalesforceCycle) -> None:
+            await self._cycle(tools, f"salesforce.poll.{obj}", cycle)
+
+        intervals = tools.settings.intervals
+        source = PollSource(
+            tools.salesforce,
+            obj,
+            _salesforce_fields(tools, obj),
+            interval_seconds=intervals.poll_seconds,
+            lag_seconds=min(60.0, intervals.poll_seconds / 2),
+            overlap_seconds=intervals.overlap_seconds,
+            unseen=unseen_by(tools.ledger, tools.terms),
+            report=report,
+        )
+        await self._polled(f"reconcile.{obj}", source, tools, stop)
+
+    async def _poll_marketo(self, tools: Tools, stop: asyncio.Event) -> None:
+        reports: asyncio.Queue[MarketoCycle] = asyncio.Queue()
+
+        async def keep() -> None:
+            while True:
+                await self._cycle(tools, "marketo.poll", await reports.get())
+
+        intervals = tools.settings.intervals
+        source = MarketoPollSource(
+            _feed(tools, "poll"),
+            unseen=unseen_by(tools.ledger, tools.terms),
+            interval_seconds=intervals.poll_seconds,
+            overlap_seconds=round(max(intervals.overlap_seconds, 60)),
+            report=reports.put_nowait,
+        )
+        keeper = asyncio.create_task(keep())
+        try:
+            await self._polled("reconcile.person", source, tools, stop)
+        finally:
+            keeper.cancel()
+
+    async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
+        self._polls.append(source)
+        try:
+            await self._relay(role, source, tools, stop)
+        finally:
+            self._polls.remove(source)
+
+    async def _relay(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
+        make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
+        publisher = Publisher(make, keep_dead=tools.bury)
+        dsn = tools.settings.postgres.dsn.reveal()
+        relay = Relay(source, publisher, PostgresPositions(tools.pool), PostgresSingleton(dsn), on_gap=self._gap, watch=self.metrics)
+        self._troubles[role] = relay.trouble
+        await relay.run(stop)
+
+    def _gap(self, gap: OpenGap) -> None:
+        """A stretch of a source is missing: the polls of its system read back over it."""
+        for poll in self._polls:
+            if poll.name.split(".")[0] == gap.source.split(".")[0]:
+                poll.on_gap(gap.since_ms)
+                poll.wake()
+
+    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle) -> None:
+        self.metrics.cycles.labels(source).inc()
+        for found, rows in (("read", cycle.read), ("known", cycle.known), ("missed", cycle.relayed)):
+            self.metrics.cycle_rows.labels(source, found).inc(rows)
+        await tools.pool.execute(_CYCLE, source, now_ms(), cycle.read, cycle.known, cycle.relayed, cycle.calls, cycle.seconds)
+
+    # -- observe, settle -------------------------------------------------------------------------------------------------
+    async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
+        async def gap(topic: str, partition: int, stood: int, begins: int) -> None:
+            self.metrics.gap(topic)
+            _log.error("offsets out of range: events are lost to the topic; the polls read back", topic=topic, partition=partition,
+                       stood=stood, begins=begins)  # fmt: skip
+            for poll in self._polls:
+                poll.on_gap(0)
+                poll.wake()
+
+        kafka = tools.settings.kafka
+        observer = Observer(tools.ledger, tools.terms, now_ms)
+        intake = Intake(kafka.bootstrap_servers, tools.ledger, observer, self._observed, gap, group=kafka.group)
+        while not stop.is_set():
+            try:
+                await intake.run(stop)
+            except Retry as error:
+                self._troubles["observe"] = lambda reason=str(error): reason  # type: ignore[misc]
+                _log.warning("observe waits", error=str(error))
+                await _pause(error.after_seconds, stop)
+                self._troubles["observe"] = lambda: None
+
+    def _observed(self, topic: str, partition: int, observed: Observed) -> None:
+        del partition
+        self.metrics.events_judged.labels(topic).inc(observed.events)
+        if observed.dead:
+            self.metrics.dead_letters.labels("observe").inc(observed.dead)
+        system = topic.split(".")[1]
+        for verdict, count in observed.verdicts.items():
+            self.metrics.verdicts.labels(system, verdict).inc(count)
+        for repaired, count in observed.repaired.items():
+            self.metrics.cycle_rows.labels(f"{repaired}.poll", "repaired").inc(count)
+        if observed.due and self.bell is not None:
+            self.bell.ring(observed.due)
+
+    async def _outbox(self, tools: Tools, stop: asyncio.Event) -> None:
+        make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
+        outbox = Outbox(tools.pool, PostgresSingleton(tools.settings.postgres.dsn.reveal()), make)
+        self._troubles["outbox"] = lambda: outbox.trouble
+        await outbox.run(stop)
+
+    async def _settle(self, system: System, tools: Tools, stop: asyncio.Event) -> None:
+        settings = tools.settings.settle
+        salesforce = system is System.SALESFORCE
+        reads = settings.read_salesforce if salesforce else settings.read_marketo
+        full = settings.salesforce_records_max if salesforce else settings.marketo_records_max
+        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, read_first=reads is Reads.ALWAYS, batch_max=full)
+        assert self.bell is not None  # noqa: S101 - `_tools` made it
+        dispatcher = Dispatcher(
+            system,
+            tools.ledger,
+            settler,
+            tools.budgets[system].for_purpose("write"),
+            self.bell,
+            clock=now_ms,
+            at_once=settings.salesforce_calls_at_once if salesforce else settings.marketo_calls_at_once,
+            full=full,
+            pace=_pace(tools.settings, system),
+            on_settled=self._settled,
+        )
+        self._troubles[f"settle.{system}"] = lambda: dispatcher.trouble
+        await dispatcher.run(stop)
+
+    async def _look(self, system: System, tools: Tools, stop: asyncio.Event) -> None:
+        assert self.bell is not None  # noqa: S101 - `_tools` made it
+        looker = Looker(tools.ledger, tools.writers[system], tools.terms, now_ms)
+        await look_after(looker, tools.ledger, self.bell, now_ms, stop)
+
+    def _settled(self, system: System, settled: Settled) -> None:
+        self.metrics.write_batch.labels(system).observe(settled.records)
+        for fate, count in settled.fates.items():
+            self.metrics.writes.labels(system, fate).inc(count)
+        now = now_ms()
+        for since in settled.since:
+            if since:
+                self.metrics.latency.labels(system).observe(max(0, now - since) / 1000)
+
+
+def run(settings: Settings, roles: frozenset[str] = frozenset(ROLES)) -> int:
+    """Run the roles until SIGTERM or SIGINT; the exit code of the process. Blocks."""
+    styles = {LogFormat.JSON: True, LogFormat.TEXT: False, LogFormat.AUTO: None}
+    configure(level=settings.log.level.value.upper(), json=styles[settings.log.format])
+    worker = Worker(settings)
+    web = ShellSettings(host=settings.web.host, port=settings.web.port)
+    try:
+        return run_shell(worker.roles(roles), settings=web, metrics=worker.metrics, status=worker.status)
+    except Fatal as error:
+        raise SystemExit(f"tandem: {error}") from error
+
+
+def _feed(tools: Tools, source: str) -> LeadFeed:
+    """The leads' feed with every mapped field that this instance has."""
+    marketo = tools.describes.marketo
+    names = {field.marketo for mapping in tools.terms.rules.objects.values() for field in mapping.fields if field.marketo in marketo}
+    if tools.terms.rules.links.stamp:
+        names.add(tools.terms.rules.links.stamp)
+    types: Mapping[str, str] = {name: marketo[name].wire_type for name in sorted(names)}
+    own = None if tools.terms.identity.stamp else tools.terms.identity.marketo_user
+    zone = marketo_settings(tools.settings).zone
+    return LeadFeed(tools.marketo, Decoding(source=source, types=types, zone=zone, own_user=own))
+
+
+def _salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
+    rules = tools.terms.rules
+    return sorted({rules.links.salesforce_key, *(field.salesforce for field in rules.objects[obj].fields if field.salesforce)})
+
+
+def _pace(settings: Settings, system: System) -> Pace:
+    if system is System.SALESFORCE:
+        return Pace(burst=50, per_second=20)
+    calls = settings.marketo.calls_per_20_seconds
+    return Pace(burst=calls * _BURST_SHARE, per_second=calls * _STEADY_SHARE / _WINDOW_SECONDS)
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,197 @@
+"""Driving: what is due on a system is claimed the moment a call is allowed, and not before.
+
+One dispatcher a system and process: it waits for work, then for leave, then claims, and lets the call run beside it. So edits pile
+up and coalesce while calls are short, and a batch is never older than its leave.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+
+import structlog
+
+from consumers.ledger.port import Kind, Ledger
+from consumers.look import Looker
+from consumers.prepaid import pay
+from consumers.settle import Settled, Settler, Work
+from streams.budget import Budget, Lane
+from streams.errors import Fatal, Retry, SyncError
+from streams.systems import System
+
+_IDLE_SECONDS, _LOOK_SECONDS = 0.25, 0.5
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """A token bucket for calls that aren't full: a burst goes out at once, a steady trickle is gathered into fewer calls.
+
+    `burst` calls, then `per_second`. Full calls pay nothing: a drain goes as fast as the budget allows.
+    """
+
+    burst: float
+    per_second: float
+    _tokens: float = -1.0
+    _at: float = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next call that isn't full may go; `now`: a monotonic clock."""
+        if self._tokens < 0:
+            self._tokens = self.burst
+        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.per_second if self._at else self.burst)
+        self._at = now
+        return max(0.0, (1.0 - self._tokens) / self.per_second)
+
+    def spend(self) -> None:
+        """Such a call went out."""
+        self._tokens -= 1.0
+
+
+class Bell:
+    """Rung when something has become due; one for each kind."""
+
+    def __init__(self) -> None:
+        self._events = {kind: asyncio.Event() for kind in Kind}
+
+    def ring(self, kinds: set[Kind]) -> None:
+        """Something of these kinds is due."""
+        for kind in kinds:
+            self._events[kind].set()
+
+    def quiet(self, kind: Kind) -> None:
+        """To be called before looking for work: what rings from now on ends the next wait."""
+        self._events[kind].clear()
+
+    async def wait(self, kind: Kind, seconds: float, stop: asyncio.Event) -> None:
+        """Until it rings, `seconds` have passed or `stop` is set."""
+        if stop.is_set():
+            return
+        waiting = asyncio.ensure_future(self._events[kind].wait())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            stopping.cancel()
+
+
+class Dispatcher:
+    """Settles one system until stopped."""
+
+    def __init__(
+        self,
+        system: System,
+        ledger: Ledger,
+        settler: Settler,
+        budget: Budget,
+        bell: Bell,
+        *,
+        clock: Callable[[], int],
+        at_once: int,
+        full: int,
+        pace: Pace,
+        on_settled: Callable[[System, Settled], None],
+    ) -> None:
+        self._system, self._ledger, self._settler, self._budget, self._bell = system, ledger, settler, budget, bell
+        self._clock, self._full, self._pace, self._on_settled = clock, full, pace, on_settled
+        self._room = asyncio.Semaphore(at_once)
+        self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
+        self._looks = Kind.LOOK_SALESFORCE if system is System.SALESFORCE else Kind.LOOK_MARKETO
+        self._quiet_until = 0.0
+        self.trouble: str | None = None
+        """Why nothing is written at the moment; None while all is well."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Dispatch until `stop`; then wait for the calls under way."""
+        calls: set[asyncio.Task[None]] = set()
+        try:
+            while not stop.is_set():
+                try:
+                    busy = await self._dispatch(calls, stop)
+                except Retry as error:
+                    await self._trouble(error, error.after_seconds, stop)
+                    continue
+                if not busy:
+                    await self._bell.wait(self._kind, _IDLE_SECONDS, stop)
+        finally:
+            if calls:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait(calls, timeout=8)
+            for call in calls:
+                call.cancel()
+
+    async def _dispatch(self, calls: set[asyncio.Task[None]], stop: asyncio.Event) -> bool:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._quiet_until:
+            await self._bell.wait(self._kind, min(_IDLE_SECONDS, self._quiet_until - loop.time()), stop)
+            return True
+        self._bell.quiet(self._kind)
+        lane = await self._ledger.waiting(self._kind, self._clock())
+        if lane is None:
+            return False
+        wait = self._pace.wait(loop.time())
+        if lane == Lane.LIVE and wait > 0:
+            await asyncio.sleep(min(wait, _IDLE_SECONDS))
+            return True
+        await self._room.acquire()
+        stack = AsyncExitStack()
+        try:
+            await stack.enter_async_context(self._budget.call(Lane(lane)))
+            work = await self._settler.claim()
+        except BaseException:
+            self._room.release()
+            await stack.aclose()
+            raise
+        if not work.claimed:
+            self._room.release()
+            await stack.aclose()
+            return False
+        if work.claimed < self._full:
+            self._pace.spend()
+        call = asyncio.create_task(self._call(work, stack), name=f"settle {self._system}")
+        calls.add(call)
+        call.add_done_callback(calls.discard)
+        return True
+
+    async def _call(self, work: Work, stack: AsyncExitStack) -> None:
+        pay()
+        try:
+            async with stack:
+                settled = await self._settler.finish(work)
+        except SyncError as error:
+            seconds = error.after_seconds if isinstance(error, Retry) else 60.0 if isinstance(error, Fatal) else 5.0
+            self._quiet_until = asyncio.get_running_loop().time() + seconds
+            self.trouble = str(error)
+            _log.warning("settle.failed", system=self._system, error=str(error), again_seconds=seconds)
+        else:
+            self.trouble = None
+            if settled.wait_seconds:
+                self._quiet_until = asyncio.get_running_loop().time() + settled.wait_seconds
+            self._on_settled(self._system, settled)
+            self._bell.ring({self._kind, self._looks})
+        finally:
+            self._room.release()
+
+    async def _trouble(self, error: SyncError, seconds: float, stop: asyncio.Event) -> None:
+        self.trouble = str(error)
+        _log.warning("settle.waits", system=self._system, error=str(error), again_seconds=seconds)
+        await self._bell.wait(self._kind, seconds, stop)
+
+
+async def look_after(looker: Looker, ledger: Ledger, bell: Bell, clock: Callable[[], int], stop: asyncio.Event) -> None:
+    """Look at one system until stopped."""
+    kind = looker.kind
+    while not stop.is_set():
+        bell.quiet(kind)
+        try:
+            if await ledger.waiting(kind, clock()) is None:
+                await bell.wait(kind, _LOOK_SECONDS, stop)
+                continue
+            looked = await looker.round()
+            bell.ring(looked.due)
+            if not looked.pairs:
+                await bell.wait(kind, _LOOK_SECONDS, stop)
+        except Retry as error:
+            _log.warning("look.waits", kind=kind.name, error=str(error))
+            await bell.wait(kind, error.after_seconds, stop)

@@ -1,0 +1,193 @@
+"""What the roles of a worker work with: sessions, budgets, the ledger, the terms. Opened once a process, by whoever needs it first."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import asyncpg
+import structlog
+
+from consumers.canary import Patience as CanaryPatience
+from consumers.canary import canary
+from consumers.configuration import Settings
+from consumers.configuration_settings import Echo
+from consumers.configuration_systems import marketo_settings, salesforce_settings
+from consumers.defaults import build
+from consumers.describes import Describes
+from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.mapping import SyncRules
+from consumers.merge.fold import Identity
+from consumers.merge.plan import Patience
+from consumers.merge.terms import Terms
+from consumers.prepaid import PrepaidBudget
+from consumers.survey import survey
+from consumers.writers.marketo import MarketoWriter
+from consumers.writers.port import Writer
+from consumers.writers.salesforce import SalesforceWriter
+from streams.budget_limits import MARKETO, SALESFORCE
+from streams.budget_postgres import PostgresBudget
+from streams.database import away_is_retry
+from streams.errors import Fatal
+from streams.events import DeadLetter
+from streams.marketo.rest import MarketoRest
+from streams.marketo.session import MarketoSession
+from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.session import Session
+from streams.systems import System
+
+_ECHO, _SAVE_ECHO = (
+    "select value from findings where name = 'echo'",
+    "insert into findings (name, value, at) values ('echo', $1, $2) on conflict (name) do update set value = $1, at = $2",
+)
+_log = structlog.get_logger(__name__)
+
+
+def now_ms() -> int:
+    """Our clock: ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Everything opened. Writers have budgets of their own, whose leave is taken before work is claimed."""
+
+    settings: Settings
+    pool: Any
+    ledger: PostgresLedger
+    describes: Describes
+    terms: Terms
+    budgets: dict[System, PostgresBudget]
+    session: Session
+    salesforce: SalesforceRest
+    marketo: MarketoRest
+    writers: dict[System, Writer]
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep dead letters of a relay."""
+        async with self.ledger.transaction() as tx:
+            await tx.bury(letters)
+
+
+class Toolbox:
+    """Opens the tools when they are first asked for; `close` gives everything back."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tools: Tools | None = None
+        self._lock: asyncio.Lock | None = None
+        self._stack = AsyncExitStack()
+
+    async def open(self) -> Tools:
+        """The tools. Raises `Retry` while something is away, `Fatal` where a person has to act; the next call tries again."""
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        async with self._lock:
+            if self._tools is None:
+                async with AsyncExitStack() as stack:
+                    self._tools = await _opened(self._settings, stack)
+                    self._stack = stack.pop_all()
+            return self._tools
+
+    @property
+    def tools(self) -> Tools | None:
+        """The tools, if they have been opened."""
+        return self._tools
+
+    async def close(self) -> None:
+        """Give everything back."""
+        self._tools = None
+        await self._stack.aclose()
+
+
+async def _opened(settings: Settings, stack: AsyncExitStack) -> Tools:
+    dsn = settings.postgres.dsn.reveal()
+    with away_is_retry("open the database"):
+        pool = await asyncpg.create_pool(dsn, min_size=1, max_size=4, command_timeout=60, server_settings={"application_name": "tandem"})
+    stack.push_async_callback(pool.close)
+    ledger = await open_ledger(dsn, transactions_max=settings.postgres.connections_max)
+    stack.push_async_callback(ledger.close)
+    budgets = _budgets(settings, dsn)
+    for budget in budgets.values():
+        stack.push_async_callback(budget.close)
+    session = await stack.enter_async_context(Session(salesforce_settings(settings)))
+    marketo_session = await stack.enter_async_context(MarketoSession(marketo_settings(settings)))
+    salesforce = SalesforceRest(session, budgets[System.SALESFORCE].for_purpose("read"))
+    marketo = MarketoRest(marketo_session, budgets[System.MARKETO].for_purpose("read"))
+    describes = await survey(salesforce, marketo)
+    echo = await _echo(settings, pool, marketo_session, marketo)
+    rules = _rules(settings, describes, stamped=echo is Echo.STAMP)
+    own = Identity(salesforce_user=await session.user_id(), marketo_user=await marketo_session.user(), stamp=rules.links.stamp)
+    if not own.marketo_user:
+        raise Fatal("Marketo's identity service doesn't name the API user of these credentials.", remedy="Set `echo: stamp`.")
+    ours, theirs = _patience(settings)
+    late_ms = round(settings.intervals.lateness_seconds * 1000)
+    terms = Terms(rules=rules, identity=own, lateness_ms=late_ms, salesforce=ours, marketo=theirs)
+    paid = {system: PrepaidBudget(budget.for_purpose("write")) for system, budget in budgets.items()}
+    writers: dict[System, Writer] = {
+        System.SALESFORCE: SalesforceWriter(SalesforceRest(session, paid[System.SALESFORCE]), rules),
+        System.MARKETO: MarketoWriter(MarketoRest(marketo_session, paid[System.MARKETO]), rules),
+    }
+    _log.info("open", salesforce_user=own.salesforce_user, echo=str(echo), fields=len(describes.marketo))
+    return Tools(
+        settings=settings,
+        pool=pool,
+        ledger=ledger,
+        describes=describes,
+        terms=terms,
+        budgets=budgets,
+        session=session,
+        salesforce=salesforce,
+        marketo=marketo,
+        writers=writers,
+    )
+
+
+def _budgets(settings: Settings, dsn: str) -> dict[System, PostgresBudget]:
+    ours, theirs = settings.salesforce, settings.marketo
+    salesforce = replace(SALESFORCE, places=ours.calls_at_once, day_calls=ours.calls_per_day)
+    marketo = replace(MARKETO, calls=theirs.calls_per_20_seconds, places=theirs.calls_at_once, day_calls=theirs.calls_per_day)
+    return {
+        System.SALESFORCE: PostgresBudget(dsn, System.SALESFORCE, salesforce),
+        System.MARKETO: PostgresBudget(dsn, System.MARKETO, marketo),
+    }
+
+
+def _rules(settings: Settings, describes: Describes, *, stamped: bool) -> SyncRules:
+    rules = build(settings, describes, stamp=stamped)
+    links = rules.links
+    missing = [name for name in (links.lead_id, links.contact_id, links.type, links.is_deleted) if name not in describes.marketo]
+    if missing:
+        raise Fatal(f"Marketo has no field {', '.join(missing)} that Tandem's user can see.", remedy="Run `tandem setup`.")
+    if links.stamp and links.stamp not in describes.marketo:
+        raise Fatal(f"Marketo has no field {links.stamp} that Tandem's user can see.", remedy="Run `tandem setup`.")
+    return rules
+
+
+def _patience(settings: Settings) -> tuple[Patience, Patience]:
+    """With Salesforce, and with Marketo, whose feed is polled."""
+    call_ms = round(settings.settle.lease_seconds * 1000)
+    poll_ms = round(settings.intervals.poll_seconds * 1000)
+    slow_ms = round(settings.intervals.activities_max_seconds * 1000) + 45_000
+    return (
+        Patience(call_ms=call_ms, silent_ms=20_000, lost_ms=max(60_000, 2 * poll_ms)),
+        Patience(call_ms=call_ms, silent_ms=slow_ms, lost_ms=max(2 * slow_ms, 2 * poll_ms)),
+    )
+
+
+async def _echo(settings: Settings, pool: Any, session: MarketoSession, rest: MarketoRest) -> Echo:
+    """How own writes are told: as configured, as the canary found before, or as it finds now."""
+    if settings.echo is not Echo.AUTO:
+        return settings.echo
+    with away_is_retry("read what the canary found"):
+        known = await pool.fetchval(_ECHO)
+    if known:
+        return Echo(known)
+    patience = CanaryPatience(now_ms=now_ms, monotonic=time.monotonic, sleep=asyncio.sleep)
+    sung = await canary(session, rest, settings.links.stamp, None, patience)
+    with away_is_retry("keep what the canary found"):
+        await pool.execute(_SAVE_ECHO, str(sung.mode), now_ms())
+    _log.info("canary", mode=str(sung.mode), detail=sung.detail)
+    return sung.mode
