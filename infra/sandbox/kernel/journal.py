@@ -10,7 +10,7 @@ import os
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +156,9 @@ class Journal:
 
 
 def history_line(system: str, n: int, entry: Entry) -> bytes:
-    """One NDJSON line of the history, with its newline."""
-    line: Mapping[str, Any] = {
+    """One NDJSON line of the history, with its newline. A change that the system made by a rule of its own within someone's call says
+    so: `via` names the rule."""
+    line: dict[str, Any] = {
         "n": n,
         "at": iso_ms(entry.at_ms),
         "system": system,
@@ -169,6 +170,8 @@ def history_line(system: str, n: int, entry: Entry) -> bytes:
         "after": entry.after,
         "request_id": entry.request_id,
     }
+    if isinstance(entry.extra, dict) and "via" in entry.extra:
+        line["via"] = entry.extra["via"]
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 

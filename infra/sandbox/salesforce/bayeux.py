@@ -47,8 +47,10 @@ class Client(msgspec.Struct):
     seen_at: float
     subscriptions: dict[str, Subscription] = msgspec.field(default_factory=dict)
     connected: bool = False
-    waiting: int = 0
+    turn: int = 0
     """Number of the latest connect; an earlier one that still waits gives way to it."""
+    waiting: int = 0
+    """How many connects are held now."""
 
 
 class StreamingError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ from infra.sandbox.salesforce.changes import gap_body
 from infra.sandbox.salesforce.eventlog import Event, EventLog
 from infra.sandbox.salesforce.identity import Apps
 from infra.sandbox.salesforce.limits import Allowance
-from infra.sandbox.salesforce.schema import Row, Schema
+from infra.sandbox.salesforce.schema import Kind, Row, Schema
 from infra.sandbox.salesforce.sessions import Session, Sessions
 from infra.sandbox.salesforce.setup import Options, apply_setup
 from infra.sandbox.salesforce.soql.binding import Binding
@@ -100,7 +101,9 @@ class Org:
         return "" if row is None else str(row.get("Username", ""))
 
     def dump(self, object_name: str) -> Iterator[Mapping[str, Any]]:
-        return iter(self.store.live(object_name))
+        """Live records, with the false of each boolean that rows leave out."""
+        blank = {field.name: False for field in self.schema.objects[object_name].fields.values() if field.kind is Kind.BOOLEAN}
+        return ({**blank, **row} for row in self.store.live(object_name))
 
     def deleted_between(self, object_name: str, low: str, high: str) -> list[tuple[str, str]]:
         """(id, deletion stamp) of records deleted in [low, high), purged ones included, oldest first."""
@@ -189,8 +192,19 @@ class Org:
     # -- parts
 
     def _compile(self, object_name: str, text: str) -> Callable[[Row], bool]:
-        binding = Binding(text, self.view(SYSTEM), object_name, self.store.row, self.today)
-        return binding.predicate(parse_condition(text))
+        """The condition as a function of a row; relative dates follow the clock. Raises `ApiError`."""
+        parsed = parse_condition(text)
+
+        @functools.lru_cache(maxsize=1)
+        def bound(today: date) -> Callable[[Row], bool]:
+            return Binding(text, self.view(SYSTEM), object_name, self.store.row, today).predicate(parsed)
+
+        bound(self.today)
+
+        def holds(row: Row) -> bool:
+            return bound(self.today)(row)
+
+        return holds
 
     def _events(self, bodies: Sequence[tuple[str, bytes]], now_ms: int) -> list[Event]:
         kept = []

@@ -16,7 +16,7 @@ from infra.sandbox.salesforce.server import Server
 from infra.sandbox.salesforce.verbs import Verbs, add_user
 
 API_VERSION = "66.0"
-PERSON = {"username": "morgan@sandbox.example", "first_name": "Morgan", "last_name": "Reyes"}
+PERSON = {"username": "ann.operator@sandbox.example", "first_name": "Ann", "last_name": "Operator"}
 TANDEM = {"username": "tandem@sandbox.example", "first_name": "Tandem", "last_name": "Integration"}
 
 

@@ -120,8 +120,9 @@ class _Exchange:
 
     async def _wait(self, client: Client, patience: float) -> tuple[list[bytes], list[Message]]:
         """Events and server-sent messages, at the latest after `patience` seconds; none when a newer connect took over."""
+        client.turn += 1
         client.waiting += 1
-        turn = client.waiting
+        turn = client.turn
         deadline = time.monotonic() + patience
         client.wake.set()  # an older connect of this client gives way
         try:
@@ -131,9 +132,9 @@ class _Exchange:
                     raise StreamingError("403::Unknown client", {"interval": 0, "reconnect": "handshake"})
                 sent = self._hub.connect_faults(client)
                 gone = self._request.transport is None or self._request.transport.is_closing()
-                events = [] if gone or turn != client.waiting else self._hub.due(client)
+                events = [] if gone or turn != client.turn else self._hub.due(client)
                 left = deadline - time.monotonic()
-                if events or sent or gone or left <= 0 or turn != client.waiting or self._hub.closing:
+                if events or sent or gone or left <= 0 or turn != client.turn or self._hub.closing:
                     return events, sent
                 if self._session() is None:
                     raise StreamingError("401::Authentication invalid", {"reconnect": "none", "interval": 0})
@@ -143,8 +144,7 @@ class _Exchange:
                     continue
         finally:
             client.seen_at = time.monotonic()
-            if turn == client.waiting:
-                client.waiting = 0
+            client.waiting -= 1
 
     def _patience(self, message: Message) -> float:
         longest = self._org.options.cometd_connect_seconds

@@ -37,6 +37,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
     origin: str = ""
     auto_assign: bool = False
+    late_seconds: float = 0.0
+    """How long the transaction has been open: its stamps lie so far back, as those of a long one do when it commits."""
     captured: bool = True
     """Whether change events are published (a bulk load by the sandbox's own verb publishes none)."""
 
@@ -46,7 +48,7 @@ class Transaction:
         self._org = org
         self._caller = caller
         self._now_ms = org.clock.now_ms()
-        self._stamp = stamp_of(self._now_ms)
+        self._stamp = stamp_of(self._now_ms - int(caller.late_seconds * 1000))
         self._entries: list[Entry] = []
 
     # -- changes
@@ -236,7 +238,8 @@ class Transaction:
     # -- parts
 
     def _touch(self, row: Row) -> Row:
-        stamps: Row = {"LastModifiedDate": self._stamp, "SystemModstamp": self._stamp}
+        stamp = max(self._stamp, str(row["CreatedDate"]))
+        stamps: Row = {"LastModifiedDate": stamp, "SystemModstamp": stamp}
         if row.get("LastModifiedById") != self._caller.user_id:
             stamps["LastModifiedById"] = self._caller.user_id
         return stamps

@@ -33,7 +33,8 @@ OVERFLOW_ID = ids.DUMMY_ID
 class Verbs:
     """Each method takes the arguments as an object and returns what is answered. Refusals are `VerbRefusedError`.
 
-    Verbs that change records take `as`: the user name of the person who does it (default: the ordinary user).
+    Verbs that change records take `as`: the user name of the person who does it (default: the ordinary user), and `late_seconds`: the
+    records are stamped so long ago, as after a transaction that was open for long.
     """
 
     def __init__(self, org: Org, person: str) -> None:
@@ -84,7 +85,7 @@ class Verbs:
 
     def convert(self, args: Args) -> Any:
         """{lead, account, contact, opportunity, status}; see `Conversion`."""
-        wanted = msgspec.convert({name: value for name, value in args.items() if name != "as"}, Conversion)
+        wanted = msgspec.convert({name: value for name, value in args.items() if name not in ("as", "late_seconds")}, Conversion)
         named = {name: _id(value) for name in ("lead", "account", "contact") if (value := getattr(wanted, name)) is not None}
         with _all_or_none(self._org, self._caller(args)) as transaction:
             return convert(self._org, transaction, msgspec.structs.replace(wanted, **named), self._org.today.isoformat())
@@ -192,7 +193,9 @@ class Verbs:
         user: Row | None = self._org.user_named(str(args.get("as", self._person)))
         if user is None:
             raise VerbRefusedError(f"no user {args.get('as')!r}")
-        return self._org.caller(user, request_id=f"ui-{secrets.token_hex(8)}", origin=USER_INTERFACE, captured=captured)
+        late = float(args.get("late_seconds", 0))
+        request_id = f"ui-{secrets.token_hex(8)}"
+        return self._org.caller(user, request_id=request_id, origin=USER_INTERFACE, captured=captured, late_seconds=late)
 
 
 class _all_or_none:  # noqa: N801 - reads as a statement

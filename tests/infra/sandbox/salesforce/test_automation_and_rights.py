@@ -63,6 +63,7 @@ async def test_a_flow_after_the_save_changes_another_field_in_the_same_event(org
     mine, flows = await history(org, start)
     assert (mine["actor"], mine["after"]["Title"], "Rating" in mine["after"]) == (TANDEM, "CTO", False)
     assert (flows["actor"], flows["after"]["Rating"], flows["request_id"]) == (TANDEM, "Hot", mine["request_id"])
+    assert (flows["via"], "via" in mine) == ("rate", False)
     await org.verb("remove_rule", {"name": "rate"})
     await org.call("PATCH", f"/sobjects/Lead/{record_id}", {"Title": "CEO"})
     assert (await row(org, record_id))["NumberOfEmployees"] == 1
@@ -186,6 +187,17 @@ async def test_history_tells_who_changed_what(org: Client) -> None:
     assert create["request_id"] != delete["request_id"]
     dumped = (await org.control("GET", "dump/Lead")).body
     assert dumped == ""
+
+
+async def test_a_late_commit_is_stamped_before_what_was_seen(org: Client) -> None:
+    record_id = await new_lead(org)
+    await org.control("POST", "clock", {"advance_seconds": 3600})
+    seen = await row(org, await new_lead(org))
+    await org.verb("edit", {"object": "Lead", "id": record_id, "fields": {"City": "Oslo"}, "late_seconds": 600})
+    late = await row(org, record_id)
+    assert (late["City"], late["SystemModstamp"] < seen["SystemModstamp"]) == ("Oslo", True)
+    found = await org.query(f"SELECT Id FROM Lead WHERE SystemModstamp < {seen['SystemModstamp'][:19]}Z ORDER BY SystemModstamp, Id")  # noqa: S608
+    assert [record["Id"] for record in found["records"]] == [record_id]
 
 
 async def test_bad_verbs_are_refused_in_words(org: Client) -> None:
