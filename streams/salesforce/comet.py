@@ -283,4 +283,5 @@ class _Client(Client):
         self._wire.http_answered(told.response.status, told.response.headers.get("Content-Type", ""))
 
     async def _broke(self, _session: aiohttp.ClientSession, _context: SimpleNamespace, told: aiohttp.TraceRequestExceptionParams) -> None:
-        self._wire.finish(Ending.RECONNECT, f"the connection broke: {type(told.exception).__name__}")
+        if not isinstance(told.exception, asyncio.CancelledError):  # that is we, stopping
+            self._wire.finish(Ending.RECONNECT, f"the connection broke: {type(told.exception).__name__}")

@@ -106,6 +106,26 @@ async def test_the_position_trails_until_all_siblings_of_a_replay_id_are_in(org:
         assert (settled.events, settled.caught_up, reader.position["replay_id"]) == ([], True, 9)
 
 
+async def test_after_a_reconnect_quiet_says_nothing_of_what_came_before(org: Any, source: CdcSource, make_change: Change) -> None:
+    """A new client's first answers are empty because its replay has not begun: the position must not move by them."""
+    other = "00Q5f000005bwLGEAY"
+    async with reading(source) as reader:
+        await reader.step()
+        await org.publish(make_change(5))
+        await reader.read(1)
+        await org.publish(make_change(9))
+        await reader.read(2)
+        advice = {"interval": 0, "timeout": 110000, "reconnect": "retry"}
+        org.script["/meta/connect"].append({"successful": False, "error": "403::Unknown client"})
+        org.script["/meta/connect"].extend([{"successful": True, "advice": advice}, {"successful": True}, {"successful": True}])
+        org.clients.clear()
+        org.events.append(make_change(9, recordIds=[other]))
+        await org.poke()
+        while other not in {event.id for event in reader.events}:
+            batch = await reader.step()
+            assert json.loads(batch.position)["replay_id"] == 5
+
+
 async def test_it_goes_on_from_a_position(org: Any, source: CdcSource, make_change: Change) -> None:
     await org.publish(make_change(1), make_change(2), make_change(3))
     async with reading(source, '{"channel":"/data/ChangeEvents","replay_id":2,"at":5}') as reader:
@@ -391,6 +411,7 @@ async def test_stopping_leaves_nothing_behind(
             await reader.step()
             await org.publish(make_change(1))
             await reader.read(1)
+            await org.until(lambda: len(org.asked("/meta/connect")) == 3)  # one is held by the server
         connects = len(org.asked("/meta/connect"))
         await org.until(lambda: len(org.asked("/meta/disconnect")) == 1)
     assert not [each for each in asyncio.all_tasks() if "TransportBase" in repr(each)]
