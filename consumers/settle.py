@@ -27,8 +27,6 @@ from streams.systems import System
 _LEASE_MS = 60_000
 _AGAIN_MS, _FATAL_MS = 3_000, 60_000
 """When a record that could not be written now is tried again."""
-_DOUBT_MS = 5_000
-"""When a write whose answer was lost is looked after."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -273,11 +271,7 @@ class Settler:
     def _after(self, state: PairState, item: Item, outcome: Outcome | None, fate: str, now: int) -> PairState:
         """The state after the call, by its outcome."""
         if outcome is None:
-            return (
-                failed(state, self._system, item.write, now + _DOUBT_MS)
-                if fate == "unknown"
-                else withdrawn(state, self._system, item.write)
-            )
+            return failed(state, self._system, item.write) if fate == "unknown" else withdrawn(state, self._system, item.write)
         match outcome.fate:
             case Fate.DONE:
                 return self._done(state, item, outcome, now)

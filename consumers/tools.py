@@ -77,18 +77,25 @@ class Toolbox:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._tools: Tools | None = None
+        self._fatal: Fatal | None = None
         self._lock: asyncio.Lock | None = None
         self._stack = AsyncExitStack()
 
     async def open(self) -> Tools:
-        """The tools. Raises `Retry` while something is away, `Fatal` where a person has to act; the next call tries again."""
+        """The tools. Raises `Retry` while something is away, `Fatal` (to all who ask) where a person has to act."""
         if self._lock is None:
             self._lock = asyncio.Lock()
         async with self._lock:
+            if self._fatal is not None:
+                raise self._fatal
             if self._tools is None:
-                async with AsyncExitStack() as stack:
-                    self._tools = await _opened(self._settings, stack)
-                    self._stack = stack.pop_all()
+                try:
+                    async with AsyncExitStack() as stack:
+                        self._tools = await _opened(self._settings, stack)
+                        self._stack = stack.pop_all()
+                except Fatal as error:
+                    self._fatal = error
+                    raise
             return self._tools
 
     @property

@@ -12,7 +12,7 @@ import msgspec
 from consumers.mapping import FieldMapping, LinkFields, ObjectMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.judge import UNORDERED, UNTOLD, Edit, judge_echo, judge_feed, judge_look, judge_read
-from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Waiting, Write
+from consumers.merge.state import NEVER, Field, PairState, Record, Waiting, Write
 from consumers.merge.values import Unfit, equal, neutral
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
@@ -230,7 +230,7 @@ def _fields(state: PairState, event: ChangeEvent, setting: Setting, *, patient: 
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
     own = setting.identity.owns(event)
-    stamped = _stamp(event, setting.identity)
+    stamped, echoed = _stamp(event, setting.identity), 0
     for name, wire in event.fields.items():
         mapping = names.get(name)
         if mapping is None:
@@ -243,10 +243,21 @@ def _fields(state: PairState, event: ChangeEvent, setting: Setting, *, patient: 
         field = state.fields.get(mapping.key) or Field()
         write = _own_write(mapping, field, edit, own=own, stamped=stamped)
         new, ruling = judge_echo(mapping, field, edit, write) if write else judge_feed(mapping, field, edit)
+        if write and ruling.verdict is Verdict.ECHO:
+            echoed = write.id
         if new is not field:
             changed[mapping.key] = new
         rulings.append(ruling)
+    if echoed and state.record(event.system).calling == echoed:
+        state = state.with_record(event.system, _answered_by_feed(state.record(event.system)))
     return (state.with_fields(changed) if changed else state), tuple(rulings)
+
+
+def _answered_by_feed(record: Record) -> Record:
+    """The feed was quicker than the answer, or the answer never comes: the record may be written to again."""
+    new = copy(record)
+    new.calling = new.calling_until = 0
+    return new
 
 
 def _edit(state: PairState, event: ChangeEvent, mapping: FieldMapping, wire: Value, *, patient: bool = True) -> Edit:
@@ -277,7 +288,7 @@ def _stamp(event: ChangeEvent, identity: Identity) -> int:
 def _own_write(mapping: FieldMapping, field: Field, edit: Edit, *, own: bool, stamped: int) -> Write | None:
     """The write that this change is: the author's word and the order of writes, or the stamp; the value settles which.
 
-    Of our own changes, one that no write of this field explains was made by a flow or a trigger in our transaction: an edit.
+    Of our own changes, one of a field that we did not write was made by a flow or a trigger in our transaction: an edit.
     """
     writes = field.side(edit.side).writes
     if not writes or not (own or stamped):
@@ -287,7 +298,7 @@ def _own_write(mapping: FieldMapping, field: Field, edit: Edit, *, own: bool, st
             return write
     if stamped:
         return next((write for write in writes if write.id == stamped), None)
-    return next((write for write in writes if write.answered != FAILED), None)
+    return writes[0]
 
 
 def _unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...]) -> ChangeEvent | None:

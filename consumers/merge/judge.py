@@ -54,6 +54,7 @@ class Edit:
 
 
 Judged = tuple[Field, Ruling]
+_LINK_MISSING = "a change before this one has not arrived yet"
 
 
 def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
@@ -64,8 +65,12 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown what came after it")
         if edit.at <= side.ahead_until and _already_read(mapping, side, edit):
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown it")
-    elif side.known and edit.before is not UNTOLD and not _same(mapping, side, edit.before, side.seen):
-        return _unlinked(mapping, field, edit)
+    elif _lacks_link(mapping, side, edit):
+        if _is_older(mapping, side, edit):
+            return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
+        if edit.patient:
+            return field, _ruling(mapping, field, edit, Verdict.WAITING, _LINK_MISSING)
+        return judge_feed(mapping, _linked(mapping, field, edit), edit)
     moved = _moved(side)
     moved.ahead_at = moved.ahead_until = 0
     moved.seen_at = max(side.seen_at, edit.at)
@@ -74,10 +79,17 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
 
 def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) -> Judged:
     """Our own write coming back in its side's feed, with what the system made of the value."""
-    side = copy(field.side(edit.side))
+    before = field.side(edit.side)
+    side = copy(before)
     side.writes = tuple(_told_of(other) for other in side.writes if other.version > write.version)
-    if side.ahead_at and _latest(edit.at) < side.ahead_at:
+    if before.ahead_at and _latest(edit.at) < before.ahead_at:
         return field.with_side(edit.side, side), _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had shown what came after")
+    if not before.ahead_at and _lacks_link(mapping, before, edit):
+        if _is_older(mapping, before, edit):
+            return field.with_side(edit.side, side), _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
+        if edit.patient:
+            return field, _ruling(mapping, field, edit, Verdict.WAITING, _LINK_MISSING)
+        return judge_echo(mapping, _linked(mapping, field, edit), edit, write)
     if not equal(mapping, edit.value, write.value):
         side.learnt, side.sent, side.shown = True, write.value, edit.value
     if side.known and not equal(mapping, side.seen, edit.value):
@@ -156,20 +168,19 @@ def _looked(write: Write, again_at: int, *, stands: bool) -> Write:
     return new
 
 
-def _unlinked(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
-    """The feed says what stood there before, and it isn't what we have seen: old news, or a link is missing."""
-    side = field.side(edit.side)
-    if _latest(edit.at) < side.seen_at or (edit.at <= side.seen_at and equal(mapping, edit.value, side.seen)):
-        return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
-    if edit.patient:
-        return field, _ruling(mapping, field, edit, Verdict.WAITING, "a change before this one has not arrived yet")
-    before = Edit(side=edit.side, object=edit.object, value=_told(edit.before), at=edit.at)
-    linked, _ = judge_feed(mapping, field, before)
-    return judge_feed(mapping, linked, edit)
+def _lacks_link(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
+    """Whether the feed says that something else stood there before than what we have seen."""
+    return side.known and not isinstance(edit.before, Untold) and not _same(mapping, side, edit.before, side.seen)
 
 
-def _told(before: Value | Untold) -> Value:
-    return None if isinstance(before, Untold) else before
+def _is_older(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
+    return _latest(edit.at) < side.seen_at or (edit.at <= side.seen_at and equal(mapping, edit.value, side.seen))
+
+
+def _linked(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
+    """The missing change, as far as the one after it tells: what stood there before was somebody's edit."""
+    value = None if isinstance(edit.before, Untold) else edit.before
+    return judge_feed(mapping, field, Edit(side=edit.side, object=edit.object, value=value, at=edit.at))[0]
 
 
 def _already_read(mapping: FieldMapping, side: Side, edit: Edit) -> bool:

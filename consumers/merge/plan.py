@@ -111,7 +111,7 @@ def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[i
 
 def contested(state: PairState) -> bool:
     """Whether a field of this pair waits for a person."""
-    return any(field.hold for field in state.fields.values())
+    return any([field.hold for field in state.unsettled().values()])
 
 
 def intend(state: PairState, target: System, planned: Create | Update, *, write: int, now: int, patience: Patience) -> PairState:
@@ -146,9 +146,12 @@ def answered(state: PairState, target: System, write: int, at: int) -> PairState
     return _over(_each_write(state, target, write, lambda side: _answer(side, write, at)), target, write)
 
 
-def failed(state: PairState, target: System, write: int, look_at: int) -> PairState:
-    """No answer that says yes or no: the write is in doubt until the feed tells, or a look from `look_at` (ms, ours) on."""
-    return _over(_each_write(state, target, write, lambda side: _answer(side, write, FAILED, look_at)), target, write)
+def failed(state: PairState, target: System, write: int) -> PairState:
+    """No answer that says yes or no: the write is in doubt until the feed tells, or a look once the feed has had its time.
+
+    A look before that proves nothing: what stands there may be an older value come back, of which the feed has yet to tell.
+    """
+    return _over(_each_write(state, target, write, lambda side: _answer(side, write, FAILED)), target, write)
 
 
 def withdrawn(state: PairState, target: System, write: int) -> PairState:
@@ -166,7 +169,7 @@ def rejected(state: PairState, target: System, write: int, reason: str, only: fr
     """The system refused the write in its own words; `only` names the fields it blames (none: all that were written)."""
     creating = state.record(target).creating == write
     blamed: list[tuple[str, str]] = []
-    for key, field in state.fields.items():
+    for key, field in state.unsettled().items():
         if any(entry.id == write for entry in field.side(target).writes) and (not only or key in only):
             blamed.append((key, reason))
     state = withdrawn(state, target, write)
@@ -184,7 +187,7 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
     record's order); otherwise they wait for the feed.
     """
     changed: dict[str, Field] = {}
-    for key, field in state.fields.items():
+    for key, field in state.unsettled().items():
         side = copy(field.side(target))
         mine = next((entry for entry in side.writes if entry.id == write), None)
         if mine and witnessed:
@@ -256,7 +259,7 @@ def owed(field: Field, target: System, mapping: FieldMapping, *, exact: bool) ->
 def _outs(state: PairState, target: System, mapping: ObjectMapping, *, exact: bool) -> tuple[tuple[Out, ...], tuple[tuple[str, str], ...]]:
     outs: list[Out] = []
     refused: list[tuple[str, str]] = []
-    for key, field in state.fields.items():
+    for key, field in state.unsettled().items():
         item = mapping.by_key.get(key)
         if item is None or not owed(field, target, item, exact=exact):
             continue
@@ -304,8 +307,9 @@ def _write_due(state: PairState, target: System, rules: SyncRules, now: int, *, 
 
 
 def _any_owed(state: PairState, target: System, mapping: Mapping[str, FieldMapping], *, exact: bool) -> bool:
-    for key, field in state.fields.items():
-        if field.side(target).shows != field.version:
+    salesforce = target is System.SALESFORCE
+    for key, field in state.unsettled().items():
+        if (field.salesforce if salesforce else field.marketo).shows != field.version:
             item = mapping.get(key)
             if item is not None and owed(field, target, item, exact=exact):
                 return True
@@ -327,27 +331,30 @@ def _look_due(state: PairState, system: System, now: int) -> int:
         moments.append(state.due[2 + _place(system)] or now)
     moments += [entry.until for entry in state.waiting if entry.event.system is system]
     if record.id or record.creating:
-        for field in state.fields.values():
-            moments += [entry.look_at for entry in field.side(system).writes]
+        salesforce = system is System.SALESFORCE
+        for field in state.unsettled().values():
+            writes = (field.salesforce if salesforce else field.marketo).writes
+            if writes:
+                moments += [entry.look_at for entry in writes]
     return min(moments, default=0)
 
 
 def _each_write(state: PairState, target: System, write: int, change: Callable[[Side], Side]) -> PairState:
     changed: dict[str, Field] = {}
-    for key, field in state.fields.items():
+    for key, field in state.unsettled().items():
         side = field.side(target)
         if any(entry.id == write for entry in side.writes):
             changed[key] = field.with_side(target, change(side))
     return state.with_fields(changed) if changed else state
 
 
-def _answer(side: Side, write: int, at: int, look_at: int = 0) -> Side:
+def _answer(side: Side, write: int, at: int) -> Side:
     new = copy(side)
     entries = []
     for entry in side.writes:
         mine = copy(entry)
         if mine.id == write and mine.answered == PENDING:
-            mine.answered, mine.look_at = at, look_at or mine.look_at
+            mine.answered = at
         entries.append(mine)
     new.writes = tuple(entries)
     return new
@@ -378,4 +385,4 @@ def unclaimed(state: PairState, target: System, now: int) -> PairState:
     record = state.record(target)
     if not record.calling or record.calling_until > now:
         return state
-    return failed(state, target, record.calling, now)
+    return failed(state, target, record.calling)

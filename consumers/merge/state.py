@@ -1,5 +1,6 @@
 """What the ledger knows of a pair: for each field the agreement and what each side shows, and for each side its record."""
 
+from collections.abc import Iterator, Mapping
 from copy import copy
 
 import msgspec
@@ -14,7 +15,7 @@ PENDING, FAILED = 0, -1
 """`answered` of a write that is under way; of one whose answer never came. Otherwise: when it was answered (ms)."""
 
 
-class Write(msgspec.Struct, array_like=True):
+class Write(msgspec.Struct, array_like=True, gc=False):
     """One field of a write under way: from the intent until the feed shows it (or a read tells)."""
 
     id: int
@@ -29,7 +30,7 @@ class Write(msgspec.Struct, array_like=True):
     """A read has shown the value in place while the feed was silent."""
 
 
-class Side(msgspec.Struct, array_like=True):
+class Side(msgspec.Struct, array_like=True, gc=False):
     """One field on one side."""
 
     known: bool = True
@@ -56,7 +57,7 @@ class Side(msgspec.Struct, array_like=True):
     reason: str = ""
 
 
-class Field(msgspec.Struct, array_like=True):
+class Field(msgspec.Struct, array_like=True, gc=False):
     """One field of a pair. The default stands for a field that neither side ever filled: both show version 0, blank."""
 
     value: Value = None
@@ -83,7 +84,82 @@ class Field(msgspec.Struct, array_like=True):
         return new
 
 
-class Record(msgspec.Struct, array_like=True):
+class Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A field at rest, as it is stored: both sides show the agreement, to the letter, and nothing else is to be said of it."""
+
+    value: Value
+    version: int
+    agreed_at: int
+    salesforce_at: int
+    marketo_at: int
+    salesforce_replaced: Value
+    marketo_replaced: Value
+
+    def field(self) -> Field:
+        """The field in full."""
+        return Field(
+            value=self.value,
+            version=self.version,
+            agreed_at=self.agreed_at,
+            salesforce=Side(seen=self.value, seen_at=self.salesforce_at, shows=self.version, replaced=self.salesforce_replaced),
+            marketo=Side(seen=self.value, seen_at=self.marketo_at, shows=self.version, replaced=self.marketo_replaced),
+        )
+
+
+class Fields(Mapping[str, Field]):
+    """The fields of a stored pair. Those that were stored at rest are unpacked when they are asked for. Never changed in place."""
+
+    __slots__ = ("_resting", "unsettled")
+
+    def __init__(self, unsettled: dict[str, Field], resting: dict[str, msgspec.Raw]) -> None:
+        self.unsettled = unsettled
+        """All fields but those at rest; some of them may have come to rest since."""
+        self._resting = resting
+
+    def __getitem__(self, key: str) -> Field:
+        field = self.get(key)
+        if field is None:
+            raise KeyError(key)
+        return field
+
+    def get(self, key: str, default: Field | None = None) -> Field | None:  # type: ignore[override]  # one default is enough
+        """The field, or the default."""
+        field = self.unsettled.get(key)
+        if field is not None:
+            return field
+        stored = self._resting.get(key)
+        return default if stored is None else _rest_decoder.decode(stored).field()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.unsettled or key in self._resting
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._resting
+        yield from (key for key in self.unsettled if key not in self._resting)
+
+    def __len__(self) -> int:
+        return len({**self._resting, **self.unsettled})
+
+    def __eq__(self, other: object) -> bool:
+        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as a dict's
+
+    def __repr__(self) -> str:
+        return f"Fields({dict(self)!r})"
+
+    def replaced(self, changed: Mapping[str, Field]) -> "Fields":
+        """A copy in which some fields are replaced."""
+        return Fields({**self.unsettled, **changed}, self._resting)
+
+    def resting(self) -> dict[str, msgspec.Raw]:
+        """Those that are still as they were stored, at rest."""
+        if self.unsettled.keys().isdisjoint(self._resting):
+            return self._resting
+        return {key: stored for key, stored in self._resting.items() if key not in self.unsettled}
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
     """One side's record of a pair."""
 
     id: str = ""
@@ -120,11 +196,11 @@ class Waiting(msgspec.Struct, array_like=True):
     """Judge it anyway from then on (ms, ours)."""
 
 
-class PairState(msgspec.Struct):
+class PairState(msgspec.Struct, gc=False):
     """Everything about one pair. Functions of the merge take it and return a new one; nothing else changes it."""
 
     object: Object = Object.LEAD
-    fields: dict[str, Field] = {}
+    fields: Mapping[str, Field] = {}
     salesforce: Record = msgspec.field(default_factory=Record)
     marketo: Record = msgspec.field(default_factory=Record)
     waiting: tuple[Waiting, ...] = ()
@@ -153,22 +229,89 @@ class PairState(msgspec.Struct):
             new.marketo = record
         return new
 
-    def with_fields(self, changed: dict[str, Field]) -> "PairState":
+    def with_fields(self, changed: Mapping[str, Field]) -> "PairState":
         """A copy in which some fields are replaced."""
         new = copy(self)
-        new.fields = {**self.fields, **changed}
+        fields = self.fields
+        new.fields = fields.replaced(changed) if isinstance(fields, Fields) else {**fields, **changed}
         return new
+
+    def unsettled(self) -> Mapping[str, Field]:
+        """At least every field for which something is owed, under way, refused or held."""
+        return self.fields.unsettled if isinstance(self.fields, Fields) else self.fields
+
+
+class _Stored(msgspec.Struct, array_like=True, gc=False):
+    """A pair as it is stored."""
+
+    object: Object
+    unsettled: dict[str, Field]
+    resting: dict[str, msgspec.Raw]
+    salesforce: Record
+    marketo: Record
+    waiting: tuple[Waiting, ...]
+    lane: int
+    hold: str
+    retract: tuple[tuple[System, str], ...]
+    due: tuple[int, int, int, int]
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(PairState)
+_decoder = msgspec.msgpack.Decoder(_Stored)
+_rest_decoder = msgspec.msgpack.Decoder(Rest)
 
 
 def pack(state: PairState) -> bytes:
     """The state as MessagePack, as stored."""
-    return _encoder.encode(state)
+    fields = state.fields
+    unsettled: dict[str, Field] = {}
+    resting: dict[str, object] = {}
+    if isinstance(fields, Fields):
+        resting.update(fields.resting())
+    for key, field in state.unsettled().items():
+        rest = _rest(field)
+        if rest is None:
+            unsettled[key] = field
+        else:
+            resting[key] = rest
+    return _encoder.encode(
+        (
+            state.object,
+            unsettled,
+            resting,
+            state.salesforce,
+            state.marketo,
+            state.waiting,
+            state.lane,
+            state.hold,
+            state.retract,
+            state.due,
+        )
+    )
 
 
 def unpack(data: bytes) -> PairState:
     """The state from storage. Raises msgspec.DecodeError or ValidationError if it isn't one."""
-    return _decoder.decode(data)
+    stored = _decoder.decode(data)
+    return PairState(
+        stored.object,
+        Fields(stored.unsettled, stored.resting),
+        stored.salesforce,
+        stored.marketo,
+        stored.waiting,
+        stored.lane,
+        stored.hold,
+        stored.retract,
+        stored.due,
+    )
+
+
+def _rest(field: Field) -> Rest | None:
+    """The field's short form, if that says all there is to say."""
+    value, version, salesforce, marketo = field.value, field.version, field.salesforce, field.marketo
+    if salesforce.shows != version or marketo.shows != version or field.hold or salesforce.writes or marketo.writes:
+        return None
+    if type(salesforce.seen) is not type(value) or type(marketo.seen) is not type(value):
+        return None
+    rest = Rest(value, version, field.agreed_at, salesforce.seen_at, marketo.seen_at, salesforce.replaced, marketo.replaced)
+    return rest if rest.field() == field else None

@@ -193,32 +193,34 @@ class World:
     # -- people ----------------------------------------------------------------------------------------------------------
     def begin(self) -> None:
         """The record, or records, that the history starts with."""
+        if self.plot.born == "both":
+            self._introduce()
+            return
         start: dict[str, Value] = {"email": "ada@example.com", "firstName": "v0", "title": "v0", "leadScore": 0}
-        if self.plot.born in ("both", "twice", "salesforce"):
+        if self.plot.born in ("twice", "salesforce"):
             values = {item.salesforce: start[item.key] for item in self.rules.objects[Object.LEAD].fields if item.key in start}
             self.record[System.SALESFORCE] = self.systems[System.SALESFORCE].create("person", values)
-        if self.plot.born in ("both", "twice", "marketo"):
+        if self.plot.born in ("twice", "marketo"):
             self.record[System.MARKETO] = self.systems[System.MARKETO].create("person", start)
-        if self.plot.born == "both":
-            self._introduce(start)
 
-    def _introduce(self, start: dict[str, Value]) -> None:
+    def _introduce(self) -> None:
         """Both records are known and in step before the history begins."""
+        start: dict[str, Value] = {"email": "ada@example.com", "firstName": "v0", "title": "v0", "leadScore": 0}
         links = self.rules.links
+        self.record = {system: self.systems[system].new_id() for system in System}
         linked: dict[str, Value] = {links.lead_id: self.record[System.SALESFORCE], links.type: "Lead", links.is_deleted: False}
-        self.systems[System.MARKETO].records[self.record[System.MARKETO]].update(linked)
+        by_key = self.rules.objects[Object.LEAD].by_key
         for system in System:
             self.systems[system].made.update({"v0": False})
-            for name, value in self.systems[system].records[self.record[system]].items():
-                self.systems[system].records[self.record[system]][name] = typed(value)
+            row = {by_key[key].name_on(system): value for key, value in {**start, **linked}.items() if by_key[key].name_on(system)}
+            self.systems[system].records[self.record[system]] = row
         fields = {key: Field(value=value, version=1, salesforce=Side(seen=value, shows=1), marketo=Side(seen=value, shows=1))
                   for key, value in {**start, **linked}.items()}  # fmt: skip
         state = PairState(
             fields=fields,
-            salesforce=Record(id=self.record[System.SALESFORCE], complete=True, seq=10**6),
+            salesforce=Record(id=self.record[System.SALESFORCE], complete=True),
             marketo=Record(id=self.record[System.MARKETO], complete=True),
         )
-        state.salesforce.seq = 0
         self.ledger.pairs[self.ledger.new_pair_id()] = state
         self.ledger.keys[1] = "ada@example.com"
 
