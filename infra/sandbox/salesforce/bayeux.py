@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 import orjson
 
-from infra.sandbox.kernel.faults import Fault
 from infra.sandbox.salesforce.changes import without_fields
 from infra.sandbox.salesforce.eventlog import Event
 from infra.sandbox.salesforce.eventschema import schema_id
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.sessions import Session
+from infra.sandbox.salesforce.spoiling import with_stream_faults
 
 NEW_EVENTS, ALL_EVENTS = -1, -2
 EVENTS_PER_ANSWER = 1000
@@ -182,12 +182,10 @@ class Hub:
         for subscription, replay_id in marks:
             subscription.at = replay_id
         found.sort(key=lambda item: item[0])
-        return self._with_stream_faults(
-            [(subscription.channel, self._message(client, subscription.channel, event)) for _, subscription, event in found]
+        return with_stream_faults(
+            self._org.faults,
+            [(subscription.channel, self._message(client, subscription.channel, event)) for _, subscription, event in found],
         )
-
-    def has_backlog(self, client: Client) -> bool:
-        return any(self._org.log.after(subscription.at, 1) for subscription in client.subscriptions.values())
 
     # -- parts
 
@@ -277,18 +275,6 @@ class Hub:
             self._schema_ids[entity] = known
         return known[1]
 
-    def _with_stream_faults(self, messages: list[tuple[str, bytes]]) -> list[bytes]:
-        faults = self._org.faults
-        out: list[bytes] = []
-        for channel, message in messages:
-            malformed = faults.take(("malformed",), path=channel)
-            out.append(message if malformed is None else _spoiled(message, malformed))
-            if faults.take(("duplicate",), path=channel) is not None:
-                out.append(message)
-        if len(out) > 1 and faults.take(("reorder",), path=messages[0][0]) is not None:
-            out.reverse()
-        return out
-
     def _planned_error(self, on: str) -> None:
         fault = self._org.faults.take(("streaming_error",), method=on)
         if fault is not None:
@@ -324,21 +310,3 @@ def _echo(message: Message) -> Message:
     if "id" in message:
         answer["id"] = message["id"]
     return answer
-
-
-def _spoiled(message: bytes, fault: Fault) -> bytes:
-    """A message as it should never be: `how` is no_header, no_record_ids, not_object, no_payload or wrong_types."""
-    whole = orjson.loads(message)
-    payload = whole["data"]["payload"]
-    match fault.action.get("how", "no_header"):
-        case "no_record_ids":
-            del payload["ChangeEventHeader"]["recordIds"]
-        case "not_object":
-            whole["data"]["payload"] = "spoiled"
-        case "no_payload":
-            del whole["data"]["payload"]
-        case "wrong_types":
-            payload["ChangeEventHeader"] |= {"recordIds": "none", "commitTimestamp": "yesterday", "changeType": 7}
-        case _:
-            del payload["ChangeEventHeader"]
-    return orjson.dumps(whole)

@@ -20,7 +20,7 @@ from infra.sandbox.salesforce.changes import gap_body
 from infra.sandbox.salesforce.eventlog import Event, EventLog
 from infra.sandbox.salesforce.identity import Apps
 from infra.sandbox.salesforce.limits import Allowance
-from infra.sandbox.salesforce.schema import Kind, Row, Schema
+from infra.sandbox.salesforce.schema import Row, Schema
 from infra.sandbox.salesforce.sessions import Session, Sessions
 from infra.sandbox.salesforce.setup import Options, apply_setup
 from infra.sandbox.salesforce.soql.binding import Binding
@@ -102,8 +102,8 @@ class Org:
 
     def dump(self, object_name: str) -> Iterator[Mapping[str, Any]]:
         """Live records, with the false of each boolean that rows leave out."""
-        blank = {field.name: False for field in self.schema.objects[object_name].fields.values() if field.kind is Kind.BOOLEAN}
-        return ({**blank, **row} for row in self.store.live(object_name))
+        unticked = self.schema.objects[object_name].unticked
+        return ({**unticked, **row} for row in self.store.live(object_name))
 
     def deleted_between(self, object_name: str, low: str, high: str) -> list[tuple[str, str]]:
         """(id, deletion stamp) of records deleted in [low, high), purged ones included, oldest first."""

@@ -96,6 +96,7 @@ class ObjectType(msgspec.Struct, kw_only=True):
     address_prefixes: tuple[tuple[str, str], ...] = ()
     _required: tuple[str, ...] | None = None
     _defaults: dict[str, Value] | None = None
+    _unticked: dict[str, Value] | None = None
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -112,10 +113,17 @@ class ObjectType(msgspec.Struct, kw_only=True):
             self._defaults = {name: value for name, value in found.items() if value is not None and value is not False}
         return self._defaults
 
+    @property
+    def unticked(self) -> dict[str, Value]:
+        """Every boolean as false: what a whole record shows of those that its row leaves out."""
+        if self._unticked is None:
+            self._unticked = {name: False for name, field in self.fields.items() if field.kind is Kind.BOOLEAN}
+        return self._unticked
+
     def put_field(self, field: Field) -> None:
         """Adds a field or replaces the one of that name."""
         self.fields[field.name] = field
-        self._required = self._defaults = None
+        self._required = self._defaults = self._unticked = None
 
     @property
     def custom(self) -> bool:

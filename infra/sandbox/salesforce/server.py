@@ -51,6 +51,7 @@ class Server:
         for path in ("/cometd", "/cometd/", "/cometd/{version}"):
             app.router.add_post(path, self._cometd)
         app.router.add_route("*", "/services/data/{tail:.*}", self._data)
+        app.router.add_route("*", "/services/{tail:.*}", self._absent)
         app.on_shutdown.append(self._shut_down)
         return app
 
@@ -213,6 +214,10 @@ class Server:
             return await self.streaming.serve(request)
 
         return await deliver(request, faults, 0.0, apply)
+
+    async def _absent(self, request: web.Request) -> web.Response:
+        refused = ApiError(501, "NOT_IN_SANDBOX", f"{request.method} {request.path} is not part of this sandbox")
+        return self._response(Reply(status=refused.status, body=refused.body()), self._org.clock.now_ms())
 
     async def _shut_down(self, _: web.Application) -> None:
         self.streaming.hub.close()

@@ -82,7 +82,7 @@ class Transaction:
         moved: Row = {"IsDeleted": True, **self._touch(row)}
         if master is not None:
             moved["MasterRecordId"] = master
-        self._record("delete", table, record_id, before=dict(row), extra={"before": _past(row, moved), "after": moved})
+        self._record("delete", table, record_id, before={**table.kind.unticked, **row}, extra={"before": _past(row, moved), "after": moved})
 
     def undelete(self, record_id: str) -> None:
         """Takes a record out of the recycle bin. Raises UNDELETE_FAILED when it is not in there."""
@@ -94,7 +94,13 @@ class Transaction:
         if "MasterRecordId" not in table.kind.fields:
             del moved["MasterRecordId"]
         after = {**row, **moved}
-        self._record("undelete", table, record_id, after=compact(after), extra={"before": _past(row, moved), "after": moved})
+        self._record(
+            "undelete",
+            table,
+            record_id,
+            after={**table.kind.unticked, **compact(after)},
+            extra={"before": _past(row, moved), "after": moved},
+        )
 
     # -- ends
 
@@ -145,13 +151,13 @@ class Transaction:
             fresh["Name"] = full_name(fresh)
         self._check(table, fresh, fresh, None)
         record_id = table.new_id()
-        author = self._caller.user_id
+        author, given = self._caller.user_id, set(fresh)
         fresh = {
-            "Id": record_id, **fresh, "CreatedDate": self._stamp, "CreatedById": author, "LastModifiedDate": self._stamp,
+            **kind.unticked, "Id": record_id, **fresh, "CreatedDate": self._stamp, "CreatedById": author, "LastModifiedDate": self._stamp,
             "LastModifiedById": author, "SystemModstamp": self._stamp,
         }  # fmt: skip
         self._record("create", table, record_id, after=fresh)
-        self._after_save(table, record_id, "create", set(fresh), 0)
+        self._after_save(table, record_id, "create", given, 0)
         return record_id
 
     def _update(self, table: Table, record_id: str, values: Mapping[str, Value], depth: int = 0, via: str | None = None) -> None:

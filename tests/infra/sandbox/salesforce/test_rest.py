@@ -75,6 +75,7 @@ async def test_addresses_that_lead_nowhere(org: Client) -> None:
     assert code_of(await org.call("PUT", "/sobjects/Lead", {})) == (405, "METHOD_NOT_ALLOWED")
     assert code_of(await org.call("GET", "/nothing")) == (404, "NOT_FOUND")
     assert code_of(await org.call("GET", "/jobs/query")) == (501, "NOT_IN_SANDBOX")
+    assert code_of(await org.call("POST", "/services/Soap/u/66.0", {})) == (501, "NOT_IN_SANDBOX")
     assert code_of(await org.call("GET", "/services/data/v20.0/limits")) == (404, "NOT_FOUND")
     org.token = "00D!wrong"
     assert code_of(await org.call("GET", "/limits")) == (401, "INVALID_SESSION_ID")

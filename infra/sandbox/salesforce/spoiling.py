@@ -1,0 +1,38 @@
+"""Faults of the stream as a client sees it: messages doubled, out of order, or not as they should be."""
+
+from __future__ import annotations
+
+import orjson
+
+from infra.sandbox.kernel.faults import Fault, FaultBoard
+
+
+def with_stream_faults(faults: FaultBoard, messages: list[tuple[str, bytes]]) -> list[bytes]:
+    """The messages (channel, JSON) of one answer as the standing faults leave them; uses the faults up."""
+    out: list[bytes] = []
+    for channel, message in messages:
+        malformed = faults.take(("malformed",), path=channel)
+        out.append(message if malformed is None else _spoiled(message, malformed))
+        if faults.take(("duplicate",), path=channel) is not None:
+            out.append(message)
+    if len(out) > 1 and faults.take(("reorder",), path=messages[0][0]) is not None:
+        out.reverse()
+    return out
+
+
+def _spoiled(message: bytes, fault: Fault) -> bytes:
+    """A message as it should never be: `how` is no_header, no_record_ids, not_object, no_payload or wrong_types."""
+    whole = orjson.loads(message)
+    payload = whole["data"]["payload"]
+    match fault.action.get("how", "no_header"):
+        case "no_record_ids":
+            del payload["ChangeEventHeader"]["recordIds"]
+        case "not_object":
+            whole["data"]["payload"] = "spoiled"
+        case "no_payload":
+            del whole["data"]["payload"]
+        case "wrong_types":
+            payload["ChangeEventHeader"] |= {"recordIds": "none", "commitTimestamp": "yesterday", "changeType": 7}
+        case _:
+            del payload["ChangeEventHeader"]
+    return orjson.dumps(whole)
