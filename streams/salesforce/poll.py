@@ -153,9 +153,11 @@ class PollSource:
 
     async def _due(self, mark: PollMark) -> tuple[Window | None, int | None]:
         """The window to read now, and the gap that it takes in: first the one that was interrupted."""
+        widened = self._widen_to_ms
         if mark.start_ms is not None and mark.end_ms is not None:
-            return Window(start_ms=mark.start_ms, end_ms=mark.end_ms), None
-        widened, now_ms = self._widen_to_ms, await self._rest.server_time(self._lane)
+            taken_in = widened if widened is not None and mark.start_ms <= widened else None
+            return Window(start_ms=mark.start_ms, end_ms=mark.end_ms), taken_in
+        now_ms = await self._rest.server_time(self._lane)
         return next_window(mark.done_ms, now_ms, lag_ms=self._lag_ms, overlap_ms=self._overlap_ms, widen_to_ms=widened), widened
 
     async def _cycle(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Batch, PollMark]]:

@@ -11,7 +11,7 @@ import orjson
 
 from streams.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
 
-_CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{2,80}$")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,80}")
 
 _SOON = {
     "SERVER_UNAVAILABLE": 5.0,
@@ -140,7 +140,7 @@ def _refusal(item: dict[str, object]) -> Refusal:
     message = str(item.get("message") or item.get("error_description") or "")
     fields = item.get("fields")
     named = tuple(str(name) for name in fields) if isinstance(fields, list) else ()
-    return Refusal(code=code if _CODE.match(code) else "UNREADABLE", message=message, fields=named)
+    return Refusal(code=code if _CODE.fullmatch(code) else "UNREADABLE", message=message, fields=named)
 
 
 def _login_remedy(code: str, message: str) -> str:

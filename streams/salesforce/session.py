@@ -207,6 +207,8 @@ class Session:
             )
             connector = aiohttp.TCPConnector(limit=self.settings.connections_max)
             self._http = aiohttp.ClientSession(timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            # aiohttp repeats a DELETE by itself when a kept connection breaks: what is repeated is our decision
+            self._http._retry_connection = False  # noqa: SLF001
         return self._http
 
 

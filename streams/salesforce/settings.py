@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-_VERSION = re.compile(r"^\d{2}\.0$")
+_VERSION = re.compile(r"[0-9]{2}\.0")
 _OLDEST_VERSION = 50
 
 
@@ -87,7 +87,7 @@ class SalesforceSettings:
         """Refuse what can't work."""
         if not self.base_url.startswith(("http://", "https://")) or self.base_url.endswith("/"):
             raise ValueError(f"base_url must look like https://acme.my.salesforce.com without a final slash, not {self.base_url!r}")
-        if not _VERSION.match(self.api_version) or int(self.api_version[:2]) < _OLDEST_VERSION:
+        if not _VERSION.fullmatch(self.api_version) or int(self.api_version[:2]) < _OLDEST_VERSION:
             raise ValueError(f"api_version must look like 66.0 and be at least {_OLDEST_VERSION}.0, not {self.api_version!r}")
         if not self.channel.startswith("/data/"):
             raise ValueError(f"channel must be a change event channel such as /data/ChangeEvents, not {self.channel!r}")

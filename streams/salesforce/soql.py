@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,79}$")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\b": "\\b", "\f": "\\f"})
 
 
 def name(text: str) -> str:
     """An object's or field's API name, as it is. Raises ValueError for anything else."""
-    if not _NAME.match(text):
+    if not _NAME.fullmatch(text):
         raise ValueError(f"not a Salesforce API name: {text!r}")
     return text
 

@@ -273,6 +273,23 @@ async def test_a_gap_widens_the_next_window_once(rows: Rows, make_poll: Make) ->
     assert events == []
 
 
+async def test_a_widened_window_that_was_interrupted_is_read_once(rows: Rows, make_poll: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll_module, "PAGE_ROWS", 2)
+    for number in range(5):
+        rows.put(number, NOW - 86_400_000)
+    _, position = await cycle(make_poll(), None)
+    source = make_poll()
+    source.on_gap(NOW - 90_000_000)
+    batches = source.batches(position)
+    first = await anext(batches)
+    await batches.aclose()
+    rest, position = await cycle(source, first.position)
+    assert len(first.events) + len(rest) == 5
+    rows.now_ms += 300_000
+    events, _ = await cycle(source, position)
+    assert events == []
+
+
 async def test_since_skips_what_is_older(rows: Rows, make_poll: Make) -> None:
     rows.put(1, NOW - 86_400_000)
     young = rows.put(2, NOW - 200_000)
