@@ -105,7 +105,7 @@ class Stack:
         """Starts one part; a worker of Tandem is told where everything is now."""
         part = self.parts[name]
         if isinstance(part, Tandem):
-            part.told = self._told()
+            part.told = self.told()
         begun = time.monotonic()
         was_running = part.process.running()
         await asyncio.to_thread(part.start)
@@ -168,6 +168,7 @@ class Stack:
                 orderly = await asyncio.to_thread(part.stop)
                 self.say(f"{name}: {'stopped' if orderly else 'had to be ended by force'}")
 
-    def _told(self) -> dict[str, str]:
+    def told(self) -> dict[str, str]:
+        """The environment that a worker, or a command of Tandem, is started with; secrets are in files that it names."""
         dsn = self.postgres.dsn()
         return tell_tandem(self.run_dir, bootstrap=self.kafka.bootstrap, dsn=dsn, sandbox=self.sandbox.endpoints())

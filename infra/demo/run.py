@@ -1,0 +1,235 @@
+"""The demo from start to end: the stack, the scenario, the check, the report."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from rich.markup import escape
+
+from infra.demo.administrator import prepare, write_configuration
+from infra.demo.comparison import compare
+from infra.demo.history import Mirror
+from infra.demo.judgement import judge
+from infra.demo.latency import Arrival, arrivals
+from infra.demo.population import Populace
+from infra.demo.report import Outcome, Phase, a_conflict, as_json, edits_in, show, verdict
+from infra.demo.scenario import Scenario
+from infra.demo.systems import RefusedError, Systems, opened
+from infra.demo.table import MARKETO, OBJECTS, PERSON, SALESFORCE
+from infra.demo.telling import Teller
+from infra.demo.waiting import NotInStepError, Waiting
+from infra.process import StartError
+from infra.setup.found import ROOT
+from infra.stack.stack import PARTS, Stack
+
+LATENCY_MS = 150
+COPY_SECONDS = 90.0
+PHASE_SECONDS = 60.0
+_COMMAND_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the caller asked for."""
+
+    seed: int
+    people: int
+    keep: bool
+    json: bool
+    run_dir: Path
+    report: Path
+
+
+async def run(wish: Wish) -> bool:
+    """Runs the demo and writes the report; whether it passed. The stack is taken down at the end unless it shall be kept."""
+    teller = Teller(silent=wish.json)
+    teller.say(f"[bold]Tandem's demo[/], seed {wish.seed}, {wish.people} people on each side, {LATENCY_MS} ms a call")
+    ground = Stack(wish.run_dir, parts=PARTS - {"tandem"}, latency_ms=LATENCY_MS, say=teller.now)
+    await ground.clean()
+    configuration = wish.run_dir / "tandem.yaml"
+    write_configuration(configuration)
+    whole = Stack(wish.run_dir, config=configuration, latency_ms=LATENCY_MS, say=teller.now)
+    try:
+        with teller.phase("Kafka, PostgreSQL, a Salesforce org and a Marketo instance"):
+            await ground.up()
+        async with opened(ground.endpoints()) as systems:
+            outcome = await Demo(wish, teller, whole, systems).outcome()
+            wish.report.parent.mkdir(parents=True, exist_ok=True)
+            wish.report.write_text(json.dumps(as_json(outcome), indent=1, ensure_ascii=False, default=str) + "\n")
+            show(teller.console, outcome)
+            await _explain(outcome, whole, teller)
+            teller.say(verdict(outcome))
+            return not outcome.failures()
+    finally:
+        if wish.keep:
+            teller.say(f"kept: `python -m infra.stack down --run-dir {wish.run_dir}` stops it")
+        else:
+            await whole.down()
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run; needs the ground parts of the stack up."""
+
+    wish: Wish
+    teller: Teller
+    stack: Stack
+    systems: Systems
+    mirror: Mirror = field(default_factory=Mirror)
+    phases: list[Phase] = field(default_factory=list)
+
+    async def outcome(self) -> Outcome:
+        """Runs the scenario as far as it gets, then checks."""
+        begun = time.monotonic()
+        waiting = Waiting(self.systems, self.mirror, lambda: self.stack.tandem.url, self.teller)
+        random = Random(self.wish.seed)
+        scenario = Scenario(self.systems, self.mirror, Populace(random), random)
+        trouble = ""
+        try:
+            await self._bring_together(scenario, waiting)
+            await self._trouble_them(scenario, waiting)
+        except (NotInStepError, StartError, RefusedError, CommandError) as error:
+            trouble = f"{self.phases[-1].title if self.phases else 'set-up'}: {error}"
+            self.teller.say(f"[red]{escape(trouble)}[/]")
+        with self.teller.phase("Checking: both systems read over REST, their histories judged"):
+            return await self._check(waiting, trouble, time.monotonic() - begun)
+
+    async def _bring_together(self, scenario: Scenario, waiting: Waiting) -> None:
+        with self.teller.phase("Moving in: people of many scripts, half of them known to both systems"):
+            await prepare(self.systems)
+            await scenario.move_in(self.wish.people)
+            await waiting.follow()
+            await tandem(self.stack, "setup", "--yes")
+        async with self._phase("First copy: Tandem brings them together", normal=False):
+            await self.stack.start("tandem")
+            await waiting.rest(within_seconds=COPY_SECONDS)
+
+    async def _trouble_them(self, scenario: Scenario, waiting: Waiting) -> None:
+        steps: list[tuple[str, bool, Callable[[], Awaitable[None]]]] = [
+            ("300 edits on each side at once", True, lambda: scenario.edit_both(300)),
+            ("Fields cleared on both sides", True, lambda: scenario.clear_both(40)),
+            ("The same field edited on both sides at the same moment", True, scenario.collide),
+            ("New people on both sides, some of them the same", True, lambda: scenario.newcomers(one_side=20, both=12)),
+            ("Deletions in Salesforce", True, lambda: scenario.delete_in_salesforce(6)),
+            ("The stream is muted: only the poll can find these", False, lambda: self._muted(scenario, waiting)),
+            ("kill -9 of the worker in the middle of edits", False, lambda: scenario.edit_both(150, interrupt=self._kill)),
+            (
+                "The broker restarts in the middle of edits",
+                False,
+                lambda: scenario.edit_both(100, interrupt=lambda: self.stack.restart("kafka")),
+            ),
+        ]
+        for title, normal, work in steps:
+            scenario.pairs = list((await waiting.follow()).pairs)
+            async with self._phase(title, normal=normal):
+                await work()
+                await waiting.rest(within_seconds=PHASE_SECONDS)
+
+    async def _muted(self, scenario: Scenario, waiting: Waiting) -> None:
+        fault = await self.systems.add_fault(SALESFORCE, {"type": "mute", "mode": "lost"})
+        try:
+            await scenario.edit_salesforce(60)
+            await waiting.rest(within_seconds=PHASE_SECONDS)
+        finally:
+            await self.systems.lift_fault(fault)
+        self.phases[-1].ended_ms = _now_ms()
+
+    async def _kill(self) -> None:
+        await self.stack.kill("tandem")
+        self.teller.now("killed; starting again")
+        await self.stack.start("tandem")
+
+    @asynccontextmanager
+    async def _phase(self, title: str, *, normal: bool) -> AsyncIterator[None]:
+        phase = Phase(title=title, normal=normal, begun_ms=_now_ms())
+        self.phases.append(phase)
+        with self.teller.phase(title):
+            yield
+        phase.ended_ms = _now_ms()
+
+    async def _check(self, waiting: Waiting, trouble: str, seconds: float) -> Outcome:
+        await waiting.follow()
+        users = self._users()
+        for phase in self.phases:
+            phase.ended_ms = phase.ended_ms or _now_ms()
+            phase.edits = edits_in(self.mirror, phase, users)
+        salesforce = await self.systems.read_salesforce()
+        marketo = await self.systems.read_marketo(self.mirror.ids_ever(MARKETO, PERSON))
+        compared = compare(salesforce, marketo, deleted=self._deleted(users))
+        judged = judge(self.mirror, compared.pairs, salesforce, marketo, tandem=users, rests=waiting.rests)
+        since = self.phases[0].ended_ms if self.phases else _now_ms()
+        found = arrivals(self.mirror, compared.pairs, tandem=users, since_ms=since)
+        return Outcome(
+            seed=self.wish.seed, seconds=seconds, phases=self.phases, compared=compared, judged=judged, arrivals=found,
+            repaired_by_poll=self._found_by_poll(found), meters=await self.systems.meters(), tandem=users, status=await self._status(),
+            trouble=trouble,
+        )  # fmt: skip
+
+    def _found_by_poll(self, found: list[Arrival]) -> int:
+        """Edits made in Salesforce while no event left it, and carried over all the same."""
+        muted = [phase for phase in self.phases if phase.title.startswith("The stream is muted")]
+        return sum(
+            phase.begun_ms <= each.at_ms and each.at_ms + each.took_ms < phase.ended_ms and each.direction.startswith(SALESFORCE)
+            for phase in muted
+            for each in found
+        )
+
+    def _users(self) -> dict[str, str]:
+        """Under which names Tandem stands in the histories."""
+        own = self.stack.sandbox.endpoints()["tandem"]["salesforce"]["username"]
+        return {SALESFORCE: own, MARKETO: own}
+
+    def _deleted(self, users: dict[str, str]) -> dict[str, str]:
+        gone = [item for item in self.mirror.lines if item.system == SALESFORCE and item.op == "delete"]
+        return {item.id: item.object for item in gone if item.object in OBJECTS and item.actor != users[SALESFORCE]}
+
+    async def _status(self) -> dict[str, Any]:
+        try:
+            told: dict[str, Any] = json.loads(await tandem(self.stack, "status", "--json"))
+        except CommandError as error:
+            self.teller.say(f"[red]{escape(str(error))}[/]")
+            return {}
+        return told
+
+
+class CommandError(Exception):
+    """One of Tandem's own commands failed; the message is what it said."""
+
+
+async def tandem(stack: Stack, *arguments: str) -> str:
+    """What `tandem ARGUMENTS` prints. Raises CommandError."""
+    environment = (
+        os.environ | stack.told() | {"TANDEM_CONFIG": str(stack.tandem.config), "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
+    )
+    command = [sys.executable, "-m", "consumers.cli", *arguments]
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
+    )
+    if done.returncode:
+        raise CommandError(f"tandem {' '.join(arguments)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}")
+    return done.stdout
+
+
+async def _explain(outcome: Outcome, stack: Stack, teller: Teller) -> None:
+    chosen = a_conflict(outcome)
+    if chosen is None:
+        return
+    pair, name = chosen
+    teller.console.print(f"[bold]One conflict, explained[/] (tandem explain {pair.salesforce} {name})")
+    try:
+        teller.console.print(await tandem(stack, "explain", pair.salesforce, name), markup=False)
+    except CommandError as error:
+        teller.console.print(str(error), markup=False, style="red")
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)
