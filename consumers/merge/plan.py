@@ -4,11 +4,10 @@
 """
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from dataclasses import dataclass
 
 from consumers.mapping import Clause, FieldMapping, ObjectMapping, Qualification, SyncRules
-from consumers.merge.state import FAILED, PENDING, Field, PairState, Record, Side, Write
+from consumers.merge.state import FAILED, PENDING, Field, PairState, Record, Side, Write, copy
 from consumers.merge.values import Unfit, blank, wire
 from streams.events import Value
 from streams.systems import Object, System
@@ -111,7 +110,7 @@ def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[i
 
 def contested(state: PairState) -> bool:
     """Whether a field of this pair waits for a person."""
-    return any([field.hold for field in state.unsettled().values()])
+    return any(field.hold for field in state.unsettled().values())
 
 
 def intend(state: PairState, target: System, planned: Create | Update, *, write: int, now: int, patience: Patience) -> PairState:

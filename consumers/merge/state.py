@@ -1,12 +1,22 @@
 """What the ledger knows of a pair: for each field the agreement and what each side shows, and for each side its record."""
 
 from collections.abc import Iterator, Mapping
-from copy import copy
+from typing import TypeVar
 
 import msgspec
 
 from streams.events import ChangeEvent, Value
 from streams.systems import Object, System
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+_SALESFORCE = System.SALESFORCE  # a member found on its class takes longer (Python 3.11) than what is done with it here
+
+
+def copy(struct: _Struct) -> _Struct:
+    """A shallow copy, as `copy.copy` makes it, in half the time."""
+    new: _Struct = struct.__copy__()  # type: ignore[attr-defined]
+    return new
+
 
 NEVER = -1
 """`shows` of a side that shows a value that lost, or has never shown any agreement."""
@@ -72,12 +82,12 @@ class Field(msgspec.Struct, array_like=True, gc=False):
 
     def side(self, system: System) -> Side:
         """The field on one side."""
-        return self.salesforce if system is System.SALESFORCE else self.marketo
+        return self.salesforce if system is _SALESFORCE else self.marketo
 
     def with_side(self, system: System, side: Side) -> "Field":
         """A copy in which one side is replaced."""
         new = copy(self)
-        if system is System.SALESFORCE:
+        if system is _SALESFORCE:
             new.salesforce = side
         else:
             new.marketo = side
@@ -218,12 +228,12 @@ class PairState(msgspec.Struct, gc=False):
 
     def record(self, system: System) -> Record:
         """One side's record."""
-        return self.salesforce if system is System.SALESFORCE else self.marketo
+        return self.salesforce if system is _SALESFORCE else self.marketo
 
     def with_record(self, system: System, record: Record) -> "PairState":
         """A copy in which one record is replaced."""
         new = copy(self)
-        if system is System.SALESFORCE:
+        if system is _SALESFORCE:
             new.salesforce = record
         else:
             new.marketo = record
