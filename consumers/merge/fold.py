@@ -4,7 +4,6 @@ The first thing is whether the event is news at all (a redelivery is superseded 
 told apart field by field, since a flow or a trigger adds changes of its own to our transaction.
 """
 
-from copy import copy
 from dataclasses import dataclass
 
 import msgspec
@@ -12,7 +11,7 @@ import msgspec
 from consumers.mapping import FieldMapping, LinkFields, ObjectMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.judge import UNORDERED, UNTOLD, Edit, judge_echo, judge_feed, judge_look, judge_read
-from consumers.merge.state import NEVER, Field, PairState, Record, Waiting, Write
+from consumers.merge.state import NEVER, Field, PairState, Record, Waiting, Write, copy
 from consumers.merge.values import Unfit, equal, neutral
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
@@ -79,7 +78,7 @@ def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, li
     for entry in waiting:
         patient = now < entry.until
         state, rulings = _fields(state, entry.event, setting, patient=patient)
-        still = _unlinked(entry.event, rulings)
+        still = _unlinked(entry.event, rulings, setting)
         if still:
             state = copy(state)
             state.waiting = (*state.waiting, Waiting(event=still, until=entry.until))
@@ -182,7 +181,7 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
     state, rulings = _fields(state, event, setting, patient=True)
     if record.origin and any(ruling.verdict in _FOREIGN for ruling in rulings):
         state = _touched(state, event.system)
-    still = _unlinked(event, rulings)
+    still = _unlinked(event, rulings, setting)
     if still:
         state = copy(state)
         state.waiting = (*state.waiting, Waiting(event=still, until=now + setting.lateness_ms))
@@ -301,12 +300,12 @@ def _own_write(mapping: FieldMapping, field: Field, edit: Edit, *, own: bool, st
     return writes[0]
 
 
-def _unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...]) -> ChangeEvent | None:
-    """What of a feed event has to wait: the event with only those fields."""
+def _unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...], setting: Setting) -> ChangeEvent | None:
+    """What of a feed event has to wait: the event with only those fields, and the stamp that says whose it is."""
     keys = {ruling.field for ruling in rulings if ruling.verdict is Verdict.WAITING}
     if not keys:
         return None
-    fields = {name: value for name, value in event.fields.items() if name in keys}
+    fields = {name: value for name, value in event.fields.items() if name in keys or name == setting.identity.stamp}
     return msgspec.structs.replace(event, kind=Kind.UPDATED, fields=fields)
 
 

@@ -9,14 +9,13 @@ a reading, which is ahead of the feed and has no author (`judge_read`). `judge_l
 silent about a write for too long.
 """
 
-from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 
 from consumers.mapping import FieldMapping, RuleName, Unwanted
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.rules import Contest, decide
-from consumers.merge.state import NEVER, PENDING, Field, Side, Write
+from consumers.merge.state import NEVER, PENDING, Field, Side, Write, copy
 from consumers.merge.values import blank, choices, equal
 from streams.events import Value
 from streams.systems import Object, System
@@ -65,7 +64,7 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown what came after it")
         if edit.at <= side.ahead_until and _already_read(mapping, side, edit):
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown it")
-    elif _lacks_link(mapping, side, edit):
+    if _lacks_link(mapping, side, edit):
         if _is_older(mapping, side, edit):
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
         if edit.patient:
@@ -84,7 +83,7 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
     side.writes = tuple(_told_of(other) for other in side.writes if other.version > write.version)
     if before.ahead_at and _latest(edit.at) < before.ahead_at:
         return field.with_side(edit.side, side), _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had shown what came after")
-    if not before.ahead_at and _lacks_link(mapping, before, edit):
+    if _lacks_link(mapping, before, edit):
         if _is_older(mapping, before, edit):
             return field.with_side(edit.side, side), _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
         if edit.patient:
