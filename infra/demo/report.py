@@ -145,7 +145,7 @@ def show(console: Console, outcome: Outcome) -> None:
     console.print(_facts_table(told))
     for name, found in told["found"].items():
         for each in found[:_SHOWN]:
-            console.print(f"[red]{name.replace('_', ' ')}:[/] {escape(str(each))}")
+            console.print(f"[red]{name.replace('_', ' ')}:[/] {escape(_plain(each))}")
         if told[name] > _SHOWN:
             console.print(f"[red]… {told[name] - _SHOWN} more {name.replace('_', ' ')} ({'.run/demo.json'} lists {_LISTED})[/]")
 
@@ -159,6 +159,15 @@ def verdict(outcome: Outcome) -> str:
         f"{outcome.judged.edits:,} edits; nothing differs, nothing was lost, nobody exists twice "
         f"({outcome.seconds:.0f} s, seed {outcome.seed})"
     )
+
+
+def _plain(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_cut(value)}" for name, value in found.items() if value not in ("", None))
+
+
+def _cut(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _latency_table(told: Mapping[str, Any]) -> Table:
