@@ -12,6 +12,7 @@ from consumers.configuration import Settings
 from consumers.configuration_settings import LogFormat, Reads
 from consumers.configuration_systems import marketo_settings
 from consumers.drive import Bell, Dispatcher, Pace, look_after
+from consumers.gaps import Gaps
 from consumers.intake import Intake
 from consumers.judging import Observed
 from consumers.logs import configure
@@ -26,6 +27,7 @@ from consumers.shell import ShellSettings
 from consumers.shell import run as run_shell
 from consumers.tools import Toolbox, Tools, now_ms
 from consumers.unseen import unseen_by
+from streams.database import away_is_retry
 from streams.errors import Fatal, Retry
 from streams.events import Source
 from streams.marketo.activities import ActivitySource
@@ -34,7 +36,7 @@ from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace as FeedPace
 from streams.marketo.poll import CycleReport as MarketoCycle
 from streams.marketo.poll import MarketoPollSource
-from streams.positions import OpenGap, PostgresPositions
+from streams.positions import PostgresPositions
 from streams.publisher import Publisher, kafka_producer
 from streams.relay import Relay
 from streams.salesforce.cdc import CdcSource
@@ -59,7 +61,7 @@ class Worker:
         self.toolbox = Toolbox(settings)
         self.bell: Bell | None = None
         self._troubles: dict[str, Callable[[], str | None]] = {}
-        self._polls: list[PollSource | MarketoPollSource] = []
+        self._gaps: Gaps | None = None
 
     def roles(self, wanted: frozenset[str]) -> list[Role]:
         """The roles asked for, each under its own supervision."""
@@ -129,7 +131,7 @@ class Worker:
 
     async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
         async def report(cycle: SalesforceCycle) -> None:
-            await self._cycle(tools, f"salesforce.poll.{obj}", cycle)
+            await self._cycle(tools, f"salesforce.poll.{obj}", cycle, cycle.start_ms)
 
         intervals = tools.settings.intervals
         source = PollSource(
@@ -149,7 +151,8 @@ class Worker:
 
         async def keep() -> None:
             while True:
-                await self._cycle(tools, "marketo.poll", await reports.get())
+                cycle = await reports.get()
+                await self._cycle(tools, "marketo.poll", cycle, 0 if cycle.copy else cycle.since_ms)
 
         intervals = tools.settings.intervals
         source = MarketoPollSource(
@@ -166,42 +169,42 @@ class Worker:
             keeper.cancel()
 
     async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
-        self._polls.append(source)
+        telling = asyncio.create_task(self._gaps_of(tools).tell(source, stop))
         try:
             await self._relay(role, source, tools, stop)
         finally:
-            self._polls.remove(source)
+            telling.cancel()
+
+    def _gaps_of(self, tools: Tools) -> Gaps:
+        self._gaps = self._gaps or Gaps(tools.pool, PostgresPositions(tools.pool), now_ms)
+        return self._gaps
 
     async def _relay(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
         make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
         publisher = Publisher(make, keep_dead=tools.bury)
         dsn = tools.settings.postgres.dsn.reveal()
-        relay = Relay(source, publisher, PostgresPositions(tools.pool), PostgresSingleton(dsn), on_gap=self._gap, watch=self.metrics)
+        relay = Relay(source, publisher, PostgresPositions(tools.pool), PostgresSingleton(dsn), watch=self.metrics)
         self._troubles[role] = relay.trouble
         await relay.run(stop)
 
-    def _gap(self, gap: OpenGap) -> None:
-        """A stretch of a source is missing: the polls of its system read back over it."""
-        for poll in self._polls:
-            if poll.name.split(".")[0] == gap.source.split(".")[0]:
-                poll.on_gap(gap.since_ms)
-                poll.wake()
-
-    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle) -> None:
+    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle, since_ms: int) -> None:
         self.metrics.cycles.labels(source).inc()
         for found, rows in (("read", cycle.read), ("known", cycle.known), ("missed", cycle.relayed)):
             self.metrics.cycle_rows.labels(source, found).inc(rows)
-        await tools.pool.execute(_CYCLE, source, now_ms(), cycle.read, cycle.known, cycle.relayed, cycle.calls, cycle.seconds)
+        try:
+            await self._gaps_of(tools).covered(source, since_ms)
+            with away_is_retry("keep the report of a cycle"):
+                await tools.pool.execute(_CYCLE, source, now_ms(), cycle.read, cycle.known, cycle.relayed, cycle.calls, cycle.seconds)
+        except Retry as error:
+            _log.warning("a cycle's report is lost, its gaps stay open", source=source, error=str(error))
 
     # -- observe, settle -------------------------------------------------------------------------------------------------
     async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
         async def gap(topic: str, partition: int, stood: int, begins: int) -> None:
             self.metrics.gap(topic)
-            _log.error("offsets out of range: events are lost to the topic; the polls read back", topic=topic, partition=partition,
-                       stood=stood, begins=begins)  # fmt: skip
-            for poll in self._polls:
-                poll.on_gap(0)
-                poll.wake()
+            reason = f"offsets {stood} to {begins} of partition {partition} are no longer on the topic"
+            _log.error("gap", topic=topic, reason=reason)
+            await self._gaps_of(tools).open(topic, "", reason)
 
         kafka = tools.settings.kafka
         observer = Observer(tools.ledger, tools.terms, now_ms)
