@@ -106,10 +106,11 @@ def agree_link(state: PairState, setting: Setting, at: int) -> PairState:
     changed: dict[str, Field] = {}
     for key, value in link_values(setting.links, state.object, record.id, deleted=record.deleted).items():
         mapping = setting.mapping.by_key.get(key)
-        field = state.fields.get(key) or Field()
-        if mapping is None or (equal(mapping, field.value, value) and field.salesforce.shows == field.version):
+        if mapping is None:
             continue
-        changed[key] = _linked(mapping, field, value, at)
+        field = state.fields.get(key) or Field()
+        if not equal(mapping, field.value, value) or field.salesforce.shows != field.version:
+            changed[key] = _linked(mapping, field, value, at)
     return state.with_fields(changed) if changed else state
 
 

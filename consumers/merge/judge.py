@@ -9,8 +9,9 @@ a reading, which is ahead of the feed and has no author (`judge_read`). `judge_l
 silent about a write for too long.
 """
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from consumers.mapping import FieldMapping, RuleName, Unwanted
 from consumers.merge.decision import Ruling, Verdict
@@ -36,8 +37,7 @@ class Untold(Enum):
 UNTOLD = Untold.UNTOLD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value that a side has, neutral. `at`: ms on that side's clock; `until`: of a reading, the latest moment it may show."""
 
     side: System

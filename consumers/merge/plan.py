@@ -290,7 +290,7 @@ def _put(item: FieldMapping, field: Field, target: System, outs: list[Out], refu
 
 
 def _write_due(state: PairState, target: System, rules: SyncRules, now: int, *, exact: bool) -> int:
-    if any(system is target for system, _ in state.retract):
+    if state.retract and any(system is target for system, _ in state.retract):
         return state.due[_place(target)] or now
     record = state.record(target)
     if state.hold or record.calling:
@@ -328,14 +328,15 @@ def _look_due(state: PairState, system: System, now: int) -> int:
         moments.append(record.calling_until)
     if record.id and record.reread:
         moments.append(state.due[2 + _place(system)] or now)
-    moments += [entry.until for entry in state.waiting if entry.event.system is system]
+    if state.waiting:
+        moments += [entry.until for entry in state.waiting if entry.event.system is system]
     if record.id or record.creating:
         salesforce = system is System.SALESFORCE
         for field in state.unsettled().values():
             writes = (field.salesforce if salesforce else field.marketo).writes
             if writes:
                 moments += [entry.look_at for entry in writes]
-    return min(moments, default=0)
+    return min(moments) if moments else 0
 
 
 def _each_write(state: PairState, target: System, write: int, change: Callable[[Side], Side]) -> PairState:
