@@ -11,6 +11,7 @@ import structlog
 from consumers.configuration import Settings
 from consumers.configuration_settings import LogFormat, Reads
 from consumers.configuration_systems import marketo_settings
+from consumers.confirmation import release
 from consumers.drive import Bell, Dispatcher, Pace, look_after
 from consumers.gaps import Gaps
 from consumers.intake import Intake
@@ -144,7 +145,11 @@ class Worker:
             unseen=unseen_by(tools.ledger, tools.terms),
             report=report,
         )
-        await self._polled(f"reconcile.{obj}", source, tools, stop)
+        releasing = asyncio.create_task(release(tools.pool, obj, source, stop))
+        try:
+            await self._polled(f"reconcile.{obj}", source, tools, stop)
+        finally:
+            releasing.cancel()
 
     async def _poll_marketo(self, tools: Tools, stop: asyncio.Event) -> None:
         reports: asyncio.Queue[MarketoCycle] = asyncio.Queue()

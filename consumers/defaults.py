@@ -205,6 +205,7 @@ def _measured(made: FieldMapping, salesforce: FieldFacts | None, marketo: FieldF
         scale=min(scales) if scales and made.type in _NUMBERS else None,
         salesforce_length=salesforce.length if salesforce else None,
         marketo_length=marketo.length if marketo else None,
+        marketo_bytes=marketo is not None and marketo.wire_type == "text",
     )
 
 

@@ -96,11 +96,15 @@ def wire(field: FieldMapping, system: System, value: Value) -> Value:
 
 def _fitted(field: FieldMapping, system: System, value: str) -> str:
     most = field.salesforce_length if system is System.SALESFORCE else field.marketo_length
-    if most is None or len(value) <= most:
+    in_bytes = field.marketo_bytes and system is System.MARKETO
+    if most is None or len(value) * (4 if in_bytes else 1) <= most:
+        return value
+    size = len(value.encode()) if in_bytes else len(value)
+    if size <= most:
         return value
     if field.overlong is Overlong.CUT and field.type in (FieldType.TEXT, FieldType.URL, FieldType.PHONE):
-        return value[:most]
-    raise Unfit(f"{len(value)} characters, {system} takes at most {most} in {field.name_on(system)}")
+        return value.encode()[:most].decode(errors="ignore") if in_bytes else value[:most]
+    raise Unfit(f"{size} {'bytes' if in_bytes else 'characters'}, {system} takes at most {most} in {field.name_on(system)}")
 
 
 def _boolean(wire: object) -> bool:
