@@ -134,7 +134,7 @@ def lost_edits(told: FieldStory) -> Iterator[Lost]:
     """The last edits of both sides that neither stand nor gave way to what may stand."""
     for system, other in ((SALESFORCE, MARKETO), (MARKETO, SALESFORCE)):
         mine, theirs = told.last_edit(system), told.last_edit(other)
-        if mine is None or told.stands(mine) or (theirs is not None and told.stands(theirs) and _may_stand(told, theirs, mine)):
+        if mine is None or told.stands(mine) or (theirs is not None and _gave_way(told, mine, theirs)):
             continue
         yield Lost(
             pair=told.pair, field=told.field.marketo, system=system, n=mine.n, at_ms=mine.at_ms, value=_shown(mine.value),
@@ -167,6 +167,15 @@ def _run_ends(told: FieldStory, system: str) -> list[Change]:
         if not each.ours and (following is None or following.ours or rested):
             ends.append(each)
     return ends
+
+
+def _gave_way(told: FieldStory, mine: Change, theirs: Change) -> bool:
+    """Whether the other side's last edit rightly replaced this one. Where that one doesn't stand either, it is the lost one, provided
+    that it certainly had to replace this one.
+    """
+    if told.stands(theirs):
+        return _may_stand(told, theirs, mine)
+    return _may_stand(told, theirs, mine) and not _may_stand(told, mine, theirs)
 
 
 def _may_stand(told: FieldStory, standing: Change, fallen: Change) -> bool:
