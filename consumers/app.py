@@ -238,7 +238,8 @@ class Worker:
 
     async def _outbox(self, tools: Tools, stop: asyncio.Event) -> None:
         make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
-        outbox = Outbox(tools.pool, PostgresSingleton(tools.settings.postgres.dsn.reveal()), make)
+        postgres = tools.settings.postgres
+        outbox = Outbox(tools.pool, PostgresSingleton(postgres.dsn.reveal()), make, retention_days=postgres.decisions_days)
         self._troubles["outbox"] = lambda: outbox.trouble
         await outbox.run(stop)
 

@@ -52,7 +52,7 @@ def run(
     from consumers.app import run as run_worker  # noqa: PLC0415 - brings in the whole worker
 
     roles = frozenset(str(each) for each in role or Role)
-    run_worker(settings, roles)
+    raise typer.Exit(run_worker(settings, roles))
 
 
 @app.command(epilog=EXIT_CODES)
