@@ -248,7 +248,8 @@ class Worker:
         salesforce = system is System.SALESFORCE
         reads = settings.read_salesforce if salesforce else settings.read_marketo
         full = settings.salesforce_records_max if salesforce else settings.marketo_records_max
-        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, read_first=reads is Reads.ALWAYS, batch_max=full)
+        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full)
+        pace = _pace(tools.settings, system)
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         dispatcher = Dispatcher(
             system,
@@ -259,7 +260,8 @@ class Worker:
             clock=now_ms,
             at_once=settings.salesforce_calls_at_once if salesforce else settings.marketo_calls_at_once,
             full=full,
-            pace=_pace(tools.settings, system),
+            pace=pace,
+            read_first=_reading(reads, system, pace),
             on_settled=self._settled,
         )
         self._troubles[f"settle.{system}"] = lambda: dispatcher.trouble
@@ -314,6 +316,13 @@ def _pace(settings: Settings, system: System) -> Pace:
         return Pace(burst=50, per_second=20)
     calls = settings.marketo.calls_per_20_seconds
     return Pace(burst=calls * _BURST_SHARE, per_second=calls * _STEADY_SHARE / _WINDOW_SECONDS)
+
+
+def _reading(reads: Reads, system: System, pace: Pace) -> Callable[[], bool]:
+    """Reading before writing is a courtesy: by itself only in Marketo, whose feed is slow, and while calls are plenty."""
+    if reads is Reads.AUTO:
+        return pace.easy if system is System.MARKETO else lambda: False
+    return lambda: reads is Reads.ALWAYS
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

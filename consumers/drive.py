@@ -47,6 +47,10 @@ class Pace:
         """Such a call went out."""
         self._tokens -= 1.0
 
+    def easy(self) -> bool:
+        """Whether calls are plenty at the moment."""
+        return self._tokens > self.burst / 2
+
 
 class Bell:
     """Rung when something has become due; one for each kind."""
@@ -91,10 +95,12 @@ class Dispatcher:
         at_once: int,
         full: int,
         pace: Pace,
+        read_first: Callable[[], bool],
         on_settled: Callable[[System, Settled], None],
     ) -> None:
         self._system, self._ledger, self._settler, self._budget, self._bell = system, ledger, settler, budget, bell
         self._clock, self._full, self._pace, self._on_settled = clock, full, pace, on_settled
+        self._read_first = read_first
         self._room = asyncio.Semaphore(at_once)
         self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
         self._looks = Kind.LOOK_SALESFORCE if system is System.SALESFORCE else Kind.LOOK_MARKETO
@@ -138,7 +144,7 @@ class Dispatcher:
         stack = AsyncExitStack()
         try:
             await stack.enter_async_context(self._budget.call(Lane(lane)))
-            work = await self._settler.claim()
+            work = await self._settler.claim(read_first=self._read_first())
         except BaseException:
             self._room.release()
             await stack.aclose()

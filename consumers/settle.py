@@ -78,8 +78,12 @@ class Settler:
             await self._call(call, settled)
         return settled
 
-    async def claim(self, lane: Lane = Lane.COPY) -> "Work":
-        """Lock, plan, commit the intents. Pairs that need an answer from the system first are leased instead."""
+    async def claim(self, lane: Lane = Lane.COPY, *, read_first: bool | None = None) -> "Work":
+        """Lock, plan, commit the intents. Pairs that need an answer from the system first are leased instead.
+
+        `read_first` overrides for this batch whether records in the live lane are read before they are written to.
+        """
+        reading = self._read_first if read_first is None else read_first
         now = self._clock()
         items: list[tuple[Item, Lane]] = []
         asking: list[tuple[int, PairState, Lane]] = []
@@ -88,7 +92,7 @@ class Settler:
             for pair in pairs:
                 planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
                 pair_lane = Lane(pair.state.lane)
-                if isinstance(planned, Create) or (isinstance(planned, Update) and self._read_first and pair_lane is Lane.LIVE):
+                if isinstance(planned, Create) or (isinstance(planned, Update) and reading and pair_lane is Lane.LIVE):
                     pair.state = self._leased(pair.state, await self._ledger.write_id(), now)
                     asking.append((pair.id, pair.state, pair_lane))
                 else:
