@@ -39,7 +39,7 @@ def write_configuration(file: Path) -> None:
                             "lastVisit": {"salesforce": "Last_Visit__c", "type": "datetime"}}},
         "contact": {"fields": {"interests": {"salesforce": "Interests__c", "type": "multipicklist"}}},
         "intervals": {"poll": f"{POLL_SECONDS}s", "overlap": "1m", "activities_min": "1s", "activities_max": "2s", "lateness": "20s"},
-        "settle": {"lease": "20s"},
+        "settle": {"lease": "10s"},
         "web": {"host": _env("WEB_HOST"), "port": _env("WEB_PORT")},
         "log": {"level": "info", "format": "json"},
     }  # fmt: skip

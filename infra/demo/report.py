@@ -57,12 +57,14 @@ class Outcome:
         }  # fmt: skip
 
     def conflicts(self) -> dict[str, dict[str, int]]:
-        """Clashes by object: how many, how many the rule had to decide in the end, and whose value stood."""
-        told = {name: {"edits_out_of_sight": 0, "decided_by_rule": 0, SALESFORCE: 0, MARKETO: 0} for name in OBJECTS}
+        """By object: values that differed when the systems met; edits out of each other's sight, how many of them were left to the rule in
+        the end, and whose value stood then.
+        """
+        told = {name: {"first_meeting": 0, "edits_out_of_sight": 0, "decided_by_rule": 0, SALESFORCE: 0, MARKETO: 0} for name in OBJECTS}
         for clash in self.judged.clashes:
             here = told[clash.pair.object]
-            here["edits_out_of_sight"] += 1
-            if clash.last:
+            here["first_meeting" if clash.met else "edits_out_of_sight"] += 1
+            if clash.last and not clash.met:
                 here["decided_by_rule"] += 1
                 if clash.stood is not None:
                     here[clash.stood] += 1
@@ -134,7 +136,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 def a_conflict(outcome: Outcome) -> tuple[Pair, str] | None:
     """A pair and the field of its that the rule had to decide, to be explained."""
-    chosen = [clash for clash in outcome.judged.clashes if clash.last and clash.stood == clash.winner]
+    chosen = [clash for clash in outcome.judged.clashes if clash.last and not clash.met and clash.stood == clash.winner]
     return (chosen[0].pair, chosen[0].field) if chosen else None
 
 
@@ -187,7 +189,7 @@ def _facts_table(told: Mapping[str, Any]) -> Table:
     table = Table(show_header=False, box=box.SIMPLE)
     conflicts = ", ".join(
         f"{name}: {each['edits_out_of_sight']} ({each['decided_by_rule']} left to the rule: "
-        f"Salesforce won {each[SALESFORCE]}, Marketo {each[MARKETO]})"
+        f"Salesforce won {each[SALESFORCE]}, Marketo {each[MARKETO]}), {each['first_meeting']} at the first meeting"
         for name, each in told["conflicts"].items()
     )
     table.add_row("pairs, fields compared", f"{told['pairs']:,}, {told['fields_compared']:,}")

@@ -115,7 +115,8 @@ def test_a_value_that_was_there_by_chance_may_or_may_not_have_been_seen() -> Non
 
 def test_clashes_are_counted_with_the_side_whose_value_stood() -> None:
     judged = played(LEAD, ALL_IS_WELL["a lead's conflict goes to Marketo"][1])
-    assert [(clash.winner, clash.stood, clash.last) for clash in judged.clashes] == [(M, M, True)]
+    assert [(clash.winner, clash.stood, clash.last, clash.met) for clash in judged.clashes] == [(M, M, True, False)]
+    assert judged.edits == 2
     assert played(LEAD, ALL_IS_WELL["the other side's answer to it stands"][1]).clashes == []
 
 
