@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.stack import Stack
+from tests.benchmarks.edit_latency import Course, latencies
+from tests.benchmarks.ground import Ground
+from tests.benchmarks.idle_worker import idle_cycle, peak_rss_mib
 from tests.benchmarks.observe_speed import ObserveBench
 from tests.benchmarks.observe_speed import Size as ObserveSize
 from tests.benchmarks.report import show
+from tests.benchmarks.settle_speed import settle
 
 OBSERVE, SETTLE, LATENCY, IDLE = "observe", "settle", "latency", "idle"
 PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE})
@@ -43,6 +47,8 @@ class Programme:
         try:
             if OBSERVE in self._wish.only:
                 await self._observe()
+            if self._wish.only - {OBSERVE}:
+                await self._on_both_systems()
         finally:
             self._found["machine"]["load_average"] = [round(each, 2) for each in os.getloadavg()]
             self._wish.report.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +67,41 @@ class Programme:
             self._found["observe"] = await ObserveBench(stack, size, self._say).measure()
         finally:
             await stack.clean()
+
+    async def _on_both_systems(self) -> None:
+        """A small ledger, then a bigger one, then the drain, after which it is twice as big."""
+        small, big = (200, 10_000) if self._wish.quick else (1_000, 100_000)
+        only = self._wish.only
+        async with Ground(self._wish.run_dir / "ground", self._say) as ground:
+            if IDLE in only:
+                await ground.add(small)
+                await self._idle(ground)
+            if only & {IDLE, LATENCY}:
+                await ground.add(big - len(ground.people))
+            if IDLE in only:
+                await self._idle(ground)
+            if LATENCY in only:
+                await self._latency(ground)
+            if SETTLE in only:
+                self._found["settle"] = await settle(ground, big, self._say)
+                self._found["worker_rss_mib_after_drain"] = peak_rss_mib(ground.whole)
+                await ground.stop()
+            if IDLE in only:
+                await self._idle(ground)
+                self._found["worker_rss_mib"] = self._found["idle"][str(len(ground.people))]["rss_mib"]
+
+    async def _idle(self, ground: Ground) -> None:
+        told = await idle_cycle(ground)
+        size = str(len(ground.people))
+        self._found.setdefault("idle", {})[size] = told
+        self._found.setdefault("idle_cycle_calls", {})[size] = told["calls"]
+        self._say(f"idle: {size} pairs: {told}")
+
+    async def _latency(self, ground: Ground) -> None:
+        course = Course(warm=10, measured=15) if self._wish.quick else Course(warm=25, measured=40)
+        await ground.start()
+        self._found["added_latency_ms"] = await latencies(ground, self._wish.rates, course, self._say)
+        await ground.stop()
 
 
 def machine() -> dict[str, Any]:
