@@ -8,7 +8,7 @@ from infra.demo.systems import Systems
 from infra.demo.table import EXTERNAL_ID, FIELDS, LEAD, MARKETO_CUSTOM, OBJECTS, QUALIFIER, SALESFORCE_CUSTOM, CustomField, Kind
 
 FLOW = "Write mobile phone numbers our way"
-POLL_SECONDS = 5
+POLL_SECONDS = 10
 
 
 async def prepare(systems: Systems) -> None:

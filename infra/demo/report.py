@@ -93,6 +93,13 @@ def calls_by_tandem(meters: Mapping[str, Any], tandem: Mapping[str, str]) -> dic
     }
 
 
+def calls_by_endpoint(meters: Mapping[str, Any], tandem: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """The same, by what was called."""
+    return {
+        system: {row["endpoint"]: row["calls"] for row in meters[system]["rows"] if row["actor"] == user} for system, user in tandem.items()
+    }
+
+
 def edits_in(mirror: Mirror, phase: Phase, tandem: Mapping[str, str]) -> dict[str, int]:
     """Changes of people's records in a phase, by who made them: people on either side, or Tandem."""
     counted: Counter[str] = Counter()
@@ -124,6 +131,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "passed": not outcome.failures(), "failures": outcome.failures(), "seed": outcome.seed, "seconds": round(outcome.seconds, 1),
         "pairs": len(outcome.compared.pairs), "fields_compared": outcome.compared.fields_compared, "edits": outcome.judged.edits,
         **outcome.counts(), "conflicts": outcome.conflicts(), "latency_ms": daily, "latency_ms_by_phase": by_phase, "calls": calls,
+        "calls_by_endpoint": calls_by_endpoint(outcome.meters, outcome.tandem), "most_at_once": outcome.meters[MARKETO]["high"],
         "repaired_by_poll": outcome.repaired_by_poll, "echoes": verdicts.get("echo", 0), "verdicts": verdicts,
         "writes": dict(outcome.status.get("writes", {})), "phases": [asdict(phase) for phase in outcome.phases],
         "found": {
