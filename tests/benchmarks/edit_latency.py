@@ -78,7 +78,6 @@ async def _measure(ground: Ground, systems: Systems, people: Sequence[Person], t
         **{name: told[name] for name in ("p50", "p95", "p99", "n")},
         "taken_off_ms": off,
         "marketo_calls": {row["endpoint"]: row["calls"] for row in calls if "identity" not in row["endpoint"]},
-        "writing_calls": len({each.request_id for each in lines if each.system == _other(source) and each.request_id}),
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
+import msgspec
 import yaml
 
 from consumers.configuration import load
@@ -23,6 +24,8 @@ from infra.setup.found import ROOT
 from infra.stack.stack import PARTS, Stack
 from infra.stack.tandem import Worker
 from streams.events import Value
+from streams.marketo.poll import Place as MarketoPlace
+from streams.salesforce.poll import PollMark as SalesforceMark
 from streams.systems import Object, System
 
 LATENCY_MS = 150
@@ -34,6 +37,9 @@ _AGE_SECONDS = 7_200
 _CHUNK = 10_000
 _DUE = "insert into due (kind, pair, lane, at) select 1, id, 0, $2 from pairs where salesforce_id = any($1::text[])"
 _PAIR_COLUMNS = ("salesforce_object", "salesforce_id", "marketo_id", "match_key", "state", "updated_at")
+
+
+_POSITION_COLUMNS = ("source", "epoch", "position", "taken_ms", "taken_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +96,10 @@ class Ground:
         async with self.systems() as systems:
             added = [person for begin in range(0, count, _CHUNK) for person in await self._load(
                 systems, rules, first + begin, min(_CHUNK, count - begin), due=due)]  # fmt: skip
-            await systems.verb("clock", {"advance_seconds": _AGE_SECONDS})
+            clock: int = (await systems.verb("clock", {"advance_seconds": _AGE_SECONDS}))["now_ms"]
         self.people += added
         await self._pair(rules, added, due=due)
+        await self._begin_at(clock)
         self.say(f"ground: {len(self.people):,} pairs, {count:,} of them added in {time.monotonic() - began:.0f} s")
         return added
 
@@ -122,19 +129,28 @@ class Ground:
         return int(made["id"]) + 1
 
     async def _pair(self, rules: SyncRules, people: Sequence[Person], *, due: bool) -> None:
-        """Rows as the ledger writes them; the sources begin at now, behind all that was loaded."""
+        """Rows as the ledger writes them."""
         now = time.time_ns() // 1_000_000
         connection = await asyncpg.connect(self.whole.postgres.dsn())
         for begin in range(0, len(people), _CHUNK):
             await connection.copy_records_to_table(
                 "pairs", records=_rows(rules, people[begin : begin + _CHUNK], now, due=due), columns=_PAIR_COLUMNS
             )
-        await connection.execute("delete from source_positions")
         if due:
             ids = [person.salesforce for person in people]
             await connection.execute(_DUE, ids, now)
         await connection.execute("vacuum analyze pairs")
         await connection.execute("checkpoint")
+        await connection.close()
+
+    async def _begin_at(self, clock: int) -> None:
+        """The sources go on from now, by the systems' clock: behind all that was loaded."""
+        marks = {f"salesforce.poll.{obj}": SalesforceMark(object=obj, done_ms=clock) for obj in (Object.LEAD, Object.CONTACT)}
+        places: dict[str, Any] = {**marks, "marketo.poll": MarketoPlace(watermark=clock)}
+        connection = await asyncpg.connect(self.whole.postgres.dsn())
+        await connection.execute("delete from source_positions")
+        rows = [(source, 0, msgspec.json.encode(place).decode(), clock, "benchmark") for source, place in places.items()]
+        await connection.copy_records_to_table("source_positions", records=rows, columns=_POSITION_COLUMNS)
         await connection.close()
 
     def _tandem(self, *arguments: str) -> None:
