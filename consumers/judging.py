@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from consumers.introductions import AMBIGUOUS, Ambiguous, Match, adopt, alone, clues, is_full, join, recognise
+from consumers.introductions import AMBIGUOUS, STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
 from consumers.ledger.port import Kind as DueKind
 from consumers.ledger.port import Pair, Transaction
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
@@ -137,20 +137,23 @@ class Judging:
                 return pair, rulings
 
     def _join(self, found: Pair, event: ChangeEvent, former: Pair | None, *, own: bool, how: str) -> tuple[Ruling, ...]:
+        system, record = event.system, found.state.record(event.system)
+        told: tuple[Ruling, ...] | None = None
+        if own or record.id == event.id:
+            state = adopt(found.state, event)
+        elif record.creating and not record.id and how == STORED:
+            state = found_born(found.state, event)
+        else:
+            state, rulings = join(found.state, event, self._terms)
+            told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"found on both sides by {how}"), *rulings)
         if former is not None and former is not found:
             self._forget(former)
-        if own or found.state.record(event.system).id == event.id:
-            state = adopt(found.state, event)
-            if state.record(event.system).id != event.id:
-                self._keep(found, state, event)
-                return (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person; it is withdrawn"),)
-            found.state = state
-            self._pairs[event.system, event.id] = found
-            return self._fold(found, event)
-        state, rulings = join(found.state, event, self._terms)
-        self._pairs[event.system, event.id] = found
+            state = inherit(state, system, former.state)
         self._keep(found, state, event)
-        return (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"found on both sides by {how}"), *rulings)
+        if state.record(system).id != event.id:
+            return (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person; it is withdrawn"),)
+        self._pairs[system, event.id] = found
+        return self._fold(found, event) if told is None else told
 
     def _new(self, event: ChangeEvent) -> Pair:
         pair = Pair(id=0, state=alone(event, self._terms), loaded=None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
-from consumers.introductions import AMBIGUOUS
+from consumers.introductions import AMBIGUOUS, inherit
 from consumers.judging import NOWHERE, Judging, held
 from consumers.ledger.port import Kind, Ledger, Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
@@ -24,7 +24,6 @@ from streams.errors import Fatal, Reject, Retry, Unknown
 from streams.events import ChangeEvent
 from streams.systems import System
 
-_LEASE_MS = 60_000
 _AGAIN_MS, _FATAL_MS = 3_000, 60_000
 """When a record that could not be written now is tried again."""
 
@@ -123,7 +122,7 @@ class Settler:
 
     def _leased(self, state: PairState, write: int, now: int) -> PairState:
         record = copy(state.record(self._system))
-        record.calling, record.calling_until = write, now + _LEASE_MS
+        record.calling, record.calling_until = write, now + self._terms.patience(self._system).call_ms
         return state.with_record(self._system, record)
 
     async def _ask(self, asking: Sequence[tuple[int, PairState, Lane]]) -> list[tuple[Item, Lane]]:
@@ -266,6 +265,7 @@ class Settler:
             record = stranger.state.record(self._system)
             owner = pairs.get(born_ids[record.id])
             if owner is not None and owner.state.record(self._system).id == record.id:
+                owner.state = inherit(owner.state, self._system, stranger.state)
                 ours = copy(owner.state.record(self._system))
                 ours.reread = True
                 owner.state = self._terms.with_due(owner.state.with_record(self._system, ours), self._clock())
@@ -289,7 +289,7 @@ class Settler:
     def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         if isinstance(item.order, Delete):
             return self._gone(withdrawn(state, self._system, item.write), item)
-        state = answered(state, self._system, item.write, now)
+        state = answered(state, self._system, item.write, now, outcome.until)
         if isinstance(item.order, Update):
             return state
         record = state.record(self._system)

@@ -125,7 +125,7 @@ def intend(state: PairState, target: System, planned: Create | Update, *, write:
     record = copy(state.record(target))
     record.calling, record.calling_until = write, now + patience.call_ms
     if isinstance(planned, Create):
-        record.creating = write
+        record.creating, record.refused, record.refused_mark = write, "", state.mark()
     return refuse(state.with_fields(changed).with_record(target, record), target, planned.refused)
 
 
@@ -140,9 +140,9 @@ def refuse(state: PairState, target: System, refused: tuple[tuple[str, str], ...
     return state.with_fields(changed) if changed else state
 
 
-def answered(state: PairState, target: System, write: int, at: int) -> PairState:
-    """The call was answered: the system has taken the write."""
-    return _over(_each_write(state, target, write, lambda side: _answer(side, write, at)), target, write)
+def answered(state: PairState, target: System, write: int, at: int, done_by: int = 0) -> PairState:
+    """The call was answered: the system has taken the write, at `done_by` by its own clock at the latest (0: it didn't tell)."""
+    return _over(_each_write(state, target, write, lambda side: _answer(side, write, at, done_by)), target, write)
 
 
 def failed(state: PairState, target: System, write: int) -> PairState:
@@ -165,18 +165,26 @@ def withdrawn(state: PairState, target: System, write: int) -> PairState:
 
 
 def rejected(state: PairState, target: System, write: int, reason: str, only: frozenset[str]) -> PairState:
-    """The system refused the write in its own words; `only` names the fields it blames (none: all that were written)."""
+    """The system refused the write in its own words; `only` names the fields it blames (none of those written: all that were).
+
+    What was refused is the version that was sent: where the agreement has moved on meanwhile, the field is owed again at once.
+    """
+    fields = state.unsettled().items()
+    sent = {key: entry.version for key, field in fields for entry in field.side(target).writes if entry.id == write}
+    blamed = (only & sent.keys()) or frozenset(sent)
     creating = state.record(target).creating == write
-    blamed: list[tuple[str, str]] = []
-    for key, field in state.unsettled().items():
-        if any(entry.id == write for entry in field.side(target).writes) and (not only or key in only):
-            blamed.append((key, reason))
     state = withdrawn(state, target, write)
-    if not creating:
-        return refuse(state, target, tuple(blamed))
-    record = copy(state.record(target))
-    record.refused, record.refused_mark = reason, state.mark()
-    return state.with_record(target, record)
+    if creating:
+        record = copy(state.record(target))
+        record.refused = reason
+        return state.with_record(target, record)
+    changed: dict[str, Field] = {}
+    for key in blamed:
+        field = state.fields[key]
+        side = copy(field.side(target))
+        side.refused, side.reason = sent[key], reason
+        changed[key] = field.with_side(target, side)
+    return state.with_fields(changed)
 
 
 def born(state: PairState, target: System, record_id: str, write: int, *, witnessed: bool) -> PairState:
@@ -348,13 +356,13 @@ def _each_write(state: PairState, target: System, write: int, change: Callable[[
     return state.with_fields(changed) if changed else state
 
 
-def _answer(side: Side, write: int, at: int) -> Side:
+def _answer(side: Side, write: int, at: int, done_by: int = 0) -> Side:
     new = copy(side)
     entries = []
     for entry in side.writes:
         mine = copy(entry)
         if mine.id == write and mine.answered == PENDING:
-            mine.answered = at
+            mine.answered, mine.done_by = at, done_by
         entries.append(mine)
     new.writes = tuple(entries)
     return new

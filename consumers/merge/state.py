@@ -38,6 +38,8 @@ class Write(msgspec.Struct, array_like=True, gc=False):
     """The side's feed has brought something for this field since."""
     read: bool = False
     """A read has shown the value in place while the feed was silent."""
+    done_by: int = 0
+    """Once answered: the latest moment at which it may have been made (ms, the system's clock); 0 if not known."""
 
 
 class Side(msgspec.Struct, array_like=True, gc=False):
@@ -193,7 +195,7 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     refused: str = ""
     """Why the system refused to create it, in its own words."""
     refused_mark: int = 0
-    """`PairState.mark()` at that refusal: once anything has changed, creation is tried again."""
+    """`PairState.mark()` when that creation was sent: once anything has changed, it is tried again."""
     origin: str = ""
     """`tandem` when we created this record, else empty."""
 

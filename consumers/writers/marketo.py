@@ -67,7 +67,7 @@ class MarketoWriter:
         else:
             records = [{"id": int(_id(item)), **self._record(item)} for item in items]
             answer = await self._rest.sync(records, "updateOnly", "id", lane)
-        return [_outcome(result, item) for item, result in zip(items, answer.results, strict=True)]
+        return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
 
     def _record(self, item: Item) -> dict[str, Value]:
         order = item.order
@@ -103,9 +103,9 @@ def _reading(lead: Lead) -> ChangeEvent:
     )
 
 
-def _outcome(result: ItemResult, item: Item) -> Outcome:
+def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
     if result.status in ("created", "updated", "deleted"):
-        return Outcome(fate=Fate.DONE, id=result.id or _id(item))
+        return Outcome(fate=Fate.DONE, id=result.id or _id(item), until=until)
     if result.status == "unknown":
         raise Unknown(result.message)
     reason = f"{result.code} {result.message}".strip()

@@ -102,7 +102,7 @@ class SalesforceWriter:
 
     def _outcome(self, item: Item, result: ItemResult) -> Outcome:
         if result.success:
-            return Outcome(fate=Fate.DONE, id=salesforce_id(result.id) if result.id else _id(item))
+            return Outcome(fate=Fate.DONE, id=salesforce_id(result.id) if result.id else _id(item), until=result.until)
         reason = "; ".join(f"{error.code}: {error.message}" for error in result.errors) or "refused without a reason"
         codes = {error.code for error in result.errors}
         if codes & _GONE and isinstance(item.order, Update):
