@@ -12,7 +12,7 @@ from consumers.configuration import Settings
 from consumers.configuration_settings import LogFormat, Reads
 from consumers.configuration_systems import marketo_settings
 from consumers.confirmation import release
-from consumers.drive import Bell, Dispatcher, Pace, look_after
+from consumers.drive import Bell, Dispatcher, look_after
 from consumers.gaps import Gaps
 from consumers.intake import Intake
 from consumers.judging import Observed
@@ -21,6 +21,7 @@ from consumers.look import Looker
 from consumers.metrics import Metrics
 from consumers.observe import Observer
 from consumers.outbox import Outbox
+from consumers.pace import BucketPace, Pacing, WindowPace
 from consumers.reports.status import status
 from consumers.roles import Role
 from consumers.settle import Settled, Settler
@@ -49,7 +50,6 @@ from streams.systems import Object, System
 RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
 ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
 _CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
-_BURST_SHARE, _STEADY_SHARE, _WINDOW_SECONDS = 0.4, 0.5, 20.3
 _log = structlog.get_logger(__name__)
 
 
@@ -249,7 +249,7 @@ class Worker:
         reads = settings.read_salesforce if salesforce else settings.read_marketo
         full = settings.salesforce_records_max if salesforce else settings.marketo_records_max
         settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full)
-        pace = _pace(tools.settings, system)
+        pace = _pace(tools, system)
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         dispatcher = Dispatcher(
             system,
@@ -311,17 +311,19 @@ def _salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     return sorted({rules.links.salesforce_key, *(field.salesforce for field in rules.objects[obj].fields if field.salesforce)})
 
 
-def _pace(settings: Settings, system: System) -> Pace:
+def _pace(tools: Tools, system: System) -> Pacing:
     if system is System.SALESFORCE:
-        return Pace(burst=50, per_second=20)
-    calls = settings.marketo.calls_per_20_seconds
-    return Pace(burst=calls * _BURST_SHARE, per_second=calls * _STEADY_SHARE / _WINDOW_SECONDS)
+        return BucketPace(burst=50, per_second=20)
+    budget = tools.budgets[system]
+    return WindowPace(
+        calls=tools.settings.marketo.calls_per_20_seconds, window_seconds=budget.window_seconds, leaving=budget.leaving_seconds
+    )
 
 
-def _reading(reads: Reads, system: System, pace: Pace) -> Callable[[], bool]:
+def _reading(reads: Reads, system: System, pace: Pacing) -> Callable[[], bool]:
     """Reading before writing is a courtesy: by itself only in Marketo, whose feed is slow, and while calls are plenty."""
     if reads is Reads.AUTO:
-        return pace.easy if system is System.MARKETO else lambda: False
+        return (lambda: pace.easy(asyncio.get_running_loop().time())) if system is System.MARKETO else lambda: False
     return lambda: reads is Reads.ALWAYS
 
 
