@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from consumers.introductions import AMBIGUOUS, STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
 from consumers.ledger.port import Kind as DueKind
-from consumers.ledger.port import Pair, Transaction
+from consumers.ledger.port import Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.fold import Look, fold, look
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from streams.budget import Lane
+from streams.errors import Retry
 from streams.events import ChangeEvent, Kind
 from streams.systems import System
 
@@ -186,14 +187,17 @@ class Judging:
         return self._pairs.get((system, record))
 
     async def save(self) -> None:
-        """Everything changed, and the decisions."""
+        """Everything changed, and the decisions. Raises `Retry` where another transaction was quicker with one of these records."""
         if self._removed:
             await self._tx.remove(self._removed)
         pairs = list(self._changed.values())
         for pair in pairs:
             pair.match_key = self._terms.match_key(pair.state)
-        if pairs:
-            await self._tx.save(pairs, self._now)
+        try:
+            if pairs:
+                await self._tx.save(pairs, self._now)
+        except Taken as error:
+            raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
         await self._tx.record([self._decision(*entry) for entry in self._decisions])
 
     def _decision(self, pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...]) -> Decision:

@@ -57,6 +57,7 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told before"),)
     if event.kind is Kind.READ:
         return _after_waiting(state, event, setting, now)
+    alive = _is_alive(state.record(event.system), event)
     state = state.with_record(event.system, _noted(state.record(event.system), event))
     if event.kind is Kind.GAP:
         return _ask(state, event.system), (
@@ -64,7 +65,7 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
         )
     if event.kind is Kind.DELETED:
         return _deleted(state, event, setting)
-    if event.kind is Kind.UNDELETED:
+    if alive:
         state = _undeleted(state, event.system)
     return _changes(state, event, setting, now)
 
@@ -183,6 +184,12 @@ def _without_writes(field: Field, system: System) -> Field:
     new = copy(side)
     new.writes = ()
     return field.with_side(system, new)
+
+
+def _is_alive(record: Record, event: ChangeEvent) -> bool:
+    """Whether a record that was taken for deleted (or could not be read) has been restored, or has changed after that."""
+    later = bool(event.seq) or event.at > latest(record.at)
+    return event.kind is Kind.UNDELETED or (record.deleted and later and event.kind in (Kind.CREATED, Kind.UPDATED))
 
 
 def _undeleted(state: PairState, system: System) -> PairState:

@@ -78,10 +78,12 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
     `exact`: own changes on the target name the call that made them, so that a field may be written again before its last write
     came back. Otherwise at most one write of a field is under way.
     """
+    if state.record(target).calling:
+        return Nothing()
     for system, record_id in state.retract:
         if system is target:
             return Delete(object=state.object if target is System.SALESFORCE else Object.PERSON, id=record_id)
-    if state.hold or state.record(target).calling:
+    if state.hold:
         return Nothing()
     mapping = rules.objects[state.object]
     record = state.record(target)
@@ -185,6 +187,13 @@ def rejected(state: PairState, target: System, write: int, reason: str, only: fr
         side.refused, side.reason = sent[key], reason
         changed[key] = field.with_side(target, side)
     return state.with_fields(changed)
+
+
+def uncreatable(state: PairState, target: System, reason: str) -> PairState:
+    """The system won't even say whether it has such a record: no creation until anything changes."""
+    record = copy(state.record(target))
+    record.refused, record.refused_mark = reason, state.mark()
+    return state.with_record(target, record)
 
 
 def born(state: PairState, target: System, record_id: str, write: int, *, witnessed: bool) -> PairState:

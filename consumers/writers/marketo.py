@@ -1,5 +1,6 @@
 """Marketo as a place to write to: Sync Leads by id or as creations, 300 a call."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from consumers.mapping import SyncRules
@@ -120,5 +121,9 @@ def _blamed(item: Item, message: str) -> frozenset[str]:
     """The one written field that the message names, if it names just one: Marketo has no list of fields beside its words."""
     if isinstance(item.order, Delete):
         return frozenset()
-    named = [out.key for out in item.order.fields if f"'{out.name}'" in message or f"field {out.name}" in message.lower()]
+    named = [
+        out.key
+        for out in item.order.fields
+        if re.search(rf"""['"]{re.escape(out.name)}['"]|\bfield {re.escape(out.name)}\b""", message, re.IGNORECASE)
+    ]
     return frozenset(named) if len(named) == 1 else frozenset()
