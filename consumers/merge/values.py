@@ -71,8 +71,9 @@ def equal(field: FieldMapping, one: Value, other: Value) -> bool:
 
 
 def blank(field: FieldMapping, value: Value) -> bool:
-    """Whether a value is no value. An unticked box is one."""
-    return canonical(field, value) in (None, False)
+    """Whether a value is no value. An unticked box is one, a zero is not."""
+    form = canonical(field, value)
+    return form is None or form is False
 
 
 def choices(text: str) -> list[str]:
@@ -150,4 +151,8 @@ def _datetime(text: str) -> str:
         raise Unfit("not a date and time (ISO 8601)") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Unfit("not between the years 1 and 9999") from error
+    return f"{moment.replace(tzinfo=None, microsecond=0).isoformat()}Z"
