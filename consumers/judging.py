@@ -11,13 +11,13 @@ from consumers.introductions import AMBIGUOUS, STORED, Ambiguous, Match, adopt, 
 from consumers.ledger.port import Kind as DueKind
 from consumers.ledger.port import Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
-from consumers.merge.fold import Look, fold, look
+from consumers.merge.fold import Look, Setting, fold, look
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from streams.budget import Lane
 from streams.errors import Retry
 from streams.events import ChangeEvent, Kind
-from streams.systems import System
+from streams.systems import Object, System
 
 POLLED = frozenset({"poll", "copy"})
 """Sources whose events are found by polling: their edits go in the lanes behind the live one."""
@@ -45,6 +45,7 @@ class Judging:
         self._tx, self._terms, self._now, self._look = tx, terms, now, look_at
         self._pairs: dict[tuple[System, str], Pair] = {}
         self._by_key: dict[str, list[Pair]] = {}
+        self._settings: dict[Object, Setting] = {}
         self._changed: dict[int, Pair] = {}
         self._removed: list[int] = []
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
@@ -97,12 +98,16 @@ class Judging:
         else:
             rulings = self._fold(pair, event)
         self._decisions.append((pair, event, origin, rulings))
-        self.observed.verdicts.update(ruling.verdict for ruling in rulings)
+        verdicts = self.observed.verdicts
+        for ruling in rulings:
+            verdicts[ruling.verdict] += 1
         if event.source in POLLED and any(ruling.verdict in (Verdict.ACCEPTED, Verdict.WON, Verdict.LOST) for ruling in rulings):
             self.observed.repaired[event.system] += 1
 
     def _fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]:
-        setting = self._terms.setting(pair.state.object)
+        setting = self._settings.get(pair.state.object)
+        if setting is None:
+            setting = self._settings[pair.state.object] = self._terms.setting(pair.state.object)
         if self._look is not None and event.is_read:
             state, rulings = look(pair.state, event, setting, self._look)
         else:
@@ -192,7 +197,8 @@ class Judging:
             await self._tx.remove(self._removed)
         pairs = list(self._changed.values())
         for pair in pairs:
-            pair.match_key = self._terms.match_key(pair.state)
+            if pair.loaded is None or self._terms.rules.email_key in pair.state.unsettled():  # else it is as it was stored
+                pair.match_key = self._terms.match_key(pair.state)
         try:
             if pairs:
                 await self._tx.save(pairs, self._now)

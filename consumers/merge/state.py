@@ -245,12 +245,12 @@ class PairState(msgspec.Struct, gc=False):
         """A copy in which some fields are replaced."""
         new = copy(self)
         fields = self.fields
-        new.fields = fields.replaced(changed) if isinstance(fields, Fields) else {**fields, **changed}
+        new.fields = fields.replaced(changed) if type(fields) is Fields else {**fields, **changed}
         return new
 
     def unsettled(self) -> Mapping[str, Field]:
         """At least every field for which something is owed, under way, refused or held."""
-        return self.fields.unsettled if isinstance(self.fields, Fields) else self.fields
+        return self.fields.unsettled if type(self.fields) is Fields else self.fields
 
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):
@@ -278,7 +278,7 @@ def pack(state: PairState) -> bytes:
     fields = state.fields
     unsettled: dict[str, Field] = {}
     resting: dict[str, object] = {}
-    if isinstance(fields, Fields):
+    if type(fields) is Fields:
         resting.update(fields.resting())
     for key, field in state.unsettled().items():
         rest = _rest(field)
