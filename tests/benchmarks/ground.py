@@ -96,10 +96,9 @@ class Ground:
         async with self.systems() as systems:
             added = [person for begin in range(0, count, _CHUNK) for person in await self._load(
                 systems, rules, first + begin, min(_CHUNK, count - begin), due=due)]  # fmt: skip
-            clock: int = (await systems.verb("clock", {"advance_seconds": _AGE_SECONDS}))["now_ms"]
         self.people += added
         await self._pair(rules, added, due=due)
-        await self._begin_at(clock)
+        await self.age()
         self.say(f"ground: {len(self.people):,} pairs, {count:,} of them added in {time.monotonic() - began:.0f} s")
         return added
 
@@ -143,8 +142,10 @@ class Ground:
         await connection.execute("checkpoint")
         await connection.close()
 
-    async def _begin_at(self, clock: int) -> None:
-        """The sources go on from now, by the systems' clock: behind all that was loaded."""
+    async def age(self) -> None:
+        """Whatever was done is long ago, and the sources go on from now, by the systems' clock. The worker is stopped."""
+        async with self.systems() as systems:
+            clock: int = (await systems.verb("clock", {"advance_seconds": _AGE_SECONDS}))["now_ms"]
         marks = {f"salesforce.poll.{obj}": SalesforceMark(object=obj, done_ms=clock) for obj in (Object.LEAD, Object.CONTACT)}
         places: dict[str, Any] = {**marks, "marketo.poll": MarketoPlace(watermark=clock)}
         connection = await asyncpg.connect(self.whole.postgres.dsn())

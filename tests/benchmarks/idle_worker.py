@@ -2,8 +2,8 @@
 
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import asyncpg
@@ -11,40 +11,70 @@ import asyncpg
 from infra.stack.stack import Stack
 from infra.stack.tandem import Worker
 from tests.benchmarks.ground import LATENCY_MS, Ground
+from tests.benchmarks.settle_speed import asked
 
-CYCLES = 3
-_PATIENCE_SECONDS = 120.0
-_SINCE = "select source, calls, read, missed from cycles where id > $1 order by id"
+CYCLES = 4
+_PATIENCE_SECONDS, _SETTLED_SECONDS = 120.0, 5.0
+_SINCE = "select source, read, missed from cycles where id > $1"
+_LAST = "select coalesce(max(id), 0) from cycles"
+_SOURCES = frozenset({"salesforce.poll.lead", "salesforce.poll.contact", "marketo.poll"})
 
 
 async def idle_cycle(ground: Ground) -> dict[str, Any]:
-    """Calls of one idle cycle of each poll, as the worker has noted them, and its memory. It is stopped before and after."""
+    """Calls of one idle cycle of all polls, counted by the systems' own meters, and a whole worker's memory.
+
+    For the calls a worker runs that has no other role than `reconcile`, in more of a hurry than by default. The worker is stopped
+    before and after.
+    """
     hurried = ground.home / "hurried.yaml"
-    hurried.write_text(ground.configuration.read_text() + "intervals: {poll: 4s, overlap: 10m}\n")
-    stack = Stack(ground.home, workers=[Worker()], config=hurried, latency_ms=LATENCY_MS)
-    connection = await asyncpg.connect(stack.postgres.dsn())
-    last = await connection.fetchval("select coalesce(max(id), 0) from cycles")
-    await stack.start("tandem")
+    hurried.write_text(ground.configuration.read_text() + "intervals: {poll: 2s, overlap: 10m}\n")
+    polls = Stack(ground.home, workers=[Worker(arguments=("--role", "reconcile"))], config=hurried, latency_ms=LATENCY_MS)
+    connection = await asyncpg.connect(polls.postgres.dsn())
+    await polls.start("tandem")
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while True:
-                calls: dict[str, list[int]] = {}
-                rows = await connection.fetch(_SINCE, last)
-                for source, count, read, missed in rows:
-                    if read or missed:
-                        raise RuntimeError(f"not idle: {source} read {read} rows, {missed} of them news")
-                    calls.setdefault(source, []).append(count)
-                if len(calls) == 3 and min(map(len, calls.values())) > CYCLES:
-                    break
-                await asyncio.sleep(0.5)
-        return {
-            "calls": sum(median(counts[1:]) for counts in calls.values()),
-            "by_source": {source: median(counts[1:]) for source, counts in calls.items()},
-            "rss_mib": rss_mib(stack),
-        }
+        async with ground.systems() as systems:
+            await _cycles(connection, await connection.fetchval(_LAST), 1)
+            await asked(systems, "POST", "meters/reset")
+            counted = await _cycles(connection, await connection.fetchval(_LAST), CYCLES)
+            meters = await systems.meters()
     finally:
-        await stack.stop("tandem")
+        await polls.stop("tandem")
         await connection.close()
+    salesforce = _calls(meters["salesforce"]) / (counted["salesforce.poll.lead"] + counted["salesforce.poll.contact"]) * 2
+    marketo = _calls(meters["marketo"]) / counted["marketo.poll"]
+    return {
+        "calls": round(salesforce + marketo),
+        "salesforce_calls": round(salesforce, 1),
+        "marketo_calls": round(marketo, 1),
+        "rss_mib": await _idle_rss(ground),
+    }
+
+
+async def _cycles(connection: Any, last: int, most: int) -> dict[str, int]:
+    """Waits until each poll has made so many cycles; how many each has made. Raises RuntimeError where one has read anything."""
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while True:
+            rows = await connection.fetch(_SINCE, last)
+            busy = [source for source, read, missed in rows if read or missed]
+            if busy:
+                raise RuntimeError(f"not idle: {busy}")
+            counted = Counter(source for source, _, _ in rows)
+            if all(counted[source] >= most for source in _SOURCES):
+                return dict(counted)
+            await asyncio.sleep(0.1)
+
+
+def _calls(meters: Any) -> int:
+    return sum(row["calls"] for row in meters["rows"] if "token" not in row["endpoint"])
+
+
+async def _idle_rss(ground: Ground) -> float:
+    """Of a worker with every role, some seconds after its start."""
+    await ground.start()
+    await asyncio.sleep(_SETTLED_SECONDS)
+    rss = rss_mib(ground.whole)
+    await ground.stop()
+    return rss
 
 
 def rss_mib(stack: Stack) -> float:

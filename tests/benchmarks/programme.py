@@ -91,6 +91,7 @@ class Programme:
                 self._found["worker_rss_mib"] = self._found["idle"][str(len(ground.people))]["rss_mib"]
 
     async def _idle(self, ground: Ground) -> None:
+        await ground.age()
         told = await idle_cycle(ground)
         size = str(len(ground.people))
         self._found.setdefault("idle", {})[size] = told
