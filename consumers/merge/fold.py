@@ -71,12 +71,12 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
 
 
 def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, list[tuple[ChangeEvent, tuple[Ruling, ...]]]]:
-    """The events that waited for a link, in their own order: again, and for good where their time is up.
+    """The events that waited for a link, in their own order: again, and for good where their time, or that of one after them, is up.
 
     Those of a record that nobody knows yet go on waiting for its reading.
     """
     told: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
-    waiting = sorted(state.waiting, key=lambda entry: entry.event.at)
+    waiting = _in_order(state.waiting)
     state = copy(state)
     state.waiting = ()
     for entry in waiting:
@@ -85,7 +85,8 @@ def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, li
             state = copy(state)
             state.waiting = (*state.waiting, Waiting(event=entry.event, until=until))
             continue
-        patient = now < entry.until
+        later = waiting[waiting.index(entry) :]
+        patient = all(now < other.until for other in later if other.event.fields.keys() & entry.event.fields.keys())
         state, rulings = _fields(state, entry.event, setting, patient=patient)
         still = _unlinked(entry.event, rulings, setting)
         if still:
@@ -95,6 +96,24 @@ def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, li
         if settled:
             told.append((entry.event, settled))
     return state, told
+
+
+def _in_order(waiting: tuple[Waiting, ...]) -> list[Waiting]:
+    """By time; within one stamp by what stood before each, as far as the values tell: an event comes after the one that left that."""
+    rest = sorted(waiting, key=lambda entry: entry.event.at)
+    ordered: list[Waiting] = []
+    while rest:
+        peers = [entry for entry in rest if entry.event.at == rest[0].event.at]
+        first = next((entry for entry in peers if not any(_leads_to(other, entry) for other in peers if other is not entry)), rest[0])
+        rest.remove(first)
+        ordered.append(first)
+    return ordered
+
+
+def _leads_to(one: Waiting, other: Waiting) -> bool:
+    """Whether the first event left in some field what stood there before the second."""
+    before = other.event.before or {}
+    return any(name in before and before[name] == value for name, value in one.event.fields.items())
 
 
 def link_values(links: LinkFields, obj: Object, record_id: str, *, deleted: bool) -> dict[str, Value]:
