@@ -50,6 +50,8 @@ from streams.systems import Object, System
 RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
 ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
 _CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
+_SIDES_SECONDS = 12.0
+"""Deletions and merges in Marketo are asked for this far apart at the least."""
 _log = structlog.get_logger(__name__)
 
 
@@ -127,7 +129,7 @@ class Worker:
             max_seconds=intervals.activities_max_seconds,
             calls_per_day_max=tools.settings.marketo.polling_calls_per_day,
         )
-        source = ActivitySource(_feed(tools, "activities"), pace=pace)
+        source = ActivitySource(_feed(tools, "activities"), pace=pace, side_seconds=_SIDES_SECONDS)
         await self._relay("relay.marketo", source, tools, stop)
 
     async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:

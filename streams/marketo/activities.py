@@ -35,7 +35,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActivitySource:
-    """Changed values and new leads at every poll; deletions and merges at every `side_beat`-th.
+    """Changed values and new leads at every poll; deletions and merges at every `side_beat`-th, `side_seconds` apart at the least.
 
     Raises `Gap` when its position is older than Marketo keeps deletions or changes. A paging token that Marketo no longer knows is
     minted again from the position's time less `overlap_seconds`; repetitions are the price, they are recognised by `ref`.
@@ -49,6 +49,7 @@ class ActivitySource:
         since_ms: int | None = None,
         overlap_seconds: int = 1800,
         side_beat: int = 4,
+        side_seconds: float = 0.0,
         name: str = "marketo.activities",
     ) -> None:
         self.name = name
@@ -56,7 +57,7 @@ class ActivitySource:
         self._pace = pace or Pace()
         self._since_ms = since_ms
         self._overlap_ms = overlap_seconds * 1000
-        self._side_beat = side_beat
+        self._side_beat, self._side_seconds, self._sides_from = side_beat, side_seconds, 0.0
         self._woken = asyncio.Event()
         self.feed_time_ms = 0
         """For metrics: changes up to this time (server clock) have been read."""
@@ -70,7 +71,7 @@ class ActivitySource:
     async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
         """From `position` for ever; None begins at `since_ms`, or now. While a batch is out, the next page is fetched already."""
         ahead: asyncio.Task[Step] | None = None
-        lane, pages, found = Lane.LIVE, 0, 0
+        lane, pages, found, own = Lane.LIVE, 0, 0, 0
         try:
             place = await self._begin() if position is None else await self._resume(position)
             while True:
@@ -78,17 +79,21 @@ class ActivitySource:
                 calls = self._feed.rest.calls
                 step = await (ahead or self._changes(place, lane))
                 place = self._advanced(place, step)
-                lane, found = self._lane(step), found + step.rows
+                echoes = round(step.rows * step.own)
+                lane, found, own = self._lane(step), found + step.rows - echoes, own + echoes
                 ahead = asyncio.create_task(self._changes(place, lane)) if step.more else None
                 events, dead = step.events, step.dead
-                if pages % (self._side_beat if lane is Lane.LIVE else self._side_beat * _REPAIR_BEATS) == 0:
+                beat = self._side_beat if lane is Lane.LIVE else self._side_beat * _REPAIR_BEATS
+                if pages % beat == 0 and time.monotonic() >= self._sides_from:
+                    self._sides_from = time.monotonic() + self._side_seconds
                     more_events, more_dead, place = await self._sides(place, lane)
                     events, dead = events + more_events, dead + more_dead
                 pages += 1
                 yield Batch(events=events, dead=dead, position=msgspec.json.encode(place).decode(), caught_up=not step.more)
                 if not step.more:
-                    await self._rest(self._pace.after(changes=found, calls=self._feed.rest.calls - calls, now=time.monotonic()))
-                    found = 0
+                    spent = self._feed.rest.calls - calls
+                    await self._rest(self._pace.after(changes=found, echoes=own, calls=spent, now=time.monotonic()))
+                    found = own = 0
         except Reject as error:
             raise refused(self.name, error) from error
         finally:

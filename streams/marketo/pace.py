@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 _DAY_SECONDS = 86_400.0
-_GROWTH = 1.5
+_GROWTH, _ECHO_STRETCH = 1.5, 2.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,12 +41,20 @@ class Pace:
     def _savings_max(self) -> float:
         return self._rate * 3600
 
-    def after(self, *, changes: int, calls: int, now: float) -> float:
-        """Seconds until the next poll, after one that found `changes` and cost `calls`; `now` is a monotonic clock."""
+    def after(self, *, changes: int, calls: int, now: float, echoes: int = 0) -> float:
+        """Seconds until the next poll, after one that found `changes` by others and `echoes` of ours, and cost `calls`.
+
+        `now` is a monotonic clock. Echoes alone are no news, but what comes next may wait for them: not at once, yet soon.
+        """
         if self._at:
             self._savings = min(self._savings_max, self._savings + (now - self._at) * self._rate)
         self._at = now
         self._savings -= calls
-        self._interval = self.min_seconds if changes else min(self.max_seconds, self._interval * _GROWTH)
+        if changes:
+            self._interval = self.min_seconds
+        elif echoes:
+            self._interval = min(self.max_seconds, self.min_seconds * _ECHO_STRETCH)
+        else:
+            self._interval = min(self.max_seconds, self._interval * _GROWTH)
         affordable = (calls - self._savings) / self._rate
         return min(self.max_seconds, max(self._interval, affordable))
