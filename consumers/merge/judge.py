@@ -74,6 +74,8 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         if edit.at <= side.seen_at:
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
         return judge_feed(mapping, _linked(mapping, field, edit), edit)
+    if edit.patient and _lacks_echo(side, edit):
+        return field, _ruling(mapping, field, edit, Verdict.WAITING, "a write of ours made before it has not come back yet")
     moved = _moved(_passed(side, edit.at))
     moved.ahead_at = moved.ahead_until = 0
     moved.seen_at = max(side.seen_at, edit.at)
@@ -115,9 +117,11 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "the feed has told of a later moment")
     if side.known and _same(mapping, side, edit.value, side.seen):
         return field, _ruling(mapping, field, edit, Verdict.KNOWN, "")
+    if side.known and side.ahead_at and edit.until <= side.ahead_at:
+        return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a later reading has been judged")
     if side.known and side.writes and not _overtaken(mapping, side, edit):
         return field, _ruling(mapping, field, edit, Verdict.WAITING, "a write of ours is under way; the feed will tell")
-    if side.known and latest(side.seen_at) > edit.at:
+    if side.known and max(latest(side.seen_at), side.ahead_until if side.ahead_at else 0) > edit.at:
         return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
     if _unproven(side) and side.shows != field.version:
         return field, _ruling(mapping, field, edit, Verdict.WAITING, "it may be what the system made of our creation; the feed will tell")
@@ -184,6 +188,11 @@ def _looked(write: Write, again_at: int, *, stands: bool) -> Write:
 def _lacks_link(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
     """Whether the feed says that something else stood there before than what we have seen."""
     return side.known and not isinstance(edit.before, Untold) and not _same(mapping, side, edit.before, side.seen)
+
+
+def _lacks_echo(side: Side, edit: Edit) -> bool:
+    """Whether a feed that may be out of order has yet to show a write made before this edit, though what stood there before fits."""
+    return not isinstance(edit.before, Untold) and any(write.done_by and write.done_by <= edit.at for write in side.writes)
 
 
 def _is_behind(side: Side, edit: Edit) -> bool:

@@ -263,6 +263,18 @@ READ: dict[str, tuple[Field, Edit, Verdict, After]] = {
     "a write of ours is under way": (SENT_TO_MK, edit(MK, "c", until=T + 9_100), V.WAITING, after("b", 2, 2, 1)),
     "older than the feed": (AGREED, edit(MK, "b", T - 5_000, until=T - 4_000), V.SUPERSEDED, after("a", 1, 1, 1)),
     "of the second that the feed tells of": (AGREED, edit(MK, "b", T + 400, until=T + 600), V.SUPERSEDED, after("a", 1, 1, 1)),
+    "older than a later reading": (
+        field("r", 2, side("a", 1), side("r", 2, ahead_at=T + 9_500, ahead_until=T + 9_600)),
+        edit(MK, "a", until=T + 9_400),
+        V.SUPERSEDED,
+        after("r", 2, 1, 2),
+    ),
+    "perhaps older than another reading": (
+        field("r", 2, side("a", 1), side("r", 2, ahead_at=T + 9_500, ahead_until=T + 9_600)),
+        edit(MK, "a", T + 9_550, until=T + 9_700),
+        V.SUPERSEDED,
+        after("r", 2, 1, 2),
+    ),
     "perhaps made at creation": (
         field("b", 2, side("b", 2), side("a", 1, seen_at=0)),
         edit(MK, "a~", until=T + 9_100),
