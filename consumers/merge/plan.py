@@ -307,10 +307,12 @@ def _put(item: FieldMapping, field: Field, target: System, outs: list[Out], refu
 
 
 def _write_due(state: PairState, target: System, rules: SyncRules, now: int, *, exact: bool) -> int:
+    record = state.record(target)
+    if record.calling:
+        return 0
     if state.retract and any(system is target for system, _ in state.retract):
         return state.due[_place(target)] or now
-    record = state.record(target)
-    if state.hold or record.calling:
+    if state.hold:
         return 0
     mapping = rules.objects[state.object].by_key
     if _follows_deletion(state, target, rules):
