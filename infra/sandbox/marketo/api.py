@@ -3,8 +3,6 @@
 Refusals arrive as HTTP 200 with `success: false`, except 413/414 (too large), and 401 from identity (REST API, error codes).
 """
 
-import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
@@ -17,32 +15,19 @@ from infra.sandbox.kernel import wire
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.faults import CALL_TYPES, CallFaults, FaultBoard
 from infra.sandbox.kernel.meters import Meters
-from infra.sandbox.marketo.activity_endpoints import ActivityEndpoints
 from infra.sandbox.marketo.call import Answer, Call, new_request_id
 from infra.sandbox.marketo.errors import MESSAGES, UNCOUNTED, ApiError
 from infra.sandbox.marketo.identity import LIFE_SECONDS, Identity
 from infra.sandbox.marketo.in_flight import Flight, InFlight
 from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
 from infra.sandbox.marketo.limits import Limits
-from infra.sandbox.marketo.schema_endpoints import SchemaEndpoints
+from infra.sandbox.marketo.routes import Endpoint, Router
 
 FAULT_TYPES = CALL_TYPES | {"marketo_error", "record_errors", "token_expiry", "late_activity"}
 URI_MAX_BYTES = 8192
 BODY_MAX_BYTES = 1 << 20
 _FORM = "application/x-www-form-urlencoded"
 _IDENTITY = "/identity/oauth/token"
-
-Endpoint = Callable[[Call], Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    method: str
-    pattern: re.Pattern[str]
-    name: str
-    """For the meters."""
-    endpoint: Endpoint
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,12 +40,9 @@ class Api:
     clock: Clock
     latency_ms: float
     in_flight: InFlight
-    routes: Sequence[Route] = ()
+    router: Router
 
     def app(self) -> web.Application:
-        self.routes = _routes(
-            LeadEndpoints(self.instance, self.in_flight), SchemaEndpoints(self.instance), self._activities(), self._stats()
-        )
         app = web.Application(client_max_size=BODY_MAX_BYTES * 64)
         app.on_response_prepare.append(self._dated)
         app.router.add_route("*", _IDENTITY, self.token)
@@ -136,7 +118,7 @@ class Api:
         name = f"{call.method} other"
         code: str | None = None
         try:
-            name, endpoint = self._route(call)
+            name, endpoint = self.router.find(call)
             answer = self._scripted(call, endpoint)
             envelope = {"requestId": call.request_id, "success": True, **answer}
         except ApiError as error:
@@ -157,24 +139,11 @@ class Api:
         code = str(fault.action.get("code", "611"))
         raise ApiError(code, str(fault.action.get("message") or MESSAGES.get(code, "Scripted error")))
 
-    def _route(self, call: Call) -> tuple[str, Endpoint]:
-        known = False
-        for route in self.routes:
-            match = route.pattern.fullmatch(call.path)
-            if match is None:
-                continue
-            known = True
-            if route.method == call.method:
-                call.path_args = match.groups()
-                return route.name, route.endpoint
-        if known:
-            raise ApiError("605", f"HTTP Method '{call.method}' is not supported")
-        raise ApiError("610", f"{MESSAGES['610']} (not in the sandbox)")
-
     def _count_skipped(self, call: Call, name: str, envelope: Answer) -> None:
         for result in envelope.get("result") or ():
             if isinstance(result, dict) and result.get("status") == "skipped":
-                self.meters.count(call.user, name, error=result["reasons"][0]["code"])
+                why = result.get("reasons") or result.get("errors") or [{}]
+                self.meters.count(call.user, name, error=why[0].get("code"))
 
     async def _refused(self, request: web.Request, user: str, error: ApiError) -> web.StreamResponse:
         now_ms = self.clock.now_ms()
@@ -186,46 +155,6 @@ class Api:
             return _json(_failure(new_request_id(now_ms), error))
 
         return await wire.deliver(request, CallFaults(), self.latency_ms, apply)
-
-    def _activities(self) -> ActivityEndpoints:
-        return ActivityEndpoints(self.instance)
-
-    def _stats(self) -> dict[str, Endpoint]:
-        return {
-            "usage": lambda call: {"result": self.limits.usage(call.now_ms, 1)},
-            "usage/last7days": lambda call: {"result": self.limits.usage(call.now_ms, 7)},
-            "errors": lambda call: {"result": self.limits.errors(call.now_ms, 1)},
-            "errors/last7days": lambda call: {"result": self.limits.errors(call.now_ms, 7)},
-        }
-
-
-def _routes(leads: LeadEndpoints, schema: SchemaEndpoints, log: ActivityEndpoints, stats: dict[str, Endpoint]) -> list[Route]:
-    table: list[tuple[str, str, Endpoint]] = [
-        ("POST", "leads.json", leads.sync),
-        ("GET", "leads.json", leads.query),
-        ("DELETE", "leads.json", leads.delete),
-        ("POST", "leads/delete.json", leads.delete),
-        ("GET", "lead/{id}.json", leads.get),
-        ("POST", "leads/{id}/merge.json", leads.merge),
-        ("GET", "leads/partitions.json", leads.partitions),
-        ("GET", "leads/describe.json", schema.describe),
-        ("GET", "leads/describe2.json", schema.describe2),
-        ("GET", "leads/schema/fields.json", schema.fields),
-        ("POST", "leads/schema/fields.json", schema.create),
-        ("GET", "leads/schema/fields/{name}.json", schema.field),
-        ("GET", "activities/pagingtoken.json", log.paging_token),
-        ("GET", "activities.json", log.activities),
-        ("GET", "activities/leadchanges.json", log.lead_changes),
-        ("GET", "activities/deletedleads.json", log.deleted_leads),
-        ("GET", "activities/types.json", log.types),
-        *(("GET", f"stats/{name}.json", endpoint) for name, endpoint in stats.items()),
-    ]
-    return [_made(method, f"/rest/v1/{path}", endpoint) for method, path, endpoint in table]
-
-
-def _made(method: str, path: str, endpoint: Endpoint) -> Route:
-    pattern = re.escape(path).replace(r"\{id\}", r"(\d+)").replace(r"\{name\}", r"([^/]+)")
-    return Route(method, re.compile(pattern), f"{method} {path}", endpoint)
 
 
 def _bearer(request: web.Request) -> str | None:

@@ -1,7 +1,7 @@
 """One API call as the endpoints see it: checked parameters in, an envelope out."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ import orjson
 
 from infra.sandbox.kernel.faults import Fault
 from infra.sandbox.marketo.activities import PAGE_MAX, Origin
-from infra.sandbox.marketo.errors import MESSAGES, ApiError
+from infra.sandbox.marketo.errors import MESSAGES, ApiError, RecordError
 from infra.sandbox.marketo.in_flight import Flight
 
 BATCH_MAX = 300
@@ -63,9 +63,23 @@ class Call:
         except ValueError as error:
             raise ApiError("1001", f"Invalid value '{self.params.get(name)}'. Required of type 'Integer'") from error
 
-    def batch_size(self) -> int:
-        sizes = self.numbers("batchSize")
+    def batch_size(self, given: object = None) -> int:
+        sizes = [given] if isinstance(given, int) else self.numbers("batchSize")
         return min(max(sizes[0], 1), PAGE_MAX) if sizes else PAGE_MAX
+
+    def record_errors(self) -> Callable[[int], None]:
+        """What to call with the place of each record of a batch: the scripted `record_errors` fault refuses every k-th."""
+        fault = self.fault
+        if fault is None or fault.type != "record_errors":
+            return lambda _: None
+        every = max(1, int(fault.action.get("every", 1)))
+        code, message = str(fault.action.get("code", "1003")), str(fault.action.get("message", "Scripted refusal"))
+
+        def refuse(seq: int) -> None:
+            if (seq + 1) % every == 0:
+                raise RecordError(code, message)
+
+        return refuse
 
     def json(self) -> dict[str, Any]:
         """The JSON object in the body. ApiError 612 for another content type, 609 for broken JSON."""
@@ -103,3 +117,20 @@ def parse_datetime(text: str) -> datetime:
     if moment.tzinfo is None:
         return moment.astimezone()
     return moment
+
+
+def offset(token: object) -> int:
+    """Where the page begins that a token of `paged` stands for. ApiError 1003 for any other token."""
+    if token is None or token == "":
+        return 0
+    if not (isinstance(token, str) and token.startswith("PAGE") and token[4:12].isdigit()):
+        raise ApiError("1003", "Invalid nextPageToken")
+    return int(token[4:12])
+
+
+def paged(rows: list[Any], start: int, size: int, total: int) -> Answer:
+    """The rows of one page out of `total`, with a token when more are left."""
+    answer: Answer = {"result": rows}
+    if start + size < total:
+        answer["nextPageToken"] = f"PAGE{start + size:08d}===="
+    return answer

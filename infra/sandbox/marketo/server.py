@@ -14,11 +14,14 @@ from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running
 from infra.sandbox.kernel.system import System
 from infra.sandbox.marketo.api import FAULT_TYPES, Api
+from infra.sandbox.marketo.custom_activities import custom_activity_ids
+from infra.sandbox.marketo.endpoints import all_routes
 from infra.sandbox.marketo.identity import ApiUser, Identity
 from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.limits import Limits
-from infra.sandbox.marketo.store import Store
+from infra.sandbox.marketo.routes import Router
+from infra.sandbox.marketo.store import CUSTOM_ACTIVITY, Store
 from infra.sandbox.marketo.verbs import Verbs
 
 
@@ -30,7 +33,7 @@ async def build(settings: ChildSettings) -> Running:
     journal = Journal(Path(settings.data) / "journal", fsync=settings.fsync)
     store = Store(zone=ZoneInfo(settings.options.get("zone", "America/Chicago")))
     instance = Instance.open(journal, clock, store)
-    limits = Limits(meters=meters)
+    limits, in_flight = Limits(meters=meters), InFlight()
     faults = FaultBoard("marketo", call_types=FAULT_TYPES)
     identity = Identity([msgspec.convert(one, ApiUser) for one in settings.credentials.values()])
     api = Api(
@@ -41,7 +44,8 @@ async def build(settings: ChildSettings) -> Running:
         meters=meters,
         clock=clock,
         latency_ms=settings.latency_ms,
-        in_flight=InFlight(),
+        in_flight=in_flight,
+        router=Router(all_routes(instance, in_flight, limits)),
     )
     system = System(
         name="marketo",
@@ -50,7 +54,7 @@ async def build(settings: ChildSettings) -> Running:
         faults=faults,
         meters=meters,
         verbs=Verbs(instance, limits).table(),
-        objects=lambda: ("Lead", "Field"),
+        objects=lambda: ("Lead", "Field", CUSTOM_ACTIVITY, *(name for name in store.tables if name != CUSTOM_ACTIVITY)),
         dump=lambda name: _dump(store, name),
         extra_meters=lambda: limits.report(clock.now_ms()),
     )
@@ -60,4 +64,8 @@ async def build(settings: ChildSettings) -> Running:
 def _dump(store: Store, name: str) -> Iterator[Mapping[str, Any]]:
     if name == "Lead":
         return ({"id": lead_id, **person} for lead_id, person in store.people())
-    return (msgspec.to_builtins(field) for field in store.fields.values())
+    if name == "Field":
+        return (msgspec.to_builtins(field) for field in store.fields.values())
+    if name == CUSTOM_ACTIVITY:
+        return (msgspec.to_builtins(row) for row in store.log.rows if row.type in custom_activity_ids(store))
+    return ({"id": int(key) if key.isdecimal() else key, **row} for key, row in store.table(name).items())
