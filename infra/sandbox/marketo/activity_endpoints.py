@@ -48,7 +48,7 @@ class ActivityEndpoints:
         leads = self._lead_ids(call)
         types.discard(activities.DELETE_LEAD)  # deletions have an endpoint of their own
         page = self._page(call, lambda row: row.type in types and (not leads or self._lead(row) in leads))
-        return self._answer(call, page, [self._activity(row) for row in page.rows])
+        return self._answer(call, page, [self.activity(row) for row in page.rows])
 
     def lead_changes(self, call: Call) -> Answer:
         call.required("fields")
@@ -117,7 +117,8 @@ class ActivityEndpoints:
             head["campaignId"] = row.origin.campaign
         return head
 
-    def _activity(self, row: Activity) -> dict[str, Any]:
+    def activity(self, row: Activity) -> dict[str, Any]:
+        """A row as this endpoint and bulk extract show it."""
         if row.type != activities.CHANGE_VALUE:
             return {**self._head(row), **_primary(row), "attributes": self._attributes(row)}
         field = self.instance.store.fields[row.primary or ""]

@@ -13,19 +13,20 @@ from aiohttp import web
 
 from infra.sandbox.kernel import wire
 from infra.sandbox.kernel.clock import Clock
-from infra.sandbox.kernel.faults import CALL_TYPES, CallFaults, FaultBoard
+from infra.sandbox.kernel.faults import CallFaults, FaultBoard
 from infra.sandbox.kernel.meters import Meters
-from infra.sandbox.marketo.call import Answer, Call, new_request_id
+from infra.sandbox.marketo.call import Answer, Call, Raw, new_request_id
 from infra.sandbox.marketo.errors import MESSAGES, UNCOUNTED, ApiError
 from infra.sandbox.marketo.identity import LIFE_SECONDS, Identity
 from infra.sandbox.marketo.in_flight import Flight, InFlight
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.limits import Limits
+from infra.sandbox.marketo.named_faults import CODES
 from infra.sandbox.marketo.routes import Endpoint, Router
 
-FAULT_TYPES = CALL_TYPES | {"marketo_error", "record_errors", "token_expiry", "late_activity"}
 URI_MAX_BYTES = 8192
 BODY_MAX_BYTES = 1 << 20
+IMPORT_MAX_BYTES = 10 << 20
 _FORM = "application/x-www-form-urlencoded"
 _IDENTITY = "/identity/oauth/token"
 
@@ -77,7 +78,7 @@ class Api:
         if len(request.raw_path) > URI_MAX_BYTES:
             return web.Response(status=414, text="Request-URI Too Long")
         body = await request.read()
-        if len(body) > BODY_MAX_BYTES:
+        if len(body) > (IMPORT_MAX_BYTES if request.content_type == "multipart/form-data" else BODY_MAX_BYTES):
             return web.Response(status=413, text="Request Entity Too Large")
         user = ""
         try:
@@ -106,13 +107,14 @@ class Api:
             params=params,
             body=body,
             content_type=request.content_type,
+            content_header=request.headers.get("Content-Type", ""),
             now_ms=self.clock.now_ms(),
             flight=flight,
             fault=faults.fault,
         )
         return call, faults
 
-    async def _answer(self, call: Call) -> web.Response:
+    async def _answer(self, call: Call) -> web.StreamResponse:
         """Runs the endpoint and wraps its answer; nothing is awaited in between."""
         call.now_ms = self.clock.now_ms()
         name = f"{call.method} other"
@@ -120,6 +122,9 @@ class Api:
         try:
             name, endpoint = self.router.find(call)
             answer = self._scripted(call, endpoint)
+            if isinstance(answer, Raw):
+                self.meters.count(call.user, name, calls=1)
+                return _raw(answer)
             envelope = {"requestId": call.request_id, "success": True, **answer}
         except ApiError as error:
             code = error.code
@@ -129,14 +134,14 @@ class Api:
         self._count_skipped(call, name, envelope)
         return _json(envelope)
 
-    def _scripted(self, call: Call, endpoint: Endpoint) -> Answer:
-        """The endpoint, under a `marketo_error` fault when there is one: with `applied` the change is made and the answer denies it."""
+    def _scripted(self, call: Call, endpoint: Endpoint) -> Answer | Raw:
+        """The endpoint, under a fault that refuses the call when there is one: with `applied` the change is made and the answer denies it."""
         fault = call.fault
-        if fault is None or fault.type != "marketo_error":
+        if fault is None or (fault.type != "marketo_error" and fault.type not in CODES):
             return endpoint(call)
         if fault.action.get("applied"):
             endpoint(call)
-        code = str(fault.action.get("code", "611"))
+        code = str(CODES.get(fault.type) or fault.action.get("code", "611"))
         raise ApiError(code, str(fault.action.get("message") or MESSAGES.get(code, "Scripted error")))
 
     def _count_skipped(self, call: Call, name: str, envelope: Answer) -> None:
@@ -162,6 +167,13 @@ def _bearer(request: web.Request) -> str | None:
     if kind.lower() == "bearer" and token:
         return token.strip()
     return request.query.get("access_token")  # being removed by the vendor, still accepted
+
+
+def _raw(answer: Raw) -> web.StreamResponse:
+    """A file honours `Range`."""
+    if answer.file is not None:
+        return web.FileResponse(answer.file, status=answer.status, headers={"Content-Type": answer.content_type})
+    return web.Response(status=answer.status, text=answer.text, content_type=answer.content_type)
 
 
 def _failure(request_id: str, error: ApiError) -> Answer:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,9 +13,20 @@ from infra.sandbox.kernel.faults import Fault
 from infra.sandbox.marketo.activities import PAGE_MAX, Origin
 from infra.sandbox.marketo.errors import MESSAGES, ApiError, RecordError
 from infra.sandbox.marketo.in_flight import Flight
+from infra.sandbox.marketo.named_faults import RECORD_CODES
 
 BATCH_MAX = 300
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """An answer that is no envelope: a file from the disk, or a text."""
+
+    status: int = 200
+    text: str = ""
+    file: Path | None = None
+    content_type: str = "text/plain"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +40,8 @@ class Call:
     content_type: str
     now_ms: int
     flight: Flight
+    content_header: str = ""
+    """The whole Content-Type header: a multipart body's boundary is in it."""
     fault: Fault | None = None
     path_args: tuple[str, ...] = ()
     request_id: str = field(default="")
@@ -68,12 +82,13 @@ class Call:
         return min(max(sizes[0], 1), PAGE_MAX) if sizes else PAGE_MAX
 
     def record_errors(self) -> Callable[[int], None]:
-        """What to call with the place of each record of a batch: the scripted `record_errors` fault refuses every k-th."""
+        """What to call with the place of each record of a batch: a scripted fault that is about records refuses every k-th."""
         fault = self.fault
-        if fault is None or fault.type != "record_errors":
+        if fault is None or (fault.type != "record_errors" and fault.type not in RECORD_CODES):
             return lambda _: None
         every = max(1, int(fault.action.get("every", 1)))
-        code, message = str(fault.action.get("code", "1003")), str(fault.action.get("message", "Scripted refusal"))
+        code = RECORD_CODES.get(fault.type) or str(fault.action.get("code", "1003"))
+        message = str(fault.action.get("message", "Scripted refusal"))
 
         def refuse(seq: int) -> None:
             if (seq + 1) % every == 0:

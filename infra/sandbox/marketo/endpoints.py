@@ -1,6 +1,10 @@
 """Every endpoint of the instance, in the order in which paths are tried."""
 
 from infra.sandbox.marketo.activity_endpoints import ActivityEndpoints
+from infra.sandbox.marketo.bulk_endpoints import BulkEndpoints
+from infra.sandbox.marketo.bulk_export import BulkExport
+from infra.sandbox.marketo.bulk_import import BulkImport
+from infra.sandbox.marketo.bulk_jobs import EXPORT, IMPORT, BulkJobs
 from infra.sandbox.marketo.custom_activities import CustomActivityEndpoints
 from infra.sandbox.marketo.custom_object_endpoints import CustomObjectEndpoints
 from infra.sandbox.marketo.folder_endpoints import FolderEndpoints
@@ -16,12 +20,15 @@ from infra.sandbox.marketo.routes import Endpoint, Routes
 from infra.sandbox.marketo.schema_endpoints import SchemaEndpoints
 
 
-def all_routes(instance: Instance, in_flight: InFlight, limits: Limits) -> Routes:
-    leads = LeadEndpoints(instance, in_flight)
+def all_routes(instance: Instance, in_flight: InFlight, limits: Limits, jobs: BulkJobs) -> Routes:
+    """Of the whole instance; gives the jobs their work to do."""
+    leads, log = LeadEndpoints(instance, in_flight), ActivityEndpoints(instance)
+    export = BulkExport(instance, jobs, leads, log)
+    jobs.work.update({EXPORT: export.work, IMPORT: BulkImport(instance, jobs).work})
     parts = [
         leads.routes(),
         SchemaEndpoints(instance).routes(),
-        ActivityEndpoints(instance).routes(),
+        log.routes(),
         CustomActivityEndpoints(instance).routes(),
         ListEndpoints(instance, leads).routes(),
         MemberEndpoints(instance, leads).routes(),
@@ -29,6 +36,7 @@ def all_routes(instance: Instance, in_flight: InFlight, limits: Limits) -> Route
         CustomObjectEndpoints(instance).routes(),
         ProgramEndpoints(instance).routes(),
         FolderEndpoints(instance).routes(),
+        BulkEndpoints(instance, jobs, export).routes(),
         _statistics(limits),
     ]
     return [route for part in parts for route in part]

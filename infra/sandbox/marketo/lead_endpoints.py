@@ -205,14 +205,20 @@ class LeadEndpoints:
 
     def _show(self, lead_id: int, fields: list[str]) -> dict[str, Any]:
         """A person as read: `id` always, null for what is blank."""
+        return {"id": lead_id, **self.shown(lead_id, self.instance.store.person(lead_id) or {}, fields)}
+
+    def shown(self, lead_id: int, person: Person, fields: list[str]) -> dict[str, Any]:
+        """These fields of a person; those of a linked company come from there."""
         store = self.instance.store
-        person = store.person(lead_id) or {}
         company = store.company(person)
-        shown: dict[str, Any] = {"id": lead_id}
+        shown: dict[str, Any] = {}
         for name in fields:
             if name == "id":
-                continue
-            shown[name] = company.get(name) if company is not None and store.fields[name].company else value_of(lead_id, person, name)
+                shown[name] = lead_id
+            elif company is not None and store.fields[name].company:
+                shown[name] = company.get(name)
+            else:
+                shown[name] = value_of(lead_id, person, name)
         return shown
 
 

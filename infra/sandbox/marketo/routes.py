@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from infra.sandbox.marketo.call import Answer, Call
+from infra.sandbox.marketo.call import Answer, Call, Raw
 from infra.sandbox.marketo.errors import MESSAGES, ApiError
 
-Endpoint = Callable[[Call], Answer]
+Endpoint = Callable[[Call], Answer | Raw]
 Routes = list[tuple[str, str, Endpoint]]
 """Method, path with `{id}` (a number) or `{name}` (anything), endpoint. The first that fits is taken."""
 

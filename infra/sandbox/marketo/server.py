@@ -13,13 +13,15 @@ from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running
 from infra.sandbox.kernel.system import System
-from infra.sandbox.marketo.api import FAULT_TYPES, Api
+from infra.sandbox.marketo.api import Api
+from infra.sandbox.marketo.bulk_jobs import BulkJobs
 from infra.sandbox.marketo.custom_activities import custom_activity_ids
 from infra.sandbox.marketo.endpoints import all_routes
 from infra.sandbox.marketo.identity import ApiUser, Identity
 from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.limits import Limits
+from infra.sandbox.marketo.named_faults import FAULT_TYPES
 from infra.sandbox.marketo.routes import Router
 from infra.sandbox.marketo.store import CUSTOM_ACTIVITY, Store
 from infra.sandbox.marketo.verbs import Verbs
@@ -34,6 +36,7 @@ async def build(settings: ChildSettings) -> Running:
     store = Store(zone=ZoneInfo(settings.options.get("zone", "America/Chicago")))
     instance = Instance.open(journal, clock, store)
     limits, in_flight = Limits(meters=meters), InFlight()
+    jobs = BulkJobs(instance, Path(settings.data) / "bulk")
     faults = FaultBoard("marketo", call_types=FAULT_TYPES)
     identity = Identity([msgspec.convert(one, ApiUser) for one in settings.credentials.values()])
     api = Api(
@@ -45,7 +48,7 @@ async def build(settings: ChildSettings) -> Running:
         clock=clock,
         latency_ms=settings.latency_ms,
         in_flight=in_flight,
-        router=Router(all_routes(instance, in_flight, limits)),
+        router=Router(all_routes(instance, in_flight, limits, jobs)),
     )
     system = System(
         name="marketo",
@@ -58,7 +61,8 @@ async def build(settings: ChildSettings) -> Running:
         dump=lambda name: _dump(store, name),
         extra_meters=lambda: limits.report(clock.now_ms()),
     )
-    return Running(system=system, app=api.app())
+    jobs.resume()
+    return Running(system=system, app=api.app(), stop=jobs.stop)
 
 
 def _dump(store: Store, name: str) -> Iterator[Mapping[str, Any]]:

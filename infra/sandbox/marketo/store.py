@@ -92,6 +92,9 @@ class Store:
         for lead_id, packed in self._people.items():
             yield lead_id, _unpack(packed)
 
+    def ids(self) -> list[int]:
+        return list(self._people)
+
     def __len__(self) -> int:
         return len(self._people)
 
