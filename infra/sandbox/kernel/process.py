@@ -50,6 +50,8 @@ class Running:
     """The system's own routes, without the control routes."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Told to the supervisor with the ready line, e.g. the id of Tandem's user."""
+    served: Callable[[str], None] | None = None
+    """Told the system's own address when it serves."""
     stop: Callable[[], Awaitable[None]] | None = None
 
 
@@ -96,6 +98,8 @@ async def start_server(running: Running, token: str, host: str, port: int) -> tu
     site = web.TCPSite(runner, host, port, backlog=1024)
     await site.start()
     address = runner.addresses[0]
+    if running.served is not None:
+        running.served(f"http://{host}:{address[1]}")
     return runner, int(address[1])
 
 

@@ -13,7 +13,7 @@ from infra.sandbox.marketo.custom_types import TYPE
 from infra.sandbox.marketo.errors import ApiError
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.routes import Routes
-from infra.sandbox.marketo.store import Store
+from infra.sandbox.marketo.store import SERVICE, Store
 
 LEAD_IDS_MAX = 30
 LIST_PEOPLE_MAX = 10_000
@@ -71,7 +71,7 @@ class ActivityEndpoints:
 
     def types(self, _: Call) -> Answer:
         store = self.instance.store
-        return {"result": [*TYPES, *_object_types(store), *activity_types(store)]}
+        return {"result": [*TYPES, *_object_types(store), *_service_types(store), *activity_types(store)]}
 
     def _lead_ids(self, call: Call) -> set[int]:
         leads = set(call.numbers("leadIds"))
@@ -163,4 +163,13 @@ def _object_types(store: Store) -> list[dict[str, Any]]:
         }
         for row in store.table(TYPE).rows()
         if row.get("approved") is not None
+    ]
+
+
+def _service_types(store: Store) -> list[dict[str, Any]]:
+    """The activities that tell the outcome of flow-step services."""
+    attributes = [{"name": name, "dataType": "string"} for name in ("Success", "Reason", "Error Code")]
+    return [
+        {"id": row["activityType"], "name": row["name"], "description": row["name"], "attributes": attributes}
+        for row in store.table(SERVICE).rows()
     ]

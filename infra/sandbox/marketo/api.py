@@ -47,8 +47,11 @@ class Api:
         app = web.Application(client_max_size=BODY_MAX_BYTES * 64)
         app.on_response_prepare.append(self._dated)
         app.router.add_route("*", _IDENTITY, self.token)
-        app.router.add_route("*", "/{path:(?!__sandbox__).*}", self.handle)
         return app
+
+    def serve_rest(self, app: web.Application) -> None:
+        """Takes every path that is not served otherwise; to be called last."""
+        app.router.add_route("*", "/{path:(?!__sandbox__).*}", self.handle)
 
     async def _dated(self, _: web.Request, response: web.StreamResponse) -> None:
         """The `Date` header tells the instance's clock, also when that was moved."""
@@ -135,7 +138,7 @@ class Api:
         return _json(envelope)
 
     def _scripted(self, call: Call, endpoint: Endpoint) -> Answer | Raw:
-        """The endpoint, under a fault that refuses the call when there is one: with `applied` the change is made and the answer denies it."""
+        """The endpoint, under a fault that refuses the call if there is one: with `applied` the change is made, the answer denies it."""
         fault = call.fault
         if fault is None or (fault.type != "marketo_error" and fault.type not in CODES):
             return endpoint(call)

@@ -10,7 +10,7 @@ from infra.sandbox.marketo.fields import Field
 from infra.sandbox.marketo.instance import Section
 from infra.sandbox.marketo.kinds import COMPANY, Kind, standard_kinds
 from infra.sandbox.marketo.records import Row
-from infra.sandbox.marketo.store import FIELD, LEAD, Store
+from infra.sandbox.marketo.store import FIELD, LEAD, SERVICE, Store
 
 TYPE = "CustomObjectType"
 ACTIVITY_TYPE = "CustomActivityType"
@@ -139,6 +139,7 @@ def next_activity_type(store: Store) -> int:
     """The next free id of an activity type, for custom activities and for "Add to ..." a custom object."""
     used = [row.get("activityType") for row in store.table(TYPE).rows()]
     used += [row.get("id") for row in store.table(ACTIVITY_TYPE).rows()]
+    used += [row.get("activityType") for row in store.table(SERVICE).rows()]
     return max((int(number) + 1 for number in used if number is not None), default=FIRST_CUSTOM_TYPE)
 
 

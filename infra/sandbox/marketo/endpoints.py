@@ -16,6 +16,7 @@ from infra.sandbox.marketo.list_endpoints import ListEndpoints
 from infra.sandbox.marketo.member_endpoints import MemberEndpoints
 from infra.sandbox.marketo.object_endpoints import standard_routes
 from infra.sandbox.marketo.program_endpoints import ProgramEndpoints
+from infra.sandbox.marketo.push.campaigns import CampaignEndpoints
 from infra.sandbox.marketo.routes import Endpoint, Routes
 from infra.sandbox.marketo.schema_endpoints import SchemaEndpoints
 
@@ -37,6 +38,7 @@ def all_routes(instance: Instance, in_flight: InFlight, limits: Limits, jobs: Bu
         ProgramEndpoints(instance).routes(),
         FolderEndpoints(instance).routes(),
         BulkEndpoints(instance, jobs, export).routes(),
+        CampaignEndpoints(instance).routes(),
         _statistics(limits),
     ]
     return [route for part in parts for route in part]

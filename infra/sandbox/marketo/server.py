@@ -1,5 +1,6 @@
 """Puts the instance together: journal, state, limits, API, control verbs."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.named_faults import FAULT_TYPES
+from infra.sandbox.marketo.push.engine import Engine
+from infra.sandbox.marketo.push.flow_steps import CALLBACK, FlowSteps
+from infra.sandbox.marketo.push.signing import Signing
+from infra.sandbox.marketo.push.streams import Streams
+from infra.sandbox.marketo.push.verbs import PushVerbs
 from infra.sandbox.marketo.routes import Router
 from infra.sandbox.marketo.store import CUSTOM_ACTIVITY, Store
 from infra.sandbox.marketo.verbs import Verbs
@@ -37,6 +43,8 @@ async def build(settings: ChildSettings) -> Running:
     instance = Instance.open(journal, clock, store)
     limits, in_flight = Limits(meters=meters), InFlight()
     jobs = BulkJobs(instance, Path(settings.data) / "bulk")
+    flow_steps, streams = FlowSteps(instance), Streams(instance, Signing(Path(settings.data) / "keys"))
+    engine = Engine(instance, flow_steps)
     faults = FaultBoard("marketo", call_types=FAULT_TYPES)
     identity = Identity([msgspec.convert(one, ApiUser) for one in settings.credentials.values()])
     api = Api(
@@ -56,13 +64,28 @@ async def build(settings: ChildSettings) -> Running:
         clock=clock,
         faults=faults,
         meters=meters,
-        verbs=Verbs(instance, limits).table(),
+        verbs=Verbs(instance, limits, PushVerbs(instance, streams)).table(),
         objects=lambda: ("Lead", "Field", CUSTOM_ACTIVITY, *(name for name in store.tables if name != CUSTOM_ACTIVITY)),
         dump=lambda name: _dump(store, name),
         extra_meters=lambda: limits.report(clock.now_ms()),
     )
-    jobs.resume()
-    return Running(system=system, app=api.app(), stop=jobs.stop)
+    app = api.app()
+    app.router.add_post(f"{CALLBACK}/{{batch}}", flow_steps.callback)
+    app.router.add_get("/prod/keys/{name}", streams.key)
+    app.router.add_get("/csm/registrations/validate", streams.validate)
+    app.router.add_get("/events/organizations/{organization}/integrations/{integration}/{registration}", streams.journal)
+    api.serve_rest(app)
+    instance.listeners += [engine.notice, streams.notice]
+
+    def served(url: str) -> None:
+        flow_steps.base_url = streams.base_url = url
+        jobs.resume()
+        streams.resume()
+
+    async def stop() -> None:
+        await asyncio.gather(jobs.stop(), engine.stop(), streams.stop())
+
+    return Running(system=system, app=app, served=served, stop=stop)
 
 
 def _dump(store: Store, name: str) -> Iterator[Mapping[str, Any]]:

@@ -26,6 +26,7 @@ LEAD, FIELD = "Lead", "Field"
 DEFAULT_PARTITION = "Default"
 CUSTOM_ACTIVITY = "CustomActivity"
 FOLDER, TOKEN = "Folder", "Token"
+CAMPAIGN, WEBHOOK, SERVICE, STREAM = "SmartCampaign", "Webhook", "FlowStepService", "DataStream"
 STATIC_LIST, LIST_MEMBER = "StaticList", "ListMember"
 PROGRAM, PROGRAM_MEMBER, MEMBER_FIELD = "Program", "ProgramMember", "ProgramMemberField"
 LOGGED_PEOPLE_MAX = 5000

@@ -19,6 +19,7 @@ from infra.sandbox.marketo.instance import OPERATOR, Instance
 from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.marketing_verbs import MarketingVerbs
 from infra.sandbox.marketo.normalisers import Normaliser
+from infra.sandbox.marketo.push.verbs import PushVerbs
 from infra.sandbox.marketo.schema_endpoints import create_field
 from infra.sandbox.marketo.store import Settings
 
@@ -30,6 +31,7 @@ _LOAD_CHUNK_ROWS = 500
 class Verbs:
     instance: Instance
     limits: Limits
+    push: PushVerbs
 
     def table(self) -> Mapping[str, Verb]:
         return {
@@ -45,6 +47,7 @@ class Verbs:
             "options": taking_object(self.set_options),
             "load": self.load,
             **MarketingVerbs(self.instance).table(),
+            **self.push.table(),
         }
 
     def create(self, body: Mapping[str, Any]) -> Any:

@@ -130,5 +130,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         yield Server(running, f"http://127.0.0.1:{port}", http)
     await runner.cleanup()
+    if running.stop is not None:
+        await running.stop()
     running.system.journal.close()
     await asyncio.sleep(0)

@@ -19,7 +19,7 @@ async def test_a_named_refusal(server: Any, name: str, code: str) -> None:
 
 @pytest.mark.parametrize(("name", "code"), RECORD_CODES.items())
 async def test_a_named_refusal_of_records(server: Any, name: str, code: str) -> None:
-    server.fault({"type": name, "every": 2})
+    server.fault({"type": name, "every": 2}, path="/rest/*")
     results = await server.sync({"email": "a@x.example"}, {"email": "b@x.example"})
     assert results[0]["status"] == "created"
     assert results[1] == {"status": "skipped", "reasons": [{"code": code, "message": "Scripted refusal"}]}
