@@ -67,7 +67,7 @@ async def build(settings: ChildSettings) -> Running:
         verbs=Verbs(instance, limits, PushVerbs(instance, streams)).table(),
         objects=lambda: ("Lead", "Field", CUSTOM_ACTIVITY, *(name for name in store.tables if name != CUSTOM_ACTIVITY)),
         dump=lambda name: _dump(store, name),
-        extra_meters=lambda: limits.report(clock.now_ms()),
+        extra_meters=lambda: {**limits.report(clock.now_ms()), "stream_batches_waiting": streams.waiting},
     )
     app = api.app()
     app.router.add_post(f"{CALLBACK}/{{batch}}", flow_steps.callback)

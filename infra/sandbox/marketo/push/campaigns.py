@@ -93,7 +93,9 @@ class CampaignEndpoints:
         row = self._known(key)
         if row["on"] != "request" or not row.get("active", True):
             raise ApiError("1003", f"Campaign '{key}' can not be requested")
-        leads = given.get("leads") if isinstance(given, Mapping) else None
+        if not isinstance(given, Mapping):
+            raise ApiError("1002", "Missing value for required parameter 'input'")
+        leads = given.get("leads")
         if not isinstance(leads, list) or not leads:
             raise ApiError("1002", "Missing value for required parameter 'leads'")
         if len(leads) > LEADS_MAX:
@@ -111,9 +113,8 @@ class CampaignEndpoints:
         return {"result": [{"id": int(key)}]}
 
     def of_person(self, call: Call) -> Answer:
-        ids = {
-            row.primary_id for row in self.instance.store.log.rows if row.type == REQUEST_CAMPAIGN and row.lead_id == int(call.path_args[0])
-        }
+        lead_id, log = int(call.path_args[0]), self.instance.store.log
+        ids = {row.primary_id for row in log.rows if row.type == REQUEST_CAMPAIGN and row.lead_id == lead_id}
         return {"result": [{"id": number, "membershipDate": None} for number in sorted(ids, key=str)]}
 
     def _known(self, key: str) -> Row:

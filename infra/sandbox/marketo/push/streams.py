@@ -39,6 +39,8 @@ class Streams:
     instance: Instance
     signing: Signing
     base_url: str = ""
+    waiting: int = 0
+    """Batches that wait for their next attempt; the meters show it."""
     _session: aiohttp.ClientSession | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
@@ -124,7 +126,11 @@ class Streams:
         while True:
             due += RETRY_MINUTES[min(count, len(RETRY_MINUTES) - 1)] * 60_000
             count += 1
-            await clock.wait_until(due)
+            self.waiting += 1
+            try:
+                await clock.wait_until(due)
+            finally:
+                self.waiting -= 1
             if clock.now_ms() - began > GIVE_UP_MS:
                 self.set_status(key, "DISABLED")
                 return

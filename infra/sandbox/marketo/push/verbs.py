@@ -59,7 +59,7 @@ class PushVerbs:
         if body.get("on") not in ON:
             raise VerbRefusedError(f"on: one of {', '.join(ON)} expected")
         for step in member(body, "steps", list):
-            names = _STEPS.get(step.get("type")) if isinstance(step, Mapping) else None
+            names = _STEPS.get(str(step.get("type"))) if isinstance(step, Mapping) else None
             if names is None or any(name not in step for name in names):
                 raise VerbRefusedError(f"steps: objects like {_STEPS} expected")
         return self._made(CAMPAIGN, dict(body), first=1001)
