@@ -14,13 +14,16 @@ from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running
 from infra.sandbox.kernel.system import System
+from infra.sandbox.marketo.activity_endpoints import ActivityEndpoints
 from infra.sandbox.marketo.api import Api
 from infra.sandbox.marketo.bulk_jobs import BulkJobs
+from infra.sandbox.marketo.console import MarketoConsole
 from infra.sandbox.marketo.custom_activities import custom_activity_ids
 from infra.sandbox.marketo.endpoints import all_routes
 from infra.sandbox.marketo.identity import ApiUser, Identity
 from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
 from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.named_faults import FAULT_TYPES
 from infra.sandbox.marketo.push.engine import Engine
@@ -45,6 +48,7 @@ async def build(settings: ChildSettings) -> Running:
     jobs = BulkJobs(instance, Path(settings.data) / "bulk")
     flow_steps, streams = FlowSteps(instance), Streams(instance, Signing(Path(settings.data) / "keys"))
     engine = Engine(instance, flow_steps)
+    verbs = Verbs(instance, limits, PushVerbs(instance, streams))
     faults = FaultBoard("marketo", call_types=FAULT_TYPES)
     identity = Identity([msgspec.convert(one, ApiUser) for one in settings.credentials.values()])
     api = Api(
@@ -64,11 +68,12 @@ async def build(settings: ChildSettings) -> Running:
         clock=clock,
         faults=faults,
         meters=meters,
-        verbs=Verbs(instance, limits, PushVerbs(instance, streams)).table(),
+        verbs=verbs.table(),
         objects=lambda: ("Lead", "Field", CUSTOM_ACTIVITY, *(name for name in store.tables if name != CUSTOM_ACTIVITY)),
         dump=lambda name: _dump(store, name),
         extra_meters=lambda: {**limits.report(clock.now_ms()), "stream_batches_waiting": streams.waiting},
     )
+    console = MarketoConsole(verbs, LeadEndpoints(instance, in_flight), ActivityEndpoints(instance))
     app = api.app()
     app.router.add_post(f"{CALLBACK}/{{batch}}", flow_steps.callback)
     app.router.add_get("/prod/keys/{name}", streams.key)
@@ -85,7 +90,7 @@ async def build(settings: ChildSettings) -> Running:
     async def stop() -> None:
         await asyncio.gather(jobs.stop(), engine.stop(), streams.stop())
 
-    return Running(system=system, app=app, served=served, stop=stop)
+    return Running(system=system, app=app, console=console, served=served, stop=stop)
 
 
 def _dump(store: Store, name: str) -> Iterator[Mapping[str, Any]]:
