@@ -47,7 +47,7 @@ class Table:
             yield _unpack(packed)
 
     def find(self, names: Sequence[str], values: Sequence[Any]) -> list[str]:
-        """Keys of the rows whose fields have these values, in order of creation. Without regard to case (REST API, lead database)."""
+        """Keys of the rows whose fields have these values, in no promised order. Without regard to case (REST API, lead database)."""
         index = self._indexes.get(tuple(names))
         if index is None:
             index = self._indexes[tuple(names)] = {}

@@ -16,8 +16,13 @@ from marketorestpython.helper import http_lib
 
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Journal
+from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running, start_server
+from infra.sandbox.marketo.bulk_jobs import BulkJobs
+from infra.sandbox.marketo.endpoints import all_routes
+from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.server import build
 from infra.sandbox.marketo.store import Store
 
@@ -112,8 +117,12 @@ class Stranger:
 
 
 @pytest.fixture
-async def stranger(server: "Server", monkeypatch: pytest.MonkeyPatch, conformance: Any) -> AsyncIterator[Stranger]:
+async def stranger(
+    server: "Server", instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conformance: Any
+) -> AsyncIterator[Stranger]:
     """What it called goes into the conformance table, as the server's meters saw it."""
+    routes = all_routes(instance, InFlight(), Limits(meters=Meters()), BulkJobs(instance, tmp_path / "bulk"))
+    conformance.served("marketo", [(verb, resource) for verb, resource, _ in routes])
     ticks = itertools.count()  # the client waits 0.2 s between calls by this clock
     monkeypatch.setattr(http_lib, "time", SimpleNamespace(time=lambda: float(next(ticks)), sleep=lambda _: None))
     await server.verb("limits", {"calls_per_20s": 100_000})
