@@ -102,7 +102,7 @@ class ListEndpoints:
             rows = [row for key in table.find(("leadId",), (lead_id,)) if (row := table.get(key)) is not None]
             shown = [_membership(row, field) for row in rows if wanted is None or str(row[field]) in wanted]
             start, size = offset(call.params.get("nextPageToken")), call.batch_size()
-            return paged(shown[start : start + size], start, size, len(shown))
+            return {**paged(shown[start : start + size], start, size, len(shown)), "moreResult": start + size < len(shown)}
 
         return find
 

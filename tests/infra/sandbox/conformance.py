@@ -17,6 +17,7 @@ import pytest
 
 TARGET = Path("infra/sandbox/CONFORMANCE.md")
 _RECORDS = pytest.StashKey["Records"]()
+_PASSED = pytest.StashKey[bool]()
 _ITEM = pytest.StashKey["Records"]()
 
 Endpoint = tuple[str, str, str]
@@ -86,8 +87,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if call.when == "call" and _ITEM in item.stash:
-        item.config.stash[_RECORDS].add(item.stash[_ITEM], passed=report.passed)
+    if call.when == "call":
+        item.stash[_PASSED] = report.passed
+    if call.when == "teardown" and _ITEM in item.stash:  # fixtures may add to the records as late as that
+        item.config.stash[_RECORDS].add(item.stash[_ITEM], passed=item.stash.get(_PASSED, False))
     return report
 
 

@@ -115,7 +115,7 @@ class CampaignEndpoints:
     def of_person(self, call: Call) -> Answer:
         lead_id, log = int(call.path_args[0]), self.instance.store.log
         ids = {row.primary_id for row in log.rows if row.type == REQUEST_CAMPAIGN and row.lead_id == lead_id}
-        return {"result": [{"id": number, "membershipDate": None} for number in sorted(ids, key=str)]}
+        return {"result": [{"id": number, "membershipDate": None} for number in sorted(ids, key=str)], "moreResult": False}
 
     def _known(self, key: str) -> Row:
         row = self.instance.store.table(CAMPAIGN).get(key)

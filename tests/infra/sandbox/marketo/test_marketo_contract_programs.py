@@ -63,6 +63,7 @@ async def test_members(stranger: Any, server: Any) -> None:
     await server.call(
         "POST",
         "programs/members/schema/fields.json",
+        who="t",
         json={"input": [{"name": "registrationCode", "displayName": "Registration Code", "dataType": "string"}]},
     )
     (changed,) = await stranger.do("sync_program_member_data", id=program["id"], input=[{"leadId": lead, "registrationCode": "c1"}])
@@ -104,3 +105,18 @@ async def test_lists(stranger: Any) -> None:
     assert [(one["activityTypeId"], one["leadId"]) for one in rows] == [(24, ids[0]), (24, ids[1]), (25, ids[0])]
     await stranger.do("delete_list", id=made["id"])
     assert await stranger.do("browse_lists") == []
+
+
+async def test_campaigns_partitions_and_statistics(stranger: Any, server: Any) -> None:
+    made = await server.verb("campaign/create", {"name": "Go", "on": "request", "steps": []})
+    (lead,) = await stranger.do("create_update_leads", leads=[{"email": "a@x.example"}])
+    assert await stranger.do("request_campaign", id=made["id"], leads=[lead["id"]], tokens={"my.x": "y"}) is True
+    assert (await stranger.do("get_campaign_by_id", id=made["id"]))[0]["name"] == "Go"
+    assert [one["name"] for one in await stranger.do("get_multiple_campaigns")] == ["Go"]
+    assert [one["id"] for one in await stranger.do("get_smart_campaigns_by_lead_id", lead_id=lead["id"])] == [made["id"]]
+    await server.verb("options", {"partitions": {"Default": 1, "EMEA": 2}})
+    (moved,) = await stranger.do("update_leads_partition", input=[{"id": lead["id"], "partitionName": "EMEA"}])
+    assert moved["status"] == "updated"
+    assert (await stranger.do("get_tag_by_name", name="Region"))[0]["allowableValues"] == ["North", "South", "East", "West"]
+    assert len(await stranger.do("get_last_7_days_usage")) == 7
+    assert len(await stranger.do("get_last_7_days_errors")) == 7
