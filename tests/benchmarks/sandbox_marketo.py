@@ -7,6 +7,7 @@ memory of the process, and how long a restart takes.
 import argparse
 import asyncio
 import json
+import os
 import signal
 import statistics
 import sys
@@ -55,8 +56,10 @@ async def measure(people: int, syncs: int) -> dict[str, str]:
             took = await imported(target, people)
             found["people through bulk import"] = f"{people:,} in {took:.1f} s ({people / took:,.0f}/s)"
             found["memory"] = f"{memory_mib(target.pid):,.0f} MiB"
+            worked = processor_ms(target.pid)
             times = [await synced(target, people, number) for number in range(syncs)]
-            found["sync of 300 known records, median / worst"] = f"{statistics.median(times):.1f} / {max(times):.1f} ms"
+            found["sync of 300 known records, server time"] = f"{(processor_ms(target.pid) - worked) / syncs:.1f} ms"
+            found["  as its caller sees it, median / worst"] = f"{statistics.median(times):.1f} / {max(times):.1f} ms"
             calls, seconds = await crowded(target, people)
             found[f"{_CLIENTS} clients at once"] = f"{calls / seconds:,.0f} calls/s"
         before = time.perf_counter()
@@ -146,6 +149,12 @@ async def crowded(target: Target, people: int) -> tuple[int, float]:
 def child_of(pid: int) -> int:
     """The system's process under the sandbox's."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
+
+
+def processor_ms(pid: int) -> float:
+    """What the process has used of the processor so far: beside other work it is the only honest server time."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mib(pid: int) -> float:

@@ -83,7 +83,8 @@ class Store:
     """When a person's custom fields changed after `updatedAt`, in seconds."""
     _people: dict[int, bytes] = field(default_factory=dict)
     _merged: dict[int, int] = field(default_factory=dict)
-    _index: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    _index: dict[str, dict[str, int | list[int]]] = field(default_factory=dict)
+    """By field and key: the one person, or all of them. At a million people the lists would weigh more than the people's names."""
 
     def person(self, lead_id: int) -> Person | None:
         packed = self._people.get(lead_id)
@@ -108,8 +109,9 @@ class Store:
             index = self._index[name] = {}
             for lead_id, person in self.people():
                 if person.get(name) is not None:
-                    index.setdefault(_key(person[name]), []).append(lead_id)
-        return sorted(index.get(_key(value), ()))
+                    _enter(index, _key(person[name]), lead_id)
+        found = index.get(_key(value))
+        return [] if found is None else [found] if isinstance(found, int) else sorted(found)
 
     def table(self, name: str) -> Table:
         found = self.tables.get(name)
@@ -242,11 +244,12 @@ class Store:
                 continue
             if old is not None:
                 ids = index[_key(old)]
-                ids.remove(lead_id)
-                if not ids:
+                if isinstance(ids, list) and len(ids) > 1:
+                    ids.remove(lead_id)
+                else:
                     del index[_key(old)]
             if new is not None:
-                index.setdefault(_key(new), []).append(lead_id)
+                _enter(index, _key(new), lead_id)
 
     def _log(self, entry: Entry, lead_id: int, kind: int, **members: Any) -> None:
         at_s = members.pop("at_s", None)
@@ -264,6 +267,14 @@ class Store:
             self.log.append(row)
         else:
             self.late[row.id] = (entry.at_ms + int(late_s * 1000), bool(entry.extra.get("chained", True)), row)
+
+
+def _enter(index: dict[str, int | list[int]], key: str, lead_id: int) -> None:
+    found = index.setdefault(key, lead_id)
+    if isinstance(found, list):
+        found.append(lead_id)
+    elif found != lead_id:
+        index[key] = [found, lead_id]
 
 
 def full_name(person: Mapping[str, Any]) -> str:

@@ -191,3 +191,13 @@ async def test_control_routes_want_their_token(server: Any) -> None:
     headers = {"Authorization": "Bearer control-token"}
     async with server.http.get(f"{server.url}/__sandbox__/health", headers=headers) as answer:
         assert (await answer.json())["system"] == "marketo"
+
+
+async def test_gzip_for_larger_answers(server: Any) -> None:
+    small = await server.raw("GET", "/rest/v1/lead/1.json", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in small.headers
+    large = await server.raw("GET", "/rest/v1/leads/describe.json", headers={"Accept-Encoding": "gzip"})
+    assert large.headers["Content-Encoding"] == "gzip"
+    assert (await large.json())["success"]
+    plain = await server.raw("GET", "/rest/v1/leads/describe.json", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers
