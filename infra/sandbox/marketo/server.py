@@ -25,7 +25,7 @@ from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
 from infra.sandbox.marketo.limits import Limits
-from infra.sandbox.marketo.named_faults import FAULT_TYPES
+from infra.sandbox.marketo.named_faults import FAULT_TYPES, STREAM_TYPES
 from infra.sandbox.marketo.push.engine import Engine
 from infra.sandbox.marketo.push.flow_steps import CALLBACK, FlowSteps
 from infra.sandbox.marketo.push.signing import Signing
@@ -46,10 +46,10 @@ async def build(settings: ChildSettings) -> Running:
     instance = Instance.open(journal, clock, store)
     limits, in_flight = Limits(meters=meters), InFlight()
     jobs = BulkJobs(instance, Path(settings.data) / "bulk")
-    flow_steps, streams = FlowSteps(instance), Streams(instance, Signing(Path(settings.data) / "keys"))
+    faults = FaultBoard("marketo", call_types=FAULT_TYPES, other_types=STREAM_TYPES)
+    flow_steps, streams = FlowSteps(instance), Streams(instance, Signing(Path(settings.data) / "keys"), faults)
     engine = Engine(instance, flow_steps)
     verbs = Verbs(instance, limits, PushVerbs(instance, streams))
-    faults = FaultBoard("marketo", call_types=FAULT_TYPES)
     identity = Identity([msgspec.convert(one, ApiUser) for one in settings.credentials.values()])
     api = Api(
         instance=instance,

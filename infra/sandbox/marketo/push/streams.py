@@ -9,7 +9,7 @@ import asyncio
 import re
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,10 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from infra.sandbox.kernel.faults import FaultBoard
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.named_faults import STREAM_TYPES
 from infra.sandbox.marketo.push.events import event_of
 from infra.sandbox.marketo.push.signing import Signing
 from infra.sandbox.marketo.records import Row
@@ -34,10 +36,21 @@ _WAIT = aiohttp.ClientTimeout(total=10)
 _DAY_MS = 86_400_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Events under one delivery id, as sent. `headers` replace those that would be right."""
+
+    delivery: str
+    body: bytes
+    first: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Streams:
     instance: Instance
     signing: Signing
+    faults: FaultBoard
     base_url: str = ""
     waiting: int = 0
     """Batches that wait for their next attempt; the meters show it."""
@@ -116,11 +129,21 @@ class Streams:
                 self._note(key, {"position": position})
 
     async def _send_once(self, key: str, row: Row, events: list[dict[str, Any]]) -> None:
-        delivery, body = str(uuid.uuid4()), orjson.dumps(events)
-        if not await self._sent(row, delivery, body, events[0], 0):
-            self._spawn(key, self._retry(key, row, delivery, body, events[0]))
+        """The first attempt at a batch, under a scripted fault if there is one."""
+        fault = self.faults.take(STREAM_TYPES, path=f"/events/{key}")
+        kind = fault.type if fault is not None else ""
+        if kind == "stream_mute":
+            return
+        body = orjson.dumps(events[::-1] if kind == "stream_reorder" else events)
+        if kind == "stream_malformed":
+            body = body[: len(body) // 2]
+        headers = self.signing.headers(b"something else") if kind == "stream_bad_signature" else {}
+        batch = Batch(delivery=str(uuid.uuid4()), body=body, first=events[0], headers=headers)
+        for _ in range(2 if kind == "stream_duplicate" else 1):
+            if not await self._sent(row, batch, 0):
+                self._spawn(key, self._retry(key, row, batch))
 
-    async def _retry(self, key: str, row: Row, delivery: str, body: bytes, first: dict[str, Any]) -> None:
+    async def _retry(self, key: str, row: Row, batch: Batch) -> None:
         began, clock = self.instance.clock.now_ms(), self.instance.clock
         due, count = float(began), 0
         while True:
@@ -134,24 +157,25 @@ class Streams:
             if clock.now_ms() - began > GIVE_UP_MS:
                 self.set_status(key, "DISABLED")
                 return
-            if await self._sent(row, delivery, body, first, count):
+            if await self._sent(row, batch, count):
                 return
             due = max(due, float(clock.now_ms()))
 
-    async def _sent(self, row: Row, delivery: str, body: bytes, first: dict[str, Any], retry: int) -> bool:
+    async def _sent(self, row: Row, batch: Batch, retry: int) -> bool:
         """Whether the batch is done with: taken, or refused in a way that is not tried again."""
         headers = {
             "Content-Type": "application/json",
-            "x-adobe-event-id": first["eventid"],
-            "x-adobe-event-code": first["type"],
+            "x-adobe-event-id": batch.first["eventid"],
+            "x-adobe-event-code": batch.first["type"],
             "x-adobe-provider": "marketo",
-            "x-adobe-delivery-id": delivery,
-            **self.signing.headers(body),
+            "x-adobe-delivery-id": batch.delivery,
+            **self.signing.headers(batch.body),
+            **batch.headers,
         }
         if retry:
             headers["x-adobe-retry-count"] = str(retry)
         try:
-            async with self.session.post(row["url"], data=body, headers=headers, timeout=_WAIT) as answer:
+            async with self.session.post(row["url"], data=batch.body, headers=headers, timeout=_WAIT) as answer:
                 return not (answer.status == 429 or (answer.status >= 500 and answer.status != 505))
         except (TimeoutError, aiohttp.ClientError):
             return False

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -285,3 +286,37 @@ async def test_the_journal(server: Any) -> None:
     await server.sync({"email": "late@x.example"})
     assert (await get(first.links["next"]["url"])).status == 410
     assert (await (await get(made["journal"])).json())["_page"]["count"] == 1
+
+
+async def test_scripted_faults_of_a_stream(server: Any, receiver: Receiver) -> None:
+    made = await server.verb("stream/create", {"client_id": "me", "url": f"{receiver.url}/events"})
+    path = f"/events/{made['id']}"
+    people = 0
+
+    async def heard(kind: str, count: int) -> list[tuple[str, dict[str, str], bytes]]:
+        nonlocal people
+        server.fault(kind, path=path)
+        before, people = len(receiver.calls), people + 2
+        await server.sync({"email": f"{people}@x.example"}, {"email": f"{people + 1}@x.example"})
+        await receiver.until(before + count)
+        return receiver.calls[before:]
+
+    first, second = await heard("stream_duplicate", 2)
+    assert first[2] == second[2]
+    ((_, _, body),) = await heard("stream_reorder", 1)
+    assert [one["data"]["leadId"] for one in json.loads(body)] == ["4", "3"]
+    ((_, headers, body),) = await heard("stream_malformed", 1)
+    assert await verified(server, headers, body)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(body)
+    ((_, headers, body),) = await heard("stream_bad_signature", 1)
+    with pytest.raises(InvalidSignature):
+        await verified(server, headers, body)
+    server.fault("stream_mute", path=path)
+    await server.sync({"email": "lost@x.example"})
+    async with asyncio.timeout(20):
+        while server.running.system.faults.standing():
+            await asyncio.sleep(0.01)
+    await server.sync({"email": "next@x.example"})
+    await receiver.until(6)
+    assert [one["data"]["leadId"] for one in json.loads(receiver.calls[5][2])] == ["10"]
