@@ -56,8 +56,8 @@ async def test_wrong_requests(server: Any) -> None:
         ("POST", PEOPLE, {"data": b"{}", "headers": {"Content-Type": "text/plain"}}, "612"),
         ("PUT", PEOPLE, {"data": b"{}", "headers": json}, "605"),
         ("GET", "/rest/v1/nope.json", {}, "610"),
-        ("GET", "/rest/v1/companies.json", {}, "610"),
-        ("GET", "/bulk/v1/leads/export.json", {}, "610"),
+        ("GET", "/rest/v1/namedaccounts.json", {}, "610"),
+        ("GET", "/rest/asset/v1/emails.json", {}, "610"),
     ]
     for method, path, more, code in cases:
         answer = await server.raw(method, path, **more)
@@ -191,3 +191,13 @@ async def test_control_routes_want_their_token(server: Any) -> None:
     headers = {"Authorization": "Bearer control-token"}
     async with server.http.get(f"{server.url}/__sandbox__/health", headers=headers) as answer:
         assert (await answer.json())["system"] == "marketo"
+
+
+async def test_gzip_for_larger_answers(server: Any) -> None:
+    small = await server.raw("GET", "/rest/v1/lead/1.json", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in small.headers
+    large = await server.raw("GET", "/rest/v1/leads/describe.json", headers={"Accept-Encoding": "gzip"})
+    assert large.headers["Content-Encoding"] == "gzip"
+    assert (await large.json())["success"]
+    plain = await server.raw("GET", "/rest/v1/leads/describe.json", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers
