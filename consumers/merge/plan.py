@@ -60,6 +60,9 @@ class Nothing:
 
 Plan = Create | Update | Delete | Nothing
 
+_REREAD_MS = 2_000
+"""A record that is to be read waits no longer than this for a look that was due later (a lease, a silent write)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -346,7 +349,7 @@ def _look_due(state: PairState, system: System, now: int) -> int:
     if record.calling:
         moments.append(record.calling_until)
     if record.id and record.reread:
-        moments.append(state.due[2 + _place(system)] or now)
+        moments.append(min(state.due[2 + _place(system)] or now, now + _REREAD_MS))
     if state.waiting:
         moments += [entry.until for entry in state.waiting if entry.event.system is system]
     if record.id or record.creating:

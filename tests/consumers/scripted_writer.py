@@ -1,0 +1,69 @@
+"""A system whose answers are written beforehand, for the tests of settle and look."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.state import PairState
+from consumers.writers.port import Fate, Item, Outcome
+from streams.budget import Lane
+from streams.events import ChangeEvent, Value
+from streams.systems import Object, System
+
+Answer = Outcome | BaseException
+Answering = Callable[[Item], Answer]
+
+
+def done(item: Item) -> Outcome:
+    """Everything succeeds; what is created gets the id 900 + the pair's."""
+    return Outcome(fate=Fate.DONE, id=str(900 + item.pair) if isinstance(item.order, Create) else item.order.id)
+
+
+class ScriptedWriter:
+    """Answers each item by `answers`; an exception there is raised for the call that holds the item. Remembers what it was asked."""
+
+    def __init__(self, system: System, answers: Answering = done, batch_max: int = 300) -> None:
+        self.system, self.answers, self.batch_max = system, answers, batch_max
+        self.calls: list[list[Item]] = []
+        self.asked: list[list[int]] = []
+        self.read_ids: list[str] = []
+        self.found: dict[int, list[ChangeEvent]] = {}
+        self.records: dict[str, ChangeEvent | None] = {}
+        self.refuses_to_tell: dict[int, BaseException] = {}
+        self.before_answer: Callable[[], None] = lambda: None
+
+    async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
+        """As written."""
+        del lane
+        self.asked.append(list(wanted))
+        for number in wanted:
+            if number in self.refuses_to_tell:
+                raise self.refuses_to_tell[number]
+        return {number: self.found[number] for number in wanted if number in self.found}
+
+    async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
+        """As written."""
+        del obj, lane
+        self.read_ids += ids
+        return {each: self.records.get(each) for each in ids}
+
+    async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        """As written."""
+        del lane
+        self.calls.append(list(items))
+        self.before_answer()
+        outcomes: list[Outcome] = []
+        for item in items:
+            answer = self.answers(item)
+            if isinstance(answer, BaseException):
+                raise answer
+            outcomes.append(answer)
+        return outcomes
+
+    def sent(self) -> list[dict[str, Value]]:
+        """What was written, item by item, in order."""
+        orders = [item.order for call in self.calls for item in call]
+        return [{out.name: out.value for out in order.fields} for order in orders if isinstance(order, Create | Update)]
+
+    def deleted(self) -> list[str]:
+        """What was deleted."""
+        return [item.order.id for call in self.calls for item in call if isinstance(item.order, Delete)]

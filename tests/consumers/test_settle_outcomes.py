@@ -1,0 +1,268 @@
+"""Settle: intents before the call, outcomes after it, and what each kind of answer leaves behind."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from consumers.ledger.memory import MemoryLedger
+from consumers.ledger.port import Kind
+from consumers.merge.fold import fold
+from consumers.merge.plan import Create, Delete
+from consumers.merge.state import FAILED, PairState, Record, pack
+from consumers.settle import Settled, Settler
+from consumers.writers.port import Fate, Item, Outcome
+from streams.budget import Lane
+from streams.errors import Fatal, Reject, Retry, Unknown
+from streams.events import Value
+from streams.systems import Object, System
+from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
+from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing, renamed
+from tests.consumers.scripted_writer import Answer, ScriptedWriter, done
+
+TERMS = terms()
+
+
+class Bench:
+    """A settler on a ledger in memory."""
+
+    def __init__(self, *states: PairState, system: System = MK, answers: Callable[[Item], Answer] = done, **how: Any) -> None:
+        self.clock = Clock()
+        self.ledger: MemoryLedger = ledger_with(*states)
+        self.writer = ScriptedWriter(system, answers, how.pop("batch_max", 300))
+        self.settler = Settler(self.ledger, self.writer, TERMS, self.clock, **how)
+
+    async def round(self) -> Settled:
+        return await self.settler.round()
+
+    def due(self, kind: Kind, number: int = 1) -> int:
+        return self.ledger.pairs[number].due[kind]
+
+    def write(self, number: int = 1, system: System = MK) -> Any:
+        writes = self.ledger.pairs[number].fields["title"].side(system).writes
+        return writes[0] if writes else None
+
+    def outcomes(self) -> list[str]:
+        return [decision.outcome for decision in self.ledger.decisions if decision.kind == "written"]
+
+
+async def test_the_intent_is_committed_before_the_call_and_the_outcome_after_it() -> None:
+    bench = Bench(owing(1, MK))
+    seen: list[Any] = []
+    bench.writer.before_answer = lambda: seen.append((bench.write(), bench.ledger.pairs[1].marketo.calling))
+    settled = await bench.round()
+    assert (seen[0][0].value, seen[0][0].answered, seen[0][1]) == ("b", 0, seen[0][0].id)
+    assert (bench.write().answered, bench.ledger.pairs[1].marketo.calling) == (T, 0)
+    assert (settled.claimed, settled.calls, settled.records, settled.since) == (1, 1, 1, [T])
+    assert (bench.due(Kind.WRITE_MARKETO), bench.due(Kind.LOOK_MARKETO)) == (0, T + 60_000)
+    assert (await bench.round()).claimed == 0
+
+
+async def test_edits_pile_up_into_one_write_and_people_into_full_calls() -> None:
+    bench = Bench(*(owing(number, MK) for number in range(1, 8)), batch_max=3)
+    while (await bench.round()).claimed:
+        pass
+    assert [len(call) for call in bench.writer.calls] == [3, 3, 1]
+    assert bench.writer.sent() == [{"title": "b"}] * 7
+
+
+async def test_live_edits_go_before_repairs_and_copies() -> None:
+    states = [owing(number, MK, lane=lane) for number, lane in ((1, Lane.COPY), (2, Lane.LIVE), (3, Lane.REPAIR))]
+    bench = Bench(*states, batch_max=1)
+    assert (await bench.settler.round(Lane.REPAIR)).claimed == 1
+    assert (await bench.settler.round(Lane.REPAIR)).claimed == 1
+    assert (await bench.settler.round(Lane.REPAIR)).claimed == 0
+    assert [item.pair for call in bench.writer.calls for item in call] == [2, 3]
+
+
+ANSWERS: dict[str, tuple[Answer, str, int | None, int]] = {
+    # the answer -> the outcome told, `answered` of the write left (None: owed again), from when on it is due again (0: not)
+    "a lost answer": (Unknown("timeout"), "update unknown", FAILED, 0),
+    "not sent": (Retry("606", after_seconds=7), "update not sent", None, T + 7_000),
+    "busy": (Outcome(fate=Fate.BUSY, reason="locked"), "update busy", None, T + 3_000),
+    "gone": (Outcome(fate=Fate.GONE, reason="1004"), "update gone", None, T + 3_000),
+    "refused": (Outcome(fate=Fate.REJECTED, reason="1003 no"), "update rejected", None, 0),
+    "the call refused": (Reject("bad", code="609"), "update rejected", None, 0),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_what_an_answer_leaves_behind(name: str) -> None:
+    answer, told, left, due = ANSWERS[name]
+    bench = Bench(owing(1, MK), answers=lambda _: answer)
+    await bench.round()
+    assert bench.outcomes() == [told]
+    assert (bench.write().answered if bench.write() else None) == left
+    assert bench.due(Kind.WRITE_MARKETO) == due
+    assert bench.ledger.pairs[1].marketo.calling == 0
+    assert (await bench.round()).claimed == 0, "no hot loop"
+
+
+async def test_a_record_that_is_gone_is_looked_at() -> None:
+    bench = Bench(owing(1, MK), answers=lambda _: Outcome(fate=Fate.GONE, reason="1004"))
+    await bench.round()
+    assert bench.ledger.pairs[1].marketo.reread
+    assert T <= bench.due(Kind.LOOK_MARKETO) <= T + 2_000
+
+
+async def test_a_refusal_is_kept_in_the_systems_own_words_and_tried_again_when_the_field_changes() -> None:
+    bench = Bench(owing(1, MK), answers=lambda _: Outcome(fate=Fate.REJECTED, reason="1003 too long", fields=frozenset({"title"})))
+    await bench.round()
+    assert bench.ledger.pairs[1].fields["title"].marketo.reason == "1003 too long"
+    assert bench.ledger.decisions[-1].detail == "1003 too long"
+
+
+async def test_a_refused_call_is_narrowed_down_to_the_record_that_caused_it() -> None:
+    states = [owing(number, MK, f"b{number}") for number in range(1, 9)]
+    bench = Bench(*states, answers=lambda item: Reject("bad", code="609") if item.pair == 6 else done(item))
+    settled = await bench.round()
+    assert settled.fates == {Fate.DONE: 7, Fate.REJECTED: 1}
+    assert [number for number in range(1, 9) if bench.write(number) is None] == [6]
+
+
+async def test_after_a_fatal_call_nothing_is_in_doubt() -> None:
+    """The calls that were not made are withdrawn, as is the one that was refused."""
+    states = [owing(1, MK), renamed(lone(2, SF), 2, marketo=Record())]
+    bench = Bench(*states, answers=lambda _: Fatal("no access", remedy="Give it."))
+    with pytest.raises(Fatal):
+        await bench.round()
+    assert len(bench.writer.calls) == 1
+    for number in (1, 2):
+        state = bench.ledger.pairs[number]
+        assert (state.marketo.calling, state.marketo.creating, bench.write(number)) == (0, 0, None)
+        assert bench.due(Kind.WRITE_MARKETO, number) > T
+
+
+async def test_a_call_that_is_cancelled_is_in_doubt_and_told_so() -> None:
+    bench = Bench(owing(1, MK), answers=lambda _: asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        await bench.round()
+    assert (bench.write().answered, bench.outcomes()) == (FAILED, ["update unknown"])
+
+
+# -- creations -----------------------------------------------------------------------------------------------------------------
+async def test_a_creation_asks_first_whether_the_person_is_there() -> None:
+    bench = Bench(lone(1, SF))
+    await bench.round()
+    assert bench.writer.asked == [[1]]
+    state = bench.ledger.pairs[1]
+    assert (state.marketo.id, state.marketo.origin, state.marketo.complete) == ("901", "tandem", True)
+    assert bench.writer.sent()[0]["email"] == "p1@example.com"
+    assert bench.writer.sent()[0][LINKS.lead_id] == ids(1)[SF]
+    assert (await bench.round()).claimed == 0
+
+
+async def test_a_person_who_is_there_is_linked_and_not_created() -> None:
+    bench = Bench(lone(1, SF))
+    bench.writer.found = {1: [reading(MK, {"email": "P1@example.com", "title": "m"}, id="77")]}
+    await bench.round()
+    state = bench.ledger.pairs[1]
+    assert (state.marketo.id, state.fields["title"].value) == ("77", "m"), "Marketo wins the first meeting"
+    assert [type(item.order) for call in bench.writer.calls for item in call if isinstance(item.order, Create)] == []
+    assert bench.writer.sent() == [{LINKS.lead_id: ids(1)[SF], LINKS.type: "Lead", "lastName": "Lovelace", "leadScore": 10}]
+
+
+async def test_several_candidates_make_a_hold_never_a_guess() -> None:
+    bench = Bench(lone(1, SF))
+    bench.writer.found = {1: [reading(MK, {"email": "p1@example.com"}, id=each) for each in ("77", "78")]}
+    await bench.round()
+    assert bench.writer.calls == []
+    assert "2 record(s)" in bench.ledger.pairs[1].hold
+    assert (await bench.round()).claimed == 0
+
+
+async def test_a_creation_that_finds_the_person_there_looks_again_later() -> None:
+    bench = Bench(lone(1, SF), answers=lambda _: Outcome(fate=Fate.EXISTS, reason="1005"))
+    await bench.round()
+    assert (bench.ledger.pairs[1].marketo.creating, bench.due(Kind.WRITE_MARKETO)) == (0, T + 3_000)
+
+
+async def test_a_creation_in_doubt_is_not_repeated_before_it_was_looked_for() -> None:
+    bench = Bench(lone(1, SF), answers=lambda _: Unknown("reset"))
+    await bench.round()
+    bench.clock.now += 50_000
+    assert (await bench.round()).claimed == 0
+    assert bench.ledger.pairs[1].marketo.creating
+
+
+async def test_a_question_that_fails_leaves_nothing_behind_and_holds_nobody_else_up() -> None:
+    bench = Bench(owing(1, MK), lone(2, SF))
+    bench.writer.refuses_to_tell = {2: Retry("away")}
+    with pytest.raises(Retry):
+        await bench.round()
+    assert bench.outcomes() == ["update done"], "what needed no question was written"
+    assert bench.ledger.pairs[2].marketo.calling == 0
+    assert bench.due(Kind.WRITE_MARKETO, 2)
+
+
+async def test_a_question_that_is_refused_is_narrowed_down_to_the_pair_that_caused_it() -> None:
+    bench = Bench(*(lone(number, SF) for number in (1, 2, 3)))
+    bench.writer.refuses_to_tell = {2: Reject("Invalid value for filterValues", code="1003")}
+    await bench.round()
+    assert [bench.ledger.pairs[number].marketo.id for number in (1, 2, 3)] == ["901", "", "903"]
+    assert "filterValues" in bench.ledger.pairs[2].marketo.refused
+    assert (await bench.round()).claimed == 0, "it waits until it changes"
+
+
+async def test_a_record_of_ours_that_the_feed_told_of_first_is_taken_into_its_pair() -> None:
+    """The feed was quicker than the answer: the record stands in a pair of its own, and what waits there moves."""
+    bench = Bench(lone(1, SF))
+
+    def feed() -> None:
+        told = event(MK, {"title": "m"}, before={"title": "a"}, id="901", ref="g8")
+        stranger, _ = fold(PairState(marketo=Record(id="901", refs=("g7",))), told, TERMS.setting(Object.LEAD), T)
+        bench.ledger.pairs[bench.ledger.new_pair_id()] = stranger
+
+    bench.writer.before_answer = feed
+    await bench.round()
+    assert list(bench.ledger.pairs) == [1]
+    state = bench.ledger.pairs[1]
+    assert (state.marketo.id, state.marketo.refs, len(state.waiting), state.marketo.reread) == ("901", ("g7", "g8"), 1, True)
+
+
+# -- deletions -----------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("fate", [Fate.DONE, Fate.GONE])
+async def test_a_second_record_of_ours_is_deleted_once(fate: Fate) -> None:
+    bench = Bench(msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),)), answers=lambda _: Outcome(fate=fate))
+    await bench.round()
+    bench.clock.now += 10_000
+    assert (await bench.round()).claimed == 0
+    assert (bench.writer.deleted(), bench.ledger.pairs[1].retract) == (["9"], ())
+    assert not bench.ledger.pairs[1].marketo.deleted, "the pair's own record stands"
+
+
+async def test_a_deletion_that_is_refused_is_not_tried_again_at_once() -> None:
+    refused = Outcome(fate=Fate.REJECTED, reason="INSUFFICIENT_ACCESS")
+    bench = Bench(msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),)), answers=lambda _: refused)
+    await bench.round()
+    assert (await bench.round()).claimed == 0
+    assert bench.due(Kind.WRITE_MARKETO) == T + 900_000
+    assert [type(item.order) for call in bench.writer.calls for item in call] == [Delete]
+
+
+# -- reading first ---------------------------------------------------------------------------------------------------------------
+async def test_a_record_is_read_before_it_is_written_to_where_that_is_wanted_and_the_edit_found_is_judged() -> None:
+    bench = Bench(owing(1, MK), read_first=True)
+    found: dict[str, Value] = {"email": "p1@example.com", "lastName": "Lovelace", "title": "c", "leadScore": 10}
+    found |= {LINKS.lead_id: ids(1)[SF], LINKS.type: "Lead"}
+    bench.writer.records = {ids(1)[MK]: reading(MK, found, id=ids(1)[MK])}
+    await bench.round()
+    assert bench.writer.read_ids == [ids(1)[MK]]
+    assert (bench.writer.calls, bench.ledger.pairs[1].fields["title"].value) == ([], "c"), "it would have stood in the wrong for a moment"
+    assert bench.due(Kind.WRITE_SALESFORCE)
+
+
+async def test_only_the_live_lane_is_read_first() -> None:
+    bench = Bench(owing(1, MK, lane=Lane.REPAIR), read_first=True)
+    await bench.round()
+    assert (bench.writer.read_ids, len(bench.writer.calls)) == ([], 1)
+
+
+async def test_the_ledgers_own_state_is_never_changed_in_place() -> None:
+    bench = Bench(owing(1, MK), lone(2, SF))
+    states = dict(bench.ledger.pairs)
+    before = {number: pack(state) for number, state in states.items()}
+    await bench.round()
+    assert {number: pack(state) for number, state in states.items()} == before
