@@ -8,10 +8,11 @@ from typing import Any
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.checks import UNLOCKABLE
 from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.input import item_id, read_values
 from infra.sandbox.salesforce.rendering import row_record
-from infra.sandbox.salesforce.rows import UNLOCKABLE, key_field, matches
+from infra.sandbox.salesforce.rows import key_field, matches
 from infra.sandbox.salesforce.transaction import Transaction
 
 BATCH_MAX = 200

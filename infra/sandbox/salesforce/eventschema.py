@@ -10,7 +10,7 @@ import orjson
 
 from infra.sandbox.salesforce.changes import sent
 from infra.sandbox.salesforce.compound import part_name
-from infra.sandbox.salesforce.schema import NUMERIC, Field, Kind, ObjectType
+from infra.sandbox.salesforce.schema import NUMERIC, Field, Kind, ObjectType, Schema
 
 _HEADER: list[dict[str, Any]] = [
     {"name": "entityName", "type": "string"},
@@ -53,6 +53,32 @@ def schema_id(kind: ObjectType) -> str:
     """Changes when the fields of the object change."""
     digest = hashlib.md5(orjson.dumps(schema_of(kind)), usedforsecurity=False).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+class EventSchemas:
+    """The schemas of an org's change events, by entity and by id; those of before a change of the type stay known by their ids."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._ids: dict[str, tuple[int, str]] = {}
+        self._texts: dict[str, bytes] = {}
+
+    def id_of(self, entity: str) -> str:
+        kind = self._schema.objects[entity]
+        known = self._ids.get(entity)
+        if known is None or known[0] != kind.revision:
+            known = (kind.revision, schema_id(kind))
+            self._ids[entity] = known
+            self._texts[known[1]] = orjson.dumps(schema_of(kind))
+        return known[1]
+
+    def text_of(self, wanted: str) -> bytes | None:
+        """The schema of that id as JSON."""
+        if wanted not in self._texts:
+            for kind in self._schema.objects.values():
+                if kind.captured:
+                    self.id_of(kind.name)
+        return self._texts.get(wanted)
 
 
 def _avro_field(name: str, field: Field) -> dict[str, Any]:

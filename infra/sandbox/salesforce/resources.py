@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import orjson
+
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.describe import describe_brief, describe_event, describe_full
 from infra.sandbox.salesforce.errors import ApiError, not_found
-from infra.sandbox.salesforce.eventschema import schema_id, schema_of
 
 OLDEST, NEWEST = 31, 67
 RELEASES = ("Spring", "Summer", "Winter")
@@ -59,14 +60,18 @@ def event_schema(call: Call) -> Reply:
     seen = _of_event(call, call.params["object"])
     if seen is None:
         raise not_found()
-    return json_reply({**schema_of(seen.kind), "uuid": schema_id(seen.kind)})
+    return _schema_reply(call, call.org.event_schemas.id_of(seen.kind.name))
 
 
 def event_schema_by_id(call: Call) -> Reply:
-    for kind in call.org.schema.objects.values():
-        if kind.captured and schema_id(kind) == call.params["schema"]:
-            return json_reply({**schema_of(kind), "uuid": call.params["schema"]})
-    raise not_found()
+    return _schema_reply(call, call.params["schema"])
+
+
+def _schema_reply(call: Call, wanted: str) -> Reply:
+    text = call.org.event_schemas.text_of(wanted)
+    if text is None:
+        raise not_found()
+    return json_reply({**orjson.loads(text), "uuid": wanted})
 
 
 def not_here(call: Call) -> Reply:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.checks import UNLOCKABLE
 from infra.sandbox.salesforce.errors import ApiError, RecordError, not_found
 from infra.sandbox.salesforce.input import read_values, row_id
 from infra.sandbox.salesforce.rendering import row_record
@@ -181,6 +182,3 @@ def _refuse_by_fault(call: Call) -> None:
     if call.fault is not None and call.fault.type == "record_errors":
         action = call.fault.action
         raise RecordError(str(action.get("statusCode", "UNABLE_TO_LOCK_ROW")), str(action.get("message", UNLOCKABLE)), []).as_api_error()
-
-
-UNLOCKABLE = "unable to obtain exclusive access to this record"
