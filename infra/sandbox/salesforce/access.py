@@ -104,6 +104,13 @@ class View:
         found = {name: self.object(name) for name in self._schema.objects}
         return {name: each for name, each in found.items() if each is not None}
 
+    def children(self, kind: ObjectType) -> list[tuple[str, str, str]]:
+        """(relationship, child object, reference field) of the children that the user sees."""
+        return [
+            each for each in self._schema.children_of(kind)
+            if (seen := self.object(each[1])) is not None and seen.field(each[2]) is not None
+        ]  # fmt: skip
+
     def _work_out(self, key: str) -> VisibleObject | None:
         kind = self._schema.by_lower.get(key)
         if kind is None:

@@ -29,7 +29,7 @@ class CdcFaults(FaultBoard):
         super().__init__(
             prefix="salesforce",
             call_types=CALL_TYPES | {"record_errors", "salesforce_error"},
-            other_types=STREAM_TYPES | {"token_expiry"},
+            other_types=STREAM_TYPES | {"token_expiry", "bulk_failed", "bulk_slow"},
         )
         self.changed: Callable[[], None] = lambda: None
 

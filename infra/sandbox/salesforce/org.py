@@ -71,6 +71,7 @@ class Org:
         self.log = EventLog(random.Random())
         self.api_calls = Allowance(self.options.api_calls_per_day)
         self.delivered = Allowance(self.options.delivered_events_per_day)
+        self.bulk_queries = Allowance(self.options.bulk_jobs_per_day)
         self.streaming_clients: Callable[[], int] = int
         self._views: dict[str, View] = {}
         self._commits = 0

@@ -182,5 +182,24 @@ class Schema:
         self.by_prefix[each.prefix] = each
         self.by_change_event[each.change_event] = each
 
+    def children_of(self, kind: ObjectType) -> list[tuple[str, str, str]]:
+        """(child relationship, child object, reference field) of all that point at records of this object (Object Reference)."""
+        return [
+            (_child_relationship(each, field), each.name, field.name)
+            for each in self.objects.values()
+            for field in each.fields.values()
+            if kind.name in field.reference_to and not field.system
+        ]
+
     def of_id(self, record_id: str) -> ObjectType | None:
         return self.by_prefix.get(record_id[:3])
+
+
+_CHILDREN = {"Account.ParentId": "ChildAccounts", "Campaign.ParentId": "ChildCampaigns", "Contact.ReportsToId": "DirectReports"}
+_PLURALS = {"Opportunity": "Opportunities", "CampaignMemberStatus": "CampaignMemberStatuses"}
+
+
+def _child_relationship(child: ObjectType, field: Field) -> str:
+    if field.custom:
+        return f"{child.name.removesuffix('__c')}s__r"
+    return _CHILDREN.get(f"{child.name}.{field.name}") or _PLURALS.get(child.name) or f"{child.name}s"

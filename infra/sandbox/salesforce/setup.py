@@ -224,6 +224,7 @@ def _set_options(org: Org, args: Mapping[str, Any]) -> None:
     org.options = options
     org.api_calls.most = options.api_calls_per_day
     org.delivered.most = options.delivered_events_per_day
+    org.bulk_queries.most = options.bulk_jobs_per_day
     org.sessions.lifetime_ms = int(options.session_seconds * 1000)
 
 
