@@ -11,7 +11,7 @@ from infra.sandbox.kernel.faults import CALL_TYPES, Fault, FaultBoard
 
 STREAM_TYPES = frozenset({
     "mute", "drop", "duplicate", "delay", "reorder", "malformed", "gap", "session_drop", "server_disconnect", "replay_refused",
-    "streaming_error",
+    "streaming_error", "pubsub_error",
 })  # fmt: skip
 
 
@@ -38,7 +38,7 @@ class CdcFaults(FaultBoard):
         seconds = fault.action.get("seconds")
         if fault.type == "mute" and seconds is not None:
             _later(float(seconds), lambda: self._over(fault.id))
-        if fault.type == "streaming_error" and "on" in fault.action:
+        if fault.type in ("streaming_error", "pubsub_error") and "on" in fault.action:
             fault.method = str(fault.action["on"])
         self.changed()
         return fault

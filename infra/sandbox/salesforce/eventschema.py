@@ -38,7 +38,7 @@ def schema_of(kind: ObjectType) -> dict[str, Any]:
     for field in kind.fields.values():
         if not sent(kind, field):
             continue
-        if field.compound is None or (field.compound == "Name" and not kind.personal):
+        if field.compound is None:
             fields.append(_avro_field(field.name, field))
             continue
         if field.compound not in compounds:
@@ -46,6 +46,9 @@ def schema_of(kind: ObjectType) -> dict[str, Any]:
             record = {"type": "record", "name": f"{kind.name}{field.compound}", "fields": compounds[field.compound]}
             fields.append({"name": field.compound, "type": ["null", record], "default": None})
         compounds[field.compound].append(_avro_field(part_name(field), field))
+    if "Name" in compounds and not kind.personal:  # person accounts: a text, or a compound
+        fields = [each for each in fields if each["name"] != "Name" or isinstance(each["type"][-1], dict)]
+        next(each for each in fields if each["name"] == "Name")["type"].insert(1, "string")
     return {"name": kind.change_event, "namespace": "com.sforce.eventbus", "type": "record", "fields": fields}
 
 

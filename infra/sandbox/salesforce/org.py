@@ -27,6 +27,7 @@ from infra.sandbox.salesforce.rollups import Rollups
 from infra.sandbox.salesforce.schema import Row, Schema
 from infra.sandbox.salesforce.sessions import Session, Sessions
 from infra.sandbox.salesforce.setup import Options, apply_setup
+from infra.sandbox.salesforce.setup_channels import ManagedSubscription
 from infra.sandbox.salesforce.soql.binding import Binding
 from infra.sandbox.salesforce.soql.parser import parse_condition
 from infra.sandbox.salesforce.stamps import ms_of
@@ -67,6 +68,7 @@ class Org:
         self.channels: dict[str, set[str]] = {}
         self.members: dict[str, Member] = {}
         self.members_made = 0
+        self.managed: dict[str, ManagedSubscription] = {}
         self.event_schemas = EventSchemas(self.schema)
         self.log = EventLog(random.Random())
         self.api_calls = Allowance(self.options.api_calls_per_day)
@@ -95,6 +97,12 @@ class Org:
 
     def member_of(self, channel: str, entity: str) -> Member | None:
         return next((each for each in self.members.values() if each.channel == channel and each.entity == entity), None)
+
+    def managed_of(self, subscription_id: str, developer_name: str) -> ManagedSubscription | None:
+        """By id, or by name where there is no id."""
+        if subscription_id:
+            return next((each for each in self.managed.values() if each.id.startswith(subscription_id)), None)
+        return self.managed.get(developer_name)
 
     def user_named(self, username: str) -> Row | None:
         found = [row for row in self.store.tables["User"].find("Username", username) if "IsDeleted" not in row]

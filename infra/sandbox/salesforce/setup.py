@@ -39,6 +39,10 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     query_batch: int = 2000
     changes_per_transaction_max: int = 100_000
     """More changes than this in one transaction end in a GAP_OVERFLOW event (CDC guide, overflow events)."""
+    pubsub_keepalive_seconds: float = 270.0
+    """How long a subscription with events asked for stays without an answer (Pub/Sub API guide, flow control)."""
+    pubsub_idle_seconds: float = 60.0
+    """How long one on which no events are asked for stays open."""
     bulk_jobs_per_day: int = 10_000
     bulk_seconds: float = 0.0
     """How long a bulk job stays InProgress at least."""
@@ -280,6 +284,8 @@ _ACTIONS: dict[str, Callable[[Org, Mapping[str, Any]], None]] = {
     "enable_person_accounts": _enable_person_accounts,
     "use_record_types": _use_record_types,
     "select_entities": setup_channels.select_entities,
+    "add_managed_subscription": setup_channels.add_managed_subscription,
+    "commit_replay": setup_channels.commit_replay,
     "add_channel": setup_channels.add_channel,
     "add_channel_member": setup_channels.add_channel_member,
     "remove_channel_member": setup_channels.remove_channel_member,
@@ -289,4 +295,4 @@ _ACTIONS: dict[str, Callable[[Org, Mapping[str, Any]], None]] = {
     "set_password": _set_password,
     "add_refresh_token": _add_refresh_token,
 }
-PUBLIC_SETUP = frozenset(_ACTIONS) - {"add_app", "set_password", "add_refresh_token"}
+PUBLIC_SETUP = frozenset(_ACTIONS) - {"commit_replay", "use_record_types", "add_app", "set_password", "add_refresh_token"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -72,6 +72,28 @@ def remove_channel_member(org: Org, args: Mapping[str, Any]) -> None:
     there = org.standard_entities if member.channel == CHANGE_EVENTS else org.channels[member.channel]
     channel = None if member.channel == CHANGE_EVENTS else member.channel
     select_entities(org, {"channel": channel, "entities": [each for each in there if each != member.entity]})
+
+
+class ManagedSubscription(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A subscription whose place the org keeps (Metadata API, ManagedEventSubscription)."""
+
+    name: str
+    topic: str
+    default_replay: Literal["LATEST", "EARLIEST"] = "LATEST"
+    error_recovery_replay: Literal["LATEST", "EARLIEST"] = "EARLIEST"
+    id: str = ""
+    committed: int | None = None
+
+
+def add_managed_subscription(org: Org, args: Mapping[str, Any]) -> None:
+    """{name, topic, default_replay?, error_recovery_replay?}"""
+    managed = msgspec.convert(dict(args), ManagedSubscription)
+    managed.id = ids.make("18x", len(org.managed) + 1)
+    org.managed[managed.name] = managed
+
+
+def commit_replay(org: Org, args: Mapping[str, Any]) -> None:
+    org.managed[str(args["name"])].committed = int(args["replay_id"])
 
 
 def _sync_members(org: Org, channel: str, entities: set[str]) -> None:

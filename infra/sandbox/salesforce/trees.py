@@ -26,7 +26,7 @@ def create_tree(call: Call) -> Reply:
     with call.transaction() as transaction:
         mark = transaction.mark
         for record in records:
-            _create(call, transaction, seen, record, {}, results)
+            _Tree(call, transaction, results).create(seen, record, {})
         failed = [each for each in results if "errors" in each]
         if failed:
             transaction.rollback(mark)
@@ -35,28 +35,36 @@ def create_tree(call: Call) -> Reply:
     return json_reply({"hasErrors": False, "results": results}, 201)
 
 
-def _create(call: Call, transaction: Transaction, seen: VisibleObject, node: Node, link: Node, results: list[Node]) -> None:
-    reference = (node.get("attributes") or {}).get("referenceId")
-    nested = {name: value for name, value in node.items() if isinstance(value, dict) and "records" in value}
-    try:
-        if not reference:
-            raise RecordError("INVALID_INPUT", "Include a reference ID for each record in the request.")  # noqa: TRY301
-        values = {**{name: value for name, value in node.items() if name not in nested}, **link}
-        record_id = transaction.create(seen.kind.name, read_values(seen, values, "create"))
-    except RecordError as refused:
-        results.append({"referenceId": reference, "errors": [refused.item()]})
-        return
-    results.append({"referenceId": reference, "id": record_id})
-    relationships = {name: (child, field) for name, child, field in call.view.children(seen.kind)}
-    for name, value in nested.items():
-        child, field = relationships.get(name, ("", ""))
-        inside = call.view.object(child)
-        if inside is None:
-            problem = RecordError("INVALID_FIELD", f"No such relationship '{name}' on sobject of type {seen.kind.name}")
-            results.append({"referenceId": reference, "errors": [problem.item()]})
-            continue
-        for each in value["records"]:
-            _create(call, transaction, inside, each, {field: record_id}, results)
+class _Tree:
+    """Creates records and what hangs on them; puts down an id or errors for each."""
+
+    def __init__(self, call: Call, transaction: Transaction, results: list[Node]) -> None:
+        self._call = call
+        self._transaction = transaction
+        self._results = results
+
+    def create(self, seen: VisibleObject, node: Node, link: Node) -> None:
+        reference = (node.get("attributes") or {}).get("referenceId")
+        nested = {name: value for name, value in node.items() if isinstance(value, dict) and "records" in value}
+        try:
+            if not reference:
+                raise RecordError("INVALID_INPUT", "Include a reference ID for each record in the request.")  # noqa: TRY301
+            values = {**{name: value for name, value in node.items() if name not in nested}, **link}
+            record_id = self._transaction.create(seen.kind.name, read_values(seen, values, "create"))
+        except RecordError as refused:
+            self._results.append({"referenceId": reference, "errors": [refused.item()]})
+            return
+        self._results.append({"referenceId": reference, "id": record_id})
+        relationships = {name: (child, field) for name, child, field in self._call.view.children(seen.kind)}
+        for name, value in nested.items():
+            child, field = relationships.get(name, ("", ""))
+            inside = self._call.view.object(child)
+            if inside is None:
+                problem = RecordError("INVALID_FIELD", f"No such relationship '{name}' on sobject of type {seen.kind.name}")
+                self._results.append({"referenceId": reference, "errors": [problem.item()]})
+                continue
+            for each in value["records"]:
+                self.create(inside, each, {field: record_id})
 
 
 def _count(node: Node, depth: int) -> int:
