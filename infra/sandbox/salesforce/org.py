@@ -17,7 +17,7 @@ from infra.sandbox.salesforce.access import Permissions, View
 from infra.sandbox.salesforce.automation import Automation
 from infra.sandbox.salesforce.board import CdcFaults
 from infra.sandbox.salesforce.changes import gap_body
-from infra.sandbox.salesforce.channels import Member
+from infra.sandbox.salesforce.channels import EVERY_ENTITY, Member
 from infra.sandbox.salesforce.duplicates import DuplicateRule
 from infra.sandbox.salesforce.eventlog import Event, EventLog
 from infra.sandbox.salesforce.eventschema import EventSchemas
@@ -27,7 +27,7 @@ from infra.sandbox.salesforce.rollups import Rollups
 from infra.sandbox.salesforce.schema import Row, Schema
 from infra.sandbox.salesforce.sessions import Session, Sessions
 from infra.sandbox.salesforce.setup import Options, apply_setup
-from infra.sandbox.salesforce.setup_channels import ManagedSubscription
+from infra.sandbox.salesforce.setup_channels import ManagedSubscription, sync_members
 from infra.sandbox.salesforce.soql.binding import Binding
 from infra.sandbox.salesforce.soql.parser import parse_condition
 from infra.sandbox.salesforce.stamps import ms_of
@@ -73,6 +73,7 @@ class Org:
         self.log = EventLog(random.Random())
         self.api_calls = Allowance(self.options.api_calls_per_day)
         self.delivered = Allowance(self.options.delivered_events_per_day)
+        sync_members(self, EVERY_ENTITY, self.standard_entities)
         self.bulk_queries = Allowance(self.options.bulk_jobs_per_day)
         self.streaming_clients: Callable[[], int] = int
         self._views: dict[str, View] = {}

@@ -14,14 +14,14 @@ from aiohttp import web
 
 from infra.sandbox.kernel.faults import CallFaults, Fault
 from infra.sandbox.kernel.wire import deliver
-from infra.sandbox.salesforce import batches, replication, resources, rows
+from infra.sandbox.salesforce import batches, replication, resources, rows, tooling
 from infra.sandbox.salesforce.bulk.ingest import RESULTS, IngestJobs
 from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.query import QueryJobs
 from infra.sandbox.salesforce.call import Call, Reply, Route, Router, json_reply
 from infra.sandbox.salesforce.composite import batch, composite
 from infra.sandbox.salesforce.duplicates import DuplicateHeader
-from infra.sandbox.salesforce.errors import ApiError
+from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.oauth import GrantError, grant
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.queries import Queries
@@ -95,6 +95,11 @@ class Server:
             Route(methods=("POST",), pattern="/composite/batch", handler=self._batch),
             Route(methods=("POST",), pattern="/composite/tree/{object}", handler=create_tree),
             *self._bulk_routes(),
+            Route(methods=("GET",), pattern="/tooling/query", handler=tooling.query),
+            Route(methods=("POST",), pattern="/tooling/sobjects/{object}", handler=tooling.create),
+            Route(methods=("GET",), pattern="/tooling" + row, handler=tooling.read),
+            Route(methods=("PATCH",), pattern="/tooling" + row, handler=tooling.update),
+            Route(methods=("DELETE",), pattern="/tooling" + row, handler=tooling.delete),
             Route(methods=("GET", "POST", "PATCH", "PUT", "DELETE"), pattern=f"/(?:{ABSENT})(?:/.*)?", handler=resources.not_here),
         ]  # fmt: skip
 
@@ -198,7 +203,10 @@ class Server:
         route, call.params = self._router.find(call.method, call.path)
         call.pattern = route.pattern
         refuse_by_fault(call.fault)
-        return route.handler(call)
+        try:
+            return route.handler(call)
+        except RecordError as refused:
+            raise refused.as_api_error() from refused
 
     def _response(self, reply: Reply, now_ms: int) -> web.Response:
         usage = f"api-usage={self._org.api_calls.used}/{self._org.api_calls.most}"

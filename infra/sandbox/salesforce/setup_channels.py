@@ -35,7 +35,7 @@ def select_entities(org: Org, args: Mapping[str, Any]) -> None:
     else:
         raise ValueError(f"{channel!r}: the name of a custom channel ends with __chn")
     org.selected_entities = every
-    _sync_members(org, CHANGE_EVENTS if channel is None else str(channel), entities)
+    sync_members(org, CHANGE_EVENTS if channel is None else str(channel), entities)
 
 
 def add_channel(org: Org, args: Mapping[str, Any]) -> None:
@@ -96,7 +96,7 @@ def commit_replay(org: Org, args: Mapping[str, Any]) -> None:
     org.managed[str(args["name"])].committed = int(args["replay_id"])
 
 
-def _sync_members(org: Org, channel: str, entities: set[str]) -> None:
+def sync_members(org: Org, channel: str, entities: set[str]) -> None:
     """A member for every entity of the channel, and no other; those that stay keep their enrichment and filter."""
     for member in [each for each in org.members.values() if each.channel == channel and each.entity not in entities]:
         del org.members[member.id]
