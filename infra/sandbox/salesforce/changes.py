@@ -149,11 +149,27 @@ def _content(change: Change, kind: ObjectType, row: Row) -> tuple[dict[str, Any]
                 changed.append(".".join(path))
         return fields, changed
     fields = {}
-    for field in kind.fields.values():
-        value = row.get(field.name, False if field.kind is Kind.BOOLEAN else None)
-        if value is not None and sent(kind, field) and not (person and field.name == "Name"):
-            _put(fields, event_path(kind, field, person=person), event_value(field, value))
+    for field, path, missing in _plan(kind, kind.revision, person):
+        value = row.get(field.name, missing)
+        if value is not None:
+            _put(fields, path, event_time(str(value)) if field.kind is Kind.DATETIME else value)
     return fields, []
+
+
+_plans: dict[tuple[str, bool], tuple[ObjectType, int, list[tuple[Field, tuple[str, ...], bool | None]]]] = {}
+
+
+def _plan(kind: ObjectType, revision: int, person: bool) -> list[tuple[Field, tuple[str, ...], bool | None]]:
+    """The fields that a whole record's event carries, where each stands, and what a row means that doesn't hold it."""
+    known = _plans.get((kind.name, person))
+    if known is None or known[0] is not kind or known[1] != revision:
+        plan = [
+            (field, event_path(kind, field, person=person), False if field.kind is Kind.BOOLEAN else None)
+            for field in kind.fields.values() if sent(kind, field) and not (person and field.name == "Name")
+        ]  # fmt: skip
+        known = (kind, revision, plan)
+        _plans[kind.name, person] = known
+    return known[2]
 
 
 def sent(kind: ObjectType, field: Field) -> bool:
