@@ -11,12 +11,15 @@ import aiohttp
 import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from yarl import URL
 
 from infra.sandbox.kernel.control import PREFIX
 from infra.sandbox.numbering import Numbering
+from infra.sandbox.pages.handlers import BASE_HEADER
 
 _FLUSH_BYTES = 1 << 18
 _BODY_MAX_BYTES = 1 << 30
+_PAGE_HEADERS = ("Content-Type", "Location", "Content-Security-Policy", "Cache-Control")
 _FORWARDED = {"Content-Type": "application/json"}
 
 Line = tuple[int, bytes]
@@ -58,6 +61,9 @@ class Gateway:
         app.router.add_delete("/faults/{id}", self.delete_fault)
         app.router.add_post("/clock", self.clock)
         app.router.add_get("/dump/{system}/{object}", self.dump)
+        app.router.add_get("/ui", self.pages_index)
+        app.router.add_route("*", "/ui/{system}", self.pages)
+        app.router.add_route("*", "/ui/{system}/{tail:.*}", self.pages)
         app.router.add_post("/{system:salesforce|marketo}/{verb:.+}", self.verb)
         return app
 
@@ -116,6 +122,28 @@ class Gateway:
                 await response.write(chunk)
             await response.write_eof()
             return response
+
+    async def pages_index(self, _: web.Request) -> web.Response:
+        """Which systems have pages."""
+        links = "".join(f'<li><a href="/ui/{name}">{name}</a></li>' for name in self.children)
+        return web.Response(text=f"<!doctype html><title>sandbox</title><ul>{links}</ul>", content_type="text/html")
+
+    async def pages(self, request: web.Request) -> web.Response:
+        """A system's pages for people. A form that another site sends is refused."""
+        child = self._child(request.match_info["system"])
+        if request.method not in {"GET", "POST"}:
+            return _refuse("GET or POST", status=405)
+        origin = request.headers.get("Origin")
+        if request.method == "POST" and origin not in {None, f"{request.scheme}://{request.host}"}:
+            return _refuse("this form was sent by another site", status=403)
+        tail = request.raw_path.partition(f"/ui/{child.name}")[2]
+        headers = {**child.headers, BASE_HEADER: f"/ui/{child.name}", "Content-Type": request.headers.get("Content-Type", "")}
+        address = URL(child.address(f"ui{tail.rstrip('/')}"), encoded=True)
+        async with self.session.request(
+            request.method, address, headers=headers, data=await request.read(), allow_redirects=False
+        ) as answer:
+            kept = {name: answer.headers[name] for name in _PAGE_HEADERS if name in answer.headers}
+            return web.Response(status=answer.status, body=await answer.read(), headers=kept)
 
     async def history(self, request: web.Request) -> web.StreamResponse:
         """The merged history after line N. Both systems are asked for their tails first: a read after a write sees the write."""

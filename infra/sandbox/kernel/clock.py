@@ -1,5 +1,6 @@
 """The sandbox's clock: real time plus an offset that only grows. Everything that expires reads it."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,11 +10,12 @@ from functools import lru_cache
 class Clock:
     """`now_ms()` is real time plus the offset. The offset is durable: `kernel.system.System` journals each advance."""
 
-    __slots__ = ("_offset_ms", "_real")
+    __slots__ = ("_moved", "_offset_ms", "_real")
 
     def __init__(self, real: Callable[[], float] = time.time) -> None:
         self._real = real
         self._offset_ms = 0
+        self._moved: asyncio.Event | None = None
 
     @property
     def offset_ms(self) -> int:
@@ -31,7 +33,20 @@ class Clock:
         if seconds < 0:
             raise ValueError("the clock only moves forward")
         self._offset_ms += int(seconds * 1000)
+        if self._moved is not None:
+            self._moved.set()
+            self._moved = None
         return self._offset_ms
+
+    async def wait_until(self, at_ms: float) -> None:
+        """Returns when the clock shows that time: by itself, or because it was moved forward."""
+        while (left_ms := at_ms - self.now_ms()) > 0:
+            if self._moved is None:
+                self._moved = asyncio.Event()
+            try:
+                await asyncio.wait_for(self._moved.wait(), left_ms / 1000)
+            except TimeoutError:
+                continue  # its time has come by itself
 
 
 def iso_ms(at_ms: int) -> str:

@@ -10,17 +10,19 @@ from aiohttp.typedefs import Handler, Middleware
 from infra.sandbox.kernel.faults import FaultRefusedError
 from infra.sandbox.kernel.journal import history_line
 from infra.sandbox.kernel.system import System, VerbRefusedError
+from infra.sandbox.pages.console import Console
+from infra.sandbox.pages.handlers import PageHandlers
 
 PREFIX = "/__sandbox__"
 _FLUSH_BYTES = 1 << 18
 _BODY_MAX_BYTES = 1 << 30
 
 
-def control_app(system: System, token: str) -> web.Application:
+def control_app(system: System, token: str, console: Console | None = None) -> web.Application:
     """The control application; `kernel.process.run` mounts it under PREFIX beside the system's own routes.
 
     GET health | stamps?after=N | history?after&until&object&id | meters | faults | dump/{object};  POST faults | clock | meters/reset |
-    verb/{name};  DELETE faults/{id} | faults.
+    verb/{name}; with a console, the pages under ui;  DELETE faults/{id} | faults.
     History lines carry this system's own numbers, before a space: `12 {"n":12,...}`.
     """
     app = web.Application(middlewares=[_guard(token)], client_max_size=_BODY_MAX_BYTES)
@@ -38,6 +40,8 @@ def control_app(system: System, token: str) -> web.Application:
     app.router.add_get("/dump", handlers.objects)
     app.router.add_get("/dump/{object}", handlers.dump)
     app.router.add_post("/verb/{name:.+}", handlers.verb)
+    if console is not None:
+        PageHandlers(system, console).add_to(app)
     return app
 
 

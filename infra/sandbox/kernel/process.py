@@ -22,6 +22,7 @@ from aiohttp import web
 
 from infra.sandbox.kernel.control import PREFIX, control_app
 from infra.sandbox.kernel.system import System
+from infra.sandbox.pages.console import Console
 
 TOKEN_VARIABLE = "TANDEM_SANDBOX_CONTROL_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -54,6 +55,10 @@ class Running:
     """The system's own routes, without the control routes."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Told to the supervisor with the ready line, e.g. the id of Tandem's user."""
+    console: Console | None = None
+    """Pages for people, when the system has them."""
+    served: Callable[[str], None] | None = None
+    """Told the system's own address when it serves."""
     stop: Callable[[], Awaitable[None]] | None = None
 
 
@@ -103,12 +108,14 @@ def tls_of(settings: ChildSettings) -> ssl.SSLContext | None:
 
 async def start_server(running: Running, token: str, host: str, port: int, tls: ssl.SSLContext | None = None) -> tuple[web.AppRunner, int]:
     """Serves the system with its control routes; returns the runner and the port. Tests use it inside their own loop."""
-    running.app.add_subapp(PREFIX, control_app(running.system, token))
+    running.app.add_subapp(PREFIX, control_app(running.system, token, running.console))
     runner = web.AppRunner(running.app, access_log=None, shutdown_timeout=1.0, max_line_size=1 << 16, max_field_size=1 << 16)
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024, ssl_context=tls)
     await site.start()
     address = runner.addresses[0]
+    if running.served is not None:
+        running.served(f"http://{host}:{address[1]}")
     return runner, int(address[1])
 
 

@@ -19,11 +19,20 @@ import msgspec
 from infra.sandbox.marketo.errors import ApiError
 
 NEW_LEAD, CHANGE_VALUE, MERGE_LEADS, DELETE_LEAD = 12, 13, 32, 37
+ADD_TO_LIST, REMOVE_FROM_LIST = 24, 25
+ADD_TO_OPPORTUNITY, REMOVE_FROM_OPPORTUNITY, UPDATE_OPPORTUNITY = 34, 35, 36
+REQUEST_CAMPAIGN, CHANGE_PARTITION, CHANGE_STATUS, CALL_WEBHOOK = 47, 100, 104, 110
+CHANGE_MEMBER_DATA, PUSH_LEAD = 123, 145
+FIRST_CUSTOM_TYPE = 100_001
+"""Ids of custom activity types and of "Add to ..." a custom object begin here."""
 PAGE_MAX = 300
 BLOCK_ROWS = 1000
 """How many activities of any kind one call scans."""
 _DAY_SECONDS = 86_400
-RETENTION_SECONDS = {DELETE_LEAD: 14 * _DAY_SECONDS, CHANGE_VALUE: 90 * _DAY_SECONDS}
+RETENTION_SECONDS = {
+    DELETE_LEAD: 14 * _DAY_SECONDS,
+    **dict.fromkeys((CHANGE_VALUE, ADD_TO_LIST, UPDATE_OPPORTUNITY, REQUEST_CAMPAIGN), 90 * _DAY_SECONDS),
+}
 """After this long a row of the type may be pruned (activities reference; data retention policy). Other types here are kept."""
 
 _TOKEN = struct.Struct(">BQqI")
@@ -65,15 +74,19 @@ class Page:
 @dataclass(slots=True)
 class ActivityLog:
     rows: list[Activity] = field(default_factory=list)
+    commits: list[Activity] = field(default_factory=list)
+    """The same rows in the order in which they were committed: what data streams carry."""
     _latest: "array[int]" = field(default_factory=lambda: array("q"))
     """Latest date among the rows up to this one."""
 
     def append(self, row: Activity) -> None:
         self.rows.append(row)
+        self.commits.append(row)
         self._latest.append(max(row.at_s, self._latest[-1]) if self._latest else row.at_s)
 
     def insert_by_date(self, row: Activity) -> None:
         """Puts a late row where its date belongs: tokens that have passed that place never show it."""
+        self.commits.append(row)
         at = bisect_right(self._latest, row.at_s)
         self.rows.insert(at, row)
         self._latest.insert(at, row.at_s if at == 0 else max(row.at_s, self._latest[at - 1]))

@@ -4,20 +4,35 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.sandbox.marketo import activities
+from infra.sandbox.marketo import activities, lists
 from infra.sandbox.marketo.activities import Activity, Page
 from infra.sandbox.marketo.activity_types import TYPES
 from infra.sandbox.marketo.call import Answer, Call, parse_datetime
+from infra.sandbox.marketo.custom_activities import activity_types
+from infra.sandbox.marketo.custom_types import TYPE
 from infra.sandbox.marketo.errors import ApiError
 from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.routes import Routes
+from infra.sandbox.marketo.store import SERVICE, Store
 
 LEAD_IDS_MAX = 30
+LIST_PEOPLE_MAX = 10_000
 TYPE_IDS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityEndpoints:
     instance: Instance
+
+    def routes(self) -> Routes:
+        base = "/rest/v1/activities"
+        return [
+            ("GET", f"{base}/pagingtoken.json", self.paging_token),
+            ("GET", f"{base}.json", self.activities),
+            ("GET", f"{base}/leadchanges.json", self.lead_changes),
+            ("GET", f"{base}/deletedleads.json", self.deleted_leads),
+            ("GET", f"{base}/types.json", self.types),
+        ]
 
     def paging_token(self, call: Call) -> Answer:
         since = parse_datetime(call.required("sinceDatetime"))
@@ -33,7 +48,7 @@ class ActivityEndpoints:
         leads = self._lead_ids(call)
         types.discard(activities.DELETE_LEAD)  # deletions have an endpoint of their own
         page = self._page(call, lambda row: row.type in types and (not leads or self._lead(row) in leads))
-        return self._answer(call, page, [self._activity(row) for row in page.rows])
+        return self._answer(call, page, [self.activity(row) for row in page.rows])
 
     def lead_changes(self, call: Call) -> Answer:
         call.required("fields")
@@ -55,19 +70,29 @@ class ActivityEndpoints:
         return self._answer(call, page, [{**self._head(row), **_primary(row), "attributes": []} for row in page.rows])
 
     def types(self, _: Call) -> Answer:
-        return {"result": TYPES}
+        store = self.instance.store
+        return {"result": [*TYPES, *_object_types(store), *_service_types(store), *activity_types(store)]}
 
     def _lead_ids(self, call: Call) -> set[int]:
-        if "listId" in call.params:
-            raise ApiError("1003", "listId: static lists are not in the sandbox")
         leads = set(call.numbers("leadIds"))
         if len(leads) > LEAD_IDS_MAX:
             raise ApiError("1003", f"Too many leadIds: at most {LEAD_IDS_MAX}")
+        for list_id in call.numbers("listId"):
+            lists.known(self.instance.store, list_id)
+            members = lists.members(self.instance.store, list_id)
+            if len(members) >= LIST_PEOPLE_MAX:
+                raise ApiError("1003", f"listId: lists of {LIST_PEOPLE_MAX} and more leads are not supported")
+            leads = (leads & set(members) if leads else set(members)) or {0}
         return leads
 
     def _page(self, call: Call, wanted: Any) -> Page:
         self.instance.commit_late()
-        return self.instance.store.log.page(call.required("nextPageToken"), wanted, call.batch_size(), call.now_ms // 1000)
+        batch, token, fault = call.batch_size(), call.required("nextPageToken"), call.fault
+        if fault is not None and fault.type == "short_page":
+            rows = int(fault.action.get("rows", 0))
+            page = self.instance.store.log.page(token, wanted, max(rows, 1), call.now_ms // 1000)
+            return page if rows else Page([], token, more=True)
+        return self.instance.store.log.page(token, wanted, batch, call.now_ms // 1000)
 
     def _answer(self, call: Call, page: Page, rows: list[dict[str, Any]]) -> Answer:
         call.records = len(rows)
@@ -81,8 +106,8 @@ class ActivityEndpoints:
 
     def _head(self, row: Activity, zone: str = "Z") -> dict[str, Any]:
         """What every row begins with. Both ways of writing UTC occur: `Z`, and `+0000` among lead changes."""
-        head: dict[str, Any] = {
-            "id": row.id,
+        head: dict[str, Any] = {"id": row.id} if self.instance.store.settings.activity_ids else {}
+        head |= {
             "marketoGUID": str(row.id),
             "leadId": self._lead(row),
             "activityDate": datetime.fromtimestamp(row.at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S") + zone,
@@ -92,7 +117,8 @@ class ActivityEndpoints:
             head["campaignId"] = row.origin.campaign
         return head
 
-    def _activity(self, row: Activity) -> dict[str, Any]:
+    def activity(self, row: Activity) -> dict[str, Any]:
+        """A row as this endpoint and bulk extract show it."""
         if row.type != activities.CHANGE_VALUE:
             return {**self._head(row), **_primary(row), "attributes": self._attributes(row)}
         field = self.instance.store.fields[row.primary or ""]
@@ -123,3 +149,27 @@ class ActivityEndpoints:
 
 def _primary(row: Activity) -> dict[str, Any]:
     return {"primaryAttributeValueId": row.primary_id, "primaryAttributeValue": row.primary}
+
+
+def _object_types(store: Store) -> list[dict[str, Any]]:
+    """The "Add to ..." activities of approved custom objects."""
+    return [
+        {
+            "id": row["activityType"],
+            "name": f"Add to {row['displayName']}",
+            "description": f"Add to {row['displayName']}",
+            "primaryAttribute": {"name": row["displayName"], "dataType": "string"},
+            "attributes": [{"name": "Source", "dataType": "string"}],
+        }
+        for row in store.table(TYPE).rows()
+        if row.get("approved") is not None
+    ]
+
+
+def _service_types(store: Store) -> list[dict[str, Any]]:
+    """The activities that tell the outcome of flow-step services."""
+    attributes = [{"name": name, "dataType": "string"} for name in ("Success", "Reason", "Error Code")]
+    return [
+        {"id": row["activityType"], "name": row["name"], "description": row["name"], "attributes": attributes}
+        for row in store.table(SERVICE).rows()
+    ]

@@ -1,20 +1,32 @@
 """One API call as the endpoints see it: checked parameters in, an envelope out."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from infra.sandbox.kernel.faults import Fault
 from infra.sandbox.marketo.activities import PAGE_MAX, Origin
-from infra.sandbox.marketo.errors import MESSAGES, ApiError
+from infra.sandbox.marketo.errors import MESSAGES, ApiError, RecordError
 from infra.sandbox.marketo.in_flight import Flight
+from infra.sandbox.marketo.named_faults import RECORD_CODES
 
 BATCH_MAX = 300
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """An answer that is no envelope: a file from the disk, or a text."""
+
+    status: int = 200
+    text: str = ""
+    file: Path | None = None
+    content_type: str = "text/plain"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +40,8 @@ class Call:
     content_type: str
     now_ms: int
     flight: Flight
+    content_header: str = ""
+    """The whole Content-Type header: a multipart body's boundary is in it."""
     fault: Fault | None = None
     path_args: tuple[str, ...] = ()
     request_id: str = field(default="")
@@ -63,9 +77,24 @@ class Call:
         except ValueError as error:
             raise ApiError("1001", f"Invalid value '{self.params.get(name)}'. Required of type 'Integer'") from error
 
-    def batch_size(self) -> int:
-        sizes = self.numbers("batchSize")
+    def batch_size(self, given: object = None) -> int:
+        sizes = [given] if isinstance(given, int) else self.numbers("batchSize")
         return min(max(sizes[0], 1), PAGE_MAX) if sizes else PAGE_MAX
+
+    def record_errors(self) -> Callable[[int], None]:
+        """What to call with the place of each record of a batch: a scripted fault that is about records refuses every k-th."""
+        fault = self.fault
+        if fault is None or (fault.type != "record_errors" and fault.type not in RECORD_CODES):
+            return lambda _: None
+        every = max(1, int(fault.action.get("every", 1)))
+        code = RECORD_CODES.get(fault.type) or str(fault.action.get("code", "1003"))
+        message = str(fault.action.get("message", "Scripted refusal"))
+
+        def refuse(seq: int) -> None:
+            if (seq + 1) % every == 0:
+                raise RecordError(code, message)
+
+        return refuse
 
     def json(self) -> dict[str, Any]:
         """The JSON object in the body. ApiError 612 for another content type, 609 for broken JSON."""
@@ -103,3 +132,20 @@ def parse_datetime(text: str) -> datetime:
     if moment.tzinfo is None:
         return moment.astimezone()
     return moment
+
+
+def offset(token: object) -> int:
+    """Where the page begins that a token of `paged` stands for. ApiError 1003 for any other token."""
+    if token is None or token == "":
+        return 0
+    if not (isinstance(token, str) and token.startswith("PAGE") and token[4:12].isdigit()):
+        raise ApiError("1003", "Invalid nextPageToken")
+    return int(token[4:12])
+
+
+def paged(rows: list[Any], start: int, size: int, total: int) -> Answer:
+    """The rows of one page out of `total`, with a token when more are left."""
+    answer: Answer = {"result": rows}
+    if start + size < total:
+        answer["nextPageToken"] = f"PAGE{start + size:08d}===="
+    return answer

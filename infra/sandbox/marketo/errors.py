@@ -25,6 +25,7 @@ class RecordError(Exception):
 
 
 MESSAGES = {
+    "500": "Internal server error",
     "502": "Bad Gateway",
     "600": "Access token empty",
     "601": "Access token invalid",
@@ -39,9 +40,22 @@ MESSAGES = {
     "610": "Requested resource not found",
     "611": "System error",
     "612": "Invalid Content Type",
+    "613": "Invalid Multipart",
     "614": "Invalid Subscription",
     "615": "Concurrent access limit '%s' reached",
+    "616": "Invalid subscription type",
+    "701": "Field cannot be blank",
+    "702": "No data found for the given search scenario",
+    "703": "The feature is not enabled for the subscription",
+    "704": "Invalid date format",
+    "709": "Business rule violation",
+    "710": "Parent folder not found",
+    "711": "Incompatible folder type",
+    "712": "Merge to person account operation is invalid",
     "713": "Transient Error",
+    "714": "Unable to find the default record type",
+    "718": "ExternalSalesPersonID not found",
+    "719": "Lock wait timeout exception",
 }
 """Texts by code, for refusals and for scripted `marketo_error` faults."""
 

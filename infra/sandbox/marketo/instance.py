@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,11 +26,14 @@ class Section:
     entries: list[Entry] = field(default_factory=list)
 
     def add(self, op: str, kind: str, key: str, origin: Origin, **members: Any) -> None:
+        """`activities` are rows `[lead id, type, primary id, primary, [[name, value], ...]]` that the change leaves in the log."""
         extra = {"source": origin.source, "reason": origin.reason, **members.pop("extra", {})}
         if origin.method is not None:
             extra["method"] = origin.method
         if origin.campaign is not None:
             extra["campaign"] = origin.campaign
+        if activities := members.pop("activities", None):
+            extra["activities"] = activities
         self.put(Entry(self.now_ms, origin.actor, op, kind, key, request_id=origin.request_id, extra=extra, **members))
 
     def put(self, entry: Entry) -> None:
@@ -43,6 +46,8 @@ class Instance:
     journal: Journal
     clock: Clock
     store: Store
+    listeners: list[Callable[[Sequence[Entry]], None]] = field(default_factory=list)
+    """Told of each section's entries when they are in the journal."""
 
     @classmethod
     def open(cls, journal: Journal, clock: Clock, store: Store) -> "Instance":
@@ -63,6 +68,8 @@ class Instance:
             except OSError as error:
                 sys.stderr.write(f"the journal can't be written: {error}\n")
                 os._exit(70)
+            for listener in self.listeners:
+                listener(section.entries)
 
     def commit_late(self) -> None:
         """Commits the late activities that are due; called before activities are read."""

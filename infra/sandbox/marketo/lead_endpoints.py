@@ -1,20 +1,22 @@
 """Endpoints under /rest/v1/lead(s): sync, get, delete, merge, partitions (REST API, leads)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo import people
-from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call
+from infra.sandbox.marketo import people, programs
+from infra.sandbox.marketo.activities import PUSH_LEAD
+from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.in_flight import InFlight
-from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.people import Action, SyncRequest
-from infra.sandbox.marketo.store import Person, current, full_name
+from infra.sandbox.marketo.routes import Routes
+from infra.sandbox.marketo.store import DEFAULT_PARTITION, PROGRAM, Person, current, full_name
 
 DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "firstName", "lastName")
 _MATCHES_MAX = 1000
-_PARTITIONS = [{"id": 1, "name": "Default", "description": "Initial system lead partition"}]
+PUSH = "PushLead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +24,68 @@ class LeadEndpoints:
     instance: Instance
     in_flight: InFlight
 
+    def routes(self) -> Routes:
+        base = "/rest/v1/leads"
+        return [
+            ("POST", f"{base}.json", self.sync),
+            ("GET", f"{base}.json", self.query),
+            ("DELETE", f"{base}.json", self.delete),
+            ("POST", f"{base}/delete.json", self.delete),
+            ("POST", f"{base}/push.json", self.push),
+            ("GET", "/rest/v1/lead/{id}.json", self.get),
+            ("POST", f"{base}/{{id}}/merge.json", self.merge),
+            ("GET", f"{base}/partitions.json", self.partitions),
+            ("POST", f"{base}/partitions.json", self.move),
+        ]
+
     def sync(self, call: Call) -> Answer:
         body = call.json()
         request = self._sync_request(call, body)
-        records = call.input(body)
-        every, failure = _record_errors(call)
-        results = []
-        with self.instance.section() as section:
-            for number, record in enumerate(records, start=1):
-                try:
-                    if failure is not None and number % every == 0:
-                        raise failure
-                    results.append(people.sync(section, request, record))
-                except RecordError as error:
-                    results.append(error.skipped())
+        results = self._each(call, call.input(body), lambda section, record: people.sync(section, request, record))
         return {} if body.get("asyncProcessing") is True else {"result": results}
 
-    def _sync_request(self, call: Call, body: Mapping[str, Any]) -> SyncRequest:
+    def push(self, call: Call) -> Answer:
+        """Upserts, puts everyone into a program, and leaves an activity with the caller's own source and reason (push lead)."""
+        body = call.json()
+        name, status = body.get("programName"), body.get("programStatus")
+        if not isinstance(name, str) or not name:
+            raise ApiError("1002", "Missing value for required parameter 'programName'")
+        store = self.instance.store
+        found = store.table(PROGRAM).find(("name",), (name,))
+        if not found:
+            raise ApiError("1013", f"Program '{name}' not found")
+        program_id = int(found[0])
+        request = self._sync_request(call, {**body, "action": "createOrUpdate"}, "pushLead")
+        steps = programs.channels(store)[programs.known(store, program_id)["channel"]]["progressionStatuses"]
+        wanted = status or next(one["name"] for one in steps if one["step"])
+        shown = [["Source", body.get("source")], ["Reason", body.get("reason")]]
+
+        def one(section: Section, record: Any) -> dict[str, Any]:
+            made = people.sync(section, request, record)
+            try:
+                programs.set_status(section, program_id, made["id"], wanted, request.origin)
+            except RecordError as error:
+                if error.code != "1037":
+                    raise
+            row = [made["id"], PUSH_LEAD, program_id, name, shown]
+            section.add("_push", PUSH, "", request.origin, before=None, after=None, activities=[row])
+            return made
+
+        return {"result": self._each(call, call.input(body), one)}
+
+    def _each(self, call: Call, records: list[Any], act: Callable[[Section, Any], dict[str, Any]]) -> list[dict[str, Any]]:
+        """The results of a batch in input order; a refused record does not stop the others."""
+        failure, results = call.record_errors(), []
+        with self.instance.section() as section:
+            for seq, record in enumerate(records):
+                try:
+                    failure(seq)
+                    results.append(act(section, record))
+                except RecordError as error:
+                    results.append(error.skipped())
+        return results
+
+    def _sync_request(self, call: Call, body: Mapping[str, Any], method: str = "syncLead") -> SyncRequest:
         try:
             action = Action(body.get("action") or "createOrUpdate")
         except ValueError as error:
@@ -47,15 +94,17 @@ class LeadEndpoints:
         self._searchable(lookup)
         if lookup == "id" and action is not Action.UPDATE_ONLY:
             raise ApiError("1003", "lookupField 'id' is allowed only with action updateOnly")
-        if body.get("partitionName") not in {None, "Default"}:
-            raise ApiError("1010", f"Lead partition '{body.get('partitionName')}' not found")
+        partition = self._partition(body.get("partitionName") or DEFAULT_PARTITION)
+        if action is Action.UPDATE_ONLY or not body.get("partitionName"):
+            partition = None
         return SyncRequest(
             action=action,
             lookup=lookup,
-            origin=call.origin("syncLead"),
+            origin=call.origin(method),
             hidden=lambda lead_id: self.in_flight.hides(call.flight, lead_id),
             created=lambda lead_id: self.in_flight.created(call.flight, lead_id),
             extra=call.entry_extra(),
+            partition=partition,
         )
 
     def get(self, call: Call) -> Answer:
@@ -69,7 +118,7 @@ class LeadEndpoints:
     def query(self, call: Call) -> Answer:
         filter_type, values = call.required("filterType"), call.listed("filterValues")
         self._searchable(filter_type)
-        fields = self._fields(call)
+        self._fields(call)
         if not values:
             raise ApiError("1002", "Missing value for required parameter 'filterValues'")
         if len(values) > BATCH_MAX:
@@ -77,13 +126,15 @@ class LeadEndpoints:
         found = sorted({lead_id for value in values for lead_id in self._find(filter_type, value)})
         if len(found) > _MATCHES_MAX:
             raise ApiError("1003", "Too many results match the filter")
-        start, size = _offset(call.params.get("nextPageToken")), call.batch_size()
+        return self.page(call, found)
+
+    def page(self, call: Call, found: list[int]) -> Answer:
+        """One page of these people, with the fields that the call asks for."""
+        fields = self._fields(call)
+        start, size = offset(call.params.get("nextPageToken")), call.batch_size()
         page = found[start : start + size]
         call.records = len(page)
-        answer: Answer = {"result": [self._show(lead_id, fields) for lead_id in page]}
-        if start + size < len(found):
-            answer["nextPageToken"] = f"LEADS{start + size:08d}==="
-        return answer
+        return paged([self._show(lead_id, fields) for lead_id in page], start, size, len(found))
 
     def delete(self, call: Call) -> Answer:
         wanted: list[Any] = call.numbers("id")
@@ -111,7 +162,28 @@ class LeadEndpoints:
         return {}
 
     def partitions(self, _: Call) -> Answer:
-        return {"result": _PARTITIONS}
+        rows = self.instance.store.settings.partitions
+        return {"result": [{"id": number, "name": name, "description": name} for name, number in rows.items()]}
+
+    def move(self, call: Call) -> Answer:
+        """Moves people to other partitions."""
+        origin = call.origin("updateLeadPartition")
+
+        def one(section: Section, record: Any) -> dict[str, Any]:
+            if not isinstance(record, Mapping) or not record.get("id") or not record.get("partitionName"):
+                raise RecordError("1002", "Missing value for required parameter 'id' or 'partitionName'")
+            number = section.store.settings.partitions.get(record["partitionName"])
+            if number is None:
+                raise RecordError("1010", f"Lead partition '{record['partitionName']}' not found")
+            return {"id": record["id"], "status": people.move(section, record["id"], number, origin)}
+
+        return {"result": self._each(call, call.input(call.json()), one)}
+
+    def _partition(self, name: Any) -> int | None:
+        number = self.instance.store.settings.partitions.get(name) if isinstance(name, str) else None
+        if number is None:
+            raise ApiError("1010", f"Lead partition '{name}' not found")
+        return number
 
     def _searchable(self, name: Any) -> None:
         if name not in self.instance.store.searchable():
@@ -120,7 +192,8 @@ class LeadEndpoints:
 
     def _find(self, filter_type: str, value: str) -> list[int]:
         if filter_type == "leadPartitionId":
-            return [lead_id for lead_id, _ in self.instance.store.people()] if value == "1" else []
+            people_there = self.instance.store.people()
+            return [lead_id for lead_id, person in people_there if person.get("leadPartitionId", "1") == value]
         return self.instance.store.find(filter_type, value)
 
     def _fields(self, call: Call) -> list[str]:
@@ -132,14 +205,25 @@ class LeadEndpoints:
 
     def _show(self, lead_id: int, fields: list[str]) -> dict[str, Any]:
         """A person as read: `id` always, null for what is blank."""
-        person = self.instance.store.person(lead_id) or {}
-        shown: dict[str, Any] = {"id": lead_id}
+        return {"id": lead_id, **self.shown(lead_id, self.instance.store.person(lead_id) or {}, fields)}
+
+    def shown(self, lead_id: int, person: Person, fields: list[str]) -> dict[str, Any]:
+        """These fields of a person; those of a linked company come from there."""
+        store = self.instance.store
+        company = store.company(person)
+        shown: dict[str, Any] = {}
         for name in fields:
-            shown[name] = lead_id if name == "id" else _value(lead_id, person, name)
+            if name == "id":
+                shown[name] = lead_id
+            elif company is not None and store.fields[name].company:
+                shown[name] = company.get(name)
+            else:
+                shown[name] = value_of(lead_id, person, name)
         return shown
 
 
-def _value(lead_id: int, person: Person, name: str) -> Any:
+def value_of(lead_id: int, person: Person, name: str) -> Any:
+    """A field of a person as read, also those that are computed."""
     if name in person:
         return person[name]
     match name:
@@ -155,20 +239,3 @@ def _value(lead_id: int, person: Person, name: str) -> Any:
             return True
         case _:
             return current(person, name)
-
-
-def _record_errors(call: Call) -> tuple[int, RecordError | None]:
-    """The scripted fault that skips every k-th record."""
-    if call.fault is None or call.fault.type != "record_errors":
-        return 1, None
-    action = call.fault.action
-    code = str(action.get("code", "1003"))
-    return max(1, int(action.get("every", 1))), RecordError(code, str(action.get("message", "Scripted refusal")))
-
-
-def _offset(token: str | None) -> int:
-    if token is None:
-        return 0
-    if not (token.startswith("LEADS") and token[5:13].isdigit()):
-        raise ApiError("1003", "Invalid nextPageToken")
-    return int(token[5:13])

@@ -30,7 +30,7 @@ class Limits:
 
     def enter(self, user: str, now_ms: int) -> None:
         """Admits a call; `leave()` must follow. ApiError 607, 606 or 615 instead when a limit is reached."""
-        day = _central_day(now_ms)
+        day = central_day(now_ms)
         while self._window and self._window[0] <= now_ms - _WINDOW_MS:
             self._window.popleft()
         if self._day_total(day) >= self.daily:
@@ -51,14 +51,14 @@ class Limits:
         self.meters.gauge("concurrency", self._running)
 
     def error(self, code: str, now_ms: int) -> None:
-        self._errors[_central_day(now_ms), code] += 1
+        self._errors[central_day(now_ms), code] += 1
 
     def report(self, now_ms: int) -> dict[str, Any]:
         in_window = sum(at > now_ms - _WINDOW_MS for at in self._window)
         limits = {"calls_per_20s": self.calls_per_20s, "concurrency": self.concurrency, "daily": self.daily}
         return {
             "limits": limits,
-            "now": {"calls_in_20s": in_window, "concurrency": self._running, "calls_today": self._day_total(_central_day(now_ms))},
+            "now": {"calls_in_20s": in_window, "concurrency": self._running, "calls_today": self._day_total(central_day(now_ms))},
         }
 
     def usage(self, now_ms: int, days: int) -> list[dict[str, Any]]:
@@ -82,10 +82,11 @@ class Limits:
         return sum(count for (on, _), count in self._calls.items() if on == day)
 
 
-def _central_day(now_ms: int) -> date:
+def central_day(now_ms: int) -> date:
+    """The day by which quotas go."""
     return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(_CENTRAL).date()
 
 
 def _days(now_ms: int, days: int) -> list[date]:
-    today = _central_day(now_ms)
+    today = central_day(now_ms)
     return [today - timedelta(days=back) for back in range(days)]

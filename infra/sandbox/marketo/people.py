@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from infra.sandbox.marketo.activities import Origin
+from infra.sandbox.marketo import links
+from infra.sandbox.marketo.activities import CHANGE_PARTITION, Origin
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import Value, stored
 from infra.sandbox.marketo.instance import Section
@@ -29,6 +30,8 @@ class SyncRequest:
     hidden: Callable[[int], bool]
     """People that this call can't see, see in_flight."""
     created: Callable[[int], None]
+    partition: int | None = None
+    """Where the people of this call are and go; None: anywhere, and new ones into the default."""
     extra: Mapping[str, Any]
     """Goes into the entries: how late their activities are."""
 
@@ -47,11 +50,16 @@ def sync(section: Section, request: SyncRequest, record: Any) -> dict[str, Any]:
         raise RecordError("1005", "Lead already exists")
     if not found and request.action is Action.UPDATE_ONLY:
         raise RecordError("1004", "Lead not found")
+    if found and request.partition not in {None, partition_of(store, found[0])}:
+        raise RecordError("1010", "Lead already exists in another partition")
     if found:
         refuse_company_fields(store, found[0], values)
+        _keep_link(values)
         change(section, found[0], values, request.origin, request.extra)
         return {"id": found[0], "status": "updated"}
     refuse_company_fields(store, None, values)
+    if request.partition is not None and request.partition != 1:
+        values["leadPartitionId"] = str(request.partition)
     lead_id = create(section, values, request.origin, request.extra)
     request.created(lead_id)
     return {"id": lead_id, "status": "created"}
@@ -80,6 +88,12 @@ def refuse_company_fields(store: Store, lead_id: int | None, values: Mapping[str
     person = (store.person(lead_id) if lead_id is not None else None) or {}
     if values.get("externalCompanyId", person.get("externalCompanyId")) is not None:
         raise RecordError("1021", f"Company field '{name}' can not be updated during syncLead for a lead with externalCompanyId")
+
+
+def _keep_link(values: dict[str, Value]) -> None:
+    """A person can be linked to another company, never to none (REST API, companies)."""
+    if "externalCompanyId" in values and values["externalCompanyId"] is None:
+        del values["externalCompanyId"]
 
 
 def create(section: Section, values: Mapping[str, Value], origin: Origin, extra: Mapping[str, Any] | None = None) -> int:
@@ -114,11 +128,31 @@ def change(section: Section, lead_id: int, values: Mapping[str, Value], origin: 
     return True
 
 
+def partition_of(store: Store, lead_id: int) -> int:
+    return int((store.person(lead_id) or {}).get("leadPartitionId", 1))
+
+
+def move(section: Section, lead_id: Any, partition: int, origin: Origin) -> str:
+    """Moves a person to another partition; returns the status for the answer. RecordError 1004 when there is none."""
+    found = section.store.find("id", lead_id)
+    if not found:
+        raise RecordError("1004", "Lead not found")
+    old = partition_of(section.store, found[0])
+    if old != partition:
+        names = {number: name for name, number in section.store.settings.partitions.items()}
+        shown = [["New Partition ID", partition], ["Old Partition ID", old], ["Reason", origin.reason]]
+        row = [found[0], CHANGE_PARTITION, partition, names[partition], shown]
+        before, after = {"leadPartitionId": str(old)}, {"leadPartitionId": str(partition)}
+        section.add("update", LEAD, str(found[0]), origin, before=before, after=after, activities=[row])
+    return "updated"
+
+
 def delete(section: Section, lead_id: int, origin: Origin, extra: Mapping[str, Any] | None = None) -> None:
     """Deletes a person. RecordError 1004 when there is none."""
     person = section.store.person(lead_id)
     if person is None:
         raise RecordError("1004", "Lead not found")
+    links.drop_person(section, lead_id, origin)
     section.add("delete", LEAD, str(lead_id), origin, before=person, after=None, extra=extra or {})
 
 
@@ -140,6 +174,7 @@ def merge(section: Section, winner_id: int, loser_ids: Sequence[int], origin: Or
     more = {**(extra or {}), "losers": list(dict.fromkeys(loser_ids))}
     for lead_id, person in zip(dict.fromkeys(loser_ids), losers, strict=True):
         section.add("merged", LEAD, str(lead_id), origin, before=person, after=None, extra={"into": winner_id})
+        links.follow_merge(section, lead_id, winner_id, origin)
     section.add("merge", LEAD, str(winner_id), origin, before=before, after=after, extra=more)
 
 

@@ -11,6 +11,7 @@ from infra.sandbox.marketo.call import Answer, Call
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import CUSTOM_TYPES, STRING_LENGTH_MAX, Field
 from infra.sandbox.marketo.instance import Instance, Section
+from infra.sandbox.marketo.routes import Routes
 from infra.sandbox.marketo.store import FIELD
 
 CUSTOM_MAX = 100
@@ -21,6 +22,16 @@ _LONG_TYPES = {"string", "email", "phone", "url"}
 @dataclass(frozen=True, slots=True)
 class SchemaEndpoints:
     instance: Instance
+
+    def routes(self) -> Routes:
+        base = "/rest/v1/leads"
+        return [
+            ("GET", f"{base}/describe.json", self.describe),
+            ("GET", f"{base}/describe2.json", self.describe2),
+            ("GET", f"{base}/schema/fields.json", self.fields),
+            ("POST", f"{base}/schema/fields.json", self.create),
+            ("GET", f"{base}/schema/fields/{{name}}.json", self.field),
+        ]
 
     def describe(self, _: Call) -> Answer:
         return {"result": [_described(one) for one in self.instance.store.fields.values()]}

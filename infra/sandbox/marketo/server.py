@@ -1,5 +1,6 @@
 """Puts the instance together: journal, state, limits, API, control verbs."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,25 @@ from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running
 from infra.sandbox.kernel.system import System
-from infra.sandbox.marketo.api import FAULT_TYPES, Api
+from infra.sandbox.marketo.activity_endpoints import ActivityEndpoints
+from infra.sandbox.marketo.api import Api
+from infra.sandbox.marketo.bulk_jobs import BulkJobs
+from infra.sandbox.marketo.console import MarketoConsole
+from infra.sandbox.marketo.custom_activities import custom_activity_ids
+from infra.sandbox.marketo.endpoints import all_routes
 from infra.sandbox.marketo.identity import ApiUser, Identity
 from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
 from infra.sandbox.marketo.limits import Limits
-from infra.sandbox.marketo.store import Store
+from infra.sandbox.marketo.named_faults import FAULT_TYPES
+from infra.sandbox.marketo.push.engine import Engine
+from infra.sandbox.marketo.push.flow_steps import CALLBACK, FlowSteps
+from infra.sandbox.marketo.push.signing import Signing
+from infra.sandbox.marketo.push.streams import Streams
+from infra.sandbox.marketo.push.verbs import PushVerbs
+from infra.sandbox.marketo.routes import Router
+from infra.sandbox.marketo.store import CUSTOM_ACTIVITY, Store
 from infra.sandbox.marketo.verbs import Verbs
 
 
@@ -30,7 +44,11 @@ async def build(settings: ChildSettings) -> Running:
     journal = Journal(Path(settings.data) / "journal", fsync=settings.fsync)
     store = Store(zone=ZoneInfo(settings.options.get("zone", "America/Chicago")))
     instance = Instance.open(journal, clock, store)
-    limits = Limits(meters=meters)
+    limits, in_flight = Limits(meters=meters), InFlight()
+    jobs = BulkJobs(instance, Path(settings.data) / "bulk")
+    flow_steps, streams = FlowSteps(instance), Streams(instance, Signing(Path(settings.data) / "keys"))
+    engine = Engine(instance, flow_steps)
+    verbs = Verbs(instance, limits, PushVerbs(instance, streams))
     faults = FaultBoard("marketo", call_types=FAULT_TYPES)
     identity = Identity([msgspec.convert(one, ApiUser) for one in settings.credentials.values()])
     api = Api(
@@ -41,7 +59,8 @@ async def build(settings: ChildSettings) -> Running:
         meters=meters,
         clock=clock,
         latency_ms=settings.latency_ms,
-        in_flight=InFlight(),
+        in_flight=in_flight,
+        router=Router(all_routes(instance, in_flight, limits, jobs)),
     )
     system = System(
         name="marketo",
@@ -49,15 +68,36 @@ async def build(settings: ChildSettings) -> Running:
         clock=clock,
         faults=faults,
         meters=meters,
-        verbs=Verbs(instance, limits).table(),
-        objects=lambda: ("Lead", "Field"),
+        verbs=verbs.table(),
+        objects=lambda: ("Lead", "Field", CUSTOM_ACTIVITY, *(name for name in store.tables if name != CUSTOM_ACTIVITY)),
         dump=lambda name: _dump(store, name),
-        extra_meters=lambda: limits.report(clock.now_ms()),
+        extra_meters=lambda: {**limits.report(clock.now_ms()), "stream_batches_waiting": streams.waiting},
     )
-    return Running(system=system, app=api.app())
+    console = MarketoConsole(verbs, LeadEndpoints(instance, in_flight), ActivityEndpoints(instance))
+    app = api.app()
+    app.router.add_post(f"{CALLBACK}/{{batch}}", flow_steps.callback)
+    app.router.add_get("/prod/keys/{name}", streams.key)
+    app.router.add_get("/csm/registrations/validate", streams.validate)
+    app.router.add_get("/events/organizations/{organization}/integrations/{integration}/{registration}", streams.journal)
+    api.serve_rest(app)
+    instance.listeners += [engine.notice, streams.notice]
+
+    def served(url: str) -> None:
+        flow_steps.base_url = streams.base_url = url
+        jobs.resume()
+        streams.resume()
+
+    async def stop() -> None:
+        await asyncio.gather(jobs.stop(), engine.stop(), streams.stop())
+
+    return Running(system=system, app=app, console=console, served=served, stop=stop)
 
 
 def _dump(store: Store, name: str) -> Iterator[Mapping[str, Any]]:
     if name == "Lead":
         return ({"id": lead_id, **person} for lead_id, person in store.people())
-    return (msgspec.to_builtins(field) for field in store.fields.values())
+    if name == "Field":
+        return (msgspec.to_builtins(field) for field in store.fields.values())
+    if name == CUSTOM_ACTIVITY:
+        return (msgspec.to_builtins(row) for row in store.log.rows if row.type in custom_activity_ids(store))
+    return ({"id": int(key) if key.isdecimal() else key, **row} for key, row in store.table(name).items())

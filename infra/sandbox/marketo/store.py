@@ -6,7 +6,7 @@ on.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,13 +17,34 @@ from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.marketo import activities
 from infra.sandbox.marketo.activities import Activity, ActivityLog, Origin
 from infra.sandbox.marketo.fields import DEFAULTS, Field, Value, display, standard_fields
+from infra.sandbox.marketo.kinds import COMPANY
 from infra.sandbox.marketo.normalisers import Normaliser
+from infra.sandbox.marketo.records import Row, Table, second
 
 Person = dict[str, Any]
 LEAD, FIELD = "Lead", "Field"
+DEFAULT_PARTITION = "Default"
+CUSTOM_ACTIVITY = "CustomActivity"
+FOLDER, TOKEN = "Folder", "Token"
+CAMPAIGN, WEBHOOK, SERVICE, STREAM = "SmartCampaign", "Webhook", "FlowStepService", "DataStream"
+STATIC_LIST, LIST_MEMBER = "StaticList", "ListMember"
+PROGRAM, PROGRAM_MEMBER, MEMBER_FIELD = "Program", "ProgramMember", "ProgramMemberField"
+LOGGED_PEOPLE_MAX = 5000
+
+_ROW_OPS = {"create", "update", "delete", "_create", "_update", "_delete"}
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+class BulkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How slow bulk jobs are, by the sandbox's clock, and what they may cost (REST API, bulk extract)."""
+
+    queued_seconds: float = 1.0
+    running_seconds: float = 1.0
+    status_seconds: float = 60.0
+    """A job's status is told anew no more often than this."""
+    export_bytes_daily: int = 500 << 20
 
 
 class Settings(msgspec.Struct, kw_only=True):
@@ -33,6 +54,16 @@ class Settings(msgspec.Struct, kw_only=True):
     """Whether activities carry API Method Name, Modifying User and Request Id."""
     blocked: list[str] = []
     normalisers: list[Normaliser] = []
+    native_sync: bool = False
+    """With the native CRM sync on, what it owns can't be written through the API (1018)."""
+    corona: bool = True
+    """Whether bulk extract takes the filters `updatedAt` and smart list (1035 without)."""
+    object_schema_api: bool = True
+    """Whether the subscription has the schema API of custom objects (616 without)."""
+    activity_ids: bool = True
+    """Whether activities carry `id` beside `marketoGUID`."""
+    partitions: dict[str, int] = msgspec.field(default_factory=lambda: {DEFAULT_PARTITION: 1})
+    bulk: BulkSettings = BulkSettings()
 
 
 @dataclass(slots=True)
@@ -44,11 +75,15 @@ class Store:
     late: dict[int, tuple[int, bool, Activity]] = field(default_factory=dict)
     """Activities made but not yet committed: id -> (due at ms, shown to chained tokens, row)."""
     settings: Settings = field(default_factory=Settings)
+    tables: dict[str, Table] = field(default_factory=dict)
+    """Everything that is not a person, by object name."""
     next_id: int = 1
+    next_activity: int = 1
+    _touched: dict[int, int] = field(default_factory=dict)
+    """When a person's custom fields changed after `updatedAt`, in seconds."""
     _people: dict[int, bytes] = field(default_factory=dict)
     _merged: dict[int, int] = field(default_factory=dict)
     _index: dict[str, dict[str, list[int]]] = field(default_factory=dict)
-    _next_activity: int = 1
 
     def person(self, lead_id: int) -> Person | None:
         packed = self._people.get(lead_id)
@@ -57,6 +92,9 @@ class Store:
     def people(self) -> Iterator[tuple[int, Person]]:
         for lead_id, packed in self._people.items():
             yield lead_id, _unpack(packed)
+
+    def ids(self) -> list[int]:
+        return list(self._people)
 
     def __len__(self) -> int:
         return len(self._people)
@@ -72,6 +110,25 @@ class Store:
                 if person.get(name) is not None:
                     index.setdefault(_key(person[name]), []).append(lead_id)
         return sorted(index.get(_key(value), ()))
+
+    def table(self, name: str) -> Table:
+        found = self.tables.get(name)
+        if found is None:
+            found = self.tables[name] = Table()
+        return found
+
+    def company(self, person: Mapping[str, Any]) -> Row | None:
+        """The company a person is linked to; without one, company fields are the person's own."""
+        key = person.get("externalCompanyId")
+        if key is None or COMPANY not in self.tables:
+            return None
+        found = self.tables[COMPANY].find(("externalCompanyId",), (key,))
+        return self.tables[COMPANY].get(found[0]) if found else None
+
+    def touched(self, lead_id: int, person: Mapping[str, Any]) -> str:
+        """When any field of the person changed last: what bulk extract goes by, unlike the visible `updatedAt`."""
+        at_s = self._touched.get(lead_id)
+        return second(at_s) if at_s is not None else str(person["updatedAt"])
 
     def resolve(self, lead_id: int) -> int:
         """The person into whom this one was merged, if so: activities move with a merge."""
@@ -103,11 +160,36 @@ class Store:
                     _, chained, row = self.late.pop(activity_id)
                     (self.log.append if chained else self.log.insert_by_date)(row)
             case _:
-                raise ValueError(f"journal: unknown entry {entry.object}/{entry.op}")
+                self._record(entry)
+
+    def _record(self, entry: Entry) -> None:
+        if entry.object != CUSTOM_ACTIVITY and entry.op in _ROW_OPS:  # all others live in the log only
+            self.table(entry.object).apply(entry)
+        if entry.object == COMPANY and entry.op == "update":
+            self._log_company_change(entry)
+        self._log_stated(entry)
+
+    def _log_stated(self, entry: Entry) -> None:
+        """Logs the activities that the entry itself names."""
+        for lead_id, kind, primary_id, primary, attributes, *at_s in (entry.extra or {}).get("activities", ()):
+            shown = tuple((name, value) for name, value in attributes)
+            self._log(entry, lead_id, kind, primary_id=primary_id, primary=primary, extra=shown, at_s=at_s[0] if at_s else None)
+
+    def _log_company_change(self, entry: Entry) -> None:
+        """A company's change shows as a change of each of its people, unless there are too many of them (native sync: 5,000)."""
+        company = self.tables[COMPANY].get(entry.id) or {}
+        leads = self.find("externalCompanyId", company["externalCompanyId"])
+        if len(leads) > LOGGED_PEOPLE_MAX:
+            return
+        for lead_id in leads:
+            for name, value in (entry.after or {}).items():
+                one = self.fields.get(name)
+                if one is not None and one.company:
+                    self._log_change(entry, lead_id, one, (entry.before or {}).get(name), value)
 
     def _create(self, entry: Entry) -> None:
         lead_id = int(entry.id)
-        at = _second(entry.at_ms // 1000)
+        at = second(entry.at_ms // 1000)
         person = {**(entry.after or {}), "createdAt": at, "updatedAt": at}
         self.next_id = max(self.next_id, lead_id + 1)
         self._put(lead_id, {}, person)
@@ -119,22 +201,29 @@ class Store:
         changed = entry.after or {}
         after = {name: value for name, value in {**before, **changed}.items() if value is not None}
         if any(not self.fields[name].custom for name in changed):
-            after["updatedAt"] = _second(entry.at_ms // 1000)  # the visible time follows standard fields only (bulk lead extract)
+            after["updatedAt"] = second(entry.at_ms // 1000)  # the visible time follows standard fields only (bulk lead extract)
+            self._touched.pop(lead_id, None)
+        else:
+            self._touched[lead_id] = entry.at_ms // 1000
         self._put(lead_id, before, after)
-        by_api = bool(entry.extra.get("method"))
-        origin = _origin(entry)
         for name, value in changed.items():
-            one = self.fields[name]
-            old = display(one, (entry.before or {}).get(name), self.zone, by_api=by_api)
-            new = display(one, value, self.zone, by_api=by_api)
-            self._log(entry, lead_id, activities.CHANGE_VALUE, primary_id=one.id, primary=one.name, old=old, new=new, origin=origin)
+            if name == "leadPartitionId":  # has an activity of its own
+                continue
+            self._log_change(entry, lead_id, self.fields[name], (entry.before or {}).get(name), value)
+        self._log_stated(entry)
         if entry.op == "merge":
             merged = str([int(loser) for loser in entry.extra["losers"]]).replace(" ", "")
             extra = (("Master Updated", bool(changed)), ("Merge IDs", merged), ("Merge Source", "leaddb"), ("Merged in Sales", False))
             self._log(entry, lead_id, activities.MERGE_LEADS, primary_id=lead_id, primary=full_name(after), extra=extra)
 
+    def _log_change(self, entry: Entry, lead_id: int, one: Field, before: Value, after: Value) -> None:
+        by_api = bool(entry.extra.get("method"))
+        old, new = (display(one, value, self.zone, by_api=by_api) for value in (before, after))
+        self._log(entry, lead_id, activities.CHANGE_VALUE, primary_id=one.id, primary=one.name, old=old, new=new)
+
     def _delete(self, entry: Entry) -> None:
         lead_id = int(entry.id)
+        self._touched.pop(lead_id, None)
         person = _unpack(self._people.pop(lead_id))
         self._reindex(lead_id, person, {})
         if entry.op == "merged":
@@ -159,11 +248,17 @@ class Store:
             if new is not None:
                 index.setdefault(_key(new), []).append(lead_id)
 
-    def _log(self, entry: Entry, lead_id: int, kind: int, *, origin: Origin | None = None, **members: Any) -> None:
+    def _log(self, entry: Entry, lead_id: int, kind: int, **members: Any) -> None:
+        at_s = members.pop("at_s", None)
         row = Activity(
-            id=self._next_activity, lead_id=lead_id, at_s=entry.at_ms // 1000, type=kind, origin=origin or _origin(entry), **members
+            id=self.next_activity,
+            lead_id=lead_id,
+            at_s=entry.at_ms // 1000 if at_s is None else at_s,
+            type=kind,
+            origin=_origin(entry),
+            **members,
         )
-        self._next_activity += 1
+        self.next_activity += 1
         late_s = entry.extra.get("late_s")
         if late_s is None:
             self.log.append(row)
@@ -183,11 +278,6 @@ def current(person: Mapping[str, Any], name: str) -> Value:
 
 def _key(value: Value) -> str:
     return str(value).casefold()
-
-
-@lru_cache(maxsize=256)
-def _second(at_s: int) -> str:
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _origin(entry: Entry) -> Origin:

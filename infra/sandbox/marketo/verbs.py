@@ -1,7 +1,7 @@
 """Control verbs: what a person does at Marketo's user interface, and what an administrator sets up."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,18 @@ from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
 from infra.sandbox.marketo import people
 from infra.sandbox.marketo.activities import Origin
-from infra.sandbox.marketo.errors import ApiError, RecordError
+from infra.sandbox.marketo.errors import RecordError
 from infra.sandbox.marketo.fields import Value
+from infra.sandbox.marketo.hand import by_hand, member, taking_object
 from infra.sandbox.marketo.instance import OPERATOR, Instance
 from infra.sandbox.marketo.limits import Limits
+from infra.sandbox.marketo.marketing_verbs import MarketingVerbs
 from infra.sandbox.marketo.normalisers import Normaliser
+from infra.sandbox.marketo.push.verbs import PushVerbs
 from infra.sandbox.marketo.schema_endpoints import create_field
 from infra.sandbox.marketo.store import Settings
 
+OPTIONS = ("native_sync", "corona", "object_schema_api", "activity_ids", "partitions", "bulk")
 _LOAD_CHUNK_ROWS = 500
 
 
@@ -27,63 +31,67 @@ _LOAD_CHUNK_ROWS = 500
 class Verbs:
     instance: Instance
     limits: Limits
+    push: PushVerbs
 
     def table(self) -> Mapping[str, Verb]:
         return {
-            "person/create": _object(self.create),
-            "person/edit": _object(self.edit),
-            "person/delete": _object(self.delete),
-            "person/merge": _object(self.merge),
-            "field/create": _object(self.create_field),
-            "field/block": _object(self.block),
-            "normaliser": _object(self.normalise),
-            "activity_attributes": _object(self.deliver_attributes),
-            "limits": _object(self.set_limits),
+            "person/create": taking_object(self.create),
+            "person/edit": taking_object(self.edit),
+            "person/delete": taking_object(self.delete),
+            "person/merge": taking_object(self.merge),
+            "field/create": taking_object(self.create_field),
+            "field/block": taking_object(self.block),
+            "normaliser": taking_object(self.normalise),
+            "activity_attributes": taking_object(self.deliver_attributes),
+            "limits": taking_object(self.set_limits),
+            "options": taking_object(self.set_options),
             "load": self.load,
+            **MarketingVerbs(self.instance).table(),
+            **self.push.table(),
         }
 
     def create(self, body: Mapping[str, Any]) -> Any:
         """{"fields": {...}, "user"?} -> {"id"}"""
         with self.instance.section() as section:
-            values = people.checked(section.store, _member(body, "fields", dict))
-            return {"id": people.create(section, values, _by_hand(body, "New lead"))}
+            values = people.checked(section.store, member(body, "fields", dict))
+            return {"id": people.create(section, values, by_hand(body, "New lead"))}
 
     def edit(self, body: Mapping[str, Any]) -> Any:
         """{"id", "fields": {...}, "user"?, "campaign"?} -> {"id", "changed"}. With a campaign id it is a flow step's doing."""
-        lead_id = self._known(_member(body, "id", int))
+        lead_id = self._known(member(body, "id", int))
         with self.instance.section() as section:
-            values = people.checked(section.store, _member(body, "fields", dict))
-            return {"id": lead_id, "changed": people.change(section, lead_id, values, _by_hand(body, "Lead update"))}
+            values = people.checked(section.store, member(body, "fields", dict))
+            return {"id": lead_id, "changed": people.change(section, lead_id, values, by_hand(body, "Lead update"))}
 
     def delete(self, body: Mapping[str, Any]) -> Any:
         """{"ids": [...], "user"?} -> {"deleted": N}"""
-        ids = [self._known(lead_id) for lead_id in _member(body, "ids", list)]
+        ids = [self._known(lead_id) for lead_id in member(body, "ids", list)]
         with self.instance.section() as section:
             for lead_id in dict.fromkeys(ids):
-                people.delete(section, lead_id, _by_hand(body, "Lead delete"))
+                people.delete(section, lead_id, by_hand(body, "Lead delete"))
         return {"deleted": len(set(ids))}
 
     def merge(self, body: Mapping[str, Any]) -> Any:
         """{"winner", "losers": [...], "user"?} -> {"id"}"""
         with self.instance.section() as section:
-            people.merge(section, _member(body, "winner", int), _member(body, "losers", list), _by_hand(body, "Merge leads"))
+            people.merge(section, member(body, "winner", int), member(body, "losers", list), by_hand(body, "Merge leads"))
         return {"id": body["winner"]}
 
     def create_field(self, body: Mapping[str, Any]) -> Any:
         """{"name", "displayName", "dataType"} -> {"name", "status"}"""
         with self.instance.section() as section:
-            return create_field(section, dict(body), _by_hand(body, "Field management"))
+            return create_field(section, dict(body), by_hand(body, "Field management"))
 
     def block(self, body: Mapping[str, Any]) -> Any:
         """{"field", "blocked": true|false}: against the API, a blocked field keeps the value it has."""
-        name = _member(body, "field", str)
+        name = member(body, "field", str)
         self._field(name)
         blocked = {*self.instance.store.settings.blocked} - {name} | ({name} if body.get("blocked", True) else set())
         return self._set(blocked=sorted(blocked))
 
     def normalise(self, body: Mapping[str, Any]) -> Any:
         """A rule (see Normaliser), replacing the field's former one; {"field", "how": null} takes it away."""
-        name = _member(body, "field", str)
+        name = member(body, "field", str)
         self._field(name)
         rules = [rule for rule in self.instance.store.settings.normalisers if rule.field != name]
         if body.get("how") is not None:
@@ -95,14 +103,29 @@ class Verbs:
 
     def deliver_attributes(self, body: Mapping[str, Any]) -> Any:
         """{"deliver": true|false}: whether activities name the API method, the modifying user and the request."""
-        return self._set(deliver_attributes=_member(body, "deliver", bool))
+        return self._set(deliver_attributes=member(body, "deliver", bool))
 
     def set_limits(self, body: Mapping[str, Any]) -> Any:
         """{"calls_per_20s"?, "concurrency"?, "daily"?} -> the limits; until the process ends."""
         for name in ("calls_per_20s", "concurrency", "daily"):
             if name in body:
-                setattr(self.limits, name, _member(body, name, int))
+                setattr(self.limits, name, member(body, name, int))
         return self.limits.report(self.instance.clock.now_ms())["limits"]
+
+    def set_options(self, body: Mapping[str, Any]) -> Any:
+        """{"native_sync"?, "corona"?, "object_schema_api"?, "activity_ids"?, "partitions"?, "bulk"?}: see Settings and BulkSettings; a
+        part of `bulk` leaves the rest of it."""
+        settings = self.instance.store.settings
+        changes = {name: body[name] for name in OPTIONS if name in body}
+        if unknown := set(body) - set(OPTIONS):
+            raise VerbRefusedError(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(OPTIONS)}")
+        if isinstance(changes.get("bulk"), Mapping):
+            changes["bulk"] = {**msgspec.to_builtins(settings.bulk), **changes["bulk"]}
+        try:
+            checked = msgspec.convert({**msgspec.to_builtins(settings), **changes}, Settings)
+        except msgspec.ValidationError as error:
+            raise VerbRefusedError(str(error)) from error
+        return self._set(**{name: getattr(checked, name) for name in changes})
 
     async def load(self, body: bytes) -> Any:
         """NDJSON, a person a line (REST names): creates them all, past the API's limits; other calls go on meanwhile. All lines are
@@ -142,35 +165,3 @@ class Verbs:
         with self.instance.section() as section:
             section.put(Entry(section.now_ms, OPERATOR, "_settings", "Settings", "", None, after))
         return after
-
-
-def _object(verb: Callable[[Mapping[str, Any]], Any]) -> Verb:
-    async def run(body: bytes) -> Any:
-        try:
-            decoded = orjson.loads(body or b"{}")
-        except orjson.JSONDecodeError as error:
-            raise VerbRefusedError(f"not JSON: {error}") from error
-        if not isinstance(decoded, dict):
-            raise VerbRefusedError("an object is expected")
-        try:
-            return verb(decoded)
-        except (RecordError, ApiError) as error:
-            raise VerbRefusedError(str(error)) from error
-
-    return run
-
-
-def _member(body: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = body.get(name)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise VerbRefusedError(f"{name}: {kind.__name__} expected")
-    return value
-
-
-def _by_hand(body: Mapping[str, Any], source: str) -> Origin:
-    actor = str(body.get("user") or OPERATOR)
-    campaign = body.get("campaign")
-    if campaign is None:
-        return Origin(actor=actor, source=source, reason="Manual person edit")
-    reason = "Changed by Smart Campaign Run Action Change Data Value"
-    return Origin(actor=f"smart-campaign-{campaign}", source="Marketo Flow Action", reason=reason, campaign=int(campaign))

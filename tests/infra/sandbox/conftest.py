@@ -14,6 +14,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.infra.sandbox.conformance import conformance
+
+__all__ = ["conformance"]  # a fixture of every test here
+
 _START_SECONDS = 60.0
 
 

@@ -1,19 +1,28 @@
 """An instance in memory (with its journal on disk), and the whole HTTP server inside the test's loop."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
+from marketorestpython.client import MarketoClient
+from marketorestpython.helper import http_lib
 
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Journal
+from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running, start_server
+from infra.sandbox.marketo.bulk_jobs import BulkJobs
+from infra.sandbox.marketo.endpoints import all_routes
+from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.server import build
 from infra.sandbox.marketo.store import Store
 
@@ -97,6 +106,32 @@ class Server:
                 return rows, token
 
 
+@dataclass
+class Stranger:
+    """marketorestpython, pointed at the server; `do` runs one of its methods in a thread, for it blocks."""
+
+    client: Any
+
+    async def do(self, method: str, /, **arguments: Any) -> Any:
+        return await asyncio.to_thread(lambda: self.client.execute(method=method, **arguments))
+
+
+@pytest.fixture
+async def stranger(
+    server: "Server", instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conformance: Any
+) -> AsyncIterator[Stranger]:
+    """What it called goes into the conformance table, as the server's meters saw it."""
+    routes = all_routes(instance, InFlight(), Limits(meters=Meters()), BulkJobs(instance, tmp_path / "bulk"))
+    conformance.served("marketo", [(verb, resource) for verb, resource, _ in routes])
+    ticks = itertools.count()  # the client waits 0.2 s between calls by this clock
+    monkeypatch.setattr(http_lib, "time", SimpleNamespace(time=lambda: float(next(ticks)), sleep=lambda _: None))
+    await server.verb("limits", {"calls_per_20s": 100_000})
+    client = MarketoClient("123-ABC-456", "u", "us", requests_timeout=10)
+    client.host = server.url
+    yield Stranger(client)
+    conformance.met("marketorestpython 0.5.25", "marketo", server.running.system.meters.report()["rows"])
+
+
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     running = await build(ChildSettings(data=str(tmp_path / "marketo"), credentials=CREDENTIALS))
@@ -104,5 +139,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         yield Server(running, f"http://127.0.0.1:{port}", http)
     await runner.cleanup()
+    if running.stop is not None:
+        await running.stop()
     running.system.journal.close()
     await asyncio.sleep(0)

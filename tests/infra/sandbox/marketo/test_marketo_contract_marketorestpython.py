@@ -17,8 +17,9 @@ def client(marketo_only: Any) -> Any:
     return made
 
 
-async def test_a_day_in_the_life(client: Any) -> None:
+async def test_a_day_in_the_life(client: Any, marketo_only: Any, conformance: Any) -> None:
     await asyncio.to_thread(scenario, client)
+    conformance.met("marketorestpython 0.5.25", "marketo", (await marketo_only.get("/meters"))["marketo"]["rows"])
 
 
 def scenario(client: Any) -> None:

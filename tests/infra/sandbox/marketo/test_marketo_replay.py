@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Journal
-from infra.sandbox.marketo import people
+from infra.sandbox.marketo import lists, objects, people, program_endpoints, programs
 from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance, Section
+from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, standard_kinds
 from infra.sandbox.marketo.normalisers import Normaliser
+from infra.sandbox.marketo.objects import ObjectSync
 from infra.sandbox.marketo.people import Action, SyncRequest
 from infra.sandbox.marketo.schema_endpoints import create_field
 from infra.sandbox.marketo.store import Store
@@ -41,6 +43,11 @@ operations = st.lists(
         st.tuples(st.just("edit"), st.integers(1, 6), values),
         st.tuples(st.just("delete"), st.integers(1, 6)),
         st.tuples(st.just("merge"), st.integers(1, 6), st.lists(st.integers(1, 6), max_size=2)),
+        st.tuples(st.just("company"), st.sampled_from(["001", "002"]), st.sampled_from(["Acme", "Beta"])),
+        st.tuples(st.just("drop"), st.sampled_from([COMPANY, OPPORTUNITY]), st.sampled_from(["001", "o1"])),
+        st.tuples(st.just("role"), st.sampled_from(["o1", "o2"]), st.integers(1, 6)),
+        st.tuples(st.just("status"), st.integers(1, 6), st.sampled_from(["Clicked", "Influenced"])),
+        st.tuples(st.just("list"), st.integers(1, 6), st.booleans()),
         st.tuples(st.just("wait"), st.sampled_from([0.4, 31.0])),
     ),
     max_size=25,
@@ -63,6 +70,31 @@ def perform(section: Section, operation: tuple[Any, ...]) -> None:
             people.delete(section, lead_id, HAND)
         case ("merge", winner, losers):
             people.merge(section, winner, losers, HAND)
+        case _:
+            perform_other(section, operation)
+
+
+def perform_other(section: Section, operation: tuple[Any, ...]) -> None:
+    match operation:
+        case ("company", key, name):
+            write(section, COMPANY, {"externalCompanyId": key, "company": name})
+        case ("drop", name, key):
+            kind = standard_kinds()[name]
+            for found in objects.find(section.store, kind, kind.dedupe, (key,)):
+                objects.delete(section, kind, found, API)
+        case ("role", key, lead_id):
+            write(section, OPPORTUNITY, {"externalOpportunityId": key, "name": "n"})
+            write(section, ROLE, {"externalOpportunityId": key, "leadId": lead_id, "role": "r"})
+        case ("status", lead_id, status):
+            programs.set_status(section, 1001, lead_id, status, API)
+        case ("list", lead_id, True):
+            lists.add(section, 1, lead_id, API)
+        case ("list", lead_id, False):
+            lists.remove(section, 1, lead_id, API)
+
+
+def write(section: Section, name: str, record: dict[str, Any]) -> None:
+    objects.sync(section, ObjectSync(kind=standard_kinds()[name], action="createOrUpdate", by_id=False, origin=API), record)
 
 
 def state(store: Store) -> dict[str, Any]:
@@ -70,6 +102,10 @@ def state(store: Store) -> dict[str, Any]:
         "people": dict(store.people()),
         "fields": store.fields,
         "rows": store.log.rows,
+        "commits": store.log.commits,
+        "tables": {name: dict(table.items()) for name, table in store.tables.items() if len(table)},
+        "next ids": {name: table.next_id for name, table in store.tables.items() if table.next_id > 1},
+        "by lead": {name: sorted(store.table(name).find(("leadId",), (1,))) for name in (ROLE, "ProgramMember", "ListMember")},
         "late": store.late,
         "settings": store.settings,
         "next": store.next_id,
@@ -86,6 +122,9 @@ def test_replay_gives_the_stored_state(steps: list[tuple[Any, ...]]) -> None:
         instance = Instance.open(Journal(path), Clock(lambda: now[0]), Store())
         with instance.section() as section:
             create_field(section, {"name": "own", "displayName": "Own", "dataType": "string"}, HAND)
+            program = {"name": "P", "type": "Default", "channel": "Online Advertising", "folder": [15, "Folder"]}
+            program_endpoints.create(section, program, HAND)
+            lists.create(section, "L", HAND)
             section.store.settings.normalisers.append(Normaliser(field="firstName", how="trim"))
         instance.store.find("email", "a@example.com")  # from here on the index is kept up to date
         for step in steps:
@@ -101,18 +140,29 @@ def test_replay_gives_the_stored_state(steps: list[tuple[Any, ...]]) -> None:
         instance.journal.close()
         again = Instance.open(Journal(path), Clock(), Store())
         assert state(again.store) == state(instance.store)
-        assert folded(again.journal) == {
-            str(lead_id): {name: value for name, value in person.items() if name not in {"createdAt", "updatedAt"}}
-            for lead_id, person in again.store.people()
-        }
+        rest: dict[str, dict[str, Any]] = {}
+        people_there = folded(again.journal, rest)
+        for name, table in again.store.tables.items():
+            assert rest.get(name, {}) == {key: without_stamps(row) for key, row in table.items()}
+        assert people_there == {str(lead_id): without_stamps(person) for lead_id, person in again.store.people()}
         again.journal.close()
 
 
-def folded(journal: Journal) -> dict[str, dict[str, Any]]:
-    """What the history alone says there is."""
+def without_stamps(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in {"createdAt", "updatedAt"}}
+
+
+def folded(journal: Journal, rest: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the history alone says there is: people, and in `rest` everything else by object."""
     found: dict[str, dict[str, Any]] = {}
     for _, entry in journal.history():
         if entry.object != "Lead":
+            others = rest.setdefault(entry.object, {})
+            if entry.after is None:
+                del others[entry.id]
+            else:
+                row = {**others.get(entry.id, {}), **entry.after}
+                others[entry.id] = {name: value for name, value in row.items() if value is not None}
             continue
         if entry.op == "create":
             found[entry.id] = dict(entry.after or {})

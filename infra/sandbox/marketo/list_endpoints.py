@@ -1,0 +1,120 @@
+"""Endpoints of static lists and memberships under /rest/v1 (REST API, static lists; leads)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from infra.sandbox.marketo import lists
+from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
+from infra.sandbox.marketo.errors import ApiError, RecordError
+from infra.sandbox.marketo.instance import Instance, Section
+from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
+from infra.sandbox.marketo.records import Row
+from infra.sandbox.marketo.routes import Routes
+from infra.sandbox.marketo.store import LIST_MEMBER, PROGRAM_MEMBER, STATIC_LIST
+
+
+@dataclass(frozen=True, slots=True)
+class ListEndpoints:
+    instance: Instance
+    leads: LeadEndpoints
+
+    def routes(self) -> Routes:
+        table: Routes = [("GET", "/rest/v1/lists.json", self.query), ("GET", "/rest/v1/lists/{id}.json", self.get)]
+        for base in ("/rest/v1/lists/{id}/leads", "/rest/v1/list/{id}/leads"):
+            table += [
+                ("GET", f"{base}.json", self.members),
+                ("POST", f"{base}.json", self.add),
+                ("DELETE", f"{base}.json", self.remove),
+                ("GET", f"{base}/ismember.json", self.is_member),
+            ]
+        for name, table_name, field in (("list", LIST_MEMBER, "listId"), ("program", PROGRAM_MEMBER, "programId")):
+            table.append(("GET", f"/rest/v1/leads/{{id}}/{name}Membership.json", self._memberships(table_name, field)))
+        return table
+
+    def query(self, call: Call) -> Answer:
+        ids, names = call.numbers("id"), call.listed("name")
+        rows = [
+            _shown(key, row)
+            for key, row in self.instance.store.table(STATIC_LIST).items()
+            if (not ids or int(key) in ids)
+            and (not names or row["name"] in names)
+            and call.params.get("programName") in {None, row.get("programName")}
+        ]
+        start, size = offset(call.params.get("nextPageToken")), call.batch_size()
+        return paged(rows[start : start + size], start, size, len(rows))
+
+    def get(self, call: Call) -> Answer:
+        return {"result": [_shown(call.path_args[0], lists.known(self.instance.store, call.path_args[0]))]}
+
+    def members(self, call: Call) -> Answer:
+        list_id = int(call.path_args[0])
+        lists.known(self.instance.store, list_id)
+        return self.leads.page(call, lists.members(self.instance.store, list_id))
+
+    def add(self, call: Call) -> Answer:
+        def one(section: Section, list_id: int, lead_id: Any) -> str:
+            return "added" if lists.add(section, list_id, lead_id, call.origin("addToList")) else "memberof"
+
+        return self._each(call, one)
+
+    def remove(self, call: Call) -> Answer:
+        def one(section: Section, list_id: int, lead_id: Any) -> str:
+            lists.remove(section, list_id, lead_id, call.origin("removeFromList"))
+            return "removed"
+
+        return self._each(call, one)
+
+    def is_member(self, call: Call) -> Answer:
+        def one(section: Section, list_id: int, lead_id: Any) -> str:
+            if not section.store.find("id", lead_id):
+                raise RecordError("1004", "Lead not found")
+            return "memberof" if lists.is_member(section.store, list_id, lead_id) else "notmemberof"
+
+        return self._each(call, one)
+
+    def _each(self, call: Call, act: Callable[[Section, int, Any], str]) -> Answer:
+        list_id = int(call.path_args[0])
+        lists.known(self.instance.store, list_id)
+        wanted: list[Any] = call.numbers("id")
+        if not wanted:
+            wanted = [record.get("id") if isinstance(record, dict) else None for record in call.input(call.json())]
+        if len(wanted) > BATCH_MAX:
+            raise ApiError("1003", f"Input size {len(wanted)} exceeds the maximum of {BATCH_MAX}")
+        call.records = len(wanted)
+        failure, results = call.record_errors(), []
+        with self.instance.section() as section:
+            for seq, lead_id in enumerate(wanted):
+                try:
+                    failure(seq)
+                    results.append({"id": lead_id, "status": act(section, list_id, lead_id)})
+                except RecordError as error:
+                    results.append({"id": lead_id, **error.skipped()})
+        return {"result": results}
+
+    def _memberships(self, name: str, field: str) -> Callable[[Call], Answer]:
+        def find(call: Call) -> Answer:
+            lead_id = call.path_args[0]
+            if not self.instance.store.find("id", lead_id):
+                raise ApiError("1004", f"Lead '{lead_id}' not found")
+            table = self.instance.store.table(name)
+            wanted = set(call.listed("filterValues")) if call.params.get("filterType") == field else None
+            rows = [row for key in table.find(("leadId",), (lead_id,)) if (row := table.get(key)) is not None]
+            shown = [_membership(row, field) for row in rows if wanted is None or str(row[field]) in wanted]
+            start, size = offset(call.params.get("nextPageToken")), call.batch_size()
+            return paged(shown[start : start + size], start, size, len(shown))
+
+        return find
+
+
+def _membership(row: Row, field: str) -> dict[str, Any]:
+    if field == "listId":
+        return {"id": row["listId"], "membershipDate": row["createdAt"]}
+    names = ("statusName", "membershipDate", "reachedSuccess", "reachedSuccessDate", "acquiredBy", "updatedAt")
+    shown = {name: row.get(name) for name in names}
+    return {"id": row["programId"], "progressionStatus": shown.pop("statusName"), **shown}
+
+
+def _shown(key: str, row: Row) -> dict[str, Any]:
+    shown = {"id": int(key), "name": row["name"], "description": row.get("description"), "programName": row.get("programName")}
+    return {**shown, "workspaceName": "Default", "createdAt": row["createdAt"], "updatedAt": row["updatedAt"]}

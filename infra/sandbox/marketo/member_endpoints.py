@@ -1,0 +1,231 @@
+"""Endpoints of program members under /rest/v1 (REST API, program members)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from infra.sandbox.marketo import programs
+from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged, parse_datetime
+from infra.sandbox.marketo.errors import ApiError, RecordError
+from infra.sandbox.marketo.fields import CUSTOM_TYPES, Field
+from infra.sandbox.marketo.instance import Instance, Section
+from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
+from infra.sandbox.marketo.records import Row
+from infra.sandbox.marketo.routes import Routes
+from infra.sandbox.marketo.store import MEMBER_FIELD, PROGRAM_MEMBER
+
+_RANGE_DAYS_MAX = 7
+_MEMBERS_MAX = 100_000
+_DEFAULT_FIELDS = ("leadId", "programId", "reachedSuccess", "acquiredBy", "membershipDate", "statusName", "createdAt", "updatedAt")
+_FIRST_CUSTOM_ID = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEndpoints:
+    instance: Instance
+    leads: LeadEndpoints
+
+    def routes(self) -> Routes:
+        base = "/rest/v1/programs"
+        return [
+            ("GET", f"{base}/members/describe.json", self.describe),
+            ("GET", "/rest/v1/program/members/describe.json", self.describe),
+            ("GET", f"{base}/members/schema/fields.json", self.fields),
+            ("POST", f"{base}/members/schema/fields.json", self.create_fields),
+            ("GET", f"{base}/members/schema/fields/{{name}}.json", self.field),
+            ("POST", f"{base}/{{id}}/members/status.json", self.status),
+            ("POST", f"{base}/{{id}}/members/delete.json", self.delete),
+            ("POST", f"{base}/{{id}}/members.json", self.data),
+            ("GET", f"{base}/{{id}}/members.json", self.query),
+            ("GET", "/rest/v1/leads/programs/{id}.json", self.people),
+            ("POST", "/rest/v1/leads/programs/{id}/status.json", self.old_status),
+        ]
+
+    def describe(self, _: Call) -> Answer:
+        fields = programs.member_fields(self.instance.store)
+        customs = [name for name, one in fields.items() if one.custom and one.type in {"string", "email", "integer"}]
+        shown = {
+            "name": "API Program Membership",
+            "description": "Map for API program membership fields",
+            "createdAt": "2024-01-01T00:00:00Z",
+            "updatedAt": "2024-01-01T00:00:00Z",
+            "dedupeFields": ["leadId", "programId"],
+            "searchableFields": [[name] for name in ("leadId", "reachedSuccess", "statusName", *customs)],
+            "fields": [_described(one) for one in fields.values()],
+        }
+        return {"result": [shown]}
+
+    def fields(self, call: Call) -> Answer:
+        every = [_schema(one) for one in programs.member_fields(self.instance.store).values()]
+        start, size = offset(call.params.get("nextPageToken")), call.batch_size()
+        return paged(every[start : start + size], start, size, len(every))
+
+    def field(self, call: Call) -> Answer:
+        found = programs.member_fields(self.instance.store).get(call.path_args[0])
+        if found is None:
+            raise ApiError("1006", f"Field '{call.path_args[0]}' not found")
+        return {"result": [_schema(found)]}
+
+    def create_fields(self, call: Call) -> Answer:
+        results: list[dict[str, Any]] = []
+        with self.instance.section() as section:
+            for record in call.input(call.json()):
+                try:
+                    results.append(_create_field(section, record, call))
+                except RecordError as error:
+                    results.append(error.skipped())
+        return {"result": results}
+
+    def status(self, call: Call) -> Answer:
+        """One status for all records of the call; who is no member becomes one."""
+        program_id, body = self._program(call), call.json()
+        status = body.get("statusName")
+        if not isinstance(status, str) or not status:
+            raise ApiError("1002", "Missing value for required parameter 'statusName'")
+        origin = call.origin("syncProgramMemberStatus")
+        return self._each(call, body, "leadId", lambda section, lead, _: programs.set_status(section, program_id, lead, status, origin))
+
+    def old_status(self, call: Call) -> Answer:
+        """The superseded endpoint: existing members only, people named by `id`."""
+        program_id, body = self._program(call), call.json()
+        status, origin = str(body.get("status") or ""), call.origin("changeLeadProgramStatus")
+
+        def one(section: Section, lead: Any, _: Mapping[str, Any]) -> str:
+            return programs.set_status(section, program_id, lead, status, origin, only_members=True)
+
+        return self._each(call, body, "id", one)
+
+    def data(self, call: Call) -> Answer:
+        program_id, origin = self._program(call), call.origin("syncProgramMemberData")
+
+        def one(section: Section, lead: Any, record: Mapping[str, Any]) -> str:
+            values = {name: value for name, value in record.items() if name != "leadId"}
+            programs.set_data(section, program_id, lead, values, origin)
+            return "updated"
+
+        return self._each(call, call.json(), "leadId", one)
+
+    def delete(self, call: Call) -> Answer:
+        program_id, origin = self._program(call), call.origin("deleteProgramMember")
+
+        def one(section: Section, lead: Any, _: Mapping[str, Any]) -> str:
+            programs.remove(section, program_id, lead, origin)
+            return "deleted"
+
+        return self._each(call, call.json(), "leadId", one)
+
+    def query(self, call: Call) -> Answer:
+        program_id, by = self._program(call), call.required("filterType")
+        fields = programs.member_fields(self.instance.store)
+        names = call.listed("fields") or list(_DEFAULT_FIELDS)
+        for name in names:
+            if name not in fields:
+                raise ApiError("1006", f"Field '{name}' not found")
+        rows = self._matching(call, program_id, by)
+        start, size = offset(call.params.get("nextPageToken")), call.batch_size()
+        page = [{"seq": seq, **_member(row, names, self._name(program_id))} for seq, row in enumerate(rows[start : start + size])]
+        call.records = len(page)
+        return paged(page, start, size, len(rows))
+
+    def people(self, call: Call) -> Answer:
+        """The superseded list of members, as people with their `membership`."""
+        program_id = self._program(call)
+        table = self.instance.store.table(PROGRAM_MEMBER)
+        rows = {int(row["leadId"]): row for key in table.find(("programId",), (program_id,)) if (row := table.get(key)) is not None}
+        answer = self.leads.page(call, sorted(rows))
+        for person in answer["result"]:
+            row = rows[person["id"]]
+            names = ("acquiredBy", "isExhausted", "membershipDate", "nurtureCadence", "reachedSuccess")
+            person["membership"] = {"progressionStatus": row["statusName"], **{name: row.get(name) for name in names}}
+        return answer
+
+    def _matching(self, call: Call, program_id: int, by: str) -> list[Row]:
+        table, values = self.instance.store.table(PROGRAM_MEMBER), call.listed("filterValues")
+        if by == "leadId":
+            if not values or len(values) > BATCH_MAX:
+                raise ApiError("1002" if not values else "1003", f"filterValues: one to {BATCH_MAX} are expected")
+            keys = [key for value in values for key in table.find(("programId", "leadId"), (program_id, value))]
+            return [row for key in keys if (row := table.get(key)) is not None]
+        keys = table.find(("programId",), (program_id,))
+        if len(keys) > _MEMBERS_MAX:
+            raise ApiError("1003", f"Program has more than {_MEMBERS_MAX} members: filter by leadId")
+        rows = [row for key in keys if (row := table.get(key)) is not None]
+        if by == "updatedAt":
+            start, end = parse_datetime(call.required("startAt")), parse_datetime(call.required("endAt"))
+            if end - start > timedelta(days=_RANGE_DAYS_MAX):
+                raise ApiError("1003", f"The range must not exceed {_RANGE_DAYS_MAX} days")
+            return [row for row in rows if start <= parse_datetime(row["updatedAt"]) <= end]
+        fields = programs.member_fields(self.instance.store)
+        if by not in {"reachedSuccess", "statusName"} and not (by in fields and fields[by].custom):
+            raise ApiError("1011", f"Filter type '{by}' is not supported")
+        if not values:
+            raise ApiError("1002", "Missing value for required parameter 'filterValues'")
+        wanted = {value.casefold() for value in values}
+        return [row for row in rows if str(row.get(by)).casefold() in wanted]
+
+    def _each(self, call: Call, body: Mapping[str, Any], id_name: str, act: Callable[[Section, Any, Mapping[str, Any]], str]) -> Answer:
+        records, failure, results = call.input(body), call.record_errors(), []
+        with self.instance.section() as section:
+            for seq, record in enumerate(records):
+                lead = record.get(id_name) if isinstance(record, Mapping) else None
+                head = {"seq": seq, id_name: lead}
+                try:
+                    failure(seq)
+                    results.append({**head, "status": act(section, _named(lead, id_name), record)})
+                except RecordError as error:
+                    results.append({**head, **error.skipped()})
+        return {"result": results}
+
+    def _program(self, call: Call) -> int:
+        programs.known(self.instance.store, call.path_args[0])
+        return int(call.path_args[0])
+
+    def _name(self, program_id: int) -> str:
+        return str(programs.known(self.instance.store, program_id)["name"])
+
+
+def _named(lead: Any, id_name: str) -> Any:
+    if lead is None:
+        raise RecordError("1002", f"Missing value for required parameter '{id_name}'")
+    return lead
+
+
+def _create_field(section: Section, record: Any, call: Call) -> dict[str, Any]:
+    if not isinstance(record, Mapping):
+        raise RecordError("1001", "Invalid value: a field must be an object")
+    for member in ("displayName", "name", "dataType"):
+        if not isinstance(record.get(member), str) or not record[member]:
+            raise RecordError("1002", f"Missing value for required parameter '{member}'")
+    table, name = section.store.table(MEMBER_FIELD), record["name"]
+    if record["dataType"] not in CUSTOM_TYPES:
+        raise RecordError("1003", f"Invalid dataType '{record['dataType']}'")
+    if name.casefold() in {known.casefold() for known in programs.member_fields(section.store)}:
+        raise RecordError("1017", f"Field '{name}' already exists")
+    if len(table) >= programs.CUSTOM_FIELDS_MAX:
+        raise RecordError("1028", f"At most {programs.CUSTOM_FIELDS_MAX} custom fields")
+    after = {
+        "id": _FIRST_CUSTOM_ID + len(table),
+        "name": name,
+        "display": record["displayName"],
+        "type": record["dataType"],
+        "custom": True,
+    }
+    section.add("create", MEMBER_FIELD, name, call.origin("createProgramMemberField"), before=None, after=after)
+    return {"name": name, "status": "created"}
+
+
+def _member(row: Row, names: list[str], program: str) -> dict[str, Any]:
+    shown = {name: program if name == "program" else row.get(name) for name in names}
+    return {"leadId": row["leadId"], "programId": row["programId"], **shown}
+
+
+def _described(one: Field) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": one.name, "displayName": one.display, "dataType": one.type}
+    if one.type == "string":
+        shown["length"] = one.length or 255
+    return {**shown, "updateable": not one.read_only, "crmManaged": False}
+
+
+def _schema(one: Field) -> dict[str, Any]:
+    return {**_described(one), "isHidden": False, "isCustom": one.custom, "isApiCreated": one.custom}

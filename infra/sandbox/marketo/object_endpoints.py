@@ -1,0 +1,185 @@
+"""The common interface of companies, sales people, opportunities, roles and custom objects: describe, sync, query, delete (REST API, lead
+database)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.sandbox.marketo import objects
+from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
+from infra.sandbox.marketo.errors import ApiError, RecordError
+from infra.sandbox.marketo.fields import Field
+from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, SALES_PERSON, Kind, standard_kinds
+from infra.sandbox.marketo.objects import ObjectSync
+from infra.sandbox.marketo.records import Row
+from infra.sandbox.marketo.routes import Routes
+
+_MATCHES_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEndpoints:
+    """`kind_of` finds the kind by the call, and refuses what there is not."""
+
+    instance: Instance
+    kind_of: Callable[[Call], Kind]
+    describe_more: Callable[[Kind], Mapping[str, Any]] = lambda _: {}
+
+    def describe(self, call: Call) -> Answer:
+        return {"result": [self.described(self.kind_of(call))]}
+
+    def described(self, kind: Kind) -> dict[str, Any]:
+        searchable = [[kind.id_field], list(kind.dedupe), *([name] for name in kind.searchable)]
+        return {
+            "name": kind.name,
+            "displayName": kind.display,
+            "createdAt": "2024-01-01T00:00:00Z",
+            "updatedAt": "2024-01-01T00:00:00Z",
+            "idField": kind.id_field,
+            "dedupeFields": list(kind.dedupe),
+            "searchableFields": [one for number, one in enumerate(searchable) if one not in searchable[:number]],
+            "relationships": list(kind.relationships),
+            **self.describe_more(kind),
+            "fields": [_described(one) for one in kind.fields.values()],
+        }
+
+    def schema(self, call: Call) -> Answer:
+        """The fields as the schema API lists them; read only."""
+        fields, start = list(self.kind_of(call).fields.values()), offset(call.params.get("nextPageToken"))
+        shown = [{**_described(one), "isHidden": False, "isCustom": False, "isApiCreated": False} for one in fields]
+        size = call.batch_size()
+        return paged(shown[start : start + size], start, size, len(shown))
+
+    def sync(self, call: Call) -> Answer:
+        kind, body = self.kind_of(call), call.json()
+        self.refuse_under_native_sync()
+        action, by = body.get("action") or "createOrUpdate", body.get("dedupeBy") or "dedupeFields"
+        if action not in objects.ACTIONS:
+            raise ApiError("1003", f"Invalid value for action: {action}")
+        if by not in {"dedupeFields", "idField"} or (by == "idField" and action != "updateOnly"):
+            raise ApiError("1003", f"Invalid value for dedupeBy: {by}")
+        records = call.input(body)
+        objects.refuse_unknown_owners(self.instance.store, kind, records)
+        request = ObjectSync(kind=kind, action=action, by_id=by == "idField", origin=call.origin(f"sync{kind.name}"))
+        failure = call.record_errors()
+        results = []
+        with self.instance.section() as section:
+            for seq, record in enumerate(records):
+                try:
+                    failure(seq)
+                    results.append({"seq": seq, **objects.sync(section, request, record)})
+                except RecordError as error:
+                    results.append({"seq": seq, **error.skipped()})
+        return {"result": results}
+
+    def delete(self, call: Call) -> Answer:
+        kind, body = self.kind_of(call), call.json()
+        self.refuse_under_native_sync()
+        by = body.get("deleteBy") or "dedupeFields"
+        if by not in {"dedupeFields", "idField"}:
+            raise ApiError("1003", f"Invalid value for deleteBy: {by}")
+        names = (kind.id_field,) if by == "idField" else kind.dedupe
+        failure = call.record_errors()
+        results = []
+        with self.instance.section() as section:
+            for seq, record in enumerate(call.input(body)):
+                try:
+                    failure(seq)
+                    key = self._only(kind, names, record)
+                    objects.delete(section, kind, key, call.origin(f"delete{kind.name}"))
+                    results.append({"seq": seq, "status": "deleted", kind.id_field: objects.shown_id(kind, key)})
+                except RecordError as error:
+                    results.append({"seq": seq, **error.skipped()})
+        return {"result": results}
+
+    def query(self, call: Call) -> Answer:
+        kind = self.kind_of(call)
+        body: Mapping[str, Any] = call.json() if call.content_type == "application/json" and call.body else {}
+        names, keys = self._wanted(kind, call, body)
+        fields = self._fields(kind, call, body)
+        store = self.instance.store
+        found = list(dict.fromkeys(key for values in keys for key in objects.find(store, kind, names, values)))
+        if len(found) > _MATCHES_MAX:
+            raise ApiError("1003", "Too many results match the filter")
+        start, size = offset(body.get("nextPageToken") or call.params.get("nextPageToken")), call.batch_size(body.get("batchSize"))
+        rows = [_shown(kind, key, store.table(kind.name).get(key) or {}, fields) for key in found[start : start + size]]
+        call.records = len(rows)
+        return paged([{"seq": seq, **row} for seq, row in enumerate(rows)], start, size, len(found))
+
+    def refuse_under_native_sync(self) -> None:
+        if self.instance.store.settings.native_sync:
+            raise ApiError("1018", "CRM Enabled")
+
+    def _only(self, kind: Kind, names: Sequence[str], record: Any) -> str:
+        if not isinstance(record, Mapping):
+            raise RecordError("1001", "Invalid value: a record must be an object")
+        values = [record.get(name) for name in names]
+        if any(value is None or value == "" for value in values):
+            raise RecordError("1002", f"Missing value for required parameter '{', '.join(names)}'")
+        found = objects.find(self.instance.store, kind, names, values)
+        if not found:
+            raise RecordError("1013", f"{kind.display} not found")
+        return found[0]
+
+    def _wanted(self, kind: Kind, call: Call, body: Mapping[str, Any]) -> tuple[tuple[str, ...], list[list[Any]]]:
+        """The fields to look by, and the values looked for."""
+        by = body.get("filterType") or call.required("filterType")
+        given = body.get("input")
+        if by == "dedupeFields" and (len(kind.dedupe) > 1 or given is not None):
+            if not isinstance(given, list) or not given:
+                raise ApiError("1002", "Missing value for required parameter 'input'")
+            return kind.dedupe, [[record.get(name) for name in kind.dedupe] for record in given if isinstance(record, Mapping)]
+        names = {"dedupeFields": kind.dedupe, "idField": (kind.id_field,)}.get(by, (str(by),))
+        if names[0] not in {kind.id_field, *kind.dedupe, *kind.searchable}:
+            raise ApiError("1011", f"Filter type '{by}' is not supported")
+        values = call.listed("filterValues") or body.get("filterValues") or [record.get(names[0]) for record in given or ()]
+        if not values:
+            raise ApiError("1002", "Missing value for required parameter 'filterValues'")
+        if len(values) > BATCH_MAX:
+            raise ApiError("1003", f"Too many filterValues: at most {BATCH_MAX}")
+        return names, [[value] for value in values]
+
+    def _fields(self, kind: Kind, call: Call, body: Mapping[str, Any]) -> list[str]:
+        names = body.get("fields") or call.listed("fields")
+        names = [part.strip() for part in names.split(",")] if isinstance(names, str) else names
+        for name in names:
+            if name not in kind.fields:
+                raise ApiError("1006", f"Field '{name}' not found")
+        return list(dict.fromkeys([kind.id_field, *(names or (*kind.dedupe, "createdAt", "updatedAt"))]))
+
+
+PATHS = {COMPANY: "companies", SALES_PERSON: "salespersons", ROLE: "opportunities/roles", OPPORTUNITY: "opportunities"}
+
+
+def standard_routes(instance: Instance) -> Routes:
+    """Of companies, sales people, opportunities and roles."""
+    table: Routes = []
+    for name, path in PATHS.items():
+        base, endpoints = f"/rest/v1/{path}", ObjectEndpoints(instance, lambda _, name=name: standard_kinds()[name])  # type: ignore[misc]
+        table += [
+            ("GET", f"{base}/describe.json", endpoints.describe),
+            ("POST", f"{base}.json", endpoints.sync),
+            ("GET", f"{base}.json", endpoints.query),
+            ("POST", f"{base}/delete.json", endpoints.delete),
+        ]
+        if name in {COMPANY, OPPORTUNITY}:
+            table.append(("GET", f"{base}/schema/fields.json", endpoints.schema))
+    return table
+
+
+def _described(one: Field) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": one.name, "displayName": one.display, "dataType": one.type}
+    if one.length:
+        shown["length"] = one.length
+    return {**shown, "updateable": not one.read_only, "crmManaged": False}
+
+
+def _shown(kind: Kind, key: str, row: Row, fields: Sequence[str]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name in fields:
+        value = objects.shown_id(kind, key) if name == kind.id_field else row.get(name)
+        if kind.name == OPPORTUNITY and kind.fields[name].type == "currency" and value is not None:
+            value = f"{value:.10g}"  # amounts come back as text
+        shown[name] = value
+    return shown

@@ -1,0 +1,164 @@
+"""The pages themselves: overview, table, record, history, faults. Each takes values and returns HTML."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import orjson
+
+from infra.sandbox.kernel.clock import iso_ms
+from infra.sandbox.kernel.journal import Entry
+from infra.sandbox.pages import frame
+from infra.sandbox.pages.console import FieldShown, Note, Page, RecordShown
+from infra.sandbox.pages.frame import Place
+
+PAGE_ROWS = 50
+WATCH_SECONDS = 1
+FRESH_MS = 15_000
+
+
+def overview(place: Place, meters: Mapping[str, Any], entries: Sequence[tuple[int, Entry]]) -> str:
+    tiles = "".join(
+        f'<a class="tile" href="{place.url(one.name)}"><b>{one.count:,}</b><span>{escape(one.label)}</span></a>'
+        for one in place.console.objects()
+    )
+    calls = meters.get("total", {}).get("calls", 0)
+    body = f'<h1>Overview</h1><p class="sub">{calls:,} API calls since the start</p><div class="tiles">{tiles}</div><br>'
+    return frame.document(place, "Overview", f"{body}<h2>Latest changes</h2>{_history_table(place, entries)}")
+
+
+def listing(place: Place, label: str, page: Page, search: str, start: int) -> str:
+    name = place.here
+    rows = [
+        [f'<a href="{place.url(name, row.id)}">{frame.text(row.values[0])}</a>', *(frame.text(value) for value in row.values[1:])]
+        for row in page.rows
+    ]
+    back = f'<a class="button quiet" href="{place.url(name, q=search, start=max(0, start - PAGE_ROWS))}">Newer</a>' if start else ""
+    on = f'<a class="button quiet" href="{place.url(name, q=search, start=start + PAGE_ROWS)}">Older</a>' if page.more else ""
+    bar = (
+        f'<div class="bar"><form class="search" method="get" action="{place.url(name)}"><input name="q" value="{escape(search)}" '
+        f'placeholder="Search" aria-label="Search"><button>Search</button></form><span class="right">{back} {on}</span></div>'
+    )
+    return frame.document(place, label, f"<h1>{escape(label)}</h1><p class='sub'></p>{bar}{frame.table(page.columns, rows)}")
+
+
+def record(
+    place: Place, key: str, shown: RecordShown, entries: Sequence[tuple[int, Entry]], now_ms: int, *, mode: str, message: str, bad: bool
+) -> str:
+    """`mode` is `view`, `edit` or `watch`: the last one loads itself again and again and marks what has just changed."""
+    name = place.here
+    fresh = {one for _, entry in entries if now_ms - entry.at_ms < FRESH_MS for one in entry.after or ()}
+    buttons = {
+        "view": f'<a class="button" href="{place.url(name, key, mode="edit")}">Edit</a> '
+        f'<a class="button quiet" href="{place.url(name, key, mode="watch")}">Watch live</a>',
+        "watch": f'<span class="live">live</span> <a class="button quiet" href="{place.url(name, key)}">Stop</a>',
+        "edit": f'<a class="button quiet" href="{place.url(name, key)}">Cancel</a> <button form="edit">Save</button>',
+    }[mode]
+    head = _head(shown.title, shown.subtitle, buttons)
+    related = "".join(f'<div class="card"><h2>{escape(label)}</h2>{frame.notes(place, rows)}</div>' for label, rows in shown.related)
+    history = f'<div class="card"><h2>Changes</h2>{frame.notes(place, map(_note, reversed(entries)))}</div>'
+    fields = _form(place, key, shown.fields) if mode == "edit" else _fields(shown.fields, fresh)
+    body = f'{head}{frame.told(message, bad=bad)}<div class="split"><div class="card">{fields}</div><div>{history}{related}</div></div>'
+    return frame.document(place, shown.title, body, refresh_seconds=WATCH_SECONDS if mode == "watch" else None)
+
+
+def history(place: Place, entries: Sequence[tuple[int, Entry]], *, watch: bool) -> str:
+    button = (
+        f'<span class="live">live</span> <a class="button quiet" href="{place.url("-", "history")}">Stop</a>'
+        if watch
+        else f'<a class="button quiet" href="{place.url("-", "history", watch=1)}">Watch live</a>'
+    )
+    head = _head("History", "the latest changes, whoever made them", button)
+    return frame.document(place, "History", head + _history_table(place, entries), refresh_seconds=WATCH_SECONDS if watch else None)
+
+
+def faults(place: Place, standing: Iterable[Mapping[str, Any]], types: Sequence[str], message: str, *, bad: bool) -> str:
+    address, switch_off = place.url("-", "faults"), '<button class="danger">Switch off</button></form>'
+    rows = [
+        [
+            f'<span class="chip on">{escape(str(one["action"]["type"]))}</span>',
+            f"<code>{escape(orjson.dumps(one['match']).decode())}</code>",
+            f"<code>{escape(orjson.dumps({k: v for k, v in one['action'].items() if k != 'type'}).decode())}</code>",
+            f"{one['hits']} of {'∞' if one['times'] is None else one['times']}",
+            f'<form method="post" action="{address}"><input type="hidden" name="delete" value="{escape(str(one["id"]))}">{switch_off}',
+        ]
+        for one in standing
+    ]
+    options = "".join(f"<option>{escape(one)}</option>" for one in types)
+    form = (
+        f'<form class="card faultform" method="post" action="{address}">'
+        f'<label>What happens<select name="type">{options}</select></label>'
+        '<label>To which path<input name="path" placeholder="/rest/v1/* (all)"></label>'
+        '<label>Method<input name="method" placeholder="any"></label><label>Whose calls<input name="actor" placeholder="anyone\'s"></label>'
+        '<label>How many calls<input name="times" value="1" placeholder="until switched off"></label>'
+        '<label>More (JSON)<input name="more" placeholder=\'{"ms": 500}\'></label><button>Switch on</button></form>'
+    )
+    head = '<h1>Faults</h1><p class="sub">what is to go wrong, and how often</p>'
+    body = head + frame.told(message, bad=bad) + form + frame.table(("Fault", "Match", "Details", "Hits", ""), rows)
+    return frame.document(place, "Faults", body)
+
+
+def missing(place: Place, what: str) -> str:
+    return frame.document(place, "Not found", f'<h1>Not found</h1><p class="sub">{escape(what)}</p>')
+
+
+def _head(title: str, subtitle: str, buttons: str) -> str:
+    words = f'<h1>{escape(title)}</h1><div class="sub">{escape(subtitle)}</div>'
+    return f'<div class="bar"><div>{words}</div><span class="right">{buttons}</span></div>'
+
+
+def _fields(fields: Sequence[FieldShown], fresh: set[str]) -> str:
+    """Fields with a value first, the blank ones folded away."""
+    full = [one for one in fields if one.value not in {None, ""} or one.name in fresh]
+    blank = [one for one in fields if one not in full]
+    more = f"<details><summary class='when'>{len(blank)} blank fields</summary>{_grid(blank, fresh)}</details>" if blank else ""
+    return _grid(full, fresh) + more
+
+
+def _grid(fields: Sequence[FieldShown], fresh: set[str]) -> str:
+    cells = "".join(
+        f'<div class="label" title="{escape(one.name)}">{escape(one.label)}</div>'
+        f'<div class="value{" changed" if one.name in fresh else ""}" data-field="{escape(one.name)}">{frame.text(one.value)}</div>'
+        for one in fields
+    )
+    return f'<div class="fields">{cells}</div>'
+
+
+def _form(place: Place, key: str, fields: Sequence[FieldShown]) -> str:
+    cells = "".join(
+        f'<label class="label" for="f-{escape(one.name)}">{escape(one.label)}</label><div>{_input(one)}</div>'
+        for one in fields
+        if one.editable
+    )
+    return f'<form id="edit" method="post" action="{place.url(place.here, key)}"><div class="fields">{cells}</div></form>'
+
+
+def _input(one: FieldShown) -> str:
+    name = f'id="f-{escape(one.name)}" name="{escape(one.name)}"'
+    if one.type == "boolean":
+        options = (("", "—"), ("true", "yes"), ("false", "no"))
+        now = "" if one.value is None else str(one.value).lower()
+        return f"<select {name}>" + "".join(f'<option value="{v}"{" selected" * (v == now)}>{t}</option>' for v, t in options) + "</select>"
+    value = escape("" if one.value is None else str(one.value))
+    if one.type in {"text", "textarea"}:
+        return f'<textarea {name} rows="2">{value}</textarea>'
+    return f'<input {name} value="{value}">'
+
+
+def _note(numbered: tuple[int, Entry]) -> Note:
+    _, entry = numbered
+    lines = [frame.change(name, (entry.before or {}).get(name), value) for name, value in (entry.after or {}).items()]
+    return Note(at=iso_ms(entry.at_ms)[:19].replace("T", " "), what=f"{entry.op} by {entry.actor}", detail="<br>".join(lines[:12]))
+
+
+def _history_table(place: Place, entries: Sequence[tuple[int, Entry]]) -> str:
+    rows = []
+    for n, entry in reversed(entries):
+        changed = "<br>".join(
+            frame.change(name, (entry.before or {}).get(name), value) for name, value in list((entry.after or {}).items())[:4]
+        )
+        record = f'<a href="{place.url(entry.object, entry.id)}">{escape(entry.object)} {escape(entry.id[:18])}</a>'
+        when = f'<span class="when">{iso_ms(entry.at_ms)[11:23]}</span>'
+        what = f'<span class="chip">{escape(entry.op)}</span>'
+        rows.append([f'<span class="when">{n}</span>', when, what, record, escape(entry.actor), changed])
+    return frame.table(("#", "When (UTC)", "What", "Record", "Who", "Values"), rows)

@@ -1,0 +1,287 @@
+"""What the instance calls: webhooks, flow-step services, the data stream as webhook and as journal."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+
+@dataclass
+class Receiver:
+    """An endpoint of ours; answers with `replies` in turn, then 200."""
+
+    url: str = ""
+    calls: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    replies: list[tuple[int, str]] = field(default_factory=list)
+    challenge: bool = True
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        if request.method == "GET" and "challenge" in request.query and self.challenge:
+            return web.Response(text=request.query["challenge"])
+        self.calls.append((f"{request.method} {request.path_qs}", dict(request.headers), await request.read()))
+        self._news.set()
+        status, text = self.replies.pop(0) if self.replies else (200, '{"ok": true}')
+        return web.Response(status=status, text=text)
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.calls) < count:
+                self._news.clear()
+                await self._news.wait()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    made, app = Receiver(), web.Application()
+    app.router.add_route("*", "/{tail:.*}", made.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+async def activities(server: Any, kind: int, count: int = 1) -> list[dict[str, Any]]:
+    async with asyncio.timeout(20):
+        while True:
+            rows, _ = await server.drain(".json", await server.since(), activityTypeIds=str(kind))
+            if len(rows) >= count:
+                return list(rows)
+            await asyncio.sleep(0.02)
+
+
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    return {one["name"]: one["value"] for one in row["attributes"]}
+
+
+async def test_a_webhook_with_tokens_headers_and_mappings(server: Any, receiver: Receiver) -> None:
+    program = (await server.verb("program/create", {"name": "Ads"}))["id"]
+    form = {"folderType": "Program", "type": "text", "name": "sync key", "value": 'k"1'}
+    await server.raw("POST", f"/rest/asset/v1/folder/{program}/tokens.json", data=form)
+    payload = '{"leadId":{{lead.Id}},"email":{{lead.Email Address}},"city":{{lead.City}},"vip":{{lead.Unsubscribed}},"key":{{my.sync key}}}'
+    hook = await server.verb(
+        "webhook/create",
+        {
+            "name": "Hook",
+            "url": f"{receiver.url}/in?mail={{{{lead.Email Address}}}}",
+            "payload": payload,
+            "headers": {"X-Secret": "s {{lead.First Name}}"},
+            "mappings": {"data.tags[1]": "city", "data.nothing": "title"},
+        },
+    )
+    campaign = {"name": "On create", "on": "person_created", "program": program, "steps": [{"type": "webhook", "webhook": hook["id"]}]}
+    await server.verb("campaign/create", campaign)
+    receiver.replies.append((200, '{"data": {"tags": ["Oslo", "Rome"]}}'))
+    await server.sync({"email": "a+b@x.example", "firstName": 'Ann "A"'})
+    await receiver.until(1)
+    place, headers, body = receiver.calls[0]
+    assert place == "POST /in?mail=a%2Bb@x.example"
+    assert headers["X-Secret"] == 's Ann "A"'
+    assert json.loads(body) == {"leadId": 1, "email": "a+b@x.example", "city": "", "vip": "", "key": 'k"1'}
+    (row,) = await activities(server, 110)
+    assert told(row)["Error Type"] is None
+    (person,) = server.running.system.dump("Lead")
+    assert (person["city"], person.get("title")) == ("Rome", None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"), [((500, "x"), "HTTP 500"), ((200, ""), "1001 Empty response"), ((200, "{"), "Unparsable response")]
+)
+async def test_a_webhook_is_never_repeated(server: Any, receiver: Receiver, reply: tuple[int, str], error: str) -> None:
+    hook = await server.verb("webhook/create", {"name": "Hook", "url": receiver.url, "payload": "x", "mappings": {"a": "city"}})
+    campaign = {"name": "C", "on": "value_changed", "key": "city", "steps": [{"type": "webhook", "webhook": hook["id"]}]}
+    await server.verb("campaign/create", campaign)
+    receiver.replies.append(reply)
+    await server.sync({"email": "a@x.example", "city": "Oslo"})
+    await server.sync({"email": "a@x.example", "title": "Dr"})
+    await server.sync({"email": "a@x.example", "city": "Rome"})
+    (row,) = await activities(server, 110)
+    assert told(row)["Error Type"] == error
+    assert len(receiver.calls) == 1
+
+
+async def test_a_webhook_that_takes_too_long(server: Any) -> None:
+    held = asyncio.Event()
+
+    async def hold(_: web.Request) -> web.Response:
+        await held.wait()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", hold)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    hook = await server.verb("webhook/create", {"name": "Slow", "url": url, "payload": "x", "timeout_seconds": 0.05})
+    await server.verb("campaign/create", {"name": "C", "on": "person_created", "steps": [{"type": "webhook", "webhook": hook["id"]}]})
+    await server.sync({"email": "a@x.example"})
+    (row,) = await activities(server, 110)
+    assert told(row)["Error Type"] == "Timeout"
+    held.set()
+    await runner.cleanup()
+
+
+async def test_request_campaign_runs_its_steps(server: Any) -> None:
+    program = (await server.verb("program/create", {"name": "Ads"}))["id"]
+    vip = (await server.verb("list/create", {"name": "VIP"}))["id"]
+    steps = [
+        {"type": "change_value", "field": "city", "value": "Rome"},
+        {"type": "status", "program": program, "status": "Clicked"},
+        {"type": "add_to_list", "list": vip},
+    ]
+    made = await server.verb("campaign/create", {"name": "Go", "on": "request", "steps": steps})
+    await server.sync({"email": "a@x.example"})
+    path = f"campaigns/{made['id']}/trigger.json"
+    for leads, code in (([], "1002"), ([{"id": 9}], "1004"), ([{"id": 1}] * 101, "1003")):
+        envelope = await server.call("POST", path, json={"input": {"leads": leads}})
+        assert envelope["errors"][0]["code"] == code
+    assert (await server.call("POST", path, json={"input": {"leads": [{"id": 1}]}}))["success"]
+    rows = await activities(server, 24)
+    assert rows[0]["campaignId"] == made["id"]
+    (person,), (member,) = server.running.system.dump("Lead"), server.running.system.dump("ProgramMember")
+    assert (person["city"], member["statusName"]) == ("Rome", "Clicked")
+    await server.verb("campaign/active", {"id": made["id"], "active": False})
+    assert (await server.call("POST", path, json={"input": {"leads": [{"id": 1}]}}))["errors"][0]["code"] == "1003"
+    assert [one["name"] for one in (await server.call("GET", "campaigns.json"))["result"]] == ["Go"]
+
+
+async def test_a_flow_step_is_submitted_and_called_back(server: Any, receiver: Receiver) -> None:
+    service = await server.verb("service/create", {"name": "Sync", "url": f"{receiver.url}/submitAsyncAction", "fields": ["email"]})
+    steps = [{"type": "flow_step", "service": service["id"], "context": {"owner": "queue"}}]
+    campaign = await server.verb("campaign/create", {"name": "C", "on": "person_created", "steps": steps})
+    receiver.replies += [(201, ""), (500, "")]
+    await server.sync({"email": "a@x.example"})
+    await receiver.until(1)
+    body = json.loads(receiver.calls[0][2])
+    assert body["objectData"][0]["objectContext"] == {"id": 1, "email": "a@x.example"}
+    assert body["objectData"][0]["flowStepContext"] == {"owner": "queue"}
+    answer = {"objectData": [{"leadData": {"id": 1, "city": "Rome", "nope": 1}, "activityData": {"success": True, "reason": "done"}}]}
+    right = {"x-api-key": body["apiCallBackKey"], "x-callback-token": body["token"]}
+    outcomes = []
+    for headers in ({}, {**right, "x-callback-token": "guess"}, right, right):
+        async with server.http.post(body["callbackUrl"], json=answer, headers=headers) as reply:
+            outcomes.append(reply.status)
+    assert outcomes == [401, 401, 200, 401]
+    (row,) = await activities(server, service["activityType"])
+    assert told(row) == {"Success": True, "Reason": "done", "Error Code": None}
+    rows, _ = await server.drain("/leadchanges.json", await server.since(), fields="city")
+    change = next(row for row in rows if row["activityTypeId"] == 13)
+    assert told(change)["Source"] == f"Sync ({service['id']})"
+    assert told(change)["Reason"] == f"Smart Campaign: {campaign['id']}, Step Seq ID: 1"
+    await server.sync({"email": "b@x.example"})
+    rows = await activities(server, service["activityType"], 2)
+    assert told(rows[1])["Error Code"] == "HTTP 500"
+
+
+async def passed(server: Any, minutes: int) -> None:
+    """So many minutes later; a batch that was refused waits for its time by then."""
+    async with asyncio.timeout(20):
+        while minutes and not server.running.system.extra_meters()["stream_batches_waiting"]:
+            await asyncio.sleep(0.01)
+    server.running.system.advance(minutes * 60)
+
+
+async def verified(server: Any, headers: dict[str, str], body: bytes) -> bool:
+    for number in (1, 2):
+        async with server.http.get(server.url + headers[f"x-adobe-public-key{number}-path"]) as answer:
+            key = serialization.load_pem_public_key(await answer.read())
+        assert isinstance(key, rsa.RSAPublicKey)
+        key.verify(base64.b64decode(headers[f"x-adobe-digital-signature-{number}"]), body, padding.PKCS1v15(), hashes.SHA256())
+    return True
+
+
+async def test_the_data_stream_is_signed_and_repeated(server: Any, receiver: Receiver) -> None:
+    made = await server.verb("stream/create", {"client_id": "me", "url": f"{receiver.url}/events", "types": [12, 13]})
+    assert made["status"] == "ACTIVE"
+    receiver.replies += [(503, ""), (429, ""), (200, "")]
+    await server.sync({"email": "a@x.example"})
+    for count, (minutes, retry) in enumerate([(0, None), (1, "1"), (2, "2")], start=1):
+        await passed(server, minutes)
+        await receiver.until(count)
+        _, headers, body = receiver.calls[-1]
+        assert headers.get("x-adobe-retry-count") == retry
+        assert await verified(server, headers, body)
+    (event,) = json.loads(receiver.calls[2][2])
+    assert (event["type"], event["data"]["leadId"]) == ("com.adobe.platform.marketo.activity.standard.newlead", "1")
+    assert event["recipientclientid"] == "me"
+    receiver.replies += [(400, "")]  # dropped for good
+    await server.sync({"email": "a@x.example", "city": "Rome"})
+    await receiver.until(4)
+    await server.sync(*({"email": f"{n}@x.example"} for n in range(25)))
+    await receiver.until(6)
+    assert [len(json.loads(body)) for _, _, body in receiver.calls[4:]] == [20, 5]
+
+
+async def test_a_stream_that_fails_for_a_day_is_disabled(server: Any, receiver: Receiver) -> None:
+    made = await server.verb("stream/create", {"client_id": "me", "url": f"{receiver.url}/events"})
+    receiver.replies += [(500, "")] * 500
+    await server.sync({"email": "a@x.example"})
+    await receiver.until(1)
+    for count in range(2, 6):
+        await passed(server, 15)
+        await receiver.until(count)
+    await passed(server, 24 * 60)
+
+    def status() -> str:
+        return str(next(iter(server.running.system.dump("DataStream")))["status"])
+
+    async with asyncio.timeout(20):
+        while status() != "DISABLED":
+            await asyncio.sleep(0.01)
+    receiver.replies.clear()
+    assert (await server.verb("stream/enable", {"id": made["id"]}))["status"] == "ACTIVE"
+
+
+async def test_an_address_that_fails_the_challenge_may_validate_later(server: Any, receiver: Receiver) -> None:
+    receiver.challenge = False
+    made = await server.verb("stream/create", {"client_id": "me", "url": f"{receiver.url}/events"})
+    assert made["status"] == "PENDING"
+    url = json.loads(receiver.calls[-1][2])["validationUrl"]
+    outcomes = []
+    for address in (url + "x", url, url):
+        async with server.http.get(address) as answer:
+            outcomes.append(answer.status)
+    assert outcomes == [404, 200, 404]
+    await server.sync({"email": "a@x.example"})
+    await receiver.until(len(receiver.calls) + 1)
+
+
+async def test_the_journal(server: Any) -> None:
+    made = await server.verb("stream/create", {"client_id": "me"})
+    headers = {"x-api-key": "me", "x-ims-org-id": "org", "Authorization": "Bearer t"}
+
+    async def get(url: str, **more: Any) -> Any:
+        return await server.http.get(url, headers=more.pop("headers", headers), **more)
+
+    assert (await get(made["journal"], headers={})).status == 401
+    assert (await get(made["journal"], headers={**headers, "x-api-key": "other"})).status == 403
+    empty = await get(made["journal"])
+    assert (empty.status, empty.headers["retry-after"]) == (204, "10")
+    await server.sync(*({"email": f"{n}@x.example"} for n in range(5)))
+    first = await get(made["journal"], params={"limit": "3"})
+    body = await first.json()
+    assert [one["event"]["data"]["leadId"] for one in body["events"]] == ["1", "2", "3"]
+    assert body["_page"] == {"last": body["events"][-1]["position"], "count": 3}
+    second = await get(first.links["next"]["url"])
+    assert [one["event"]["data"]["leadId"] for one in (await second.json())["events"]] == ["4", "5"]
+    assert (await get(second.links["next"]["url"])).status == 204
+    latest = await get(made["journal"], params={"latest": "true"})
+    await server.sync({"email": "new@x.example"})
+    assert (await (await get(latest.links["next"]["url"])).json())["_page"]["count"] == 1
+    assert (await (await get(made["journal"], params={"seek": "-PT1H"})).json())["_page"]["count"] == 6
+    assert (await get(made["journal"], params={"seek": "yesterday"})).status == 400
+    server.running.system.advance(8 * 86_400)
+    server.tokens.clear()
+    await server.sync({"email": "late@x.example"})
+    assert (await get(first.links["next"]["url"])).status == 410
+    assert (await (await get(made["journal"])).json())["_page"]["count"] == 1
