@@ -115,7 +115,7 @@ async def start_server(running: Running, token: str, host: str, port: int, tls: 
     await site.start()
     address = runner.addresses[0]
     if running.served is not None:
-        running.served(f"http://{host}:{address[1]}")
+        running.served(f"{'http' if tls is None else 'https'}://{host}:{address[1]}")
     return runner, int(address[1])
 
 

@@ -232,7 +232,7 @@ class Server:
                 refusal = refused
             version, enterprise = request.match_info["version"], request.match_info["wsdl"] == "c"
             status, text, name, error = self._soap_side.answer(body, version, enterprise=enterprise, refusal=refusal)
-            self._org.meters.count(actor, f"SOAP {name}", calls=1, records=1, error=error or None)
+            self._org.meters.count(actor, f"POST /services/Soap {name}", calls=1, records=1, error=error or None)
             return web.Response(status=status, text=text, content_type="text/xml", headers={"Date": _http_date(now_ms)})
 
         return await deliver(request, faults, self._latency_ms, apply)

@@ -21,6 +21,16 @@ _log = logging.getLogger(__name__)
 Context = Any
 
 
+_METHODS = {
+    name: f"gRPC /{SERVICE}/{method}"
+    for name, method in (
+        ("topic", "GetTopic"), ("schema", "GetSchema"), ("publish", "Publish"), ("subscribe", "Subscribe"),
+        ("managed_subscribe", "ManagedSubscribe"),
+    )
+}  # fmt: skip
+"""Names in the meters."""
+
+
 class Fetch(msgspec.Struct, kw_only=True, eq=False):
     """A running Subscribe call: requests that came, and whether the client said all that it will."""
 
@@ -88,7 +98,7 @@ class PubSub:
             try:
                 user_id = self._user(context)
                 self._planned(name, user_id)
-                self._count(user_id, f"pubsub {name}", 0)
+                self._count(user_id, _METHODS[name], 0)
                 return call(request, user_id, rpc_id)
             except RpcError as refused:
                 return await _abort(context, refused, rpc_id)
@@ -109,7 +119,7 @@ class PubSub:
             at = start(self._org, first.topic_name, first.replay_preset, first.replay_id)
             subscription = self._subscription(user_id, first.topic_name, at)
             subscription.request(first.num_requested)
-            self._count(user_id, "pubsub subscribe", 0)
+            self._count(user_id, _METHODS["subscribe"], 0)
             reader = asyncio.create_task(_read(requests, subscription, fetch))
             async for answer in self._answers("FetchResponse", subscription, fetch, rpc_id):
                 yield answer
@@ -142,7 +152,7 @@ class PubSub:
             self._managed.add(name)
             subscription = self._subscription(user_id, managed.topic, self._managed_start(name))
             subscription.request(first.num_requested)
-            self._count(user_id, "pubsub managed_subscribe", 0)
+            self._count(user_id, _METHODS["managed_subscribe"], 0)
             reader = asyncio.create_task(_read(requests, subscription, fetch))
             async for answer in self._answers("ManagedFetchResponse", subscription, fetch, rpc_id, managed=name):
                 yield answer
@@ -175,7 +185,7 @@ class PubSub:
                 yield message(kind)(
                     events=events, latest_replay_id=replay_bytes(subscription.at), rpc_id=rpc_id, pending_num_requested=subscription.pending
                 )
-                self._count(subscription.user_id, "pubsub events", len(events))
+                self._count(subscription.user_id, "gRPC events", len(events))
                 spoke = fetch.emptied_at = now
                 continue
             if subscription.pending:

@@ -20,6 +20,7 @@ from grpc_tools import protoc
 
 from infra.sandbox.kernel.process import ChildSettings, start_server
 from infra.sandbox.salesforce.process import build
+from tests.infra.sandbox.conformance import Records
 from tests.infra.sandbox.salesforce.conftest import CONTROL_TOKEN, CREDENTIALS, Client
 
 PROTO = Path(__file__).with_name("pubsub_api.proto")
@@ -54,6 +55,7 @@ class Bus:
     org: Client
     pb: Any
     stub: Any
+    conformance: Records
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -86,6 +88,9 @@ class Subscribed:
 
     async def __aexit__(self, *_: object) -> None:
         self.call.cancel()
+        meters = self._bus.org.running.system.meters.report()["rows"]
+        rows = [row for row in meters if row["endpoint"].startswith("gRPC")]
+        self._bus.conformance.met(f"grpcio {grpc.__version__}", "salesforce", rows)
 
     async def answer(self) -> Any:
         return await asyncio.wait_for(self.call.read(), 10)
@@ -129,7 +134,7 @@ def expanded(fields: list[dict[str, Any]], bitmaps: list[str]) -> list[str]:
 
 
 @pytest.fixture
-async def bus(tmp_path: Path, generated: tuple[ModuleType, ModuleType]) -> AsyncIterator[Bus]:
+async def bus(tmp_path: Path, generated: tuple[ModuleType, ModuleType], conformance: Records) -> AsyncIterator[Bus]:
     import aiohttp  # noqa: PLC0415
 
     running = await build(ChildSettings(data=str(tmp_path / "org"), credentials=CREDENTIALS, options={"grpc_port": "0"}))
@@ -137,7 +142,7 @@ async def bus(tmp_path: Path, generated: tuple[ModuleType, ModuleType]) -> Async
     async with aiohttp.ClientSession() as session, grpc.aio.insecure_channel(running.facts["pubsub"]) as channel:
         org = Client(f"http://localhost:{port}", session, running)
         await org.log_in()
-        yield Bus(org, generated[0], generated[1].PubSubStub(channel))
+        yield Bus(org, generated[0], generated[1].PubSubStub(channel), conformance)
     await runner.cleanup()
     assert running.stop is not None
     await running.stop()
@@ -199,7 +204,7 @@ async def test_latest_is_what_comes_from_now_on(bus: Bus) -> None:
     await lead(bus.org, "before")
     async with bus.subscribe(preset=0) as heard:
         async with asyncio.timeout(10):
-            while "pubsub subscribe" not in str((await bus.org.control("GET", "meters")).body["rows"]):
+            while "PubSub/Subscribe" not in str((await bus.org.control("GET", "meters")).body["rows"]):
                 await asyncio.sleep(0.01)
         await lead(bus.org, "after")
         [event] = await heard.events(1)

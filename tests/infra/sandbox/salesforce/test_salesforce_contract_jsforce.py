@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.infra.sandbox.conformance import Records
 from tests.infra.sandbox.salesforce.conftest import Client
 
 FOLDER = Path(__file__).parents[1] / "node"
@@ -36,10 +38,12 @@ async def run(org: Client, *steps: str) -> list[str]:
 
 @pytest.mark.integration
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node here, and set-up could not install it")
-async def test_jsforce_finds_what_it_expects(org: Client) -> None:
+async def test_jsforce_finds_what_it_expects(org: Client, conformance: Records) -> None:
     await org.verb("define_field", {"object": "Contact", "field": {"name": "Ext__c", "type": "string", "external_id": True}})
     steps = ["rows", "collections", "queries", "bulk", "streaming", "soap"]
     assert await run(org, *steps) == [f'{{"step":"{step}"}}' for step in steps]
     rows = (await org.control("GET", "meters")).body["rows"]
     endpoints = {row["endpoint"] for row in rows}
-    assert {"SOAP merge", "SOAP convertLead", "SOAP undelete", "bulk insert", "bulk query"} <= endpoints
+    soap = {f"POST /services/Soap {verb}" for verb in ("merge", "convertLead", "undelete")}
+    assert soap | {"bulk insert", "bulk query"} <= endpoints
+    conformance.met(f"jsforce {json.loads((FOLDER / 'package.json').read_text())['dependencies']['jsforce']}", "salesforce", rows)

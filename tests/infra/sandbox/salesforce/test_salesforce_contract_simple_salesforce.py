@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from simple_salesforce.exceptions import SalesforceMalformedRequest
 from infra.sandbox.certificate import certificate_of
 from infra.sandbox.kernel.process import ChildSettings, start_server, tls_of
 from infra.sandbox.salesforce.process import build
+from tests.infra.sandbox.conformance import Records
 from tests.infra.sandbox.salesforce.conftest import CONTROL_TOKEN, CREDENTIALS, Client
 
 Use = Callable[[Callable[[Salesforce], None]], Any]
@@ -32,12 +34,35 @@ class PlainHttp(HTTPAdapter):
 
 
 @pytest.fixture
-def use(org: Client) -> Use:
+def use(org: Client, conformance: Records) -> Use:
     """Runs a function with the client in a thread of its own."""
     session = requests.Session()
     session.mount("https://", PlainHttp())
     sf = Salesforce(instance=org.url.removeprefix("http://"), session_id=org.token, version="66.0", session=session)
-    return lambda work: asyncio.to_thread(work, sf)
+
+    async def run(work: Callable[[Salesforce], None]) -> None:
+        await asyncio.to_thread(work, sf)
+        rows = org.running.system.meters.report()["rows"]
+        conformance.met(f"simple-salesforce {version('simple-salesforce')}", "salesforce", rows)
+
+    return run
+
+
+async def test_rows(org: Client, use: Use) -> None:
+    await org.verb("define_field", {"object": "Contact", "field": {"name": "Ext__c", "type": "string", "external_id": True}})
+
+    def work(sf: Salesforce) -> None:
+        made = sf.Contact.create({"LastName": "Ito"})
+        assert sf.Contact.update(made["id"], {"Title": "CTO"}) == 204
+        assert sf.Contact.get(made["id"])["Title"] == "CTO"
+        assert sf.Contact.upsert("Ext__c/k1", {"LastName": "Key"}) == 201
+        assert sf.Contact.get_by_custom_id("Ext__c", "k1")["LastName"] == "Key"
+        assert sf.Contact.delete(made["id"]) == 204
+        assert sf.Contact.describe()["name"] == "Contact"
+        assert sf.query_all("SELECT Id FROM Contact", include_deleted=True)["totalSize"] == 2
+        assert sf.limits()["DailyApiRequests"]["Remaining"] > 0
+
+    await use(work)
 
 
 async def test_aggregates_children_and_dates(org: Client, use: Use) -> None:

@@ -1,0 +1,47 @@
+"""The org's pages for people, through the gateway, with https behind it."""
+
+import re
+import ssl
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+async def page(sandbox: Any, path: str) -> str:
+    async with sandbox.http.get(f"{sandbox.url}/ui/salesforce{path}") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/html"), await answer.text()
+        return str(await answer.text())
+
+
+async def send(sandbox: Any, path: str, form: dict[str, str]) -> tuple[int, str]:
+    async with sandbox.http.post(f"{sandbox.url}/ui/salesforce{path}", data=form, allow_redirects=False) as answer:
+        return answer.status, answer.headers.get("Location") or await answer.text()
+
+
+async def test_records_search_and_edit(start: Any, tmp_path: Path) -> None:
+    async with start(tmp_path / "sandbox", "--only", "salesforce", "--tls") as sandbox:
+        fields = {"LastName": "<b>Ito</b>", "Company": "Acme", "Email": "i@x.example"}
+        lead = (await sandbox.post("/salesforce/create", {"object": "Lead", "fields": fields}))["id"]
+        await sandbox.post("/salesforce/create", {"object": "Task", "fields": {"Subject": "Call her", "WhoId": lead}})
+        assert "Leads" in await page(sandbox, "") or "Lead" in await page(sandbox, "")
+        assert "&lt;b&gt;Ito" in await page(sandbox, "/Lead?q=i@x")
+        assert "Ito" not in (await page(sandbox, "/Lead?q=nobody")).partition("<main>")[2]
+        shown = await page(sandbox, f"/Lead/{lead}")
+        assert "Call her" in shown
+        assert re.search(r'name="Company" value="Acme"', await page(sandbox, f"/Lead/{lead}?mode=edit"))
+        assert (await send(sandbox, f"/Lead/{lead}", {"Company": "Other"}))[0] == 303
+        status, text = await send(sandbox, f"/Lead/{lead}", {"Company": ""})
+        assert (status, "Required fields are missing" in text) == (400, True)
+        (line,) = [one for one in await sandbox.lines("/history?object=Lead") if one["op"] == "update"]
+        assert (line["actor"], line["after"]["Company"]) == ("ann.operator@sandbox.example", "Other")
+
+        own, trusted = sandbox.endpoints["salesforce"], sandbox.endpoints["sandbox"]["certificate"]
+        assert own["url"].startswith("https://")
+        assert own["pubsub"].startswith("localhost:")
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=trusted))
+        async with aiohttp.ClientSession(connector=connector) as http, http.get(f"{own['url']}/services/data") as answer:
+            assert answer.status == 200
