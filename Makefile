@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo up down clean status test unit lint format bench nightly lock
+.PHONY: help setup demo up down clean status tandem test unit lint format bench nightly lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ clean: ## stop it and remove its data
 
 status: setup ## what runs
 	@$(BIN)/python -m infra.stack status
+
+tandem: setup ## a command of Tandem's against what `make up` started (ARGS="status", ARGS="record ada@example.com")
+	@$(BIN)/python -m infra.stack tandem -- $(ARGS)
 
 lint: setup ## ruff, mypy --strict, the import contracts
 	$(BIN)/ruff check .

@@ -11,7 +11,9 @@ import structlog
 from consumers.configuration import Settings
 from consumers.configuration_settings import LogFormat, Reads
 from consumers.configuration_systems import marketo_settings
-from consumers.drive import Bell, Dispatcher, Pace, look_after
+from consumers.confirmation import release
+from consumers.drive import Bell, Dispatcher, look_after
+from consumers.gaps import Gaps
 from consumers.intake import Intake
 from consumers.judging import Observed
 from consumers.logs import configure
@@ -19,6 +21,7 @@ from consumers.look import Looker
 from consumers.metrics import Metrics
 from consumers.observe import Observer
 from consumers.outbox import Outbox
+from consumers.pace import BucketPace, Pacing, WindowPace
 from consumers.reports.status import status
 from consumers.roles import Role
 from consumers.settle import Settled, Settler
@@ -26,6 +29,7 @@ from consumers.shell import ShellSettings
 from consumers.shell import run as run_shell
 from consumers.tools import Toolbox, Tools, now_ms
 from consumers.unseen import unseen_by
+from streams.database import away_is_retry
 from streams.errors import Fatal, Retry
 from streams.events import Source
 from streams.marketo.activities import ActivitySource
@@ -34,7 +38,7 @@ from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace as FeedPace
 from streams.marketo.poll import CycleReport as MarketoCycle
 from streams.marketo.poll import MarketoPollSource
-from streams.positions import OpenGap, PostgresPositions
+from streams.positions import PostgresPositions
 from streams.publisher import Publisher, kafka_producer
 from streams.relay import Relay
 from streams.salesforce.cdc import CdcSource
@@ -46,7 +50,6 @@ from streams.systems import Object, System
 RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
 ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
 _CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
-_BURST_SHARE, _STEADY_SHARE, _WINDOW_SECONDS = 0.4, 0.5, 20.3
 _log = structlog.get_logger(__name__)
 
 
@@ -59,7 +62,7 @@ class Worker:
         self.toolbox = Toolbox(settings)
         self.bell: Bell | None = None
         self._troubles: dict[str, Callable[[], str | None]] = {}
-        self._polls: list[PollSource | MarketoPollSource] = []
+        self._gaps: Gaps | None = None
 
     def roles(self, wanted: frozenset[str]) -> list[Role]:
         """The roles asked for, each under its own supervision."""
@@ -129,7 +132,7 @@ class Worker:
 
     async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
         async def report(cycle: SalesforceCycle) -> None:
-            await self._cycle(tools, f"salesforce.poll.{obj}", cycle)
+            await self._cycle(tools, f"salesforce.poll.{obj}", cycle, cycle.start_ms)
 
         intervals = tools.settings.intervals
         source = PollSource(
@@ -142,14 +145,19 @@ class Worker:
             unseen=unseen_by(tools.ledger, tools.terms),
             report=report,
         )
-        await self._polled(f"reconcile.{obj}", source, tools, stop)
+        releasing = asyncio.create_task(release(tools.pool, obj, source, stop))
+        try:
+            await self._polled(f"reconcile.{obj}", source, tools, stop)
+        finally:
+            releasing.cancel()
 
     async def _poll_marketo(self, tools: Tools, stop: asyncio.Event) -> None:
         reports: asyncio.Queue[MarketoCycle] = asyncio.Queue()
 
         async def keep() -> None:
             while True:
-                await self._cycle(tools, "marketo.poll", await reports.get())
+                cycle = await reports.get()
+                await self._cycle(tools, "marketo.poll", cycle, 0 if cycle.copy else cycle.since_ms)
 
         intervals = tools.settings.intervals
         source = MarketoPollSource(
@@ -166,42 +174,42 @@ class Worker:
             keeper.cancel()
 
     async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
-        self._polls.append(source)
+        telling = asyncio.create_task(self._gaps_of(tools).tell(source, stop))
         try:
             await self._relay(role, source, tools, stop)
         finally:
-            self._polls.remove(source)
+            telling.cancel()
+
+    def _gaps_of(self, tools: Tools) -> Gaps:
+        self._gaps = self._gaps or Gaps(tools.pool, PostgresPositions(tools.pool), now_ms)
+        return self._gaps
 
     async def _relay(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
         make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
         publisher = Publisher(make, keep_dead=tools.bury)
         dsn = tools.settings.postgres.dsn.reveal()
-        relay = Relay(source, publisher, PostgresPositions(tools.pool), PostgresSingleton(dsn), on_gap=self._gap, watch=self.metrics)
+        relay = Relay(source, publisher, PostgresPositions(tools.pool), PostgresSingleton(dsn), watch=self.metrics)
         self._troubles[role] = relay.trouble
         await relay.run(stop)
 
-    def _gap(self, gap: OpenGap) -> None:
-        """A stretch of a source is missing: the polls of its system read back over it."""
-        for poll in self._polls:
-            if poll.name.split(".")[0] == gap.source.split(".")[0]:
-                poll.on_gap(gap.since_ms)
-                poll.wake()
-
-    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle) -> None:
+    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle, since_ms: int) -> None:
         self.metrics.cycles.labels(source).inc()
         for found, rows in (("read", cycle.read), ("known", cycle.known), ("missed", cycle.relayed)):
             self.metrics.cycle_rows.labels(source, found).inc(rows)
-        await tools.pool.execute(_CYCLE, source, now_ms(), cycle.read, cycle.known, cycle.relayed, cycle.calls, cycle.seconds)
+        try:
+            await self._gaps_of(tools).covered(source, since_ms)
+            with away_is_retry("keep the report of a cycle"):
+                await tools.pool.execute(_CYCLE, source, now_ms(), cycle.read, cycle.known, cycle.relayed, cycle.calls, cycle.seconds)
+        except Retry as error:
+            _log.warning("a cycle's report is lost, its gaps stay open", source=source, error=str(error))
 
     # -- observe, settle -------------------------------------------------------------------------------------------------
     async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
         async def gap(topic: str, partition: int, stood: int, begins: int) -> None:
             self.metrics.gap(topic)
-            _log.error("offsets out of range: events are lost to the topic; the polls read back", topic=topic, partition=partition,
-                       stood=stood, begins=begins)  # fmt: skip
-            for poll in self._polls:
-                poll.on_gap(0)
-                poll.wake()
+            reason = f"offsets {stood} to {begins} of partition {partition} are no longer on the topic"
+            _log.error("gap", topic=topic, reason=reason)
+            await self._gaps_of(tools).open(topic, "", reason)
 
         kafka = tools.settings.kafka
         observer = Observer(tools.ledger, tools.terms, now_ms)
@@ -230,7 +238,8 @@ class Worker:
 
     async def _outbox(self, tools: Tools, stop: asyncio.Event) -> None:
         make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
-        outbox = Outbox(tools.pool, PostgresSingleton(tools.settings.postgres.dsn.reveal()), make)
+        postgres = tools.settings.postgres
+        outbox = Outbox(tools.pool, PostgresSingleton(postgres.dsn.reveal()), make, retention_days=postgres.decisions_days)
         self._troubles["outbox"] = lambda: outbox.trouble
         await outbox.run(stop)
 
@@ -239,7 +248,8 @@ class Worker:
         salesforce = system is System.SALESFORCE
         reads = settings.read_salesforce if salesforce else settings.read_marketo
         full = settings.salesforce_records_max if salesforce else settings.marketo_records_max
-        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, read_first=reads is Reads.ALWAYS, batch_max=full)
+        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full)
+        pace = _pace(tools, system)
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         dispatcher = Dispatcher(
             system,
@@ -250,7 +260,8 @@ class Worker:
             clock=now_ms,
             at_once=settings.salesforce_calls_at_once if salesforce else settings.marketo_calls_at_once,
             full=full,
-            pace=_pace(tools.settings, system),
+            pace=pace,
+            read_first=_reading(reads, system, pace),
             on_settled=self._settled,
         )
         self._troubles[f"settle.{system}"] = lambda: dispatcher.trouble
@@ -300,11 +311,20 @@ def _salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     return sorted({rules.links.salesforce_key, *(field.salesforce for field in rules.objects[obj].fields if field.salesforce)})
 
 
-def _pace(settings: Settings, system: System) -> Pace:
+def _pace(tools: Tools, system: System) -> Pacing:
     if system is System.SALESFORCE:
-        return Pace(burst=50, per_second=20)
-    calls = settings.marketo.calls_per_20_seconds
-    return Pace(burst=calls * _BURST_SHARE, per_second=calls * _STEADY_SHARE / _WINDOW_SECONDS)
+        return BucketPace(burst=50, per_second=20)
+    budget = tools.budgets[system]
+    return WindowPace(
+        calls=tools.settings.marketo.calls_per_20_seconds, window_seconds=budget.window_seconds, leaving=budget.leaving_seconds
+    )
+
+
+def _reading(reads: Reads, system: System, pace: Pacing) -> Callable[[], bool]:
+    """Reading before writing is a courtesy: by itself only in Marketo, whose feed is slow, and while calls are plenty."""
+    if reads is Reads.AUTO:
+        return (lambda: pace.easy(asyncio.get_running_loop().time())) if system is System.MARKETO else lambda: False
+    return lambda: reads is Reads.ALWAYS
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

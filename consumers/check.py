@@ -88,7 +88,8 @@ def _object(obj: Object, mapping: ObjectMapping, rules: SyncRules, describes: De
         )
         return
     for item in mapping.fields:
-        yield from _field(obj, item, facts, describes.marketo)
+        if item.salesforce or item.direction.reaches(System.SALESFORCE):  # the rest are links, compared once for all objects
+            yield from _field(obj, item, facts, describes.marketo)
     yield from _demanded(obj, mapping, rules, facts)
 
 

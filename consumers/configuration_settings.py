@@ -120,7 +120,6 @@ class KafkaSettings:
     """Kafka, which carries the changes."""
 
     bootstrap_servers: Annotated[str, Servers("Addresses of brokers")]
-    replication: Annotated[int, Whole("Copies of each topic", 1, 9)] = 1
     group: Annotated[str, Text("Name of the consumer group", r"[A-Za-z0-9._-]{1,200}", "a consumer group's name")] = "tandem"
 
 
@@ -130,6 +129,7 @@ class PostgresSettings:
 
     dsn: Annotated[Secret, SecretText("postgresql://user:password@host:port/database")]
     connections_max: Annotated[int, Whole("Connections of one worker", 2, 100)] = 8
+    decisions_days: Annotated[int, Whole("Days for which decisions are kept here (`tandem explain`); 0 keeps all", 0, 3_650)] = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,25 @@ def _all_fields(settings: Settings, obj: Object, describes: Describes) -> tuple[
     mapped = tuple(_mapped(settings, obj, describes))
     known = {item.key for item in mapped}
     clauses = {clause.field: clause for group in settings.people.qualify.groups for clause in group}
-    return (*mapped, *(_watched(clause, describes) for name, clause in clauses.items() if name not in known))
+    watched = (_watched(clause, describes) for name, clause in clauses.items() if name not in known)
+    return (*mapped, *watched, *_kept(settings.links, describes))
+
+
+def _kept(names: LinkSettings, describes: Describes) -> Iterator[FieldMapping]:
+    """The Marketo fields in which Tandem keeps the link; their values are made from the pair itself."""
+    rule = Rule(name=RuleName.SALESFORCE, default=System.SALESFORCE)
+    kinds = {
+        names.lead_id: FieldType.TEXT,
+        names.contact_id: FieldType.TEXT,
+        names.type: FieldType.TEXT,
+        names.is_deleted: FieldType.BOOLEAN,
+    }
+    for name, kind in kinds.items():
+        facts = describes.marketo.get(name)
+        length = facts.length if facts else None
+        yield FieldMapping(
+            key=name, salesforce="", marketo=name, type=kind, direction=Direction.TO_MARKETO, rule=rule, marketo_length=length
+        )  # fmt: skip
 
 
 def _watched(clause: Clause, describes: Describes) -> FieldMapping:
@@ -205,6 +223,7 @@ def _measured(made: FieldMapping, salesforce: FieldFacts | None, marketo: FieldF
         scale=min(scales) if scales and made.type in _NUMBERS else None,
         salesforce_length=salesforce.length if salesforce else None,
         marketo_length=marketo.length if marketo else None,
+        marketo_bytes=marketo is not None and marketo.wire_type == "text",
     )
 
 

@@ -7,12 +7,12 @@ up and coalesce while calls are short, and a batch is never older than its leave
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 
 import structlog
 
 from consumers.ledger.port import Kind, Ledger
 from consumers.look import Looker
+from consumers.pace import Pacing
 from consumers.prepaid import pay
 from consumers.settle import Settled, Settler, Work
 from streams.budget import Budget, Lane
@@ -21,31 +21,6 @@ from streams.systems import System
 
 _IDLE_SECONDS, _LOOK_SECONDS = 0.25, 0.5
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, kw_only=True)
-class Pace:
-    """A token bucket for calls that aren't full: a burst goes out at once, a steady trickle is gathered into fewer calls.
-
-    `burst` calls, then `per_second`. Full calls pay nothing: a drain goes as fast as the budget allows.
-    """
-
-    burst: float
-    per_second: float
-    _tokens: float = -1.0
-    _at: float = 0.0
-
-    def wait(self, now: float) -> float:
-        """Seconds until the next call that isn't full may go; `now`: a monotonic clock."""
-        if self._tokens < 0:
-            self._tokens = self.burst
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.per_second if self._at else self.burst)
-        self._at = now
-        return max(0.0, (1.0 - self._tokens) / self.per_second)
-
-    def spend(self) -> None:
-        """Such a call went out."""
-        self._tokens -= 1.0
 
 
 class Bell:
@@ -90,15 +65,19 @@ class Dispatcher:
         clock: Callable[[], int],
         at_once: int,
         full: int,
-        pace: Pace,
+        pace: Pacing,
+        read_first: Callable[[], bool],
         on_settled: Callable[[System, Settled], None],
     ) -> None:
         self._system, self._ledger, self._settler, self._budget, self._bell = system, ledger, settler, budget, bell
         self._clock, self._full, self._pace, self._on_settled = clock, full, pace, on_settled
+        self._read_first = read_first
         self._room = asyncio.Semaphore(at_once)
         self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
         self._looks = Kind.LOOK_SALESFORCE if system is System.SALESFORCE else Kind.LOOK_MARKETO
         self._quiet_until = 0.0
+        self._flood = False
+        """The last call was full, so that the next one will be, too: nothing is gained by waiting for more."""
         self.trouble: str | None = None
         """Why nothing is written at the moment; None while all is well."""
 
@@ -130,25 +109,27 @@ class Dispatcher:
         lane = await self._ledger.waiting(self._kind, self._clock())
         if lane is None:
             return False
-        wait = self._pace.wait(loop.time())
-        if lane == Lane.LIVE and wait > 0:
-            await asyncio.sleep(min(wait, _IDLE_SECONDS))
-            return True
+        if lane == Lane.LIVE and not self._flood:
+            wait = self._pace.wait(loop.time())
+            if wait > 0:
+                await asyncio.sleep(min(wait, _IDLE_SECONDS))
+                return True
         await self._room.acquire()
         stack = AsyncExitStack()
         try:
             await stack.enter_async_context(self._budget.call(Lane(lane)))
-            work = await self._settler.claim()
+            work = await self._settler.claim(read_first=self._read_first() and not self._flood)
         except BaseException:
             self._room.release()
             await stack.aclose()
             raise
         if not work.claimed:
+            self._flood = False
             self._room.release()
             await stack.aclose()
             return False
-        if work.claimed < self._full:
-            self._pace.spend()
+        self._flood = work.claimed >= self._full
+        self._pace.spend(loop.time())
         call = asyncio.create_task(self._call(work, stack), name=f"settle {self._system}")
         calls.add(call)
         call.add_done_callback(calls.discard)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumers.judging import Observed
 from consumers.ledger.port import Fenced, Ledger
@@ -74,6 +74,8 @@ class Intake:
                 raise failure
             try:
                 fetched = await consumer.getmany(timeout_ms=250, max_records=_FETCH_EVENTS_MAX)
+            except NoOffsetForPartitionError:
+                continue  # the fetcher asked the group for its place while `assign` was still asking the ledger, which then seeks
             except OffsetOutOfRangeError as error:
                 await self._jump(consumer, error)
                 continue

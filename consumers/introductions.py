@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from consumers.ledger.port import Pair
 from consumers.mapping import LinkFields
 from consumers.merge.fold import Folded, meet
+from consumers.merge.plan import born
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
 from consumers.merge.values import canonical
@@ -18,6 +19,8 @@ from streams.events import ChangeEvent, Kind
 from streams.systems import Object, System, salesforce_id
 
 AMBIGUOUS = "ambiguous match"
+STORED, EMAIL = "stored id", "e-mail"
+"""How a record was recognised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ def recognise(event: ChangeEvent, own: Pair | None, stored: Pair | None, alike: 
     others = [pair for pair in alike if pair is not own and not pair.state.record(system).deleted and not _gone(pair, system.other)]
     open_ones = [pair for pair in others if _is_open(pair, system)]
     if len(others) == 1 and open_ones:
-        return Match(pair=open_ones[0], how="e-mail")
+        return Match(pair=open_ones[0], how=EMAIL)
     if not others:
         return None
     return Ambiguous(reason=f"{AMBIGUOUS}: {len(others)} other pair(s) have this e-mail")
@@ -97,6 +100,22 @@ def adopt(state: PairState, event: ChangeEvent) -> PairState:
     new = copy(state)
     new.retract = (*state.retract, (event.system, event.id))
     return new
+
+
+def found_born(state: PairState, event: ChangeEvent) -> PairState:
+    """A creation of ours in doubt has been found: the record carries the id that we gave it. People may have worked on it since."""
+    witnessed = event.system is System.MARKETO
+    return born(state, event.system, event.id, state.record(event.system).creating, witnessed=witnessed)
+
+
+def inherit(state: PairState, system: System, former: PairState) -> PairState:
+    """What the feed told of a record while it stood in a pair of its own: it is not told again, and what waited there waits here."""
+    record, before = copy(state.record(system)), former.record(system)
+    record.seq, record.at = max(record.seq, before.seq), max(record.at, before.at)
+    record.refs = (*before.refs, *(ref for ref in record.refs if ref not in before.refs))
+    state = copy(state.with_record(system, record))
+    state.waiting = (*state.waiting, *(entry for entry in former.waiting if entry.event.system is system))
+    return state
 
 
 def alone(event: ChangeEvent, terms: Terms) -> PairState:
@@ -130,7 +149,7 @@ def _text(value: object) -> str | None:
 def _by_stored(event: ChangeEvent, stored: Pair, *, ours: bool) -> Match | Ambiguous:
     record = stored.state.record(event.system)
     if ours or not record.id or record.id == event.id or record.origin or record.deleted:
-        return Match(pair=stored, how="stored id")
+        return Match(pair=stored, how=STORED)
     return Ambiguous(reason=f"{AMBIGUOUS}: it carries the id of a record that is paired with another one")
 
 

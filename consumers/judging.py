@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from consumers.introductions import AMBIGUOUS, Ambiguous, Match, adopt, alone, clues, is_full, join, recognise
+from consumers.introductions import AMBIGUOUS, STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
 from consumers.ledger.port import Kind as DueKind
-from consumers.ledger.port import Pair, Transaction
+from consumers.ledger.port import Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
-from consumers.merge.fold import Look, fold, look
+from consumers.merge.fold import Look, Setting, fold, look
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from streams.budget import Lane
+from streams.errors import Retry
 from streams.events import ChangeEvent, Kind
-from streams.systems import System
+from streams.systems import Object, System
 
 POLLED = frozenset({"poll", "copy"})
 """Sources whose events are found by polling: their edits go in the lanes behind the live one."""
@@ -44,6 +45,7 @@ class Judging:
         self._tx, self._terms, self._now, self._look = tx, terms, now, look_at
         self._pairs: dict[tuple[System, str], Pair] = {}
         self._by_key: dict[str, list[Pair]] = {}
+        self._settings: dict[Object, Setting] = {}
         self._changed: dict[int, Pair] = {}
         self._removed: list[int] = []
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
@@ -96,12 +98,16 @@ class Judging:
         else:
             rulings = self._fold(pair, event)
         self._decisions.append((pair, event, origin, rulings))
-        self.observed.verdicts.update(ruling.verdict for ruling in rulings)
+        verdicts = self.observed.verdicts
+        for ruling in rulings:
+            verdicts[ruling.verdict] += 1
         if event.source in POLLED and any(ruling.verdict in (Verdict.ACCEPTED, Verdict.WON, Verdict.LOST) for ruling in rulings):
             self.observed.repaired[event.system] += 1
 
     def _fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]:
-        setting = self._terms.setting(pair.state.object)
+        setting = self._settings.get(pair.state.object)
+        if setting is None:
+            setting = self._settings[pair.state.object] = self._terms.setting(pair.state.object)
         if self._look is not None and event.is_read:
             state, rulings = look(pair.state, event, setting, self._look)
         else:
@@ -137,20 +143,23 @@ class Judging:
                 return pair, rulings
 
     def _join(self, found: Pair, event: ChangeEvent, former: Pair | None, *, own: bool, how: str) -> tuple[Ruling, ...]:
+        system, record = event.system, found.state.record(event.system)
+        told: tuple[Ruling, ...] | None = None
+        if own or record.id == event.id:
+            state = adopt(found.state, event)
+        elif record.creating and not record.id and how == STORED:
+            state = found_born(found.state, event)
+        else:
+            state, rulings = join(found.state, event, self._terms)
+            told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"found on both sides by {how}"), *rulings)
         if former is not None and former is not found:
             self._forget(former)
-        if own or found.state.record(event.system).id == event.id:
-            state = adopt(found.state, event)
-            if state.record(event.system).id != event.id:
-                self._keep(found, state, event)
-                return (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person; it is withdrawn"),)
-            found.state = state
-            self._pairs[event.system, event.id] = found
-            return self._fold(found, event)
-        state, rulings = join(found.state, event, self._terms)
-        self._pairs[event.system, event.id] = found
+            state = inherit(state, system, former.state)
         self._keep(found, state, event)
-        return (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"found on both sides by {how}"), *rulings)
+        if state.record(system).id != event.id:
+            return (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person; it is withdrawn"),)
+        self._pairs[system, event.id] = found
+        return self._fold(found, event) if told is None else told
 
     def _new(self, event: ChangeEvent) -> Pair:
         pair = Pair(id=0, state=alone(event, self._terms), loaded=None)
@@ -183,14 +192,18 @@ class Judging:
         return self._pairs.get((system, record))
 
     async def save(self) -> None:
-        """Everything changed, and the decisions."""
+        """Everything changed, and the decisions. Raises `Retry` where another transaction was quicker with one of these records."""
         if self._removed:
             await self._tx.remove(self._removed)
         pairs = list(self._changed.values())
         for pair in pairs:
-            pair.match_key = self._terms.match_key(pair.state)
-        if pairs:
-            await self._tx.save(pairs, self._now)
+            if pair.loaded is None or self._terms.rules.email_key in pair.state.unsettled():  # else it is as it was stored
+                pair.match_key = self._terms.match_key(pair.state)
+        try:
+            if pairs:
+                await self._tx.save(pairs, self._now)
+        except Taken as error:
+            raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
         await self._tx.record([self._decision(*entry) for entry in self._decisions])
 
     def _decision(self, pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...]) -> Decision:

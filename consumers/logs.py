@@ -3,7 +3,8 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -60,6 +61,7 @@ def configure(*, level: str = "INFO", json: bool | None = None, stream: TextIO |
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    handler.addFilter(Calm())
     for noisy in ("aiokafka", "faust", "mode", "aiohttp.access", "aiosfstream_ng", "aiocometd_ng"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
@@ -68,6 +70,29 @@ def configure(*, level: str = "INFO", json: bool | None = None, stream: TextIO |
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+class Calm(logging.Filter):
+    """What libraries say over and over while a broker is away is said once in ten seconds, with how often it was left out."""
+
+    def __init__(self, seconds: float = 10.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds, self._monotonic = seconds, monotonic
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this record is written."""
+        if not record.name.startswith(("aiokafka", "asyncio")):
+            return True
+        key, now = (record.name, str(record.msg)), self._monotonic()
+        said, left_out = self._said.get(key, (-self._seconds, 0))
+        if now - said < self._seconds:
+            self._said[key] = (said, left_out + 1)
+            return False
+        self._said[key] = (now, 0)
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} (and {left_out} more like this)", None
+        return True
 
 
 def mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

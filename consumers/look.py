@@ -4,14 +4,13 @@ A look changes nothing on the systems. What it finds is judged like any other re
 """
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 
 from consumers.judging import NOWHERE, Judging
 from consumers.ledger.port import Kind, Ledger, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.fold import Look, rejudge
-from consumers.merge.plan import born, unclaimed, withdrawn
+from consumers.merge.plan import unclaimed, withdrawn
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.writers.port import Writer
@@ -19,8 +18,6 @@ from streams.budget import Lane
 from streams.events import ChangeEvent
 from streams.events import Kind as EventKind
 from streams.systems import Object, System
-
-_LEASE_MS = 60_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +67,8 @@ class Looker:
                     to_find[pair.id] = state
                 state = self._terms.with_due(state, now)
                 looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
-                pair.state = _leased(state, self.kind, now) if 0 < state.due[self.kind] <= now else state
+                lease = now + self._terms.patience(self._system).call_ms
+                pair.state = _leased(state, self.kind, lease) if 0 < state.due[self.kind] <= now else state
             if pairs:
                 await tx.save(pairs, now)
             if decisions:
@@ -115,38 +113,34 @@ class Looker:
         """Creations in doubt: is the record there? Found by the key that it would carry."""
         found = await self._writer.candidates(wanted, Lane.REPAIR)
         now = self._clock()
+        events = [readings[0] for readings in found.values() if len(readings) == 1]
         async with self._ledger.transaction() as tx:
-            pairs = await tx.by_id(list(wanted))
             judging = Judging(tx, self._terms, now)
-            events = [readings[0] for readings in found.values() if len(readings) == 1]
-            for number, pair in pairs.items():
-                readings = found.get(number, [])
-                state = self._found(pair.state, wanted[number], readings[0].id if len(readings) == 1 else "")
-                pair.state = self._terms.with_due(state, now)
-                looked.due.update(kind for kind in Kind if pair.state.due[kind] and kind.writes)
-            await tx.save(list(pairs.values()), now)
             await judging.load(events)
             for event in events:
                 judging.judge(event, NOWHERE)
             await judging.save()
+            missing = [pair for number, pair in (await tx.by_id(list(wanted))).items() if self._in_doubt(pair.state, wanted[number])]
+            for pair in missing:
+                state = withdrawn(pair.state, self._system, pair.state.record(self._system).creating)
+                pair.state = self._terms.with_due(state, now)
+                looked.due.update(kind for kind in Kind if pair.state.due[kind] and kind.writes)
+            await tx.save(missing, now)
+        looked.due |= judging.observed.due
 
-    def _found(self, state: PairState, asked: PairState, record_id: str) -> PairState:
-        write = asked.record(self._system).creating
+    def _in_doubt(self, state: PairState, asked: PairState) -> bool:
+        """Whether the creation that was looked for is still without its record: it was never made."""
         record = state.record(self._system)
-        if record.id or record.creating != write:
-            return state
-        if not record_id:
-            return withdrawn(state, self._system, write)
-        return born(copy(state), self._system, record_id, write, witnessed=True)
+        return not record.id and record.creating == asked.record(self._system).creating
 
 
 def _silent(state: PairState, system: System, now: int) -> bool:
     return any(write.look_at <= now for field in state.fields.values() for write in field.side(system).writes)
 
 
-def _leased(state: PairState, kind: Kind, now: int) -> PairState:
+def _leased(state: PairState, kind: Kind, until: int) -> PairState:
     new = state.with_fields({})
-    new.due = tuple(now + _LEASE_MS if place == kind else moment for place, moment in enumerate(state.due))  # type: ignore[assignment]
+    new.due = tuple(until if place == kind else moment for place, moment in enumerate(state.due))  # type: ignore[assignment]
     return new
 
 

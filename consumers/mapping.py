@@ -115,6 +115,8 @@ class FieldMapping:
     """Decimal places that both sides can hold (numbers)."""
     salesforce_length: int | None = None
     marketo_length: int | None = None
+    marketo_bytes: bool = False
+    """Whether Marketo counts bytes of UTF-8 rather than characters (text areas)."""
     overlong: Overlong = Overlong.REFUSE
     unwanted: Unwanted = Unwanted.PUT_BACK
     required_default: str | None = None

@@ -11,21 +11,34 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
-from consumers.introductions import AMBIGUOUS
+from consumers.introductions import AMBIGUOUS, inherit
 from consumers.judging import NOWHERE, Judging, held
 from consumers.ledger.port import Kind, Ledger, Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
-from consumers.merge.plan import Create, Delete, Nothing, Update, answered, born, failed, intend, plan, refuse, rejected, withdrawn
+from consumers.merge.plan import (
+    Create,
+    Delete,
+    Nothing,
+    Update,
+    answered,
+    born,
+    failed,
+    intend,
+    plan,
+    refuse,
+    rejected,
+    uncreatable,
+    withdrawn,
+)
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
 from consumers.writers.port import Fate, Item, Outcome, Writer
 from streams.budget import Lane
-from streams.errors import Fatal, Reject, Retry, Unknown
+from streams.errors import Fatal, Reject, Retry, SyncError, Unknown
 from streams.events import ChangeEvent
 from streams.systems import System
 
-_LEASE_MS = 60_000
-_AGAIN_MS, _FATAL_MS = 3_000, 60_000
+_AGAIN_MS, _FATAL_MS, _REFUSED_DELETION_MS = 3_000, 60_000, 900_000
 """When a record that could not be written now is tried again."""
 
 
@@ -72,14 +85,25 @@ class Settler:
         """The calls for what was claimed, and their outcomes."""
         settled = Settled(claimed=work.claimed)
         items = list(work.items)
-        if work.asking:
+        failure: SyncError | None = None
+        try:
             items += await self._ask(work.asking)
-        for call in _calls(items, self._batch_max):
-            await self._call(call, settled)
+        except SyncError as error:
+            failure = error
+        except BaseException:
+            await asyncio.shield(self._unsent(items, "interrupted", settled))
+            raise
+        await self._run(_calls(items, self._batch_max), settled)
+        if failure is not None:
+            raise failure
         return settled
 
-    async def claim(self, lane: Lane = Lane.COPY) -> "Work":
-        """Lock, plan, commit the intents. Pairs that need an answer from the system first are leased instead."""
+    async def claim(self, lane: Lane = Lane.COPY, *, read_first: bool | None = None) -> "Work":
+        """Lock, plan, commit the intents. Pairs that need an answer from the system first are leased instead.
+
+        `read_first` overrides for this batch whether records in the live lane are read before they are written to.
+        """
+        reading = self._read_first if read_first is None else read_first
         now = self._clock()
         items: list[tuple[Item, Lane]] = []
         asking: list[tuple[int, PairState, Lane]] = []
@@ -88,7 +112,7 @@ class Settler:
             for pair in pairs:
                 planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
                 pair_lane = Lane(pair.state.lane)
-                if isinstance(planned, Create) or (isinstance(planned, Update) and self._read_first and pair_lane is Lane.LIVE):
+                if isinstance(planned, Create) or (isinstance(planned, Update) and reading and pair_lane is Lane.LIVE):
                     pair.state = self._leased(pair.state, await self._ledger.write_id(), now)
                     asking.append((pair.id, pair.state, pair_lane))
                 else:
@@ -119,15 +143,26 @@ class Settler:
 
     def _leased(self, state: PairState, write: int, now: int) -> PairState:
         record = copy(state.record(self._system))
-        record.calling, record.calling_until = write, now + _LEASE_MS
+        record.calling, record.calling_until = write, now + self._terms.patience(self._system).call_ms
         return state.with_record(self._system, record)
 
     async def _ask(self, asking: Sequence[tuple[int, PairState, Lane]]) -> list[tuple[Item, Lane]]:
-        """Look people up before they are created, and read records before they are written to; then plan again."""
+        """Look people up before they are created, and read records before they are written to; then plan again.
+
+        A question that is refused is narrowed down to the pair that caused it; that one waits until it changes.
+        """
+        if not asking:
+            return []
         try:
             readings, several = await self._readings(asking)
-        except Retry:
-            await self._release([number for number, _, _ in asking])
+        except Reject as error:
+            middle = len(asking) // 2
+            if middle:
+                return await self._ask(asking[:middle]) + await self._ask(asking[middle:])
+            await self._release(asking, f"{error.code} {error}".strip())
+            return []
+        except BaseException:
+            await asyncio.shield(self._release(asking))
             raise
         now = self._clock()
         items: list[tuple[Item, Lane]] = []
@@ -173,13 +208,31 @@ class Settler:
         if not pair.state.record(self._system).id and found is not None and not pair.state.hold:
             pair.state = held(pair.state, f"{AMBIGUOUS}: {self._system} has {found} record(s) like this one, none of them free")
 
-    async def _release(self, numbers: Sequence[int]) -> None:
+    async def _release(self, asking: Sequence[tuple[int, PairState, Lane]], refused: str = "") -> None:
+        """Nothing was found out. `refused`: the system won't answer for these, in its own words."""
         async with self._ledger.transaction() as tx:
-            pairs = list((await tx.by_id(numbers)).values())
-            for pair in pairs:
-                state = withdrawn(pair.state, self._system, pair.state.record(self._system).calling)
-                pair.state = self._terms.with_due(state, self._clock())
-            await tx.save(pairs, self._clock())
+            pairs = await tx.by_id([number for number, _, _ in asking])
+            for number, leased, _ in asking:
+                if number in pairs:
+                    state = withdrawn(pairs[number].state, self._system, leased.record(self._system).calling)
+                    if refused:
+                        state = uncreatable(state, self._system, refused)
+                    pairs[number].state = self._terms.with_due(state, self._clock())
+            await tx.save(list(pairs.values()), self._clock())
+
+    async def _run(self, calls: Sequence[Sequence[tuple[Item, Lane]]], settled: Settled) -> None:
+        """One call after the other. Where one ends it all, the rest were certainly not made."""
+        for place, call in enumerate(calls):
+            try:
+                await self._call(call, settled)
+            except BaseException as error:
+                rest = [item for later in calls[place + 1 :] for item in later]
+                await asyncio.shield(self._unsent(rest, str(error) or "interrupted", settled))
+                raise
+
+    async def _unsent(self, items: Sequence[tuple[Item, Lane]], why: str, settled: Settled) -> None:
+        if items:
+            await self._commit([item for item, _ in items], None, "not sent", why, settled, after_ms=_AGAIN_MS)
 
     async def _call(self, call: Sequence[tuple[Item, Lane]], settled: Settled) -> None:
         """One call and its outcomes. A refusal of the whole call is narrowed down to the record that caused it."""
@@ -202,8 +255,7 @@ class Settler:
         except Reject as error:
             if len(call) > 1:
                 middle = len(call) // 2
-                await self._call(call[:middle], settled)
-                await self._call(call[middle:], settled)
+                await self._run([call[:middle], call[middle:]], settled)
                 return
             outcomes = [Outcome(fate=Fate.REJECTED, reason=f"{error.code} {error}".strip())]
         except BaseException:
@@ -232,8 +284,10 @@ class Settler:
                 if pair is None:
                     continue
                 state = self._after(pair.state, item, outcome, fate, now)
-                if fate == "not sent" or (outcome is not None and outcome.fate in (Fate.EXISTS, Fate.BUSY)):
+                if fate == "not sent" or (outcome is not None and outcome.fate in (Fate.EXISTS, Fate.BUSY, Fate.GONE)):
                     state = _later(state, self._kind, now + after_ms)
+                elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
+                    state = _later(state, self._kind, now + _REFUSED_DELETION_MS)
                 pair.state = self._terms.with_due(state, now)
                 if outcome is not None and outcome.fate is Fate.DONE and isinstance(item.order, (Create, Update)):
                     settled.since.append(
@@ -262,6 +316,7 @@ class Settler:
             record = stranger.state.record(self._system)
             owner = pairs.get(born_ids[record.id])
             if owner is not None and owner.state.record(self._system).id == record.id:
+                owner.state = inherit(owner.state, self._system, stranger.state)
                 ours = copy(owner.state.record(self._system))
                 ours.reread = True
                 owner.state = self._terms.with_due(owner.state.with_record(self._system, ours), self._clock())
@@ -285,7 +340,7 @@ class Settler:
     def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         if isinstance(item.order, Delete):
             return self._gone(withdrawn(state, self._system, item.write), item)
-        state = answered(state, self._system, item.write, now)
+        state = answered(state, self._system, item.write, now, outcome.until)
         if isinstance(item.order, Update):
             return state
         record = state.record(self._system)

@@ -84,6 +84,16 @@ class PostgresBudget:
         """The same budget, with its calls counted under a purpose (for `tandem status`)."""
         return PurposeBudget(self, purpose)
 
+    @property
+    def window_seconds(self) -> float:
+        """How long a call counts against the limit of calls."""
+        return self._limits.window_ms / 1000
+
+    def leaving_seconds(self) -> list[float]:
+        """In how many seconds each call of the window leaves it, whoever made it; as this process knows since its last question."""
+        state, gone = self._stored.state, self._stored.now_ms() - self._limits.window_ms
+        return [(at - gone) / 1000 for at in (*state.live, *state.other) if at > gone]
+
     async def used_up(self, seconds: float) -> None:
         """The system itself said no: nobody calls for that long (but for a trial now and then, when it is long)."""
         self._told.block_ms = max(self._told.block_ms, int(seconds * 1000))

@@ -14,7 +14,7 @@ _decoder = msgspec.json.Decoder(ChangeEvent)
 _encoder = msgspec.json.Encoder()
 
 
-class Undecodable(ValueError):
+class Undecodable(ValueError):  # noqa: N818 - a verdict on a message
     """The bytes are not a change event; the message says why."""
 
 

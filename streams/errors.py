@@ -8,7 +8,7 @@ class SyncError(Exception):
     """Root of what adapters raise. The message says what, where and why, and never holds a secret or personal data."""
 
 
-class Retry(SyncError):
+class Retry(SyncError):  # noqa: N818 - a verdict on a call, read as a word of the design
     """Nothing was changed; the same call may succeed later.
 
     `after_seconds`: how long to wait at least. `everyone`: the whole system is concerned (quota, outage, throttling),
@@ -25,7 +25,7 @@ class Unknown(Retry):
     """The call may or may not have been applied (answer lost, timeout, Marketo 502/604/611): a read or the feed must tell."""
 
 
-class Reject(SyncError):
+class Reject(SyncError):  # noqa: N818 - a verdict on a call, read as a word of the design
     """The system refuses this request for good: `code` and the message are the system's own words."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
@@ -33,7 +33,7 @@ class Reject(SyncError):
         self.code = code
 
 
-class Fatal(SyncError):
+class Fatal(SyncError):  # noqa: N818 - a verdict on a call, read as a word of the design
     """Wrong configuration, missing permission, broken credentials: a person has to act. `remedy` says what to do."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
@@ -41,7 +41,7 @@ class Fatal(SyncError):
         self.remedy = remedy
 
 
-class Gap(SyncError):
+class Gap(SyncError):  # noqa: N818 - a verdict on a call, read as a word of the design
     """A source can't continue from its position: everything since `since_ms` (server clock) must be read again.
 
     Raised for an expired replay id, a lost paging token, offsets out of range, an overflow.

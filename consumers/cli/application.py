@@ -32,6 +32,13 @@ class Role(StrEnum):
     RECONCILE = "reconcile"
 
 
+class Deletable(StrEnum):
+    """What a person may confirm the deletes of."""
+
+    LEAD = "lead"
+    CONTACT = "contact"
+
+
 Live = Annotated[bool, typer.Option("--live/--no-live", help="Ask both systems for the record as it is now (a call each).")]
 
 
@@ -45,7 +52,7 @@ def run(
     from consumers.app import run as run_worker  # noqa: PLC0415 - brings in the whole worker
 
     roles = frozenset(str(each) for each in role or Role)
-    run_worker(settings, roles)
+    raise typer.Exit(run_worker(settings, roles))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -157,6 +164,25 @@ def setup(
         print_setup(console(), told)
     if not told.complete:
         raise typer.Exit(int(Exit.PROBLEMS))
+
+
+@app.command("confirm-deletes", epilog=EXIT_CODES)
+def confirm_deletes(
+    object_name: Annotated[Deletable, typer.Argument(metavar="OBJECT", help="lead or contact.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Confirm that the deletes which stopped a poll are meant (it stops when most of an object is reported deleted at once)."""
+    settings = settings_of(config)
+    from consumers.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
+    from streams.systems import Object  # noqa: PLC0415 - quick start
+
+    until_ms = finish(confirm(settings.postgres.dsn.reveal(), Object(str(object_name))))
+    if json:
+        print_json({"object": str(object_name), "until_ms": until_ms})
+    else:
+        console().print(f"Deletes of {object_name}s up to now are taken as meant; the poll goes on within seconds.")
 
 
 @config_app.command("schema", epilog=EXIT_CODES)

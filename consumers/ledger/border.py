@@ -29,6 +29,8 @@ def border(doing: str) -> Iterator[None]:
         yield
     except asyncpg.UniqueViolationError as error:
         raise _taken(doing, error) from error
+    except (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError) as error:
+        raise Retry(f"{doing}: the tables were changed by a migration; it is asked anew", after_seconds=_CLASH_SECONDS) from error
     except asyncpg.PostgresError as error:
         raise _told(doing, error) from error
     except (TimeoutError, asyncpg.InterfaceError, OSError) as error:

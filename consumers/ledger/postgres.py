@@ -121,7 +121,7 @@ async def open_ledger(dsn: str, *, transactions_max: int = 8, answer_seconds: fl
     with border("reach the ledger"):
         pool = await asyncpg.create_pool(
             dsn,
-            min_size=1,
+            min_size=0,
             max_size=transactions_max + 1,
             timeout=10.0,
             command_timeout=answer_seconds,
@@ -133,6 +133,11 @@ async def open_ledger(dsn: str, *, transactions_max: int = 8, answer_seconds: fl
             server_settings=SESSION,
             reset=_keep,
         )
+        try:
+            await pool.execute(sql.REACHABLE)
+        except BaseException:
+            pool.terminate()
+            raise
     return PostgresLedger(pool, transactions_max)
 
 

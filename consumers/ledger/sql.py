@@ -9,6 +9,7 @@ BEGIN_UNSURE = "begin; set local synchronous_commit to off"
 COMMIT = "commit"
 ROLLBACK = "rollback"
 
+REACHABLE = "select 1"
 WRITE_IDS = "select nextval('write_ids')"
 OFFSET = "select next_offset from partition_offsets where topic = $1 and partition = $2"
 

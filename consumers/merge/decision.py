@@ -26,7 +26,7 @@ class Verdict(StrEnum):
     CONTESTED = "contested"
 
 
-class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):
+class Ruling(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The verdict on one field, with what is needed to explain it."""
 
     field: str
@@ -43,7 +43,7 @@ class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The event behind a decision."""
 
     topic: str
@@ -57,7 +57,7 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     how: str | None = None
 
 
-class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of `crm.decisions.v1`."""
 
     kind: str

@@ -10,7 +10,7 @@ import msgspec
 
 from consumers.mapping import FieldMapping, LinkFields, ObjectMapping
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.judge import UNORDERED, UNTOLD, Edit, judge_echo, judge_feed, judge_look, judge_read
+from consumers.merge.judge import UNORDERED, UNTOLD, Edit, judge_echo, judge_feed, judge_look, judge_read, latest
 from consumers.merge.state import NEVER, Field, PairState, Record, Waiting, Write, copy
 from consumers.merge.values import Unfit, equal, neutral
 from streams.events import ChangeEvent, Kind, Value
@@ -56,7 +56,8 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
     if not event.is_read and _is_old(state.record(event.system), event):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told before"),)
     if event.kind is Kind.READ:
-        return _read(state, event, setting)
+        return _after_waiting(state, event, setting, now)
+    alive = _is_alive(state.record(event.system), event)
     state = state.with_record(event.system, _noted(state.record(event.system), event))
     if event.kind is Kind.GAP:
         return _ask(state, event.system), (
@@ -64,18 +65,26 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
         )
     if event.kind is Kind.DELETED:
         return _deleted(state, event, setting)
-    if event.kind is Kind.UNDELETED:
+    if alive:
         state = _undeleted(state, event.system)
     return _changes(state, event, setting, now)
 
 
 def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, list[tuple[ChangeEvent, tuple[Ruling, ...]]]]:
-    """The events that waited for a link, in their own order: again, and for good where their time is up."""
+    """The events that waited for a link, in their own order: again, and for good where their time is up.
+
+    Those of a record that nobody knows yet go on waiting for its reading.
+    """
     told: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
     waiting = sorted(state.waiting, key=lambda entry: entry.event.at)
     state = copy(state)
     state.waiting = ()
     for entry in waiting:
+        if _is_strange(state, entry.event.system):
+            until = entry.until if now < entry.until else now + setting.lateness_ms
+            state = copy(state)
+            state.waiting = (*state.waiting, Waiting(event=entry.event, until=until))
+            continue
         patient = now < entry.until
         state, rulings = _fields(state, entry.event, setting, patient=patient)
         still = _unlinked(entry.event, rulings, setting)
@@ -106,10 +115,11 @@ def agree_link(state: PairState, setting: Setting, at: int) -> PairState:
     changed: dict[str, Field] = {}
     for key, value in link_values(setting.links, state.object, record.id, deleted=record.deleted).items():
         mapping = setting.mapping.by_key.get(key)
-        field = state.fields.get(key) or Field()
-        if mapping is None or (equal(mapping, field.value, value) and field.salesforce.shows == field.version):
+        if mapping is None:
             continue
-        changed[key] = _linked(mapping, field, value, at)
+        field = state.fields.get(key) or Field()
+        if not equal(mapping, field.value, value) or field.salesforce.shows != field.version:
+            changed[key] = _linked(mapping, field, value, at)
     return state.with_fields(changed) if changed else state
 
 
@@ -144,6 +154,18 @@ def _ask(state: PairState, system: System) -> PairState:
     return state.with_record(system, record)
 
 
+def _after_waiting(state: PairState, event: ChangeEvent, setting: Setting, now: int, at: "Look | None" = None) -> Folded:
+    """A reading comes after what waits, as far as that can be judged now; one from before a deletion tells nothing any more."""
+    record = state.record(event.system)
+    if record.deleted and event.at <= latest(record.at):
+        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="read before it was deleted"),)
+    late: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
+    if state.waiting:
+        state, late = rejudge(state, setting, now)
+    state, rulings = _read(state, event, setting, at)
+    return state, (*(ruling for _, told in late for ruling in told), *rulings)
+
+
 def _deleted(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     record = copy(state.record(event.system))
     record.deleted, record.reread = True, False
@@ -164,6 +186,12 @@ def _without_writes(field: Field, system: System) -> Field:
     return field.with_side(system, new)
 
 
+def _is_alive(record: Record, event: ChangeEvent) -> bool:
+    """Whether a record that was taken for deleted (or could not be read) has been restored, or has changed after that."""
+    later = bool(event.seq) or event.at > latest(record.at)
+    return event.kind is Kind.UNDELETED or (record.deleted and later and event.kind in (Kind.CREATED, Kind.UPDATED))
+
+
 def _undeleted(state: PairState, system: System) -> PairState:
     record = copy(state.record(system))
     record.deleted, record.reread = False, True
@@ -176,8 +204,10 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
     born: tuple[Ruling, ...] = ()
     if event.kind is Kind.CREATED:
         state, born = _created(state, event, setting)
-    elif not record.complete and not record.reread:
-        state = _ask(state, event.system)
+    elif not record.complete:
+        state = state if record.reread else _ask(state, event.system)
+        if _is_strange(state, event.system):
+            return _strange(state, event, setting, now)
     state, rulings = _fields(state, event, setting, patient=True)
     if record.origin and any(ruling.verdict in _FOREIGN for ruling in rulings):
         state = _touched(state, event.system)
@@ -191,6 +221,18 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
     if event.system is System.SALESFORCE:
         state = agree_link(state, setting, event.at)
     return state, (*born, *rulings)
+
+
+def _is_strange(state: PairState, system: System) -> bool:
+    """Whether this is a record that the feed tells of before anything has told what it is, or whose."""
+    return not state.record(system).complete and not state.record(system.other).id
+
+
+def _strange(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
+    """A change of a record that nobody knows yet: it waits for the reading that tells to which pair it belongs."""
+    state = copy(state)
+    state.waiting = (*state.waiting, Waiting(event=event, until=now + setting.lateness_ms))
+    return state, (Ruling(field="*", verdict=Verdict.WAITING, reason="the record is read first, to know whose it is"),)
 
 
 def _touched(state: PairState, system: System) -> PairState:
@@ -247,6 +289,8 @@ def _fields(state: PairState, event: ChangeEvent, setting: Setting, *, patient: 
         if new is not field:
             changed[mapping.key] = new
         rulings.append(ruling)
+    if any(ruling.reason == UNORDERED for ruling in rulings):
+        state = _ask(state, event.system)
     if echoed and state.record(event.system).calling == echoed:
         state = state.with_record(event.system, _answered_by_feed(state.record(event.system)))
     return (state.with_fields(changed) if changed else state), tuple(rulings)
@@ -321,7 +365,7 @@ class Look:
 
 def look(state: PairState, event: ChangeEvent, setting: Setting, at: Look) -> Folded:
     """The pair after such a reading (`event` is of kind READ and tells every mapped field)."""
-    return _read(state, event, setting, at)
+    return _after_waiting(state, event, setting, at.now, at)
 
 
 def _read(state: PairState, event: ChangeEvent, setting: Setting, at: Look | None = None) -> Folded:

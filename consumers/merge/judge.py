@@ -9,8 +9,9 @@ a reading, which is ahead of the feed and has no author (`judge_read`). `judge_l
 silent about a write for too long.
 """
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from consumers.mapping import FieldMapping, RuleName, Unwanted
 from consumers.merge.decision import Ruling, Verdict
@@ -23,7 +24,7 @@ from streams.systems import Object, System
 _UNDONE_MOST_OWED, _UNDONE_MOST_ACCEPTED = 1, 3
 _SECOND_MS = 1_000
 
-UNORDERED = "the reading and the feed can't be put in order; it is read again"
+UNORDERED = "it can't be put in order with what was told of the same second; the record is read again"
 """Reason of a ruling after which the record must be read again."""
 
 
@@ -36,8 +37,7 @@ class Untold(Enum):
 UNTOLD = Untold.UNTOLD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value that a side has, neutral. `at`: ms on that side's clock; `until`: of a reading, the latest moment it may show."""
 
     side: System
@@ -60,17 +60,21 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     """An edit that we did not make, in its side's own order."""
     side = field.side(edit.side)
     if side.ahead_at:
-        if _latest(edit.at) < side.ahead_at:
+        if latest(edit.at) < side.ahead_at:
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown what came after it")
         if edit.at <= side.ahead_until and _already_read(mapping, side, edit):
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown it")
+    if _is_behind(side, edit):
+        return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
     if _lacks_link(mapping, side, edit):
-        if _is_older(mapping, side, edit):
+        if _is_known(mapping, side, edit):
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
         if edit.patient:
             return field, _ruling(mapping, field, edit, Verdict.WAITING, _LINK_MISSING)
+        if edit.at <= side.seen_at:
+            return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
         return judge_feed(mapping, _linked(mapping, field, edit), edit)
-    moved = _moved(side)
+    moved = _moved(_passed(side, edit.at))
     moved.ahead_at = moved.ahead_until = 0
     moved.seen_at = max(side.seen_at, edit.at)
     return _edit(mapping, field, moved, edit)
@@ -81,13 +85,17 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
     before = field.side(edit.side)
     side = copy(before)
     side.writes = tuple(_told_of(other) for other in side.writes if other.version > write.version)
-    if before.ahead_at and _latest(edit.at) < before.ahead_at:
+    if before.ahead_at and latest(edit.at) < before.ahead_at:
         return field.with_side(edit.side, side), _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had shown what came after")
+    if _is_behind(before, edit):
+        return field.with_side(edit.side, side), _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
     if _lacks_link(mapping, before, edit):
-        if _is_older(mapping, before, edit):
+        if _is_known(mapping, before, edit):
             return field.with_side(edit.side, side), _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
         if edit.patient:
             return field, _ruling(mapping, field, edit, Verdict.WAITING, _LINK_MISSING)
+        if edit.at <= before.seen_at:
+            return field.with_side(edit.side, side), _ruling(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
         return judge_echo(mapping, _linked(mapping, field, edit), edit, write)
     if not equal(mapping, edit.value, write.value):
         side.learnt, side.sent, side.shown = True, write.value, edit.value
@@ -109,8 +117,10 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         return field, _ruling(mapping, field, edit, Verdict.KNOWN, "")
     if side.known and side.writes and not _overtaken(mapping, side, edit):
         return field, _ruling(mapping, field, edit, Verdict.WAITING, "a write of ours is under way; the feed will tell")
-    if side.known and _latest(side.seen_at) > edit.at:
+    if side.known and latest(side.seen_at) > edit.at:
         return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
+    if _unproven(side) and side.shows != field.version:
+        return field, _ruling(mapping, field, edit, Verdict.WAITING, "it may be what the system made of our creation; the feed will tell")
     new = copy(side)
     if side.writes:
         new.shows, new.seen, new.writes = side.writes[-1].version, side.writes[-1].value, ()
@@ -146,6 +156,10 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
 def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, stands: bool) -> Judged:
     newest = side.writes[-1]
     side.writes = ()
+    if _unproven(side) and newest.answered <= PENDING and not stands:
+        side.seen = edit.value
+        new = field.with_side(edit.side, side)
+        return new, _ruling(mapping, new, edit, Verdict.KNOWN, "what the system made of our creation; the write never arrived")
     side.ahead_at, side.ahead_until = edit.at, edit.until
     if newest.answered > PENDING:
         side.shows, side.seen = newest.version, newest.value
@@ -172,13 +186,31 @@ def _lacks_link(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
     return side.known and not isinstance(edit.before, Untold) and not _same(mapping, side, edit.before, side.seen)
 
 
-def _is_older(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
-    return _latest(edit.at) < side.seen_at or (edit.at <= side.seen_at and equal(mapping, edit.value, side.seen))
+def _is_behind(side: Side, edit: Edit) -> bool:
+    """Whether a feed that is put in order by time (and by what stood there before) tells late of what came before all it has told."""
+    return side.known and not isinstance(edit.before, Untold) and latest(edit.at) < side.seen_at
+
+
+def _is_known(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
+    """Whether an edit without its link is what was judged already, when the one after it came without its own."""
+    return edit.at <= side.seen_at and equal(mapping, edit.value, side.seen)
+
+
+def _unproven(side: Side) -> bool:
+    """Whether a text on this side is only what we created it with: no feed and no reading has told what the system made of it."""
+    return side.known and side.shows > 0 and not side.seen_at and not side.ahead_at and isinstance(side.seen, str)
 
 
 def _linked(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
-    """The missing change, as far as the one after it tells: what stood there before was somebody's edit."""
+    """The missing change, as far as the one after it tells: what stood there before was somebody's edit.
+
+    Not so for a text that nobody has told of since we created it: nothing is missing, that is what the system made of it.
+    """
     value = None if isinstance(edit.before, Untold) else edit.before
+    if _unproven(field.side(edit.side)):
+        side = copy(field.side(edit.side))
+        side.seen = value
+        return field.with_side(edit.side, side)
     return judge_feed(mapping, field, Edit(side=edit.side, object=edit.object, value=value, at=edit.at))[0]
 
 
@@ -252,9 +284,10 @@ def _unwanted(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, fi
         new = field.with_side(edit.side, side)
         return new, _ruling(mapping, new, edit, Verdict.LEFT, f"{mapping.direction}: the value stays on {edit.side} alone")
     side.shows = NEVER
-    return _owed(
-        mapping, field.with_side(edit.side, side), edit, Verdict.PUT_BACK, f"{mapping.direction}: {edit.side} only receives this field"
-    )
+    new = field.with_side(edit.side, side)
+    if first_meeting and blank(mapping, edit.value):
+        return new, _ruling(mapping, new, edit, Verdict.KNOWN, "blank at the first meeting; it is written")
+    return _owed(mapping, new, edit, Verdict.PUT_BACK, f"{mapping.direction}: {edit.side} only receives this field")
 
 
 def _owed(mapping: FieldMapping, field: Field, edit: Edit, verdict: Verdict, reason: str, *, rule: str = "") -> Judged:
@@ -316,9 +349,20 @@ def _same(mapping: FieldMapping, side: Side, one: Value, other: Value) -> bool:
     return (equal(mapping, one, sent) and equal(mapping, other, shown)) or (equal(mapping, one, shown) and equal(mapping, other, sent))
 
 
-def _latest(at: int) -> int:
+def latest(at: int) -> int:
     """The latest moment that a stamp may mean: stamps are often cut to the second."""
     return at + _SECOND_MS - 1 if at % _SECOND_MS == 0 else at
+
+
+def _passed(side: Side, at: int) -> Side:
+    """The feed has passed an answered write without showing it: the write changed nothing, so the side showed it at that moment."""
+    silent = [write for write in side.writes if write.done_by and write.done_by <= at and not write.moved]
+    if not silent:
+        return side
+    new = copy(side)
+    new.shows = silent[-1].version
+    new.writes = tuple(write for write in side.writes if write.version > new.shows)
+    return new
 
 
 def _moved(side: Side) -> Side:

@@ -78,10 +78,12 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
     `exact`: own changes on the target name the call that made them, so that a field may be written again before its last write
     came back. Otherwise at most one write of a field is under way.
     """
+    if state.record(target).calling:
+        return Nothing()
     for system, record_id in state.retract:
         if system is target:
             return Delete(object=state.object if target is System.SALESFORCE else Object.PERSON, id=record_id)
-    if state.hold or state.record(target).calling:
+    if state.hold:
         return Nothing()
     mapping = rules.objects[state.object]
     record = state.record(target)
@@ -125,7 +127,7 @@ def intend(state: PairState, target: System, planned: Create | Update, *, write:
     record = copy(state.record(target))
     record.calling, record.calling_until = write, now + patience.call_ms
     if isinstance(planned, Create):
-        record.creating = write
+        record.creating, record.refused, record.refused_mark = write, "", state.mark()
     return refuse(state.with_fields(changed).with_record(target, record), target, planned.refused)
 
 
@@ -140,9 +142,9 @@ def refuse(state: PairState, target: System, refused: tuple[tuple[str, str], ...
     return state.with_fields(changed) if changed else state
 
 
-def answered(state: PairState, target: System, write: int, at: int) -> PairState:
-    """The call was answered: the system has taken the write."""
-    return _over(_each_write(state, target, write, lambda side: _answer(side, write, at)), target, write)
+def answered(state: PairState, target: System, write: int, at: int, done_by: int = 0) -> PairState:
+    """The call was answered: the system has taken the write, at `done_by` by its own clock at the latest (0: it didn't tell)."""
+    return _over(_each_write(state, target, write, lambda side: _answer(side, write, at, done_by)), target, write)
 
 
 def failed(state: PairState, target: System, write: int) -> PairState:
@@ -165,15 +167,30 @@ def withdrawn(state: PairState, target: System, write: int) -> PairState:
 
 
 def rejected(state: PairState, target: System, write: int, reason: str, only: frozenset[str]) -> PairState:
-    """The system refused the write in its own words; `only` names the fields it blames (none: all that were written)."""
+    """The system refused the write in its own words; `only` names the fields it blames (none of those written: all that were).
+
+    What was refused is the version that was sent: where the agreement has moved on meanwhile, the field is owed again at once.
+    """
+    fields = state.unsettled().items()
+    sent = {key: entry.version for key, field in fields for entry in field.side(target).writes if entry.id == write}
+    blamed = (only & sent.keys()) or frozenset(sent)
     creating = state.record(target).creating == write
-    blamed: list[tuple[str, str]] = []
-    for key, field in state.unsettled().items():
-        if any(entry.id == write for entry in field.side(target).writes) and (not only or key in only):
-            blamed.append((key, reason))
     state = withdrawn(state, target, write)
-    if not creating:
-        return refuse(state, target, tuple(blamed))
+    if creating:
+        record = copy(state.record(target))
+        record.refused = reason
+        return state.with_record(target, record)
+    changed: dict[str, Field] = {}
+    for key in blamed:
+        field = state.fields[key]
+        side = copy(field.side(target))
+        side.refused, side.reason = sent[key], reason
+        changed[key] = field.with_side(target, side)
+    return state.with_fields(changed)
+
+
+def uncreatable(state: PairState, target: System, reason: str) -> PairState:
+    """The system won't even say whether it has such a record: no creation until anything changes."""
     record = copy(state.record(target))
     record.refused, record.refused_mark = reason, state.mark()
     return state.with_record(target, record)
@@ -290,7 +307,7 @@ def _put(item: FieldMapping, field: Field, target: System, outs: list[Out], refu
 
 
 def _write_due(state: PairState, target: System, rules: SyncRules, now: int, *, exact: bool) -> int:
-    if any(system is target for system, _ in state.retract):
+    if state.retract and any(system is target for system, _ in state.retract):
         return state.due[_place(target)] or now
     record = state.record(target)
     if state.hold or record.calling:
@@ -328,14 +345,15 @@ def _look_due(state: PairState, system: System, now: int) -> int:
         moments.append(record.calling_until)
     if record.id and record.reread:
         moments.append(state.due[2 + _place(system)] or now)
-    moments += [entry.until for entry in state.waiting if entry.event.system is system]
+    if state.waiting:
+        moments += [entry.until for entry in state.waiting if entry.event.system is system]
     if record.id or record.creating:
         salesforce = system is System.SALESFORCE
         for field in state.unsettled().values():
             writes = (field.salesforce if salesforce else field.marketo).writes
             if writes:
                 moments += [entry.look_at for entry in writes]
-    return min(moments, default=0)
+    return min(moments) if moments else 0
 
 
 def _each_write(state: PairState, target: System, write: int, change: Callable[[Side], Side]) -> PairState:
@@ -347,13 +365,13 @@ def _each_write(state: PairState, target: System, write: int, change: Callable[[
     return state.with_fields(changed) if changed else state
 
 
-def _answer(side: Side, write: int, at: int) -> Side:
+def _answer(side: Side, write: int, at: int, done_by: int = 0) -> Side:
     new = copy(side)
     entries = []
     for entry in side.writes:
         mine = copy(entry)
         if mine.id == write and mine.answered == PENDING:
-            mine.answered = at
+            mine.answered, mine.done_by = at, done_by
         entries.append(mine)
     new.writes = tuple(entries)
     return new

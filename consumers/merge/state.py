@@ -38,6 +38,8 @@ class Write(msgspec.Struct, array_like=True, gc=False):
     """The side's feed has brought something for this field since."""
     read: bool = False
     """A read has shown the value in place while the feed was silent."""
+    done_by: int = 0
+    """Once answered: the latest moment at which it may have been made (ms, the system's clock); 0 if not known."""
 
 
 class Side(msgspec.Struct, array_like=True, gc=False):
@@ -193,7 +195,7 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     refused: str = ""
     """Why the system refused to create it, in its own words."""
     refused_mark: int = 0
-    """`PairState.mark()` at that refusal: once anything has changed, creation is tried again."""
+    """`PairState.mark()` when that creation was sent: once anything has changed, it is tried again."""
     origin: str = ""
     """`tandem` when we created this record, else empty."""
 
@@ -243,12 +245,12 @@ class PairState(msgspec.Struct, gc=False):
         """A copy in which some fields are replaced."""
         new = copy(self)
         fields = self.fields
-        new.fields = fields.replaced(changed) if isinstance(fields, Fields) else {**fields, **changed}
+        new.fields = fields.replaced(changed) if type(fields) is Fields else {**fields, **changed}
         return new
 
     def unsettled(self) -> Mapping[str, Field]:
         """At least every field for which something is owed, under way, refused or held."""
-        return self.fields.unsettled if isinstance(self.fields, Fields) else self.fields
+        return self.fields.unsettled if type(self.fields) is Fields else self.fields
 
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):
@@ -276,7 +278,7 @@ def pack(state: PairState) -> bytes:
     fields = state.fields
     unsettled: dict[str, Field] = {}
     resting: dict[str, object] = {}
-    if isinstance(fields, Fields):
+    if type(fields) is Fields:
         resting.update(fields.resting())
     for key, field in state.unsettled().items():
         rest = _rest(field)

@@ -1,11 +1,12 @@
 """Everything that the merge is told besides state and event: rules, who we are, how long to wait. Built once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consumers.mapping import SyncRules
 from consumers.merge.fold import Identity, Setting
 from consumers.merge.plan import Patience, due
-from consumers.merge.state import PairState
+from consumers.merge.state import PairState, copy
 from consumers.merge.values import canonical
 from streams.systems import Object, System
 
@@ -22,10 +23,19 @@ class Terms:
     """How long a missing link in Marketo's feed is waited for."""
     exact: bool = False
     """Whether Marketo's activities name the call that made them, for certain."""
+    _settings: Mapping[Object, Setting] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        links, identity, lateness_ms = self.rules.links, self.identity, self.lateness_ms
+        settings = {
+            obj: Setting(mapping=mapping, links=links, identity=identity, lateness_ms=lateness_ms)
+            for obj, mapping in self.rules.objects.items()
+        }
+        object.__setattr__(self, "_settings", settings)
 
     def setting(self, obj: Object) -> Setting:
         """What folding an event into a pair of this object needs."""
-        return Setting(mapping=self.rules.objects[obj], links=self.rules.links, identity=self.identity, lateness_ms=self.lateness_ms)
+        return self._settings[obj]
 
     def patience(self, system: System) -> Patience:
         """How long calls to this system and its feed are waited for."""
@@ -40,7 +50,7 @@ class Terms:
         moments = due(state, self.rules, now, exact=self.exact)
         if moments == state.due:
             return state
-        new = state.with_fields({})
+        new = copy(state)
         new.due = moments
         return new
 

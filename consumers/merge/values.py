@@ -71,8 +71,9 @@ def equal(field: FieldMapping, one: Value, other: Value) -> bool:
 
 
 def blank(field: FieldMapping, value: Value) -> bool:
-    """Whether a value is no value. An unticked box is one."""
-    return canonical(field, value) in (None, False)
+    """Whether a value is no value. An unticked box is one, a zero is not."""
+    form = canonical(field, value)
+    return form is None or form is False
 
 
 def choices(text: str) -> list[str]:
@@ -96,11 +97,15 @@ def wire(field: FieldMapping, system: System, value: Value) -> Value:
 
 def _fitted(field: FieldMapping, system: System, value: str) -> str:
     most = field.salesforce_length if system is System.SALESFORCE else field.marketo_length
-    if most is None or len(value) <= most:
+    in_bytes = field.marketo_bytes and system is System.MARKETO
+    if most is None or len(value) * (4 if in_bytes else 1) <= most:
+        return value
+    size = len(value.encode()) if in_bytes else len(value)
+    if size <= most:
         return value
     if field.overlong is Overlong.CUT and field.type in (FieldType.TEXT, FieldType.URL, FieldType.PHONE):
-        return value[:most]
-    raise Unfit(f"{len(value)} characters, {system} takes at most {most} in {field.name_on(system)}")
+        return value.encode()[:most].decode(errors="ignore") if in_bytes else value[:most]
+    raise Unfit(f"{size} {'bytes' if in_bytes else 'characters'}, {system} takes at most {most} in {field.name_on(system)}")
 
 
 def _boolean(wire: object) -> bool:
@@ -146,4 +151,8 @@ def _datetime(text: str) -> str:
         raise Unfit("not a date and time (ISO 8601)") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Unfit("not between the years 1 and 9999") from error
+    return f"{moment.replace(tzinfo=None, microsecond=0).isoformat()}Z"

@@ -44,6 +44,9 @@ _BUDGETS = "select system, state from budgets order by system"
 _SPENT = """
 select system, lane, purpose, calls from budget_spent where day = (now() at time zone 'utc')::date order by system, lane, purpose
 """
+_CYCLES = """
+select distinct on (source) source, at, read, known, missed, calls, seconds from cycles order by source, id desc
+"""
 _LETTERS = "select stage, reason, count(*) as letters, max(at) as newest from dead_letters group by 1, 2 order by 3 desc limit $1"
 _LETTER_COUNT = "select count(*) from dead_letters"
 _DECISIONS = "select id, at, body from decisions where id < $1 order by id desc limit $2"
@@ -98,6 +101,19 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """The last cycle of a reconciliation poll: what it read, what of it was known, what the stream had missed."""
+
+    source: str
+    ago_ms: int
+    read: int
+    known: int
+    missed: int
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
     """The calls of a system's day. `by_purpose` is the UTC day's."""
 
@@ -120,6 +136,7 @@ class Status:
     sources: tuple[SourceState, ...]
     partitions: tuple[Partition, ...]
     spent: tuple[Spent, ...]
+    cycles: tuple[Cycle, ...]
     verdicts: Mapping[str, int]
     writes: Mapping[str, int]
     recent_seconds: int
@@ -141,6 +158,7 @@ async def status(connection: Any, *, now_ms: int, ends: Mapping[tuple[str, int],
         sources=await _sources(connection),
         partitions=await _partitions(connection, ends),
         spent=await _spent(connection, now_ms),
+        cycles=tuple([_cycle(row, now_ms) for row in await connection.fetch(_CYCLES)]),
         verdicts=dict(recent.verdicts.most_common()),
         writes=dict(recent.writes.most_common()),
         recent_seconds=RECENT_MS // 1000,
@@ -201,6 +219,11 @@ def _contested(states: list[PairState]) -> dict[str, int]:
     """Why fields are held, from a sample of the newest pairs."""
     reasons = Counter(f"{key}: {item.hold}" for state in states for key, item in state.fields.items() if item.hold)
     return dict(reasons.most_common(_TOP))
+
+
+def _cycle(row: Any, now_ms: int) -> Cycle:
+    told = dict(row)
+    return Cycle(ago_ms=now_ms - told.pop("at"), **told)
 
 
 async def _sources(connection: Any) -> tuple[SourceState, ...]:

@@ -53,6 +53,9 @@ def print_status(console: Console, status: Status) -> None:
         (row.source, f"{ago(row.saved_ago_ms)} ago" if row.saved_ago_ms is not None else "never",
          f"{ago(row.feed_ago_ms)} ago" if row.feed_ago_ms is not None else "", "; ".join(row.gaps), row.relay) for row in status.sources
     ], nothing="no source has begun")  # fmt: skip
+    _print(console, "Last cycles", ("poll", "ago", "read", "known", "missed by the stream", "calls", "took"), [
+        (row.source, ago(row.ago_ms), row.read, row.known, row.missed, row.calls, f"{row.seconds:.1f} s") for row in status.cycles
+    ], nothing="no cycle is complete yet")  # fmt: skip
     _print(console, "Partitions", ("topic", "partition", "next", "behind"), [
         (row.topic, row.partition, row.next_offset, "?" if row.behind is None else row.behind) for row in status.partitions
     ], nothing="nothing observed yet")  # fmt: skip

@@ -1,5 +1,6 @@
 """Marketo as a place to write to: Sync Leads by id or as creations, 300 a call."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from consumers.mapping import SyncRules
@@ -67,7 +68,7 @@ class MarketoWriter:
         else:
             records = [{"id": int(_id(item)), **self._record(item)} for item in items]
             answer = await self._rest.sync(records, "updateOnly", "id", lane)
-        return [_outcome(result, item) for item, result in zip(items, answer.results, strict=True)]
+        return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
 
     def _record(self, item: Item) -> dict[str, Value]:
         order = item.order
@@ -103,9 +104,9 @@ def _reading(lead: Lead) -> ChangeEvent:
     )
 
 
-def _outcome(result: ItemResult, item: Item) -> Outcome:
+def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
     if result.status in ("created", "updated", "deleted"):
-        return Outcome(fate=Fate.DONE, id=result.id or _id(item))
+        return Outcome(fate=Fate.DONE, id=result.id or _id(item), until=until)
     if result.status == "unknown":
         raise Unknown(result.message)
     reason = f"{result.code} {result.message}".strip()
@@ -120,5 +121,9 @@ def _blamed(item: Item, message: str) -> frozenset[str]:
     """The one written field that the message names, if it names just one: Marketo has no list of fields beside its words."""
     if isinstance(item.order, Delete):
         return frozenset()
-    named = [out.key for out in item.order.fields if f"'{out.name}'" in message or f"field {out.name}" in message.lower()]
+    named = [
+        out.key
+        for out in item.order.fields
+        if re.search(rf"""['"]{re.escape(out.name)}['"]|\bfield {re.escape(out.name)}\b""", message, re.IGNORECASE)
+    ]
     return frozenset(named) if len(named) == 1 else frozenset()

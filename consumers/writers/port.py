@@ -47,6 +47,8 @@ class Outcome:
     reason: str = ""
     fields: frozenset[str] = frozenset()
     """Ledger keys of the fields that the system blames."""
+    until: int = 0
+    """The latest moment at which it may have been done (ms, the system's clock); 0 if not known."""
 
 
 class Writer(Protocol):

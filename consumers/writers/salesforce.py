@@ -102,14 +102,14 @@ class SalesforceWriter:
 
     def _outcome(self, item: Item, result: ItemResult) -> Outcome:
         if result.success:
-            return Outcome(fate=Fate.DONE, id=salesforce_id(result.id) if result.id else _id(item))
+            return Outcome(fate=Fate.DONE, id=salesforce_id(result.id) if result.id else _id(item), until=result.until)
         reason = "; ".join(f"{error.code}: {error.message}" for error in result.errors) or "refused without a reason"
         codes = {error.code for error in result.errors}
-        if codes & _GONE and isinstance(item.order, Update):
+        names = {field for error in result.errors for field in error.fields}
+        if codes & _GONE and not names and isinstance(item.order, (Update, Delete)):
             return Outcome(fate=Fate.GONE, reason=reason)
         if codes & _BUSY or "UNABLE_TO_LOCK_ROW" in reason:
             return Outcome(fate=Fate.BUSY, reason=reason)
-        names = {field for error in result.errors for field in error.fields}
         mapping = self._rules.objects[item.order.object] if not isinstance(item.order, Delete) else None
         keys = frozenset(mapping.by_salesforce[each].key for each in names if each in mapping.by_salesforce) if mapping else frozenset()
         return Outcome(fate=Fate.REJECTED, reason=reason, fields=keys)

@@ -8,7 +8,7 @@ from infra.demo.systems import Systems
 from infra.demo.table import EXTERNAL_ID, FIELDS, LEAD, MARKETO_CUSTOM, OBJECTS, QUALIFIER, SALESFORCE_CUSTOM, CustomField, Kind
 
 FLOW = "Write mobile phone numbers our way"
-POLL_SECONDS = 5
+POLL_SECONDS = 10
 
 
 async def prepare(systems: Systems) -> None:
@@ -31,7 +31,7 @@ def write_configuration(file: Path) -> None:
         "salesforce": {"url": _env("SALESFORCE_URL"), "client_id": _env("SALESFORCE_CLIENT_ID"),
                        "client_secret": _env("SALESFORCE_CLIENT_SECRET")},
         "marketo": {"url": _env("MARKETO_URL"), "client_id": _env("MARKETO_CLIENT_ID"), "client_secret": _env("MARKETO_CLIENT_SECRET"),
-                    "calls_per_20_seconds": 90},
+                    "calls_per_20_seconds": 90, "polling_calls_per_day": 45_000},
         "kafka": {"bootstrap_servers": _env("KAFKA_BOOTSTRAP")},
         "postgres": {"dsn": _env("POSTGRES_DSN")},
         "people": {"qualify": [{QUALIFIER: True}]},
@@ -39,7 +39,7 @@ def write_configuration(file: Path) -> None:
                             "lastVisit": {"salesforce": "Last_Visit__c", "type": "datetime"}}},
         "contact": {"fields": {"interests": {"salesforce": "Interests__c", "type": "multipicklist"}}},
         "intervals": {"poll": f"{POLL_SECONDS}s", "overlap": "1m", "activities_min": "1s", "activities_max": "2s", "lateness": "20s"},
-        "settle": {"lease": "20s"},
+        "settle": {"lease": "10s"},
         "web": {"host": _env("WEB_HOST"), "port": _env("WEB_PORT")},
         "log": {"level": "info", "format": "json"},
     }  # fmt: skip

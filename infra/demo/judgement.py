@@ -38,6 +38,8 @@ class Change:
     before: Normal
     ours: bool
     """Made by Tandem."""
+    entered: bool
+    """The value with which the record was created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,16 @@ class Clash:
     at_ms: int
     winner: str
     stood: str | None
+    met: bool
+    """Both values were entered with their records: the two systems met with different values."""
     last: bool
     """Both were the last edits of their sides, so that the rule had to decide."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Judged:
+    """`edits`: changes of fields by people, beside the values with which people were created; all are judged."""
+
     edits: int = 0
     lost: list[Lost] = field(default_factory=list)
     clashes: list[Clash] = field(default_factory=list)
@@ -114,7 +120,7 @@ def judge(mirror: Mirror, pairs: Sequence[Pair], salesforce: Records, marketo: R
     for pair in pairs:
         finals = {SALESFORCE: salesforce[pair.key(SALESFORCE)], MARKETO: marketo[pair.key(MARKETO)]}
         for told in stories(mirror, pair, finals, tandem=tandem, rests=rests):
-            judged.edits += sum(len(told.edits(system)) for system in SYSTEMS)
+            judged.edits += sum(not edit.entered for system in SYSTEMS for edit in told.edits(system))
             judged.lost += lost_edits(told)
             judged.clashes += clashes(told)
     return judged
@@ -134,7 +140,7 @@ def lost_edits(told: FieldStory) -> Iterator[Lost]:
     """The last edits of both sides that neither stand nor gave way to what may stand."""
     for system, other in ((SALESFORCE, MARKETO), (MARKETO, SALESFORCE)):
         mine, theirs = told.last_edit(system), told.last_edit(other)
-        if mine is None or told.stands(mine) or (theirs is not None and told.stands(theirs) and _may_stand(told, theirs, mine)):
+        if mine is None or told.stands(mine) or (theirs is not None and _gave_way(told, mine, theirs)):
             continue
         yield Lost(
             pair=told.pair, field=told.field.marketo, system=system, n=mine.n, at_ms=mine.at_ms, value=_shown(mine.value),
@@ -153,7 +159,7 @@ def clashes(told: FieldStory) -> Iterator[Clash]:
             stood = next((each.system for each in (one, other) if told.stands(each)), None)
             yield Clash(
                 pair=told.pair, field=told.field.marketo, at_ms=max(one.at_ms, other.at_ms), winner=WINNER[told.pair.object], stood=stood,
-                last=last == (one, other),
+                met=one.entered and other.entered, last=last == (one, other),
             )  # fmt: skip
 
 
@@ -167,6 +173,15 @@ def _run_ends(told: FieldStory, system: str) -> list[Change]:
         if not each.ours and (following is None or following.ours or rested):
             ends.append(each)
     return ends
+
+
+def _gave_way(told: FieldStory, mine: Change, theirs: Change) -> bool:
+    """Whether the other side's last edit rightly replaced this one. Where that one doesn't stand either, it is the lost one, provided
+    that it certainly had to replace this one.
+    """
+    if told.stands(theirs):
+        return _may_stand(told, theirs, mine)
+    return _may_stand(told, theirs, mine) and not _may_stand(told, mine, theirs)
 
 
 def _may_stand(told: FieldStory, standing: Change, fallen: Change) -> bool:
@@ -190,7 +205,7 @@ def _changes(lines: Sequence[Line], each: Field, system: str, tandem: str) -> li
             continue
         if not created and value == before:
             continue  # the same in other words
-        found.append(Change(n=item.n, at_ms=item.at_ms, system=system, value=value, before=before, ours=ours))
+        found.append(Change(n=item.n, at_ms=item.at_ms, system=system, value=value, before=before, ours=ours, entered=created))
     return found
 
 

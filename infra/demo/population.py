@@ -21,7 +21,8 @@ LONG_TEXT = (
     "Called twice; prefers e-mail. ☎ “Ask for the naïve façade plan”, she said — 折り返し電話希望.\n"
     "Дата встречи ещё не согласована. ¡Ojo! 50 % discount was never promised. 🙂\n"
 )
-SALESFORCE_TEXT_MAX = 32_000
+NOTES_BYTES_MAX = 29_000
+"""Marketo takes 30,000 bytes of text."""
 DEMANDED = {"lastName", "company", "leadStatus"}
 _BLANK, _DIFFERENT = 0.25, 0.12
 
@@ -161,7 +162,7 @@ class Populace:
 
     def _long_text(self) -> str:
         text = f"{self._next()}: {LONG_TEXT * self.random.randint(10, 190)}"
-        return text[:SALESFORCE_TEXT_MAX].strip()
+        return text.encode()[:NOTES_BYTES_MAX].decode(errors="ignore").strip()
 
 
 def salesforce_record(object_name: str, facts: Mapping[str, Any]) -> Facts:

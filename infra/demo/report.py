@@ -57,12 +57,14 @@ class Outcome:
         }  # fmt: skip
 
     def conflicts(self) -> dict[str, dict[str, int]]:
-        """Clashes by object: how many, how many the rule had to decide in the end, and whose value stood."""
-        told = {name: {"edits_out_of_sight": 0, "decided_by_rule": 0, SALESFORCE: 0, MARKETO: 0} for name in OBJECTS}
+        """By object: values that differed when the systems met; edits out of each other's sight, how many of them were left to the rule in
+        the end, and whose value stood then.
+        """
+        told = {name: {"first_meeting": 0, "edits_out_of_sight": 0, "decided_by_rule": 0, SALESFORCE: 0, MARKETO: 0} for name in OBJECTS}
         for clash in self.judged.clashes:
             here = told[clash.pair.object]
-            here["edits_out_of_sight"] += 1
-            if clash.last:
+            here["first_meeting" if clash.met else "edits_out_of_sight"] += 1
+            if clash.last and not clash.met:
                 here["decided_by_rule"] += 1
                 if clash.stood is not None:
                     here[clash.stood] += 1
@@ -88,6 +90,13 @@ def calls_by_tandem(meters: Mapping[str, Any], tandem: Mapping[str, str]) -> dic
     return {
         system: sum(row["calls"] for row in meters[system]["rows"] if row["actor"] == user and "identity" not in row["endpoint"])
         for system, user in tandem.items()
+    }
+
+
+def calls_by_endpoint(meters: Mapping[str, Any], tandem: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """The same, by what was called."""
+    return {
+        system: {row["endpoint"]: row["calls"] for row in meters[system]["rows"] if row["actor"] == user} for system, user in tandem.items()
     }
 
 
@@ -122,6 +131,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "passed": not outcome.failures(), "failures": outcome.failures(), "seed": outcome.seed, "seconds": round(outcome.seconds, 1),
         "pairs": len(outcome.compared.pairs), "fields_compared": outcome.compared.fields_compared, "edits": outcome.judged.edits,
         **outcome.counts(), "conflicts": outcome.conflicts(), "latency_ms": daily, "latency_ms_by_phase": by_phase, "calls": calls,
+        "calls_by_endpoint": calls_by_endpoint(outcome.meters, outcome.tandem), "most_at_once": outcome.meters[MARKETO]["high"],
         "repaired_by_poll": outcome.repaired_by_poll, "echoes": verdicts.get("echo", 0), "verdicts": verdicts,
         "writes": dict(outcome.status.get("writes", {})), "phases": [asdict(phase) for phase in outcome.phases],
         "found": {
@@ -134,7 +144,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 def a_conflict(outcome: Outcome) -> tuple[Pair, str] | None:
     """A pair and the field of its that the rule had to decide, to be explained."""
-    chosen = [clash for clash in outcome.judged.clashes if clash.last and clash.stood == clash.winner]
+    chosen = [clash for clash in outcome.judged.clashes if clash.last and not clash.met and clash.stood == clash.winner]
     return (chosen[0].pair, chosen[0].field) if chosen else None
 
 
@@ -145,7 +155,7 @@ def show(console: Console, outcome: Outcome) -> None:
     console.print(_facts_table(told))
     for name, found in told["found"].items():
         for each in found[:_SHOWN]:
-            console.print(f"[red]{name.replace('_', ' ')}:[/] {escape(str(each))}")
+            console.print(f"[red]{name.replace('_', ' ')}:[/] {escape(_plain(each))}")
         if told[name] > _SHOWN:
             console.print(f"[red]… {told[name] - _SHOWN} more {name.replace('_', ' ')} ({'.run/demo.json'} lists {_LISTED})[/]")
 
@@ -159,6 +169,15 @@ def verdict(outcome: Outcome) -> str:
         f"{outcome.judged.edits:,} edits; nothing differs, nothing was lost, nobody exists twice "
         f"({outcome.seconds:.0f} s, seed {outcome.seed})"
     )
+
+
+def _plain(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_cut(value)}" for name, value in found.items() if value not in ("", None))
+
+
+def _cut(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _latency_table(told: Mapping[str, Any]) -> Table:
@@ -178,7 +197,7 @@ def _facts_table(told: Mapping[str, Any]) -> Table:
     table = Table(show_header=False, box=box.SIMPLE)
     conflicts = ", ".join(
         f"{name}: {each['edits_out_of_sight']} ({each['decided_by_rule']} left to the rule: "
-        f"Salesforce won {each[SALESFORCE]}, Marketo {each[MARKETO]})"
+        f"Salesforce won {each[SALESFORCE]}, Marketo {each[MARKETO]}), {each['first_meeting']} at the first meeting"
         for name, each in told["conflicts"].items()
     )
     table.add_row("pairs, fields compared", f"{told['pairs']:,}, {told['fields_compared']:,}")

@@ -54,10 +54,10 @@ async def run(wish: Wish) -> bool:
     teller = Teller(silent=wish.json)
     teller.say(f"[bold]Tandem's demo[/], seed {wish.seed}, {wish.people} people on each side, {LATENCY_MS} ms a call")
     ground = Stack(wish.run_dir, parts=PARTS - {"tandem"}, latency_ms=LATENCY_MS, say=teller.now)
-    await ground.clean()
     configuration = wish.run_dir / "tandem.yaml"
-    write_configuration(configuration)
     whole = Stack(wish.run_dir, config=configuration, latency_ms=LATENCY_MS, say=teller.now)
+    await whole.clean()
+    write_configuration(configuration)
     try:
         with teller.phase("Kafka, PostgreSQL, a Salesforce org and a Marketo instance"):
             await ground.up()
@@ -110,7 +110,7 @@ class Demo:
             await waiting.follow()
             await tandem(self.stack, "setup", "--yes")
         async with self._phase("First copy: Tandem brings them together", normal=False):
-            await self.stack.start("tandem")
+            await self.stack.up()
             await waiting.rest(within_seconds=COPY_SECONDS)
 
     async def _trouble_them(self, scenario: Scenario, waiting: Waiting) -> None:

@@ -81,10 +81,11 @@ class Systems:
         return found
 
     async def patch_salesforce(self, records: Sequence[tuple[Key, Mapping[str, Any]]]) -> None:
-        """Edits by API, up to 200 a call."""
+        """Edits by API, up to 200 a call; objects one after the other, since a call takes few changes from one to the next."""
+        ordered = sorted(records, key=lambda record: record[0])
         for start in range(0, len(records), WRITE_MAX):
             rows = [
-                {"attributes": {"type": key[0]}, "id": key[1], **values} for key, values in records[start : start + WRITE_MAX]
+                {"attributes": {"type": key[0]}, "id": key[1], **values} for key, values in ordered[start : start + WRITE_MAX]
             ]  # fmt: skip
             results = await self._salesforce_call("PATCH", "composite/sobjects", json={"allOrNone": False, "records": rows})
             refused = [result for result in results if not result["success"]]

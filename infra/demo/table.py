@@ -113,5 +113,5 @@ SALESFORCE_CUSTOM: Mapping[str, tuple[CustomField, ...]] = {
 MARKETO_CUSTOM = (
     CustomField(QUALIFIER, "boolean", "Sync to Salesforce"),
     CustomField("lastVisit", "datetime", "Last Visit"),
-    CustomField("interests", "text", "Interests"),
+    CustomField("interests", "string", "Interests"),
 )

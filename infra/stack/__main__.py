@@ -1,8 +1,10 @@
-"""`python -m infra.stack up|down|clean|status`: what `make up`, `make down`, `make clean` and `make status` run."""
+"""`python -m infra.stack up|down|clean|status|tandem`: what `make up`, `make down`, `make clean`, `make status` and `make tandem` run."""
 
 import argparse
 import asyncio
 import fcntl
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +28,8 @@ def main() -> int:
     stack = Stack(arguments.run_dir.resolve(), parts=arguments.parts, config=config, latency_ms=arguments.latency_ms, say=_say)
     if arguments.action == "status":
         return _status(stack, json=arguments.json)
+    if arguments.action == "tandem":
+        return _tandem(stack, config, arguments.command)
     try:
         with _alone(arguments.run_dir):
             asyncio.run({"up": _up, "down": Stack.down, "clean": Stack.clean}[arguments.action](stack))
@@ -57,6 +61,18 @@ def _status(stack: Stack, *, json: bool) -> int:
     return 0 if all(state == "healthy" for state in states.values()) else 3
 
 
+def _tandem(stack: Stack, config: Path, command: list[str]) -> int:
+    """A command of Tandem's, told where this stack is; its exit code."""
+    try:
+        told = stack.told()
+    except (StartError, OSError) as error:
+        print(f"stack: nothing is up here ({error}); `make up` starts it", file=sys.stderr)
+        return 1
+    web = {"TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
+    environment = {**os.environ, **told, **web, "TANDEM_CONFIG": str(config)}
+    return subprocess.run([sys.executable, "-m", "consumers.cli", *command], env=environment, cwd=ROOT, check=False).returncode
+
+
 def _state(stack: Stack, name: str) -> str:
     part = stack.parts[name]
     if not part.process.running():
@@ -68,13 +84,16 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m infra.stack", description="Kafka, PostgreSQL, the sandbox systems and Tandem, on this machine."
     )
-    parser.add_argument("action", choices=["up", "down", "clean", "status"])
+    parser.add_argument("action", choices=["up", "down", "clean", "status", "tandem"])
     parser.add_argument("--run-dir", type=Path, default=RUN_DIR, help="where data, logs, secrets and endpoints.json are (default: .run)")
     parser.add_argument("--parts", type=lambda text: set(text.split(",")), default=set(PARTS), help="some of: kafka,postgres,sandbox")
     parser.add_argument("--config", type=Path, default=CONFIG, help="Tandem's configuration")
     parser.add_argument("--latency-ms", type=int, default=0, help="what a call to the sandbox systems takes (default 0)")
     parser.add_argument("--json", action="store_true", help="status as JSON")
-    return parser.parse_args()
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="with tandem: its command and arguments, `tandem -- status --json`")
+    arguments = parser.parse_args()
+    arguments.command = [each for each in arguments.command if each != "--"]
+    return arguments
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from infra.postgres.server import Server
 from infra.process import Process
 from infra.stack.endpoints import remove_endpoints, tell_tandem, write_endpoints
 from infra.stack.part import Part
+from infra.stack.prepare import prepare
 from infra.stack.sandbox import Sandbox
 from infra.stack.tandem import Tandem, Worker
 from streams.topics import all_topics
@@ -158,8 +159,19 @@ class Stack:
             for name in await migrate(self.postgres.dsn()):
                 self.say(f"migration {name} applied")
         if self._with_tandem:
+            await self._prepare()
             for name in self.workers:
                 await self.start(name)
+
+    async def _prepare(self) -> None:
+        """Once for each sandbox: what Tandem needs in both systems."""
+        done = self.run_dir / "tandem" / "prepared"
+        if done.exists():
+            return
+        await prepare(self.sandbox.endpoints()["sandbox"]["url"], self.tandem.config, self.told())
+        done.parent.mkdir(parents=True, exist_ok=True)
+        done.touch()
+        self.say("both systems have the fields that Tandem needs")
 
     async def _stop(self, names: Sequence[str]) -> None:
         for name in reversed(names):

@@ -177,6 +177,7 @@ class MarketoRest:
             raise Reject(f"Marketo takes {BATCH_RECORDS_MAX} records a call, not {len(records)}")
         results: list[ItemResult] = []
         request_ids: list[str] = []
+        until = 0
         for part in _parts(frame, records):
             if part.body is None:
                 results.append(ItemResult(id=None, status="skipped", code="413", message="the record alone is larger than 1 MB"))
@@ -194,8 +195,9 @@ class MarketoRest:
                 after_seconds = error.after_seconds if isinstance(error, Retry) else 1.0
                 raise Unknown(f"part of the batch was applied, then: {error}", after_seconds=after_seconds) from error
             request_ids.append(answer.request_id)
+            until = max(until, answer.until)
             results += _results(answer.result, part.count)
-        return SyncAnswer(request_id=",".join(request_ids), results=results)
+        return SyncAnswer(request_id=",".join(request_ids), results=results, until=until)
 
 
 class _Part:

@@ -30,6 +30,8 @@ class SyncAnswer:
 
     request_id: str
     results: list[ItemResult]
+    until: int = 0
+    """The latest moment at which the last of it may have been done (ms, the server's clock)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

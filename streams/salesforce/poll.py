@@ -250,7 +250,8 @@ class PollSource:
         percent = 100.0 * len(doubtful) / (living + len(doubtful))
         if percent > self._percent_max:
             words = f"{len(doubtful)} of {living + len(doubtful)} {self._entity} records ({percent:.0f} %) were deleted in one cycle."
-            raise Fatal(words, remedy=f"Nothing was passed on. If they are meant, confirm the deletes of {self.name}; else restore them.")
+            remedy = f"Nothing was passed on. If they are meant: `tandem confirm-deletes {self._object}`; else restore them."
+            raise Fatal(words, remedy=remedy)
 
     async def _new(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
         return await self._unseen(events) if self._unseen is not None and events else events

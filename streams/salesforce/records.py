@@ -32,6 +32,8 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     success: bool
     created: bool = False
     errors: tuple[ItemError, ...] = ()
+    until: int = 0
+    """The latest moment at which it may have been done (ms, the server's clock); 0 if the answer didn't tell."""
 
 
 def body_of(obj: str, records: Sequence[Row]) -> bytes:
@@ -47,10 +49,10 @@ def check_count(count: int) -> None:
         raise ValueError(f"a call takes 1 to {RECORDS_MAX} records, not {count}")
 
 
-def results_in(body: bytes, count: int, *, what: str, creates: bool = False) -> list[ItemResult]:
+def results_in(body: bytes, count: int, *, what: str, creates: bool = False, until: int = 0) -> list[ItemResult]:
     """The results in input order. An answer that doesn't match what was sent is `Unknown`: something was done."""
     try:
-        results = [_result(item, creates=creates) for item in orjson.loads(body)]
+        results = [_result(item, creates=creates, until=until) for item in orjson.loads(body)]
     except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
         raise Unknown(f"{what}: the answer can't be read ({type(error).__name__})") from None
     if len(results) != count:
@@ -76,13 +78,13 @@ def _lower_id(record: Row) -> dict[str, Value]:
     return {("id" if key == "Id" else key): value for key, value in record.items()}
 
 
-def _result(item: dict[str, object], *, creates: bool) -> ItemResult:
+def _result(item: dict[str, object], *, creates: bool, until: int) -> ItemResult:
     success = item["success"] is True
     raw = item.get("errors") or []
     errors = tuple(_error(each) for each in raw if isinstance(each, dict)) if isinstance(raw, list) else ()
     found = item.get("id")
     created = success and bool(item.get("created", creates))
-    return ItemResult(id=str(found) if found else None, success=success, created=created, errors=errors)
+    return ItemResult(id=str(found) if found else None, success=success, created=created, errors=errors, until=until)
 
 
 def _error(raw: dict[str, object]) -> ItemError:

@@ -97,19 +97,19 @@ class SalesforceRest:
         """Create up to 200 records; one result each, in order. Raises `Unknown` when the answer was lost."""
         body = body_of(obj, records)
         answer = await self._write("POST", f"{self._root}/composite/sobjects", lane, body)
-        return results_in(answer.body, len(records), what=f"create {obj}", creates=True)
+        return results_in(answer.body, len(records), what=f"create {obj}", creates=True, until=answer.until)
 
     async def update(self, obj: str, records: Sequence[Row], lane: Lane) -> list[ItemResult]:
         """Update up to 200 records, each with its `Id`; one result each, in order. Raises `Unknown` when the answer was lost."""
         body = body_of(obj, records)
         answer = await self._write("PATCH", f"{self._root}/composite/sobjects", lane, body)
-        return results_in(answer.body, len(records), what=f"update {obj}")
+        return results_in(answer.body, len(records), what=f"update {obj}", until=answer.until)
 
     async def upsert(self, obj: str, ext_field: str, records: Sequence[Row], lane: Lane) -> list[ItemResult]:
         """Create or update up to 200 records by an external id field that each carries; `created` tells which."""
         body = body_of(obj, records)
         answer = await self._write("PATCH", f"{self._root}/composite/sobjects/{name(obj)}/{name(ext_field)}", lane, body)
-        return results_in(answer.body, len(records), what=f"upsert {obj}")
+        return results_in(answer.body, len(records), what=f"upsert {obj}", until=answer.until)
 
     async def delete(self, ids: Sequence[str], lane: Lane) -> list[ItemResult]:
         """Delete up to 200 records; one result each, in order."""

@@ -41,7 +41,8 @@ def terms(count: int = 15) -> Terms:
 def pair(number: int, count: int = 15) -> PairState:
     """A pair in step."""
     fields = {}
-    for key, (_, _, value) in list(_FIELDS.items())[:count]:
+    for key, (_, _, typical) in list(_FIELDS.items())[:count]:
+        value = f"{number}@example.com" if key == "email" else typical
         side = Side(seen=value, seen_at=NOW, shows=2)
         fields[key] = Field(value=value, version=2, agreed_at=NOW, salesforce=side, marketo=side)
     return PairState(

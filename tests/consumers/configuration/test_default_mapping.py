@@ -19,7 +19,7 @@ from consumers.configuration_settings import (
 )
 from consumers.defaults import NOT_PROVIDED, build
 from consumers.describes import Describes, FieldFacts
-from consumers.mapping import Clause, Direction, FieldType, Overlong, Qualification, RuleName, Unwanted
+from consumers.mapping import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Overlong, Qualification, RuleName, Unwanted
 from streams.systems import Object, System
 
 SETTINGS = Settings(
@@ -47,18 +47,37 @@ def with_lead(**entries: FieldEntry | None) -> Settings:
     return replace(SETTINGS, lead=LeadSettings(fields=entries))
 
 
+def of_both(mapping: ObjectMapping) -> list[FieldMapping]:
+    """Without the links, which Salesforce has no field for."""
+    return [item for item in mapping.fields if item.salesforce]
+
+
 @pytest.mark.parametrize(("obj", "pairs"), [(Object.LEAD, LEAD), (Object.CONTACT, CONTACT)])
 def test_the_fields_of_the_native_sync(obj: Object, pairs: dict[str, str]) -> None:
-    mapping = build(SETTINGS).objects[obj]
-    assert {item.salesforce: item.marketo for item in mapping.fields} == pairs
-    assert all(item.direction is Direction.BOTH for item in mapping.fields)
-    assert all(item.key == item.marketo for item in mapping.fields)
+    fields = of_both(build(SETTINGS).objects[obj])
+    assert {item.salesforce: item.marketo for item in fields} == pairs
+    assert all(item.direction is Direction.BOTH for item in fields)
+    assert all(item.key == item.marketo for item in fields)
+
+
+@pytest.mark.parametrize("obj", [Object.LEAD, Object.CONTACT])
+def test_the_links_are_kept_in_marketo_alone(obj: Object) -> None:
+    links = [item for item in build(SETTINGS).objects[obj].fields if not item.salesforce]
+    assert [(item.key, item.type) for item in links] == [
+        ("sfLeadId", FieldType.TEXT),
+        ("sfContactId", FieldType.TEXT),
+        ("sfType", FieldType.TEXT),
+        ("sfIsDeleted", FieldType.BOOLEAN),
+    ]
+    assert {(item.direction, item.rule.default, item.unwanted) for item in links} == {
+        (Direction.TO_MARKETO, System.SALESFORCE, Unwanted.PUT_BACK)
+    }
 
 
 def test_conflicts_of_leads_go_to_marketo_and_of_contacts_to_salesforce() -> None:
     rules = build(SETTINGS)
-    assert {(item.rule.name, item.rule.default) for item in rules.objects[Object.LEAD].fields} == {(RuleName.MARKETO, System.MARKETO)}
-    assert {(item.rule.name, item.rule.default) for item in rules.objects[Object.CONTACT].fields} == {
+    assert {(item.rule.name, item.rule.default) for item in of_both(rules.objects[Object.LEAD])} == {(RuleName.MARKETO, System.MARKETO)}
+    assert {(item.rule.name, item.rule.default) for item in of_both(rules.objects[Object.CONTACT])} == {
         (RuleName.SALESFORCE, System.SALESFORCE)
     }
 
@@ -90,7 +109,7 @@ def test_fields_are_added_and_left_out() -> None:
     mapping = build(with_lead(leadScore=added, fax=None)).objects[Object.LEAD]
     assert "fax" not in mapping.by_key
     assert mapping.by_salesforce["Score__c"].unwanted is Unwanted.LEAVE
-    assert mapping.fields[-1].key == "leadScore"
+    assert of_both(mapping)[-1].key == "leadScore"
 
 
 def test_the_two_objects_are_configured_apart() -> None:

@@ -287,6 +287,23 @@ async def test_the_columns_say_what_the_state_says(postgres_ledger: PostgresLedg
     }
 
 
+async def test_a_migration_under_way_is_no_reason_to_stop(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
+    await add(postgres_ledger, pair("17"))
+
+    async def load() -> list[str]:
+        async with postgres_ledger.transaction() as tx:
+            return list(await tx.by_record(System.MARKETO, ["17"]))
+
+    assert await load() == ["17"]
+    await watcher.execute('alter table pairs alter column marketo_id type varchar collate "C"')
+    try:
+        with pytest.raises(Retry):
+            await load()
+        assert await load() == ["17"]
+    finally:
+        await watcher.execute("alter table pairs alter column marketo_id type text")
+
+
 @pytest.mark.parametrize(
     "statement", [sql.BY_SALESFORCE, sql.BY_MARKETO, sql.BY_ID, sql.BY_KEY, sql.UPDATE_STATES, sql.CLAIM, sql.DROP_DUE]
 )

@@ -13,6 +13,7 @@ from streams.budget import Lane
 from streams.errors import Retry, Unknown
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
+from tests.consumers.simulation.plot import REFUSED
 
 EPOCH_MS = 1_700_000_000_000
 OURS = {System.SALESFORCE: "005000000000001AAA", System.MARKETO: "tandem@example.com"}
@@ -51,6 +52,9 @@ class SimulatedSystem:
     latency: tuple[float, float] = (0.1, 2.0)
     disorder: float = 0.0
     skew_ms: int = 0
+    all_names: tuple[str, ...] = ()
+    choosy: str = ""
+    """The field with values that this system refuses."""
     records: dict[str, dict[str, Value]] = field(default_factory=dict)
     log: list[Entry] = field(default_factory=list)
     made: dict[Value, bool] = field(default_factory=dict)
@@ -106,7 +110,7 @@ class SimulatedSystem:
         changes = self.made.setdefault(key, self.rng.random() < self.share)
         return f"{key}{MARK[self.system]}" if changes else value
 
-    def _tell(
+    def _tell(  # noqa: PLR0917 - told in the order of the entry
         self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value], write: int
     ) -> None:  # fmt: skip
         now = asyncio.get_running_loop().time()
@@ -130,8 +134,6 @@ class SimulatedSystem:
     def _read_new(self, record: str) -> None:
         if record in self.records:
             self.publish(self.reading(record, self.all_names, Object.PERSON))
-
-    all_names: tuple[str, ...] = ()
 
     def _events(self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value]) -> list[ChangeEvent]:
         salesforce = self.system is System.SALESFORCE
@@ -158,15 +160,17 @@ class SimulatedWriter:
 
     batch_max = 10
 
-    def __init__(self, target: SimulatedSystem, rules: SyncRules, effect: Callable[[], None], lost: float) -> None:
+    def __init__(self, target: SimulatedSystem, rules: SyncRules, effect: Callable[[str], None], lost: float) -> None:
         self.system = target.system
         self._target, self._rules, self._effect, self._lost = target, rules, effect, lost
         self._names = target.all_names
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
         del lane
+        self._effect("before asking who is there")
+        self._fails()
         await asyncio.sleep(self._target.rng.uniform(0.02, 0.3))
-        self._effect()
+        self._effect("after asking who is there")
         links = self._rules.links
         found: dict[int, list[ChangeEvent]] = {}
         for pair, state in wanted.items():
@@ -183,26 +187,33 @@ class SimulatedWriter:
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         del obj, lane
+        self._effect("before a reading")
+        self._fails()
         await asyncio.sleep(self._target.rng.uniform(0.02, 0.3))
-        self._effect()
         answer = {record: self._reading(record) if record in self._target.records else None for record in ids}
         await asyncio.sleep(self._target.rng.uniform(0, 0.1))
+        self._effect("after a reading")
         return answer
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         del lane
-        self._effect()
+        self._effect("before the call")
+        self._fails()
         loop = asyncio.get_running_loop()
-        if self._target.rng.random() < self._lost / 2:
-            raise Retry("refused before anything was done")
         answer: asyncio.Future[list[Outcome]] = loop.create_future()
         loop.call_later(self._target.rng.uniform(0.01, 0.25), self._arrives, list(items), answer)
+        self._effect("called, not yet applied")
         outcomes = await asyncio.shield(answer)
+        self._effect("applied, not yet answered")
         await asyncio.sleep(self._target.rng.uniform(0.01, 0.1))
         if self._target.rng.random() < self._lost:
             raise Unknown("the answer was lost")
-        self._effect()
+        self._effect("after the answer")
         return outcomes
+
+    def _fails(self) -> None:
+        if self._lost and self._target.rng.random() < self._lost / 2:
+            raise Retry("refused before anything was done")
 
     def _arrives(self, items: list[Item], answer: "asyncio.Future[list[Outcome]]") -> None:
         outcomes = [self._apply(item) for item in items]
@@ -216,13 +227,16 @@ class SimulatedWriter:
                 target.delete(OURS[self.system], order.id)
             return Outcome(fate=Fate.DONE, id=order.id)
         values = {out.name: out.value for out in order.fields}
+        if target.choosy and REFUSED in str(values.get(target.choosy)):
+            blamed = frozenset(out.key for out in order.fields if out.name == target.choosy)
+            return Outcome(fate=Fate.REJECTED, reason=f"{target.choosy}: no {REFUSED} please", fields=blamed)
         if self._rules.links.stamp and self.system is System.MARKETO:
             values[self._rules.links.stamp] = str(item.write)
         if isinstance(order, Update):
             if order.id not in target.records:
                 return Outcome(fate=Fate.GONE, reason="gone")
             target.update(OURS[self.system], order.id, values, item.write)
-            return Outcome(fate=Fate.DONE, id=order.id)
+            return Outcome(fate=Fate.DONE, id=order.id, until=target.now_ms() // 1000 * 1000 + 1000)
         return self._create(order, values, item)
 
     def _create(self, order: Create, values: dict[str, Value], item: Item) -> Outcome:

@@ -43,6 +43,7 @@ class StandIn:
     """A part that only notes what is done with it."""
 
     bootstrap = "127.0.0.1:9"
+    config: Path
     url = "http://localhost:4"
 
     def __init__(self, name: str, notes: list[str], *, fails: bool = False) -> None:
@@ -96,12 +97,18 @@ def _stack(tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch, fa
         notes.append("migrate")
         return []
 
+    async def prepare(sandbox: str, _config: Path, _told: object) -> None:
+        notes.append(f"prepare {sandbox}")
+
+    monkeypatch.setattr(stack_module, "prepare", prepare)
     monkeypatch.setattr(stack_module, "ensure_topics", ensure_topics)
     monkeypatch.setattr(stack_module, "migrate", migrate)
     stack = Stack(tmp_path)
+    stand_in_config = stack.tandem.config
     parts: dict[str, Any] = {name: StandIn(name, notes, fails=name in fails) for name in ("kafka", "postgres", "sandbox", "tandem")}
     stack.kafka, stack.postgres, stack.sandbox = parts["kafka"], parts["postgres"], parts["sandbox"]
     stack._grounds = {name: parts[name] for name in ("kafka", "postgres", "sandbox")}
+    parts["tandem"].config = stand_in_config
     stack.workers = {"tandem": parts["tandem"]}
     return stack
 
@@ -109,7 +116,14 @@ def _stack(tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch, fa
 async def test_topics_and_migrations_come_between_the_servers_and_tandem(stack: Stack, notes: list[str]) -> None:
     await stack.up()
     assert sorted(notes[:3]) == ["start kafka", "start postgres", "start sandbox"]
-    assert notes[3:] == ["topics 127.0.0.1:9", "migrate", "start tandem"]
+    assert notes[3:] == ["topics 127.0.0.1:9", "migrate", "prepare http://localhost:3", "start tandem"]
+
+
+async def test_the_systems_are_prepared_once(stack: Stack, notes: list[str]) -> None:
+    await stack.up()
+    await stack.down()
+    await stack.up()
+    assert sum(note.startswith("prepare") for note in notes) == 1
 
 
 async def test_down_goes_the_other_way_and_removes_the_endpoints(stack: Stack, notes: list[str]) -> None:

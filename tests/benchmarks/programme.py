@@ -1,0 +1,118 @@
+"""The benchmarks one after the other, and what they need on the ground."""
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.stack.stack import Stack
+from tests.benchmarks.edit_latency import Course, latencies
+from tests.benchmarks.ground import Ground
+from tests.benchmarks.idle_worker import idle_cycle, peak_rss_mib
+from tests.benchmarks.observe_speed import ObserveBench
+from tests.benchmarks.observe_speed import Size as ObserveSize
+from tests.benchmarks.report import show
+from tests.benchmarks.settle_speed import settle
+
+OBSERVE, SETTLE, LATENCY, IDLE = "observe", "settle", "latency", "idle"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE})
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the caller asked for."""
+
+    quick: bool
+    only: frozenset[str]
+    run_dir: Path
+    report: Path
+    rates: tuple[int, ...]
+
+
+class Programme:
+    """One run."""
+
+    def __init__(self, wish: Wish, say: Say) -> None:
+        self._wish, self._say = wish, say
+        self._found: dict[str, Any] = {"machine": machine(), "quick": wish.quick}
+
+    async def run(self) -> None:
+        """Measure, write the report, show it. What was measured is kept also when something fails later."""
+        self._wish.run_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            if OBSERVE in self._wish.only:
+                await self._observe()
+            if self._wish.only - {OBSERVE}:
+                await self._on_both_systems()
+        finally:
+            self._found["machine"]["load_average"] = [round(each, 2) for each in os.getloadavg()]
+            self._wish.report.parent.mkdir(parents=True, exist_ok=True)
+            self._wish.report.write_text(json.dumps(self._found, indent=1) + "\n")
+        show(self._found)
+
+    async def _observe(self) -> None:
+        size = ObserveSize(pairs=200_000, events=240_000, one_by_one=6_000)
+        if self._wish.quick:
+            size = ObserveSize(pairs=20_000, events=40_000, one_by_one=3_000)
+        home = self._wish.run_dir / "observe"
+        shutil.rmtree(home, ignore_errors=True)
+        stack = Stack(home, parts={"kafka", "postgres"})
+        try:
+            await stack.up()
+            self._found["observe"] = await ObserveBench(stack, size, self._say).measure()
+        finally:
+            await stack.clean()
+
+    async def _on_both_systems(self) -> None:
+        """A small ledger, then a bigger one, then the drain, after which it is twice as big."""
+        small, big = (200, 10_000) if self._wish.quick else (1_000, 100_000)
+        only = self._wish.only
+        async with Ground(self._wish.run_dir / "ground", self._say) as ground:
+            if IDLE in only:
+                await ground.add(small)
+                await self._idle(ground)
+            if only & {IDLE, LATENCY}:
+                await ground.add(big - len(ground.people))
+            if IDLE in only:
+                await self._idle(ground)
+            if LATENCY in only:
+                await self._latency(ground)
+            if SETTLE in only:
+                self._found["settle"] = await settle(ground, big, self._say)
+                self._found["worker_rss_mib_after_drain"] = peak_rss_mib(ground.whole)
+                await ground.stop()
+            if IDLE in only:
+                await self._idle(ground)
+                self._found["worker_rss_mib"] = self._found["idle"][str(len(ground.people))]["rss_mib"]
+
+    async def _idle(self, ground: Ground) -> None:
+        await ground.age()
+        told = await idle_cycle(ground)
+        size = str(len(ground.people))
+        self._found.setdefault("idle", {})[size] = told
+        self._found.setdefault("idle_cycle_calls", {})[size] = told["calls"]
+        self._say(f"idle: {size} pairs: {told}")
+
+    async def _latency(self, ground: Ground) -> None:
+        course = Course(warm=10, measured=15) if self._wish.quick else Course(warm=25, measured=40)
+        await ground.start()
+        self._found["added_latency_ms"] = await latencies(ground, self._wish.rates, course, self._say)
+        await ground.stop()
+
+
+def machine() -> dict[str, Any]:
+    """Where this was measured."""
+    models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    kib = next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(kib / 2**20, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,52 @@
+"""The figures as a table."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Row = tuple[str, str, str]
+
+
+def show(found: dict[str, Any]) -> None:
+    """Prints what was measured beside what is aimed at."""
+    machine = found["machine"]
+    title = f"{machine['cores']} cores {machine['cpu']}, {machine['memory_gib']} GiB, load {machine['load_average'][0]}"
+    table = Table("what", "measured", "aim", title=title)
+    for row in _rows(found):
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _rows(found: dict[str, Any]) -> Iterator[Row]:
+    if "observe" in found:
+        yield from _observe(found["observe"])
+    if "settle" in found:
+        yield from _settle(found["settle"])
+    for rate, directions in found.get("added_latency_ms", {}).items():
+        for direction, told in directions.items():
+            alone = told["limit_alone_ms"]
+            least = f"; Marketo's limit alone: p50 {alone['p50']}, p99 {alone['p99']}" if alone else ""
+            aim = f"p50 <= 50, p99 <= 250{least}" if direction == "salesforce_to_marketo" else ""
+            what = f"{rate} edits/s, {direction.replace('_', ' ')}: latency less {told['taken_off_ms']} ms of the systems' own calls"
+            yield what, f"p50 {told['p50']} ms, p99 {told['p99']} ms", aim
+    for size, told in found.get("idle", {}).items():
+        yield f"idle: worker with {int(size):,} pairs", f"{told['rss_mib']} MiB, {told['calls']:g} calls a cycle", "the same at every size"
+
+
+def _observe(told: dict[str, Any]) -> Iterator[Row]:
+    yield "observe: events/s into the ledger", f"{told['events_per_s']:,}", "> 20,000-23,000 (upserts without judging)"
+    yield "observe: share of a plain read's rate", f"{told['ratio_to_plain_read']:.2f}", ""
+    yield "observe: times one transaction an event", f"{told['ratio_to_one_by_one']:.1f}", ""
+
+
+def _settle(told: dict[str, Any]) -> Iterator[Row]:
+    yield (
+        "settle: records/s into Marketo while writing",
+        f"{told['records_per_s']:,} = {told['share_of_limit']:.0%} of the limit",
+        ">= 85 %",
+    )
+    used = told["allowed_calls_used"]
+    yield "settle: allowed calls used throughout", "too short to tell" if used is None else f"{used:.0%}", ">= 95 %"
+    yield "settle: calls in all", f"{told['calls']} = {told['times_least_calls']:.2f} x the least", "<= 1.1 x"

@@ -1,0 +1,169 @@
+"""The oracle: it sees both systems' own histories, knows who had seen what, and says what is wrong in the end."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from consumers.merge.state import PairState
+from streams.events import Kind, Value
+from streams.systems import System
+from tests.consumers.simulation.plot import BOX, CHOOSY, CLEARED, DOWN, EMAIL, REFUSED, SCORE, SET, TEXTS, UP, Plot, start_of
+from tests.consumers.simulation.systems import OURS, Entry, SimulatedSystem, typed
+
+_QUIET_AFTER = 700.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oracle:
+    """Everything there is to see when a history is over."""
+
+    plot: Plot
+    winner: System
+    systems: Mapping[System, SimulatedSystem]
+    pairs: Mapping[int, PairState]
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong."""
+        for system in System:
+            if any(entry.author == OURS[system] and entry.at > _QUIET_AFTER for entry in self.systems[system].log):
+                yield "not quiet"
+        if len(self.pairs) != 1:
+            yield f"{len(self.pairs)} pairs"
+        counts = {system: len(self.systems[system].records) for system in System}
+        if counts != self._counts():
+            yield f"records {counts}"
+        elif self.plot.deleted is not None:
+            yield from self._after_deletion()
+        else:
+            yield from self._in_step()
+
+    def _counts(self) -> dict[System, int]:
+        gone = self.plot.deleted
+        counts = {system: 0 if system is gone else 1 for system in System}
+        if gone is System.MARKETO and self.plot.follow:
+            counts[System.SALESFORCE] = 0
+        return counts
+
+    def _after_deletion(self) -> Iterator[str]:
+        if self.plot.deleted is System.SALESFORCE and self._row(System.MARKETO).get("sfIsDeleted") is not True:
+            yield "the deletion is not told"
+
+    def _in_step(self) -> Iterator[str]:
+        names = [*TEXTS.items(), EMAIL] + ([CLEARED] if self.plot.wide else [])
+        for key, name in names:
+            ours, theirs = self._final(key, name)
+            if ours != theirs:
+                yield f"diverged {key}: {ours} {theirs}"
+            elif self._knows_winner(key) and theirs != self._wanted(key, name):
+                yield f"wrong winner {key}: {theirs}, wanted {self._wanted(key, name)}"
+        yield from self._score()
+        if self.plot.wide:
+            yield from self._box()
+            yield from self._set()
+            yield from self._one_way()
+            yield from self._choosy()
+
+    def _row(self, system: System) -> dict[str, Value]:
+        return next(iter(self.systems[system].records.values()))
+
+    def _final(self, key: str, name: str) -> tuple[Value, Value]:
+        return typed(self._row(System.SALESFORCE).get(name)), typed(self._row(System.MARKETO).get(key))
+
+    def _knows_winner(self, key: str) -> bool:
+        """At a first meeting nobody has seen anybody, and an emptied field is not unique."""
+        return self.plot.born != "twice" and key != CLEARED[0]
+
+    def _typed(self, system: System, name: str) -> list[Entry]:
+        """What people did to a field, in order."""
+        log = self.systems[system].log
+        return [entry for entry in log if entry.author == "person" and entry.kind is Kind.UPDATED and name in entry.after]
+
+    def _wanted(self, key: str, name: str) -> Value:
+        """The edit that had seen the other; where neither had, the side that the rule names."""
+        last: dict[System, tuple[float, Value]] = {}
+        for system, field_name in ((System.SALESFORCE, name), (System.MARKETO, key)):
+            for entry in self._typed(system, field_name):
+                last[system] = (entry.at, typed(entry.after[field_name]))
+        if len(last) < 2:
+            return next(iter(last.values()))[1] if last else start_of(self.plot)[key]
+        for system, field_name in ((System.SALESFORCE, name), (System.MARKETO, key)):
+            at, value = last[system]
+            if last[system.other][1] in self._stood_before(system, field_name, at):
+                return value
+        return last[self.winner][1]
+
+    def _stood_before(self, system: System, name: str, at: float) -> set[Value]:
+        return {typed(entry.after[name]) for entry in self.systems[system].log if entry.at < at and name in entry.after}
+
+    def _score(self) -> Iterator[str]:
+        key, name = SCORE
+        ours, theirs = self._final(key, name)
+        if ours != theirs:
+            yield f"diverged score: {ours} {theirs}"
+            return
+        total = 0
+        for system, field_name in ((System.SALESFORCE, name), (System.MARKETO, key)):
+            for entry in self._typed(system, field_name):
+                total += int(entry.after[field_name] or 0) - int(entry.before.get(field_name) or 0)
+        if self.plot.born != "twice" and theirs != total:
+            yield f"wrong sum {theirs}, wanted {total}"
+
+    def _box(self) -> Iterator[str]:
+        key, name = BOX
+        ours, theirs = self._final(key, name)
+        if bool(ours) != bool(theirs):
+            yield f"diverged box: {ours} {theirs}"
+            return
+        sides = ((System.SALESFORCE, name), (System.MARKETO, key))
+        edits = [(system, entry.after[each]) for system, each in sides for entry in self._typed(system, each)]
+        alone = len({system for system, _ in edits}) == 1
+        if alone and self.plot.born == "both" and bool(ours) != bool(edits[-1][1]):
+            yield f"lost box: {ours}, last {edits[-1]}"
+
+    def _set(self) -> Iterator[str]:
+        """Every choice that anybody added is there, unless somebody has removed it; each stood for one thing only."""
+        key, name = SET
+        ours, theirs = (_choices(value) for value in self._final(key, name))
+        if ours != theirs:
+            yield f"diverged set: {sorted(ours)} {sorted(theirs)}"
+            return
+        added: set[str] = _choices(start_of(self.plot)[key])
+        removed: set[str] = set()
+        for system, field_name in ((System.SALESFORCE, name), (System.MARKETO, key)):
+            for entry in self._typed(system, field_name):
+                before, after = _choices(entry.before.get(field_name)), _choices(entry.after[field_name])
+                added, removed = added | (after - before), removed | (before - after)
+        if self.plot.born == "both" and ours != added - removed:
+            yield f"wrong set {sorted(ours)}, wanted {sorted(added - removed)}"
+
+    def _one_way(self) -> Iterator[str]:
+        """The source of a one-way field has what was typed there; what the receiving side typed is put back, or stands alone."""
+        if self.plot.born != "both":
+            return
+        key, name = DOWN
+        ours, theirs = self._final(key, name)
+        if not ours == theirs == self._last(System.SALESFORCE, name, key):
+            yield f"one-way {key}: {ours} {theirs}, wanted {self._last(System.SALESFORCE, name, key)}"
+        key, name = UP
+        ours, theirs = self._final(key, name)
+        if theirs != self._last(System.MARKETO, key, key) or ours not in (theirs, self._last(System.SALESFORCE, name, key)):
+            yield f"one-way {key}: {ours} {theirs}"
+
+    def _last(self, system: System, name: str, key: str) -> Value:
+        edits = self._typed(system, name)
+        return typed(edits[-1].after[name]) if edits else start_of(self.plot)[key]
+
+    def _choosy(self) -> Iterator[str]:
+        key, name = CHOOSY
+        ours, theirs = self._final(key, name)
+        field = next(iter(self.pairs.values())).fields[key]
+        if ours == theirs:
+            if REFUSED in str(ours):
+                yield f"refused, and yet there: {ours}"
+        elif REFUSED not in str(theirs):
+            yield f"diverged {key}: {ours} {theirs}"
+        elif field.salesforce.refused != field.version or "please" not in field.salesforce.reason:
+            yield f"refused, and not held: {ours} {theirs} {field.salesforce.reason}"
+
+
+def _choices(value: Value) -> set[str]:
+    return set(str(value).split(";")) if value else set()

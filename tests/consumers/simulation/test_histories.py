@@ -1,0 +1,159 @@
+"""Seeded histories: no edit is lost, both sides converge, nobody exists twice, whatever is late, lost, doubled, rewritten or killed.
+
+500 seeds in `make test`, 20,000 in `make nightly`, spread over what may happen in a history. Each is run twice and must be the same.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+
+from streams.systems import System
+from tests.consumers.simulation.plot import Plot
+from tests.consumers.simulation.world import play
+
+NIGHTLY = bool(os.environ.get("TANDEM_NIGHTLY"))
+SEEDS = 20_000 if NIGHTLY else 500
+PROCESSES = (os.cpu_count() or 1) if NIGHTLY else 1
+SHORTCUT_SEEDS = 40
+DEATH_SEEDS = 40 if NIGHTLY else 3
+
+TROUBLE: dict[str, Any] = {"crashes": 3, "lost": 0.2}
+WIDE: dict[str, Any] = {"wide": True, "edits": 12}
+VARIANTS: dict[str, dict[str, Any]] = {
+    # one thing at a time
+    "plain": {},
+    "read before each write": {"read_first": True},
+    "crashes and lost answers": TROUBLE,
+    "a feed out of order": {"disorder": 0.3},
+    "polls": {"polls": True},
+    "stamped": {"stamped": True},
+    "two workers": {"workers": 2},
+    "power cuts": {"power_cuts": 2, "lost": 0.1},
+    "stops": {"stops": 3},
+    # people who are new
+    "born in Salesforce": {"born": "salesforce"},
+    "born in Marketo": {"born": "marketo"},
+    "born twice": {"born": "twice"},
+    "born in Salesforce, crashes": {"born": "salesforce", **TROUBLE},
+    "born in Marketo, crashes": {"born": "marketo", **TROUBLE},
+    "born twice, crashes": {"born": "twice", **TROUBLE},
+    "born twice, polls, disorder": {"born": "twice", "polls": True, "disorder": 0.3, **TROUBLE},
+    "born twice, two workers": {"born": "twice", "workers": 2, **TROUBLE},
+    "born twice, power cuts": {"born": "twice", "power_cuts": 2},
+    "born in Salesforce, stamped": {"born": "salesforce", "stamped": True, **TROUBLE},
+    # all kinds of fields and rules
+    "wide": WIDE,
+    "wide, crashes": {**WIDE, **TROUBLE},
+    "wide, stamped": {**WIDE, "stamped": True},
+    "wide, born twice": {**WIDE, "born": "twice"},
+    "wide, born in Marketo": {**WIDE, "born": "marketo"},
+    "wide, born in Salesforce": {**WIDE, "born": "salesforce"},
+    # records that end
+    "deleted in Salesforce": {"deleted": System.SALESFORCE},
+    "deleted in Salesforce, all at once": {"deleted": System.SALESFORCE, "polls": True, "disorder": 0.3, **TROUBLE},
+    "deleted in Marketo": {"deleted": System.MARKETO},
+    "deleted in Marketo, followed": {"deleted": System.MARKETO, "follow": True, **TROUBLE},
+    # all at once
+    "all": {"disorder": 0.3, "polls": True, "read_first": True, **TROUBLE},
+    "all, stamped": {"stamped": True, "disorder": 0.3, "polls": True, "workers": 2, **TROUBLE},
+    "all, wide": {**WIDE, "polls": True, "disorder": 0.3, "read_first": True, "workers": 2, "power_cuts": 1, **TROUBLE},
+}
+
+DIES_AT = frozenset(
+    f"{step}: {when} the commit"
+    for step in ("observe.observe", "settle.claim", "settle.ask", "settle.commit", "settle.release", "look.claim", "look.read", "look.find")
+    for when in ("before", "after")
+) | {
+    "before asking who is there",
+    "after asking who is there",
+    "before a reading",
+    "after a reading",
+    "before the call",
+    "called, not yet applied",
+    "applied, not yet answered",
+    "after the answer",
+}  # fmt: skip
+"""Every point between two effects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came of one seed."""
+
+    faults: tuple[str, ...]
+    repeatable: bool
+    verdicts: frozenset[str]
+    died_at: frozenset[str]
+    conflicts: int
+
+
+def run(plot: Plot) -> Seen:
+    """The history, twice."""
+    first, second = play(plot), play(plot)
+    return Seen(
+        faults=tuple(first.faults),
+        repeatable=(first.trace, first.faults, first.writes) == (second.trace, second.faults, second.writes),
+        verdicts=frozenset(first.verdicts),
+        died_at=frozenset(first.died_at),
+        conflicts=first.conflicts,
+    )
+
+
+def plots() -> Iterator[tuple[str, Plot]]:
+    """Every seed with its variant."""
+    names = list(VARIANTS)
+    for seed in range(SEEDS):
+        name = names[seed % len(names)]
+        yield name, Plot(seed=seed // len(names), **VARIANTS[name])
+
+
+@pytest.fixture(scope="module")
+def histories() -> list[tuple[str, Plot, Seen]]:
+    """All of them."""
+    told = list(plots())
+    if PROCESSES == 1:
+        seen = [run(plot) for _, plot in told]
+    else:
+        with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+            seen = list(pool.map(run, [plot for _, plot in told], chunksize=20))
+    return [(name, plot, each) for (name, plot), each in zip(told, seen, strict=True)]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_history_has_a_fault(histories: list[tuple[str, Plot, Seen]], variant: str) -> None:
+    bad = [(plot, seen.faults) for name, plot, seen in histories if name == variant and seen.faults]
+    assert not bad
+
+
+def test_each_seed_gives_the_same_history_again(histories: list[tuple[str, Plot, Seen]]) -> None:
+    assert [plot for _, plot, seen in histories if not seen.repeatable] == []
+
+
+@pytest.mark.parametrize("point", sorted(DIES_AT))
+def test_a_worker_may_die_between_any_two_effects(point: str) -> None:
+    """Killed there each of the first times that it gets there, while answers get lost and feeds lose their order."""
+    rest: dict[str, Any] = {"lost": 0.3, "read_first": True, "disorder": 0.2}
+    born: tuple[str, ...] = ("both", "salesforce", "marketo", "twice")
+    if point.startswith("look.find"):  # a creation that nobody has answered, of a record that nobody has touched since
+        born, rest = ("salesforce",) * 4, {"lost": 0.5, "edits": 1}
+    told = [play(Plot(seed=seed, dies_at=point, born=born[seed % 4], **rest)) for seed in range(4 * DEATH_SEEDS)]
+    assert [report.faults for report in told if report.faults] == []
+    assert any(point in report.died_at for report in told)
+
+
+def test_histories_are_full_of_conflicts_and_of_every_verdict_of_the_table(histories: list[tuple[str, Plot, Seen]]) -> None:
+    assert sum(seen.conflicts for _, _, seen in histories) > SEEDS
+    verdicts = frozenset[str]().union(*(seen.verdicts for _, _, seen in histories))
+    assert verdicts >= {"accepted", "same", "won", "lost", "echo", "put_back", "left", "superseded", "waiting"}
+
+
+@pytest.mark.parametrize("shortcut", ["agree_when_answered", "last_modifier", "time_to_live"])
+def test_a_shortcut_loses_edits(shortcut: str) -> None:
+    """What sync tools do instead: the experiment would find it."""
+    faults = [play(Plot(seed=seed, shortcut=shortcut)).faults for seed in range(SHORTCUT_SEEDS)]
+    assert any("wrong" in fault or "diverged" in fault for each in faults for fault in each)

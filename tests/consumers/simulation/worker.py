@@ -1,0 +1,117 @@
+"""Tandem's process in the simulation: the real loops on a ledger in memory, mortal between any two effects."""
+
+import asyncio
+import random
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+from consumers.ledger.memory import MemoryLedger, MemoryTransaction
+from consumers.ledger.port import Kind, Ledger
+from consumers.merge.state import PairState
+from streams.systems import System
+
+
+class Crash(BaseException):
+    """The worker dies here."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Fate:
+    """How many workers are to die, and where they did."""
+
+    rng: random.Random
+    doomed: int = 0
+    certain: dict[str, int] = field(default_factory=dict)
+    """Points where workers die for certain: how often still."""
+    died_at: set[str] = field(default_factory=set)
+
+    def strikes(self, point: str) -> bool:
+        """Whether the worker that passes this point dies here."""
+        if self.certain.get(point, 0):
+            self.certain[point] -= 1
+        elif self.doomed and self.rng.random() < 0.3:
+            self.doomed -= 1
+        else:
+            return False
+        self.died_at.add(point)
+        return True
+
+
+class Life:
+    """One incarnation of a worker: once dead, it does nothing more, whatever code of it still runs."""
+
+    def __init__(self, fate: Fate) -> None:
+        self._fate = fate
+        self.dead = False
+
+    def passes(self, point: str) -> None:
+        """A point between two effects: the dead stay dead, and one that is doomed may die here."""
+        if self.dead:
+            raise Crash(point)
+        if self._fate.strikes(point):
+            self.dead = True
+            raise Crash(point)
+
+
+class SimulatedLedger(MemoryLedger):
+    """The database: it outlives every worker; a power cut takes back what was not committed durably."""
+
+    def __init__(self, rng: random.Random, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self.rng, self.changed = rng, changed
+        self.settled_on_disk()
+
+    def settled_on_disk(self) -> None:
+        """Everything up to here survives a power cut."""
+        self._disk = dict(self.pairs), dict(self.keys), dict(self.offsets), list(self.decisions), list(self.dead)
+
+    def power_cut(self) -> None:
+        """Back to what was on disk. Ids are never given twice all the same."""
+        pairs, keys, offsets, decisions, dead = self._disk
+        self.pairs, self.keys, self.offsets = dict(pairs), dict(keys), dict(offsets)
+        self.decisions, self.dead = list(decisions), list(dead)
+
+
+class MortalLedger(Ledger):
+    """The database as one incarnation sees it. It may die before and after every commit."""
+
+    def __init__(self, ledger: SimulatedLedger, life: Life, part: str) -> None:
+        self._ledger, self._life, self._part = ledger, life, part
+
+    def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[MemoryTransaction]:
+        """As the port says. The points are named by who asks: `settle.claim`, `look.read`, ..."""
+        return self._mortal(f"{self._part}.{sys._getframe(1).f_code.co_name.strip('_')}", durable=durable)
+
+    @asynccontextmanager
+    async def _mortal(self, step: str, *, durable: bool) -> AsyncIterator[MemoryTransaction]:
+        ledger, life = self._ledger, self._life
+        if life.dead:
+            raise Crash(step)
+        async with ledger.transaction(durable=durable) as tx:
+            await asyncio.sleep(ledger.rng.uniform(0.001, 0.01))
+            before = dict(ledger.pairs)
+            yield tx
+            life.passes(f"{step}: before the commit")
+        if durable:
+            ledger.settled_on_disk()
+        if any(before.get(number) is not state for number, state in ledger.pairs.items()):
+            ledger.changed()
+        life.passes(f"{step}: after the commit")
+
+    async def write_id(self) -> int:
+        """As the port says."""
+        return await self._ledger.write_id()
+
+    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+        """As the port says."""
+        return await self._ledger.states(system, ids)
+
+    async def waiting(self, kind: Kind, now: int) -> int | None:
+        """As the port says."""
+        return await self._ledger.waiting(kind, now)
+
+    async def offset(self, topic: str, partition: int) -> int | None:
+        """As the port says."""
+        return await self._ledger.offset(topic, partition)

@@ -1,0 +1,103 @@
+"""Gaps and confirmations go through the database: other processes, and whoever comes after a crash, find them there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from consumers.confirmation import confirm_deletes, release
+from consumers.gaps import Gaps, polls_of
+from streams.positions import OpenGap, PostgresPositions
+from streams.systems import Object
+
+
+class Poll:
+    """Remembers what it is told."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.told: asyncio.Queue[int] = asyncio.Queue()
+
+    def on_gap(self, since_ms: int) -> None:
+        self.told.put_nowait(since_ms)
+
+    def confirm_deletes(self, until_ms: int) -> None:
+        self.told.put_nowait(until_ms)
+
+
+@pytest.fixture
+async def pool(postgres: str) -> AsyncIterator[Any]:
+    made = await asyncpg.create_pool(postgres, min_size=1, max_size=4)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "obj", "polls"),
+    [
+        ("salesforce.cdc", "", ("salesforce.poll.lead", "salesforce.poll.contact")),
+        ("salesforce.cdc", "contact", ("salesforce.poll.contact",)),
+        ("crm.salesforce.lead.v1", "", ("salesforce.poll.lead", "salesforce.poll.contact")),
+        ("marketo.activities", "", ("marketo.poll",)),
+        ("crm.marketo.person.v1", "", ("marketo.poll",)),
+    ],
+)
+def test_the_polls_that_read_back(source: str, obj: str, polls: tuple[str, ...]) -> None:
+    assert polls_of(OpenGap(id=1, source=source, object=obj, since_ms=0, reason="lost")) == polls
+
+
+@pytest.mark.integration
+async def test_a_gap_is_told_once_and_closed_when_every_poll_has_read_back(pool: Any) -> None:
+    positions, stop = PostgresPositions(pool), asyncio.Event()
+    first, second = Gaps(pool, positions), Gaps(pool, positions)  # two processes
+    await first.open("crm.salesforce.lead.v1", "", "offsets are gone")
+    lead, contact = Poll("salesforce.poll.lead"), Poll("salesforce.poll.contact")
+    telling = [asyncio.create_task(first.tell(lead, stop)), asyncio.create_task(second.tell(contact, stop))]
+    async with asyncio.timeout(60):
+        assert await lead.told.get() == 0
+        assert await contact.told.get() == 0
+    await first.covered(lead.name, 5)  # a cycle that does not reach back so far
+    await first.covered(lead.name, 0)
+    assert len(await positions.open_gaps()) == 1, "the contacts have not been read yet"
+    await second.covered(contact.name, 0)
+    assert await positions.open_gaps() == []
+    stop.set()
+    await asyncio.gather(*telling)
+    assert lead.told.empty()
+
+
+@pytest.mark.integration
+async def test_who_comes_after_a_crash_is_told_only_what_was_not_read(pool: Any) -> None:
+    positions, stop = PostgresPositions(pool), asyncio.Event()
+    before = Gaps(pool, positions)
+    await before.open("salesforce.cdc", "", "the replay id has expired")
+    lead, contact = Poll("salesforce.poll.lead"), Poll("salesforce.poll.contact")
+    task = asyncio.create_task(before.tell(lead, stop))
+    async with asyncio.timeout(60):
+        await lead.told.get()
+    await before.covered(lead.name, 0)
+    task.cancel()
+    after = Gaps(pool, positions)
+    lead_again = Poll(lead.name)
+    telling = [asyncio.create_task(after.tell(lead_again, stop)), asyncio.create_task(after.tell(contact, stop))]
+    async with asyncio.timeout(60):
+        await contact.told.get()
+    assert lead_again.told.empty()
+    stop.set()
+    await asyncio.gather(*telling)
+
+
+@pytest.mark.integration
+async def test_a_confirmation_reaches_the_poll(pool: Any, postgres: str) -> None:
+    stop, poll = asyncio.Event(), Poll("salesforce.poll.lead")
+    await confirm_deletes(postgres, Object.LEAD, 1_000)
+    assert await confirm_deletes(postgres, Object.LEAD, 500) == 500  # an earlier moment takes nothing back
+    await confirm_deletes(postgres, Object.CONTACT, 9_000)
+    task = asyncio.create_task(release(pool, Object.LEAD, poll, stop))
+    async with asyncio.timeout(60):
+        assert await poll.told.get() == 1_000
+    stop.set()
+    await task
+    assert poll.told.empty()
