@@ -15,7 +15,7 @@ from aiohttp import web
 from infra.sandbox.kernel.faults import CallFaults, Fault
 from infra.sandbox.kernel.wire import deliver
 from infra.sandbox.salesforce import batches, replication, resources, rows, tooling
-from infra.sandbox.salesforce.bulk.ingest import RESULTS, IngestJobs
+from infra.sandbox.salesforce.bulk.ingest import IngestJobs
 from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.query import QueryJobs
 from infra.sandbox.salesforce.call import Call, Reply, Route, Router, json_reply
@@ -105,7 +105,7 @@ class Server:
 
     def _bulk_routes(self) -> list[Route]:
         query, ingest = QueryJobs(self._org, self._jobs), IngestJobs(self._org, self._jobs)
-        job, results = "/jobs/ingest/{job}", "|".join(RESULTS)
+        job = "/jobs/ingest/{job}"
         return [
             Route(methods=("POST",), pattern="/jobs/query", handler=query.create),
             Route(methods=("GET",), pattern="/jobs/query", handler=query.listed),
@@ -120,7 +120,7 @@ class Server:
             Route(methods=("PATCH",), pattern=job, handler=ingest.change),
             Route(methods=("DELETE",), pattern=job, handler=ingest.delete),
             Route(methods=("PUT",), pattern=job + "/batches", handler=ingest.upload),
-            Route(methods=("GET",), pattern=job + f"/(?P<results>{results})", handler=ingest.results),
+            Route(methods=("GET",), pattern=job + "/{results}", handler=ingest.results),
         ]  # fmt: skip
 
     def _batch(self, call: Call) -> Reply:

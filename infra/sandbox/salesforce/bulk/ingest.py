@@ -14,7 +14,7 @@ from infra.sandbox.salesforce.bulk.csvtext import NULL, Sheet, rows_of
 from infra.sandbox.salesforce.bulk.jobs import Job, Jobs
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.checks import UNLOCKABLE
-from infra.sandbox.salesforce.errors import ApiError, RecordError
+from infra.sandbox.salesforce.errors import ApiError, RecordError, not_found
 from infra.sandbox.salesforce.input import read_values
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.schema import Field
@@ -90,6 +90,8 @@ class IngestJobs:
 
     def results(self, call: Call) -> Reply:
         job = self._jobs.find(call, "ingest")
+        if call.params["results"] not in RESULTS:
+            raise not_found()
         sheet = job.sheets.get(call.params["results"])
         if sheet is None:
             if job.state == "Open":

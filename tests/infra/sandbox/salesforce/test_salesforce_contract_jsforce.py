@@ -46,4 +46,5 @@ async def test_jsforce_finds_what_it_expects(org: Client, conformance: Records) 
     endpoints = {row["endpoint"] for row in rows}
     soap = {f"POST /services/Soap {verb}" for verb in ("merge", "convertLead", "undelete")}
     assert soap | {"bulk insert", "bulk query"} <= endpoints
-    conformance.met(f"jsforce {json.loads((FOLDER / 'package.json').read_text())['dependencies']['jsforce']}", "salesforce", rows)
+    served = [row for row in rows if sum(row["errors"].values()) < row["calls"]]
+    conformance.met(f"jsforce {json.loads((FOLDER / 'package.json').read_text())['dependencies']['jsforce']}", "salesforce", served)
