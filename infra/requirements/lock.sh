@@ -12,5 +12,5 @@ lock() { # lock NAME INPUT...
         --output-file "infra/requirements/$name.txt" "$@"
 }
 lock runtime pyproject.toml infra/requirements/build.in
-lock dev --extra dev pyproject.toml infra/requirements/build.in
+lock dev --extra dev --extra sandbox pyproject.toml infra/requirements/build.in
 lock systems infra/requirements/systems.in

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import secrets
 import signal
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import uvloop
 from aiohttp import web
 
 from infra.sandbox import credentials
+from infra.sandbox.certificate import certificate_of
 from infra.sandbox.gateway import Child, Gateway
 from infra.sandbox.kernel.process import ChildSettings
 from infra.sandbox.numbering import Numbering
@@ -30,6 +32,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float
     fsync: bool
     zone: str
+    grpc_port: int
+    tls: bool
     only: tuple[str, ...]
 
 
@@ -55,6 +59,8 @@ def parse(argv: Sequence[str] | None) -> Options:
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
     for name in (*SYSTEMS, "control"):
         parser.add_argument(f"--{name}-port", type=int, default=0, metavar="PORT")
+    parser.add_argument("--salesforce-grpc-port", type=int, default=0, metavar="PORT", help="port of the Pub/Sub API")
+    parser.add_argument("--tls", action="store_true", help="serve https with a certificate of its own (DIR/certificate.pem)")
     parser.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="how long an API call takes (half before, half after)")
     parser.add_argument("--fsync", action="store_true", help="survive a power cut too, not only a killed process (slower)")
     parser.add_argument("--marketo-zone", default="America/Chicago", metavar="ZONE", help="time zone of the Marketo instance")
@@ -63,7 +69,7 @@ def parse(argv: Sequence[str] | None) -> Options:
     if found.latency_ms < 0:
         parser.error("--latency-ms must not be negative")
     ports = {name: getattr(found, f"{name}_port") for name in (*SYSTEMS, "control")}
-    for name, port in ports.items():
+    for name, port in {**ports, "salesforce-grpc": found.salesforce_grpc_port}.items():
         if not 0 <= port <= 65535:
             parser.error(f"--{name}-port must be between 0 and 65535")
     return Options(
@@ -74,6 +80,8 @@ def parse(argv: Sequence[str] | None) -> Options:
         latency_ms=found.latency_ms,
         fsync=found.fsync,
         zone=found.marketo_zone,
+        grpc_port=found.salesforce_grpc_port,
+        tls=found.tls,
         only=tuple(found.only or SYSTEMS),
     )
 
@@ -88,11 +96,13 @@ async def run(options: Options) -> None:
     children = [_child(options, known, name) for name in SYSTEMS if name in options.only]
     try:
         await asyncio.gather(*(child.start() for child in children))
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5)) as session:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+        async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=_trust(options))) as session:
             gateway, port = await _serve(options, children, session)
             target = options.endpoints or options.data / "endpoints.json"
             ready = {child.name: child.ready for child in children}
-            credentials.write_private(target, credentials.endpoints(known, ready, f"http://localhost:{port}"))
+            made = credentials.endpoints(known, ready, f"http://localhost:{port}", certificate=_certificate(options))
+            credentials.write_private(target, made)
             print(target, flush=True)
             await _until(stopping, children)
             await gateway.cleanup()
@@ -101,8 +111,18 @@ async def run(options: Options) -> None:
             await child.stop()
 
 
+def _certificate(options: Options) -> str:
+    """The path of the certificate with which the systems serve https; nothing without `--tls`."""
+    return str(certificate_of(options.data)[0]) if options.tls else ""
+
+
+def _trust(options: Options) -> ssl.SSLContext | bool:
+    return ssl.create_default_context(cafile=_certificate(options)) if options.tls else True
+
+
 def _child(options: Options, known: credentials.Credentials, name: str) -> ChildProcess:
     folder = options.data / name
+    own = {"zone": options.zone} if name == "marketo" else {"grpc_port": str(options.grpc_port)}
     settings = ChildSettings(
         data=str(folder),
         host=options.host,
@@ -110,13 +130,16 @@ def _child(options: Options, known: credentials.Credentials, name: str) -> Child
         latency_ms=options.latency_ms,
         fsync=options.fsync,
         credentials=known[name],
-        options={"zone": options.zone} if name == "marketo" else {},
+        certificate=_certificate(options),
+        key=str(certificate_of(options.data)[1]) if options.tls else "",
+        options=own,
     )
     return ChildProcess(name, settings, folder / "settings.json", secrets.token_urlsafe(32))
 
 
 async def _serve(options: Options, children: Sequence[ChildProcess], session: aiohttp.ClientSession) -> tuple[web.AppRunner, int]:
-    addresses = {child.name: Child(child.name, f"http://{options.host}:{child.ready['port']}", child.token) for child in children}
+    scheme = "https" if options.tls else "http"
+    addresses = {child.name: Child(child.name, f"{scheme}://{options.host}:{child.ready['port']}", child.token) for child in children}
     gateway = Gateway(addresses, Numbering(options.data / "numbering", SYSTEMS), session)
     runner = web.AppRunner(gateway.app(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()

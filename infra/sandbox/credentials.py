@@ -30,14 +30,16 @@ def write_private(path: Path, value: object) -> None:
     part.replace(path)
 
 
-def endpoints(credentials: Credentials, ready: Mapping[str, Mapping[str, object]], control_url: str) -> dict[str, object]:
+def endpoints(
+    credentials: Credentials, ready: Mapping[str, Mapping[str, object]], control_url: str, *, certificate: str = ""
+) -> dict[str, object]:
     """What others need to connect: the ordinary users at the top, Tandem's own under `tandem`. `ready` is what each system said when it
-    served.
+    served. With a certificate the systems are reached over https, and `sandbox.certificate` is what to trust.
     """
-    result: dict[str, object] = {"sandbox": {"url": control_url}}
+    result: dict[str, object] = {"sandbox": {"url": control_url, **({"certificate": certificate} if certificate else {})}}
     own: dict[str, object] = {}
     for system, facts in ready.items():
-        url = f"http://localhost:{facts['port']}"
+        url = f"{'https' if certificate else 'http'}://localhost:{facts['port']}"
         known = {name: value for name, value in facts.items() if name not in {"port", "user_id"}}
         people = credentials[system]["user"] if system == "salesforce" else _without_name(credentials[system]["user"])
         result[system] = {"url": url, **known, **people}

@@ -58,7 +58,10 @@ class ChildProcess:
         if not line:
             raise StartError(f"{self.name} ended with code {await self._process.wait()} before it served")
         self.ready = msgspec.json.decode(line)["ready"]
-        self.settings = msgspec.structs.replace(self.settings, port=self.ready["port"])
+        options = dict(self.settings.options)
+        if "pubsub" in self.ready:  # on its port, too, it is found again
+            options["grpc_port"] = str(self.ready["pubsub"]).rpartition(":")[2]
+        self.settings = msgspec.structs.replace(self.settings, port=self.ready["port"], options=options)
 
     async def watch(self) -> None:
         """Returns when the system has been stopped; starts it again when it died by itself. StartError when it keeps dying."""

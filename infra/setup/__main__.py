@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.setup import found
+from infra.setup import found, strangers
 from infra.setup.missing import FROM_PYPI, SetupError, apt_words, by_hand, install_from_pypi, install_with_apt
 
 VENV = found.ROOT / ".venv"
@@ -63,6 +63,7 @@ def set_up() -> None:
     if still:
         raise by_hand(still)
     kafka_jars()
+    node_clients()
 
 
 def virtual_environment() -> None:
@@ -100,6 +101,18 @@ def entry(lock: str, name: str) -> str:
     if match is None:
         raise SetupError(f"{name} is not in the lock; run `make lock`")
     return match.group() + "\n"
+
+
+def node_clients() -> None:
+    """The clients in Node that tests run against the sandbox. Where there can be no Node, that is found out once for each lock."""
+    lock = (strangers.FOLDER / "package-lock.json").read_bytes()
+    had = b"no node" if found.node() is None else b"installed" if (strangers.FOLDER / "node_modules").is_dir() else b"bare"
+    with once("node-clients", lock + had) as needed:
+        if not needed or not strangers.bring_node(say):
+            return
+        strangers.install_clients(say)
+    with once("node-clients", lock + b"installed"):
+        pass
 
 
 def kafka_jars() -> None:

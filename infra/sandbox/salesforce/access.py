@@ -8,64 +8,71 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
-from infra.sandbox.salesforce.schema import Field, ObjectType, Schema
-
-
-class ObjectRight(msgspec.Struct, frozen=True, kw_only=True):
-    readable: bool = True
-    creatable: bool = True
-    editable: bool = True
-    deletable: bool = True
-    view_all: bool = True
-
-
-class FieldRight(msgspec.Struct, frozen=True, kw_only=True):
-    readable: bool = True
-    editable: bool = True
-
-
-EVERYTHING = ObjectRight()
-OPEN = FieldRight()
-ALWAYS_VISIBLE = frozenset({"Id", "IsDeleted", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"})
+from infra.sandbox.salesforce.profiles import Bundle, united_field, united_object
+from infra.sandbox.salesforce.rights import ALWAYS_VISIBLE, EVERYTHING, OPEN, FieldRight, ObjectRight
+from infra.sandbox.salesforce.schema import Field, ObjectType, Row, Schema
 
 
 class Permissions:
-    """Rights that differ from "everything", by user id."""
+    """Who may do what: by user id, from the user's profile and permission sets, and single rights that go before them. A user without a
+    profile may do everything."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], ObjectRight] = {}
         self.fields: dict[tuple[str, str, str], FieldRight] = {}
         self.view_all_data: dict[str, bool] = {}
+        self.bundles: dict[str, Bundle] = {}
+        self.assigned: dict[str, list[str]] = {}
+        """user id -> names of profile and permission sets"""
+        self.private: set[str] = set()
+        """Objects whose records only their owner sees, and who has View All."""
 
     def object_right(self, user_id: str, object_name: str) -> ObjectRight:
-        return self.objects.get((user_id, object_name), EVERYTHING)
+        own = self.objects.get((user_id, object_name))
+        if own is not None:
+            return own
+        bundles = self._bundles(user_id)
+        return united_object(bundles, object_name) if bundles else EVERYTHING
 
     def field_right(self, user_id: str, object_name: str, field: Field) -> FieldRight:
         if field.name in ALWAYS_VISIBLE:
             return OPEN
-        return self.fields.get((user_id, object_name, field.name), OPEN)
+        own = self.fields.get((user_id, object_name, field.name))
+        if own is not None:
+            return own
+        bundles = self._bundles(user_id)
+        return united_field(bundles, object_name, field.name) if bundles else OPEN
 
-    def hidden_fields(self, user_id: str, object_name: str) -> frozenset[str]:
-        """The names of the fields of that object that the user may not read."""
-        return frozenset(
-            name for (who, owner, name), right in self.fields.items() if who == user_id and owner == object_name and not right.readable
-        )
+    def sees_all_data(self, user_id: str) -> bool:
+        bundles = self._bundles(user_id)
+        default = any(each.view_all_data for each in bundles) if bundles else True
+        return self.view_all_data.get(user_id, default)
+
+    def _bundles(self, user_id: str) -> list[Bundle]:
+        return [self.bundles[name] for name in self.assigned.get(user_id, ())]
 
 
 class VisibleObject:
     """One object as a user sees it."""
 
-    __slots__ = ("fields", "kind", "names", "read_only", "relationships", "right")
+    __slots__ = ("fields", "hidden", "kind", "names", "owner", "read_only", "relationships", "right")
 
-    def __init__(self, kind: ObjectType, right: ObjectRight, visible: list[Field], read_only: frozenset[str]) -> None:
+    def __init__(
+        self, kind: ObjectType, right: ObjectRight, visible: list[Field], read_only: frozenset[str], owner: str | None = None
+    ) -> None:
         self.kind = kind
         self.right = right
         self.fields: dict[str, Field] = {each.name.lower(): each for each in visible}
         self.names: dict[str, Field] = {each.name: each for each in visible}
         self.relationships = {each.relationship.lower(): each for each in visible if each.relationship}
+        self.hidden = frozenset(kind.fields.keys() - self.names.keys())
         self.read_only = read_only
+        self.owner = owner
+        """Whose records alone are seen; None for all."""
+
+    def sees(self, row: Row) -> bool:
+        """Whether the record is among those that the user sees."""
+        return self.owner is None or row.get("OwnerId") == self.owner
 
     def field(self, name: str) -> Field | None:
         return self.names.get(name) or self.fields.get(name.lower())
@@ -97,6 +104,13 @@ class View:
         found = {name: self.object(name) for name in self._schema.objects}
         return {name: each for name, each in found.items() if each is not None}
 
+    def children(self, kind: ObjectType) -> list[tuple[str, str, str]]:
+        """(relationship, child object, reference field) of the children that the user sees."""
+        return [
+            each for each in self._schema.children_of(kind)
+            if (seen := self.object(each[1])) is not None and seen.field(each[2]) is not None
+        ]  # fmt: skip
+
     def _work_out(self, key: str) -> VisibleObject | None:
         kind = self._schema.by_lower.get(key)
         if kind is None:
@@ -106,4 +120,10 @@ class View:
             return None
         rights = {name: self._permissions.field_right(self._user_id, kind.name, each) for name, each in kind.fields.items()}
         visible = [each for name, each in kind.fields.items() if rights[name].readable]
-        return VisibleObject(kind, right, visible, frozenset(name for name, each in rights.items() if not each.editable))
+        read_only = frozenset(name for name, each in rights.items() if not each.editable)
+        return VisibleObject(kind, right, visible, read_only, self._only_owner(kind, right))
+
+    def _only_owner(self, kind: ObjectType, right: ObjectRight) -> str | None:
+        if kind.name not in self._permissions.private or "OwnerId" not in kind.fields or not self._user_id:
+            return None
+        return None if right.view_all or self._permissions.view_all_data.get(self._user_id) else self._user_id

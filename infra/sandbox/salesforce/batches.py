@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.checks import UNLOCKABLE
 from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.input import item_id, read_values
 from infra.sandbox.salesforce.rendering import row_record
-from infra.sandbox.salesforce.rows import UNLOCKABLE, key_field, matches
+from infra.sandbox.salesforce.rows import key_field, matches
 from infra.sandbox.salesforce.transaction import Transaction
 
 BATCH_MAX = 200
@@ -36,10 +37,11 @@ def update_batch(call: Call) -> Reply:
         record_id = item_id(raw)
         if not record_id.startswith(seen.kind.prefix):
             raise RecordError("MALFORMED_ID", f"{seen.kind.label} ID: id value of incorrect type: {record_id}", ["Id"])
+        check_visible(call, seen, record_id)
         transaction.update(record_id, read_values(seen, _without_id(raw), "update"))
         return {"id": record_id, "success": True, "errors": []}
 
-    return _run(call, *_records(call), update)
+    return _run(call, *_records(call), update, key="id")
 
 
 def upsert_batch(call: Call) -> Reply:
@@ -63,7 +65,7 @@ def upsert_batch(call: Call) -> Reply:
             transaction.update(record_id, read_values(seen, rest, "update"))
         return {"id": record_id, "success": True, "errors": [], "created": not found}
 
-    return _run(call, *_records(call), upsert)
+    return _run(call, *_records(call), upsert, key=key.name)
 
 
 def delete_batch(call: Call) -> Reply:
@@ -78,10 +80,11 @@ def delete_batch(call: Call) -> Reply:
             raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if not seen.right.deletable:
             raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+        check_visible(call, seen, record_id)
         transaction.delete(record_id)
         return {"id": record_id, "success": True, "errors": []}
 
-    return _run(call, asked, all_or_none, delete)
+    return _run(call, asked, all_or_none, delete, key="id")
 
 
 def read_batch(call: Call) -> Reply:
@@ -103,7 +106,7 @@ def read_batch(call: Call) -> Reply:
     records: list[Item | None] = []
     for each in asked:
         row = call.org.store.row(ids.normalise(each)) if ids.well_formed(each) else None
-        alive = row is not None and "IsDeleted" not in row and str(row["Id"]).startswith(seen.kind.prefix)
+        alive = row is not None and "IsDeleted" not in row and str(row["Id"]).startswith(seen.kind.prefix) and seen.sees(row)
         records.append(row_record(seen, row, call.base, fields) if row is not None and alive else None)
     call.records = len(asked)
     return json_reply(records)
@@ -117,18 +120,19 @@ def _records(call: Call) -> tuple[list[Any], bool]:
     return records, body.get("allOrNone") is True
 
 
-def _run(call: Call, items: Sequence[Any], all_or_none: bool, step: Step) -> Reply:
+def _run(call: Call, items: Sequence[Any], all_or_none: bool, step: Step, key: str | None = None) -> Reply:
     if len(items) > BATCH_MAX:
         raise ApiError(400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {BATCH_MAX} records into this call")
     if _chunks(items) > CHUNKS_MAX:
         raise ApiError(400, "INVALID_INPUT", f"Cannot have more than {CHUNKS_MAX} chunks per operation. Rearrange the objects.")
     call.records = len(items)
     results: list[Item] = []
+    twice = {} if key is None else repeated(items, key)
     with call.transaction() as transaction:
         start = transaction.mark
         for place, item in enumerate(items):
             try:
-                _refuse_by_fault(call, place)
+                _refuse_by_fault(call, place, twice)
                 results.append(step(transaction, item))
             except RecordError as refused:
                 results.append({"success": False, "errors": [refused.item()]})
@@ -143,7 +147,9 @@ def _rolled_back() -> Item:
     return {"success": False, "errors": [{"statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "message": message, "fields": []}]}
 
 
-def _refuse_by_fault(call: Call, place: int) -> None:
+def _refuse_by_fault(call: Call, place: int, twice: Mapping[int, RecordError]) -> None:
+    if place in twice:
+        raise twice[place]
     fault = call.fault
     if fault is not None and fault.type == "record_errors" and place % int(fault.action.get("every", 1)) == 0:
         raise RecordError(str(fault.action.get("statusCode", "UNABLE_TO_LOCK_ROW")), str(fault.action.get("message", UNLOCKABLE)))
@@ -171,3 +177,24 @@ def _item_object(call: Call, raw: Item) -> VisibleObject:
 
 def _without_id(raw: Item) -> Item:
     return {name: value for name, value in raw.items() if name not in ("id", "Id")}
+
+
+def check_visible(call: Call, seen: VisibleObject, record_id: str) -> None:
+    """Raises for a record that is there, but not for this user."""
+    row = call.org.store.row(record_id) if seen.owner is not None else None
+    if row is not None and not seen.sees(row):
+        raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+
+
+def repeated(items: Sequence[Any], key: str) -> dict[int, RecordError]:
+    """Place -> refusal of all items that name the same record as another one: none of them is carried out."""
+    places: dict[str, list[int]] = {}
+    for place, item in enumerate(items):
+        raw = item if isinstance(item, str) else next((each for name, each in item.items() if name.lower() == key.lower()), None)
+        if raw not in (None, ""):
+            text = ids.normalise(str(raw)) if key == "id" and ids.well_formed(raw) else str(raw).casefold()
+            places.setdefault(text, []).append(place)
+    what = "duplicate id specified" if key == "id" else "Duplicate external id specified"
+    fields = () if key == "id" else (key,)
+    doubled = {text: found for text, found in places.items() if len(found) > 1}
+    return {place: RecordError("DUPLICATE_VALUE", f"{what}: {text}", fields) for text, found in doubled.items() for place in found}

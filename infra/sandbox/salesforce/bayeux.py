@@ -14,18 +14,15 @@ from typing import Any
 import msgspec
 import orjson
 
-from infra.sandbox.salesforce.changes import without_fields
+from infra.sandbox.salesforce.channels import ChannelError, carries, entities_of, payloads
 from infra.sandbox.salesforce.eventlog import Event
-from infra.sandbox.salesforce.eventschema import schema_id
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.sessions import Session
 from infra.sandbox.salesforce.spoiling import with_stream_faults
 
 NEW_EVENTS, ALL_EVENTS = -1, -2
 EVENTS_PER_ANSWER = 1000
-EVERY_ENTITY = "/data/ChangeEvents"
 COOKIE = "BAYEUX_BROWSER"
-NEEDS_VIEW_ALL_DATA = frozenset({"Task", "Event"})
 Message = dict[str, Any]
 HANDSHAKE_AGAIN = {"interval": 0, "reconnect": "handshake"}
 GIVE_UP = {"reconnect": "none", "interval": 0}
@@ -69,7 +66,6 @@ class Hub:
     def __init__(self, org: Org) -> None:
         self._org = org
         self._clients: dict[str, Client] = {}
-        self._schema_ids: dict[str, tuple[int, str]] = {}
         self.closing = False
         org.log.listeners.add(self.wake_all)
         org.faults.changed = self.wake_all
@@ -167,13 +163,17 @@ class Hub:
     def due(self, client: Client) -> list[bytes]:
         """The events that wait for the client, as JSON messages in order, and marks them delivered. Raises `StreamingError` when the
         day's allowance of delivered events is used up."""
-        found: list[tuple[int, Subscription, Event]] = []
+        found: list[tuple[int, str, bytes]] = []
         marks: list[tuple[Subscription, int]] = []
         for subscription in client.subscriptions.values():
             events = self._org.log.after(subscription.at, EVENTS_PER_ANSWER)
             if events:
                 marks.append((subscription, events[-1].replay_id))
-            found += [(event.replay_id, subscription, event) for event in events if self._carries(subscription, event.entity)]
+            name = subscription.channel.removeprefix("/data/")
+            for event in events:
+                if carries(self._org, name, subscription.entities, event.entity):
+                    bodies = payloads(self._org, client.user_id, name, event)
+                    found += [(event.replay_id, subscription.channel, self._message(subscription.channel, event, body)) for body in bodies]
         if found:
             now_ms = self._org.clock.now_ms()
             if self._org.delivered.remaining(now_ms) < len(found):
@@ -182,10 +182,7 @@ class Hub:
         for subscription, replay_id in marks:
             subscription.at = replay_id
         found.sort(key=lambda item: item[0])
-        return with_stream_faults(
-            self._org.faults,
-            [(subscription.channel, self._message(client, subscription.channel, event)) for _, subscription, event in found],
-        )
+        return with_stream_faults(self._org.faults, [(channel, message) for _, channel, message in found])
 
     # -- parts
 
@@ -211,36 +208,16 @@ class Hub:
         client.subscriptions[channel] = Subscription(channel, entities, self._start(channel, replay))
 
     def _entities_of(self, client: Client, channel: str) -> frozenset[str]:
-        """The entities whose events the user gets on that channel. A multi-entity channel leaves out in silence what isn't permitted; a
-        single-entity channel refuses (CDC guide, required permissions)."""
-        if not channel.startswith("/data/"):
-            restricted = channel.startswith("/meta/")
-            raise StreamingError(
-                "403::Restricted channel" if restricted else f"400::The channel you requested to subscribe to does not exist {{{channel}}}"
-            )
-        name = channel.removeprefix("/data/")
-        kind = self._org.schema.by_change_event.get(name)
-        if kind is not None and kind.captured:
-            if not self._permitted(client, kind.name):
-                raise StreamingError("403::User not allowed to subscribe CDC without View All Data permissions")
-            return frozenset({kind.name})
-        if channel == EVERY_ENTITY:
-            wanted = {each.name for each in self._org.schema.objects.values() if each.captured}
-        elif name in self._org.channels:
-            wanted = self._org.channels[name]
-        else:
-            raise StreamingError(f"400::The channel you requested to subscribe to does not exist {{{channel}}}")
-        return frozenset(each for each in wanted if self._permitted(client, each))
-
-    def _carries(self, subscription: Subscription, entity: str) -> bool:
-        if subscription.channel == EVERY_ENTITY and entity not in self._org.standard_entities:
-            return False
-        return entity in subscription.entities
-
-    def _permitted(self, client: Client, entity: str) -> bool:
-        right = self._org.permissions.object_right(client.user_id, entity)
-        everything = self._org.permissions.view_all_data.get(client.user_id, True)
-        return right.readable and (right.view_all if entity not in NEEDS_VIEW_ALL_DATA else everything)
+        """The entities whose events the user gets on that channel. Raises `StreamingError`."""
+        if channel.startswith("/meta/"):
+            raise StreamingError("403::Restricted channel")
+        name = channel.removeprefix("/data/") if channel.startswith("/data/") else ""
+        try:
+            return entities_of(self._org, client.user_id, name)
+        except ChannelError as refused:
+            if refused.denied:
+                raise StreamingError("403::User not allowed to subscribe CDC without View All Data permissions") from None
+            raise StreamingError(f"400::The channel you requested to subscribe to does not exist {{{channel}}}") from None
 
     def _start(self, channel: str, replay: Any) -> int:
         """The replay id after which the subscription begins. Raises `StreamingError` for one that isn't kept any more, or never was."""
@@ -257,23 +234,10 @@ class Hub:
             )
         return int(replay)
 
-    def _message(self, client: Client, channel: str, event: Event) -> bytes:
-        body = event.body
-        kind = self._org.schema.objects[event.entity]
-        hidden = self._org.permissions.hidden_fields(client.user_id, event.entity)
-        if hidden:
-            body = without_fields(body, kind, hidden)
+    def _message(self, channel: str, event: Event, body: bytes) -> bytes:
         return b'{"data":{"schema":"%s","payload":%s,"event":{"replayId":%d}},"channel":%s}' % (
-            self._schema_id(event.entity).encode(), body, event.replay_id, orjson.dumps(channel),
+            self._org.event_schemas.id_of(event.entity).encode(), body, event.replay_id, orjson.dumps(channel),
         )  # fmt: skip
-
-    def _schema_id(self, entity: str) -> str:
-        kind = self._org.schema.objects[entity]
-        known = self._schema_ids.get(entity)
-        if known is None or known[0] != len(kind.fields):
-            known = (len(kind.fields), schema_id(kind))
-            self._schema_ids[entity] = known
-        return known[1]
 
     def _planned_error(self, on: str) -> None:
         fault = self._org.faults.take(("streaming_error",), method=on)

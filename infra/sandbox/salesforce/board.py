@@ -8,11 +8,48 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.sandbox.kernel.faults import CALL_TYPES, Fault, FaultBoard
+from infra.sandbox.salesforce.checks import UNLOCKABLE
 
 STREAM_TYPES = frozenset({
     "mute", "drop", "duplicate", "delay", "reorder", "malformed", "gap", "session_drop", "server_disconnect", "replay_refused",
-    "streaming_error",
+    "streaming_error", "pubsub_error",
 })  # fmt: skip
+
+
+def _call(status: int, code: str, message: str) -> dict[str, Any]:
+    return {"type": "salesforce_error", "status": status, "code": code, "message": message}
+
+
+def _stream(on: str, error: str, reason: str | None = None, advice: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"type": "streaming_error", "on": on, "error": error, "failure_reason": reason, "advice": advice}
+
+
+NAMED: dict[str, dict[str, Any]] = {
+    "daily_limit": _call(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+    "concurrent_limit": _call(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."),
+    "server_unavailable": _call(503, "SERVER_UNAVAILABLE", "Server is too busy. Please try again later."),
+    "session_expired": _call(401, "INVALID_SESSION_ID", "Session expired or invalid"),
+    "query_timeout": _call(400, "QUERY_TIMEOUT", "Your query request was running for too long."),
+    "query_locator_lost": _call(400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
+    "request_too_long": _call(400, "REQUEST_RUNNING_TOO_LONG", "Your request was running for too long, and has been stopped."),
+    "storage_full": _call(400, "STORAGE_LIMIT_EXCEEDED", "storage limit exceeded"),
+    "login_rate": _call(400, "rate_limit_exceeded", "rate limit exceeded"),
+    "row_locked": {"type": "record_errors", "statusCode": "UNABLE_TO_LOCK_ROW", "message": UNLOCKABLE},
+    "trigger_refused": {
+        "type": "record_errors", "statusCode": "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "message": "BeforeUpdate: caused by an error",
+    },
+    "events_limit": _stream("connect", "403::Organization total events daily limit exceeded", advice={"reconnect": "none"}),
+    "streaming_busy": _stream("handshake", "401::Authentication invalid", "503::Server is too busy.  Please try your request again later."),
+    "streaming_excessive": _stream("handshake", "403::Handshake denied", "403::To protect all customers from excessive use and abuse"),
+    "streaming_clients_limit": _stream("handshake", "403::Organization concurrent user limit exceeded"),
+    "streaming_unauthorised": _stream("connect", "401::Authentication invalid", advice={"reconnect": "none", "interval": 0}),
+    "pubsub_limit": {
+        "type": "pubsub_error", "on": "stream", "status": "RESOURCE_EXHAUSTED", "error_code": "subscription.limit.exceeded",
+        "details": "You have exceeded the event delivery limit for your org.",
+    },
+    "pubsub_unavailable": {"type": "pubsub_error", "on": "stream", "status": "UNAVAILABLE", "error_code": "service.unavailable"},
+}  # fmt: skip
+"""Faults that have a name of their own; each is one of the other types with its details filled in."""
 
 
 class CdcFaults(FaultBoard):
@@ -28,17 +65,17 @@ class CdcFaults(FaultBoard):
     def __init__(self) -> None:
         super().__init__(
             prefix="salesforce",
-            call_types=CALL_TYPES | {"record_errors", "salesforce_error"},
-            other_types=STREAM_TYPES | {"token_expiry"},
+            call_types=CALL_TYPES | {"record_errors", "salesforce_error"} | NAMED.keys(),
+            other_types=STREAM_TYPES | {"token_expiry", "bulk_failed", "bulk_slow"},
         )
         self.changed: Callable[[], None] = lambda: None
 
     def post(self, body: Mapping[str, Any]) -> Fault:
-        fault = super().post(body)
+        fault = super().post(_spelled_out(body))
         seconds = fault.action.get("seconds")
         if fault.type == "mute" and seconds is not None:
             _later(float(seconds), lambda: self._over(fault.id))
-        if fault.type == "streaming_error" and "on" in fault.action:
+        if fault.type in ("streaming_error", "pubsub_error") and "on" in fault.action:
             fault.method = str(fault.action["on"])
         self.changed()
         return fault
@@ -77,6 +114,16 @@ class CdcFaults(FaultBoard):
 
     def _over(self, fault_id: str) -> None:
         self.remove(fault_id)
+
+
+def _spelled_out(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fault with the details of its name; what the body says itself goes before them."""
+    action = body.get("action")
+    said = {"type": action} if isinstance(action, str) else action
+    if not isinstance(said, Mapping) or said.get("type") not in NAMED:
+        return body
+    known = NAMED[said["type"]]
+    return {**body, "action": {**known, **said, "type": known["type"], "name": said["type"]}}
 
 
 def _later(seconds: float, call: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ import orjson
 
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce.compound import part_name
+from infra.sandbox.salesforce.ids import DUMMY_ID
 from infra.sandbox.salesforce.schema import Field, Kind, ObjectType, Row, Value
 from infra.sandbox.salesforce.stamps import event_time
 
@@ -39,6 +40,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     transaction_key: str
     commit_ms: int
     commit_number: int
+    changes_max: int = 100_000
+    """More changes than this in one transaction overflow: an updated field counts one (CDC guide, overflow events)."""
 
 
 def fold(entries: Iterable[Entry]) -> list[Change]:
@@ -65,7 +68,13 @@ def event_bodies(
     """(entity, payload as JSON) of each event, equal changes of several records merged into one. `rows` are the rows as they stand now."""
     groups: dict[tuple[str, str, bytes], list[str]] = {}
     contents: dict[tuple[str, str, bytes], tuple[dict[str, Any], list[str]]] = {}
+    weight = 0
+    overflowed: dict[str, None] = {}
     for change in changes:
+        weight += len(change.after) if change.op == "update" else 1
+        if weight > origin.changes_max:
+            overflowed[change.object] = None
+            continue
         fields, changed = _content(change, kinds[change.object], rows.get(change.id, {}))
         key = (change.object, change.op, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))
         groups.setdefault(key, []).append(change.id)
@@ -79,6 +88,8 @@ def event_bodies(
         if len(body) > EVENT_BYTES_MAX:
             body = gap_body(header)
         bodies.append((entity, body))
+    for number, entity in enumerate(overflowed, start=len(bodies) + 1):
+        bodies.append((entity, gap_body(header_of(entity, "GAP_OVERFLOW", [DUMMY_ID], origin, number=number))))
     return bodies
 
 
@@ -113,7 +124,7 @@ def without_fields(body: bytes, kind: ObjectType, hidden: frozenset[str]) -> byt
         field = kind.fields.get(name)
         if field is None:
             continue
-        path = _event_path(kind, field)
+        path = event_path(kind, field)
         inside = payload if len(path) == 1 else payload.get(path[0], {})
         if isinstance(inside, dict):
             inside.pop(path[-1], None)
@@ -126,22 +137,39 @@ def without_fields(body: bytes, kind: ObjectType, hidden: frozenset[str]) -> byt
 def _content(change: Change, kind: ObjectType, row: Row) -> tuple[dict[str, Any], list[str]]:
     if change.op == "delete":
         return {}, []
+    person = "IsPersonAccount" in row
     if change.op == "update":
         fields: dict[str, Any] = {}
         changed = []
         for name, value in change.after.items():
             field = kind.fields[name]
-            if sent(kind, field):
-                path = _event_path(kind, field)
-                _put(fields, path, _difference(field, change.before.get(name), _value(field, value)))
+            if sent(kind, field) and not (person and name == "Name"):
+                path = event_path(kind, field, person=person)
+                _put(fields, path, _difference(field, change.before.get(name), event_value(field, value)))
                 changed.append(".".join(path))
         return fields, changed
     fields = {}
-    for field in kind.fields.values():
-        value = row.get(field.name, False if field.kind is Kind.BOOLEAN else None)
-        if value is not None and sent(kind, field):
-            _put(fields, _event_path(kind, field), _value(field, value))
+    for field, path, missing in _plan(kind, kind.revision, person):
+        value = row.get(field.name, missing)
+        if value is not None:
+            _put(fields, path, event_time(str(value)) if field.kind is Kind.DATETIME else value)
     return fields, []
+
+
+_plans: dict[tuple[str, bool], tuple[ObjectType, int, list[tuple[Field, tuple[str, ...], bool | None]]]] = {}
+
+
+def _plan(kind: ObjectType, revision: int, person: bool) -> list[tuple[Field, tuple[str, ...], bool | None]]:
+    """The fields that a whole record's event carries, where each stands, and what a row means that doesn't hold it."""
+    known = _plans.get((kind.name, person))
+    if known is None or known[0] is not kind or known[1] != revision:
+        plan = [
+            (field, event_path(kind, field, person=person), False if field.kind is Kind.BOOLEAN else None)
+            for field in kind.fields.values() if sent(kind, field) and not (person and field.name == "Name")
+        ]  # fmt: skip
+        known = (kind, revision, plan)
+        _plans[kind.name, person] = known
+    return known[2]
 
 
 def sent(kind: ObjectType, field: Field) -> bool:
@@ -149,8 +177,9 @@ def sent(kind: ObjectType, field: Field) -> bool:
     return field.name not in NEVER_SENT and not field.derived and kind.captured
 
 
-def _event_path(kind: ObjectType, field: Field) -> tuple[str, ...]:
-    if field.compound is None or (field.compound == "Name" and not kind.personal):
+def event_path(kind: ObjectType, field: Field, *, person: bool = False) -> tuple[str, ...]:
+    """Where a field stands in the payload. `person`: the record is a person account, whose name is a compound."""
+    if field.compound is None or (field.compound == "Name" and not kind.personal and not person):
         return (field.name,)
     return (field.compound, part_name(field))
 
@@ -162,7 +191,8 @@ def _put(fields: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
         fields.setdefault(path[0], {})[path[1]] = value
 
 
-def _value(field: Field, value: Value) -> Any:
+def event_value(field: Field, value: Value) -> Any:
+    """A value as change events write it."""
     if value is None:
         return False if field.kind is Kind.BOOLEAN else None
     return event_time(str(value)) if field.kind is Kind.DATETIME else value

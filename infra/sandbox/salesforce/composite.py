@@ -47,6 +47,29 @@ def composite(call: Call, dispatch: Dispatch) -> Reply:
     return json_reply({"compositeResponse": results})
 
 
+def batch(call: Call, dispatch: Dispatch) -> Reply:
+    """Up to 25 calls that don't know of each other (REST API guide, composite batch)."""
+    body = call.json_object()
+    parts = body.get("batchRequests")
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise ApiError(400, "JSON_PARSER_ERROR", "batchRequests must be an array of objects")
+    if len(parts) > PARTS_MAX:
+        raise ApiError(400, "LIMIT_EXCEEDED", f"The request can't contain more than {PARTS_MAX} operations.")
+    results: list[dict[str, Any]] = []
+    halted = False
+    for part in parts:
+        if halted:
+            problem = [{"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}]
+            results.append({"statusCode": 412, "result": problem})
+            continue
+        url = str(part.get("url", "")).lstrip("/")
+        inner = {**part, "url": f"/services/data/{url.removeprefix('services/data/')}", "referenceId": "", "body": part.get("richInput")}
+        found = _run_part(call, inner, {}, dispatch, None)
+        results.append({"statusCode": found["httpStatusCode"], "result": found["body"]})
+        halted = body.get("haltOnError") is True and found["httpStatusCode"] >= 400
+    return json_reply({"hasErrors": any(each["statusCode"] >= 400 for each in results), "results": results})
+
+
 def _check_size(parts: list[dict[str, Any]]) -> None:
     references = [part.get("referenceId") for part in parts]
     if len(parts) > PARTS_MAX:

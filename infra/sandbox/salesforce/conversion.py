@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from infra.sandbox.salesforce.cascades import MERGED, children_of
 from infra.sandbox.salesforce.errors import RecordError
-from infra.sandbox.salesforce.schema import ObjectType, Row, Value
+from infra.sandbox.salesforce.schema import Row, Value
 from infra.sandbox.salesforce.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ TO_ACCOUNT = {
     **{name: f"Billing{name}" for name in _ADDRESS},
 }  # fmt: skip
 CONVERTED_STATUS = "Closed - Converted"
-DAYS_TO_CLOSE = 30
 VICTIMS_MAX = 2
 
 
@@ -40,64 +40,106 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     contact: str | None = None
     opportunity: str | None = None
     """The name of an opportunity to create; none creates none."""
+    opportunity_id: str | None = None
+    """An existing opportunity, of which the contact becomes a role."""
+    owner: str | None = None
+    overwrite_lead_source: bool = False
     status: str = CONVERTED_STATUS
 
 
 def convert(org: Org, transaction: Transaction, wanted: Conversion, today: str) -> dict[str, str | None]:
-    """Account, contact and opportunity first, the lead last, as their events come (CDC guide, lead conversion). Existing records get only
-    what they lack. Raises `RecordError`."""
-    lead = org.store.tables["Lead"].rows.get(wanted.lead)
-    if lead is None or "IsDeleted" in lead:
-        raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-    if lead.get("IsConverted"):
-        raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot convert a converted lead")
-    account_id = wanted.account or _account_of(org, wanted.contact)
-    account_id = _place(org, transaction, "Account", account_id, _mapped(org, lead, TO_ACCOUNT, "Account"))
-    contact_values = _mapped(org, lead, TO_CONTACT, "Contact")
-    contact_id = _place(org, transaction, "Contact", wanted.contact, {**contact_values, "AccountId": account_id})
-    opportunity_id = None
-    if wanted.opportunity is not None:
-        values: dict[str, Value] = {"Name": wanted.opportunity, "StageName": "Prospecting", "CloseDate": today, "AccountId": account_id}
-        opportunity_id = transaction.create("Opportunity", values)
-    transaction.update(wanted.lead, {
-        "Status": wanted.status, "IsConverted": True, "ConvertedDate": today, "ConvertedAccountId": account_id,
-        "ConvertedContactId": contact_id, "ConvertedOpportunityId": opportunity_id,
-    })  # fmt: skip
-    return {"accountId": account_id, "contactId": contact_id, "opportunityId": opportunity_id}
+    """Account, contact and opportunity first, then the lead, as their events come (CDC guide, lead conversion); after it what hung on the
+    lead. Existing records get only what they lack. Raises `RecordError` and leaves nothing behind."""
+    mark = transaction.mark
+    try:
+        return _convert(org, transaction, wanted, today)
+    except RecordError:
+        transaction.rollback(mark)
+        raise
 
 
-def merge(org: Org, transaction: Transaction, master: str, victims: Sequence[str], values: Mapping[str, Value]) -> None:
-    """The losers go to the recycle bin with MasterRecordId, the master gets the values, their children become its children."""
+def merge(org: Org, transaction: Transaction, master: str, victims: Sequence[str], values: Mapping[str, Value]) -> list[str]:
+    """The losers go to the recycle bin with MasterRecordId, the master gets the values, their children become its children. Returns the
+    ids of the children that moved. Raises `RecordError` and leaves nothing behind."""
     kind = org.schema.of_id(master)
-    if kind is None or not kind.mergeable or not 1 <= len(victims) <= VICTIMS_MAX or master in victims:
+    if kind is None or not kind.mergeable or not 1 <= len(victims) <= VICTIMS_MAX or master in victims or len(set(victims)) < len(victims):
         raise RecordError("INVALID_OPERATION", f"merge takes a master and up to {VICTIMS_MAX} other leads, contacts or accounts")
     if any(org.schema.of_id(victim) is not kind for victim in victims):
         raise RecordError("INVALID_ID_FIELD", "all records of a merge are of the same type")
-    for victim in victims:
-        transaction.delete(victim, master=master)
-    transaction.update(master, values)
-    for victim in victims:
-        for child_type, reference in _children(org, kind):
-            for child in _referring(org, child_type, reference, victim):
-                transaction.update(str(child["Id"]), {reference: master})
+    mark, moved = transaction.mark, []
+    try:
+        for victim in victims:
+            transaction.delete(victim, master=master)
+        transaction.update(master, values)
+        for victim in victims:
+            for reference, child in list(children_of(org, kind, victim)):
+                moved.append(str(child["Id"]))
+                _move(transaction, str(child["Id"]), reference, master)
+    except RecordError:
+        transaction.rollback(mark)
+        raise
+    return moved
 
 
-def _children(org: Org, kind: ObjectType) -> list[tuple[str, str]]:
-    """(object, reference field) of everything that points at records of this object, self-references apart."""
-    return [
-        (each.name, field.name)
-        for each in org.schema.objects.values()
-        for field in each.fields.values()
-        if kind.name in field.reference_to and not field.system and each.name != kind.name
-    ]
+def _convert(org: Org, transaction: Transaction, wanted: Conversion, today: str) -> dict[str, str | None]:
+    lead = _lead(org, wanted)
+    if wanted.owner is not None:
+        lead["OwnerId"] = wanted.owner
+    account_id = wanted.account or _account_of(org, wanted.contact)
+    account_id = _place(org, transaction, "Account", account_id, _mapped(org, lead, TO_ACCOUNT, "Account"))
+    contact_values = {**_mapped(org, lead, TO_CONTACT, "Contact"), "AccountId": account_id}
+    overwritten = ("LeadSource",) if wanted.overwrite_lead_source else ()
+    contact_id = _place(org, transaction, "Contact", wanted.contact, contact_values, overwritten=overwritten)
+    opportunity_id = _opportunity(transaction, wanted, account_id, today)
+    transaction.update(wanted.lead, {
+        "Status": wanted.status, "IsConverted": True, "ConvertedDate": today, "ConvertedAccountId": account_id,
+        "ConvertedContactId": contact_id, "ConvertedOpportunityId": opportunity_id, "IsUnreadByOwner": False,
+    })  # fmt: skip
+    if opportunity_id is not None:
+        role: dict[str, Value] = {"OpportunityId": opportunity_id, "ContactId": contact_id, "IsPrimary": wanted.opportunity_id is None}
+        transaction.create("OpportunityContactRole", role)
+    for reference, child in list(children_of(org, org.schema.objects["Lead"], wanted.lead)):
+        if reference == "LeadId" and "ContactId" in org.schema.objects[_object_of(org, child)].fields:
+            _move(transaction, str(child["Id"]), "ContactId", contact_id)
+        elif reference == "WhoId":
+            _move(transaction, str(child["Id"]), reference, contact_id)
+    return {"accountId": account_id, "contactId": contact_id, "opportunityId": opportunity_id}
 
 
-def _referring(org: Org, child_type: str, reference: str, parent: str) -> list[Row]:
-    table = org.store.tables[child_type]
-    rows = (
-        table.find(reference, parent) if table.indexed(reference) else [row for row in table.rows.values() if row.get(reference) == parent]
-    )
-    return [row for row in rows if "IsDeleted" not in row]
+def _lead(org: Org, wanted: Conversion) -> Row:
+    lead = org.store.tables["Lead"].rows.get(wanted.lead)
+    if lead is None:
+        raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+    if "IsDeleted" in lead:
+        raise RecordError("ENTITY_IS_DELETED", "entity is deleted")
+    if "IsConverted" in lead:
+        raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot convert a converted lead")
+    if wanted.status != CONVERTED_STATUS:
+        raise RecordError("INVALID_STATUS", f"invalid convertedStatus: {wanted.status}")
+    return dict(lead)
+
+
+def _opportunity(transaction: Transaction, wanted: Conversion, account_id: str, today: str) -> str | None:
+    """The id of the opportunity, new or existing."""
+    if wanted.opportunity_id is not None or wanted.opportunity is None:
+        return wanted.opportunity_id
+    values: dict[str, Value] = {"Name": wanted.opportunity, "StageName": "Prospecting", "CloseDate": today, "AccountId": account_id}
+    return transaction.create("Opportunity", values)
+
+
+def _move(transaction: Transaction, child: str, reference: str, parent: str) -> None:
+    """Hangs the child on another parent. Where that one has such a child already (a member of the same campaign), this one goes."""
+    try:
+        transaction.update(child, {reference: parent}, via=MERGED)
+    except RecordError as refused:
+        if refused.code != "DUPLICATE_VALUE":
+            raise
+        transaction.delete(child)
+
+
+def _object_of(org: Org, row: Row) -> str:
+    kind = org.schema.of_id(str(row["Id"]))
+    return "" if kind is None else kind.name
 
 
 def _account_of(org: Org, contact: str | None) -> str | None:
@@ -106,19 +148,27 @@ def _account_of(org: Org, contact: str | None) -> str | None:
     return str(found) if found is not None else None
 
 
-def _place(org: Org, transaction: Transaction, object_name: str, record_id: str | None, values: dict[str, Value]) -> str:
+def _place(
+    org: Org,
+    transaction: Transaction,
+    object_name: str,
+    record_id: str | None,
+    values: dict[str, Value],
+    *,
+    overwritten: Sequence[str] = (),
+) -> str:
     if record_id is None:
         return transaction.create(object_name, values)
     row = org.store.row(record_id)
-    if row is None or "IsDeleted" in row:
+    if row is None or "IsDeleted" in row or org.schema.of_id(record_id) is not org.schema.objects[object_name]:
         raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-    lacking = {name: value for name, value in values.items() if name not in row and value is not None}
-    if lacking:
-        transaction.update(record_id, lacking)
+    given = {name: value for name, value in values.items() if (name not in row or name in overwritten) and value is not None}
+    if given:
+        transaction.update(record_id, given)
     return record_id
 
 
 def _mapped(org: Org, lead: Row, names: Mapping[str, str], target: str) -> dict[str, Value]:
-    """Standard fields by the map, custom ones where both objects have a field of that name."""
-    custom = {name: name for name in org.schema.objects[target].fields if name.endswith("__c")}
+    """Standard fields by the map, custom ones where both objects have a field of that name that can be written."""
+    custom = {name: name for name, field in org.schema.objects[target].fields.items() if field.custom and field.createable}
     return {there: lead[here] for here, there in {**names, **custom}.items() if here in lead}

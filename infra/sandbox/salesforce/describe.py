@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from infra.sandbox.salesforce.access import VisibleObject
-from infra.sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Kind
+from infra.sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Kind, Row
 
 _SOAP_TYPES = {
     Kind.ID: "tns:ID", Kind.REFERENCE: "tns:ID", Kind.BOOLEAN: "xsd:boolean", Kind.DATE: "xsd:date", Kind.DATETIME: "xsd:dateTime",
@@ -28,9 +29,33 @@ def describe_brief(seen: VisibleObject, base: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def describe_full(seen: VisibleObject, base: str) -> dict[str, Any]:
+MASTER_TYPE = "012000000000000AAA"
+
+
+def describe_full(
+    seen: VisibleObject, base: str, children: Iterable[tuple[str, str, str]] = (), record_types: Iterable[Row] = ()
+) -> dict[str, Any]:
     fields = [describe_field(seen, field) for field in seen.names.values()]
-    return {**describe_brief(seen, base), "fields": fields, "childRelationships": [], "recordTypeInfos": [], "supportedScopes": []}
+    relationships = [
+        {"cascadeDelete": False, "childSObject": child, "deprecatedAndHidden": False, "field": name, "junctionIdListNames": [],
+         "junctionReferenceTo": [], "relationshipName": relationship, "restrictedDelete": False}
+        for relationship, child, name in children
+    ]  # fmt: skip
+    infos = [_record_type_info(row, default=place == 0, base=base, name=seen.kind.name) for place, row in enumerate(record_types)]
+    master: Row = {"Id": MASTER_TYPE, "Name": "Master", "DeveloperName": "Master", "IsActive": True}
+    infos.append({**_record_type_info(master, default=not infos, base=base, name=seen.kind.name), "master": True})
+    return {
+        **describe_brief(seen, base), "fields": fields, "childRelationships": relationships, "recordTypeInfos": infos,
+        "supportedScopes": [{"label": "All", "name": "everything"}], "namedLayoutInfos": [], "searchLayoutable": True,
+    }  # fmt: skip
+
+
+def _record_type_info(row: Row, *, default: bool, base: str, name: str) -> dict[str, Any]:
+    return {
+        "active": "IsActive" in row, "available": True, "defaultRecordTypeMapping": default, "developerName": row.get("DeveloperName"),
+        "master": False, "name": row.get("Name"), "recordTypeId": row["Id"],
+        "urls": {"layout": f"{base}/sobjects/{name}/describe/layouts/{row['Id']}"},
+    }  # fmt: skip
 
 
 def describe_event(seen: VisibleObject, base: str) -> dict[str, Any]:
@@ -60,12 +85,15 @@ def describe_event(seen: VisibleObject, base: str) -> dict[str, Any]:
 
 def describe_field(seen: VisibleObject, field: Field) -> dict[str, Any]:
     picklist = [
-        {"active": True, "defaultValue": each == field.default, "label": each, "validFor": None, "value": each} for each in field.picklist
+        {"active": each not in field.inactive, "defaultValue": each == field.default, "label": each, "validFor": None, "value": each}
+        for each in field.picklist
     ]
     length = field.length if field.kind in TEXTUAL or field.kind in (Kind.ID, Kind.REFERENCE) else 0
     return {
-        "aggregatable": field.filterable, "autoNumber": False, "byteLength": length * 3 if field.kind in TEXTUAL else length,
-        "calculated": field.derived and field.kind is not Kind.ADDRESS and field.name != "Name", "caseSensitive": False,
+        "aggregatable": field.filterable, "autoNumber": field.auto_number is not None,
+        "byteLength": length * 3 if field.kind in TEXTUAL else length,
+        "calculated": field.formula is not None or field.rollup is not None, "calculatedFormula": field.formula,
+        "caseSensitive": False,
         "compoundFieldName": field.compound, "createable": seen.right.creatable and seen.createable(field), "custom": field.custom,
         "defaultValue": field.default, "defaultedOnCreate": field.default is not None or field.system or field.kind is Kind.BOOLEAN,
         "deprecatedAndHidden": False, "digits": field.precision if field.kind is Kind.INT else 0, "encrypted": False,

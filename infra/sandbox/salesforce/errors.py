@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -13,15 +13,18 @@ class ApiError(Exception):
     """Refuses a whole request: `[{"message", "errorCode"[, "fields"]}]` with an HTTP status
     (REST API guide, status codes and error responses)."""
 
-    def __init__(self, status: int, code: str, message: str, fields: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, fields: Sequence[str] | None = None, more: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.fields = None if fields is None else list(fields)
+        self.more = more or {}
 
     def body(self) -> bytes:
-        entry: dict[str, object] = {"message": self.message, "errorCode": self.code}
+        entry: dict[str, object] = {**self.more, "message": self.message, "errorCode": self.code}
         if self.fields is not None:
             entry["fields"] = self.fields
         return orjson.dumps([entry])
@@ -30,17 +33,19 @@ class ApiError(Exception):
 class RecordError(Exception):
     """Refuses one record; in a batch it becomes an item with `statusCode`, alone it becomes the answer."""
 
-    def __init__(self, code: str, message: str, fields: Sequence[str] = ()) -> None:
+    def __init__(self, code: str, message: str, fields: Sequence[str] = (), more: Mapping[str, object] | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.fields = list(fields)
+        self.more = more
+        """What only the answer to a single-record call says beside code and message."""
 
     def item(self) -> dict[str, object]:
         return {"statusCode": self.code, "message": self.message, "fields": self.fields}
 
     def as_api_error(self) -> ApiError:
-        return ApiError(STATUS_OF_CODE.get(self.code, 400), self.code, self.message, self.fields)
+        return ApiError(STATUS_OF_CODE.get(self.code, 400), self.code, self.message, None if self.more else self.fields, self.more)
 
 
 def not_found() -> ApiError:

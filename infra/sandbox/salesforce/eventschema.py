@@ -10,7 +10,7 @@ import orjson
 
 from infra.sandbox.salesforce.changes import sent
 from infra.sandbox.salesforce.compound import part_name
-from infra.sandbox.salesforce.schema import NUMERIC, Field, Kind, ObjectType
+from infra.sandbox.salesforce.schema import NUMERIC, Field, Kind, ObjectType, Schema
 
 _HEADER: list[dict[str, Any]] = [
     {"name": "entityName", "type": "string"},
@@ -38,7 +38,7 @@ def schema_of(kind: ObjectType) -> dict[str, Any]:
     for field in kind.fields.values():
         if not sent(kind, field):
             continue
-        if field.compound is None or (field.compound == "Name" and not kind.personal):
+        if field.compound is None:
             fields.append(_avro_field(field.name, field))
             continue
         if field.compound not in compounds:
@@ -46,6 +46,9 @@ def schema_of(kind: ObjectType) -> dict[str, Any]:
             record = {"type": "record", "name": f"{kind.name}{field.compound}", "fields": compounds[field.compound]}
             fields.append({"name": field.compound, "type": ["null", record], "default": None})
         compounds[field.compound].append(_avro_field(part_name(field), field))
+    if "Name" in compounds and not kind.personal:  # person accounts: a text, or a compound
+        fields = [each for each in fields if each["name"] != "Name" or isinstance(each["type"][-1], dict)]
+        next(each for each in fields if each["name"] == "Name")["type"].insert(1, "string")
     return {"name": kind.change_event, "namespace": "com.sforce.eventbus", "type": "record", "fields": fields}
 
 
@@ -53,6 +56,32 @@ def schema_id(kind: ObjectType) -> str:
     """Changes when the fields of the object change."""
     digest = hashlib.md5(orjson.dumps(schema_of(kind)), usedforsecurity=False).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+class EventSchemas:
+    """The schemas of an org's change events, by entity and by id; those of before a change of the type stay known by their ids."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._ids: dict[str, tuple[int, str]] = {}
+        self._texts: dict[str, bytes] = {}
+
+    def id_of(self, entity: str) -> str:
+        kind = self._schema.objects[entity]
+        known = self._ids.get(entity)
+        if known is None or known[0] != kind.revision:
+            known = (kind.revision, schema_id(kind))
+            self._ids[entity] = known
+            self._texts[known[1]] = orjson.dumps(schema_of(kind))
+        return known[1]
+
+    def text_of(self, wanted: str) -> bytes | None:
+        """The schema of that id as JSON."""
+        if wanted not in self._texts:
+            for kind in self._schema.objects.values():
+                if kind.captured:
+                    self.id_of(kind.name)
+        return self._texts.get(wanted)
 
 
 def _avro_field(name: str, field: Field) -> dict[str, Any]:

@@ -17,12 +17,17 @@ from infra.sandbox.salesforce.access import Permissions, View
 from infra.sandbox.salesforce.automation import Automation
 from infra.sandbox.salesforce.board import CdcFaults
 from infra.sandbox.salesforce.changes import gap_body
+from infra.sandbox.salesforce.channels import EVERY_ENTITY, Member
+from infra.sandbox.salesforce.duplicates import DuplicateRule
 from infra.sandbox.salesforce.eventlog import Event, EventLog
+from infra.sandbox.salesforce.eventschema import EventSchemas
 from infra.sandbox.salesforce.identity import Apps
 from infra.sandbox.salesforce.limits import Allowance
+from infra.sandbox.salesforce.rollups import Rollups
 from infra.sandbox.salesforce.schema import Row, Schema
 from infra.sandbox.salesforce.sessions import Session, Sessions
 from infra.sandbox.salesforce.setup import Options, apply_setup
+from infra.sandbox.salesforce.setup_channels import ManagedSubscription, sync_members
 from infra.sandbox.salesforce.soql.binding import Binding
 from infra.sandbox.salesforce.soql.parser import parse_condition
 from infra.sandbox.salesforce.stamps import ms_of
@@ -49,15 +54,27 @@ class Org:
         self.store = Store(self.schema)
         self.permissions = Permissions()
         self.automation = Automation(self._compile)
+        self.rollups = Rollups()
+        self.duplicate_rules: dict[str, DuplicateRule] = {}
+        self.locks: dict[str, tuple[str, int]] = {}
+        """Record id -> (status code, until when in ms): records that someone holds; not durable."""
+        self.schema_ms = 0
+        """When the types or rights last changed."""
         self.sessions = Sessions()
         self.apps = Apps()
         self.options = Options()
         self.standard_entities: set[str] = set(DEFAULT_ENTITIES)
         self.selected_entities: set[str] = set(DEFAULT_ENTITIES)
         self.channels: dict[str, set[str]] = {}
+        self.members: dict[str, Member] = {}
+        self.members_made = 0
+        self.managed: dict[str, ManagedSubscription] = {}
+        self.event_schemas = EventSchemas(self.schema)
         self.log = EventLog(random.Random())
         self.api_calls = Allowance(self.options.api_calls_per_day)
         self.delivered = Allowance(self.options.delivered_events_per_day)
+        sync_members(self, EVERY_ENTITY, self.standard_entities)
+        self.bulk_queries = Allowance(self.options.bulk_jobs_per_day)
         self.streaming_clients: Callable[[], int] = int
         self._views: dict[str, View] = {}
         self._commits = 0
@@ -79,6 +96,15 @@ class Org:
     def today(self) -> date:
         return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC).date()
 
+    def member_of(self, channel: str, entity: str) -> Member | None:
+        return next((each for each in self.members.values() if each.channel == channel and each.entity == entity), None)
+
+    def managed_of(self, subscription_id: str, developer_name: str) -> ManagedSubscription | None:
+        """By id, or by name where there is no id."""
+        if subscription_id:
+            return next((each for each in self.managed.values() if each.id.startswith(subscription_id)), None)
+        return self.managed.get(developer_name)
+
     def user_named(self, username: str) -> Row | None:
         found = [row for row in self.store.tables["User"].find("Username", username) if "IsDeleted" not in row]
         return found[0] if found else None
@@ -99,6 +125,13 @@ class Org:
     def user_name(self, user_id: str) -> str:
         row = self.store.row(user_id)
         return "" if row is None else str(row.get("Username", ""))
+
+    def is_person_account(self, values: Row) -> bool:
+        """Whether an account made of these values is a person: it has a last name, or a person record type."""
+        if "PersonContactId" not in self.schema.objects["Account"].fields:
+            return False
+        kind = self.store.row(str(values.get("RecordTypeId", "")))
+        return "LastName" in values or (kind is not None and "IsPersonType" in kind)
 
     def dump(self, object_name: str) -> Iterator[Mapping[str, Any]]:
         """Live records, with the false of each boolean that rows leave out."""
@@ -140,7 +173,8 @@ class Org:
     def set_up(self, verb: str, args: Mapping[str, Any]) -> None:
         """Changes the org's set-up and journals that. Raises ValueError or `ApiError`, and changes nothing, when it makes no sense."""
         apply_setup(self, verb, args)
-        self.journal.append([Entry(self.clock.now_ms(), "sandbox", "_setup", verb, "", None, dict(args))])
+        self.schema_ms = self.clock.now_ms()
+        self.journal.append([Entry(self.schema_ms, "sandbox", "_setup", verb, "", None, dict(args))])
 
     def open_session(self, user_id: str, client_id: str) -> Session:
         session = self.sessions.open(user_id, client_id, self.clock.now_ms())
@@ -180,6 +214,7 @@ class Org:
                 self._commits += 1
             case "_setup":
                 apply_setup(self, entry.object, entry.after or {})
+                self.schema_ms = entry.at_ms
             case "_session":
                 token, user_id, client_id, issued_ms = entry.extra
                 self.sessions.add(Session(token, user_id, client_id, issued_ms, issued_ms))
@@ -225,7 +260,11 @@ class Org:
             self.log.wake()
 
     def _note_bin(self, entry: Entry) -> None:
-        if entry.op == "delete":
+        if entry.op != "delete":
+            return
+        if "gone" in entry.extra:
+            self._purged.setdefault(entry.object, {})[entry.id] = entry.extra["gone"]
+        else:
             self._bin.append((entry.at_ms, entry.id))
 
     def _deleted_ms(self, record_id: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from infra.sandbox.kernel.clock import Clock
@@ -11,6 +12,8 @@ from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running
 from infra.sandbox.kernel.system import System, restore
 from infra.sandbox.salesforce.board import CdcFaults
+from infra.sandbox.salesforce.console import OrgConsole
+from infra.sandbox.salesforce.ids import ORG_ID
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.server import Server
 from infra.sandbox.salesforce.verbs import Verbs, add_user
@@ -39,7 +42,16 @@ async def build(settings: ChildSettings) -> Running:
         objects=lambda: sorted(org.schema.objects), dump=org.dump, extra_meters=lambda: _allowances(org),
     )  # fmt: skip
     facts = {"api_version": API_VERSION, "user_id": user_ids[tandem["username"]]}
-    return Running(system=system, app=server.application(), facts=facts)
+    console = OrgConsole(org, person["username"])
+    if "grpc_port" not in settings.options or find_spec("grpc") is None or find_spec("fastavro") is None:
+        return Running(system=system, app=server.application(), facts=facts, console=console)
+    from infra.sandbox.salesforce.pubsub.server import GrpcServer  # noqa: PLC0415 - its libraries are an extra of this package
+
+    grpc_server = GrpcServer(org)
+    grpc_server.bind(settings.host, int(settings.options["grpc_port"]), settings.certificate, settings.key)
+    await grpc_server.start()
+    facts |= {"pubsub": f"localhost:{grpc_server.port}", "tenant_id": ORG_ID}
+    return Running(system=system, app=server.application(), facts=facts, console=console, stop=grpc_server.stop)
 
 
 def _user(org: Org, wanted: Mapping[str, str]) -> str:

@@ -63,6 +63,9 @@ class Queries:
         if answer.count_only:
             call.records = 1
             return json_reply({"totalSize": answer.total, "done": True, "records": []})
+        if answer.records is not None:
+            call.records = len(answer.records)
+            return json_reply({"totalSize": len(answer.records), "done": True, "records": answer.records})
         render = query_render(answer, call.org.schema, call.base)
         batch = _batch(call)
         cursor = Cursor(answer.rows, render, call.caller.user_id, call.org.clock.now_ms(), batch)

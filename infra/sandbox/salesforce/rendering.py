@@ -44,12 +44,22 @@ def query_render(answer: Answer, schema: Schema, base: str) -> Render:
             here = here.setdefault(name, {"attributes": attributes(type_.name if type_ else "Name", record_id, base)})
         here[bound.field.name] = shown_value(bound.field, parent)
 
+    inner_renders: dict[str, Render] = {}
+
+    def put_children(record: dict[str, Any], name: str, found: Answer) -> None:
+        if name not in inner_renders:
+            inner_renders[name] = query_render(found, schema, base)
+        records = [inner_renders[name](each) for each in found.rows]
+        record[name] = {"totalSize": len(records), "done": True, "records": records} if records else None
+
     def render(row: Row) -> dict[str, Any]:
         record: dict[str, Any] = {"attributes": attributes(kind, str(row["Id"]), base)}
         for field in plain:
             record[field.name] = shown_value(field, row)
         for bound in nested:
             put_parent(record, bound, row)
+        for name, of_parent in answer.children:
+            put_children(record, name, of_parent(row))
         return record
 
     return render

@@ -17,7 +17,7 @@ def updated(call: Call) -> Reply:
     """Ids of live records whose SystemModstamp is in the window; `latestDateCovered` is where the next window should begin."""
     seen, start, end = _window(call, UPDATED_DAYS)
     walk = call.org.store.tables[seen.kind.name].stamps.walk((start, ""), (end, ""))
-    found = [row["Id"] for row in walk if "IsDeleted" not in row]
+    found = [row["Id"] for row in walk if "IsDeleted" not in row and seen.sees(row)]
     if len(found) > IDS_MAX:
         raise ApiError(400, "EXCEEDED_ID_LIMIT", "too many ids in the result; use a shorter time span")
     call.records = len(found)

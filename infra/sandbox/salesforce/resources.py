@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
+
+import orjson
+
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.describe import describe_brief, describe_event, describe_full
 from infra.sandbox.salesforce.errors import ApiError, not_found
-from infra.sandbox.salesforce.eventschema import schema_id, schema_of
+from infra.sandbox.salesforce.stamps import http_ms
 
 OLDEST, NEWEST = 31, 67
 RELEASES = ("Spring", "Summer", "Winter")
@@ -31,7 +35,7 @@ def limits(call: Call) -> Reply:
         "DailyApiRequests": (org.api_calls.most, org.api_calls.remaining(now_ms)),
         "DailyDeliveredPlatformEvents": (org.delivered.most, org.delivered.remaining(now_ms)),
         "DurableStreamingApiConcurrentClients": (org.options.cometd_clients_max, org.options.cometd_clients_max - org.streaming_clients()),
-        "DailyBulkV2QueryJobs": (10_000, 10_000),
+        "DailyBulkV2QueryJobs": (org.bulk_queries.most, org.bulk_queries.remaining(now_ms)),
         "DailyBulkV2QueryFileStorageMB": (976_562, 976_562),
         "DataStorageMB": (20_480, 20_480),
     }
@@ -48,10 +52,20 @@ def basic_info(call: Call) -> Reply:
 
 
 def describe(call: Call) -> Reply:
-    """A describe; `LeadChangeEvent` can be described too, without the fields that the caller may not read."""
+    """A describe; `LeadChangeEvent` can be described too, without the fields that the caller may not read. Answers 304 when the types
+    have not changed since the time asked about (REST API guide, sObject describe)."""
     name = call.params["object"]
     event = _of_event(call, name)
-    return json_reply(describe_event(event, call.base) if event is not None else describe_full(call.object(name), call.base))
+    changed_ms = call.org.schema_ms // 1000 * 1000
+    since = http_ms(call.headers.get("if-modified-since"))
+    if since is not None and changed_ms <= since:
+        return Reply(status=304)
+    headers = {"Last-Modified": formatdate(changed_ms / 1000, usegmt=True)}
+    if event is not None:
+        return json_reply(describe_event(event, call.base), headers=headers)
+    seen = call.object(name)
+    types = [row for row in call.org.store.live("RecordType") if row.get("SobjectType") == seen.kind.name]
+    return json_reply(describe_full(seen, call.base, call.view.children(seen.kind), types), headers=headers)
 
 
 def event_schema(call: Call) -> Reply:
@@ -59,14 +73,18 @@ def event_schema(call: Call) -> Reply:
     seen = _of_event(call, call.params["object"])
     if seen is None:
         raise not_found()
-    return json_reply({**schema_of(seen.kind), "uuid": schema_id(seen.kind)})
+    return _schema_reply(call, call.org.event_schemas.id_of(seen.kind.name))
 
 
 def event_schema_by_id(call: Call) -> Reply:
-    for kind in call.org.schema.objects.values():
-        if kind.captured and schema_id(kind) == call.params["schema"]:
-            return json_reply({**schema_of(kind), "uuid": call.params["schema"]})
-    raise not_found()
+    return _schema_reply(call, call.params["schema"])
+
+
+def _schema_reply(call: Call, wanted: str) -> Reply:
+    text = call.org.event_schemas.text_of(wanted)
+    if text is None:
+        raise not_found()
+    return json_reply({**orjson.loads(text), "uuid": wanted})
 
 
 def not_here(call: Call) -> Reply:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.checks import UNLOCKABLE
 from infra.sandbox.salesforce.errors import ApiError, RecordError, not_found
 from infra.sandbox.salesforce.input import read_values, row_id
 from infra.sandbox.salesforce.rendering import row_record
 from infra.sandbox.salesforce.schema import Field, Row
-from infra.sandbox.salesforce.stamps import ms_of
+from infra.sandbox.salesforce.stamps import http_ms, ms_of
 from infra.sandbox.salesforce.transaction import Transaction
 from infra.sandbox.salesforce.values import checked
 
@@ -33,7 +32,7 @@ def create_row(call: Call) -> Reply:
 
 def read_row(call: Call) -> Reply:
     seen = call.object(call.params["object"])
-    row = _live_row(call, row_id(seen.kind, call.params["id"]))
+    row = _live_row(call, seen, row_id(seen.kind, call.params["id"]))
     return _read(call, seen, row)
 
 
@@ -41,7 +40,7 @@ def update_row(call: Call) -> Reply:
     seen = call.object(call.params["object"])
     record_id = row_id(seen.kind, call.params["id"])
     body = call.json_object()
-    row = _live_row(call, record_id)
+    row = _live_row(call, seen, record_id)
     if _changed_since(row, call.headers.get("if-unmodified-since")):
         return Reply(status=412)
     if any(name.lower() == "id" for name in body):
@@ -55,7 +54,7 @@ def update_row(call: Call) -> Reply:
 def delete_row(call: Call) -> Reply:
     seen = call.object(call.params["object"])
     record_id = row_id(seen.kind, call.params["id"])
-    _live_row(call, record_id)
+    _live_row(call, seen, record_id)
     if not seen.right.deletable:
         raise ApiError(403, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
     _refuse_by_fault(call)
@@ -102,9 +101,10 @@ def matches(call: Call, seen: VisibleObject, field: Field, value: str) -> list[R
     """The live records with that key, which is an external id, an id-lookup field or the id."""
     if field.name == "Id":
         row = call.org.store.row(row_id(seen.kind, value))
-        return [row] if row is not None and "IsDeleted" not in row else []
+        return [row] if row is not None and "IsDeleted" not in row and seen.sees(row) else []
     wanted = checked(field, value)
-    return [row for row in call.org.store.tables[seen.kind.name].find(field.name, wanted) if "IsDeleted" not in row]
+    found = call.org.store.tables[seen.kind.name].find(field.name, wanted)
+    return [row for row in found if "IsDeleted" not in row and seen.sees(row)]
 
 
 def key_field(seen: VisibleObject, name: str) -> Field:
@@ -132,7 +132,7 @@ def _update(transaction: Transaction, seen: VisibleObject, record_id: str, body:
 
 
 def _read(call: Call, seen: VisibleObject, row: Row) -> Reply:
-    since = _http_ms(call.headers.get("if-modified-since"))
+    since = http_ms(call.headers.get("if-modified-since"))
     if since is not None and ms_of(str(row["LastModifiedDate"])) <= since:
         return Reply(status=304)
     call.records = 1
@@ -152,9 +152,9 @@ def _asked_fields(call: Call, seen: VisibleObject) -> list[Field] | None:
     return fields
 
 
-def _live_row(call: Call, record_id: str) -> Row:
+def _live_row(call: Call, seen: VisibleObject, record_id: str) -> Row:
     row = call.org.store.row(record_id)
-    if row is None:
+    if row is None or not seen.sees(row):
         raise not_found()
     if "IsDeleted" in row:
         raise RecordError("ENTITY_IS_DELETED", "entity is deleted").as_api_error()
@@ -162,18 +162,8 @@ def _live_row(call: Call, record_id: str) -> Row:
 
 
 def _changed_since(row: Row, header: str | None) -> bool:
-    since = _http_ms(header)
+    since = http_ms(header)
     return since is not None and ms_of(str(row["LastModifiedDate"])) > since
-
-
-def _http_ms(header: str | None) -> int | None:
-    if header is None:
-        return None
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
 
 
 def _refuse_by_fault(call: Call) -> None:
@@ -181,6 +171,3 @@ def _refuse_by_fault(call: Call) -> None:
     if call.fault is not None and call.fault.type == "record_errors":
         action = call.fault.action
         raise RecordError(str(action.get("statusCode", "UNABLE_TO_LOCK_ROW")), str(action.get("message", UNLOCKABLE)), []).as_api_error()
-
-
-UNLOCKABLE = "unable to obtain exclusive access to this record"

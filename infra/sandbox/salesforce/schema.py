@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -37,6 +37,19 @@ NUMERIC = frozenset({Kind.DOUBLE, Kind.INT, Kind.CURRENCY, Kind.PERCENT})
 IDS = frozenset({Kind.ID, Kind.REFERENCE})
 
 
+INDEXED = frozenset({"AccountId", "CampaignId", "LeadId", "ContactId", "OpportunityId", "WhoId", "WhatId"})
+"""References whose children are looked for when their parent goes, is merged or converted."""
+
+
+class Rollup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A roll-up summary over the children of `object` whose reference `field` names the record; `of` is the child's field."""
+
+    object: str
+    field: str
+    op: Literal["COUNT", "SUM", "MIN", "MAX"] = "COUNT"
+    of: str | None = None
+
+
 class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One field. `length` counts characters, `precision`/`scale` digits. A `derived` value is worked out by the org and never written."""
 
@@ -60,6 +73,12 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     compound: str | None = None
     derived: bool = False
     system: bool = False
+    formula: str | None = None
+    rollup: Rollup | None = None
+    auto_number: str | None = None
+    """Display format, such as `L-{0000}`."""
+    inactive: tuple[str, ...] = ()
+    """Picklist values that records may still hold but nobody can choose."""
 
     @property
     def required(self) -> bool:
@@ -77,7 +96,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def indexed(self) -> bool:
-        return self.external_id or self.unique or self.id_lookup or self.kind is Kind.EMAIL or self.name in ("AccountId", "CampaignId")
+        return self.external_id or self.unique or self.id_lookup or self.kind is Kind.EMAIL or self.name in INDEXED
 
 
 class ObjectType(msgspec.Struct, kw_only=True):
@@ -92,11 +111,21 @@ class ObjectType(msgspec.Struct, kw_only=True):
     creatable: bool = True
     queryable: bool = True
     undeletable: bool = True
+    """Whether its records go to the recycle bin; those of other objects are gone at once when they are deleted."""
     captured: bool = True
     address_prefixes: tuple[tuple[str, str], ...] = ()
+    revision: int = 0
+    """Grows with every change of its fields."""
     _required: tuple[str, ...] | None = None
     _defaults: dict[str, Value] | None = None
     _unticked: dict[str, Value] | None = None
+    _auto_numbers: tuple[str, ...] | None = None
+
+    @property
+    def auto_numbers(self) -> tuple[str, ...]:
+        if self._auto_numbers is None:
+            self._auto_numbers = tuple(name for name, field in self.fields.items() if field.auto_number)
+        return self._auto_numbers
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -123,7 +152,8 @@ class ObjectType(msgspec.Struct, kw_only=True):
     def put_field(self, field: Field) -> None:
         """Adds a field or replaces the one of that name."""
         self.fields[field.name] = field
-        self._required = self._defaults = self._unticked = None
+        self.revision += 1
+        self._required = self._defaults = self._unticked = self._auto_numbers = None
 
     @property
     def custom(self) -> bool:
@@ -152,5 +182,24 @@ class Schema:
         self.by_prefix[each.prefix] = each
         self.by_change_event[each.change_event] = each
 
+    def children_of(self, kind: ObjectType) -> list[tuple[str, str, str]]:
+        """(child relationship, child object, reference field) of all that point at records of this object (Object Reference)."""
+        return [
+            (_child_relationship(each, field), each.name, field.name)
+            for each in self.objects.values()
+            for field in each.fields.values()
+            if kind.name in field.reference_to and not field.system
+        ]
+
     def of_id(self, record_id: str) -> ObjectType | None:
         return self.by_prefix.get(record_id[:3])
+
+
+_CHILDREN = {"Account.ParentId": "ChildAccounts", "Campaign.ParentId": "ChildCampaigns", "Contact.ReportsToId": "DirectReports"}
+_PLURALS = {"Opportunity": "Opportunities", "CampaignMemberStatus": "CampaignMemberStatuses"}
+
+
+def _child_relationship(child: ObjectType, field: Field) -> str:
+    if field.custom:
+        return f"{child.name.removesuffix('__c')}s__r"
+    return _CHILDREN.get(f"{child.name}.{field.name}") or _PLURALS.get(child.name) or f"{child.name}s"

@@ -14,20 +14,26 @@ from aiohttp import web
 
 from infra.sandbox.kernel.faults import CallFaults, Fault
 from infra.sandbox.kernel.wire import deliver
-from infra.sandbox.salesforce import batches, replication, resources, rows
+from infra.sandbox.salesforce import batches, replication, resources, rows, tooling
+from infra.sandbox.salesforce.bulk.ingest import IngestJobs
+from infra.sandbox.salesforce.bulk.jobs import Jobs
+from infra.sandbox.salesforce.bulk.query import QueryJobs
 from infra.sandbox.salesforce.call import Call, Reply, Route, Router, json_reply
-from infra.sandbox.salesforce.composite import composite
-from infra.sandbox.salesforce.errors import ApiError
+from infra.sandbox.salesforce.composite import batch, composite
+from infra.sandbox.salesforce.duplicates import DuplicateHeader
+from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.oauth import GrantError, grant
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.queries import Queries
 from infra.sandbox.salesforce.sessions import Session, bearer_of
+from infra.sandbox.salesforce.soap import Soap
 from infra.sandbox.salesforce.streaming import Streaming
 from infra.sandbox.salesforce.transaction import Caller
+from infra.sandbox.salesforce.trees import create_tree
 
-BODY_BYTES_MAX = 64 << 20
+BODY_BYTES_MAX = 160 << 20
 URI_BYTES_MAX = 16_384
-ABSENT = "jobs|tooling|search|analytics|composite|parameterizedSearch|actions|chatter|ui-api|apexrest"
+ABSENT = "jobs|tooling|search|analytics|composite|parameterizedSearch|actions|chatter|ui-api|apexrest|async"
 """Parts of the real API that answer "not in the sandbox"."""
 _VERSIONED = re.compile(r"/services/data/v(\d+)\.0(/.*)?")
 _log = logging.getLogger(__name__)
@@ -38,8 +44,10 @@ class Server:
         self._org = org
         self._latency_ms = latency_ms
         self._queries = Queries()
+        self._jobs = Jobs(org)
         self._router = Router(self._routes())
         self._under_way = 0
+        self._soap_side = Soap(org)
         self.streaming = Streaming(org)
 
     def application(self) -> web.Application:
@@ -51,6 +59,7 @@ class Server:
         for path in ("/cometd", "/cometd/", "/cometd/{version}"):
             app.router.add_post(path, self._cometd)
         app.router.add_route("*", "/services/data/{tail:.*}", self._data)
+        app.router.add_post("/services/Soap/{wsdl:[uc]}/{version}", self._soap)
         app.router.add_route("*", "/services/{tail:.*}", self._absent)
         app.on_shutdown.append(self._shut_down)
         return app
@@ -83,8 +92,39 @@ class Server:
             Route(methods=("GET", "POST"), pattern=batch + "/{object}", handler=batches.read_batch),
             Route(methods=("PATCH",), pattern=batch + "/{object}/{field}", handler=batches.upsert_batch),
             Route(methods=("POST",), pattern="/composite", handler=self._composite),
+            Route(methods=("POST",), pattern="/composite/batch", handler=self._batch),
+            Route(methods=("POST",), pattern="/composite/tree/{object}", handler=create_tree),
+            *self._bulk_routes(),
+            Route(methods=("GET",), pattern="/tooling/query", handler=tooling.query),
+            Route(methods=("POST",), pattern="/tooling/sobjects/{object}", handler=tooling.create),
+            Route(methods=("GET",), pattern="/tooling" + row, handler=tooling.read),
+            Route(methods=("PATCH",), pattern="/tooling" + row, handler=tooling.update),
+            Route(methods=("DELETE",), pattern="/tooling" + row, handler=tooling.delete),
             Route(methods=("GET", "POST", "PATCH", "PUT", "DELETE"), pattern=f"/(?:{ABSENT})(?:/.*)?", handler=resources.not_here),
         ]  # fmt: skip
+
+    def _bulk_routes(self) -> list[Route]:
+        query, ingest = QueryJobs(self._org, self._jobs), IngestJobs(self._org, self._jobs)
+        job = "/jobs/ingest/{job}"
+        return [
+            Route(methods=("POST",), pattern="/jobs/query", handler=query.create),
+            Route(methods=("GET",), pattern="/jobs/query", handler=query.listed),
+            Route(methods=("GET",), pattern="/jobs/query/{job}", handler=query.info),
+            Route(methods=("PATCH",), pattern="/jobs/query/{job}", handler=query.change),
+            Route(methods=("DELETE",), pattern="/jobs/query/{job}", handler=query.delete),
+            Route(methods=("GET",), pattern="/jobs/query/{job}/results", handler=query.results),
+            Route(methods=("GET",), pattern="/jobs/query/{job}/resultPages", handler=query.result_pages),
+            Route(methods=("POST",), pattern="/jobs/ingest", handler=ingest.create),
+            Route(methods=("GET",), pattern="/jobs/ingest", handler=ingest.listed),
+            Route(methods=("GET",), pattern=job, handler=ingest.info),
+            Route(methods=("PATCH",), pattern=job, handler=ingest.change),
+            Route(methods=("DELETE",), pattern=job, handler=ingest.delete),
+            Route(methods=("PUT",), pattern=job + "/batches", handler=ingest.upload),
+            Route(methods=("GET",), pattern=job + "/{results}", handler=ingest.results),
+        ]  # fmt: skip
+
+    def _batch(self, call: Call) -> Reply:
+        return batch(call, self._dispatch)
 
     def _composite(self, call: Call) -> Reply:
         return composite(call, self._dispatch)
@@ -151,6 +191,7 @@ class Server:
         return Caller(
             user_id=session.user_id, user_name=self._org.user_name(session.user_id), request_id=secrets.token_hex(8), origin=origin,
             auto_assign=headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE",
+            duplicates=DuplicateHeader.read(headers.get("sforce-duplicate-rule-header", "")),
         )  # fmt: skip
 
     def _charge(self, now_ms: int) -> None:
@@ -161,18 +202,40 @@ class Server:
     def _dispatch(self, call: Call) -> Reply:
         route, call.params = self._router.find(call.method, call.path)
         call.pattern = route.pattern
-        if call.fault is not None and call.fault.type == "salesforce_error":
-            action = call.fault.action
-            code = str(action.get("code", "SERVER_UNAVAILABLE"))
-            raise ApiError(int(action.get("status", 503)), code, str(action.get("message", code)))
-        return route.handler(call)
+        refuse_by_fault(call.fault)
+        try:
+            return route.handler(call)
+        except RecordError as refused:
+            raise refused.as_api_error() from refused
 
     def _response(self, reply: Reply, now_ms: int) -> web.Response:
         usage = f"api-usage={self._org.api_calls.used}/{self._org.api_calls.most}"
         headers = {"Sforce-Limit-Info": usage, "Date": _http_date(now_ms), **reply.headers}
         if not reply.body:
             return web.Response(status=reply.status, headers=headers)
-        return web.Response(status=reply.status, body=reply.body, headers=headers, content_type="application/json", charset="UTF-8")
+        kind = headers.pop("Content-Type", "application/json")
+        return web.Response(status=reply.status, body=reply.body, headers=headers, content_type=kind, charset="UTF-8")
+
+    # -- SOAP
+
+    async def _soap(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        actor = self._soap_side.actor(body)
+        faults = self._org.faults.for_call(request.method, request.path, actor)
+
+        async def apply() -> web.StreamResponse:
+            now_ms, refusal = self._org.clock.now_ms(), None
+            try:
+                self._charge(now_ms)
+                refuse_by_fault(faults.fault)
+            except ApiError as refused:
+                refusal = refused
+            version, enterprise = request.match_info["version"], request.match_info["wsdl"] == "c"
+            status, text, name, error = self._soap_side.answer(body, version, enterprise=enterprise, refusal=refusal)
+            self._org.meters.count(actor, f"POST /services/Soap {name}", calls=1, records=1, error=error or None)
+            return web.Response(status=status, text=text, content_type="text/xml", headers={"Date": _http_date(now_ms)})
+
+        return await deliver(request, faults, self._latency_ms, apply)
 
     # -- the rest
 
@@ -220,7 +283,15 @@ class Server:
         return self._response(Reply(status=refused.status, body=refused.body()), self._org.clock.now_ms())
 
     async def _shut_down(self, _: web.Application) -> None:
+        self._jobs.close()
         self.streaming.hub.close()
+
+
+def refuse_by_fault(fault: Fault | None) -> None:
+    """Raises what a `salesforce_error` says."""
+    if fault is not None and fault.type == "salesforce_error":
+        code = str(fault.action.get("code", "SERVER_UNAVAILABLE"))
+        raise ApiError(int(fault.action.get("status", 503)), code, str(fault.action.get("message", code)))
 
 
 def _refuse_by_fault(faults: CallFaults) -> None:

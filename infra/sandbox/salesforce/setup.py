@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from infra.sandbox.salesforce.access import FieldRight, ObjectRight
+from infra.sandbox.salesforce import personaccounts, setup_channels
 from infra.sandbox.salesforce.automation import AssignmentRule, Flow, ValidationRule
+from infra.sandbox.salesforce.duplicates import DuplicateRule
+from infra.sandbox.salesforce.formulas import compiled
 from infra.sandbox.salesforce.identity import App
-from infra.sandbox.salesforce.schema import Field, Kind, ObjectType, Schema
-from infra.sandbox.salesforce.standard import label_of, object_type
+from infra.sandbox.salesforce.profiles import Bundle
+from infra.sandbox.salesforce.rights import FieldRight, ObjectRight
+from infra.sandbox.salesforce.schema import NUMERIC, Field, Kind, ObjectType, Schema
+from infra.sandbox.salesforce.standard import label_of, object_type, ref
 
 if TYPE_CHECKING:
     from infra.sandbox.salesforce.org import Org
@@ -33,6 +37,15 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """After that long without a connect the client id is forgotten; real time."""
     cometd_clients_max: int = 2000
     query_batch: int = 2000
+    changes_per_transaction_max: int = 100_000
+    """More changes than this in one transaction end in a GAP_OVERFLOW event (CDC guide, overflow events)."""
+    pubsub_keepalive_seconds: float = 270.0
+    """How long a subscription with events asked for stays without an answer (Pub/Sub API guide, flow control)."""
+    pubsub_idle_seconds: float = 60.0
+    """How long one on which no events are asked for stays open."""
+    bulk_jobs_per_day: int = 10_000
+    bulk_seconds: float = 0.0
+    """How long a bulk job stays InProgress at least."""
     latest_date_held_back_seconds: int = 0
     """How far `latestDateCovered` stays behind, as it does while a transaction runs for long."""
 
@@ -51,9 +64,32 @@ def _define_field(org: Org, args: Mapping[str, Any]) -> None:
     field = field_of(args.get("field"))
     if field.name not in kind.fields and not field.custom:
         raise ValueError(f"{field.name}: the name of a custom field ends with __c")
+    formula = compiled(kind, field, field.formula) if field.formula is not None else None
+    if field.rollup is not None:
+        _check_rollup(org, kind, field)
+    if field.name not in kind.fields:
+        for row in org.store.tables[kind.name].rows.values():
+            row.pop(field.name, None)
     kind.put_field(field)
-    if field.indexed:
+    if field.indexed or (field.kind is Kind.REFERENCE and field.custom):
         org.store.tables[kind.name].add_index(field.name)
+    if formula is not None:
+        org.store.add_formula(kind, field.name, formula)
+    if field.rollup is not None:
+        child = org.store.tables[field.rollup.object]
+        if not child.indexed(field.rollup.field):
+            child.add_index(field.rollup.field)
+        org.rollups.add(kind, field)
+
+
+def _check_rollup(org: Org, kind: ObjectType, field: Field) -> None:
+    rollup = field.rollup
+    child = org.schema.objects.get(rollup.object) if rollup is not None else None
+    reference = child.fields.get(rollup.field) if child is not None and rollup is not None else None
+    if rollup is None or child is None or reference is None or kind.name not in reference.reference_to:
+        raise ValueError(f"{field.name}: a roll-up names a child object and its reference to {kind.name}")
+    if rollup.op != "COUNT" and (rollup.of not in child.fields or child.fields[rollup.of].kind not in NUMERIC):
+        raise ValueError(f"{field.name}: {rollup.op} needs a number of {rollup.object} in `of`")
 
 
 def field_of(raw: Any) -> Field:
@@ -75,6 +111,10 @@ def field_of(raw: Any) -> Field:
         values = {"nillable": False, "default": False, **values}
     elif kind == "reference":
         values.setdefault("relationship", str(values.get("name", "")).removesuffix("__c") + "__r")
+    if values.get("formula"):
+        values = {**values, "derived": True, "createable": False, "updateable": False}
+    elif values.get("rollup") or values.get("auto_number"):
+        values = {**values, "createable": False, "updateable": False}
     field = msgspec.convert(values, Field)
     if field.kind is Kind.REFERENCE and not field.reference_to:
         raise ValueError(f"{field.name}: a reference names its objects in reference_to")
@@ -92,6 +132,9 @@ def _define_object(org: Org, args: Mapping[str, Any]) -> None:
     kind.label = str(args.get("label") or kind.label)
     org.schema.add_object(kind)
     org.store.add_object(kind)
+    for field in fields:
+        if field.kind is Kind.REFERENCE or field.formula:
+            _define_field(org, {"object": name, "field": msgspec.to_builtins(field)})
 
 
 def _free_prefix(schema: Schema) -> str:
@@ -131,28 +174,53 @@ def _add_rule(rule_type: type[Flow | ValidationRule | AssignmentRule]) -> Callab
 
 
 def _remove_rule(org: Org, args: Mapping[str, Any]) -> None:
-    if not org.automation.remove(str(args.get("name", ""))):
+    name = str(args.get("name", ""))
+    if org.duplicate_rules.pop(name, None) is None and not org.automation.remove(name):
         raise ValueError(f"no rule named {args.get('name')!r}")
 
 
-def _select_entities(org: Org, args: Mapping[str, Any]) -> None:
-    """For the standard channel, or with `channel` (`X__chn`) for a custom one; each entity counts once in all."""
-    entities = {str(each) for each in args.get("entities", [])}
-    unknown = [each for each in sorted(entities) if each not in org.schema.objects or not org.schema.objects[each].captured]
+def _define_bundle(org: Org, args: Mapping[str, Any]) -> None:
+    """{name, everything?, objects?, fields?, view_all_data?}: a profile or permission set."""
+    bundle = msgspec.convert(dict(args), Bundle)
+    unknown = [name for name in bundle.objects if name not in org.schema.objects]
     if unknown:
-        raise ValueError(f"{unknown[0]} has no change events")
-    channel = args.get("channel")
-    others = org.channels if channel is None else {name: found for name, found in org.channels.items() if name != channel}
-    every = entities.union(*others.values(), set() if channel is None else org.standard_entities)
-    if len(every) > org.options.selected_entities_max:
-        raise ValueError(f"{len(every)} entities selected, {org.options.selected_entities_max} are allowed")
-    if channel is None:
-        org.standard_entities = entities
-    elif str(channel).endswith("__chn"):
-        org.channels[str(channel)] = entities
-    else:
-        raise ValueError(f"{channel!r}: the name of a custom channel ends with __chn")
-    org.selected_entities = every
+        raise ValueError(f"no object {unknown[0]!r}")
+    org.permissions.bundles[bundle.name] = bundle
+
+
+def _assign_bundles(org: Org, args: Mapping[str, Any]) -> None:
+    """{user, names}: the user's profile and permission sets; none is everything."""
+    names = [str(each) for each in args.get("names", [])]
+    unknown = [name for name in names if name not in org.permissions.bundles]
+    if unknown:
+        raise ValueError(f"no profile or permission set {unknown[0]!r}")
+    org.permissions.assigned[_user_id(org, args)] = names
+
+
+def _set_sharing(org: Org, args: Mapping[str, Any]) -> None:
+    """{object, private}: whether only owners, and who has View All, see its records."""
+    kind = _object(org, args)
+    (org.permissions.private.add if args.get("private", True) else org.permissions.private.discard)(kind.name)
+
+
+def _add_duplicate_rule(org: Org, args: Mapping[str, Any]) -> None:
+    rule = msgspec.convert(dict(args), DuplicateRule)
+    kind = _object(org, args)
+    unknown = [name for name in rule.fields if name not in kind.fields]
+    if unknown or not rule.fields:
+        raise ValueError(f"{kind.name} has no field {unknown[0] if unknown else ''!r}")
+    org.duplicate_rules[rule.name] = rule
+
+
+def _enable_person_accounts(org: Org, _: Mapping[str, Any]) -> None:
+    for field in personaccounts.enable(org.schema):
+        if field.indexed:
+            org.store.tables["Account"].add_index(field.name)
+
+
+def _use_record_types(org: Org, args: Mapping[str, Any]) -> None:
+    """{object}: gives the object a RecordTypeId; the types themselves are records of RecordType."""
+    _object(org, args).put_field(ref("RecordTypeId", "RecordType"))
 
 
 def _set_options(org: Org, args: Mapping[str, Any]) -> None:
@@ -160,6 +228,7 @@ def _set_options(org: Org, args: Mapping[str, Any]) -> None:
     org.options = options
     org.api_calls.most = options.api_calls_per_day
     org.delivered.most = options.delivered_events_per_day
+    org.bulk_queries.most = options.bulk_jobs_per_day
     org.sessions.lifetime_ms = int(options.session_seconds * 1000)
 
 
@@ -207,11 +276,23 @@ _ACTIONS: dict[str, Callable[[Org, Mapping[str, Any]], None]] = {
     "add_validation_rule": _add_rule(ValidationRule),
     "add_assignment_rule": _add_rule(AssignmentRule),
     "remove_rule": _remove_rule,
-    "select_entities": _select_entities,
+    "define_profile": _define_bundle,
+    "define_permission_set": _define_bundle,
+    "assign_permissions": _assign_bundles,
+    "set_sharing": _set_sharing,
+    "add_duplicate_rule": _add_duplicate_rule,
+    "enable_person_accounts": _enable_person_accounts,
+    "use_record_types": _use_record_types,
+    "select_entities": setup_channels.select_entities,
+    "add_managed_subscription": setup_channels.add_managed_subscription,
+    "commit_replay": setup_channels.commit_replay,
+    "add_channel": setup_channels.add_channel,
+    "add_channel_member": setup_channels.add_channel_member,
+    "remove_channel_member": setup_channels.remove_channel_member,
     "set_options": _set_options,
     "add_app": _add_app,
     "register_certificate": _register_certificate,
     "set_password": _set_password,
     "add_refresh_token": _add_refresh_token,
 }
-PUBLIC_SETUP = frozenset(_ACTIONS) - {"add_app", "set_password", "add_refresh_token"}
+PUBLIC_SETUP = frozenset(_ACTIONS) - {"commit_replay", "use_record_types", "add_app", "set_password", "add_refresh_token"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 _ZONE = re.compile(r"([+-]\d{2})(\d{2})$")
 _FORMAT = "%Y-%m-%dT%H:%M:%S.000+0000"
@@ -31,3 +32,14 @@ def ms_of(stamp: str) -> int:
 def event_time(stamp: str) -> str:
     """The form in change events: `2026-08-10T01:02:03.000Z` (Streaming API guide, change events as JSON)."""
     return stamp[:23] + "Z"
+
+
+def http_ms(header: str | None) -> int | None:
+    """The time of an HTTP date header; None for none, or one that can't be read."""
+    if header is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)

@@ -186,7 +186,7 @@ def campaign_member() -> ObjectType:
     return object_type("CampaignMember", "00v", [
         ref("CampaignId", "Campaign", nillable=False, updateable=False), ref("LeadId", "Lead"), ref("ContactId", "Contact"),
         text("Status", 40, default="Sent"), flag("HasResponded", createable=False, updateable=False),
-        field("FirstRespondedDate", Kind.DATE),
+        field("FirstRespondedDate", Kind.DATE, createable=False, updateable=False),
     ], owner=False, undeletable=False)  # fmt: skip
 
 
@@ -211,7 +211,7 @@ def contact_role() -> ObjectType:
         ref("OpportunityId", "Opportunity", nillable=False, updateable=False), ref("ContactId", "Contact", nillable=False),
         pick("Role", "Business User", "Decision Maker", "Economic Buyer", "Evaluator", "Executive Sponsor", "Influencer", "Other"),
         flag("IsPrimary"),
-    ], owner=False)  # fmt: skip
+    ], owner=False, undeletable=False)  # fmt: skip
 
 
 def activity(name: str, prefix: str, extra: list[Field]) -> ObjectType:
@@ -236,8 +236,15 @@ def event() -> ObjectType:
     ])  # fmt: skip
 
 
+def record_type() -> ObjectType:
+    return object_type("RecordType", "012", [
+        text("Name", 80, nillable=False), text("DeveloperName", 80, nillable=False), text("SobjectType", 40, nillable=False),
+        area("Description", 255), flag("IsActive", default=True), flag("IsPersonType"),
+    ], owner=False, captured=False, undeletable=False)  # fmt: skip
+
+
 def standard_objects() -> list[ObjectType]:
     return [
         lead(), contact(), account(), user(), group(), campaign(), campaign_member(), campaign_member_status(), opportunity(),
-        contact_role(), task(), event(),
+        contact_role(), task(), event(), record_type(),
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from sys import intern
 
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce import ids
+from infra.sandbox.salesforce.formulas import Formula
 from infra.sandbox.salesforce.schema import ObjectType, Row, Schema, Value
 
 Point = tuple[str, str]
@@ -69,6 +70,9 @@ class Table:
         self._next = ("", 0)
         self.stamps = StampIndex(self.rows)
         self._indexes: dict[str, dict[str, str | set[str]]] = {each.name: {} for each in kind.fields.values() if each.indexed}
+        self.formulas: dict[str, Formula] = {}
+        self.dependents: dict[tuple[str, str], Table] = {}
+        """(child object, reference) of children whose formulas read this object."""
 
     def new_id(self) -> str:
         self._next = (ids.make(self.kind.prefix, self.made + 1), self.made + 1)
@@ -163,6 +167,18 @@ class Store:
     def live(self, object_name: str) -> Iterable[Row]:
         return (row for row in self.tables[object_name].rows.values() if "IsDeleted" not in row)
 
+    def add_formula(self, kind: ObjectType, name: str, formula: Formula) -> None:
+        """From now on the field is worked out after each change of its record or of the parents that it reads."""
+        table = self.tables[kind.name]
+        table.formulas[name] = formula
+        for reference in formula.parents:
+            if not table.indexed(reference):
+                table.add_index(reference)
+            for parent in kind.fields[reference].reference_to:
+                self.tables[parent].dependents[kind.name, reference] = table
+        for record_id in table.rows:
+            self._derive(table, record_id)
+
     def apply(self, entry: Entry) -> None:
         """Carries out one journaled change: create, update, delete, undelete."""
         table = self.tables[entry.object]
@@ -171,10 +187,15 @@ class Store:
                 table.insert(entry.id, compact(entry.after or {}))
             case "update":
                 table.change(entry.id, entry.after or {})
+            case "delete" if "gone" in entry.extra:
+                table.remove(entry.id)
+                return
             case "delete" | "undelete":
                 table.change(entry.id, entry.extra["after"])
             case unknown:
                 raise ValueError(f"not a change of a record: {unknown}")
+        if table.formulas or table.dependents:
+            self._derive(table, entry.id)
 
     def revert(self, entry: Entry) -> None:
         """Undoes an entry that was the last one applied to its record."""
@@ -183,17 +204,46 @@ class Store:
             case "create":
                 table.remove(entry.id)
                 table.made = ids.number_of(entry.id) - 1
+                return
             case "update":
                 table.change(entry.id, entry.before or {})
+            case "delete" if "gone" in entry.extra:
+                table.insert(entry.id, compact(entry.before or {}))
             case "delete" | "undelete":
                 table.change(entry.id, entry.extra["before"])
             case unknown:
                 raise ValueError(f"can't be undone: {unknown}")
+        if table.formulas or table.dependents:
+            self._derive(table, entry.id)
+
+    def _derive(self, table: Table, record_id: str) -> None:
+        """Works out the formulas of a record and of the children that read it. Stamps don't move: a formula is no change of the record."""
+        row = table.rows[record_id]
+        for name, formula in table.formulas.items():
+            table.change(record_id, {name: formula.evaluate(row, self.row)})
+        for (_, reference), children in table.dependents.items():
+            for child in children.find(reference, record_id):
+                for name, formula in children.formulas.items():
+                    if reference in formula.parents:
+                        children.change(str(child["Id"]), {name: formula.evaluate(child, self.row)})
 
 
 def compact(values: Mapping[str, Value]) -> Row:
     """A row of the values that are neither null nor false; names are shared between rows."""
     return {intern(name): value for name, value in values.items() if value is not None and value is not False}
+
+
+def put(row: Row, values: Mapping[str, Value]) -> None:
+    """Sets the values in a row, which holds neither nulls nor false."""
+    for name, value in values.items():
+        if value is None or value is False:
+            row.pop(name, None)
+        else:
+            row[name] = value
+
+
+def changed_names(row: Row, proposed: Row, names: Iterable[str]) -> set[str]:
+    return {name for name in names if row.get(name) != proposed.get(name)}
 
 
 def _key(value: Value) -> str:

@@ -1,32 +1,37 @@
 """One transaction: changes of records with all that the org does to them, then journal and change events in one step.
 
-Order of a save (Apex guide, order of execution): field checks, before-save flows, required fields, validation rules, uniqueness,
-the save, after-save flows. Changes are applied to memory at once and undone when a later step refuses; `commit` appends everything
-as one journal block.
+Order of a save (Apex guide, order of execution): field checks, before-save flows, duplicate rules, required fields, validation rules,
+uniqueness, the save, after-save flows, roll-ups. Changes are applied to memory at once and undone when a later step refuses; `commit`
+appends everything as one journal block.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from infra.sandbox.kernel.journal import Entry
+from infra.sandbox.salesforce import cascades, personaccounts
 from infra.sandbox.salesforce.automation import Flow, Occasion, worked_out
 from infra.sandbox.salesforce.changes import Change, Origin, event_bodies, fold
+from infra.sandbox.salesforce.checks import check_saved, check_unlocked, live_row
 from infra.sandbox.salesforce.compound import full_name
+from infra.sandbox.salesforce.derivations import FIRST_STATUSES, auto_numbered, derive
+from infra.sandbox.salesforce.duplicates import DuplicateHeader, check_duplicates
 from infra.sandbox.salesforce.errors import RecordError
 from infra.sandbox.salesforce.schema import Field, Kind, ObjectType, Row, Value
 from infra.sandbox.salesforce.stamps import stamp_of
-from infra.sandbox.salesforce.store import Table, compact
+from infra.sandbox.salesforce.store import Table, changed_names, compact, put
 from infra.sandbox.salesforce.values import checked
 
 if TYPE_CHECKING:
     from infra.sandbox.salesforce.org import Org
 
 FLOW_DEPTH_MAX = 5
+PERSON_ACCOUNT = "person account"
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +46,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """How long the transaction has been open: its stamps lie so far back, as those of a long one do when it commits."""
     captured: bool = True
     """Whether change events are published (a bulk load by the sandbox's own verb publishes none)."""
+    duplicates: DuplicateHeader | None = None
+    """How duplicate rules apply; None for a caller whom they don't stop (a person who saves anyway)."""
 
 
 class Transaction:
@@ -57,50 +64,52 @@ class Transaction:
         """Creates a record from values as read from JSON; returns its id. Raises `RecordError` and leaves nothing behind."""
         mark = len(self._entries)
         try:
-            return self._create(self._org.store.tables[object_name], values)
+            record_id = self._create(self._org.store.tables[object_name], values)
+            if object_name == "Campaign":
+                for status in FIRST_STATUSES:
+                    self._create(self._org.store.tables["CampaignMemberStatus"], {**status, "CampaignId": record_id})
         except RecordError:
             self.rollback(mark)
             raise
+        return record_id
 
-    def update(self, record_id: str, values: Mapping[str, Value]) -> None:
+    def update(self, record_id: str, values: Mapping[str, Value], *, via: str | None = None) -> None:
         """Changes a record, even when no value differs: the stamps move. Raises `RecordError` and leaves nothing behind."""
         mark = len(self._entries)
         try:
-            self._update(self._table_of(record_id), record_id, values)
+            self._update(self._table_of(record_id), record_id, values, via=via)
         except RecordError:
             self.rollback(mark)
             raise
 
     def delete(self, record_id: str, *, master: str | None = None) -> None:
-        """Moves a record to the recycle bin; an account takes its contacts with it. `master`: it was merged into that record."""
+        """Moves a record to the recycle bin, and what hangs on it; a record of an object without one is gone. `master`: it was merged
+        into that record, and its children were moved before."""
         table = self._table_of(record_id)
-        row = self._live(table, record_id)
-        if table.kind.name == "Account" and master is None:
-            for child in self._org.store.tables["Contact"].find("AccountId", record_id):
-                if "IsDeleted" not in child:
-                    self.delete(str(child["Id"]))
-        moved: Row = {"IsDeleted": True, **self._touch(row)}
-        if master is not None:
-            moved["MasterRecordId"] = master
-        self._record("delete", table, record_id, before={**table.kind.unticked, **row}, extra={"before": _past(row, moved), "after": moved})
+        live_row(table, record_id)
+        check_unlocked(self._org, record_id)
+        if master is None:
+            for child in cascades.going_along(self._org, table.kind, record_id):
+                self._delete(self._table_of(child), child, None, along=True)
+        self._delete(table, record_id, master)
 
     def undelete(self, record_id: str) -> None:
-        """Takes a record out of the recycle bin. Raises UNDELETE_FAILED when it is not in there."""
+        """Takes a record out of the recycle bin, and what was deleted with it. Raises UNDELETE_FAILED when it is not in there."""
         table = self._table_of(record_id)
         row = table.rows.get(record_id)
-        if row is None or "IsDeleted" not in row or not table.kind.undeletable:
+        kept = table.kind.undeletable or table.kind.name in cascades.KEPT_WITH_PARENT
+        if row is None or "IsDeleted" not in row or not kept:
             raise RecordError("UNDELETE_FAILED", "Entity is not in the recycle bin")
-        moved: Row = {"IsDeleted": False, "MasterRecordId": None, **self._touch(row)}
-        if "MasterRecordId" not in table.kind.fields:
-            del moved["MasterRecordId"]
-        after = {**row, **moved}
-        self._record(
-            "undelete",
-            table,
-            record_id,
-            after={**table.kind.unticked, **compact(after)},
-            extra={"before": _past(row, moved), "after": moved},
-        )
+        if "MasterRecordId" in row:
+            raise RecordError("UNDELETE_FAILED", "Entity was merged and can't be undeleted")
+        along = cascades.coming_back(self._org, table.kind, row)
+        moved: Row = {"IsDeleted": False, **self._touch(row)}
+        after = {**table.kind.unticked, **compact({**row, **moved})}
+        extra = {"before": {name: row.get(name) for name in moved}, "after": moved}
+        self._record("undelete", table, record_id, after=after, extra=extra)
+        self._sum_up(table, [table.rows[record_id]])
+        for each in along:
+            self.undelete(each)
 
     # -- ends
 
@@ -125,74 +134,119 @@ class Transaction:
         self._entries = []
 
     def _event_bodies(self) -> list[tuple[str, bytes]]:
-        changes = [change for change in fold(self._entries) if change.object in self._org.selected_entities]
-        if not changes:
+        selected = self._org.selected_entities
+        changes = fold(self._entries)
+        if not any(change.object in selected for change in changes):
             return []
         origin = Origin(
             user_id=self._caller.user_id, change_origin=self._caller.origin, transaction_key=str(uuid.uuid4()), commit_ms=self._now_ms,
-            commit_number=self._org.next_commit_number(),
+            commit_number=self._org.next_commit_number(), changes_max=self._org.options.changes_per_transaction_max,
         )  # fmt: skip
-        return event_bodies(changes, self._org.schema.objects, self._rows_of(changes), origin)
+        bodies = event_bodies(changes, self._org.schema.objects, self._rows_of(changes), origin)
+        return [each for each in bodies if each[0] in selected]
 
     def _rows_of(self, changes: list[Change]) -> dict[str, Row]:
-        return {change.id: self._org.store.tables[change.object].rows[change.id] for change in changes}
+        tables = self._org.store.tables
+        return {change.id: tables[change.object].rows.get(change.id, {}) for change in changes}
 
     # -- steps of a save
 
     def _create(self, table: Table, values: Mapping[str, Value]) -> str:
-        kind = table.kind
+        kind, org = table.kind, self._org
         fresh: Row = dict(kind.defaults)
-        _put(fresh, {name: checked(kind.fields[name], value) for name, value in values.items()})
+        put(fresh, {name: checked(kind.fields[name], value) for name, value in values.items()})
         if "OwnerId" in kind.fields:
-            assigned = self._org.automation.assigned_owner(kind.name, fresh) if self._caller.auto_assign else None
+            assigned = org.automation.assigned_owner(kind.name, fresh) if self._caller.auto_assign else None
             fresh["OwnerId"] = assigned or fresh.get("OwnerId") or self._caller.user_id
+        person = kind.name == "Account" and org.is_person_account(fresh)
         self._before_save(kind, fresh, "create", set(fresh))
-        if kind.personal:
+        if kind.personal or person:
             fresh["Name"] = full_name(fresh)
-        self._check(table, fresh, fresh, None)
+        derive(org, kind, fresh, set(fresh), set(values))
+        if self._caller.duplicates is not None and org.duplicate_rules:
+            check_duplicates(org, kind, fresh, None, self._caller.duplicates)
+        check_saved(org, table, fresh, fresh, None)
         record_id = table.new_id()
+        if kind.auto_numbers:
+            fresh |= auto_numbered(kind, record_id)
         author, given = self._caller.user_id, set(fresh)
+        contact: Row | None = None
+        if person:
+            fresh |= {"IsPersonAccount": True, "PersonContactId": org.store.tables["Contact"].new_id()}
+            contact = {**personaccounts.to_contact(fresh, org.schema.objects["Contact"].fields), "AccountId": record_id,
+                       "IsPersonAccount": True}  # fmt: skip
         fresh = {
             **kind.unticked, "Id": record_id, **fresh, "CreatedDate": self._stamp, "CreatedById": author, "LastModifiedDate": self._stamp,
             "LastModifiedById": author, "SystemModstamp": self._stamp,
         }  # fmt: skip
         self._record("create", table, record_id, after=fresh)
+        if contact is not None:
+            self._create(org.store.tables["Contact"], contact)
         self._after_save(table, record_id, "create", given, 0)
+        self._sum_up(table, [fresh])
         return record_id
 
     def _update(self, table: Table, record_id: str, values: Mapping[str, Value], depth: int = 0, via: str | None = None) -> None:
-        kind = table.kind
-        row = self._live(table, record_id)
-        if row.get("IsConverted"):
+        kind, org = table.kind, self._org
+        row = live_row(table, record_id)
+        check_unlocked(org, record_id)
+        if "IsConverted" in row and via != cascades.MERGED:
             raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
         proposed: Row = dict(row)
         wanted = {name: checked(kind.fields[name], value) for name, value in values.items()}
-        _put(proposed, wanted)
+        put(proposed, wanted)
         if self._caller.auto_assign and depth == 0:
-            owner = self._org.automation.assigned_owner(kind.name, proposed)
+            owner = org.automation.assigned_owner(kind.name, proposed)
             if owner is not None:
-                _put(wanted, {"OwnerId": owner})
-                proposed["OwnerId"] = owner
-        touched = self._before_save(kind, proposed, "update", _changed(row, proposed, wanted)) | wanted.keys()
-        if kind.personal:
+                wanted["OwnerId"] = proposed["OwnerId"] = owner
+        touched = self._before_save(kind, proposed, "update", changed_names(row, proposed, wanted)) | wanted.keys()
+        if kind.personal or "IsPersonAccount" in row:
             proposed["Name"] = full_name(proposed)
             touched |= {"Name"}
-        changed = _changed(row, proposed, touched)
-        self._check(table, proposed, {name: proposed.get(name) for name in changed}, record_id)
+        touched |= derive(org, kind, proposed, changed_names(row, proposed, touched), set(values))
+        changed = changed_names(row, proposed, touched)
+        if self._caller.duplicates is not None and org.duplicate_rules and changed:
+            check_duplicates(org, kind, proposed, record_id, self._caller.duplicates)
+        check_saved(org, table, proposed, {name: proposed.get(name) for name in changed}, record_id)
         before = {name: row.get(name, _empty(kind.fields[name])) for name in changed}
         after = {name: proposed.get(name, _empty(kind.fields[name])) for name in changed}
         stamps = self._touch(row)
         before.update({name: row.get(name) for name in stamps})
-        extra = None if via is None else {"via": via}
-        self._record("update", table, record_id, before=before, after={**after, **stamps}, extra=extra)
+        old = dict(row) if org.rollups else row
+        self._record("update", table, record_id, before=before, after={**after, **stamps}, extra=None if via is None else {"via": via})
+        if "IsPersonAccount" in row and via != PERSON_ACCOUNT:
+            self._mirror(table, record_id, after, depth)
         self._after_save(table, record_id, "update", changed, depth)
+        self._sum_up(table, [old, table.rows[record_id]])
+
+    def _mirror(self, table: Table, record_id: str, changed: Row, depth: int) -> None:
+        """Saves the other half of a person account, whether or not it has a part in the change."""
+        row, tables, objects = table.rows[record_id], self._org.store.tables, self._org.schema.objects
+        if table.kind.name == "Account":
+            values = personaccounts.to_contact(changed, objects["Contact"].fields)
+            self._update(tables["Contact"], str(row["PersonContactId"]), values, depth + 1, PERSON_ACCOUNT)
+        elif "AccountId" in row:
+            values = personaccounts.to_account(changed, objects["Account"].fields)
+            self._update(tables["Account"], str(row["AccountId"]), values, depth + 1, PERSON_ACCOUNT)
+
+    def _delete(self, table: Table, record_id: str, master: str | None, *, along: bool = False) -> None:
+        row = live_row(table, record_id)
+        whole = {**table.kind.unticked, **row}
+        moved: Row = {"IsDeleted": True, **self._touch(row)}
+        if master is not None:
+            moved["MasterRecordId"] = master
+        extra: dict[str, object] = {"before": {name: row.get(name) for name in moved}, "after": moved}
+        if not table.kind.undeletable and not (along and table.kind.name in cascades.KEPT_WITH_PARENT):
+            extra = {"gone": self._stamp}
+        self._record("delete", table, record_id, before=whole, extra=extra)
+        self._sum_up(table, [row])
 
     def _before_save(self, kind: ObjectType, proposed: Row, occasion: Occasion, changed: set[str]) -> set[str]:
         """Lets the flows rewrite the values; returns the names of the fields that they set."""
         touched: set[str] = set()
         for flow in self._org.automation.flows_for(kind.name, "before_save", occasion, self._caller.user_name, changed):
             if self._org.automation.holds(kind.name, flow.when, proposed):
-                _put(proposed, _worked_out(kind, flow, proposed))
+                put(proposed, _worked_out(kind, flow, proposed))
                 touched |= flow.set.keys()
         return touched
 
@@ -210,36 +264,11 @@ class Transaction:
                 raise RecordError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
             self._update(table, record_id, values, depth + 1, via=flow.name)
 
-    def _check(self, table: Table, proposed: Row, changed: Mapping[str, Value], record_id: str | None) -> None:
-        """Required fields, validation rules, references and uniqueness. `changed` are the fields that this save touches."""
-        kind = table.kind
-        missing = [name for name in kind.required if name not in proposed and (record_id is None or name in changed)]
-        if missing:
-            raise RecordError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
-        rule = self._org.automation.broken_rule(kind.name, proposed)
-        if rule is not None:
-            raise RecordError("FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, [rule.field] if rule.field else [])
-        for name, value in changed.items():
-            field = kind.fields[name]
-            if value is not None and (field.unique or field.kind is Kind.REFERENCE):
-                self._check_value(table, field, value, record_id)
-
-    def _check_value(self, table: Table, field: Field, value: Value, record_id: str | None) -> None:
-        if field.unique:
-            others = [row for row in table.find(field.name, value) if row["Id"] != record_id and "IsDeleted" not in row]
-            if others:
-                message = f"duplicate value found: {field.name} duplicates value on record with id: {others[0]['Id']}"
-                raise RecordError("DUPLICATE_VALUE", message)
-        elif not field.system or field.name == "OwnerId":
-            target = self._org.store.row(str(value))
-            kind = self._org.schema.of_id(str(value))
-            if kind is None or kind.name not in field.reference_to:
-                raise RecordError("MALFORMED_ID", f"{field.label}: id value of incorrect type: {value}", [field.name])
-            if target is None or "IsDeleted" in target:
-                raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [field.name])
-            if field.name == "OwnerId" and kind.name == "User" and "IsActive" not in target:
-                raise RecordError("INACTIVE_OWNER_OR_USER", "operation performed with inactive user [" + str(value) + "] as owner of "
-                                  + table.kind.name.lower(), [field.name])  # fmt: skip
+    def _sum_up(self, table: Table, rows: list[Row]) -> None:
+        """Brings the roll-ups of the parents of these rows up to date: updates of the parents within this transaction."""
+        if self._org.rollups:
+            for parent_id, values in self._org.rollups.due(self._org, table.kind.name, rows):
+                self._update(self._table_of(parent_id), parent_id, values, 1, via="roll-up")
 
     # -- parts
 
@@ -263,32 +292,6 @@ class Transaction:
             raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         table: Table = self._org.store.tables[kind.name]
         return table
-
-    @staticmethod
-    def _live(table: Table, record_id: str) -> Row:
-        row = table.rows.get(record_id)
-        if row is None:
-            raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-        if "IsDeleted" in row:
-            raise RecordError("ENTITY_IS_DELETED", "entity is deleted")
-        return row
-
-
-def _put(row: Row, values: Mapping[str, Value]) -> None:
-    """Sets the values in a row, which holds neither nulls nor false."""
-    for name, value in values.items():
-        if value is None or value is False:
-            row.pop(name, None)
-        else:
-            row[name] = value
-
-
-def _changed(row: Row, proposed: Row, names: Iterable[str]) -> set[str]:
-    return {name for name in names if row.get(name) != proposed.get(name)}
-
-
-def _past(row: Row, moved: Row) -> Row:
-    return {name: row.get(name) for name in moved}
 
 
 def _empty(field: Field) -> Value:

@@ -95,7 +95,7 @@ def _picklist(field: Field, value: Value) -> Value:
     text = str(_text(field, value))
     if field.restricted:
         known = {each.casefold(): each for each in field.picklist}
-        if text.casefold() not in known:
+        if text.casefold() not in known or known[text.casefold()] in field.inactive:
             raise _not_in_picklist(field, text)
         return known[text.casefold()]
     return text

@@ -45,7 +45,8 @@ class Verbs:
         verbs: dict[str, Callable[[Args], Any]] = {
             "create": self.create, "edit": self.edit, "delete": self.delete, "undelete": self.undelete, "convert": self.convert,
             "merge": self.merge, "empty_recycle_bin": self.empty_recycle_bin, "expire_sessions": self.expire_sessions,
-            "create_user": self.create_user, "issue_refresh_token": self.issue_refresh_token, "gap": self.gap, "overflow": self.overflow,
+            "create_user": self.create_user, "issue_refresh_token": self.issue_refresh_token, "lock": self.lock,
+            "add_record_type": self.add_record_type, "gap": self.gap, "overflow": self.overflow,
         }  # fmt: skip
         for name in PUBLIC_SETUP:
             verbs[name] = functools.partial(self.set_up, name)
@@ -130,6 +131,26 @@ class Verbs:
         if name not in known:
             known[name] = self._seen({"object": name})
         return transaction.create(name, read_values(known[name], record["fields"], "create"))
+
+    def lock(self, args: Args) -> Any:
+        """{id / ids, seconds, code: UNABLE_TO_LOCK_ROW | ENTITY_IS_LOCKED}: someone holds the records so long, by the sandbox's clock."""
+        code = str(args.get("code", "UNABLE_TO_LOCK_ROW"))
+        if code not in ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED"):
+            raise VerbRefusedError("code is UNABLE_TO_LOCK_ROW or ENTITY_IS_LOCKED")
+        until_ms = self._org.clock.now_ms() + int(float(args.get("seconds", 60)) * 1000)
+        self._org.locks |= dict.fromkeys(_ids(args), (code, until_ms))
+        return {"locked": len(_ids(args))}
+
+    def add_record_type(self, args: Args) -> Any:
+        """{object, name, person?}: a record type, and RecordTypeId for the object."""
+        seen = self._seen(args)
+        name = str(args.get("name", ""))
+        self._org.set_up("use_record_types", {"object": seen.kind.name})
+        values: Row = {
+            "Name": name, "DeveloperName": name.replace(" ", "_"), "SobjectType": seen.kind.name, "IsPersonType": bool(args.get("person")),
+        }  # fmt: skip
+        with _all_or_none(self._org, self._caller(args)) as transaction:
+            return {"id": transaction.create("RecordType", values)}
 
     # -- set-up
 

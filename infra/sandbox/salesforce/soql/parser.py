@@ -1,8 +1,10 @@
 """Reads a SOQL text. What is not in this grammar is refused with MALFORMED_QUERY; nothing is skipped over.
 
-query      = SELECT (COUNT() | path {, path}) FROM name [WHERE condition] [ORDER BY key {, key}] [LIMIT n] [OFFSET n]
+query      = SELECT (COUNT() | item {, item}) FROM name [WHERE condition] [GROUP BY path {, path} [HAVING condition]]
+             [ORDER BY key {, key}] [LIMIT n] [OFFSET n]
+item       = path | function ( path ) [alias] | ( query )        -- the last is a sub-query over a child relationship
 condition  = factor {AND factor} | factor {OR factor}      -- the two can't be mixed without parentheses, as in SOQL
-factor     = NOT factor | ( condition ) | path operator literal | path [NOT] IN ( literals ) | path INCLUDES|EXCLUDES ( texts )
+factor     = NOT factor | ( condition ) | path operator literal | path [NOT] IN ( literals | query ) | path INCLUDES|EXCLUDES ( texts )
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from infra.sandbox.salesforce.soql.query import (
     Comparison,
     Condition,
     Day,
+    Inner,
     Literal,
     Moment,
     Not,
@@ -32,11 +35,10 @@ from infra.sandbox.salesforce.soql.query import (
     Text,
     Truth,
 )
+from infra.sandbox.salesforce.soql.spans import COUNTED, PLAIN
 from infra.sandbox.salesforce.soql.tokens import Sort, Token, malformed, tokenise
 
-_NEAR = frozenset({"TODAY", "YESTERDAY", "TOMORROW", "LAST_90_DAYS", "NEXT_90_DAYS"})
-SPANS = _NEAR | {f"{which}_{unit}" for which in ("LAST", "THIS", "NEXT") for unit in ("WEEK", "MONTH", "YEAR")}
-COUNTED_SPANS = frozenset({"LAST_N_DAYS", "NEXT_N_DAYS", "N_DAYS_AGO"})
+FUNCTIONS = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
 _SIGNS = {"=": Operator.EQ, "!=": Operator.NE, "<>": Operator.NE, "<": Operator.LT, "<=": Operator.LE, ">": Operator.GT, ">=": Operator.GE}
 _CLAUSES = frozenset(
     {"SELECT", "FROM", "WHERE", "ORDER", "BY", "LIMIT", "OFFSET", "AND", "OR", "NOT", "IN", "LIKE", "GROUP", "HAVING", "USING"}
@@ -70,31 +72,54 @@ class _Parser:
     # -- clauses
 
     def query(self) -> Query:
+        found = self._query()
+        self.end()
+        return found
+
+    def _query(self, depth: int = 0) -> Query:
+        if depth > 1:
+            raise malformed(self._source, self._peek.at, "queries are nested too deeply")
         self._keyword("SELECT")
-        count, select = self._select()
+        count, select, children = self._select(depth)
         self._keyword("FROM")
         name = self._plain_name()
         where = self.condition(0) if self._take("WHERE") else None
+        group, having = self._group() if self._take("GROUP") else ((), None)
         order = self._order() if self._take("ORDER") else ()
         limit = self._whole_number("LIMIT")
         offset = self._whole_number("OFFSET")
-        self.end()
         return Query(
-            source=self._source, select=select, count=count, object=name.text, object_at=name.at,
-            where=where, order=order, limit=limit, offset=offset or 0,
+            source=self._source, select=select, count=count, object=name.text, object_at=name.at, where=where, order=order, limit=limit,
+            offset=offset or 0, group=group, having=having, children=children,
         )  # fmt: skip
+
+    def _group(self) -> tuple[tuple[Path, ...], Condition | None]:
+        self._keyword("BY")
+        return tuple(self._list(self._path)), self.condition(0) if self._take("HAVING") else None
 
     def end(self) -> None:
         if self._peek.sort is not Sort.END:
             raise self._unexpected()
 
-    def _select(self) -> tuple[bool, tuple[Path, ...]]:
-        if self._peek.word == "COUNT" and self._after().text == "(":
+    def _select(self, depth: int) -> tuple[bool, tuple[Path, ...], tuple[Query, ...]]:
+        if self._peek.word == "COUNT" and self._after().text == "(" and self._after(2).text == ")":
             self._advance()
             self._sign("(")
             self._sign(")")
-            return True, ()
-        return False, tuple(self._list(self._path))
+            return True, (), ()
+        items = self._list(lambda: self._item(depth))
+        return False, tuple(each for each in items if isinstance(each, Path)), tuple(each for each in items if isinstance(each, Query))
+
+    def _item(self, depth: int) -> Path | Query:
+        if self._peek.sort is Sort.SIGN and self._peek.text == "(":
+            self._advance()
+            inner = self._query(depth + 1)
+            self._sign(")")
+            return inner
+        path = self._path()
+        if self._peek.sort is Sort.NAME and self._peek.word not in _CLAUSES and path.function:
+            return Path(path.names, path.at, path.function, self._advance().text)
+        return path
 
     def _order(self) -> tuple[OrderKey, ...]:
         self._keyword("BY")
@@ -165,6 +190,10 @@ class _Parser:
 
     def _values(self) -> tuple[Literal, ...]:
         self._sign("(")
+        if self._peek.word == "SELECT":
+            inner = Inner(self._query(1), self._peek.at)
+            self._sign(")")
+            return (inner,)
         values = tuple(self._list(self._literal))
         self._sign(")")
         return values
@@ -191,9 +220,9 @@ class _Parser:
             return Null(token.at)
         if word in ("TRUE", "FALSE"):
             return Truth(word == "TRUE", token.at)
-        if word in SPANS:
+        if word in PLAIN:
             return Span(word, 0, token.at)
-        if word in COUNTED_SPANS:
+        if word in COUNTED:
             self._sign(":")
             n = self._advance()
             if n.sort is not Sort.NUMBER or not n.text.isdigit() or int(n.text) > 100_000:
@@ -221,8 +250,8 @@ class _Parser:
     def _peek(self) -> Token:
         return self._tokens[self._next]
 
-    def _after(self) -> Token:
-        return self._tokens[min(self._next + 1, len(self._tokens) - 1)]
+    def _after(self, steps: int = 1) -> Token:
+        return self._tokens[min(self._next + steps, len(self._tokens) - 1)]
 
     def _advance(self) -> Token:
         token = self._tokens[self._next]
@@ -257,6 +286,11 @@ class _Parser:
         if token.sort is not Sort.NAME or token.word in _CLAUSES:
             raise self._unexpected()
         self._advance()
+        if self._peek.sort is Sort.SIGN and self._peek.text == "(" and token.word in FUNCTIONS:
+            self._advance()
+            inner = self._path()
+            self._sign(")")
+            return Path(inner.names, token.at, token.word)
         return Path(tuple(token.text.split(".")), token.at)
 
     def _plain_name(self) -> Token:

@@ -10,7 +10,7 @@ import msgspec
 
 from infra.sandbox.salesforce.schema import Field, Value
 from infra.sandbox.salesforce.soql.binding import Binding
-from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Not, Operator, Or, Span
+from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Inner, Not, Operator, Or, Span
 from infra.sandbox.salesforce.soql.spans import days_of
 from infra.sandbox.salesforce.store import HIGHEST, LOWEST, Point, Table
 
@@ -79,7 +79,7 @@ class _Implied:
         if bound.hops:
             return Access()
         field, op = bound.field, comparison.operator
-        if op in (Operator.EQ, Operator.IN) and not any(isinstance(each, Span) for each in comparison.values):
+        if op in (Operator.EQ, Operator.IN) and not any(isinstance(each, Span | Inner) for each in comparison.values):
             values = tuple(self._binding.value(comparison.path, field, each) for each in comparison.values)
             if field.name == "Id":
                 return Access(ids=frozenset(str(value) for value in values if value is not None))

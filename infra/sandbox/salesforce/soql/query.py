@@ -23,10 +23,12 @@ class Operator(StrEnum):
 
 
 class Path(msgspec.Struct, frozen=True):
-    """A field, perhaps of a parent: `Account.Owner.Name`."""
+    """A field, perhaps of a parent: `Account.Owner.Name`; with a function, an aggregate of it: `COUNT(Id) n`."""
 
     names: tuple[str, ...]
     at: int
+    function: str = ""
+    alias: str = ""
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -70,7 +72,14 @@ class Span(msgspec.Struct, frozen=True):
     at: int
 
 
-Literal: TypeAlias = Text | Number | Truth | Null | Day | Moment | Span
+class Inner(msgspec.Struct, frozen=True):
+    """A query within IN (...): its values stand for it."""
+
+    query: Query
+    at: int
+
+
+Literal: TypeAlias = Text | Number | Truth | Null | Day | Moment | Span | Inner
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -101,7 +110,7 @@ class OrderKey(msgspec.Struct, frozen=True):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """`select` is empty when the query asks COUNT() only."""
+    """`select` is empty when the query asks COUNT() only. `children` are sub-queries; their `object` names a relationship."""
 
     source: str
     select: tuple[Path, ...]
@@ -112,3 +121,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[OrderKey, ...] = ()
     limit: int | None = None
     offset: int = 0
+    group: tuple[Path, ...] = ()
+    having: Condition | None = None
+    children: tuple[Query, ...] = ()
+
+    @property
+    def aggregates(self) -> bool:
+        return bool(self.group) or any(path.function for path in self.select)

@@ -7,35 +7,59 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from infra.sandbox.salesforce.access import View
 from infra.sandbox.salesforce.errors import ApiError
-from infra.sandbox.salesforce.schema import TEXTUAL, Row
+from infra.sandbox.salesforce.schema import IDS, TEXTUAL, Row
+from infra.sandbox.salesforce.soql.aggregates import summed_up
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Predicate
 from infra.sandbox.salesforce.soql.planning import Access, access_of
-from infra.sandbox.salesforce.soql.query import OrderKey, Query
+from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Inner, Not, Operator, Or, OrderKey, Path, Query, Text
 from infra.sandbox.salesforce.store import Store, Table
 
 MAX_OFFSET = 2000
 
 
 class Answer:
-    """The rows that a query found and how to write each of them. `count` queries have only a number."""
+    """The rows that a query found and how to write each of them. `count` queries have only a number, aggregate ones whole `records`."""
 
-    __slots__ = ("binding", "columns", "count_only", "kind", "rows", "total")
+    __slots__ = ("binding", "children", "columns", "count_only", "kind", "records", "rows", "total")
 
-    def __init__(self, binding: Binding, columns: list[Bound], rows: list[Row], *, total: int, count_only: bool) -> None:
+    def __init__(self, binding: Binding, columns: list[Bound], rows: list[Row], *, total: int, count_only: bool = False) -> None:
         self.binding = binding
         self.kind = binding.root.kind.name
         self.columns = columns
         self.rows = rows
         self.total = total
         self.count_only = count_only
+        self.records: list[dict[str, Any]] | None = None
+        self.children: list[tuple[str, Children]] = []
+        """(relationship, the answer for one parent row)"""
+
+
+Children = Callable[[Row], Answer]
 
 
 def run(query: Query, view: View, store: Store, today: date, *, deleted_too: bool = False) -> Answer:
     """The answer, rows in order. Raises `ApiError` for names that the view does not show and for types that don't fit."""
     binding = Binding(query.source, view, query.object, store.row, today)
+    query = msgspec.structs.replace(query, where=_expanded(query.where, binding, view, store))
+    if query.aggregates:
+        rows = _found(msgspec.structs.replace(query, order=(), limit=None, offset=0), binding, store, deleted_too=deleted_too)
+        records = summed_up(query, binding, rows)
+        answer = Answer(binding, [], [], total=len(records))
+        answer.records = records
+        return answer
     columns = [binding.path(path) for path in query.select]
+    rows = _found(query, binding, store, deleted_too=deleted_too)
+    answer = Answer(binding, columns, [] if query.count else rows, total=len(rows), count_only=query.count)
+    for child in query.children:
+        answer.children.append(_children(child, binding, view, store, deleted_too=deleted_too))
+    return answer
+
+
+def _found(query: Query, binding: Binding, store: Store, *, deleted_too: bool) -> list[Row]:
     test = binding.predicate(query.where) if query.where is not None else None
     order = [_order_key(binding, key) for key in query.order]
     if query.offset > MAX_OFFSET:
@@ -43,6 +67,8 @@ def run(query: Query, view: View, store: Store, today: date, *, deleted_too: boo
     table = store.tables[binding.root.kind.name]
     access = access_of(query.where, binding, table)
     found = _filtered(_candidates(access, table), test, deleted_too=deleted_too)
+    if binding.root.owner is not None:
+        found = (row for row in found if binding.root.sees(row))
     wanted = None if query.limit is None else query.offset + query.limit
     if access.walks_stamps and _is_stamp_order(query.order):
         rows = list(islice(found, wanted))
@@ -50,8 +76,51 @@ def run(query: Query, view: View, store: Store, today: date, *, deleted_too: boo
         rows = list(found) if order or wanted is None else list(islice(found, wanted))
         for key, descending in reversed(order):
             rows.sort(key=key, reverse=descending)
-    rows = rows[query.offset : wanted]
-    return Answer(binding, columns, [] if query.count else rows, total=len(rows), count_only=query.count)
+    return rows[query.offset : wanted]
+
+
+def _children(query: Query, parent: Binding, view: View, store: Store, *, deleted_too: bool) -> tuple[str, Children]:
+    """A sub-query: its FROM names a child relationship of the parent's object."""
+    found = next((each for each in view.children(parent.root.kind) if each[0].lower() == query.object.lower()), None)
+    if found is None:
+        raise parent.invalid(
+            Path((query.object,), query.object_at),
+            f"Didn't understand relationship '{query.object}' in FROM part of query call. If you are attempting to use a custom"
+            " relationship, be sure to append the '__r' after the custom relationship name.", code="INVALID_TYPE",
+        )  # fmt: skip
+    name, child, reference = found
+    table = store.tables[child]
+    if not table.indexed(reference):
+        table.add_index(reference)
+
+    def of_parent(row: Row) -> Answer:
+        mine = Comparison(Path((reference,), 0), Operator.EQ, (Text(str(row["Id"]), 0),))
+        where = mine if query.where is None else And((mine, query.where))
+        return run(msgspec.structs.replace(query, object=child, where=where), view, store, parent.today, deleted_too=deleted_too)
+
+    run(msgspec.structs.replace(query, object=child, limit=0), view, store, parent.today)  # refuses now what it would refuse later
+    return name, of_parent
+
+
+def _expanded(condition: Condition | None, binding: Binding, view: View, store: Store) -> Condition | None:
+    """The condition with the values of the queries within it in their place."""
+    match condition:
+        case Comparison(path, operator, (Inner(inner, at),)):
+            if binding.path(path).field.kind not in IDS:
+                raise binding.invalid(path, "Semi join sub-selects can only be used with ID and reference fields", code="MALFORMED_QUERY")
+            answer = run(inner, view, store, binding.today)
+            if len(answer.columns) != 1 or inner.children:
+                raise ApiError(400, "MALFORMED_QUERY", "a semi join sub-select selects one field")
+            get = answer.binding.getter(answer.columns[0])
+            return Comparison(path, operator, tuple(Text(str(value), at) for row in answer.rows if (value := get(row)) is not None))
+        case Not(inner):
+            return Not(_expanded(inner, binding, view, store) or inner)
+        case And(parts):
+            return And(tuple(_expanded(part, binding, view, store) or part for part in parts))
+        case Or(parts):
+            return Or(tuple(_expanded(part, binding, view, store) or part for part in parts))
+        case _:
+            return condition
 
 
 def _candidates(access: Access, table: Table) -> Iterable[Row]:

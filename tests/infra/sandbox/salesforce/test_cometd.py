@@ -57,12 +57,12 @@ async def test_the_same_change_of_many_records_is_one_event(org: Client) -> None
     ids = await new_leads(org, 3)
     stream = await opened(org)
     records = [{"attributes": {"type": "Lead"}, "id": each, "Title": "CTO"} for each in ids]
-    records.append({"attributes": {"type": "Lead"}, "id": ids[0], "City": "Oslo"})
-    await org.call("PATCH", "/composite/sobjects", {"records": records[:3]})
+    await org.call("PATCH", "/composite/sobjects", {"records": records})
     [header] = headers_of(await stream.events(1))
     assert header["recordIds"] == ids
-    records[2]["Title"] = "CFO"
-    await org.call("PATCH", "/composite/sobjects", {"records": records})
+    edits = [{"id": each, "fields": {"Title": "CTO" if each != ids[2] else "CFO"}} for each in ids]
+    edits.append({"id": ids[0], "fields": {"City": "Oslo"}})
+    await org.verb("edit", {"object": "Lead", "records": edits, "as": "tandem@sandbox.example"})
     found = headers_of(await stream.events(3))
     assert [header["recordIds"] for header in found] == [[ids[0]], [ids[1]], [ids[2]]]
     assert [header["sequenceNumber"] for header in found] == [1, 2, 3]

@@ -74,8 +74,8 @@ async def test_addresses_that_lead_nowhere(org: Client) -> None:
     assert code_of(await org.call("GET", "/sobjects/Lead/short")) == (400, "MALFORMED_ID")
     assert code_of(await org.call("PUT", "/sobjects/Lead", {})) == (405, "METHOD_NOT_ALLOWED")
     assert code_of(await org.call("GET", "/nothing")) == (404, "NOT_FOUND")
-    assert code_of(await org.call("GET", "/jobs/query")) == (501, "NOT_IN_SANDBOX")
-    assert code_of(await org.call("POST", "/services/Soap/u/66.0", {})) == (501, "NOT_IN_SANDBOX")
+    assert code_of(await org.call("GET", "/search")) == (501, "NOT_IN_SANDBOX")
+    assert code_of(await org.call("POST", "/services/Soap/m/66.0", {})) == (501, "NOT_IN_SANDBOX")
     assert code_of(await org.call("GET", "/services/data/v20.0/limits")) == (404, "NOT_FOUND")
     org.token = "00D!wrong"
     assert code_of(await org.call("GET", "/limits")) == (401, "INVALID_SESSION_ID")
@@ -126,13 +126,13 @@ async def test_conditional_requests(org: Client) -> None:
 
 async def test_collections_give_one_result_an_item_in_order(org: Client) -> None:
     good, bad = {"attributes": {"type": "Lead"}, **LEAD}, {"attributes": {"type": "Lead"}, "LastName": "x"}
-    made = await org.call("POST", "/composite/sobjects", {"allOrNone": False, "records": [good, bad, good]})
-    assert [item["success"] for item in made.body] == [True, False, True]
+    made = await org.call("POST", "/composite/sobjects", {"allOrNone": False, "records": [good, bad, good, good]})
+    assert [item["success"] for item in made.body] == [True, False, True, True]
     assert made.body[1]["errors"][0]["statusCode"] == "REQUIRED_FIELD_MISSING"
-    one, two = made.body[0]["id"], made.body[2]["id"]
+    one, two, three = made.body[0]["id"], made.body[2]["id"], made.body[3]["id"]
     edit = {"attributes": {"type": "Lead"}, "Title": "CTO"}
     missing = "00Q5fA00000zzzz"
-    edits = [{**edit, "id": one}, {**edit, "id": missing}, {**edit, "Id": two}, edit, {"id": two, "Title": "x"}]
+    edits = [{**edit, "id": one}, {**edit, "id": missing}, {**edit, "Id": two}, edit, {"id": three, "Title": "x"}]
     changed = await org.call("PATCH", "/composite/sobjects", {"records": edits})
     assert [item["success"] for item in changed.body] == [True, False, True, False, False]
     codes = [item["errors"][0]["statusCode"] for item in changed.body if not item["success"]]
@@ -154,11 +154,13 @@ async def test_all_or_none_undoes_everything(org: Client) -> None:
 
 async def test_collection_upsert_and_its_size(org: Client) -> None:
     await org.verb("define_field", {"object": "Lead", "field": {"name": "Ext__c", "type": "string", "external_id": True}})
-    records = [{"attributes": {"type": "Lead"}, **LEAD, "Ext__c": str(number % 2)} for number in range(3)] + [
+    records = [{"attributes": {"type": "Lead"}, **LEAD, "Ext__c": str(number)} for number in (0, 1, 2, 2)] + [
         {"attributes": {"type": "Lead"}}
     ]
+    await org.call("PATCH", "/sobjects/Lead/Ext__c/1", LEAD)
     answer = await org.call("PATCH", "/composite/sobjects/Lead/Ext__c", {"records": records})
-    assert [item.get("created") for item in answer.body] == [True, True, False, None]
+    assert [item.get("created") for item in answer.body] == [True, False, None, None, None]
+    assert {item["errors"][0]["statusCode"] for item in answer.body[2:4]} == {"DUPLICATE_VALUE"}  # none of the two is carried out
     too_many = [{"attributes": {"type": "Lead"}, **LEAD}] * 201
     assert code_of(await org.call("POST", "/composite/sobjects", {"records": too_many})) == (400, "EXCEEDED_ID_LIMIT")
 

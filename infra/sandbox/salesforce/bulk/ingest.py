@@ -1,0 +1,240 @@
+"""Ingest jobs: insert, update, upsert, delete and hardDelete of the rows of a CSV file (Bulk API guide, ingest jobs)."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from infra.sandbox.salesforce import ids
+from infra.sandbox.salesforce.access import VisibleObject
+from infra.sandbox.salesforce.bulk.csvtext import NULL, Sheet, rows_of
+from infra.sandbox.salesforce.bulk.jobs import Job, Jobs
+from infra.sandbox.salesforce.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.checks import UNLOCKABLE
+from infra.sandbox.salesforce.errors import ApiError, RecordError, not_found
+from infra.sandbox.salesforce.input import read_values
+from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.schema import Field
+from infra.sandbox.salesforce.transaction import Transaction
+from infra.sandbox.salesforce.values import checked
+
+CHUNK = 200
+UPLOAD_BYTES_MAX = 150 << 20
+OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
+RESULTS = {"successfulResults": ("sf__Id", "sf__Created"), "failedResults": ("sf__Id", "sf__Error"), "unprocessedrecords": ()}
+Step = Callable[[Transaction, dict[str, Any]], tuple[str, bool]]
+
+
+class IngestJobs:
+    def __init__(self, org: Org, jobs: Jobs) -> None:
+        self._org = org
+        self._jobs = jobs
+
+    def create(self, call: Call) -> Reply:
+        """POST /jobs/ingest {object, operation, externalIdFieldName?}"""
+        body = call.json_object()
+        operation, external = body.get("operation"), body.get("externalIdFieldName")
+        if operation not in OPERATIONS:
+            raise ApiError(400, "INVALIDJOB", f"Invalid operation {operation}; one of {', '.join(sorted(OPERATIONS))}")
+        seen = call.view.object(str(body.get("object")))
+        if seen is None:
+            raise ApiError(400, "INVALIDENTITY", f"Unable to find object: {body.get('object')}")
+        if operation == "upsert":
+            key = seen.field(str(external))
+            if key is None or not (key.external_id or key.id_lookup):
+                raise ApiError(400, "INVALIDJOB", f"Field name provided, {external} does not match an External ID for {seen.kind.name}")
+            external = key.name
+        job = self._jobs.make(call, kind="ingest", operation=operation, object=seen.kind.name, external_id=external, state="Open")
+        return json_reply(job.shown(whole=False))
+
+    def listed(self, _: Call) -> Reply:
+        return json_reply({"done": True, "records": [job.shown() for job in self._jobs.all("ingest")], "nextRecordsUrl": None})
+
+    def info(self, call: Call) -> Reply:
+        return json_reply(self._jobs.find(call, "ingest").shown())
+
+    def upload(self, call: Call) -> Reply:
+        """PUT /jobs/ingest/{id}/batches, once."""
+        job = self._jobs.find(call, "ingest")
+        if job.state != "Open" or job.upload is not None:
+            raise ApiError(400, "INVALIDJOBSTATE", f"Data can be uploaded once, while the job is Open; it is {job.state}")
+        if not call.headers.get("content-type", "").startswith("text/csv"):
+            raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "The content type of the data is text/csv")
+        if len(call.body) > UPLOAD_BYTES_MAX:
+            raise ApiError(413, "REQUEST_TOO_LARGE", "The data is larger than 150 MB")
+        job.upload = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the job is forgotten, or with the process
+        job.upload.write(call.body)
+        return Reply(status=201)
+
+    def change(self, call: Call) -> Reply:
+        """PATCH {state: UploadComplete | Aborted}"""
+        job, wanted = self._jobs.find(call, "ingest"), call.json_object().get("state")
+        if wanted == "Aborted":
+            self._jobs.abort(job)
+        elif wanted == "UploadComplete" and job.state == "Open":
+            self._jobs.move(job, "UploadComplete")
+            self._jobs.start(job, self._work)
+        else:
+            raise ApiError(400, "INVALIDJOBSTATE", f"The job is {job.state} and can't become {wanted}")
+        return json_reply(job.shown(whole=False))
+
+    def delete(self, call: Call) -> Reply:
+        job = self._jobs.find(call, "ingest")
+        if job.state in ("Open", "InProgress"):
+            raise ApiError(400, "INVALIDJOBSTATE", f"The job is {job.state}; abort it first")
+        self._jobs.forget(job)
+        return Reply(status=204)
+
+    def results(self, call: Call) -> Reply:
+        job = self._jobs.find(call, "ingest")
+        if call.params["results"] not in RESULTS:
+            raise not_found()
+        sheet = job.sheets.get(call.params["results"])
+        if sheet is None:
+            if job.state == "Open":
+                raise ApiError(400, "INVALIDJOBSTATE", f"Results are not there: the job is {job.state}")
+            sheet = Sheet(RESULTS[call.params["results"]], job.delimiter, job.line_ending)
+        call.records = len(sheet)
+        return Reply(body=sheet.read(), headers={"Content-Type": "text/csv"})
+
+    # -- carrying out
+
+    async def _work(self, job: Job) -> None:
+        if job.upload is None:
+            return
+        rows = rows_of(job.upload, job.delimiter)
+        header = next(rows, None)
+        if header is None:
+            return
+        for name, columns in RESULTS.items():
+            job.sheets[name] = Sheet((*columns, *header), job.delimiter, job.line_ending)
+        batch = _Batch(self._org, job, header)
+        while chunk := list(islice(rows, CHUNK)):
+            if job.state == "Aborted":
+                job.sheets["unprocessedrecords"].add(chunk)
+                job.sheets["unprocessedrecords"].add(rows)
+                return
+            batch.run(chunk)
+            await asyncio.sleep(0)
+        job.upload.close()
+        job.upload = None
+        self._org.meters.count(job.caller.user_name, f"bulk {job.operation}", records=job.processed)
+
+
+class _Batch:
+    """What is the same for all rows of a job: columns, object, operation."""
+
+    def __init__(self, org: Org, job: Job, header: list[str]) -> None:
+        seen = org.view(job.caller.user_id).object(job.object)
+        if seen is None:
+            raise ApiError(400, "INVALIDENTITY", f"Unable to find object: {job.object}")
+        self._org, self._job, self._seen = org, job, seen
+        self._columns = [_Column(org, seen, name) for name in header]
+        self._step = _step(org, seen, job)
+
+    def run(self, rows: list[list[str]]) -> None:
+        """Carries out one chunk as a transaction of its own, row by row."""
+        job, done, failed = self._job, [], []
+        transaction = self._org.transaction(job.caller)
+        for row in rows:
+            try:
+                if len(row) != len(self._columns):
+                    raise RecordError("INVALID_INPUT", f"the row has {len(row)} values, the header {len(self._columns)}")  # noqa: TRY301
+                self._fault()
+                raw = dict(item for column, text in zip(self._columns, row, strict=True) if (item := column.read(text)) is not None)
+                record_id, created = self._step(transaction, raw)
+                done.append([record_id, "true" if created else "false", *row])
+            except (RecordError, ApiError) as refused:
+                failed.append(["", _told(refused), *row])
+        transaction.commit()
+        if job.operation == "hardDelete":
+            self._org.purge([each[0] for each in done])
+        job.sheets["successfulResults"].add(done)
+        job.sheets["failedResults"].add(failed)
+        job.processed += len(rows)
+        job.failures += len(failed)
+
+    def _fault(self) -> None:
+        fault = self._org.faults.take(("record_errors",), method="PUT", path="/jobs/ingest", actor=self._job.caller.user_name)
+        if fault is not None:
+            raise RecordError(str(fault.action.get("statusCode", "UNABLE_TO_LOCK_ROW")), str(fault.action.get("message", UNLOCKABLE)))
+
+
+class _Column:
+    """One column: a field, or `Parent.Key__c`, which names a parent by an external id."""
+
+    def __init__(self, org: Org, seen: VisibleObject, name: str) -> None:
+        self._org, self._name = org, name.strip()
+        head, _, tail = self._name.partition(".")
+        self._reference: Field | None = seen.relationships.get(head.lower()) if tail else None
+        self._key = tail
+        if self._reference is None and seen.field(self._name) is None:
+            raise ApiError(400, "InvalidBatch", f"Field name not found : {self._name}")
+
+    def read(self, text: str) -> tuple[str, Any] | None:
+        """(field, value) of a cell; None for an empty one, which changes nothing."""
+        if text == "":
+            return None
+        if self._reference is None:
+            return self._name, None if text == NULL else text
+        for parent in self._reference.reference_to:
+            table = self._org.store.tables[parent]
+            if table.indexed(self._key):
+                found = [row for row in table.find(self._key, text) if "IsDeleted" not in row]
+                if found:
+                    return self._reference.name, found[0]["Id"]
+        message = f"Foreign key external ID: {text} not found for field {self._key} in entity {self._reference.reference_to[0]}"
+        raise RecordError("INVALID_FIELD", message)
+
+
+def _step(org: Org, seen: VisibleObject, job: Job) -> Step:
+    name = seen.kind.name
+
+    def insert(transaction: Transaction, raw: dict[str, Any]) -> tuple[str, bool]:
+        return transaction.create(name, read_values(seen, raw, "create")), True
+
+    def update(transaction: Transaction, raw: dict[str, Any]) -> tuple[str, bool]:
+        record_id = _record_id(seen, raw)
+        transaction.update(record_id, read_values(seen, raw, "update"))
+        return record_id, False
+
+    def delete(transaction: Transaction, raw: dict[str, Any]) -> tuple[str, bool]:
+        if not seen.right.deletable:
+            raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+        record_id = _record_id(seen, raw)
+        transaction.delete(record_id)
+        return record_id, False
+
+    def upsert(transaction: Transaction, raw: dict[str, Any]) -> tuple[str, bool]:
+        key = seen.fields[str(job.external_id).lower()]
+        value = next((each for column, each in raw.items() if column.lower() == key.name.lower()), None)
+        if value in (None, ""):
+            raise RecordError("MISSING_ARGUMENT", f"{key.name} not specified")
+        if key.name == "Id":
+            return update(transaction, raw)
+        found = [row for row in org.store.tables[name].find(key.name, checked(key, value)) if "IsDeleted" not in row]
+        if len(found) > 1:
+            shown = [row["Id"] for row in found]
+            raise RecordError("DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found for external id field: {shown}")
+        if not found:
+            return insert(transaction, raw)
+        transaction.update(str(found[0]["Id"]), read_values(seen, raw, "update"))
+        return str(found[0]["Id"]), False
+
+    return {"insert": insert, "update": update, "upsert": upsert, "delete": delete, "hardDelete": delete}[job.operation]
+
+
+def _record_id(seen: VisibleObject, raw: dict[str, Any]) -> str:
+    text = next((raw.pop(name) for name in ("Id", "id", "ID") if name in raw), None)
+    if text is None:
+        raise RecordError("MISSING_ARGUMENT", "Id not specified in an update call")
+    if not ids.well_formed(text) or not str(text).startswith(seen.kind.prefix):
+        raise RecordError("MALFORMED_ID", f"malformed id {text}")
+    return ids.normalise(str(text))
+
+
+def _told(refused: RecordError | ApiError) -> str:
+    return f"{refused.code}:{refused.message}:{' '.join(refused.fields or ())} --"

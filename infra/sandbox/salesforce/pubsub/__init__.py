@@ -1,0 +1,1 @@
+"""Pub/Sub API: the event bus over gRPC and Avro (Pub/Sub API guide)."""

@@ -1,0 +1,65 @@
+"""The org's pages for people, through the gateway, with https behind it."""
+
+import asyncio
+import re
+import shutil
+import ssl
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+pytestmark = pytest.mark.integration
+_CHROMIUM = shutil.which("chromium")
+
+
+async def page(sandbox: Any, path: str) -> str:
+    async with sandbox.http.get(f"{sandbox.url}/ui/salesforce{path}") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/html"), await answer.text()
+        return str(await answer.text())
+
+
+async def send(sandbox: Any, path: str, form: dict[str, str]) -> tuple[int, str]:
+    async with sandbox.http.post(f"{sandbox.url}/ui/salesforce{path}", data=form, allow_redirects=False) as answer:
+        return answer.status, answer.headers.get("Location") or await answer.text()
+
+
+async def test_records_search_and_edit(start: Any, tmp_path: Path) -> None:
+    async with start(tmp_path / "sandbox", "--only", "salesforce", "--tls") as sandbox:
+        fields = {"LastName": "<b>Ito</b>", "Company": "Acme", "Email": "i@x.example"}
+        lead = (await sandbox.post("/salesforce/create", {"object": "Lead", "fields": fields}))["id"]
+        await sandbox.post("/salesforce/create", {"object": "Task", "fields": {"Subject": "Call her", "WhoId": lead}})
+        assert "Opportunity Contact Role" in await page(sandbox, "")
+        assert "&lt;b&gt;Ito" in await page(sandbox, "/Lead?q=i@x")
+        assert "Ito" not in (await page(sandbox, "/Lead?q=nobody")).partition("<main>")[2]
+        shown = await page(sandbox, f"/Lead/{lead}")
+        assert "Call her" in shown
+        assert re.search(r'name="Company" value="Acme"', await page(sandbox, f"/Lead/{lead}?mode=edit"))
+        assert (await send(sandbox, f"/Lead/{lead}", {"Company": "Other"}))[0] == 303
+        status, text = await send(sandbox, f"/Lead/{lead}", {"Company": ""})
+        assert (status, "Required fields are missing" in text) == (400, True)
+        (line,) = [one for one in await sandbox.lines("/history?object=Lead") if one["op"] == "update"]
+        assert (line["actor"], line["after"]["Company"]) == ("ann.operator@sandbox.example", "Other")
+
+        own, trusted = sandbox.endpoints["salesforce"], sandbox.endpoints["sandbox"]["certificate"]
+        assert own["url"].startswith("https://")
+        assert own["pubsub"].startswith("localhost:")
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=trusted))
+        async with aiohttp.ClientSession(connector=connector) as http, http.get(f"{own['url']}/services/data") as answer:
+            assert answer.status == 200
+
+
+@pytest.mark.skipif(_CHROMIUM is None, reason="chromium is not installed")
+async def test_a_browser_shows_a_lead(start: Any, tmp_path: Path) -> None:
+    async with start(tmp_path / "sandbox", "--only", "salesforce") as sandbox:
+        fields = {"LastName": "Lee", "FirstName": "Zoë", "Company": "Acme"}
+        lead = (await sandbox.post("/salesforce/create", {"object": "Lead", "fields": fields}))["id"]
+        browser = await asyncio.create_subprocess_exec(
+            *(str(_CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", f"{sandbox.url}/ui/salesforce/Lead/{lead}"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        out, _ = await asyncio.wait_for(browser.communicate(), 60)
+        assert "<h1>Zoë Lee</h1>" in out.decode()
