@@ -8,7 +8,7 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from streams.events import Value
-from streams.systems import System
+from streams.systems import System, salesforce_id
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, paired, terms
 
 
@@ -24,7 +24,7 @@ class Clock:
 
 def ids(number: int) -> dict[System, str]:
     """The records of pair `number`."""
-    return {SF: f"00Q{number:012d}AAA", MK: str(1000 + number)}
+    return {SF: salesforce_id(f"00Q{number:012d}"), MK: str(1000 + number)}
 
 
 def owing(number: int, system: System, value: Value = "b", **changes: Any) -> PairState:

@@ -22,7 +22,7 @@ from streams.systems import Object, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 T = 1_700_000_000_000
-SF_ID, MK_ID = "00Q000000000001AAA", "1001"
+SF_ID, MK_ID = "00Q000000000001EAA", "1001"
 SF_USER, MK_USER = "005000000000001AAA", "tandem@example.com"
 LINKS = LinkFields()
 

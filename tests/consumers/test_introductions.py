@@ -1,0 +1,247 @@
+"""Who is whom: stored id, then e-mail, then alone; never a guess, never two people for one."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from consumers.introductions import AMBIGUOUS
+from consumers.judging import NOWHERE, Judging, Observed
+from consumers.ledger.memory import MemoryLedger, MemoryTransaction
+from consumers.ledger.port import Kind as Due
+from consumers.ledger.port import Pair, Taken
+from consumers.merge.decision import Verdict
+from consumers.merge.plan import Create, Delete, Update, intend, plan
+from consumers.merge.state import PairState, Record
+from streams.errors import Retry
+from streams.events import ChangeEvent, Kind, Value
+from streams.systems import Object, System
+from tests.consumers.merge.person_pair import LINKS, MK, MK_USER, SF, SF_USER, T, agreed, event, reading, terms
+from tests.consumers.pairs_in_memory import ids, ledger_with, lone, owing
+
+TERMS = terms()
+ADA: dict[System, dict[str, Value]] = {
+    SF: {"Email": "ada@example.com", "LastName": "Lovelace", "Title": "s"},
+    MK: {"email": "Ada@Example.com", "lastName": "Lovelace", "title": "m"},
+}
+
+
+async def judge(ledger: MemoryLedger, *events: ChangeEvent, now: int = T + 60_000) -> Observed:
+    async with ledger.transaction() as tx:
+        judging = Judging(tx, TERMS, now)
+        await judging.load(events)
+        for each in events:
+            judging.judge(each, NOWHERE)
+        await judging.save()
+    return judging.observed
+
+
+def whole(system: System, record: str, more: dict[str, Value] | None = None, at: int = T + 50_000, **fields: Value) -> ChangeEvent:
+    """A reading of Ada's record."""
+    return reading(system, {**ADA[system], **(more or {}), **fields}, at, id=record)
+
+
+def born(record: str, more: dict[str, Value] | None = None, author: str = "person", **fields: Value) -> ChangeEvent:
+    """Her creation in Salesforce, in the feed."""
+    return event(SF, {**ADA[SF], **(more or {}), **fields}, T + 9_000, id=record, kind=Kind.CREATED, author=author)
+
+
+def only(ledger: MemoryLedger) -> PairState:
+    assert len(ledger.pairs) == 1
+    return next(iter(ledger.pairs.values()))
+
+
+NEW_SF, NEW_MK = "00Q000000000009AAA", "1009"
+
+
+@pytest.mark.parametrize("first", System)
+async def test_the_same_person_created_on_both_sides_becomes_one_pair(first: System) -> None:
+    arrivals = {SF: born(NEW_SF), MK: whole(MK, NEW_MK)}
+    ledger = ledger_with()
+    await judge(ledger, arrivals[first])
+    await judge(ledger, arrivals[first.other])
+    state = only(ledger)
+    assert (state.salesforce.id, state.marketo.id) == (NEW_SF, NEW_MK)
+    assert (state.fields["title"].value, state.fields["lastName"].value) == ("m", "Lovelace")
+    assert isinstance(plan(state, SF, TERMS.rules, exact=False), Update)
+    assert "found on both sides by e-mail" in str(ledger.decisions)
+
+
+async def test_both_in_one_batch_are_one_pair_too() -> None:
+    ledger = ledger_with()
+    await judge(ledger, born(NEW_SF), whole(MK, NEW_MK))
+    assert (only(ledger).salesforce.id, only(ledger).marketo.id) == (NEW_SF, NEW_MK)
+
+
+async def test_a_stored_id_says_more_than_an_e_mail() -> None:
+    ledger = ledger_with(lone(1, SF), lone(2, SF))
+    carrying = whole(MK, NEW_MK, more={LINKS.lead_id: ids(1)[SF]}, email="p2@example.com")
+    await judge(ledger, carrying)
+    assert (ledger.pairs[1].marketo.id, ledger.pairs[2].marketo.id) == (NEW_MK, "")
+
+
+async def test_a_stored_id_of_fifteen_characters_is_understood() -> None:
+    ledger = ledger_with(lone(1, SF))
+    await judge(ledger, whole(MK, NEW_MK, {LINKS.lead_id: ids(1)[SF][:15]}))
+    assert ledger.pairs[1].marketo.id == NEW_MK
+
+
+@pytest.mark.parametrize("text", ["", "unknown", "0123456789"])
+async def test_a_stored_id_that_is_none_is_passed_over(text: str) -> None:
+    ledger = ledger_with(lone(1, SF))
+    await judge(ledger, whole(MK, NEW_MK, {LINKS.lead_id: text}, email="p1@example.com"))
+    assert ledger.pairs[1].marketo.id == NEW_MK
+
+
+async def test_several_candidates_make_a_hold_never_a_guess() -> None:
+    ledger = ledger_with(*(lone(number, SF) for number in (1, 2)))
+    for number in (1, 2):
+        ledger.keys[number] = "ada@example.com"
+    await judge(ledger, whole(MK, NEW_MK))
+    assert [ledger.pairs[number].marketo.id for number in (1, 2)] == ["", ""]
+    assert ledger.pairs[3].hold.startswith(AMBIGUOUS)
+    assert ledger.pairs[3].due == (0, 0, 0, 0)
+
+
+async def test_a_hold_is_released_when_the_person_is_one_again() -> None:
+    ledger = ledger_with(*(lone(number, SF) for number in (1, 2)))
+    for number in (1, 2):
+        ledger.keys[number] = "ada@example.com"
+    await judge(ledger, whole(MK, NEW_MK))
+    await judge(ledger, whole(MK, NEW_MK, at=T + 55_000, email="other@example.com"))
+    assert ledger.pairs[3].hold == ""
+    assert isinstance(plan(ledger.pairs[3], SF, TERMS.rules, exact=False), Create)
+
+
+async def test_somebody_with_the_same_e_mail_who_is_paired_already_makes_a_hold() -> None:
+    ledger = ledger_with(owing(1, MK))
+    ledger.keys[1] = "ada@example.com"
+    await judge(ledger, whole(MK, NEW_MK))
+    assert (ledger.pairs[1].marketo.id, ledger.pairs[2].marketo.id) == (ids(1)[MK], NEW_MK)
+    assert ledger.pairs[2].hold.startswith(AMBIGUOUS)
+
+
+async def test_nobody_is_matched_without_an_e_mail() -> None:
+    ledger = ledger_with()
+    await judge(ledger, born(NEW_SF, Email=None))
+    await judge(ledger, whole(MK, NEW_MK, email=None))
+    assert len(ledger.pairs) == 2
+
+
+@pytest.mark.parametrize("system", System)
+async def test_a_record_of_ours_gives_way_to_a_persons_own(system: System) -> None:
+    """We created it while somebody was creating the same person there."""
+    state = owing(1, system.other)
+    ours = state.record(system)
+    ours.origin = "tandem"
+    ledger = ledger_with(state)
+    ledger.keys[1] = "ada@example.com"
+    theirs = {SF: NEW_SF, MK: NEW_MK}[system]
+    await judge(ledger, born(theirs) if system is SF else whole(MK, theirs))
+    joined = only(ledger)
+    assert joined.record(system).id == theirs
+    assert isinstance(plan(joined, system, TERMS.rules, exact=False), Delete)
+    assert joined.retract == ((system, ids(1)[system]),)
+
+
+async def test_a_record_of_ours_that_somebody_has_worked_on_does_not_give_way() -> None:
+    state = owing(1, MK).with_fields({"email": agreed("ada@example.com")})
+    state.marketo.origin = "tandem"
+    ledger = ledger_with(state)
+    await judge(ledger, event(MK, {"phone": "1"}, T + 8_000, id=ids(1)[MK]))
+    await judge(ledger, whole(MK, NEW_MK))
+    assert (ledger.pairs[1].marketo.id, ledger.pairs[1].retract) == (ids(1)[MK], ())
+    assert ledger.pairs[2].hold.startswith(AMBIGUOUS)
+
+
+# -- our own creations --------------------------------------------------------------------------------------------------------
+def creating(system: System, write: int = 7) -> PairState:
+    """Pair 1 while its record on one side is being created."""
+    state = lone(1, system.other)
+    planned = plan(state, system, TERMS.rules, exact=False)
+    assert isinstance(planned, Create)
+    return intend(state, system, planned, write=write, now=T, patience=TERMS.patience(system))
+
+
+async def test_our_own_creation_that_comes_back_before_its_answer_is_the_pairs_record() -> None:
+    ledger = ledger_with(creating(SF))
+    await judge(ledger, born(NEW_SF, {LINKS.salesforce_key: ids(1)[MK]}, SF_USER, Email="p1@example.com", Title="a", Score__c=10))
+    state = only(ledger)
+    assert (state.salesforce.id, state.salesforce.origin, state.salesforce.creating) == (NEW_SF, "tandem", 0)
+    assert (state.fields["title"].value, state.fields["title"].version, state.fields["title"].salesforce.shows) == ("a", 1, 1)
+
+
+async def test_our_own_creation_that_comes_back_after_a_persons_record_took_its_place_is_withdrawn() -> None:
+    state = creating(SF)
+    state = state.with_record(SF, Record(id="00Q000000000008AAA", complete=True, creating=7))
+    ledger = ledger_with(state)
+    await judge(ledger, born(NEW_SF, {LINKS.salesforce_key: ids(1)[MK]}, SF_USER))
+    assert only(ledger).retract == ((SF, NEW_SF),)
+    assert only(ledger).salesforce.id == "00Q000000000008AAA"
+
+
+async def test_edits_on_a_record_of_ours_whose_creation_was_never_answered_are_no_first_meeting() -> None:
+    """It carries the id that we gave it: who typed there had seen what we wrote."""
+    ledger = ledger_with(creating(MK))
+    await judge(ledger, event(MK, {"leadScore": 15}, T + 5_000, before={"leadScore": 10}, id=NEW_MK, ref="x1"))
+    found: dict[str, Value] = {"email": "p1@example.com", "title": "a", "leadScore": 15, LINKS.lead_id: ids(1)[SF]}
+    await judge(ledger, whole(MK, NEW_MK, found))
+    state = only(ledger)
+    assert (state.marketo.id, state.marketo.creating, state.marketo.refs) == (NEW_MK, 0, ("x1",))
+    assert (state.fields["leadScore"].value, state.fields["title"].version) == (15, 1)
+    verdicts = [ruling.verdict for decision in ledger.decisions for ruling in decision.fields if ruling.field == "leadScore"]
+    assert Verdict.WON not in verdicts, "the sum, not the greater of two"
+
+
+# -- strangers ------------------------------------------------------------------------------------------------------------------
+async def test_changes_of_an_unknown_record_wait_and_move_into_the_pair_that_its_reading_names() -> None:
+    ledger = ledger_with(creating(MK))
+    told = event(MK, {"title": "m"}, T + 5_000, before={"title": "a"}, id=NEW_MK, ref="x1")
+    observed = await judge(ledger, told)
+    assert (len(ledger.pairs), ledger.pairs[2].due[Due.LOOK_MARKETO]) == (2, T + 60_000)
+    assert observed.due == {Due.LOOK_MARKETO}
+    await judge(ledger, whole(MK, NEW_MK, {LINKS.lead_id: ids(1)[SF]}, title="m", email="p1@example.com", leadScore=10))
+    assert only(ledger).fields["title"].value == "m"
+    redelivered = await judge(ledger, told)
+    assert redelivered.verdicts == {Verdict.SUPERSEDED: 1}
+
+
+@pytest.mark.parametrize("kind", [Kind.CREATED, Kind.DELETED])
+async def test_a_creation_without_values_and_the_end_of_a_stranger_make_no_pair(kind: Kind) -> None:
+    ledger = ledger_with()
+    observed = await judge(ledger, event(MK, {}, kind=kind, id=NEW_MK, author=MK_USER))
+    assert (ledger.pairs, observed.verdicts, ledger.decisions[0].pair) == ({}, {Verdict.SUPERSEDED: 1}, 0)
+
+
+class Quicker(MemoryLedger):
+    """The same pairs, but somebody else always saves first."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        super().__init__()
+        self.pairs, self.keys, self.decisions = ledger.pairs, ledger.keys, ledger.decisions
+
+    @asynccontextmanager
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[MemoryTransaction]:
+        async with super().transaction(durable=durable):
+            yield _Late(self)
+
+
+class _Late(MemoryTransaction):
+    async def save(self, pairs: Sequence[Pair], now: int) -> None:
+        raise Taken(MK, pairs[0].state.marketo.id)
+
+
+async def test_a_record_that_another_transaction_was_quicker_with_is_tried_again() -> None:
+    ledger = ledger_with(owing(1, MK))
+
+    with pytest.raises(Retry):
+        await judge(Quicker(ledger), event(MK, {"phone": "1"}, id=ids(1)[MK]))
+    assert ledger.decisions == []
+
+
+async def test_new_people_of_the_poll_go_behind_those_of_the_streams() -> None:
+    ledger = ledger_with()
+    await judge(ledger, whole(MK, NEW_MK))
+    await judge(ledger, born(NEW_SF, Email="x@example.com"))
+    assert [state.lane for state in ledger.pairs.values()] == [2, 0]
+    assert all(state.object is Object.LEAD for state in ledger.pairs.values())
