@@ -82,7 +82,9 @@ def _state(stack: Stack, name: str) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m infra.stack", description="Kafka, PostgreSQL, the sandbox systems and Tandem, on this machine."
+        prog="python -m infra.stack",
+        description="Kafka, PostgreSQL, the sandbox systems and Tandem, on this machine.",
+        epilog="What follows `--` after the action tandem is a command of Tandem's: tandem -- status --json",
     )
     parser.add_argument("action", choices=["up", "down", "clean", "status", "tandem"])
     parser.add_argument("--run-dir", type=Path, default=RUN_DIR, help="where data, logs, secrets and endpoints.json are (default: .run)")
@@ -90,9 +92,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=CONFIG, help="Tandem's configuration")
     parser.add_argument("--latency-ms", type=int, default=0, help="what a call to the sandbox systems takes (default 0)")
     parser.add_argument("--json", action="store_true", help="status as JSON")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="with tandem: its command and arguments, `tandem -- status --json`")
-    arguments = parser.parse_args()
-    arguments.command = [each for each in arguments.command if each != "--"]
+    given = sys.argv[1:]
+    split = given.index("--") if "--" in given else len(given)
+    arguments = parser.parse_args(given[:split])
+    arguments.command = given[split + 1 :]
     return arguments
 
 
