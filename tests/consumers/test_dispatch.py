@@ -1,0 +1,205 @@
+"""Driving: work is claimed when a call is allowed, calls run beside it, and trouble is waited out and shown."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from consumers.drive import Bell, Dispatcher, look_after
+from consumers.ledger.memory import MemoryLedger
+from consumers.ledger.port import Kind
+from consumers.look import Looked
+from consumers.prepaid import PrepaidBudget, pay
+from consumers.settle import Settled, Settler
+from streams.budget import Lane
+from streams.errors import Retry
+from streams.systems import System
+from tests.consumers.merge.person_pair import MK, terms
+from tests.consumers.pairs_in_memory import Clock, ledger_with, owing
+from tests.consumers.scripted_writer import ScriptedWriter
+
+DEADLINE = 10
+
+
+class CountingBudget:
+    """Leave for everything, counted; `gate` holds everybody back until it is set."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.lanes: list[Lane] = []
+        self.held = self.most = 0
+        self.away: list[Retry] = []
+
+    @asynccontextmanager
+    async def call(self, lane: Lane) -> AsyncIterator[None]:
+        if self.away:
+            raise self.away.pop()
+        await self.gate.wait()
+        self.lanes.append(lane)
+        self.held += 1
+        self.most = max(self.most, self.held)
+        try:
+            yield
+        finally:
+            self.held -= 1
+
+    async def used_up(self, seconds: float) -> None:
+        """Not asked here."""
+
+    async def seen(self, used: int, limit: int) -> None:
+        """Not asked here."""
+
+
+class NoPace:
+    """Calls go at once."""
+
+    def wait(self, now: float) -> float:
+        return 0.0
+
+    def spend(self, now: float) -> None:
+        """Not counted."""
+
+    def easy(self, now: float) -> bool:
+        return True
+
+
+class Bench:
+    """A dispatcher on a ledger in memory."""
+
+    def __init__(self, ledger: MemoryLedger, writer: ScriptedWriter, *, at_once: int = 2, full: int = 2) -> None:
+        self.clock, self.bell, self.budget = Clock(), Bell(), CountingBudget()
+        self.settled: list[Settled] = []
+        self.stop = asyncio.Event()
+        settler = Settler(ledger, writer, terms(), self.clock, batch_max=full)
+        self.dispatcher = Dispatcher(
+            MK,
+            ledger,
+            settler,
+            self.budget,
+            self.bell,
+            clock=self.clock,
+            at_once=at_once,
+            full=full,
+            pace=NoPace(),
+            read_first=lambda: False,
+            on_settled=self._settled,
+        )
+
+    def _settled(self, system: System, settled: Settled) -> None:
+        assert system is MK
+        self.settled.append(settled)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Runs until it holds; then stops and waits for the end."""
+        running = asyncio.create_task(self.dispatcher.run(self.stop))
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while not condition():
+                    await asyncio.sleep(0.005)
+        finally:
+            self.stop.set()
+            await asyncio.wait_for(running, DEADLINE)
+
+
+async def test_everything_due_is_drained_in_full_calls() -> None:
+    ledger, writer = ledger_with(*(owing(number, MK) for number in range(1, 6))), ScriptedWriter(MK)
+    bench = Bench(ledger, writer)
+    await bench.until(lambda: sum(each.records for each in bench.settled) == 5)
+    assert sorted(len(call) for call in writer.calls) == [1, 2, 2]
+    assert bench.budget.held == 0
+    assert bench.budget.most <= 2
+    assert bench.dispatcher.trouble is None
+
+
+async def test_nothing_is_claimed_before_a_call_is_allowed() -> None:
+    """So edits pile up and coalesce while calls are short, and a batch is never older than its leave."""
+    ledger, writer = ledger_with(owing(1, MK)), ScriptedWriter(MK)
+    bench = Bench(ledger, writer)
+    bench.budget.gate.clear()
+    running = asyncio.create_task(bench.dispatcher.run(bench.stop))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert ledger.pairs[1].marketo.calling == 0
+    newer = ledger_with(owing(1, MK, "c")).pairs[1]
+    ledger.pairs[1] = newer
+    bench.budget.gate.set()
+    async with asyncio.timeout(DEADLINE):
+        while not bench.settled:
+            await asyncio.sleep(0.005)
+    bench.stop.set()
+    await asyncio.wait_for(running, DEADLINE)
+    assert writer.sent() == [{"title": "c"}]
+
+
+async def test_no_leave_is_waited_out_and_shown() -> None:
+    ledger, writer = ledger_with(owing(1, MK)), ScriptedWriter(MK)
+    bench = Bench(ledger, writer)
+    bench.budget.away = [Retry("the day's calls are spent", after_seconds=0.05)]
+    shown: list[str | None] = []
+
+    def done() -> bool:
+        shown.append(bench.dispatcher.trouble)
+        return bool(bench.settled)
+
+    await bench.until(done)
+    assert "the day's calls are spent" in shown
+    assert bench.dispatcher.trouble is None
+
+
+async def test_a_bell_ends_the_wait_and_a_stop_too() -> None:
+    bell, stop = Bell(), asyncio.Event()
+    async with asyncio.timeout(DEADLINE):
+        waiting = asyncio.create_task(bell.wait(Kind.WRITE_MARKETO, 60, stop))
+        other = asyncio.create_task(bell.wait(Kind.WRITE_SALESFORCE, 60, stop))
+        await asyncio.sleep(0)
+        bell.ring({Kind.WRITE_MARKETO})
+        await waiting
+        assert not other.done()
+        stop.set()
+        await other
+        await bell.wait(Kind.LOOK_MARKETO, 60, stop)
+
+
+async def test_a_look_rings_for_what_it_has_made_due_and_waits_where_the_system_is_away() -> None:
+    bell, stop, ledger = Bell(), asyncio.Event(), ledger_with()
+
+    class Scripted:
+        kind = Kind.LOOK_MARKETO
+
+        def __init__(self) -> None:
+            self.answers: list[Any] = [Retry("away", after_seconds=0.01), Looked(pairs=1, due={Kind.WRITE_SALESFORCE}), Looked()]
+
+        async def round(self) -> Looked:
+            answer = self.answers.pop(0)
+            if not self.answers:
+                stop.set()
+            if isinstance(answer, Retry):
+                raise answer
+            return answer  # type: ignore[no-any-return]
+
+    async def always(kind: Kind, now: int) -> int | None:
+        return 0
+
+    ledger.waiting = always  # type: ignore[method-assign]
+    heard = asyncio.create_task(bell.wait(Kind.WRITE_SALESFORCE, 60, asyncio.Event()))
+    async with asyncio.timeout(DEADLINE):
+        await look_after(Scripted(), ledger, bell, Clock(), stop)  # type: ignore[arg-type]
+        await heard
+
+
+async def test_leave_that_was_paid_for_is_good_for_one_call_of_one_task() -> None:
+    inner = CountingBudget()
+    budget = PrepaidBudget(inner)
+
+    async def calls(*, paid: bool) -> None:
+        if paid:
+            pay()
+        for _ in range(2):
+            async with budget.call(Lane.LIVE):
+                pass
+
+    await asyncio.create_task(calls(paid=True))
+    assert inner.lanes == [Lane.LIVE]
+    await asyncio.create_task(calls(paid=False))
+    assert len(inner.lanes) == 3

@@ -1,0 +1,92 @@
+"""Events to bytes and back: what comes out is what went in, and what is no event says why."""
+
+import base64
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.codec import EVENT_BYTES_MAX, Undecodable, decode, encode, encode_dead_letter
+from streams.events import ChangeEvent, DeadLetter, Kind
+from streams.systems import Object, System
+
+TEXT = st.text(max_size=8)
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), TEXT)
+EVENTS = st.builds(
+    ChangeEvent,
+    system=st.sampled_from(System),
+    object=st.sampled_from(Object),
+    id=TEXT,
+    kind=st.sampled_from(Kind),
+    source=TEXT,
+    at=st.integers(0, 2**53),
+    until=st.integers(0, 2**53),
+    seq=st.integers(0, 2**53),
+    ref=TEXT,
+    author=st.none() | TEXT,
+    call=st.none() | TEXT,
+    origin=st.none() | TEXT,
+    fields=st.dictionaries(TEXT, VALUES, max_size=4),
+    before=st.none() | st.dictionaries(TEXT, VALUES, max_size=4),
+    relayed_at=st.integers(0, 2**53),
+)
+ONE = ChangeEvent(system=System.SALESFORCE, object=Object.LEAD, id="x", kind=Kind.UPDATED, source="cdc", at=1, fields={"Title": "a"})
+
+
+@given(EVENTS)
+def test_an_event_survives_the_wire(event: ChangeEvent) -> None:
+    assert decode(encode(event)) == event
+    assert decode(encode(event)).is_read is (event.kind is Kind.READ)
+
+
+@given(EVENTS)
+def test_an_event_is_plain_json_that_leaves_out_what_it_does_not_tell(event: ChangeEvent) -> None:
+    told = json.loads(encode(event))
+    assert (told["system"], told["kind"]) == (event.system, event.kind)
+    assert ("before" in told) is (event.before is not None)
+
+
+def test_what_a_newer_version_adds_is_passed_over() -> None:
+    told = json.loads(encode(ONE)) | {"mood": "good"}
+    assert decode(json.dumps(told).encode()) == ONE
+
+
+def test_nothing_changes_an_event() -> None:
+    with pytest.raises(AttributeError):
+        ONE.id = "y"  # type: ignore[misc]
+
+
+BAD: list[tuple[bytes | None, str]] = [
+    (None, "tombstone"),
+    (b"", "not a change event"),
+    (b"\xff\xfe", "not a change event"),
+    (b"[]", "not a change event"),
+    (b"{}", "missing required field"),
+    (encode(ONE).replace(b'"lead"', b'"opportunity"'), "opportunity"),
+    (encode(ONE).replace(b'"updated"', b'"moved"'), "moved"),
+    (encode(ONE).replace(b'"at":1', b'"at":"soon"'), r"\$\.at"),
+    (encode(ONE).replace(b'"a"', b'{"street":"x"}'), r"\$\.fields"),
+    (b" " * (EVENT_BYTES_MAX + 1), "oversized"),
+]
+
+
+@pytest.mark.parametrize(("told", "why"), BAD)
+def test_what_is_no_event_says_why(told: bytes | None, why: str) -> None:
+    with pytest.raises(Undecodable, match=why):
+        decode(told)
+
+
+@given(st.binary(max_size=64))
+def test_no_bytes_bring_the_decoder_down(told: bytes) -> None:
+    with pytest.raises(Undecodable, match="not a change event"):
+        decode(told)
+
+
+@given(st.binary(max_size=64))
+def test_a_dead_letter_keeps_its_bytes(original: bytes) -> None:
+    letter = DeadLetter(stage="observe", reason="because", original=original, key="k", topic="t", partition=1, offset=2, at=3)
+    told = json.loads(encode_dead_letter(letter))
+    assert base64.b64decode(told.pop("original")) == original
+    assert told == {key: value for key, value in msgspec.structs.asdict(letter).items() if key != "original"}

@@ -1,0 +1,53 @@
+"""Ids of records, and the names of topics."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.systems import Object, System, salesforce_id
+from streams.topics import CHANGE_TOPICS, DEAD_LETTERS, DECISIONS, PARTITIONS, all_topics, change_topic
+
+LETTERS = st.text("ABCXYZabcxyz0123456789", min_size=15, max_size=15)
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("0015g00000BxTCp", "0015g00000BxTCpAAN"),
+        ("00Q000000000001", "00Q000000000001EAA"),
+        ("aaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaAAA"),
+        ("AAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAA555"),
+    ],
+)
+def test_the_long_form_says_which_letters_are_capitals(short: str, long: str) -> None:
+    assert salesforce_id(short) == long
+    assert salesforce_id(long) == long
+
+
+@given(LETTERS, LETTERS)
+def test_ids_that_differ_in_case_alone_differ_in_any_case(one: str, other: str) -> None:
+    same = salesforce_id(one).casefold() == salesforce_id(other).casefold()
+    assert same is (one == other)
+    assert salesforce_id(one).startswith(one)
+
+
+@pytest.mark.parametrize("text", ["", "00Q", "00Q00000000000!", "00Q00000000000é", "00Q0000000000012", "00Q000000000001AA!", "x" * 19])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a Salesforce id"):
+        salesforce_id(text)
+
+
+def test_each_side_has_another() -> None:
+    assert [system.other for system in System] == [System.MARKETO, System.SALESFORCE]
+    assert all(system.other.other is system for system in System)
+
+
+def test_topics_are_named_by_system_and_object() -> None:
+    assert change_topic(System.SALESFORCE, Object.LEAD) == "crm.salesforce.lead.v1"
+    assert {topic.name for topic in all_topics()} == {*CHANGE_TOPICS, DECISIONS, DEAD_LETTERS}
+
+
+def test_topics_keep_longer_than_the_systems_and_are_as_safe_as_asked() -> None:
+    for topic in all_topics(replication=3):
+        assert (topic.partitions, topic.replication, topic.configs["cleanup.policy"]) == (PARTITIONS, 3, "delete")
+        assert int(topic.configs["retention.ms"]) > 3 * 86_400_000
