@@ -12,7 +12,7 @@ from consumers.ledger.port import Kind as DueKind
 from consumers.ledger.port import Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.fold import Look, Setting, fold, look
-from consumers.merge.state import PairState
+from consumers.merge.state import PairState, copy
 from consumers.merge.terms import Terms
 from streams.budget import Lane
 from streams.errors import Retry
@@ -175,6 +175,8 @@ class Judging:
         if state is pair.state and pair.loaded is not None:
             return
         old = pair.state
+        if state.hold.startswith(AMBIGUOUS) and old.hold and self._terms.match_key(state) != self._terms.match_key(old):
+            state = asked(state, event.system)
         pair.state = self._terms.with_due(state, self._now)
         if pair.state.due != old.due:
             self._note_due(pair, event)
@@ -226,6 +228,13 @@ class Judging:
             ),
             fields=rulings,
         )
+
+
+def asked(state: PairState, system: System) -> PairState:
+    """The pair whose record is read again: it may be somebody else now."""
+    record = copy(state.record(system))
+    record.reread = True
+    return state.with_record(system, record)
 
 
 def held(state: PairState, reason: str) -> PairState:

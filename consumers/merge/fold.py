@@ -228,7 +228,7 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
         if _is_strange(state, event.system):
             return _strange(state, event, setting, now)
     state, rulings = _fields(state, event, setting, patient=True)
-    if record.origin and any(ruling.verdict in _FOREIGN for ruling in rulings):
+    if any(ruling.verdict in _FOREIGN for ruling in rulings):
         state = _touched(state, event.system)
     still = _unlinked(event, rulings, setting)
     if still:
@@ -255,10 +255,18 @@ def _strange(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
 
 
 def _touched(state: PairState, system: System) -> PairState:
-    """Somebody else has worked on a record that we created."""
-    record = copy(state.record(system))
-    record.origin = ""
-    return state.with_record(system, record)
+    """Somebody else has worked on this record: it is not only ours any more, and what it refused may be welcome now."""
+    if state.record(system).origin:
+        record = copy(state.record(system))
+        record.origin = ""
+        state = state.with_record(system, record)
+    changed: dict[str, Field] = {}
+    for key, field in state.unsettled().items():
+        if field.side(system).refused != NEVER:
+            side = copy(field.side(system))
+            side.refused, side.reason = NEVER, ""
+            changed[key] = field.with_side(system, side)
+    return state.with_fields(changed) if changed else state
 
 
 def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
@@ -413,6 +421,8 @@ def _read(state: PairState, event: ChangeEvent, setting: Setting, at: Look | Non
     state = state.with_record(event.system, record)
     if changed:
         state = state.with_fields(changed)
+    if any(ruling.verdict in _FOREIGN for ruling in rulings):
+        state = _touched(state, event.system)
     if event.system is System.SALESFORCE:
         state = agree_link(state, setting, event.at)
     return state, tuple(rulings)

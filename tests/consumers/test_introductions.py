@@ -113,6 +113,18 @@ async def test_a_hold_is_released_when_the_person_is_one_again() -> None:
     assert isinstance(plan(ledger.pairs[3], SF, TERMS.rules, exact=False), Create)
 
 
+async def test_an_edited_e_mail_makes_a_held_person_be_read_again() -> None:
+    ledger = ledger_with(*(lone(number, SF) for number in (1, 2)))
+    for number in (1, 2):
+        ledger.keys[number] = "ada@example.com"
+    await judge(ledger, whole(MK, NEW_MK))
+    await judge(ledger, event(MK, {"title": "x"}, T + 52_000, before={"title": "m"}, id=NEW_MK, ref="x1"))
+    assert ledger.pairs[3].due == (0, 0, 0, 0), "nothing has changed about who it is"
+    told = event(MK, {"email": "o@example.com"}, T + 53_000, before={"email": "Ada@Example.com"}, id=NEW_MK, ref="x2")
+    observed = await judge(ledger, told)
+    assert (ledger.pairs[3].marketo.reread, observed.due) == (True, {Due.LOOK_MARKETO})
+
+
 async def test_somebody_with_the_same_e_mail_who_is_paired_already_makes_a_hold() -> None:
     ledger = ledger_with(owing(1, MK))
     ledger.keys[1] = "ada@example.com"
@@ -144,11 +156,14 @@ async def test_a_record_of_ours_gives_way_to_a_persons_own(system: System) -> No
     assert joined.retract == ((system, ids(1)[system]),)
 
 
-async def test_a_record_of_ours_that_somebody_has_worked_on_does_not_give_way() -> None:
+@pytest.mark.parametrize("seen", ["feed", "reading"])
+async def test_a_record_of_ours_that_somebody_has_worked_on_does_not_give_way(seen: str) -> None:
     state = owing(1, MK).with_fields({"email": agreed("ada@example.com")})
     state.marketo.origin = "tandem"
     ledger = ledger_with(state)
-    await judge(ledger, event(MK, {"phone": "1"}, T + 8_000, id=ids(1)[MK]))
+    row: dict[str, Value] = {**ADA[MK], "title": "a", "leadScore": 10, LINKS.lead_id: ids(1)[SF], LINKS.type: "Lead", "phone": "1"}
+    edited = {"feed": event(MK, {"phone": "1"}, T + 8_000, id=ids(1)[MK]), "reading": reading(MK, row, id=ids(1)[MK])}
+    await judge(ledger, edited[seen])
     await judge(ledger, whole(MK, NEW_MK))
     assert (ledger.pairs[1].marketo.id, ledger.pairs[1].retract) == (ids(1)[MK], ())
     assert ledger.pairs[2].hold.startswith(AMBIGUOUS)

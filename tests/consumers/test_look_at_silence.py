@@ -118,7 +118,9 @@ async def test_readings_come_in_full_calls() -> None:
 # -- creations in doubt ----------------------------------------------------------------------------------------------------------
 async def test_a_creation_in_doubt_that_was_made_is_found_by_the_id_it_carries() -> None:
     bench = Bench(failed(sent(state=lone(1, SF)), MK, 7))
-    bench.writer.found = {1: [reading(MK, {"email": "p1@example.com", "title": "a", LINKS.lead_id: ids(1)[SF]}, T + 60_000, id="77")]}
+    row: dict[str, Value] = {"email": "p1@example.com", "lastName": "Lovelace", "title": "a", "leadScore": 10}
+    row |= {LINKS.lead_id: ids(1)[SF], LINKS.type: "Lead"}
+    bench.writer.found = {1: [reading(MK, row, T + 60_000, id="77")]}
     await bench.round(60_000)
     state = bench.ledger.pairs[1]
     assert (state.marketo.id, state.marketo.creating, state.marketo.origin) == ("77", 0, "tandem")

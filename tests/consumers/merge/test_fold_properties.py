@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from consumers.merge.decision import Verdict
 from consumers.merge.fold import Folded, fold, link_values, rejudge
-from consumers.merge.plan import Create, Update, answered, intend, plan
-from consumers.merge.state import PairState, Record, pack
+from consumers.merge.plan import Create, Nothing, Update, answered, intend, plan
+from consumers.merge.state import PairState, Record, Side, pack
 from consumers.merge.terms import Terms
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
@@ -260,6 +260,20 @@ def test_changes_of_a_record_that_nobody_knows_wait_for_its_reading() -> None:
         assert all(entry.until > now for entry in kept.waiting), "or it would be looked at without end"
     state, _ = unchanged(state, reading(MK, {"title": "c"}, T + 20_000))
     assert state.fields["title"].value == "c"
+
+
+@pytest.mark.parametrize("told", ["feed", "reading"])
+def test_what_a_record_refused_is_tried_again_once_somebody_has_worked_on_it(told: str) -> None:
+    """The rule that refused it may be satisfied now."""
+    refused = paired(title=agreed("b", 2, salesforce=Side(seen="a", seen_at=T, shows=1, refused=2, reason="not like this")))
+    assert isinstance(plan(refused, SF, TERMS.rules, exact=False), Nothing)
+    row: dict[str, Value] = {"Email": "ada@example.com", "LastName": "King", "Title": "a", "Score__c": 10}
+    state, _ = unchanged(refused, event(SF, {"LastName": "King"}) if told == "feed" else reading(SF, row))
+    planned = plan(state, SF, TERMS.rules, exact=False)
+    assert isinstance(planned, Update)
+    assert [out.name for out in planned.fields] == ["Title"]
+    ours, _ = unchanged(refused, event(MK, {"lastName": "King"}))
+    assert ours.fields["title"].salesforce.refused == 2, "the other side's edits change nothing about it"
 
 
 def test_an_unusable_value_spoils_only_its_field() -> None:
