@@ -5,6 +5,7 @@ database of the test's own, with every migration applied; `sandbox` is what the 
 """
 
 import asyncio
+import logging
 import secrets
 import signal
 from collections.abc import Coroutine, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate
@@ -25,6 +27,17 @@ TEMPLATE = "tandem_template"
 def pytest_configure() -> None:
     """Being asked to end (`timeout`, CI) is taken like Ctrl-C, so that the servers are stopped then too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a test does to logging ends with it: a stream that a test gave and closed must not fail the next one."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

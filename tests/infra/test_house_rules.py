@@ -12,7 +12,7 @@ import pytest
 
 from infra.setup.found import ROOT
 
-TARGETS = {"demo", "test", "bench", "nightly", "up", "down", "clean", "lint", "help", "setup", "status", "unit", "format", "lock"}
+TARGETS = {"demo", "test", "bench", "nightly", "up", "down", "clean", "lint", "help", "setup", "status", "tandem", "unit", "format", "lock"}
 
 
 @pytest.fixture(scope="module")
