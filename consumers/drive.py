@@ -141,7 +141,7 @@ class Dispatcher:
             async with stack:
                 settled = await self._settler.finish(work)
         except SyncError as error:
-            seconds = error.after_seconds if isinstance(error, Retry) else 60.0 if isinstance(error, Fatal) else 5.0
+            seconds = _seconds(error)
             self._quiet_until = asyncio.get_running_loop().time() + seconds
             self.trouble = str(error)
             _log.warning("settle.failed", system=self._system, error=str(error), again_seconds=seconds)
@@ -173,6 +173,14 @@ async def look_after(looker: Looker, ledger: Ledger, bell: Bell, clock: Callable
             bell.ring(looked.due)
             if not looked.pairs:
                 await bell.wait(kind, _LOOK_SECONDS, stop)
-        except Retry as error:
-            _log.warning("look.waits", kind=kind.name, error=str(error))
-            await bell.wait(kind, error.after_seconds, stop)
+        except SyncError as error:
+            seconds = _seconds(error)
+            _log.warning("look.waits", kind=kind.name, error=str(error), again_seconds=seconds)
+            await bell.wait(kind, seconds, stop)
+
+
+def _seconds(error: SyncError) -> float:
+    """How long to leave a system alone after an error."""
+    if isinstance(error, Retry):
+        return error.after_seconds
+    return 60.0 if isinstance(error, Fatal) else 5.0
