@@ -50,7 +50,7 @@ def sync(section: Section, request: SyncRequest, record: Any) -> dict[str, Any]:
         raise RecordError("1005", "Lead already exists")
     if not found and request.action is Action.UPDATE_ONLY:
         raise RecordError("1004", "Lead not found")
-    if found and request.partition not in {None, partition_of(store, found[0])}:
+    if found and request.partition is not None and request.partition != partition_of(store, found[0]):
         raise RecordError("1010", "Lead already exists in another partition")
     if found:
         refuse_company_fields(store, found[0], values)

@@ -201,7 +201,9 @@ class Store:
         lead_id = int(entry.id)
         before = _unpack(self._people[lead_id])
         changed = entry.after or {}
-        after = {name: value for name, value in {**before, **changed}.items() if value is not None}
+        after = {**before, **changed}
+        if None in changed.values():
+            after = {name: value for name, value in after.items() if value is not None}
         if any(not self.fields[name].custom for name in changed):
             after["updatedAt"] = second(entry.at_ms // 1000)  # the visible time follows standard fields only (bulk lead extract)
             self._touched.pop(lead_id, None)
