@@ -1,4 +1,5 @@
-"""`python3 -m infra.setup [--check]`: checks the prerequisites, installs what it can, makes .venv and .tools. A second run only looks.
+"""`python3 -m infra.setup [--check | --browser]`: checks the prerequisites, installs what it can, makes .venv and .tools. A second run only
+looks. `--browser` brings a Chromium too, which only tests need: where there can be none it says so, and that is no failure.
 
 Order: look at everything first; say at once what a person has to install; then packages, the virtual environment, Kafka's jars.
 Exit code 0 when all is there, 1 with one sentence otherwise.
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.setup import found, strangers
+from infra.setup import browser, found, strangers
 from infra.setup.missing import FROM_PYPI, SetupError, apt_words, by_hand, install_from_pypi, install_with_apt
 
 VENV = found.ROOT / ".venv"
@@ -31,6 +32,8 @@ def main(arguments: list[str]) -> int:
             return 1 if missing() else 0
         with one_at_a_time():
             set_up()
+            if arguments == ["--browser"]:
+                chromium()
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
@@ -113,6 +116,18 @@ def node_clients() -> None:
         strangers.install_clients(say)
     with once("node-clients", lock + b"installed"):
         pass
+
+
+def chromium() -> None:
+    """A Chromium for the tests of pages. Where there can be none, that is found out once for each lock, and said each time."""
+    lock = (browser.FOLDER / "package-lock.json").read_bytes()
+    if found.chromium() is not None:
+        return
+    with once("chromium", lock + str(apt_words()).encode()) as needed:
+        if needed:
+            browser.bring(say)
+        else:
+            say(f"{browser.LEFT_OUT} (remove .venv/.tandem-chromium to look for one again)")
 
 
 def kafka_jars() -> None:

@@ -1,4 +1,4 @@
-"""Where Java, Maven, PostgreSQL and Kafka's jars are on this machine."""
+"""Where Java, Maven, PostgreSQL, Kafka's jars, Node and Chromium are on this machine."""
 
 import os
 import re
@@ -12,11 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 JARS = TOOLS / "kafka"
 SYSTEMS = TOOLS / "systems"
+BROWSERS = TOOLS / "browsers"
 POM = ROOT / "infra" / "kafka" / "pom.xml"
 
 JAVA_LEAST = 17
 POSTGRES_LEAST = 15
 NODE_LEAST = 18
+CHROMIUM_LEAST = 100
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,14 @@ def node() -> Found | None:
 
 def npm() -> Path | None:
     return next(_on_path("npm"), None)
+
+
+def chromium() -> Found | None:
+    """A Chromium, or a browser built on it, that starts: on PATH, else the one that set-up fetched."""
+    candidates = [path for name in CHROMIUM_NAMES for path in _on_path(name)]
+    for name in ("chrome-headless-shell", "headless_shell", "chrome"):
+        candidates += sorted(BROWSERS.glob(f"chromium*/*/{name}"), reverse=True)
+    return _first(candidates, ["--version"], r"(\d+)\.\d+\.\d+", CHROMIUM_LEAST)
 
 
 def postgres() -> Found | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 import ssl
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from infra.setup.found import chromium
+
 pytestmark = pytest.mark.integration
-_CHROMIUM = shutil.which("chromium")
+_CHROMIUM = found.path if (found := chromium()) else ""
 
 
 async def page(sandbox: Any, path: str) -> str:
@@ -50,7 +51,7 @@ async def test_records_search_and_edit(start: Any, tmp_path: Path) -> None:
             assert answer.status == 200
 
 
-@pytest.mark.skipif(_CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.skipif(not _CHROMIUM, reason="chromium is not installed")
 async def test_a_browser_shows_a_lead(start: Any, tmp_path: Path) -> None:
     async with start(tmp_path / "sandbox", "--only", "salesforce") as sandbox:
         fields = {"LastName": "Lee", "FirstName": "Zoë", "Company": "Acme"}

@@ -2,14 +2,15 @@
 
 import asyncio
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.setup.found import chromium
+
 pytestmark = pytest.mark.integration
-_CHROMIUM = shutil.which("chromium")
+_CHROMIUM = found.path if (found := chromium()) else ""
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,900"),
@@ -62,7 +63,7 @@ async def test_records_search_edit_history_and_faults(marketo_only: Any) -> None
     await page(marketo_only, "/Nothing", status=404)
 
 
-@pytest.mark.skipif(_CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.skipif(not _CHROMIUM, reason="chromium is not installed")
 async def test_a_browser_shows_a_person(marketo_only: Any, tmp_path: Path) -> None:
     await marketo_only.post("/marketo/person/create", {"fields": {"email": "a@x.example", "firstName": "Zoë", "lastName": "Lee"}})
     address = f"{marketo_only.url}/ui/marketo/Lead/1"
