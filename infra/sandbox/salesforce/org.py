@@ -6,6 +6,7 @@ import functools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.salesforce.access import Permissions, View
 from infra.sandbox.salesforce.automation import Automation
 from infra.sandbox.salesforce.board import CdcFaults
+from infra.sandbox.salesforce.bulk.book import JobBook
 from infra.sandbox.salesforce.changes import gap_body
 from infra.sandbox.salesforce.channels import EVERY_ENTITY, Member
 from infra.sandbox.salesforce.duplicates import DuplicateRule
@@ -45,7 +47,8 @@ SYSTEM = ""
 class Org:
     """All state of one Salesforce org. Everything is synchronous: nothing else runs while a change is applied and journaled."""
 
-    def __init__(self, journal: Journal, clock: Clock, faults: CdcFaults, meters: Meters) -> None:
+    def __init__(self, journal: Journal, clock: Clock, faults: CdcFaults, meters: Meters, files: Path | None = None) -> None:
+        """`files` is a folder for what bulk jobs bring and yield; without one that goes with the process."""
         self.journal = journal
         self.clock = clock
         self.faults = faults
@@ -57,7 +60,8 @@ class Org:
         self.rollups = Rollups()
         self.duplicate_rules: dict[str, DuplicateRule] = {}
         self.locks: dict[str, tuple[str, int]] = {}
-        """Record id -> (status code, until when in ms): records that someone holds; not durable."""
+        """Record id -> (status code, until when in ms): records that someone holds."""
+        self.jobs = JobBook(journal, clock, files)
         self.schema_ms = 0
         """When the types or rights last changed."""
         self.sessions = Sessions()
@@ -154,12 +158,15 @@ class Org:
         self._commits += 1
         return FIRST_COMMIT_NUMBER + self._commits * 10 + len(self.log) % 7
 
-    def commit(self, entries: Sequence[Entry], bodies: Sequence[tuple[str, bytes]], now_ms: int) -> None:
-        """Journals changes that are already applied, with their events, as one block; then the events go out. OSError: nothing happened."""
+    def commit(self, entries: Sequence[Entry], bodies: Sequence[tuple[str, bytes]], now_ms: int, also: Sequence[Entry] = ()) -> None:
+        """Journals changes that are already applied, with their events, as one block, and in the same block `also`, which is applied then;
+        then the events go out. OSError: nothing happened."""
         events = self._events(bodies, now_ms)
-        self.journal.append([*entries, *(_event_entry(event) for event in events)])
+        self.journal.append([*entries, *(_event_entry(event) for event in events), *also])
         for entry in entries:
             self._note_bin(entry)
+        for entry in also:
+            self.apply(entry)
         self._publish(events, now_ms)
 
     def publish(self, entity: str, bodies: Sequence[bytes]) -> list[int]:
@@ -183,18 +190,40 @@ class Org:
         self.sessions.add(session)
         return session
 
+    def revoke(self, *, token: str | None = None, user_id: str | None = None) -> int:
+        """Ends one session, or all of a user; says how many."""
+        tokens = (
+            self.sessions.of_user(user_id) if user_id is not None else [token] if token is not None and self.sessions.known(token) else []
+        )
+        if tokens:
+            entry = Entry(self.clock.now_ms(), "sandbox", "_revoke", "Session", "", extra=tokens)
+            self.journal.append([entry])
+            self.apply(entry)
+        return len(tokens)
+
+    def hold(self, record_ids: Sequence[str], code: str, until_ms: int) -> None:
+        """Locks the records until then: who changes one is refused with that code."""
+        entry = Entry(self.clock.now_ms(), "sandbox", "_lock", "Lock", "", extra=[list(record_ids), code, until_ms])
+        self.journal.append([entry])
+        self.apply(entry)
+
     def purge(self, record_ids: Sequence[str]) -> int:
         """Takes deleted records out of the recycle bin for good, without any event (CDC guide, general considerations)."""
-        entries = []
-        for record_id in record_ids:
-            row, kind = self.store.row(record_id), self.schema.of_id(record_id)
-            if row is not None and kind is not None and "IsDeleted" in row:
-                stamp = {"deleted": str(row["SystemModstamp"])}
-                entries.append(Entry(self.clock.now_ms(), "sandbox", "_purge", kind.name, record_id, extra=stamp))
+        entries = self.purges(record_ids)
         self.journal.append(entries)
         for entry in entries:
             self._purge(entry)
         return len(entries)
+
+    def purges(self, record_ids: Sequence[str]) -> list[Entry]:
+        """The entries with which deleted records leave the recycle bin."""
+        entries = []
+        for record_id in dict.fromkeys(record_ids):
+            row, kind = self.store.row(record_id), self.schema.of_id(record_id)
+            if row is not None and kind is not None and "IsDeleted" in row:
+                stamp = {"deleted": str(row["SystemModstamp"])}
+                entries.append(Entry(self.clock.now_ms(), "sandbox", "_purge", kind.name, record_id, extra=stamp))
+        return entries
 
     def expire_bin(self) -> None:
         """Purges what has been in the recycle bin for more than 15 days (Object Reference, IsDeleted)."""
@@ -220,6 +249,15 @@ class Org:
                 self.sessions.add(Session(token, user_id, client_id, issued_ms, issued_ms))
             case "_purge":
                 self._purge(entry)
+            case "_revoke":
+                for token in entry.extra:
+                    self.sessions.revoke(token)
+            case "_lock":
+                record_ids, code, until_ms = entry.extra
+                self.locks = {each: held for each, held in self.locks.items() if held[1] > entry.at_ms}
+                self.locks |= dict.fromkeys(record_ids, (code, until_ms))
+            case "_job":
+                self.jobs.apply(entry)
             case _:
                 self.store.apply(entry)
                 self._note_bin(entry)

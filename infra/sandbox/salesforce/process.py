@@ -30,7 +30,7 @@ async def build(settings: ChildSettings) -> Running:
     """
     journal = Journal(Path(settings.data) / "salesforce.journal", fsync=settings.fsync)
     clock, faults, meters = Clock(), CdcFaults(), Meters()
-    org = Org(journal, clock, faults, meters)
+    org = Org(journal, clock, faults, meters, Path(settings.data) / "bulk")
     restore(journal, clock, org.apply)
     org.expire_bin()
     person = {**PERSON, **settings.credentials.get("user", {})}
@@ -41,17 +41,21 @@ async def build(settings: ChildSettings) -> Running:
         name="salesforce", journal=journal, clock=clock, faults=faults, meters=meters, verbs=Verbs(org, person["username"]).table(),
         objects=lambda: sorted(org.schema.objects), dump=org.dump, extra_meters=lambda: _allowances(org),
     )  # fmt: skip
+
+    def served(_: str) -> None:
+        server.resume()
+
     facts = {"api_version": API_VERSION, "user_id": user_ids[tandem["username"]]}
     console = OrgConsole(org, person["username"])
     if "grpc_port" not in settings.options or find_spec("grpc") is None or find_spec("fastavro") is None:
-        return Running(system=system, app=server.application(), facts=facts, console=console)
+        return Running(system=system, app=server.application(), facts=facts, console=console, served=served)
     from infra.sandbox.salesforce.pubsub.server import GrpcServer  # noqa: PLC0415 - its libraries are an extra of this package
 
     grpc_server = GrpcServer(org)
     grpc_server.bind(settings.host, int(settings.options["grpc_port"]), settings.certificate, settings.key)
     await grpc_server.start()
     facts |= {"pubsub": f"localhost:{grpc_server.port}", "tenant_id": ORG_ID}
-    return Running(system=system, app=server.application(), facts=facts, console=console, stop=grpc_server.stop)
+    return Running(system=system, app=server.application(), facts=facts, console=console, served=served, stop=grpc_server.stop)
 
 
 def _user(org: Org, wanted: Mapping[str, str]) -> str:

@@ -45,6 +45,7 @@ class Server:
         self._latency_ms = latency_ms
         self._queries = Queries()
         self._jobs = Jobs(org)
+        self._query_jobs, self._ingest_jobs = QueryJobs(org, self._jobs), IngestJobs(org, self._jobs)
         self._router = Router(self._routes())
         self._under_way = 0
         self._soap_side = Soap(org)
@@ -63,6 +64,11 @@ class Server:
         app.router.add_route("*", "/services/{tail:.*}", self._absent)
         app.on_shutdown.append(self._shut_down)
         return app
+
+    def resume(self) -> None:
+        """Goes on with the bulk jobs that the end of the last process interrupted."""
+        self._jobs.resume("query", self._query_jobs.work)
+        self._jobs.resume("ingest", self._ingest_jobs.work)
 
     def _routes(self) -> list[Route]:
         row, batch = "/sobjects/{object}/{id}", "/composite/sobjects"
@@ -104,7 +110,7 @@ class Server:
         ]  # fmt: skip
 
     def _bulk_routes(self) -> list[Route]:
-        query, ingest = QueryJobs(self._org, self._jobs), IngestJobs(self._org, self._jobs)
+        query, ingest = self._query_jobs, self._ingest_jobs
         job = "/jobs/ingest/{job}"
         return [
             Route(methods=("POST",), pattern="/jobs/query", handler=query.create),
@@ -266,7 +272,7 @@ class Server:
 
     async def _revoke(self, request: web.Request) -> web.Response:
         form = await request.post()
-        self._org.sessions.revoke(str(form.get("token", "")))
+        self._org.revoke(token=str(form.get("token", "")))
         return web.Response()
 
     async def _cometd(self, request: web.Request) -> web.StreamResponse:
@@ -284,6 +290,7 @@ class Server:
 
     async def _shut_down(self, _: web.Application) -> None:
         self._jobs.close()
+        self._org.jobs.close()
         self.streaming.hub.close()
 
 

@@ -52,11 +52,9 @@ class Sessions:
     def revoke(self, token: str) -> None:
         self._open.pop(token, None)
 
-    def revoke_user(self, user_id: str) -> int:
-        tokens = [token for token, session in self._open.items() if session.user_id == user_id]
-        for token in tokens:
-            del self._open[token]
-        return len(tokens)
+    def of_user(self, user_id: str) -> list[str]:
+        """The tokens of a user."""
+        return [token for token, session in self._open.items() if session.user_id == user_id]
 
 
 def bearer_of(header: str | None) -> str | None:

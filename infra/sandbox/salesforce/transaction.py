@@ -8,7 +8,7 @@ appends everything as one journal block.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -121,13 +121,14 @@ class Transaction:
         while len(self._entries) > mark:
             self._org.store.revert(self._entries.pop())
 
-    def commit(self) -> None:
-        """Journals the changes with their events, then publishes. When the journal refuses, memory is as before and OSError is raised."""
-        if not self._entries:
+    def commit(self, also: Sequence[Entry] = ()) -> None:
+        """Journals the changes with their events, and `also` with them, then publishes. When the journal refuses, memory is as before and
+        OSError is raised."""
+        if not self._entries and not also:
             return
         bodies = self._event_bodies() if self._caller.captured else []
         try:
-            self._org.commit(self._entries, bodies, self._now_ms)
+            self._org.commit(self._entries, bodies, self._now_ms, also)
         except OSError:
             self.rollback()
             raise

@@ -138,7 +138,7 @@ class Verbs:
         if code not in ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED"):
             raise VerbRefusedError("code is UNABLE_TO_LOCK_ROW or ENTITY_IS_LOCKED")
         until_ms = self._org.clock.now_ms() + int(float(args.get("seconds", 60)) * 1000)
-        self._org.locks |= dict.fromkeys(_ids(args), (code, until_ms))
+        self._org.hold(_ids(args), code, until_ms)
         return {"locked": len(_ids(args))}
 
     def add_record_type(self, args: Args) -> Any:
@@ -179,7 +179,7 @@ class Verbs:
         user = self._org.user_named(str(args.get("user", "")))
         if user is None:
             raise VerbRefusedError(f"no user {args.get('user')!r}")
-        return {"revoked": self._org.sessions.revoke_user(str(user["Id"]))}
+        return {"revoked": self._org.revoke(user_id=str(user["Id"]))}
 
     # -- events that no change made
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
+import os
 from array import array
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import IO
 
 DELIMITERS = {"COMMA": ",", "SEMICOLON": ";", "TAB": "\t", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
@@ -30,41 +31,75 @@ def rows_of(data: IO[bytes], delimiter: str) -> Iterator[list[str]]:
         text.detach()
 
 
-class Sheet:
-    """Lines of CSV in a file that is gone with the process, read again by row number."""
+def line_of(values: Iterable[str], delimiter: str, line_ending: str) -> bytes:
+    """One line, every value in quotes."""
+    parts = ('"' + value.replace('"', '""') + '"' for value in values)
+    return (DELIMITERS[delimiter].join(parts) + LINE_ENDINGS[line_ending]).encode()
 
-    def __init__(self, columns: Iterable[str], delimiter: str, line_ending: str) -> None:
-        self._delimiter = DELIMITERS[delimiter]
-        self._end = LINE_ENDINGS[line_ending]
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`, or with the process
-        self._size = 0
-        self._starts = array("q")
-        self.header = self._line(columns).encode()
+
+class Sheet:
+    """Lines of CSV in a file, read again by row number. What was written is the kernel's when `add` returns: a killed process loses none
+    of it."""
+
+    def __init__(self, path: Path, columns: Iterable[str], delimiter: str, line_ending: str, *, rows: int = 0, size: int = 0) -> None:
+        """`rows` and `size` say how much of the file that is there counts; the rest is cut off."""
+        self._path = path
+        self._delimiter, self._line_ending = delimiter, line_ending
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(self._file, size)
+        self.size = size
+        self._starts = _index(path, rows)
+        self.header = line_of(columns, delimiter, line_ending)
 
     def __len__(self) -> int:
         return len(self._starts)
 
     def add(self, rows: Iterable[Iterable[str]]) -> None:
-        parts = []
+        parts, size = [], self.size
         for row in rows:
-            line = self._line(row).encode()
-            self._starts.append(self._size)
-            self._size += len(line)
+            line = line_of(row, self._delimiter, self._line_ending)
+            self._starts.append(size)
+            size += len(line)
             parts.append(line)
-        self._file.seek(0, io.SEEK_END)
-        self._file.write(b"".join(parts))
+        _write(self._file, b"".join(parts), self.size)
+        self.size = size
 
     def read(self, first: int = 0, most: int | None = None) -> bytes:
         """The header and the rows from `first` on, at most so many."""
         end = len(self) if most is None else min(len(self), first + most)
         if first >= end:
             return self.header
-        begin, stop = self._starts[first], self._starts[end] if end < len(self) else self._size
-        self._file.seek(begin)
-        return self.header + self._file.read(stop - begin)
+        begin, stop = 0 if first == 0 else self._starts[first], self._starts[end] if end < len(self) else self.size
+        return self.header + os.pread(self._file, stop - begin, begin)
+
+    def keep_index(self) -> None:
+        """Writes down where rows begin, for who opens the file again and reads it in pages."""
+        _index_path(self._path).write_bytes(self._starts.tobytes())
 
     def close(self) -> None:
-        self._file.close()
+        os.close(self._file)
 
-    def _line(self, values: Iterable[str]) -> str:
-        return self._delimiter.join('"' + value.replace('"', '""') + '"' for value in values) + self._end
+    def remove(self) -> None:
+        self.close()
+        self._path.unlink(missing_ok=True)
+        _index_path(self._path).unlink(missing_ok=True)
+
+
+def _index_path(path: Path) -> Path:
+    return path.with_suffix(".index")
+
+
+def _index(path: Path, rows: int) -> array[int]:
+    """Where the rows begin; zeros for a sheet that is read as a whole only and kept no index."""
+    kept = _index_path(path)
+    if rows and kept.is_file():
+        starts = array("q")
+        starts.frombytes(kept.read_bytes())
+        return starts[:rows]
+    return array("q", bytes(8 * rows))
+
+
+def _write(file: int, data: bytes, offset: int) -> None:
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import VisibleObject
-from infra.sandbox.salesforce.bulk.csvtext import NULL, Sheet, rows_of
-from infra.sandbox.salesforce.bulk.jobs import Job, Jobs
+from infra.sandbox.salesforce.bulk.csvtext import NULL, line_of, rows_of
+from infra.sandbox.salesforce.bulk.job import Job
+from infra.sandbox.salesforce.bulk.jobs import Jobs
+from infra.sandbox.salesforce.bulk.multipart import parts_of
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.checks import UNLOCKABLE
 from infra.sandbox.salesforce.errors import ApiError, RecordError, not_found
@@ -24,7 +25,7 @@ from infra.sandbox.salesforce.values import checked
 CHUNK = 200
 UPLOAD_BYTES_MAX = 150 << 20
 OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
-RESULTS = {"successfulResults": ("sf__Id", "sf__Created"), "failedResults": ("sf__Id", "sf__Error"), "unprocessedrecords": ()}
+RESULTS = ("successfulResults", "failedResults", "unprocessedrecords")
 Step = Callable[[Transaction, dict[str, Any]], tuple[str, bool]]
 
 
@@ -34,8 +35,18 @@ class IngestJobs:
         self._jobs = jobs
 
     def create(self, call: Call) -> Reply:
-        """POST /jobs/ingest {object, operation, externalIdFieldName?}"""
-        body = call.json_object()
+        """POST /jobs/ingest {object, operation, externalIdFieldName?}; as multipart with the data, and then nothing more has to be sent."""
+        if call.headers.get("content-type", "").startswith("multipart/form-data"):
+            body, data = parts_of(call.headers["content-type"], call.body)
+            job = self._make(call, body)
+            self._org.jobs.upload(job, data)
+            self._jobs.move(job, "UploadComplete")
+            self._jobs.start(job, self.work)
+        else:
+            job = self._make(call, call.json_object())
+        return json_reply(job.shown(whole=False))
+
+    def _make(self, call: Call, body: Mapping[str, Any]) -> Job:
         operation, external = body.get("operation"), body.get("externalIdFieldName")
         if operation not in OPERATIONS:
             raise ApiError(400, "INVALIDJOB", f"Invalid operation {operation}; one of {', '.join(sorted(OPERATIONS))}")
@@ -47,8 +58,8 @@ class IngestJobs:
             if key is None or not (key.external_id or key.id_lookup):
                 raise ApiError(400, "INVALIDJOB", f"Field name provided, {external} does not match an External ID for {seen.kind.name}")
             external = key.name
-        job = self._jobs.make(call, kind="ingest", operation=operation, object=seen.kind.name, external_id=external, state="Open")
-        return json_reply(job.shown(whole=False))
+        members = {"operation": operation, "object": seen.kind.name, "external_id": external}
+        return self._jobs.make(call, body, kind="ingest", state="Open", **members)
 
     def listed(self, _: Call) -> Reply:
         return json_reply({"done": True, "records": [job.shown() for job in self._jobs.all("ingest")], "nextRecordsUrl": None})
@@ -59,14 +70,13 @@ class IngestJobs:
     def upload(self, call: Call) -> Reply:
         """PUT /jobs/ingest/{id}/batches, once."""
         job = self._jobs.find(call, "ingest")
-        if job.state != "Open" or job.upload is not None:
+        if job.state != "Open" or job.uploaded:
             raise ApiError(400, "INVALIDJOBSTATE", f"Data can be uploaded once, while the job is Open; it is {job.state}")
         if not call.headers.get("content-type", "").startswith("text/csv"):
             raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "The content type of the data is text/csv")
         if len(call.body) > UPLOAD_BYTES_MAX:
             raise ApiError(413, "REQUEST_TOO_LARGE", "The data is larger than 150 MB")
-        job.upload = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the job is forgotten, or with the process
-        job.upload.write(call.body)
+        self._org.jobs.upload(job, call.body)
         return Reply(status=201)
 
     def change(self, call: Call) -> Reply:
@@ -76,7 +86,7 @@ class IngestJobs:
             self._jobs.abort(job)
         elif wanted == "UploadComplete" and job.state == "Open":
             self._jobs.move(job, "UploadComplete")
-            self._jobs.start(job, self._work)
+            self._jobs.start(job, self.work)
         else:
             raise ApiError(400, "INVALIDJOBSTATE", f"The job is {job.state} and can't become {wanted}")
         return json_reply(job.shown(whole=False))
@@ -85,42 +95,48 @@ class IngestJobs:
         job = self._jobs.find(call, "ingest")
         if job.state in ("Open", "InProgress"):
             raise ApiError(400, "INVALIDJOBSTATE", f"The job is {job.state}; abort it first")
-        self._jobs.forget(job)
+        self._org.jobs.forget(job)
         return Reply(status=204)
 
     def results(self, call: Call) -> Reply:
-        job = self._jobs.find(call, "ingest")
-        if call.params["results"] not in RESULTS:
+        job, name = self._jobs.find(call, "ingest"), call.params["results"]
+        if name not in RESULTS:
             raise not_found()
-        sheet = job.sheets.get(call.params["results"])
-        if sheet is None:
-            if job.state == "Open":
-                raise ApiError(400, "INVALIDJOBSTATE", f"Results are not there: the job is {job.state}")
-            sheet = Sheet(RESULTS[call.params["results"]], job.delimiter, job.line_ending)
-        call.records = len(sheet)
-        return Reply(body=sheet.read(), headers={"Content-Type": "text/csv"})
+        if job.state == "Open":
+            raise ApiError(400, "INVALIDJOBSTATE", f"Results are not there: the job is {job.state}")
+        if not job.columns:
+            data = line_of(self._org.jobs.columns(job, name), job.delimiter, job.line_ending)
+        else:
+            sheet = self._org.jobs.sheet(job, name)
+            call.records, data = len(sheet), sheet.read()
+        return Reply(body=data, headers={"Content-Type": "text/csv"})
 
     # -- carrying out
 
-    async def _work(self, job: Job) -> None:
-        if job.upload is None:
+    async def work(self, job: Job) -> None:
+        """Carries out the rows that are not processed yet."""
+        if not job.uploaded:
             return
-        rows = rows_of(job.upload, job.delimiter)
-        header = next(rows, None)
-        if header is None:
-            return
-        for name, columns in RESULTS.items():
-            job.sheets[name] = Sheet((*columns, *header), job.delimiter, job.line_ending)
-        batch = _Batch(self._org, job, header)
-        while chunk := list(islice(rows, CHUNK)):
-            if job.state == "Aborted":
-                job.sheets["unprocessedrecords"].add(chunk)
-                job.sheets["unprocessedrecords"].add(rows)
+        with self._org.jobs.uploaded(job) as upload:
+            rows = rows_of(upload, job.delimiter)
+            header = next(rows, None)
+            if header is None:
                 return
-            batch.run(chunk)
-            await asyncio.sleep(0)
-        job.upload.close()
-        job.upload = None
+            self._org.jobs.note(job, columns=header)
+            for name in RESULTS:
+                self._org.jobs.add_sheet(job, name, self._org.jobs.columns(job, name))
+            batch = _Batch(self._org, job, header)
+            rest = islice(rows, job.processed, None)
+            while chunk := list(islice(rest, CHUNK)):
+                if self._org.jobs.get(job.id) is not job:
+                    return
+                if job.state == "Aborted":
+                    unprocessed = self._org.jobs.sheet(job, "unprocessedrecords")
+                    unprocessed.add(chunk)
+                    unprocessed.add(rest)
+                    return
+                batch.run(chunk)
+                await asyncio.sleep(0)
         self._org.meters.count(job.caller.user_name, f"bulk {job.operation}", records=job.processed)
 
 
@@ -149,13 +165,12 @@ class _Batch:
                 done.append([record_id, "true" if created else "false", *row])
             except (RecordError, ApiError) as refused:
                 failed.append(["", _told(refused), *row])
-        transaction.commit()
-        if job.operation == "hardDelete":
-            self._org.purge([each[0] for each in done])
-        job.sheets["successfulResults"].add(done)
-        job.sheets["failedResults"].add(failed)
-        job.processed += len(rows)
-        job.failures += len(failed)
+        book = self._org.jobs
+        book.sheet(job, "successfulResults").add(done)
+        book.sheet(job, "failedResults").add(failed)
+        purges = self._org.purges([each[0] for each in done]) if job.operation == "hardDelete" else []
+        counts = {"processed": job.processed + len(rows), "failures": job.failures + len(failed)}
+        transaction.commit([*purges, book.entry(job, **counts, extents=book.extents(job))])
 
     def _fault(self) -> None:
         fault = self._org.faults.take(("record_errors",), method="PUT", path="/jobs/ingest", actor=self._job.caller.user_name)

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from infra.sandbox.salesforce.bulk.csvtext import Sheet
-from infra.sandbox.salesforce.bulk.jobs import ENDED, Job, Jobs
+from infra.sandbox.salesforce.bulk.job import ENDED, Job
+from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.org import Org
@@ -23,6 +24,7 @@ from infra.sandbox.salesforce.stamps import event_time
 
 CHUNK = 1000
 PAGE_MAX, PAGES = 250_000, 5
+RESULTS = "results"
 
 
 class QueryJobs:
@@ -43,8 +45,8 @@ class QueryJobs:
             raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "Daily bulk query job limit exceeded")
         self._org.bulk_queries.spend(now_ms)
         name = call.object(query.object).kind.name
-        job = self._jobs.make(call, kind="query", operation=operation, object=name, query=body["query"], state="UploadComplete")
-        self._jobs.start(job, self._work)
+        job = self._jobs.make(call, body, kind="query", operation=operation, object=name, query=body["query"], state="UploadComplete")
+        self._jobs.start(job, self.work)
         return json_reply(job.shown(whole=False))
 
     def listed(self, _: Call) -> Reply:
@@ -64,7 +66,7 @@ class QueryJobs:
         job = self._jobs.find(call, "query")
         if job.state not in ENDED:
             raise ApiError(400, "INVALIDJOBSTATE", "Deleting not completed Job not allowed")
-        self._jobs.forget(job)
+        self._org.jobs.forget(job)
         return Reply(status=204)
 
     def results(self, call: Call) -> Reply:
@@ -90,20 +92,22 @@ class QueryJobs:
         more = None if done else f"{base}/resultPages?locator={_locator(starts[PAGES])}&maxRecords={size}"
         return json_reply({"resultPages": pages, "nextRecordsUrl": more, "done": done})
 
-    async def _work(self, job: Job) -> None:
+    async def work(self, job: Job) -> None:
+        """Writes the results; what an earlier process had begun is begun anew."""
         if job.operation == "queryAll":
             self._org.expire_bin()
         view = self._org.view(job.caller.user_id)
         answer = run(parse(job.query or ""), view, self._org.store, self._org.today, deleted_too=job.operation == "queryAll")
         columns = [(answer.binding.getter(each), each.field) for each in answer.columns]
-        sheet = Sheet([".".join(each.shown) for each in answer.columns], job.delimiter, job.line_ending)
-        job.sheets["results"] = sheet
+        self._org.jobs.note(job, columns=[".".join(each.shown) for each in answer.columns], processed=0)
+        sheet = self._org.jobs.add_sheet(job, RESULTS, job.columns)
         for start in range(0, len(answer.rows), CHUNK):
             if job.state == "Aborted":
                 return
             sheet.add(_cells(columns, row) for row in answer.rows[start : start + CHUNK])
             job.processed = len(sheet)
             await asyncio.sleep(0)
+        sheet.keep_index()
         self._org.meters.count(job.caller.user_name, "bulk query", records=len(sheet))
 
     def _finished(self, call: Call) -> tuple[Job, Sheet]:
@@ -112,7 +116,7 @@ class QueryJobs:
             raise ApiError(400, "INVALIDJOBSTATE", f"Results are not there: the job is {job.state}")
         if job.version != call.version:
             raise ApiError(409, "API_ERROR", f"The job was created with version {job.version}")
-        return job, job.sheets["results"]
+        return job, self._org.jobs.sheet(job, RESULTS)
 
 
 def _refuse_unsupported(call: Call, query: Query) -> None:
