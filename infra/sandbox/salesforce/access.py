@@ -48,6 +48,10 @@ class Permissions:
         default = any(each.view_all_data for each in bundles) if bundles else True
         return self.view_all_data.get(user_id, default)
 
+    def granted_all_data(self, user_id: str) -> bool:
+        """Whether View All Data was given to the user expressly: only that goes before sharing for who lacks View All of an object."""
+        return self.view_all_data.get(user_id, any(each.view_all_data for each in self._bundles(user_id)))
+
     def _bundles(self, user_id: str) -> list[Bundle]:
         return [self.bundles[name] for name in self.assigned.get(user_id, ())]
 
@@ -100,6 +104,14 @@ class View:
             self._seen[key] = self._work_out(key)
         return self._seen[key]
 
+    def shows(self, row: Row) -> bool:
+        """Whether sharing lets the user see this record, of whatever object."""
+        if not self._permissions.private:
+            return True
+        kind = self._schema.of_id(str(row["Id"]))
+        seen = None if kind is None else self.object(kind.name)
+        return seen is None or seen.sees(row)
+
     def objects(self) -> Mapping[str, VisibleObject]:
         found = {name: self.object(name) for name in self._schema.objects}
         return {name: each for name, each in found.items() if each is not None}
@@ -126,4 +138,4 @@ class View:
     def _only_owner(self, kind: ObjectType, right: ObjectRight) -> str | None:
         if kind.name not in self._permissions.private or "OwnerId" not in kind.fields or not self._user_id:
             return None
-        return None if right.view_all or self._permissions.view_all_data.get(self._user_id) else self._user_id
+        return None if right.view_all or self._permissions.granted_all_data(self._user_id) else self._user_id

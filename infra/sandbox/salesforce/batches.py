@@ -37,7 +37,6 @@ def update_batch(call: Call) -> Reply:
         record_id = item_id(raw)
         if not record_id.startswith(seen.kind.prefix):
             raise RecordError("MALFORMED_ID", f"{seen.kind.label} ID: id value of incorrect type: {record_id}", ["Id"])
-        check_visible(call, seen, record_id)
         transaction.update(record_id, read_values(seen, _without_id(raw), "update"))
         return {"id": record_id, "success": True, "errors": []}
 
@@ -80,7 +79,6 @@ def delete_batch(call: Call) -> Reply:
             raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if not seen.right.deletable:
             raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
-        check_visible(call, seen, record_id)
         transaction.delete(record_id)
         return {"id": record_id, "success": True, "errors": []}
 
@@ -177,13 +175,6 @@ def _item_object(call: Call, raw: Item) -> VisibleObject:
 
 def _without_id(raw: Item) -> Item:
     return {name: value for name, value in raw.items() if name not in ("id", "Id")}
-
-
-def check_visible(call: Call, seen: VisibleObject, record_id: str) -> None:
-    """Raises for a record that is there, but not for this user."""
-    row = call.org.store.row(record_id) if seen.owner is not None else None
-    if row is not None and not seen.sees(row):
-        raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 
 
 def repeated(items: Sequence[Any], key: str) -> dict[int, RecordError]:

@@ -134,7 +134,7 @@ def _move(transaction: Transaction, child: str, reference: str, parent: str) -> 
     except RecordError as refused:
         if refused.code != "DUPLICATE_VALUE":
             raise
-        transaction.delete(child)
+        transaction.delete(child, by_org=True)
 
 
 def _object_of(org: Org, row: Row) -> str:

@@ -14,7 +14,7 @@ import orjson
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Entry, Journal
 from infra.sandbox.kernel.meters import Meters
-from infra.sandbox.salesforce.access import Permissions, View
+from infra.sandbox.salesforce.access import Permissions, View, VisibleObject
 from infra.sandbox.salesforce.automation import Automation
 from infra.sandbox.salesforce.board import CdcFaults
 from infra.sandbox.salesforce.bulk.book import JobBook
@@ -83,7 +83,8 @@ class Org:
         self._views: dict[str, View] = {}
         self._commits = 0
         self._bin: list[tuple[int, str]] = []
-        self._purged: dict[str, dict[str, str]] = {}
+        self._purged: dict[str, dict[str, tuple[str, str | None]]] = {}
+        """By object and id: when it was deleted, and whose it was."""
 
     # -- reading
 
@@ -142,11 +143,12 @@ class Org:
         unticked = self.schema.objects[object_name].unticked
         return ({**unticked, **row} for row in self.store.live(object_name))
 
-    def deleted_between(self, object_name: str, low: str, high: str) -> list[tuple[str, str]]:
-        """(id, deletion stamp) of records deleted in [low, high), purged ones included, oldest first."""
-        walk = self.store.tables[object_name].stamps.walk((low, ""), (high, ""))
-        found = [(str(row["Id"]), str(row["SystemModstamp"])) for row in walk if "IsDeleted" in row]
-        found += [(each, stamp) for each, stamp in self._purged.get(object_name, {}).items() if low <= stamp < high]
+    def deleted_between(self, seen: VisibleObject, low: str, high: str) -> list[tuple[str, str]]:
+        """(id, deletion stamp) of records deleted in [low, high) that the user could see, purged ones included, oldest first."""
+        walk = self.store.tables[seen.kind.name].stamps.walk((low, ""), (high, ""))
+        found = [(str(row["Id"]), str(row["SystemModstamp"])) for row in walk if "IsDeleted" in row and seen.sees(row)]
+        gone = self._purged.get(seen.kind.name, {}).items()
+        found += [(each, stamp) for each, (stamp, owner) in gone if low <= stamp < high and seen.owner in (None, owner)]
         return sorted(found, key=lambda item: (item[1], item[0]))
 
     # -- changing
@@ -221,8 +223,8 @@ class Org:
         for record_id in dict.fromkeys(record_ids):
             row, kind = self.store.row(record_id), self.schema.of_id(record_id)
             if row is not None and kind is not None and "IsDeleted" in row:
-                stamp = {"deleted": str(row["SystemModstamp"])}
-                entries.append(Entry(self.clock.now_ms(), "sandbox", "_purge", kind.name, record_id, extra=stamp))
+                extra = {"deleted": str(row["SystemModstamp"]), "owner": row.get("OwnerId")}
+                entries.append(Entry(self.clock.now_ms(), "sandbox", "_purge", kind.name, record_id, extra=extra))
         return entries
 
     def expire_bin(self) -> None:
@@ -301,7 +303,7 @@ class Org:
         if entry.op != "delete":
             return
         if "gone" in entry.extra:
-            self._purged.setdefault(entry.object, {})[entry.id] = entry.extra["gone"]
+            self._purged.setdefault(entry.object, {})[entry.id] = (entry.extra["gone"], (entry.before or {}).get("OwnerId"))
         else:
             self._bin.append((entry.at_ms, entry.id))
 
@@ -311,7 +313,7 @@ class Org:
 
     def _purge(self, entry: Entry) -> None:
         self.store.tables[entry.object].remove(entry.id)
-        self._purged.setdefault(entry.object, {})[entry.id] = entry.extra["deleted"]
+        self._purged.setdefault(entry.object, {})[entry.id] = (entry.extra["deleted"], entry.extra.get("owner"))
 
 
 def _event_entry(event: Event) -> Entry:

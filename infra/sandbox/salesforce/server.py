@@ -65,6 +65,11 @@ class Server:
         app.on_shutdown.append(self._shut_down)
         return app
 
+    def endpoints(self) -> list[tuple[str, str]]:
+        """(method, resource) of all that the data API serves."""
+        routes = [route for route in self._routes() if route.handler is not resources.not_here]
+        return [(method, route.pattern) for route in routes for method in route.methods]
+
     def resume(self) -> None:
         """Goes on with the bulk jobs that the end of the last process interrupted."""
         self._jobs.resume("query", self._query_jobs.work)

@@ -183,8 +183,11 @@ class Soap:
             + "<success>true</success></result>"
         )
 
-    def _undelete(self, request: ET.Element, transaction: Transaction, _: Caller) -> str:
+    def _undelete(self, request: ET.Element, transaction: Transaction, caller: Caller) -> str:
         record_id = _id(request.text or "")
+        kind = self._org.schema.of_id(record_id)
+        if kind is not None and not self._org.permissions.object_right(caller.user_id, kind.name).deletable:
+            raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
         transaction.undelete(record_id)
         return f"<result><id>{record_id}</id><success>true</success></result>"
 

@@ -1,4 +1,5 @@
-"""Tooling API, as far as change data capture is set up through it: PlatformEventChannel and PlatformEventChannelMember (CDC guide)."""
+"""Tooling API, as far as change data capture is set up through it: PlatformEventChannel and PlatformEventChannelMember (CDC guide), and
+EntityDefinition."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import Permissions, View
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.channels import EVERY_ENTITY, Member
+from infra.sandbox.salesforce.definitions import ENTITY, check_query, entity_definition
+from infra.sandbox.salesforce.definitions import rows as definitions
 from infra.sandbox.salesforce.errors import ApiError, no_such_type, not_found
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.rendering import query_render
@@ -32,6 +35,7 @@ def tooling_objects() -> list[ObjectType]:
             text("DeveloperName", 80), text("MasterLabel", 80), text("EventChannel", 90), text("SelectedEntity", 80), text("FullName", 90),
             area("FilterExpression", 131_072), area("EnrichedFields", 32_000),
         ], owner=False),
+        entity_definition(),
     ]  # fmt: skip
 
 
@@ -39,8 +43,10 @@ def query(call: Call) -> Reply:
     source = call.query.get("q")
     if source is None:
         raise ApiError(400, "MALFORMED_QUERY", "SOQL query is required: parameter q is missing")
-    schema = Schema(tooling_objects())
-    answer = run(parse(source), View(schema, Permissions(), ""), _store(call.org, schema), call.org.today)
+    schema, wanted = Schema(tooling_objects()), parse(source)
+    if wanted.object.lower() == ENTITY.lower():
+        check_query(wanted)
+    answer = run(wanted, View(schema, Permissions(), ""), _store(call, schema), call.org.today)
     base = f"{call.base}/tooling"
     if answer.records is not None:
         records = answer.records
@@ -104,14 +110,17 @@ def delete(call: Call) -> Reply:
     return Reply(status=204)
 
 
-def _store(org: Org, schema: Schema) -> Store:
-    """The channels and members of now, as rows."""
+def _store(call: Call, schema: Schema) -> Store:
+    """The channels and members of now, and the objects that the caller sees, as rows."""
+    org = call.org
     store, stamp = Store(schema), stamp_of(org.clock.now_ms())
     stamps: Row = {"CreatedDate": stamp, "LastModifiedDate": stamp, "SystemModstamp": stamp}
 
     def put(name: str, row: Row) -> None:
         store.apply(Entry(0, "", "create", name, str(row["Id"]), None, {**row, **stamps}))
 
+    for key, row in definitions(call.view, org.permissions.private, stamp).items():
+        store.apply(Entry(0, "", "create", ENTITY, key, None, row))
     for name in org.channels:
         label = name.removesuffix("__chn")
         put(CHANNEL, {"Id": _channel_id(org, name), "DeveloperName": label, "MasterLabel": label, "ChannelType": "data", "FullName": name})

@@ -76,26 +76,33 @@ class Transaction:
     def update(self, record_id: str, values: Mapping[str, Value], *, via: str | None = None) -> None:
         """Changes a record, even when no value differs: the stamps move. Raises `RecordError` and leaves nothing behind."""
         mark = len(self._entries)
+        table = self._table_of(record_id)
+        if via is None:
+            self._check_shared(table, record_id)
         try:
-            self._update(self._table_of(record_id), record_id, values, via=via)
+            self._update(table, record_id, values, via=via)
         except RecordError:
             self.rollback(mark)
             raise
 
-    def delete(self, record_id: str, *, master: str | None = None) -> None:
+    def delete(self, record_id: str, *, master: str | None = None, by_org: bool = False) -> None:
         """Moves a record to the recycle bin, and what hangs on it; a record of an object without one is gone. `master`: it was merged
-        into that record, and its children were moved before."""
+        into that record, and its children were moved before. `by_org`: not the caller deletes it, the org does."""
         table = self._table_of(record_id)
         live_row(table, record_id)
+        if not by_org:
+            self._check_shared(table, record_id)
         check_unlocked(self._org, record_id)
         if master is None:
             for child in cascades.going_along(self._org, table.kind, record_id):
                 self._delete(self._table_of(child), child, None, along=True)
         self._delete(table, record_id, master)
 
-    def undelete(self, record_id: str) -> None:
+    def undelete(self, record_id: str, *, by_org: bool = False) -> None:
         """Takes a record out of the recycle bin, and what was deleted with it. Raises UNDELETE_FAILED when it is not in there."""
         table = self._table_of(record_id)
+        if not by_org:
+            self._check_shared(table, record_id)
         row = table.rows.get(record_id)
         kept = table.kind.undeletable or table.kind.name in cascades.KEPT_WITH_PARENT
         if row is None or "IsDeleted" not in row or not kept:
@@ -109,7 +116,7 @@ class Transaction:
         self._record("undelete", table, record_id, after=after, extra=extra)
         self._sum_up(table, [table.rows[record_id]])
         for each in along:
-            self.undelete(each)
+            self.undelete(each, by_org=True)
 
     # -- ends
 
@@ -286,6 +293,13 @@ class Transaction:
         entry = Entry(self._now_ms, self._caller.user_name, op, table.kind.name, record_id, before, after, self._caller.request_id, extra)
         self._org.store.apply(entry)
         self._entries.append(entry)
+
+    def _check_shared(self, table: Table, record_id: str) -> None:
+        """Raises for a record that is there, but not for this caller: sharing keeps it from him."""
+        seen = self._org.view(self._caller.user_id).object(table.kind.name)
+        row = table.rows.get(record_id)
+        if seen is not None and row is not None and not seen.sees(row):
+            raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 
     def _table_of(self, record_id: str) -> Table:
         kind = self._org.schema.of_id(record_id)

@@ -230,7 +230,8 @@ def _step(org: Org, seen: VisibleObject, job: Job) -> Step:
             raise RecordError("MISSING_ARGUMENT", f"{key.name} not specified")
         if key.name == "Id":
             return update(transaction, raw)
-        found = [row for row in org.store.tables[name].find(key.name, checked(key, value)) if "IsDeleted" not in row]
+        matching = org.store.tables[name].find(key.name, checked(key, value))
+        found = [row for row in matching if "IsDeleted" not in row and seen.sees(row)]
         if len(found) > 1:
             shown = [row["Id"] for row in found]
             raise RecordError("DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found for external id field: {shown}")

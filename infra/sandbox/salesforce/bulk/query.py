@@ -97,7 +97,7 @@ class QueryJobs:
         if job.operation == "queryAll":
             self._org.expire_bin()
         view = self._org.view(job.caller.user_id)
-        answer = run(parse(job.query or ""), view, self._org.store, self._org.today, deleted_too=job.operation == "queryAll")
+        answer = run(parse(job.query or ""), view, self._org.store, self._org.today, deleted_too=job.operation == "queryAll", bulk=True)
         columns = [(answer.binding.getter(each), each.field) for each in answer.columns]
         self._org.jobs.note(job, columns=[".".join(each.shown) for each in answer.columns], processed=0)
         sheet = self._org.jobs.add_sheet(job, RESULTS, job.columns)
@@ -122,7 +122,7 @@ class QueryJobs:
 def _refuse_unsupported(call: Call, query: Query) -> None:
     if query.count or query.aggregates or query.children or query.offset:
         raise ApiError(400, "API_ERROR", "Aggregates, GROUP BY, OFFSET and nested queries are not supported in bulk queries")
-    answer = run(msgspec.structs.replace(query, limit=0), call.view, call.org.store, call.org.today)
+    answer = run(msgspec.structs.replace(query, limit=0), call.view, call.org.store, call.org.today, bulk=True)
     for bound in answer.columns:
         if bound.field.kind is Kind.ADDRESS:
             raise ApiError(400, "API_ERROR", f"Cannot serialize value for '{bound.field.name}' in CSV format")

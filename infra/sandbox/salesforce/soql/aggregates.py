@@ -9,6 +9,7 @@ from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.schema import NUMERIC, Kind, Row, Value
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Getter
 from infra.sandbox.salesforce.soql.query import (
+    FIELDS,
     And,
     Comparison,
     Condition,
@@ -39,7 +40,7 @@ def summed_up(query: Query, binding: Binding, rows: Iterable[Row]) -> list[Recor
     """One record a group, in the order asked for. Raises `ApiError` for a plain field that is not grouped by."""
     grouped = {path.names: binding.getter(_groupable(binding, path)) for path in query.group}
     for path in query.select:
-        if not path.function and path.names not in grouped:
+        if path.function in ("", FIELDS) and path.names not in grouped:
             raise binding.invalid(path, f"Field must be grouped or aggregated: {'.'.join(path.names)}", code="MALFORMED_QUERY")
     groups: dict[tuple[Value, ...], list[Row]] = {}
     for row in rows:

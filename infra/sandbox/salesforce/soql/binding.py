@@ -117,6 +117,8 @@ class Binding:
         for hop in hops:
             target = here.get(hop) if here is not None else None
             here = self._parent(target) if isinstance(target, str) else None
+            if here is not None and not self._view.shows(here):
+                return None
         return here
 
     def predicate(self, condition: Condition) -> Predicate:

@@ -2,7 +2,7 @@
 
 query      = SELECT (COUNT() | item {, item}) FROM name [WHERE condition] [GROUP BY path {, path} [HAVING condition]]
              [ORDER BY key {, key}] [LIMIT n] [OFFSET n]
-item       = path | function ( path ) [alias] | ( query )        -- the last is a sub-query over a child relationship
+item       = path | function ( path ) [alias] | FIELDS ( ALL | STANDARD | CUSTOM ) | ( query )     -- the last over a child relationship
 condition  = factor {AND factor} | factor {OR factor}      -- the two can't be mixed without parentheses, as in SOQL
 factor     = NOT factor | ( condition ) | path operator literal | path [NOT] IN ( literals | query ) | path INCLUDES|EXCLUDES ( texts )
 """
@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.soql.query import (
+    FIELD_GROUPS,
+    FIELDS,
     And,
     Comparison,
     Condition,
@@ -116,10 +118,21 @@ class _Parser:
             inner = self._query(depth + 1)
             self._sign(")")
             return inner
+        if self._peek.word == FIELDS and self._after().text == "(":
+            return self._fields()
         path = self._path()
         if self._peek.sort is Sort.NAME and self._peek.word not in _CLAUSES and path.function:
             return Path(path.names, path.at, path.function, self._advance().text)
         return path
+
+    def _fields(self) -> Path:
+        at = self._advance().at
+        self._sign("(")
+        group = self._advance()
+        if group.word not in FIELD_GROUPS:
+            raise self._unexpected(group)
+        self._sign(")")
+        return Path((group.word,), at, FIELDS)
 
     def _order(self) -> tuple[OrderKey, ...]:
         self._keyword("BY")

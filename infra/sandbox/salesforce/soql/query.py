@@ -7,6 +7,9 @@ from typing import TypeAlias
 
 import msgspec
 
+FIELDS = "FIELDS"
+FIELD_GROUPS = frozenset({"ALL", "STANDARD", "CUSTOM"})
+
 
 class Operator(StrEnum):
     EQ = "="
@@ -23,7 +26,8 @@ class Operator(StrEnum):
 
 
 class Path(msgspec.Struct, frozen=True):
-    """A field, perhaps of a parent: `Account.Owner.Name`; with a function, an aggregate of it: `COUNT(Id) n`."""
+    """A field, perhaps of a parent: `Account.Owner.Name`; with a function, an aggregate of it: `COUNT(Id) n`. FIELDS(ALL) is one with
+    that function too."""
 
     names: tuple[str, ...]
     at: int
@@ -127,4 +131,4 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def aggregates(self) -> bool:
-        return bool(self.group) or any(path.function for path in self.select)
+        return bool(self.group) or any(path.function not in ("", FIELDS) for path in self.select)

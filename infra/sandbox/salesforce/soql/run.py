@@ -14,6 +14,7 @@ from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.schema import IDS, TEXTUAL, Row
 from infra.sandbox.salesforce.soql.aggregates import summed_up
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Predicate
+from infra.sandbox.salesforce.soql.fields import spelled_out
 from infra.sandbox.salesforce.soql.planning import Access, access_of
 from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Inner, Not, Operator, Or, OrderKey, Path, Query, Text
 from infra.sandbox.salesforce.store import Store, Table
@@ -41,9 +42,11 @@ class Answer:
 Children = Callable[[Row], Answer]
 
 
-def run(query: Query, view: View, store: Store, today: date, *, deleted_too: bool = False) -> Answer:
-    """The answer, rows in order. Raises `ApiError` for names that the view does not show and for types that don't fit."""
+def run(query: Query, view: View, store: Store, today: date, *, deleted_too: bool = False, bulk: bool = False) -> Answer:
+    """The answer, rows in order. Raises `ApiError` for names that the view does not show and for types that don't fit. `bulk`: for a query
+    job."""
     binding = Binding(query.source, view, query.object, store.row, today)
+    query = spelled_out(query, binding, bulk=bulk)
     query = msgspec.structs.replace(query, where=_expanded(query.where, binding, view, store))
     if query.aggregates:
         rows = _found(msgspec.structs.replace(query, order=(), limit=None, offset=0), binding, store, deleted_too=deleted_too)
@@ -98,6 +101,7 @@ def _children(query: Query, parent: Binding, view: View, store: Store, *, delete
         where = mine if query.where is None else And((mine, query.where))
         return run(msgspec.structs.replace(query, object=child, where=where), view, store, parent.today, deleted_too=deleted_too)
 
+    spelled_out(query, Binding(query.source, view, child, store.row, parent.today))
     run(msgspec.structs.replace(query, object=child, limit=0), view, store, parent.today)  # refuses now what it would refuse later
     return name, of_parent
 

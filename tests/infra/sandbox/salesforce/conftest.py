@@ -52,6 +52,12 @@ class Client:
             is_json = "json" in response.headers.get("Content-Type", "")
             return Answer(response.status, await response.json() if raw and is_json else raw.decode(), dict(response.headers))
 
+    async def made(self, object_name: str, **values: Any) -> str:
+        """The id of a new record."""
+        answer = await self.call("POST", f"/sobjects/{object_name}", values)
+        assert answer.status == 201, answer
+        return str(answer.body["id"])
+
     async def query(self, soql: str, resource: str = "query") -> Any:
         async with self.session.get(
             f"{self.url}{API}/{resource}", params={"q": soql}, headers={"Authorization": f"Bearer {self.token}"}
