@@ -3,6 +3,7 @@
 Refusals arrive as HTTP 200 with `success: false`, except 413/414 (too large), and 401 from identity (REST API, error codes).
 """
 
+import logging
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
@@ -30,6 +31,7 @@ ZIP_MIN_BYTES = 1024
 IMPORT_MAX_BYTES = 10 << 20
 _FORM = "application/x-www-form-urlencoded"
 _IDENTITY = "/identity/oauth/token"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,6 +136,10 @@ class Api:
             code = error.code
             self.limits.error(code, call.now_ms)
             envelope = _failure(call.request_id, error)
+        except Exception:  # noqa: BLE001 - whatever goes wrong inside the instance is its error 611, as with the real one
+            _log.exception("the sandbox failed at %s %s", call.method, call.path)
+            code = "611"
+            envelope = _failure(call.request_id, ApiError(code, MESSAGES[code]))
         self.meters.count(call.user, name, calls=1, records=call.records, error=code)
         self._count_skipped(call, name, envelope)
         return _json(envelope)

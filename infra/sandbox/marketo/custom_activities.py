@@ -127,7 +127,7 @@ def _add(section: Section, record: Any, origin: Origin) -> dict[str, Any]:
     if not isinstance(record, Mapping):
         raise RecordError("1001", "Invalid value: an activity must be an object")
     for member in ("leadId", "activityDate", "activityTypeId", "primaryAttributeValue"):
-        if record.get(member) in {None, ""}:
+        if record.get(member) in (None, ""):
             raise RecordError("1002", f"Missing value for required parameter '{member}'")
     store = section.store
     if not store.find("id", record["leadId"]):

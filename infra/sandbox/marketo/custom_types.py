@@ -79,7 +79,7 @@ def update_field(section: Section, name: str, field: str, body: Mapping[str, Any
 
 def delete_fields(section: Section, name: str, records: list[Any], origin: Origin) -> None:
     row = known(section.store, name)
-    gone = {record.get("name") for record in records if isinstance(record, Mapping)}
+    gone = {str(record.get("name")) for record in records if isinstance(record, Mapping)}
     fields = list((row.get("draft") if row.get("draft") is not None else row.get("approved")) or [])
     for one in gone - {field["name"] for field in fields}:
         raise ApiError("1006", f"Field '{one}' not found")

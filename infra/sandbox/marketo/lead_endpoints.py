@@ -172,7 +172,7 @@ class LeadEndpoints:
         def one(section: Section, record: Any) -> dict[str, Any]:
             if not isinstance(record, Mapping) or not record.get("id") or not record.get("partitionName"):
                 raise RecordError("1002", "Missing value for required parameter 'id' or 'partitionName'")
-            number = section.store.settings.partitions.get(record["partitionName"])
+            number = section.store.settings.partitions.get(str(record["partitionName"]))
             if number is None:
                 raise RecordError("1010", f"Lead partition '{record['partitionName']}' not found")
             return {"id": record["id"], "status": people.move(section, record["id"], number, origin)}

@@ -77,7 +77,7 @@ class ObjectEndpoints:
         kind, body = self.kind_of(call), call.json()
         self.refuse_under_native_sync()
         by = body.get("deleteBy") or "dedupeFields"
-        if by not in {"dedupeFields", "idField"}:
+        if by not in ("dedupeFields", "idField"):
             raise ApiError("1003", f"Invalid value for deleteBy: {by}")
         names = (kind.id_field,) if by == "idField" else kind.dedupe
         failure = call.record_errors()
@@ -133,7 +133,9 @@ class ObjectEndpoints:
         names = {"dedupeFields": kind.dedupe, "idField": (kind.id_field,)}.get(by, (str(by),))
         if names[0] not in {kind.id_field, *kind.dedupe, *kind.searchable}:
             raise ApiError("1011", f"Filter type '{by}' is not supported")
-        values = call.listed("filterValues") or body.get("filterValues") or [record.get(names[0]) for record in given or ()]
+        values = call.listed("filterValues") or _values(body.get("filterValues")) or [
+            record.get(names[0]) for record in (given if isinstance(given, list) else ()) if isinstance(record, Mapping)
+        ]  # fmt: skip
         if not values:
             raise ApiError("1002", "Missing value for required parameter 'filterValues'")
         if len(values) > BATCH_MAX:
@@ -166,6 +168,13 @@ def standard_routes(instance: Instance) -> Routes:
         if name in {COMPANY, OPPORTUNITY}:
             table.append(("GET", f"{base}/schema/fields.json", endpoints.schema))
     return table
+
+
+def _values(given: Any) -> list[Any]:
+    """Filter values from a body: a list, or a text with commas."""
+    if isinstance(given, str):
+        return [part.strip() for part in given.split(",") if part.strip()]
+    return [value for value in given if isinstance(value, str | int | float)] if isinstance(given, list) else []
 
 
 def _described(one: Field) -> dict[str, Any]:

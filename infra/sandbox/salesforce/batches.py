@@ -10,7 +10,7 @@ from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.checks import UNLOCKABLE
 from infra.sandbox.salesforce.errors import ApiError, RecordError
-from infra.sandbox.salesforce.input import item_id, read_values
+from infra.sandbox.salesforce.input import attributes_of, item_id, read_values
 from infra.sandbox.salesforce.rendering import row_record
 from infra.sandbox.salesforce.rows import key_field, matches
 from infra.sandbox.salesforce.transaction import Transaction
@@ -93,6 +93,8 @@ def read_batch(call: Call) -> Reply:
     else:
         body = call.json_object()
         asked, names = body.get("ids", []), body.get("fields", [])
+        if not isinstance(asked, list) or not isinstance(names, list):
+            raise ApiError(400, "JSON_PARSER_ERROR", "ids and fields must be arrays of strings.")
     if len(asked) > READ_MAX:
         raise ApiError(400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {READ_MAX} records into this call")
     fields = []
@@ -157,14 +159,14 @@ def _chunks(items: Sequence[Any]) -> int:
     """Runs of one type; the API takes at most ten."""
     count, last = 0, None
     for item in items:
-        type_ = (item.get("attributes") or {}).get("type") if isinstance(item, dict) else None
+        type_ = attributes_of(item).get("type") if isinstance(item, dict) else None
         if count == 0 or type_ != last:
             count, last = count + 1, type_
     return count
 
 
 def _item_object(call: Call, raw: Item) -> VisibleObject:
-    name = (raw.get("attributes") or {}).get("type")
+    name = attributes_of(raw).get("type")
     if not name:
         raise RecordError("INVALID_TYPE", "The type attribute is required on each record")
     seen = call.view.object(str(name))

@@ -202,7 +202,7 @@ class Hub:
         if not channel or not isinstance(channel, str):
             raise StreamingError("400::Channel name not specified")
         entities = self._entities_of(client, channel)
-        replay = ((message.get("ext") or {}).get("replay") or {}).get(channel, NEW_EVENTS)
+        replay = _inside(_inside(message.get("ext")).get("replay")).get(channel, NEW_EVENTS)
         if self._org.delivered.remaining(self._org.clock.now_ms()) <= 0:
             raise StreamingError("403::Organization total events daily limit exceeded")
         client.subscriptions[channel] = Subscription(channel, entities, self._start(channel, replay))
@@ -274,3 +274,8 @@ def _echo(message: Message) -> Message:
     if "id" in message:
         answer["id"] = message["id"]
     return answer
+
+
+def _inside(value: Any) -> Mapping[str, Any]:
+    """The object; nothing where a client sent something else."""
+    return value if isinstance(value, Mapping) else {}

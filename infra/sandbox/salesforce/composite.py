@@ -12,6 +12,7 @@ import orjson
 
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.errors import ApiError
+from infra.sandbox.salesforce.transaction import Transaction
 
 PARTS_MAX, HEAVY_MAX = 25, 5
 _REFERENCE = re.compile(r"@\{([A-Za-z_]\w*)\.([^}]+)\}")
@@ -31,13 +32,12 @@ def composite(call: Call, dispatch: Dispatch) -> Reply:
         raise ApiError(400, "JSON_PARSER_ERROR", "compositeRequest must be an array of objects")
     _check_size(parts)
     shared = call.org.transaction(call.caller) if body.get("allOrNone") is True else None
-    answers: dict[str, Any] = {}
-    results = []
-    for part in parts:
-        result = _run_part(call, part, answers, dispatch, shared)
-        results.append(result)
-        if 200 <= result["httpStatusCode"] < 300:
-            answers[str(part.get("referenceId"))] = result["body"]
+    try:
+        results = _run_parts(call, parts, dispatch, shared)
+    except BaseException:
+        if shared is not None:
+            shared.rollback()
+        raise
     if shared is not None:
         if any(result["httpStatusCode"] >= 400 for result in results):
             shared.rollback()
@@ -45,6 +45,17 @@ def composite(call: Call, dispatch: Dispatch) -> Reply:
         else:
             shared.commit()
     return json_reply({"compositeResponse": results})
+
+
+def _run_parts(call: Call, parts: list[dict[str, Any]], dispatch: Dispatch, shared: Transaction | None) -> list[dict[str, Any]]:
+    answers: dict[str, Any] = {}
+    results = []
+    for part in parts:
+        result = _run_part(call, part, answers, dispatch, shared)
+        results.append(result)
+        if 200 <= result["httpStatusCode"] < 300:
+            answers[part["referenceId"]] = result["body"]
+    return results
 
 
 def batch(call: Call, dispatch: Dispatch) -> Reply:
@@ -77,21 +88,24 @@ def _check_size(parts: list[dict[str, Any]]) -> None:
     heavy = [part for part in parts if re.search(r"/(query|queryAll|composite/sobjects)", str(part.get("url", "")))]
     if len(heavy) > HEAVY_MAX:
         raise ApiError(400, "LIMIT_EXCEEDED", f"The request can't contain more than {HEAVY_MAX} query or collection operations.")
-    if None in references or len(set(references)) != len(references):
+    if not all(isinstance(each, str) for each in references) or len(set(references)) != len(references):
         raise ApiError(400, "INVALID_INPUT", "Each subrequest needs a referenceId of its own.")
 
 
-def _run_part(call: Call, part: Mapping[str, Any], answers: Mapping[str, Any], dispatch: Dispatch, shared: Any) -> dict[str, Any]:
+def _run_part(
+    call: Call, part: Mapping[str, Any], answers: Mapping[str, Any], dispatch: Dispatch, shared: Transaction | None
+) -> dict[str, Any]:
     reference = part["referenceId"]
     try:
         url = urlsplit(_resolve(str(part.get("url", "")), answers))
         body = _resolve(part.get("body"), answers)
-    except _UnresolvedError as problem:
+    except (_UnresolvedError, ValueError) as problem:
         return _result(reference, 400, [{"errorCode": "PROCESSING_HALTED", "message": str(problem)}])
     match = re.fullmatch(r"/services/data/v(\d+\.0)(/.*)", url.path)
     if match is None:
         return _result(reference, 404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
-    headers = {name.lower(): str(value) for name, value in (part.get("httpHeaders") or {}).items()}
+    given = part.get("httpHeaders")
+    headers = {name.lower(): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
     inner = replace(
         call, method=str(part.get("method", "GET")).upper(), path=match.group(2), version=match.group(1),
         query=dict(parse_qsl(url.query, keep_blank_values=True)), headers={**call.headers, **headers},

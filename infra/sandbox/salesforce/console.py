@@ -73,6 +73,9 @@ class OrgConsole:
         except (RecordError, ApiError) as refused:
             transaction.rollback()
             raise EditRefusedError(refused.message) from refused
+        except BaseException:
+            transaction.rollback()
+            raise
         transaction.commit()
 
     def _seen(self, name: str) -> VisibleObject:

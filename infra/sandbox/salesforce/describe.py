@@ -58,29 +58,27 @@ def _record_type_info(row: Row, *, default: bool, base: str, name: str) -> dict[
     }  # fmt: skip
 
 
-def describe_event(seen: VisibleObject, base: str) -> dict[str, Any]:
+_OF_RECORDS = (
+    "createable", "deletable", "queryable", "replicateable", "retrieveable", "searchable", "updateable", "undeletable", "mergeable",
+)  # fmt: skip
+
+
+def event_brief(seen: VisibleObject, base: str) -> dict[str, Any]:
     """The change event of an object as an object of its own: neither queryable nor writable (CDC guide, change event messages)."""
+    kind = seen.kind
+    url = f"{base}/sobjects/{kind.change_event}"
+    return {
+        **describe_brief(seen, base), **dict.fromkeys(_OF_RECORDS, False), "name": kind.change_event, "keyPrefix": None,
+        "label": f"{kind.label} Change Event", "labelPlural": f"{kind.label} Change Events", "associateEntityType": "ChangeEvent",
+        "associateParentEntity": kind.name, "urls": {"sobject": url, "describe": f"{url}/describe", "eventSchema": f"{url}/eventSchema"},
+    }  # fmt: skip
+
+
+def describe_event(seen: VisibleObject, base: str) -> dict[str, Any]:
     from infra.sandbox.salesforce.changes import sent  # noqa: PLC0415 - changes knows nothing of describe; this is its only use here
 
-    kind = seen.kind
-    brief = describe_brief(seen, base)
-    for flag in (
-        "createable",
-        "deletable",
-        "queryable",
-        "replicateable",
-        "retrieveable",
-        "searchable",
-        "updateable",
-        "undeletable",
-        "mergeable",
-    ):
-        brief[flag] = False
-    name = kind.change_event
-    url = f"{base}/sobjects/{name}"
-    urls = {"sobject": url, "describe": f"{url}/describe", "eventSchema": f"{url}/eventSchema"}
-    fields = [describe_field(seen, field) for field in seen.names.values() if sent(kind, field)]
-    return {**brief, "name": name, "label": f"{kind.label} Change Event", "keyPrefix": None, "urls": urls, "fields": fields}
+    fields = [describe_field(seen, field) for field in seen.names.values() if sent(seen.kind, field)]
+    return {**event_brief(seen, base), "fields": fields}
 
 
 def describe_field(seen: VisibleObject, field: Field) -> dict[str, Any]:

@@ -39,6 +39,12 @@ def read_values(seen: VisibleObject, raw: Mapping[str, Any], occasion: Literal["
     return values
 
 
+def attributes_of(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a record says of itself: its type, its reference. Nothing when that makes no sense."""
+    found = raw.get("attributes")
+    return found if isinstance(found, Mapping) else {}
+
+
 def row_id(kind: ObjectType, text: str) -> str:
     """The 18-character id in a row's URL. Raises NOT_FOUND for one that can't be of that object."""
     if not ids.well_formed(text):

@@ -8,7 +8,7 @@ import orjson
 
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
-from infra.sandbox.salesforce.describe import describe_brief, describe_event, describe_full
+from infra.sandbox.salesforce.describe import describe_brief, describe_event, describe_full, event_brief
 from infra.sandbox.salesforce.errors import ApiError, not_found
 from infra.sandbox.salesforce.stamps import http_ms
 
@@ -43,7 +43,9 @@ def limits(call: Call) -> Reply:
 
 
 def list_objects(call: Call) -> Reply:
-    briefs = [describe_brief(seen, call.base) for seen in call.view.objects().values()]
+    objects = call.view.objects().values()
+    briefs = [describe_brief(seen, call.base) for seen in objects]
+    briefs += [event_brief(seen, call.base) for seen in objects if seen.kind.captured]
     return json_reply({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": briefs})
 
 

@@ -24,6 +24,9 @@ _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 
+Step = Callable[[ET.Element, Transaction, Caller], str]
+
+
 class FaultError(Exception):
     """A SOAP fault: HTTP 500 with a code in the `sf` namespace."""
 
@@ -101,7 +104,7 @@ class Soap:
         if name == "getServerTimestamp":
             stamp = event_time(stamp_of(self._org.clock.now_ms()))
             return f"<getServerTimestampResponse><result><timestamp>{stamp}</timestamp></result></getServerTimestampResponse>"
-        steps: Mapping[str, tuple[str, int, Callable[[ET.Element, Transaction, Caller], str]]] = {
+        steps: Mapping[str, tuple[str, int, Step]] = {
             "merge": ("request", MERGES_MAX, self._merge),
             "convertLead": ("leadConverts", CONVERSIONS_MAX, self._convert),
             "undelete": ("ids", IDS_MAX, self._undelete),
@@ -114,6 +117,17 @@ class Soap:
             raise FaultError("EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {most} records into this call")
         self._org.expire_bin()
         transaction = self._org.transaction(caller)
+        try:
+            results = self._steps(name, step, parts, transaction, caller, all_or_none=envelope.all_or_none)
+        except BaseException:
+            transaction.rollback()
+            raise
+        transaction.commit()
+        return f"<{name}Response>{''.join(results)}</{name}Response>"
+
+    def _steps(
+        self, name: str, step: Step, parts: list[ET.Element], transaction: Transaction, caller: Caller, *, all_or_none: bool
+    ) -> list[str]:
         results, failed = [], False
         for each in parts:
             try:
@@ -121,14 +135,13 @@ class Soap:
             except (RecordError, ApiError) as refused:
                 failed = True
                 results.append(_refused(name, each, refused))
-        if failed and envelope.all_or_none:
+        if failed and all_or_none:
             transaction.rollback()
             rolled = RecordError("ALL_OR_NONE_OPERATION_ROLLED_BACK", "Record rolled back because not all records were valid")
             results = [
                 result if "<success>false" in result else _refused(name, each, rolled) for each, result in zip(parts, results, strict=True)
             ]
-        transaction.commit()
-        return f"<{name}Response>{''.join(results)}</{name}Response>"
+        return results
 
     def _caller(self, envelope: Envelope, version: str) -> Caller:
         session = self._org.session_of(envelope.session_id or None)

@@ -148,8 +148,9 @@ class _Exchange:
 
     def _patience(self, message: Message) -> float:
         longest = self._org.options.cometd_connect_seconds
-        asked = (message.get("advice") or {}).get("timeout")
-        return min(longest, asked / 1000) if isinstance(asked, int | float) else longest
+        advice = message.get("advice")
+        asked = advice.get("timeout") if isinstance(advice, dict) else None
+        return min(longest, max(0.0, asked / 1000)) if isinstance(asked, int | float) else longest
 
     def _session(self) -> Session | None:
         """The caller's session; using it keeps it from expiring (Streaming API guide, authentication lifetime)."""

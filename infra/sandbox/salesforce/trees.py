@@ -7,7 +7,7 @@ from typing import Any
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.errors import ApiError, RecordError
-from infra.sandbox.salesforce.input import read_values
+from infra.sandbox.salesforce.input import attributes_of, read_values
 from infra.sandbox.salesforce.transaction import Transaction
 
 RECORDS_MAX, DEPTH_MAX = 200, 5
@@ -44,8 +44,8 @@ class _Tree:
         self._results = results
 
     def create(self, seen: VisibleObject, node: Node, link: Node) -> None:
-        reference = (node.get("attributes") or {}).get("referenceId")
-        nested = {name: value for name, value in node.items() if isinstance(value, dict) and "records" in value}
+        reference = attributes_of(node).get("referenceId")
+        nested = {name: value for name, value in node.items() if isinstance(value, dict) and isinstance(value.get("records"), list)}
         try:
             if not reference:
                 raise RecordError("INVALID_INPUT", "Include a reference ID for each record in the request.")  # noqa: TRY301
@@ -64,6 +64,8 @@ class _Tree:
                 self._results.append({"referenceId": reference, "errors": [problem.item()]})
                 continue
             for each in value["records"]:
+                if not isinstance(each, dict):
+                    raise ApiError(400, "JSON_PARSER_ERROR", "The records member must be an array of objects.")
                 self.create(inside, each, {field: record_id})
 
 
@@ -71,5 +73,6 @@ def _count(node: Node, depth: int) -> int:
     """How many records the node holds. Raises when they are nested too deeply."""
     if depth > DEPTH_MAX:
         raise ApiError(400, "LIMIT_EXCEEDED", f"Records can be nested {DEPTH_MAX} levels deep")
-    inside = [each for value in node.values() if isinstance(value, dict) for each in value.get("records", []) if isinstance(each, dict)]
+    lists = [value["records"] for value in node.values() if isinstance(value, dict) and isinstance(value.get("records"), list)]
+    inside = [each for records in lists for each in records if isinstance(each, dict)]
     return 1 + sum(_count(each, depth + 1) for each in inside)

@@ -48,7 +48,7 @@ class IngestJobs:
 
     def _make(self, call: Call, body: Mapping[str, Any]) -> Job:
         operation, external = body.get("operation"), body.get("externalIdFieldName")
-        if operation not in OPERATIONS:
+        if not isinstance(operation, str) or operation not in OPERATIONS:
             raise ApiError(400, "INVALIDJOB", f"Invalid operation {operation}; one of {', '.join(sorted(OPERATIONS))}")
         seen = call.view.object(str(body.get("object")))
         if seen is None:
@@ -99,8 +99,9 @@ class IngestJobs:
         return Reply(status=204)
 
     def results(self, call: Call) -> Reply:
-        job, name = self._jobs.find(call, "ingest"), call.params["results"]
-        if name not in RESULTS:
+        job, wanted = self._jobs.find(call, "ingest"), call.params["results"].lower()
+        name = next((each for each in RESULTS if each.lower() == wanted), None)  # clients don't agree on the case of unprocessedrecords
+        if name is None:
             raise not_found()
         if job.state == "Open":
             raise ApiError(400, "INVALIDJOBSTATE", f"Results are not there: the job is {job.state}")
@@ -153,8 +154,15 @@ class _Batch:
 
     def run(self, rows: list[list[str]]) -> None:
         """Carries out one chunk as a transaction of its own, row by row."""
+        transaction = self._org.transaction(self._job.caller)
+        try:
+            self._run(transaction, rows)
+        except BaseException:
+            transaction.rollback()
+            raise
+
+    def _run(self, transaction: Transaction, rows: list[list[str]]) -> None:
         job, done, failed = self._job, [], []
-        transaction = self._org.transaction(job.caller)
         for row in rows:
             try:
                 if len(row) != len(self._columns):

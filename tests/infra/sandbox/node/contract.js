@@ -131,6 +131,84 @@ const steps = {
   },
 };
 
+Object.assign(steps, {
+  async more() {
+    const names = (await connection.describeGlobal()).sobjects.map((each) => each.name);
+    assert.ok(names.includes("Lead") && names.includes("LeadChangeEvent"));
+    const many = await connection.sobject("Contact").upsert([1, 2].map((n) => ({ LastName: `u${n}`, Ext__c: `u${n}` })), "Ext__c");
+    assert.deepEqual(many.map((each) => each.created), [true, true]);
+    const again = await connection.sobject("Contact").upsert([{ LastName: "again", Ext__c: "u1" }], "Ext__c");
+    assert.deepEqual(again.map((each) => each.created), [false]);
+    const rows = Array.from({ length: 200 }, (_, n) => ({ LastName: `p${n}`, Company: "Pages" }));
+    for (let turn = 0; turn < 2; turn += 1) await connection.sobject("Lead").create(rows);
+    const soql = "SELECT Id FROM Lead WHERE Company = 'Pages'";
+    const first = await connection.query(soql, { autoFetch: false, headers: { "Sforce-Query-Options": "batchSize=200" } });
+    assert.deepEqual([first.records.length, first.totalSize, first.done], [200, 400, false]);
+    const second = await connection.queryMore(first.nextRecordsUrl);
+    assert.deepEqual([second.records.length, second.done], [200, true]);
+    const composite = await connection.request({
+      method: "POST",
+      url: "/composite",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        allOrNone: true,
+        compositeRequest: [
+          { method: "POST", url: "/services/data/v66.0/sobjects/Account", referenceId: "a", body: { Name: "Composite" } },
+          { method: "POST", url: "/services/data/v66.0/sobjects/Contact", referenceId: "c", body: { LastName: "In it", AccountId: "@{a.id}" } },
+        ],
+      }),
+    });
+    assert.deepEqual(composite.compositeResponse.map((each) => each.httpStatusCode), [201, 201]);
+    const schema = await connection.request("/sobjects/LeadChangeEvent/eventSchema?payloadFormat=COMPACT");
+    assert.equal((await connection.request(`/event/eventSchema/${schema.uuid}?payloadFormat=COMPACT`)).name, "LeadChangeEvent");
+  },
+
+  async jobs() {
+    const ingest = connection.bulk2.createJob({ object: "Lead", operation: "insert" });
+    await ingest.open();
+    await ingest.uploadData("LastName,Company\nx,y\n");
+    await ingest.abort();
+    assert.equal((await ingest.check()).state, "Aborted");
+    await ingest.delete();
+    await assert.rejects(ingest.check());
+    connection.bulk2.pollInterval = 20;
+    const soql = "SELECT Id FROM Lead WHERE Company = 'Pages'";
+    const opened = await connection.request({
+      method: "POST", url: "/jobs/query", headers: { "content-type": "application/json" },
+      body: JSON.stringify({ operation: "query", query: soql }),
+    });
+    const job = connection.bulk2.job("query", { id: opened.id });
+    await job.poll(20, 10000);
+    assert.equal((await job.result().then((found) => found.toArray())).length, 400);
+    const pages = await connection.request(`/jobs/query/${opened.id}/resultPages?maxRecords=100`);
+    assert.equal(pages.resultPages.length, 4);
+    await assert.rejects(job.abort(), /JobComplete/);
+    await job.delete();
+    await assert.rejects(job.check());
+    const listed = await connection.request("/jobs/ingest");
+    assert.ok(listed.records.every((each) => each.jobType === "V2Ingest"));
+    assert.equal((await connection.request("/jobs/query")).done, true);
+  },
+
+  async tooling() {
+    const channel = await connection.tooling.sobject("PlatformEventChannel").create({
+      FullName: "Stranger__chn", Metadata: { channelType: "data", label: "Stranger" },
+    });
+    const Member = connection.tooling.sobject("PlatformEventChannelMember");
+    const metadata = { eventChannel: "Stranger__chn", selectedEntity: "LeadChangeEvent" };
+    const member = await Member.create({ FullName: "Stranger_LeadChangeEvent", Metadata: metadata });
+    assert.equal(channel.success && member.success, true);
+    assert.equal((await Member.retrieve(member.id)).Metadata.selectedEntity, "LeadChangeEvent");
+    const enriched = { ...metadata, enrichedFields: [{ name: "Email" }] };
+    await Member.update({ Id: member.id, FullName: "Stranger_LeadChangeEvent", Metadata: enriched });
+    assert.deepEqual((await Member.retrieve(member.id)).Metadata.enrichedFields, [{ name: "Email" }]);
+    await Member.destroy(member.id);
+    await assert.rejects(Member.retrieve(member.id));
+    const soql = "SELECT QualifiedApiName, KeyPrefix FROM EntityDefinition WHERE QualifiedApiName = 'Lead'";
+    assert.equal((await connection.tooling.query(soql)).records[0].KeyPrefix, "00Q");
+  },
+});
+
 async function main() {
   const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(steps);
   for (const name of wanted) {

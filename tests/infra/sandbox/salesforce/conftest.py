@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from simple_salesforce import Salesforce
 
+from infra.sandbox.kernel.clock import Clock
+from infra.sandbox.kernel.journal import Journal
+from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running, start_server
+from infra.sandbox.salesforce.board import CdcFaults
+from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.process import build
+from infra.sandbox.salesforce.server import Server
+from tests.infra.sandbox.conformance import Records
 
 CREDENTIALS = {
     "user": {"client_id": "people-app", "client_secret": "people-secret", "username": "ann@sandbox.example", "password": "pw-ann"},
@@ -112,3 +125,42 @@ async def org(start: Start, tmp_path: Path) -> Client:
     client = await start(tmp_path / "org")
     await client.log_in()
     return client
+
+
+Use = Callable[[Callable[[Salesforce], None]], Any]
+
+
+class PlainHttp(HTTPAdapter):
+    """The client insists on https addresses; this sends them without TLS."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        request.url = (request.url or "").replace("https://", "http://", 1)
+        return super().send(request, *args, **options)
+
+
+@pytest.fixture
+def use(org: Client, conformance: Records) -> Use:
+    """Runs a function with the client in a thread of its own."""
+    session = requests.Session()
+    session.mount("https://", PlainHttp())
+    sf = Salesforce(instance=org.url.removeprefix("http://"), session_id=org.token, version="66.0", session=session)
+
+    async def run(work: Callable[[Salesforce], None]) -> None:
+        await asyncio.to_thread(work, sf)
+        rows = org.running.system.meters.report()["rows"]
+        conformance.served("salesforce", served())
+        conformance.met(f"simple-salesforce {version('simple-salesforce')}", "salesforce", rows)
+
+    return run
+
+
+def served() -> list[tuple[str, str]]:
+    """(verb, resource) of all that the org serves."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder) / "journal")
+        routes = Server(Org(journal, Clock(), CdcFaults(), Meters())).endpoints()
+        journal.close()
+    soap = [("POST", f"/services/Soap {verb}") for verb in ("convertLead", "getServerTimestamp", "merge", "undelete")]
+    cometd = [("cometd", f"/meta/{verb}") for verb in ("handshake", "connect", "subscribe", "unsubscribe", "disconnect")]
+    grpc = [("gRPC", f"/eventbus.v1.PubSub/{verb}") for verb in ("GetTopic", "GetSchema", "Subscribe", "ManagedSubscribe")]
+    return [*((method, path) for method, path in routes if path), *soap, *cometd, *grpc]

@@ -40,7 +40,7 @@ async def run(org: Client, *steps: str) -> list[str]:
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node here, and set-up could not install it")
 async def test_jsforce_finds_what_it_expects(org: Client, conformance: Records) -> None:
     await org.verb("define_field", {"object": "Contact", "field": {"name": "Ext__c", "type": "string", "external_id": True}})
-    steps = ["rows", "collections", "queries", "bulk", "streaming", "soap"]
+    steps = ["rows", "collections", "queries", "bulk", "streaming", "soap", "more", "jobs", "tooling"]
     assert await run(org, *steps) == [f'{{"step":"{step}"}}' for step in steps]
     rows = (await org.control("GET", "meters")).body["rows"]
     endpoints = {row["endpoint"] for row in rows}

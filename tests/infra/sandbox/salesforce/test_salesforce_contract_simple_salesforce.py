@@ -4,48 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest
 
 from infra.sandbox.certificate import certificate_of
 from infra.sandbox.kernel.process import ChildSettings, start_server, tls_of
 from infra.sandbox.salesforce.process import build
-from tests.infra.sandbox.conformance import Records
-from tests.infra.sandbox.salesforce.conftest import CONTROL_TOKEN, CREDENTIALS, Client
-
-Use = Callable[[Callable[[Salesforce], None]], Any]
-
-
-class PlainHttp(HTTPAdapter):
-    """The client insists on https addresses; this sends them without TLS."""
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        request.url = (request.url or "").replace("https://", "http://", 1)
-        return super().send(request, *args, **options)
-
-
-@pytest.fixture
-def use(org: Client, conformance: Records) -> Use:
-    """Runs a function with the client in a thread of its own."""
-    session = requests.Session()
-    session.mount("https://", PlainHttp())
-    sf = Salesforce(instance=org.url.removeprefix("http://"), session_id=org.token, version="66.0", session=session)
-
-    async def run(work: Callable[[Salesforce], None]) -> None:
-        await asyncio.to_thread(work, sf)
-        rows = org.running.system.meters.report()["rows"]
-        conformance.met(f"simple-salesforce {version('simple-salesforce')}", "salesforce", rows)
-
-    return run
+from tests.infra.sandbox.salesforce.conftest import CONTROL_TOKEN, CREDENTIALS, Client, Use
 
 
 async def test_rows(org: Client, use: Use) -> None:
