@@ -8,11 +8,13 @@ from typing import Any
 
 import structlog
 
+from consumers.answers import Settled
 from consumers.configuration import Settings
 from consumers.configuration_settings import LogFormat, Reads
 from consumers.configuration_systems import marketo_settings
 from consumers.confirmation import release
 from consumers.drive import Bell, Dispatcher, look_after
+from consumers.feed_lag import FeedLag, Lag
 from consumers.gaps import Gaps
 from consumers.intake import Intake
 from consumers.judging import Observed
@@ -24,7 +26,7 @@ from consumers.outbox import Outbox
 from consumers.pace import BucketPace, Pacing, WindowPace
 from consumers.reports.status import status
 from consumers.roles import Role
-from consumers.settle import Settled, Settler
+from consumers.settle import Settler
 from consumers.shell import ShellSettings
 from consumers.shell import run as run_shell
 from consumers.tools import Toolbox, Tools, now_ms
@@ -33,7 +35,7 @@ from streams.database import away_is_retry
 from streams.errors import Fatal, Retry
 from streams.events import Source
 from streams.marketo.activities import ActivitySource
-from streams.marketo.decode import Decoding
+from streams.marketo.decode import Decoding, shown_names
 from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace as FeedPace
 from streams.marketo.poll import CycleReport as MarketoCycle
@@ -51,7 +53,7 @@ RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
 ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
 _CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
 _SIDES_SECONDS = 12.0
-"""Deletions and merges in Marketo are asked for this far apart at the least."""
+"""Deletions in Marketo are asked for this far apart at the least."""
 _log = structlog.get_logger(__name__)
 
 
@@ -65,6 +67,7 @@ class Worker:
         self.bell: Bell | None = None
         self._troubles: dict[str, Callable[[], str | None]] = {}
         self._gaps: Gaps | None = None
+        self._feed_lag: FeedLag | None = None
 
     def roles(self, wanted: frozenset[str]) -> list[Role]:
         """The roles asked for, each under its own supervision."""
@@ -129,7 +132,7 @@ class Worker:
             max_seconds=intervals.activities_max_seconds,
             calls_per_day_max=tools.settings.marketo.polling_calls_per_day,
         )
-        source = ActivitySource(_feed(tools, "activities"), pace=pace, side_seconds=_SIDES_SECONDS)
+        source = ActivitySource(await _feed(tools, "activities"), pace=pace, side_seconds=_SIDES_SECONDS)
         await self._relay("relay.marketo", source, tools, stop)
 
     async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
@@ -163,11 +166,12 @@ class Worker:
 
         intervals = tools.settings.intervals
         source = MarketoPollSource(
-            _feed(tools, "poll"),
+            await _feed(tools, "poll"),
             unseen=unseen_by(tools.ledger, tools.terms),
             interval_seconds=intervals.poll_seconds,
             overlap_seconds=round(max(intervals.overlap_seconds, 60)),
             report=reports.put_nowait,
+            live_behind=self._feed_lag_of(tools).behind,
         )
         keeper = asyncio.create_task(keep())
         try:
@@ -250,7 +254,8 @@ class Worker:
         salesforce = system is System.SALESFORCE
         reads = settings.read_salesforce if salesforce else settings.read_marketo
         full = settings.salesforce_records_max if salesforce else settings.marketo_records_max
-        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full)
+        lag = self._lag(tools, system)
+        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full, lag=lag)
         pace = _pace(tools, system)
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         dispatcher = Dispatcher(
@@ -265,14 +270,25 @@ class Worker:
             pace=pace,
             read_first=_reading(reads, system, pace),
             on_settled=self._settled,
+            lag=lag,
         )
         self._troubles[f"settle.{system}"] = lambda: dispatcher.trouble
         await dispatcher.run(stop)
 
     async def _look(self, system: System, tools: Tools, stop: asyncio.Event) -> None:
         assert self.bell is not None  # noqa: S101 - `_tools` made it
-        looker = Looker(tools.ledger, tools.writers[system], tools.terms, now_ms)
+        looker = Looker(tools.ledger, tools.writers[system], tools.terms, now_ms, self._lag(tools, system))
         await look_after(looker, tools.ledger, self.bell, now_ms, stop)
+
+    def _lag(self, tools: Tools, system: System) -> Lag | None:
+        """Only Marketo's feed is paid for in calls: Salesforce's comes by itself."""
+        if system is System.SALESFORCE:
+            return None
+        return self._feed_lag_of(tools).ms
+
+    def _feed_lag_of(self, tools: Tools) -> FeedLag:
+        self._feed_lag = self._feed_lag or FeedLag(tools.pool, now_ms)
+        return self._feed_lag
 
     def _settled(self, system: System, settled: Settled) -> None:
         self.metrics.write_batch.labels(system).observe(settled.records)
@@ -296,7 +312,7 @@ def run(settings: Settings, roles: frozenset[str] = frozenset(ROLES)) -> int:
         raise SystemExit(f"tandem: {error}") from error
 
 
-def _feed(tools: Tools, source: str) -> LeadFeed:
+async def _feed(tools: Tools, source: str) -> LeadFeed:
     """The leads' feed with every mapped field that this instance has."""
     marketo = tools.describes.marketo
     names = {field.marketo for mapping in tools.terms.rules.objects.values() for field in mapping.fields if field.marketo in marketo}
@@ -305,7 +321,8 @@ def _feed(tools: Tools, source: str) -> LeadFeed:
     types: Mapping[str, str] = {name: marketo[name].wire_type for name in sorted(names)}
     own = None if tools.terms.identity.stamp else tools.terms.identity.marketo_user
     zone = marketo_settings(tools.settings).zone
-    return LeadFeed(tools.marketo, Decoding(source=source, types=types, zone=zone, own_user=own))
+    shown = shown_names(await tools.marketo.describe(), types)
+    return LeadFeed(tools.marketo, Decoding(source=source, types=types, zone=zone, own_user=own, shown=shown))
 
 
 def _salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:

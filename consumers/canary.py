@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from consumers.configuration_settings import Echo
 from streams.errors import Fatal
+from streams.marketo.decode import shown_names
 from streams.marketo.rest import MarketoRest
-from streams.marketo.rows import Row, RowError, parse
+from streams.marketo.rows import Activity, Row, RowError, Shown, parse
 from streams.marketo.session import MarketoSession
 
 EMAIL = "tandem-canary@example.com"
@@ -98,11 +99,12 @@ async def _made(rest: MarketoRest) -> str:
 
 async def _heard(rest: MarketoRest, token: str, song: Song, patience: Patience) -> Row:
     """The activity of our write. Pages are followed while there are more, then asked again until the patience ends."""
+    shown = shown_names(await rest.describe(), [song.field])
     deadline = patience.monotonic() + _PATIENCE_SECONDS
     while True:
-        page = await rest.lead_changes(token, [song.field])
+        page = await rest.activities(token, [Activity.VALUE_CHANGED])
         for raw in page.rows:
-            row = _row(raw)
+            row = _row(raw, shown)
             if row and row.lead == song.person and any(each.name == song.field and each.new == song.value for each in row.changes):
                 return row
         token = page.token
@@ -114,8 +116,8 @@ async def _heard(rest: MarketoRest, token: str, song: Song, patience: Patience) 
             await patience.sleep(_PAUSE_SECONDS)
 
 
-def _row(raw: object) -> Row | None:
+def _row(raw: object, shown: Shown) -> Row | None:
     try:
-        return parse(raw)
+        return parse(raw, shown)
     except RowError:
         return None

@@ -10,11 +10,13 @@ from contextlib import AsyncExitStack, suppress
 
 import structlog
 
+from consumers.answers import Settled
+from consumers.feed_lag import Lag, too_far
 from consumers.ledger.port import Kind, Ledger
 from consumers.look import Looker
 from consumers.pace import Pacing
 from consumers.prepaid import pay
-from consumers.settle import Settled, Settler, Work
+from consumers.settle import Settler, Work
 from streams.budget import Budget, Lane
 from streams.errors import Fatal, Retry, SyncError
 from streams.systems import System
@@ -68,10 +70,12 @@ class Dispatcher:
         pace: Pacing,
         read_first: Callable[[], bool],
         on_settled: Callable[[System, Settled], None],
+        lag: Lag | None = None,
     ) -> None:
+        """`lag`: how far behind the system's feed is read, which full calls fill faster than it can be read."""
         self._system, self._ledger, self._settler, self._budget, self._bell = system, ledger, settler, budget, bell
         self._clock, self._full, self._pace, self._on_settled = clock, full, pace, on_settled
-        self._read_first = read_first
+        self._read_first, self._lag = read_first, lag
         self._room = asyncio.Semaphore(at_once)
         self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
         self._looks = Kind.LOOK_SALESFORCE if system is System.SALESFORCE else Kind.LOOK_MARKETO
@@ -117,7 +121,7 @@ class Dispatcher:
         await self._room.acquire()
         stack = AsyncExitStack()
         try:
-            await stack.enter_async_context(self._budget.call(Lane(lane)))
+            await stack.enter_async_context(self._budget.call(await self._lane(lane)))
             work = await self._settler.claim(read_first=self._read_first() and not self._flood)
         except BaseException:
             self._room.release()
@@ -134,6 +138,11 @@ class Dispatcher:
         calls.add(call)
         call.add_done_callback(calls.discard)
         return True
+
+    async def _lane(self, lane: int) -> Lane:
+        """The lane in which to ask for leave: full calls stand behind the feed when it has fallen too far behind."""
+        late = self._flood and self._lag is not None and too_far(await self._lag())
+        return Lane.COPY if late else Lane(lane)
 
     async def _call(self, work: Work, stack: AsyncExitStack) -> None:
         pay()

@@ -6,12 +6,13 @@ A look changes nothing on the systems. What it finds is judged like any other re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from consumers.feed_lag import Lag
 from consumers.judging import NOWHERE, Judging
 from consumers.ledger.port import Kind, Ledger, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.fold import Look, rejudge
 from consumers.merge.plan import unclaimed, withdrawn
-from consumers.merge.state import PairState
+from consumers.merge.state import Field, PairState, Write, copy
 from consumers.merge.terms import Terms
 from consumers.writers.port import Writer
 from streams.budget import Lane
@@ -33,7 +34,9 @@ class Looked:
 class Looker:
     """Looks at one system."""
 
-    def __init__(self, ledger: Ledger, writer: Writer, terms: Terms, clock: Callable[[], int]) -> None:
+    def __init__(self, ledger: Ledger, writer: Writer, terms: Terms, clock: Callable[[], int], lag: Lag | None = None) -> None:
+        """`lag`: how far behind the system's feed is read; it is silent about a write only when it has been read that far."""
+        self._lag = lag
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._system = writer.system
         self.kind = Kind.LOOK_SALESFORCE if writer.system is System.SALESFORCE else Kind.LOOK_MARKETO
@@ -41,15 +44,16 @@ class Looker:
     async def round(self) -> Looked:
         """One batch of what is due for a look. `pairs == 0`: nothing was."""
         looked = Looked()
-        to_read, to_find = await self._claim(looked)
+        lag_ms = await self._lag() if self._lag is not None else 0
+        to_read, to_find = await self._claim(looked, lag_ms)
         for obj, ids in _by_object(to_read, self._system).items():
             for start in range(0, len(ids), self._writer.batch_max):
-                await self._read(obj, ids[start : start + self._writer.batch_max], looked)
+                await self._read(obj, ids[start : start + self._writer.batch_max], looked, lag_ms)
         if to_find:
             await self._find(to_find, looked)
         return looked
 
-    async def _claim(self, looked: Looked) -> tuple[list[PairState], dict[int, PairState]]:
+    async def _claim(self, looked: Looked, lag_ms: int) -> tuple[list[PairState], dict[int, PairState]]:
         """Lock, do what needs no reading, lease the rest."""
         now = self._clock()
         to_read: list[PairState] = []
@@ -59,7 +63,7 @@ class Looker:
             looked.pairs = len(pairs)
             decisions: list[Decision] = []
             for pair in pairs:
-                state = self._settled(pair, now, decisions)
+                state = _postponed(self._settled(pair, now, decisions), self._system, now, lag_ms)
                 record = state.record(self._system)
                 if record.id and (record.reread or _silent(state, self._system, now)):
                     to_read.append(state)
@@ -85,14 +89,14 @@ class Looker:
                 )
         return state
 
-    async def _read(self, obj: Object, ids: Sequence[str], looked: Looked) -> None:
+    async def _read(self, obj: Object, ids: Sequence[str], looked: Looked, lag_ms: int) -> None:
         readings = await self._writer.read(obj, ids, Lane.REPAIR)
         now = self._clock()
         events = [reading or self._gone(obj, record, now) for record, reading in readings.items()]
         looked.read += len(events)
         looked.gone += sum(event.kind is EventKind.DELETED for event in events)
         async with self._ledger.transaction() as tx:
-            judging = Judging(tx, self._terms, now, self._at(now))
+            judging = Judging(tx, self._terms, now, self._at(now, lag_ms))
             await judging.load(events)
             for event in events:
                 if judging.pair_of(event.system, event.id) is not None:
@@ -100,9 +104,9 @@ class Looker:
             await judging.save()
         looked.due |= judging.observed.due
 
-    def _at(self, now: int) -> Look:
+    def _at(self, now: int, lag_ms: int) -> Look:
         patience = self._terms.patience(self._system)
-        return Look(now=now, again_at=now + patience.silent_ms, lost_before=now - patience.lost_ms)
+        return Look(now=now - lag_ms, again_at=now + lag_ms + patience.silent_ms, lost_before=now - lag_ms - patience.lost_ms)
 
     def _gone(self, obj: Object, record: str, now: int) -> ChangeEvent:
         """A record that can't be read any more is deleted, for all that we can see."""
@@ -136,6 +140,24 @@ class Looker:
 
 def _silent(state: PairState, system: System, now: int) -> bool:
     return any(write.look_at <= now for field in state.fields.values() for write in field.side(system).writes)
+
+
+def _postponed(state: PairState, system: System, now: int, lag_ms: int) -> PairState:
+    """The state with the looks at writes that the feed, as far as it has been read, can't have shown yet put off."""
+    changed: dict[str, Field] = {}
+    for key, told in state.fields.items() if lag_ms else ():
+        side = told.side(system)
+        if any(now - lag_ms < write.look_at <= now for write in side.writes):
+            new = copy(side)
+            new.writes = tuple(_looked_at(write, now + lag_ms) if now - lag_ms < write.look_at <= now else write for write in side.writes)
+            changed[key] = told.with_side(system, new)
+    return state.with_fields(changed) if changed else state
+
+
+def _looked_at(write: Write, at: int) -> Write:
+    new = copy(write)
+    new.look_at = at
+    return new
 
 
 def _leased(state: PairState, kind: Kind, until: int) -> PairState:

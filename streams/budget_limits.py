@@ -20,6 +20,8 @@ class Limits:
     """Where midnight ends the day; None: a rolling day, of which only the system knows how much is left."""
     reserve: float = 0.1
     """Share of window and places that is kept for the live lane at most."""
+    repair_share: float = 0.1
+    """Share of the window that the repair lane gets also while the live lane would take all of it."""
     day_reserve: float = 0.2
     """Share of a whole day's calls that is kept for the live lane, shrinking evenly towards the reset."""
     probe_ms: int = 300_000

@@ -17,7 +17,8 @@ import structlog
 from streams.budget import Lane
 from streams.budget_limits import Limits
 from streams.budget_row import StoredBudget, Told
-from streams.budget_rule import LANES, Asking, BudgetState, Leave, ask
+from streams.budget_rule import LANES, Asking, Leave, ask
+from streams.budget_state import BudgetState
 from streams.database import AWAY
 from streams.errors import Retry
 from streams.systems import System

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from streams.budget_rule import BudgetState
+from streams.budget_state import BudgetState
 
 
 @dataclass(slots=True)

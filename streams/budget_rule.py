@@ -3,16 +3,18 @@
 Times are ms since the epoch, on one clock for all workers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from math import ceil, floor
+from math import ceil
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from streams.budget import Lane
 from streams.budget_limits import Limits
+from streams.budget_state import BudgetState, Worker
+from streams.budget_window import Room, kept, less_share, paced, repair_room, rooms
 
 LANES = tuple(Lane)
 _DAY_MS = 86_400_000
@@ -20,34 +22,7 @@ _CATCH_UP_MS = 1_000
 _AHEAD_MS = 5_000
 _SHARE_MS = 25
 _NEVER_MS = 1_000
-
-
-class Worker(msgspec.Struct, frozen=True, kw_only=True):
-    """What one worker has in flight and waits for, as it said last."""
-
-    holding: int
-    waiting: tuple[int, int, int]
-    waiting_until: int
-    alive_until: int
-
-
-class BudgetState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All that is known about one system's calls."""
-
-    live: tuple[int, ...] = ()
-    """When each call of the live lane in the current window was allowed."""
-    other: tuple[int, ...] = ()
-    """The same for the other lanes."""
-    pace: float = 0.0
-    """When the next call of another lane is due, once half of the window is used."""
-    blocked_until: int = 0
-    """The system itself said: no more until then."""
-    probe_at: int = 0
-    day_ends: int = 0
-    day_used: int = 0
-    day_limit: int | None = None
-    """As the system tells it."""
-    workers: dict[str, Worker] = {}
+_FAR_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +60,6 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Room:
-    """How many calls one limit has room for, and when there will be more."""
-
-    free: int
-    wait_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Others:
     holding: int
     waiting: tuple[int, int, int]
@@ -106,7 +73,8 @@ def ask(state: BudgetState, limits: Limits, asking: Asking, now: int) -> tuple[B
     Never more than `calls` in any window nor more than `places` in flight, whoever asks. The live lane goes before the others,
     also before those of other workers; within a lane, workers that wait share what is free. For the live lane are kept: of the
     window as many calls as it used lately and half as many again (one at least, `reserve` of all at most); of the places and of
-    the day their shares. The other lanes may use half a window at once and go evenly after, so that a slot opens every
+    the day their shares. But where the repair lane waits, it gets `repair_share` of the window, evenly spread: what it reads may be
+    what others have edited. The other lanes may use half a window at once and go evenly after, so that a slot opens every
     `window_ms / calls` rather than all of them together.
     """
     state = _told(_aged(state, limits, now), limits, asking, now)
@@ -207,18 +175,27 @@ def _probe(state: BudgetState, limits: Limits, asking: Asking, refused_ms: int, 
 def _share(state: BudgetState, limits: Limits, asking: Asking, others: _Others, now: int) -> tuple[BudgetState, Leave]:
     granted, quotas, waits, short = [0, 0, 0], [0, 0, 0], [], False
     ahead = 0
+    wanted = asking.want[Lane.REPAIR] + others.waiting[Lane.REPAIR]
+    share = repair_room(state, limits, now, wanted=bool(wanted))
     for lane in LANES:
-        places = limits.places - others.holding - asking.holding - sum(granted) - (_kept(limits.places, limits) if lane else 0)
+        spots = limits.places - others.holding - asking.holding - sum(granted)
+        places = spots - (kept(limits.places, limits) if lane else 0)
         day = _day_room(state, limits, lane, now)
-        rooms = [_Room(free=places, wait_ms=_NEVER_MS), day, *_window_rooms(state, limits, lane, ahead, now)]
-        free = max(0, min(room.free for room in rooms) - ahead)
+        left = [Room(free=places, wait_ms=_NEVER_MS), day, *rooms(state, limits, lane, ahead, now)]
+        if share is not None and lane is Lane.LIVE:
+            left.append(less_share(state, limits, ahead, now))
+        free = max(0, min(room.free for room in left) - ahead)
+        if share is not None and lane is Lane.REPAIR:
+            free = max(free, min(share.free, spots, day.free))
         granted[lane] = min(asking.want[lane], ceil(free / (others.rivals[lane] + 1)))
-        state = _counted(_paced(state, limits, lane, granted[lane], now), lane, granted[lane], now)
+        state = _counted(paced(state, limits, lane, granted[lane], now), lane, granted[lane], now)
         missing = asking.want[lane] - granted[lane]
         if missing:
             quotas[lane] = day.wait_ms if day.free <= granted[lane] else 0
             short = short or places <= ahead
-            waits.append(max([_SHARE_MS, *(room.wait_ms for room in rooms if room.free <= ahead)]))
+            waits.append(max([_SHARE_MS, *(room.wait_ms for room in left if room.free <= ahead)]))
+            if lane is Lane.REPAIR and min(spots, day.free) > granted[lane]:
+                waits.append(_share_ms(state, limits, now))
         ahead += others.waiting[lane] + missing
     return state, Leave(
         granted=(granted[0], granted[1], granted[2]),
@@ -228,59 +205,19 @@ def _share(state: BudgetState, limits: Limits, asking: Asking, others: _Others, 
     )
 
 
-def _day_room(state: BudgetState, limits: Limits, lane: Lane, now: int) -> _Room:
+def _share_ms(state: BudgetState, limits: Limits, now: int) -> int:
+    """When the repair lane may make its next call by its share."""
+    share = repair_room(state, limits, now, wanted=True)
+    return _FAR_MS if share is None else max(_SHARE_MS, share.wait_ms)
+
+
+def _day_room(state: BudgetState, limits: Limits, lane: Lane, now: int) -> Room:
     allowed = _day_allowed(state, limits)
     if allowed is None:
-        return _Room(free=1_000_000, wait_ms=0)
+        return Room(free=1_000_000, wait_ms=0)
     left = (state.day_ends - now) / _DAY_MS if limits.day_zone else 1.0
     reserve = ceil(allowed * limits.day_reserve * left) if lane else 0
-    return _Room(free=allowed - state.day_used - reserve, wait_ms=60_000)
-
-
-def _window_rooms(state: BudgetState, limits: Limits, lane: Lane, ahead: int, now: int) -> list[_Room]:
-    """What the rolling window leaves: to all; to the lanes after the live one; to those by their pace."""
-    if limits.calls is None:
-        return []
-    calls = sorted((*state.live, *state.other))
-    rooms = [_window_room(limits.calls - len(calls), calls, limits, ahead, now)]
-    if lane is not Lane.LIVE:
-        live = len(state.live)
-        reserve = min(_kept(limits.calls, limits), max(1, ceil(1.5 * live)))
-        rooms.append(_window_room(limits.calls - max(live, reserve) - len(state.other), sorted(state.other), limits, ahead, now))
-        rooms.append(_Room(free=_unpaced(state, limits) + _due(state, limits, now) + ahead, wait_ms=max(1, ceil(state.pace - now))))
-    return rooms
-
-
-def _kept(whole: int, limits: Limits) -> int:
-    """The live lane's share at most; something is left to the others."""
-    return min(whole - 1, ceil(whole * limits.reserve))
-
-
-def _window_room(free: int, calls: Sequence[int], limits: Limits, ahead: int, now: int) -> _Room:
-    """`calls` ascending. One more fits when as many have left the window as are ahead of it."""
-    leaving = ahead - free
-    wait_ms = calls[min(leaving, len(calls) - 1)] + limits.window_ms - now if calls and leaving >= 0 else 0
-    return _Room(free=free, wait_ms=max(0, wait_ms))
-
-
-def _unpaced(state: BudgetState, limits: Limits) -> int:
-    return max(0, (limits.calls or 0) // 2 - len(state.live) - len(state.other))
-
-
-def _due(state: BudgetState, limits: Limits, now: int) -> int:
-    return max(0, floor((now - state.pace) / _gap_ms(limits)) + 1)
-
-
-def _gap_ms(limits: Limits) -> float:
-    return limits.window_ms / (limits.calls or 1)
-
-
-def _paced(state: BudgetState, limits: Limits, lane: Lane, granted: int, now: int) -> BudgetState:
-    if lane is Lane.LIVE or not granted or limits.calls is None:
-        return state
-    hurried = granted - _unpaced(state, limits)
-    pace = state.pace + hurried * _gap_ms(limits) if hurried > 0 else max(state.pace, float(now))
-    return msgspec.structs.replace(state, pace=pace)
+    return Room(free=allowed - state.day_used - reserve, wait_ms=60_000)
 
 
 def _counted(state: BudgetState, lane: Lane, granted: int, now: int) -> BudgetState:

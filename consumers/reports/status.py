@@ -11,7 +11,7 @@ from consumers.ledger.port import Kind
 from consumers.merge import decision as decisions
 from consumers.merge.state import PairState, unpack
 from streams.budget import Lane
-from streams.budget_rule import BudgetState
+from streams.budget_state import BudgetState
 from streams.systems import System
 
 RECENT_MS = 300_000

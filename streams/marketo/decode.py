@@ -13,8 +13,8 @@ import orjson
 
 from streams.events import ChangeEvent, DeadLetter, Kind, Value
 from streams.marketo import display
-from streams.marketo.rows import Activity, FieldChange, Row, RowError, arrange, combine, parse
-from streams.marketo.wire import Lead
+from streams.marketo.rows import Activity, FieldChange, Row, RowError, Shown, arrange, combine, parse
+from streams.marketo.wire import FieldInfo, Lead
 from streams.systems import Object, System
 
 READ = "read"
@@ -30,6 +30,8 @@ class Decoding:
     zone: ZoneInfo
     own_user: str | None = None
     """The API-only user as `Modifying User` names it: its changes need no re-read."""
+    shown: Shown = field(default_factory=dict)
+    """How activities name the fields of interest (`shown_names`)."""
 
     def owns(self, row: Row) -> bool:
         """Whether the row is an echo of our own call."""
@@ -44,13 +46,25 @@ class Gathered:
     dead: list[DeadLetter] = field(default_factory=list)
 
 
+def shown_names(fields: Iterable[FieldInfo], wanted: Iterable[str]) -> Shown:
+    """How activities name the wanted fields: by number where `describe` tells it (labels can be changed), and by label."""
+    names = set(wanted)
+    shown: dict[int | str, str] = {}
+    for each in fields:
+        if each.name in names:
+            shown[each.label] = each.name
+            if each.number is not None:
+                shown[each.number] = each.name
+    return shown
+
+
 def gather(raw: Iterable[object], decoding: Decoding) -> Gathered:
     """The changes in a stretch of feed, in order; rows of other types are passed over."""
     rows: list[Row] = []
     dead: list[DeadLetter] = []
     for each in raw:
         try:
-            row = parse(each)
+            row = parse(each, decoding.shown)
         except RowError as error:
             dead.append(_dead_letter(each, str(error), decoding.source))
             continue

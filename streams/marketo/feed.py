@@ -8,7 +8,7 @@ from streams.errors import Fatal, Reject
 from streams.events import ChangeEvent, DeadLetter
 from streams.marketo.decode import Decoding, events, gather, to_read
 from streams.marketo.rest import MarketoRest
-from streams.marketo.rows import Activity, Row
+from streams.marketo.rows import FEED, Row, date
 from streams.marketo.wire import Page
 
 CHANGES_RETENTION_MS = 90 * 86_400_000
@@ -21,7 +21,8 @@ BEGINNING_MS = 1_167_609_600_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one page became. `last_ms`: date of its youngest row, 0 when it has none; `own`: share of changes that are ours."""
+    """What one page became. `rows`: changes of interest in it; `own`: share of them that is ours; `last_ms`: date of its last row of
+    any type, 0 when it has none."""
 
     events: list[ChangeEvent]
     dead: list[DeadLetter] = field(default_factory=list)
@@ -34,24 +35,25 @@ class Step:
 
 
 class LeadFeed:
-    """Reads the three feeds of a lead: changes (with new leads), deletions, merges."""
+    """Reads the two feeds of a lead: what happened to it (new, changed, merged) in one walk along the activity log, and deletions.
+
+    A page costs a call whatever it holds, and Marketo walks through blocks of all activities whatever is asked for, so one walk for
+    three types is cheaper than `leadchanges.json` with its filter by field beside another walk for merges, unless a third of all
+    activities are changes of fields that are not mapped.
+    """
 
     def __init__(self, rest: MarketoRest, decoding: Decoding) -> None:
         self.rest = rest
         self.decoding = decoding
         self.fields = sorted(decoding.types)
 
-    async def changes(self, token: str, lane: Lane) -> Step:
-        """One page of changed values and new leads, typed."""
-        return await self._step(await self.rest.lead_changes(token, self.fields, lane), lane)
+    async def walk(self, token: str, lane: Lane) -> Page:
+        """One page of changed values, new leads and merges, as it is."""
+        return await self.rest.activities(token, FEED, lane)
 
-    async def deletions(self, token: str, lane: Lane) -> Step:
-        """One page of deleted leads."""
-        return await self._step(await self.rest.deleted_leads(token, lane), lane)
-
-    async def merges(self, token: str, lane: Lane) -> Step:
-        """One page of merges."""
-        return await self._step(await self.rest.activities(token, [Activity.MERGED], lane), lane)
+    async def deletions(self, token: str, lane: Lane) -> Page:
+        """One page of deleted leads, as it is."""
+        return await self.rest.deleted_leads(token, lane)
 
     async def typed(self, changes: Sequence[tuple[Row, ...]], lane: Lane) -> list[ChangeEvent]:
         """The events of these changes, with the leads read again that they call for."""
@@ -59,7 +61,8 @@ class LeadFeed:
         leads = await self.rest.read(wanted, self.fields, lane) if wanted else {}
         return events(changes, leads, self.decoding)
 
-    async def _step(self, page: Page, lane: Lane) -> Step:
+    async def step(self, page: Page, lane: Lane) -> Step:
+        """The page put in order and typed."""
         gathered = gather(page.rows, self.decoding)
         changes = gathered.changes
         return Step(
@@ -68,9 +71,9 @@ class LeadFeed:
             token=page.token,
             more=page.more,
             at=page.at,
-            rows=len(page.rows),
+            rows=len(changes),
             own=sum(self.decoding.owns(rows[0]) for rows in changes) / len(changes) if changes else 0.0,
-            last_ms=max((rows[0].at for rows in changes), default=0),
+            last_ms=date(page.rows[-1]) if page.rows else 0,
         )
 
 

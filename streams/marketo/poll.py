@@ -12,22 +12,29 @@ from streams.errors import Gap, Reject
 from streams.events import Batch, ChangeEvent
 from streams.marketo.decode import gather, hints, read_event, reference
 from streams.marketo.feed import BEGINNING_MS, CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, refused, token_lost
-from streams.marketo.rows import Activity, Row
+from streams.marketo.rows import Activity, Row, date
 from streams.marketo.wire import Page
 
 Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
 """Given what the feed holds, what of it the ledger has not seen (recognised by `ref`)."""
 
-_PARTS = ("changes", "merges", "deletions")
+_PARTS = ("changes", "deletions")
 _COPY = "copy"
 _LOOK_SECONDS = 2.0
+_SECONDS_MS = 5_000
+"""Dates are whole seconds, and the server's clock is known to about as much."""
+_DELETIONS_PAGES = 3
+AGAIN_PAGES_MAX = 20
+"""A cycle goes back over this many pages of the one before it, at most: what our own writes fill the feed with is not read again and
+again for as long as the overlap reaches."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The position. `watermark`: everything before it (ms, server clock) has been compared; 0 while the first copy runs.
 
     Inside a cycle: when it `started` (server clock), the token with which each part begins (`origin`), the `part` being read,
-    the `token` behind its last page, and the date of the youngest row of it (`reached`).
+    the `token` behind its last page, and the date of the youngest row of it (`reached`). `turned`: when the cycle's last pages of changes
+    began (dates of their first rows), the latest last; between cycles, those of the one before.
     """
 
     watermark: int
@@ -36,6 +43,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     part: str = ""
     token: str = ""
     reached: int = 0
+    turned: tuple[int, ...] = ()
+    pages: int = 0
+    """Pages of changes read in this cycle; then, pages of deletions that may be read."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,10 +66,11 @@ class CycleReport:
 
 
 class MarketoPollSource:
-    """One cycle every `interval_seconds`: from the watermark less an overlap to the end of the feed, with deletions and merges.
+    """One cycle every `interval_seconds`: from the watermark less an overlap to when it began, with deletions and merges.
 
     An activity may be committed after its date, so a token minted from a date with an overlap finds what a chained token passed by
-    (Marketo knowledge base, paging tokens). Leads are re-read only for what `unseen` does not know. With `since_ms=None` the first
+    (Marketo knowledge base, paging tokens). The overlap is shorter where it would be more than `AGAIN_PAGES_MAX` pages. Leads are
+    re-read only for what `unseen` does not know. With `since_ms=None` the first
     run copies: every lead that was ever created, by its New Lead activity, 300 a call; the next cycle covers what changed since
     the copy began. Resumable at the page. `live_behind` says that the live source has a backlog: a cycle waits for it, at most
     `patience_seconds`.
@@ -74,7 +85,7 @@ class MarketoPollSource:
         interval_seconds: float = 300.0,
         overlap_seconds: int = 1800,
         report: Callable[[CycleReport], None] | None = None,
-        live_behind: Callable[[], bool] | None = None,
+        live_behind: Callable[[], Awaitable[bool]] | None = None,
         patience_seconds: float = 1800.0,
         name: str = "marketo.poll",
     ) -> None:
@@ -85,7 +96,7 @@ class MarketoPollSource:
         self._interval = interval_seconds
         self._overlap_ms = overlap_seconds * 1000
         self._report = report or (lambda _: None)
-        self._live_behind = live_behind or (lambda: False)
+        self._live_behind = live_behind or _never
         self._patience_seconds = patience_seconds
         self._woken = asyncio.Event()
         self._gap_since_ms: int | None = None
@@ -106,28 +117,31 @@ class MarketoPollSource:
         place = self._place(position)
         try:
             while True:
-                await self._patience()
+                deadline = time.monotonic() + self._patience_seconds
+                await self._patience(deadline)
+                deadline = 0.0 if self._woken.is_set() else deadline
                 self._woken.clear()
                 clock, calls = time.monotonic(), self._feed.rest.calls
                 place = await self._start(place)
                 report = self._begun(place)
                 while place.part:
+                    if place.part != _COPY:
+                        await self._patience(deadline)
                     batch, place = await self._advance(place, report)
                     if batch is not None:
                         yield batch
                 report.calls, report.seconds = self._feed.rest.calls - calls, time.monotonic() - clock
                 self._report(report)
-                place = Place(watermark=place.started)
+                place = Place(watermark=place.started, turned=place.turned)
                 yield Batch(events=[], position=_text(place), caught_up=True)
                 await self._rest(self._interval)
         except Reject as error:
             raise refused(self.name, error) from error
 
-    async def _patience(self) -> None:
+    async def _patience(self, deadline: float) -> None:
         """While the live source is behind, what it has not read yet is not missed: the cycle waits for it, but not for ever, and not
         when it was asked for."""
-        deadline = time.monotonic() + self._patience_seconds
-        while self._live_behind() and not self._woken.is_set() and time.monotonic() < deadline:
+        while not self._woken.is_set() and time.monotonic() < deadline and await self._live_behind():
             await self._rest(min(_LOOK_SECONDS, self._patience_seconds))
 
     def _place(self, position: str | None) -> Place:
@@ -145,9 +159,10 @@ class MarketoPollSource:
             return place
         self._reminted = ("", 0)
         rest, watermark = self._feed.rest, place.started or place.watermark  # started, not in a part: the cycle was finished
+        again_from = min(place.turned[0], watermark) if len(place.turned) == AGAIN_PAGES_MAX else 0
         if self._gap_since_ms is not None:
-            watermark, self._gap_since_ms = min(watermark, self._gap_since_ms), None
-        minted = await rest.paging_token(max(watermark - self._overlap_ms, BEGINNING_MS), Lane.REPAIR)
+            watermark, self._gap_since_ms, again_from = min(watermark, self._gap_since_ms), None, 0
+        minted = await rest.paging_token(max(again_from, watermark - self._overlap_ms, BEGINNING_MS), Lane.REPAIR)
         if watermark and minted.server_ms - watermark > CHANGES_RETENTION_MS:
             watermark = 0
             minted = await rest.paging_token(BEGINNING_MS, Lane.REPAIR)
@@ -169,14 +184,28 @@ class MarketoPollSource:
         changes = gathered.changes
         events = await self._copied(changes, report) if place.part == _COPY else await self._new(changes, report)
         reached = max([place.reached, *(rows[0].at for rows in changes)])
+        if place.part == _PARTS[0] and page.rows:
+            place = msgspec.structs.replace(place, turned=(*place.turned, date(page.rows[0]))[-AGAIN_PAGES_MAX:])
         report.read += len(changes)
         report.dead += len(gathered.dead)
-        if page.more:
+        pages = place.pages + (1 if place.part == _PARTS[0] else -1)
+        place = msgspec.structs.replace(place, pages=pages)
+        if page.more and not self._over(place, page):
             place = msgspec.structs.replace(place, token=page.token, reached=reached)
         else:
-            place = msgspec.structs.replace(place, part=_after(place.part), token=place.origin, reached=0)
+            allowed = 2 * pages + _DELETIONS_PAGES if place.part == _PARTS[0] else 0
+            place = msgspec.structs.replace(place, part=_after(place.part), token=place.origin, reached=0, pages=allowed)
         batch = Batch(events=events, dead=gathered.dead, position=_text(place)) if events or gathered.dead else None
         return batch, place
+
+    def _over(self, place: Place, page: Page) -> bool:
+        """What has happened since the cycle began is for the next one: it need not run after a feed that is being filled.
+
+        Deletions are few, and their pages mostly empty, without a date: they end when they have gone twice as far as the changes.
+        """
+        if place.part == _PARTS[0]:
+            return bool(page.rows) and date(page.rows[-1]) > place.started + _SECONDS_MS
+        return place.part != _COPY and place.pages < 0
 
     async def _page(self, place: Place) -> Page:
         """The next page. A token that Marketo no longer knows is minted again, from the youngest row less the overlap; but not
@@ -195,11 +224,9 @@ class MarketoPollSource:
         rest = self._feed.rest
         match part:
             case "changes":
-                return await rest.lead_changes(token, self._feed.fields, Lane.REPAIR)
-            case "merges":
-                return await rest.activities(token, [Activity.MERGED], Lane.REPAIR)
+                return await self._feed.walk(token, Lane.REPAIR)
             case "deletions":
-                return await rest.deleted_leads(token, Lane.REPAIR)
+                return await self._feed.deletions(token, Lane.REPAIR)
             case "copy":
                 return await rest.activities(token, [Activity.NEW_LEAD], Lane.COPY)
             case _:
@@ -227,6 +254,10 @@ class MarketoPollSource:
                 await self._woken.wait()
         except TimeoutError:
             pass  # nobody called: it is time
+
+
+async def _never() -> bool:
+    return False
 
 
 def _after(part: str) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import lru_cache
@@ -22,7 +22,12 @@ class Activity(IntEnum):
     DELETED = 37
 
 
-_VALUES = {"oldValue", "newValue"}
+FEED = (Activity.NEW_LEAD, Activity.VALUE_CHANGED, Activity.MERGED)
+"""What one walk along `activities.json` brings; deletions have an endpoint of their own (Marketo, Get Deleted Leads)."""
+Shown = Mapping[int | str, str]
+"""REST name of a field, by the number and by the label with which `activities.json` names it."""
+_UNSHOWN: Shown = {}
+_VALUES, _ATTRIBUTE_VALUES = {"oldValue", "newValue"}, {"oldvalue", "newvalue"}
 _RANK = {Activity.NEW_LEAD: 0, Activity.VALUE_CHANGED: 1, Activity.MERGED: 2, Activity.DELETED: 3}
 _READ = frozenset(Activity)
 
@@ -53,11 +58,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     losers: tuple[str, ...] = ()
 
 
-def parse(raw: object) -> Row | None:
-    """The row; None for a type that we don't use. Raises `RowError`.
+def parse(raw: object, shown: Shown = _UNSHOWN) -> Row | None:
+    """The row; None for a type that we don't use, and for a change of a field that is not `shown`. Raises `RowError`.
 
     `marketoGUID` names it; `id` may be missing or repeated since 2017, so it only stands in. A row without either is named by
-    its contents, the same at each delivery.
+    its contents, the same at each delivery. A changed value is told in one of two shapes: by `leadchanges.json` with the field's REST
+    name, by `activities.json` as an attribute: its number and label, Old Value and New Value beside the others.
     """
     if not isinstance(raw, dict):
         raise RowError(f"a row is a JSON object, not {type(raw).__name__}")
@@ -67,17 +73,30 @@ def parse(raw: object) -> Row | None:
     if kind not in _READ:
         return None
     attributes = _attributes(raw.get("attributes"))
+    changes: tuple[FieldChange, ...] = ()
+    if kind == Activity.VALUE_CHANGED:
+        changes = _changes(raw["fields"]) if "fields" in raw else _attribute_change(raw, attributes, shown)
+        if not changes:
+            return None
     return Row(
         guid=_guid(raw),
         lead=_lead_id(raw.get("leadId")),
         at=_time(raw.get("activityDate")),
         type=Activity(kind),
-        changes=_changes(raw.get("fields")) if kind == Activity.VALUE_CHANGED else (),
+        changes=changes,
         author=_word(attributes.get("modifyinguser")),
         call=_word(attributes.get("requestid")),
         origin=_word(attributes.get("sourcetype" if kind == Activity.NEW_LEAD else "source")) or _word(attributes.get("mergesource")),
         losers=_merge_ids(attributes.get("mergeids")) if kind == Activity.MERGED else (),
     )
+
+
+def date(raw: object) -> int:
+    """The date of a row of any type, ms; 0 where it can't be told."""
+    try:
+        return _time(raw.get("activityDate")) if isinstance(raw, dict) else 0
+    except RowError:
+        return 0
 
 
 def arrange(rows: Iterable[Row]) -> list[Row]:
@@ -245,6 +264,17 @@ def _change(raw: object) -> FieldChange:
     if not isinstance(raw, dict) or not isinstance(raw.get("name"), str) or raw.keys().isdisjoint(_VALUES):
         raise RowError("a field without name or values")
     return FieldChange(name=raw["name"], old=raw.get("oldValue"), new=raw.get("newValue"))
+
+
+def _attribute_change(raw: dict[str, Any], attributes: dict[str, object], shown: Shown) -> tuple[FieldChange, ...]:
+    """The field is the row's primary attribute (Marketo, bulk activity extract, Change Data Value); empty: it is not one of ours."""
+    number, label = raw.get("primaryAttributeValueId"), raw.get("primaryAttributeValue")
+    if (number is None and label is None) or attributes.keys().isdisjoint(_ATTRIBUTE_VALUES):
+        raise RowError("a changed value without field or values")
+    name = shown.get(number) if isinstance(number, int) else None
+    if name is None and isinstance(label, str):
+        name = shown.get(label)
+    return () if name is None else (FieldChange(name=name, old=attributes.get("oldvalue"), new=attributes.get("newvalue")),)
 
 
 def _merge_ids(value: object) -> tuple[str, ...]:

@@ -5,14 +5,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from consumers.answers import Settled
 from consumers.drive import Bell, Dispatcher, look_after
+from consumers.feed_lag import Lag
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Kind
 from consumers.look import Looked
 from consumers.prepaid import PrepaidBudget, pay
-from consumers.settle import Settled, Settler
+from consumers.settle import Settler
 from streams.budget import Lane
 from streams.errors import Retry
+from streams.marketo.activities import LAG_MAX_MS
 from streams.systems import System
 from tests.consumers.merge.person_pair import MK, terms
 from tests.consumers.pairs_in_memory import Clock, ledger_with, owing
@@ -67,7 +70,7 @@ class NoPace:
 class Bench:
     """A dispatcher on a ledger in memory."""
 
-    def __init__(self, ledger: MemoryLedger, writer: ScriptedWriter, *, at_once: int = 2, full: int = 2) -> None:
+    def __init__(self, ledger: MemoryLedger, writer: ScriptedWriter, *, at_once: int = 2, full: int = 2, lag: Lag | None = None) -> None:
         self.clock, self.bell, self.budget = Clock(), Bell(), CountingBudget()
         self.settled: list[Settled] = []
         self.stop = asyncio.Event()
@@ -84,6 +87,7 @@ class Bench:
             pace=NoPace(),
             read_first=lambda: False,
             on_settled=self._settled,
+            lag=lag,
         )
 
     def _settled(self, system: System, settled: Settled) -> None:
@@ -110,6 +114,18 @@ async def test_everything_due_is_drained_in_full_calls() -> None:
     assert bench.budget.held == 0
     assert bench.budget.most <= 2
     assert bench.dispatcher.trouble is None
+
+
+async def test_full_calls_stand_behind_a_feed_that_has_fallen_too_far_behind() -> None:
+    ledger, writer = ledger_with(*(owing(number, MK) for number in range(1, 8))), ScriptedWriter(MK)
+    lags = iter([LAG_MAX_MS + 1, LAG_MAX_MS])
+
+    async def lag() -> int:
+        return next(lags, 0)
+
+    bench = Bench(ledger, writer, lag=lag)
+    await bench.until(lambda: sum(each.records for each in bench.settled) == 7)
+    assert bench.budget.lanes[:4] == [Lane.LIVE, Lane.COPY, Lane.LIVE, Lane.LIVE]
 
 
 async def test_nothing_is_claimed_before_a_call_is_allowed() -> None:

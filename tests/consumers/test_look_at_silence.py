@@ -56,6 +56,36 @@ async def test_nothing_is_looked_at_before_its_time() -> None:
     assert (await bench.round(59_999)).pairs == 0
 
 
+async def test_the_feed_is_not_silent_about_what_it_has_not_been_read_up_to() -> None:
+    bench = Bench(answered(sent(), MK, 7, T))
+    bench.stands(1)
+    lag_ms = 30_000
+
+    async def lag() -> int:
+        return lag_ms
+
+    bench.looker = Looker(bench.ledger, bench.writer, TERMS, bench.clock, lag)
+    assert (await bench.round(60_000)).read == 0
+    assert bench.ledger.pairs[1].due[Kind.LOOK_MARKETO] == T + 90_000
+    assert (await bench.round(89_999)).pairs == 0
+    lag_ms = 0
+    assert (await bench.round(90_000)).read == 1
+    assert bench.title().marketo.shows == 2
+
+
+async def test_a_record_that_is_to_be_read_is_read_while_the_feed_is_behind() -> None:
+    state = answered(sent(), MK, 7, T)
+    bench = Bench(msgspec.structs.replace(state, marketo=msgspec.structs.replace(state.marketo, reread=True)))
+    bench.stands(1)
+
+    async def lag() -> int:
+        return 100_000
+
+    bench.looker = Looker(bench.ledger, bench.writer, TERMS, bench.clock, lag)
+    assert (await bench.round(61_000)).read == 1
+    assert bench.title().marketo.writes, "the feed has yet to tell"
+
+
 async def test_a_write_that_changed_nothing_is_shown() -> None:
     bench = Bench(answered(sent(), MK, 7, T))
     bench.clock.now = T + 60_000

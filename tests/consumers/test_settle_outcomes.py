@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from consumers.answers import Settled
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Kind
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Delete
 from consumers.merge.state import FAILED, PairState, Record, pack
-from consumers.settle import Settled, Settler
+from consumers.settle import Settler
 from consumers.writers.port import Fate, Item, Outcome
 from streams.budget import Lane
 from streams.errors import Fatal, Reject, Retry, Unknown
@@ -177,6 +178,32 @@ async def test_a_creation_that_finds_the_person_there_looks_again_later() -> Non
     bench = Bench(lone(1, SF), answers=lambda _: Outcome(fate=Fate.EXISTS, reason="1005"))
     await bench.round()
     assert (bench.ledger.pairs[1].marketo.creating, bench.due(Kind.WRITE_MARKETO)) == (0, T + 3_000)
+
+
+async def test_a_person_who_is_there_but_never_found_is_asked_for_ever_more_rarely_and_the_reason_is_told() -> None:
+    bench = Bench(lone(1, SF), answers=lambda _: Outcome(fate=Fate.EXISTS, reason="1005 Lead already exists"))
+    waits = []
+    for _ in range(10):
+        await bench.round()
+        waits.append(bench.due(Kind.WRITE_MARKETO) - bench.clock.now)
+        bench.clock.now += waits[-1]
+    assert waits == [3_000, 6_000, 12_000, 24_000, 48_000, 96_000, 192_000, 384_000, 600_000, 600_000]
+    refused = bench.ledger.pairs[1].marketo.refused
+    assert refused.startswith("1005 Lead already exists; but nobody like it is found there. Tried 10 time(s)")
+    bench.writer.answers = done
+    await bench.round()
+    assert (bench.ledger.pairs[1].marketo.id, bench.ledger.pairs[1].marketo.refused) == ("901", "")
+
+
+async def test_what_is_written_while_the_feed_is_behind_is_given_more_time_to_come_back() -> None:
+    async def lag() -> int:
+        return 10_000
+
+    bench = Bench(owing(1, MK), owing(2, MK), owing(3, MK), lag=lag, batch_max=2)
+    await bench.round()
+    assert bench.due(Kind.LOOK_MARKETO, 1) == T + 60_000 + 40_000 + 60_000, "in a full call"
+    await bench.round()
+    assert bench.due(Kind.LOOK_MARKETO, 3) == T + 60_000 + 40_000
 
 
 async def test_a_creation_in_doubt_is_not_repeated_before_it_was_looked_for() -> None:

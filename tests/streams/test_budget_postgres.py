@@ -12,7 +12,7 @@ import pytest
 from streams.budget import Budget, Lane
 from streams.budget_limits import MARKETO, Limits
 from streams.budget_postgres import PostgresBudget
-from streams.budget_rule import BudgetState
+from streams.budget_state import BudgetState
 from streams.errors import Retry
 from streams.systems import System
 

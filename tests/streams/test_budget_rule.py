@@ -4,13 +4,15 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
+from itertools import pairwise
 from random import Random
 
 import msgspec
 import pytest
 
 from streams.budget_limits import MARKETO, SALESFORCE, Limits
-from streams.budget_rule import Asking, BudgetState, Leave, ask
+from streams.budget_rule import Asking, Leave, ask
+from streams.budget_state import BudgetState
 
 START = 1_700_000_000_000
 NONE, LIVE, REPAIR = (0, 0, 0), (1, 0, 0), (0, 1, 0)
@@ -99,6 +101,16 @@ def test_a_live_call_hardly_waits_for_a_copy_that_takes_everything() -> None:
     served = [at for at, worker, lane in crowd.granted if worker == "live" and lane == 0]
     assert len(served) == 80
     assert max(got - at for at, got in zip(asked, served, strict=True)) <= 1_000
+    assert crowd.most_in_a_window() <= 100
+
+
+def test_a_live_lane_that_takes_everything_leaves_the_repair_lane_its_share_evenly() -> None:
+    crowd = Crowd(limits=MARKETO, wants={"writes": (8, 0, 0), "feed": (0, 1, 0)})
+    crowd.run(203)
+    repairs = [at for at, _, lane in crowd.granted if lane == 1 and at > START + 40_000]
+    assert 0.08 <= len(repairs) / sum(at > START + 40_000 for at, _, _ in crowd.granted) <= 0.12
+    assert max(later - earlier for earlier, later in pairwise(repairs)) <= 3_000
+    assert len(crowd.granted) >= 0.97 * 5 * 203
     assert crowd.most_in_a_window() <= 100
 
 

@@ -15,7 +15,7 @@ from consumers.reports.database import Unreachable, ledger_connection
 from consumers.reports.people import UnknownRecord, find
 from consumers.reports.status import status
 from consumers.reports.story import story
-from streams.budget_rule import BudgetState
+from streams.budget_state import BudgetState
 from streams.systems import System, salesforce_id
 
 pytestmark = pytest.mark.integration

@@ -19,6 +19,9 @@ Script = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OWN = "tandem@acme.example"
 NOW = datetime(2026, 3, 2, 10, 0, 0, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
+NUMBERS = {"firstName": 48, "leadScore": 146}
+"""How activities name fields: by these numbers, `The firstName` being the label."""
+SHOWN: dict[int | str, str] = {number: name for name, number in NUMBERS.items()}
 
 
 def failure(code: str, message: str = "no") -> dict[str, Any]:
@@ -47,6 +50,16 @@ def change(
         "fields": [{"id": 48, "name": field_name, "newValue": new, "oldValue": old}],
         "attributes": attributes,
     }
+
+
+def as_activity(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as `activities.json` shows it: a changed field is the primary attribute, its values are attributes."""
+    if "fields" not in row:
+        return row
+    (told,) = row["fields"]
+    values = [{"name": "New Value", "value": told["newValue"]}, {"name": "Old Value", "value": told["oldValue"]}]
+    shown = {"primaryAttributeValueId": NUMBERS.get(told["name"]), "primaryAttributeValue": f"The {told['name']}"}
+    return {name: value for name, value in row.items() if name != "fields"} | shown | {"attributes": [*values, *row["attributes"]]}
 
 
 def creation(guid: str, lead: int, *, at: int = NOW_MS, author: str | None = None) -> dict[str, Any]:
@@ -168,7 +181,8 @@ class MarketoStub:
         return self._walk(query, {37})
 
     def _activities(self, query: dict[str, str]) -> dict[str, Any]:
-        return self._walk(query, {int(each) for each in query["activityTypeIds"].split(",")})
+        answer = self._walk(query, {int(each) for each in query["activityTypeIds"].split(",")})
+        return answer if "result" not in answer else answer | {"result": [as_activity(row) for row in answer["result"]]}
 
     def _walk(self, query: dict[str, str], types: set[int]) -> dict[str, Any]:
         """Blocks of the log of `page` rows, filtered after: pages may come short or empty, as Marketo's do."""

@@ -12,21 +12,23 @@ from streams.budget import Lane
 from streams.budget_open import OpenBudget
 from streams.errors import Fatal, Gap, Retry
 from streams.events import AsyncBatches, Batch, Kind, Source
-from streams.marketo.activities import ActivitySource
+from streams.marketo.activities import LAG_MAX_MS, ActivitySource, behind_ms
 from streams.marketo.decode import Decoding
+from streams.marketo.deletions import PAGES_MAX
 from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
-from tests.streams.marketo.marketo_stub import NOW_MS, OWN, MarketoStub, change, creation, deletion, failure, merge
+from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure, merge
 
 TYPES = {"firstName": "string", "leadScore": "score"}
-CHANGES, LEADS = "/rest/v1/activities/leadchanges.json", "/rest/v1/leads.json"
+CHANGES, LEADS = "/rest/v1/activities.json", "/rest/v1/leads.json"
+DELETED = "/rest/v1/activities/deletedleads.json"
 DAY_MS = 86_400_000
 
 
 def feed_of(rest: MarketoRest, stub: MarketoStub) -> LeadFeed:
-    return LeadFeed(rest, Decoding(source="activities", types=TYPES, zone=stub.settings().zone, own_user=OWN))
+    return LeadFeed(rest, Decoding(source="activities", types=TYPES, zone=stub.settings().zone, own_user=OWN, shown=SHOWN))
 
 
 def source_of(rest: MarketoRest, stub: MarketoStub, **options: Any) -> ActivitySource:
@@ -108,16 +110,16 @@ async def test_others_leads_are_read_300_a_call(stub: MarketoStub, rest: Marketo
     assert len(stub.asked(LEADS)) == 1
 
 
-async def test_deletions_and_merges_come_on_a_slower_beat(stub: MarketoStub, rest: MarketoRest) -> None:
+async def test_merges_come_with_changes_deletions_on_a_slower_beat(stub: MarketoStub, rest: MarketoRest) -> None:
     stub.leads = {9: {"id": 9, "firstName": "Ann"}}
     async with following(source_of(rest, stub, side_beat=3)) as batches:
         for _ in range(6):
             await anext(batches)
         assert len(stub.asked("/rest/v1/activities/deletedleads.json")) == 2
-        assert len(stub.asked("/rest/v1/activities.json")) == 2
+        assert len(stub.asked(CHANGES)) == 6
         stub.log += [deletion("d1", 3), merge("m1", 9, [4])]
-        batch = await until_event(batches)
-    assert {(event.kind, event.id) for event in batch.events} == {(Kind.DELETED, "3"), (Kind.DELETED, "4"), (Kind.READ, "9")}
+        merged = await until_event(batches)
+    assert {(event.kind, event.id) for event in merged.events} == {(Kind.DELETED, "3"), (Kind.DELETED, "4"), (Kind.READ, "9")}
 
 
 async def test_lost_tokens_are_minted_again_with_an_overlap(stub: MarketoStub, rest: MarketoRest) -> None:
@@ -134,7 +136,7 @@ async def test_lost_tokens_are_minted_again_with_an_overlap(stub: MarketoStub, r
     async with following(source_of(rest, stub), position) as batches:
         batch = await until_event(batches)
     assert [event.ref for event in batch.events] == ["g1", "d1"]
-    minted = [each.query["sinceDatetime"] for each in stub.asked("/rest/v1/activities/pagingtoken.json")[-3:]]
+    minted = [each.query["sinceDatetime"] for each in stub.asked("/rest/v1/activities/pagingtoken.json")[-2:]]
     assert all(moment.startswith("2026-03-02T09:29:") for moment in minted)
 
 
@@ -210,8 +212,47 @@ async def test_catching_up_with_our_own_echoes_is_repair_work(stub: MarketoStub)
         live_again = await anext(batches)
     assert [len(batch.events) for batch in found] == [10, 10, 10, 10]
     assert lanes.count(Lane.REPAIR) >= 3
-    assert lanes[-1] is Lane.LIVE
+    assert Lane.LIVE in lanes[3:]
     assert live_again.caught_up
+
+
+async def test_deletions_wait_for_the_end_of_a_drain_and_are_read_to_their_end_then(stub: MarketoStub, rest: MarketoRest) -> None:
+    drain = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN) for number in range(1, 401)]
+    stub.log = [*drain[:399], deletion("d1", 900), drain[399]]
+    stub.page = 10
+    found: list[Batch] = []
+    async with following(source_of(rest, stub, since_ms=NOW_MS, side_beat=2)) as batches:
+        while not found or not found[-1].caught_up:
+            found.append(await anext(batches))
+        assert len(stub.asked(DELETED)) == 1
+        asked = len(stub.asked(CHANGES))
+        (event,) = (await until_event(batches)).events
+    assert (event.kind, event.id) == (Kind.DELETED, "900")
+    assert asked == 41
+    assert len(stub.asked(DELETED)) == 1 + 2 * PAGES_MAX
+
+
+async def test_far_behind_the_feed_goes_before_the_writes_that_fill_it(stub: MarketoStub) -> None:
+    lanes: list[Lane] = []
+
+    class Watching(OpenBudget):
+        def call(self, lane: Lane) -> Any:
+            lanes.append(lane)
+            return super().call(lane)
+
+    late_ms = NOW_MS - LAG_MAX_MS - 60_000
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN, at=late_ms) for number in range(1, 31)]
+    stub.page = 10
+    async with (
+        MarketoSession(stub.settings()) as session,
+        following(source_of(MarketoRest(session, Watching()), stub, since_ms=late_ms)) as batches,
+    ):
+        first = await anext(batches)
+        assert behind_ms(first.position) > LAG_MAX_MS
+        last = [await anext(batches), await anext(batches)][-1]
+        assert (last.caught_up, behind_ms(last.position)) == (True, 0)
+        assert set(lanes) == {Lane.LIVE}
+    assert behind_ms("of another kind") == 0
 
 
 async def test_the_next_page_is_on_its_way_while_a_batch_is_out_and_given_up_at_the_end(stub: MarketoStub, rest: MarketoRest) -> None:

@@ -14,7 +14,7 @@ from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace
 from streams.marketo.poll import MarketoPollSource
 from streams.marketo.rest import MarketoRest
-from tests.streams.marketo.marketo_stub import NOW_MS, OWN, MarketoStub, change, creation, deletion, failure
+from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure
 
 TYPES = {"firstName": "string", "leadScore": "score"}
 PATHS = ("leadchanges", "deletedleads", "pagingtoken")
@@ -65,7 +65,7 @@ class World:
 
 
 def feed_of(rest: MarketoRest, stub: MarketoStub, source: str) -> LeadFeed:
-    return LeadFeed(rest, Decoding(source=source, types=TYPES, zone=stub.settings().zone, own_user=OWN))
+    return LeadFeed(rest, Decoding(source=source, types=TYPES, zone=stub.settings().zone, own_user=OWN, shown=SHOWN))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -11,9 +11,9 @@ from streams.errors import Fatal, Retry
 from streams.events import AsyncBatches, Batch, ChangeEvent, Kind, Source
 from streams.marketo.decode import Decoding
 from streams.marketo.feed import LeadFeed
-from streams.marketo.poll import CycleReport, MarketoPollSource
+from streams.marketo.poll import AGAIN_PAGES_MAX, CycleReport, MarketoPollSource
 from streams.marketo.rest import MarketoRest
-from tests.streams.marketo.marketo_stub import NOW_MS, OWN, MarketoStub, change, creation, deletion, failure
+from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure
 
 TYPES = {"firstName": "string", "leadScore": "score"}
 LEADS, TOKEN = "/rest/v1/leads.json", "/rest/v1/activities/pagingtoken.json"
@@ -32,7 +32,7 @@ class Ledger:
 
 
 def source_of(rest: MarketoRest, stub: MarketoStub, ledger: Ledger, **options: Any) -> MarketoPollSource:
-    feed = LeadFeed(rest, Decoding(source="poll", types=TYPES, zone=stub.settings().zone, own_user=OWN))
+    feed = LeadFeed(rest, Decoding(source="poll", types=TYPES, zone=stub.settings().zone, own_user=OWN, shown=SHOWN))
     chosen: dict[str, Any] = {"interval_seconds": 3600.0, "since_ms": NOW_MS, **options}
     return MarketoPollSource(feed, unseen=ledger.unseen, report=ledger.reports.append, **chosen)
 
@@ -74,17 +74,17 @@ async def test_only_what_the_ledger_has_not_seen_is_relayed_and_read(stub: Marke
     assert [each.query["filterValues"] for each in stub.asked(LEADS)] == ["2"]
     (report,) = ledger.reports
     assert (report.read, report.known, report.relayed, report.copy) == (4, 2, 2, False)
-    assert report.calls == 5
+    assert report.calls == 4
 
 
-async def test_an_idle_cycle_costs_four_calls(stub: MarketoStub, rest: MarketoRest) -> None:
+async def test_an_idle_cycle_costs_three_calls(stub: MarketoStub, rest: MarketoRest) -> None:
     stub.log = [change(f"g{number}", number, "leadScore", "1", "2") for number in range(1, 200)]
     ledger = Ledger(*(f"g{number}" for number in range(1, 200)))
     async with following(source_of(rest, stub, ledger)) as batches:
         found = await cycle(batches)
     assert refs(found) == []
-    assert ledger.reports[0].calls == 4
-    assert len(stub.paths()) == 4
+    assert ledger.reports[0].calls == 3
+    assert len(stub.paths()) == 3
 
 
 async def test_the_next_cycle_reaches_back_before_the_last_one(stub: MarketoStub, rest: MarketoRest) -> None:
@@ -100,6 +100,32 @@ async def test_the_next_cycle_reaches_back_before_the_last_one(stub: MarketoStub
     assert ["T09:30:00Z" in each.query["sinceDatetime"] or "T09:29:" in each.query["sinceDatetime"] for each in stub.asked(TOKEN)] == [
         True
     ] * 2
+
+
+async def test_what_our_own_writes_filled_the_feed_with_is_not_read_again_by_every_cycle(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN, at=NOW_MS + number * 1000) for number in range(1, 501)]
+    stub.page = 10
+    ledger = Ledger(*(f"g{number}" for number in range(1, 501)))
+    source = source_of(rest, stub, ledger)
+    async with following(source) as batches:
+        for number in range(AGAIN_PAGES_MAX + 2):
+            stub.now_ms = NOW_MS + (600 + number) * 1000
+            await cycle(batches)
+            source.wake()
+    whole, *later = (report.read for report in ledger.reports)
+    assert whole == 500
+    assert all(200 <= read <= 10 * (AGAIN_PAGES_MAX + 1) for read in later), later
+
+
+async def test_a_cycle_does_not_run_after_a_feed_that_is_being_filled(stub: MarketoStub, rest: MarketoRest) -> None:
+    early = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN) for number in range(1, 21)]
+    later = [change(f"h{number}", number, "leadScore", "2", "3", author=OWN, at=NOW_MS + 60_000) for number in range(1, 201)]
+    stub.log, stub.page = early + later, 10
+    ledger = Ledger()
+    async with following(source_of(rest, stub, ledger)) as batches:
+        found = await cycle(batches)
+    assert {f"g{number}" for number in range(1, 21)} <= set(refs(found))
+    assert len(stub.paths()) <= 1 + 3 + (2 * 3 + 4)
 
 
 async def test_a_gap_is_read_from_its_beginning(stub: MarketoStub, rest: MarketoRest) -> None:
@@ -129,8 +155,8 @@ async def test_an_interrupted_cycle_goes_on_where_it_was(stub: MarketoStub, rest
 
 async def test_a_token_lost_in_the_middle_is_minted_again(stub: MarketoStub, rest: MarketoRest) -> None:
     stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN, at=NOW_MS + number * 3_600_000) for number in range(6)]
-    stub.page = 2
-    stub.scripts["/rest/v1/activities/leadchanges.json"] = [page_of(stub, 0, 2), failure("1003", "Invalid value for nextPageToken")]
+    stub.page, stub.now_ms = 2, NOW_MS + 6 * 3_600_000
+    stub.scripts["/rest/v1/activities.json"] = [page_of(stub, 0, 2), failure("1003", "Invalid value for nextPageToken")]
     ledger = Ledger()
     async with following(source_of(rest, stub, ledger)) as batches:
         found = await cycle(batches)
@@ -206,7 +232,7 @@ async def test_trouble_leaves_the_position_where_it_was(stub: MarketoStub, rest:
 async def test_a_cycle_waits_for_a_live_source_that_is_behind_unless_it_is_asked_for(stub: MarketoStub, rest: MarketoRest) -> None:
     ledger, asked = Ledger(), asyncio.Event()
 
-    def behind() -> bool:
+    async def behind() -> bool:
         asked.set()
         return True
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from streams.marketo.rows import Activity, FieldChange, Row, RowError, arrange, chain, combine, parse
-from tests.streams.marketo.marketo_stub import NOW_MS, OWN, change, creation, merge
+from tests.streams.marketo.marketo_stub import NOW_MS, NUMBERS, OWN, SHOWN, as_activity, change, creation, merge
 
 
 def row(guid: str, name: str, old: object, new: object, *, at: int = NOW_MS, lead: str = "1", call: str | None = None) -> Row:
@@ -191,3 +191,16 @@ def test_changes_of_another_call_lead_second_or_kind_stay_apart(other: Row) -> N
 def test_rows_of_one_call_that_a_feed_mixed_with_another_are_brought_together() -> None:
     mixed = [row("1", "a", "x", "y", call="r1"), row("2", "b", "p", "q", call="r2"), row("3", "c", "x", "y", call="r1")]
     assert [[each.guid for each in group] for group in combine(arrange(mixed))] == [["1", "3"], ["2"]]
+
+
+def test_a_change_is_the_same_in_both_shapes_and_other_fields_are_passed_over() -> None:
+    told = change("g1", 7, "leadScore", "1", None, author=OWN, call="r#1")
+    shown = as_activity(told)
+    assert parse(shown, SHOWN) == parse(told)
+    by_label = {**shown, "primaryAttributeValueId": None}
+    assert parse(by_label, {"The leadScore": "leadScore"}) == parse(told)
+    assert parse(shown, {NUMBERS["firstName"]: "firstName"}) is None
+    ways: list[dict[str, Any]] = [{"primaryAttributeValueId": None, "primaryAttributeValue": None}, {"attributes": []}]
+    for broken in ways:
+        with pytest.raises(RowError, match="field"):
+            parse({**shown, **broken}, SHOWN)

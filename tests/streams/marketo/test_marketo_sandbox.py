@@ -16,7 +16,7 @@ from streams.budget_open import OpenBudget
 from streams.errors import Retry, Unknown
 from streams.events import AsyncBatches, ChangeEvent, Kind, Source, Value
 from streams.marketo.activities import ActivitySource
-from streams.marketo.decode import Decoding
+from streams.marketo.decode import Decoding, shown_names
 from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace
 from streams.marketo.poll import CycleReport, MarketoPollSource
@@ -45,13 +45,14 @@ class Instance:
     own_user: str
     control: Callable[[str, Any], Awaitable[Any]]
 
-    def feed(self, source: str) -> LeadFeed:
+    async def feed(self, source: str) -> LeadFeed:
+        shown = shown_names(await self.ours.describe(), TYPES)
         zone = MarketoSettings(base_url="http://x.example", client_id="x", client_secret="x").zone
-        return LeadFeed(self.ours, Decoding(source=source, types=TYPES, zone=zone, own_user=self.own_user))
+        return LeadFeed(self.ours, Decoding(source=source, types=TYPES, zone=zone, own_user=self.own_user, shown=shown))
 
-    def live(self) -> ActivitySource:
+    async def live(self) -> ActivitySource:
         pace = Pace(min_seconds=0.3, max_seconds=0.5, calls_per_day_max=10**9)
-        return ActivitySource(self.feed("activities"), pace=pace, side_beat=1)
+        return ActivitySource(await self.feed("activities"), pace=pace, side_beat=1)
 
     async def person(self, rest: MarketoRest, **fields: Value) -> str:
         """A new person of the test's own."""
@@ -126,7 +127,7 @@ async def test_what_is_written_is_read_back_typed(instance: Instance) -> None:
 
 async def test_an_edit_of_another_user_arrives_with_typed_values_and_author(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="Ann")
-    async with following(instance.live()) as batches:
+    async with following(await instance.live()) as batches:
         await caught_up(batches)
         answer = await instance.others.sync(
             [{"id": int(lead), "firstName": "Anna", "unsubscribed": True, "leadScore": 3}], "updateOnly", "id"
@@ -141,7 +142,7 @@ async def test_an_edit_of_another_user_arrives_with_typed_values_and_author(inst
 
 async def test_our_own_write_comes_back_with_its_request_and_without_a_reading(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="Ann")
-    async with following(instance.live()) as batches:
+    async with following(await instance.live()) as batches:
         await caught_up(batches)
         before = instance.ours.calls
         answer = await instance.ours.sync([{"id": int(lead), "annualRevenue": 12.5, "dateOfBirth": "1999-12-31"}], "updateOnly", "id")
@@ -154,7 +155,7 @@ async def test_our_own_write_comes_back_with_its_request_and_without_a_reading(i
 
 async def test_edits_of_one_field_in_one_second_come_in_their_order(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="0")
-    async with following(instance.live()) as batches:
+    async with following(await instance.live()) as batches:
         await caught_up(batches)
         for number in range(1, 9):
             who = instance.others if number % 2 else instance.ours
@@ -166,7 +167,7 @@ async def test_edits_of_one_field_in_one_second_come_in_their_order(instance: In
 
 async def test_new_leads_edits_by_hand_deletions_and_merges(instance: Instance) -> None:
     winner = await instance.person(instance.others, firstName="Win")
-    async with following(instance.live()) as batches:
+    async with following(await instance.live()) as batches:
         await caught_up(batches)
         lead = await instance.person(instance.others, firstName="New", leadScore=4)
         created, reading = await events_of(batches, lead, lambda events: len(events) >= 2)
@@ -189,10 +190,10 @@ async def test_new_leads_edits_by_hand_deletions_and_merges(instance: Instance) 
 
 async def test_the_feed_goes_on_where_it_was_left(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="Ann")
-    async with following(instance.live()) as batches:
+    async with following(await instance.live()) as batches:
         position = await caught_up(batches)
     await instance.others.sync([{"id": int(lead), "firstName": "Anna"}], "updateOnly", "id")
-    async with following(instance.live(), position) as batches:
+    async with following(await instance.live(), position) as batches:
         (event,) = await events_of(batches, lead, bool)
     assert event.fields == {"firstName": "Anna"}
 
@@ -210,7 +211,12 @@ async def test_the_poll_finds_what_the_ledger_has_not_seen(instance: Instance) -
         return fresh
 
     source = MarketoPollSource(
-        instance.feed("poll"), unseen=unseen, since_ms=minted.server_ms, interval_seconds=3600, overlap_seconds=60, report=reports.append
+        await instance.feed("poll"),
+        unseen=unseen,
+        since_ms=minted.server_ms,
+        interval_seconds=3600,
+        overlap_seconds=60,
+        report=reports.append,
     )
     async with following(source) as batches:
         found = await events_of(batches, lead, lambda events: any(event.kind is Kind.UPDATED for event in events))
@@ -227,7 +233,7 @@ async def test_an_activity_committed_late_is_passed_by_the_live_source_and_found
     lead = await instance.person(instance.others, firstName="Ann")
     began = (await instance.ours.paging_token(0)).server_ms
     live_saw: list[ChangeEvent] = []
-    async with following(instance.live()) as batches:
+    async with following(await instance.live()) as batches:
         await caught_up(batches)
         fault = _fault(instance, "/rest/v1/leads.json", {"type": "late_activity", "seconds": 600, "chained": False})
         fault["match"].pop("actor")
@@ -240,7 +246,7 @@ async def test_an_activity_committed_late_is_passed_by_the_live_source_and_found
         await instance.others.sync([{"id": int(lead), "leadScore": 3}], "updateOnly", "id")
         live_saw += await events_of(batches, lead, lambda events: any("leadScore" in event.fields for event in events))
     async with following(
-        MarketoPollSource(instance.feed("poll"), unseen=_everything, since_ms=began + 601_000, interval_seconds=3600)
+        MarketoPollSource(await instance.feed("poll"), unseen=_everything, since_ms=began + 601_000, interval_seconds=3600)
     ) as batches:
         found = await events_of(batches, lead, lambda events: any(event.kind is Kind.UPDATED for event in events))
     assert {name for event in live_saw for name in event.fields} == {"lastName", "leadScore"}
@@ -250,7 +256,7 @@ async def test_an_activity_committed_late_is_passed_by_the_live_source_and_found
 async def test_the_first_copy_brings_everyone(instance: Instance) -> None:
     lines = b"\n".join(b'{"email":"%s@copy.example","firstName":"C"}' % secrets.token_hex(6).encode() for _ in range(700))
     loaded = await instance.control("/marketo/load", lines)
-    source = MarketoPollSource(instance.feed("poll"), unseen=_everything, interval_seconds=3600)
+    source = MarketoPollSource(await instance.feed("poll"), unseen=_everything, interval_seconds=3600)
     ids: set[str] = set()
     async with following(source) as batches:
         async for batch in batches:
@@ -267,7 +273,7 @@ async def _everything(events: list[ChangeEvent]) -> list[ChangeEvent]:
 
 async def test_a_lost_answer_leaves_a_write_in_doubt_and_the_feed_tells(instance: Instance) -> None:
     lead = await instance.person(instance.others, firstName="Ann")
-    async with following(instance.live()) as batches:
+    async with following(await instance.live()) as batches:
         await caught_up(batches)
         await instance.control("/faults", _fault(instance, "/rest/v1/leads.json", {"type": "lose_answer"}))
         with pytest.raises(Unknown):

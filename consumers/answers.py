@@ -1,0 +1,191 @@
+"""What a call came to: told to the ledger in one commit, for each record of it.
+
+A creation that the system refuses because the record exists, though nobody like it can be found, is tried again after growing waits:
+the one who stands in the way may be out of our sight.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+
+from consumers.introductions import inherit
+from consumers.ledger.port import Kind, Ledger, Pair, Taken, Transaction
+from consumers.merge.decision import Decision, Ruling, Verdict
+from consumers.merge.plan import Create, Delete, Update, answered, born, failed, rejected, withdrawn
+from consumers.merge.state import PairState, Record
+from consumers.merge.terms import Terms
+from consumers.writers.port import Fate, Item, Outcome
+from streams.errors import Retry
+from streams.systems import System
+
+AGAIN_MS, FATAL_MS = 3_000, 60_000
+"""When a record that could not be written now is tried again."""
+_REFUSED_DELETION_MS, _EXISTS_MS_MAX = 900_000, 600_000
+_NEVER_MARKED = -1
+
+
+@dataclass(slots=True, kw_only=True)
+class Settled:
+    """What a round came to."""
+
+    claimed: int = 0
+    calls: int = 0
+    records: int = 0
+    fates: Counter[str] = field(default_factory=Counter)
+    wait_seconds: float = 0.0
+    """How long the system asked to be left alone."""
+    since: list[int] = field(default_factory=list)
+    """When the edits behind the written records were made (ms, the clock of their own side), one a record."""
+
+
+class Answers:
+    """Commits what calls to one system came to."""
+
+    def __init__(self, ledger: Ledger, system: System, terms: Terms, clock: Callable[[], int]) -> None:
+        self._ledger, self._system, self._terms, self._clock = ledger, system, terms, clock
+        self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
+        self._met: Counter[int] = Counter()
+        """By pair: creations in a row that found somebody there whom no search finds."""
+
+    async def commit(
+        self,
+        items: Sequence[Item],
+        outcomes: Sequence[Outcome] | None,
+        fate: str,
+        detail: str,
+        settled: Settled,
+        *,
+        after_ms: int = AGAIN_MS,
+    ) -> None:
+        """`outcomes` in the order of `items`; None: there is no answer, `fate` and `detail` say why."""
+        now = self._clock()
+        async with self._ledger.transaction(durable=outcomes is None) as tx:
+            pairs = await tx.by_id([item.pair for item in items])
+            decisions = []
+            for place, item in enumerate(items):
+                outcome = outcomes[place] if outcomes is not None else None
+                settled.fates[outcome.fate if outcome else fate] += 1
+                pair = pairs.get(item.pair)
+                if pair is None:
+                    continue
+                state = self._after(pair.state, item, outcome, fate, now)
+                if outcome is not None and outcome.fate is Fate.EXISTS:
+                    state = self._met_again(state, item, outcome, now)
+                elif fate == "not sent" or (outcome is not None and outcome.fate in (Fate.BUSY, Fate.GONE)):
+                    state = _later(state, self._kind, now + after_ms)
+                elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
+                    state = _later(state, self._kind, now + _REFUSED_DELETION_MS)
+                pair.state = self._terms.with_due(state, now)
+                if outcome is not None and outcome.fate is Fate.DONE and isinstance(item.order, (Create, Update)):
+                    settled.since.append(
+                        max((state.fields[out.key].agreed_at for out in item.order.fields if out.key in state.fields), default=0)
+                    )
+                result = outcome or Outcome(fate=Fate.REJECTED, reason=detail)
+                decisions.append(self._decision(item, result, fate or result.fate, pair, now))
+            await self._absorb(tx, items, outcomes, pairs)
+            try:
+                await tx.save(list(pairs.values()), now)
+            except Taken as error:
+                raise Retry(f"the ledger: {error}; it is tried again") from error
+            await tx.record(decisions)
+
+    def _met_again(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
+        """The creation later, each time twice as much, with the reason where people look for it."""
+        self._met[item.pair] += 1
+        times = self._met[item.pair]
+        after_ms = min(_EXISTS_MS_MAX, AGAIN_MS * 2 ** min(times - 1, 20))
+        record = copy(state.record(self._system))
+        record.refused = (
+            f"{outcome.reason}; but nobody like it is found there. Tried {times} time(s), the next time after {after_ms / 1000:g} s"
+        )
+        record.refused_mark = _NEVER_MARKED
+        return _later(state.with_record(self._system, record), self._kind, now + after_ms)
+
+    async def _absorb(self, tx: Transaction, items: Sequence[Item], outcomes: Sequence[Outcome] | None, pairs: dict[int, Pair]) -> None:
+        """A record that we have just created may already stand in a pair of its own, if the feed was quicker than the answer."""
+        born_ids = {
+            outcome.id: item.pair
+            for item, outcome in zip(items, outcomes or (), strict=False)
+            if outcome.fate is Fate.DONE and isinstance(item.order, Create)
+        }
+        if not born_ids:
+            return
+        strangers = [pair for record, pair in (await tx.by_record(self._system, list(born_ids))).items() if pair.id != born_ids[record]]
+        for stranger in strangers:
+            record = stranger.state.record(self._system)
+            owner = pairs.get(born_ids[record.id])
+            if owner is not None and owner.state.record(self._system).id == record.id:
+                owner.state = inherit(owner.state, self._system, stranger.state)
+                ours = copy(owner.state.record(self._system))
+                ours.reread = True
+                owner.state = self._terms.with_due(owner.state.with_record(self._system, ours), self._clock())
+        if strangers:
+            await tx.remove([pair.id for pair in strangers])
+
+    def _after(self, state: PairState, item: Item, outcome: Outcome | None, fate: str, now: int) -> PairState:
+        """The state after the call, by its outcome."""
+        if outcome is None:
+            return failed(state, self._system, item.write) if fate == "unknown" else withdrawn(state, self._system, item.write)
+        match outcome.fate:
+            case Fate.DONE:
+                return self._done(state, item, outcome, now)
+            case Fate.EXISTS | Fate.BUSY:
+                return withdrawn(state, self._system, item.write)
+            case Fate.GONE:
+                return self._gone(withdrawn(state, self._system, item.write), item)
+            case Fate.REJECTED:
+                return rejected(state, self._system, item.write, outcome.reason, outcome.fields)
+
+    def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
+        self._met.pop(item.pair, None)
+        if isinstance(item.order, Delete):
+            return self._gone(withdrawn(state, self._system, item.write), item)
+        state = answered(state, self._system, item.write, now, outcome.until)
+        if isinstance(item.order, Update):
+            return state
+        record = state.record(self._system)
+        if record.id and record.id != outcome.id:
+            new = copy(withdrawn(state, self._system, item.write))
+            if (self._system, outcome.id) not in new.retract:
+                new.retract = (*new.retract, (self._system, outcome.id))
+            return new
+        return born(state, self._system, outcome.id, item.write, witnessed=self._system is System.MARKETO)
+
+    def _gone(self, state: PairState, item: Item) -> PairState:
+        """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted."""
+        target = item.order.id if isinstance(item.order, (Update, Delete)) else ""
+        state = copy(state)
+        state.retract = tuple(entry for entry in state.retract if entry != (self._system, target))
+        record: Record = copy(state.record(self._system))
+        if record.id == target:
+            if isinstance(item.order, Delete):
+                record.deleted = True
+            else:
+                record.reread = True
+        return state.with_record(self._system, record)
+
+    def _decision(self, item: Item, outcome: Outcome, fate: str, pair: Pair, now: int) -> Decision:
+        fields: tuple[Ruling, ...] = ()
+        if isinstance(item.order, (Create, Update)):
+            fields = tuple(
+                Ruling(field=out.key, verdict=Verdict.ACCEPTED, value=out.value, version=out.version) for out in item.order.fields
+            )
+        return Decision(
+            kind="written",
+            at=now,
+            pair=pair.id,
+            system=self._system,
+            record=outcome.id or pair.state.record(self._system).id,
+            fields=fields,
+            write=item.write,
+            outcome=f"{type(item.order).__name__.lower()} {fate}",
+            detail=outcome.reason,
+        )
+
+
+def _later(state: PairState, kind: Kind, at: int) -> PairState:
+    """Not before `at`."""
+    new = state.with_fields({})
+    new.due = tuple(at if place == kind else moment for place, moment in enumerate(state.due))  # type: ignore[assignment]
+    return new

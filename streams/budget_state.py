@@ -1,0 +1,31 @@
+"""What all workers know together of one system's calls. Times are ms since the epoch, on one clock."""
+
+import msgspec
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """What one worker has in flight and waits for, as it said last."""
+
+    holding: int
+    waiting: tuple[int, int, int]
+    waiting_until: int
+    alive_until: int
+
+
+class BudgetState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that is known about one system's calls."""
+
+    live: tuple[int, ...] = ()
+    """When each call of the live lane in the current window was allowed."""
+    other: tuple[int, ...] = ()
+    """The same for the other lanes."""
+    pace: float = 0.0
+    """When the next call of another lane is due, once half of the window is used."""
+    blocked_until: int = 0
+    """The system itself said: no more until then."""
+    probe_at: int = 0
+    day_ends: int = 0
+    day_used: int = 0
+    day_limit: int | None = None
+    """As the system tells it."""
+    workers: dict[str, Worker] = {}
