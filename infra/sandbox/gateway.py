@@ -15,7 +15,8 @@ from yarl import URL
 
 from infra.sandbox.kernel.control import PREFIX
 from infra.sandbox.numbering import Numbering
-from infra.sandbox.pages.handlers import BASE_HEADER
+from infra.sandbox.pages.frame import first_page
+from infra.sandbox.pages.handlers import BASE_HEADER, POLICY
 
 _FLUSH_BYTES = 1 << 18
 _BODY_MAX_BYTES = 1 << 30
@@ -61,7 +62,9 @@ class Gateway:
         app.router.add_delete("/faults/{id}", self.delete_fault)
         app.router.add_post("/clock", self.clock)
         app.router.add_get("/dump/{system}/{object}", self.dump)
+        app.router.add_get("/", self.pages_index)
         app.router.add_get("/ui", self.pages_index)
+        app.router.add_get("/ui/", self.pages_index)
         app.router.add_route("*", "/ui/{system}", self.pages)
         app.router.add_route("*", "/ui/{system}/{tail:.*}", self.pages)
         app.router.add_post("/{system:salesforce|marketo}/{verb:.+}", self.verb)
@@ -125,8 +128,7 @@ class Gateway:
 
     async def pages_index(self, _: web.Request) -> web.Response:
         """Which systems have pages."""
-        links = "".join(f'<li><a href="/ui/{name}">{name}</a></li>' for name in self.children)
-        return web.Response(text=f"<!doctype html><title>sandbox</title><ul>{links}</ul>", content_type="text/html")
+        return web.Response(text=first_page(self.children), content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
     async def pages(self, request: web.Request) -> web.Response:
         """A system's pages for people. A form that another site sends is refused."""

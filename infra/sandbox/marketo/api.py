@@ -4,6 +4,7 @@ Refusals arrive as HTTP 200 with `success: false`, except 413/414 (too large), a
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
@@ -101,9 +102,9 @@ class Api:
             self.limits.leave()
 
     def _call(self, request: web.Request, user: str, body: bytes, flight: Flight) -> tuple[Call, CallFaults]:
-        params = dict(request.query)
+        params = _joined(request.query.items())
         if request.content_type == _FORM:
-            params.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+            params |= _joined(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         method = "GET" if request.method == "POST" and params.get("_method", "").upper() == "GET" else request.method
         faults = self.faults.for_call(method, request.path, user)
         call = Call(
@@ -178,6 +179,14 @@ def _zipped(request: web.Request, response: web.StreamResponse) -> web.StreamRes
     if asked and isinstance(response, web.Response) and isinstance(response.body, bytes) and len(response.body) >= ZIP_MIN_BYTES:
         response.enable_compression(web.ContentCoding.gzip)
     return response
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Parameters by name; one that is given several times is the list of its values (marketorestpython sends `fields` so)."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
 
 
 def _bearer(request: web.Request) -> str | None:

@@ -54,6 +54,7 @@ class MarketoConsole:
     title: str = "Marketo Engage"
     accent: str = "#5c4c9f"
     person: str = OPERATOR
+    stamps: frozenset[str] = frozenset({"updatedAt", "createdAt"})
 
     def objects(self) -> Sequence[ObjectLink]:
         store = self.verbs.instance.store

@@ -38,6 +38,8 @@ class FieldShown:
     value: object
     type: str = "string"
     editable: bool = False
+    choices: Sequence[str] = ()
+    """Values that are offered for it; others may be typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +67,11 @@ class EditRefusedError(ValueError):
 
 
 class Console(Protocol):
-    """`title` heads the pages, `accent` is a CSS colour, `person` is who edits through them."""
+    """`title` heads the pages, `accent` is a CSS colour, `person` is who edits through them, `stamps` are fields that change with every
+    change and say nothing of it."""
 
     title: str
+    stamps: frozenset[str]
     accent: str
     person: str
 

@@ -14,6 +14,7 @@ from infra.sandbox.pages.console import Console, EditRefusedError
 from infra.sandbox.pages.frame import Place
 from infra.sandbox.pages.views import PAGE_ROWS
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 BASE_HEADER = "X-Sandbox-Base"
 """Under which path the person sees the pages."""
 _LATEST = 100
@@ -114,8 +115,8 @@ class PageHandlers:
 
 
 def _page(html: str, status: int = 200) -> web.Response:
-    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'"}
-    return web.Response(status=status, text=html, content_type="text/html", headers={**headers, "Cache-Control": "no-store"})
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+    return web.Response(status=status, text=html, content_type="text/html", headers=headers)
 
 
 def _typed(value: object) -> str:

@@ -15,22 +15,24 @@ from infra.sandbox.pages.frame import Place
 PAGE_ROWS = 50
 WATCH_SECONDS = 1
 FRESH_MS = 15_000
+_LONG = 120
 
 
 def overview(place: Place, meters: Mapping[str, Any], entries: Sequence[tuple[int, Entry]]) -> str:
     tiles = "".join(
-        f'<a class="tile" href="{place.url(one.name)}"><b>{one.count:,}</b><span>{escape(one.label)}</span></a>'
+        f'<a class="tile{"" if one.count else " none"}" href="{place.url(one.name)}"><b>{one.count:,}</b>'
+        f"<span>{escape(one.label)}</span></a>"
         for one in place.console.objects()
     )
     calls = meters.get("total", {}).get("calls", 0)
-    body = f'<h1>Overview</h1><p class="sub">{calls:,} API calls since the start</p><div class="tiles">{tiles}</div><br>'
+    body = f'<h1>Overview</h1><p class="sub">{calls:,} API calls since the start</p><div class="tiles">{tiles}</div>'
     return frame.document(place, "Overview", f"{body}<h2>Latest changes</h2>{_history_table(place, entries)}")
 
 
 def listing(place: Place, label: str, page: Page, search: str, start: int) -> str:
     name = place.here
     rows = [
-        [f'<a href="{place.url(name, row.id)}">{frame.text(row.values[0])}</a>', *(frame.text(value) for value in row.values[1:])]
+        [f'<a href="{place.url(name, row.id)}">{frame.brief(row.values[0])}</a>', *(frame.brief(value) for value in row.values[1:])]
         for row in page.rows
     ]
     back = f'<a class="button quiet" href="{place.url(name, q=search, start=max(0, start - PAGE_ROWS))}">Newer</a>' if start else ""
@@ -39,7 +41,11 @@ def listing(place: Place, label: str, page: Page, search: str, start: int) -> st
         f'<div class="bar"><form class="search" method="get" action="{place.url(name)}"><input name="q" value="{escape(search)}" '
         f'placeholder="Search" aria-label="Search"><button>Search</button></form><span class="right">{back} {on}</span></div>'
     )
-    return frame.document(place, label, f"<h1>{escape(label)}</h1><p class='sub'></p>{bar}{frame.table(page.columns, rows)}")
+    count = next((one.count for one in place.console.objects() if one.name == name), 0)
+    said = f"{count:,} record{'' if count == 1 else 's'}, the newest first" + (f" · search: {escape(search)}" if search else "")
+    nothing = "Nothing matches." if search else "Nothing here yet."
+    table = frame.table(page.columns, rows, nothing=nothing)
+    return frame.document(place, label, f"<h1>{escape(label)}</h1><p class='sub'>{said}</p>{bar}{table}")
 
 
 def record(
@@ -47,16 +53,17 @@ def record(
 ) -> str:
     """`mode` is `view`, `edit` or `watch`: the last one loads itself again and again and marks what has just changed."""
     name = place.here
-    fresh = {one for _, entry in entries if now_ms - entry.at_ms < FRESH_MS for one in entry.after or ()}
+    edits = [entry for _, entry in entries if now_ms - entry.at_ms < FRESH_MS and entry.before and entry.after]
+    fresh = {one for entry in edits for one in entry.after or ()} - place.console.stamps
+    edit = f'<a class="button" href="{place.url(name, key, mode="edit")}">Edit</a> ' if any(one.editable for one in shown.fields) else ""
     buttons = {
-        "view": f'<a class="button" href="{place.url(name, key, mode="edit")}">Edit</a> '
-        f'<a class="button quiet" href="{place.url(name, key, mode="watch")}">Watch live</a>',
+        "view": f'{edit}<a class="button quiet" href="{place.url(name, key, mode="watch")}">Watch live</a>',
         "watch": f'<span class="live">live</span> <a class="button quiet" href="{place.url(name, key)}">Stop</a>',
         "edit": f'<a class="button quiet" href="{place.url(name, key)}">Cancel</a> <button form="edit">Save</button>',
     }[mode]
     head = _head(shown.title, shown.subtitle, buttons)
     related = "".join(f'<div class="card"><h2>{escape(label)}</h2>{frame.notes(place, rows)}</div>' for label, rows in shown.related)
-    history = f'<div class="card"><h2>Changes</h2>{frame.notes(place, map(_note, reversed(entries)))}</div>'
+    history = f'<div class="card"><h2>Changes</h2>{frame.notes(place, [_note(place, one) for one in reversed(entries)])}</div>'
     fields = _form(place, key, shown.fields) if mode == "edit" else _fields(shown.fields, fresh)
     body = f'{head}{frame.told(message, bad=bad)}<div class="split"><div class="card">{fields}</div><div>{history}{related}</div></div>'
     return frame.document(place, shown.title, body, refresh_seconds=WATCH_SECONDS if mode == "watch" else None)
@@ -88,13 +95,18 @@ def faults(place: Place, standing: Iterable[Mapping[str, Any]], types: Sequence[
     form = (
         f'<form class="card faultform" method="post" action="{address}">'
         f'<label>What happens<select name="type">{options}</select></label>'
-        '<label>To which path<input name="path" placeholder="/rest/v1/* (all)"></label>'
+        '<label>To which path<input name="path" placeholder="any, or such as /*/leads*"></label>'
         '<label>Method<input name="method" placeholder="any"></label><label>Whose calls<input name="actor" placeholder="anyone\'s"></label>'
-        '<label>How many calls<input name="times" value="1" placeholder="until switched off"></label>'
+        '<label>How many calls<input name="times" value="1" inputmode="numeric" placeholder="until switched off"></label>'
         '<label>More (JSON)<input name="more" placeholder=\'{"ms": 500}\'></label><button>Switch on</button></form>'
     )
-    head = '<h1>Faults</h1><p class="sub">what is to go wrong, and how often</p>'
-    body = head + frame.told(message, bad=bad) + form + frame.table(("Fault", "Match", "Details", "Hits", ""), rows)
+    head = '<h1>Faults</h1><p class="sub">what is to go wrong, and how often; an empty number is until switched off</p>'
+    body = (
+        head
+        + frame.told(message, bad=bad)
+        + form
+        + frame.table(("Fault", "Match", "Details", "Hits", ""), rows, nothing="All works as it should.")
+    )
     return frame.document(place, "Faults", body)
 
 
@@ -109,9 +121,13 @@ def _head(title: str, subtitle: str, buttons: str) -> str:
 
 def _fields(fields: Sequence[FieldShown], fresh: set[str]) -> str:
     """Fields with a value first, the blank ones folded away."""
-    full = [one for one in fields if one.value not in {None, ""} or one.name in fresh]
+    full = [one for one in fields if not frame.blank(one.value) or one.name in fresh]
     blank = [one for one in fields if one not in full]
-    more = f"<details><summary class='when'>{len(blank)} blank fields</summary>{_grid(blank, fresh)}</details>" if blank else ""
+    more = (
+        f"<details><summary class='when'>{len(blank)} blank field{'' if len(blank) == 1 else 's'}</summary>{_grid(blank, fresh)}</details>"
+        if blank
+        else ""
+    )
     return _grid(full, fresh) + more
 
 
@@ -141,24 +157,35 @@ def _input(one: FieldShown) -> str:
         return f"<select {name}>" + "".join(f'<option value="{v}"{" selected" * (v == now)}>{t}</option>' for v, t in options) + "</select>"
     value = escape("" if one.value is None else str(one.value))
     if one.type in {"text", "textarea"}:
-        return f'<textarea {name} rows="2">{value}</textarea>'
-    return f'<input {name} value="{value}">'
+        return f'<textarea {name} rows="{4 if len(value) > _LONG else 2}">{value}</textarea>'
+    if not one.choices:
+        return f'<input {name} value="{value}">'
+    choices = "".join(f'<option value="{escape(each)}">' for each in one.choices)
+    return f'<input {name} value="{value}" list="l-{escape(one.name)}"><datalist id="l-{escape(one.name)}">{choices}</datalist>'
 
 
-def _note(numbered: tuple[int, Entry]) -> Note:
+def _note(place: Place, numbered: tuple[int, Entry]) -> Note:
     _, entry = numbered
-    lines = [frame.change(name, (entry.before or {}).get(name), value) for name, value in (entry.after or {}).items()]
-    return Note(at=iso_ms(entry.at_ms)[:19].replace("T", " "), what=f"{entry.op} by {entry.actor}", detail="<br>".join(lines[:12]))
+    what = f"{entry.op} by {entry.actor}"
+    return Note(at=iso_ms(entry.at_ms)[:19].replace("T", " "), what=what, detail=_changes(place, entry, 12))
+
+
+def _changes(place: Place, entry: Entry, most: int) -> str:
+    """The values that an entry changed, one a line, without the stamps that every change moves."""
+    told = [(name, value) for name, value in (entry.after or {}).items() if name not in place.console.stamps]
+    if entry.before is None:
+        told = [(name, value) for name, value in told if not frame.blank(value) and value is not False]
+    lines = [frame.change(name, (entry.before or {}).get(name), value) for name, value in told[:most]]
+    more = [f'<span class="when">and {len(told) - most} more</span>'] if len(told) > most else []
+    return "<br>".join([*lines, *more])
 
 
 def _history_table(place: Place, entries: Sequence[tuple[int, Entry]]) -> str:
     rows = []
     for n, entry in reversed(entries):
-        changed = "<br>".join(
-            frame.change(name, (entry.before or {}).get(name), value) for name, value in list((entry.after or {}).items())[:4]
-        )
-        record = f'<a href="{place.url(entry.object, entry.id)}">{escape(entry.object)} {escape(entry.id[:18])}</a>'
+        changed = _changes(place, entry, 4)
+        record = f'<a href="{place.url(entry.object, entry.id)}">{escape(entry.object)}<br>{escape(entry.id[:18])}</a>'
         when = f'<span class="when">{iso_ms(entry.at_ms)[11:23]}</span>'
         what = f'<span class="chip">{escape(entry.op)}</span>'
-        rows.append([f'<span class="when">{n}</span>', when, what, record, escape(entry.actor), changed])
+        rows.append([f'<span class="when">{n}</span>', when, what, record, frame.brief(entry.actor), changed])
     return frame.table(("#", "When (UTC)", "What", "Record", "Who", "Values"), rows)

@@ -25,6 +25,7 @@ _SCANNED_MAX = 200_000
 
 class OrgConsole:
     title = "Salesforce"
+    stamps = frozenset({"LastModifiedDate", "LastModifiedById", "SystemModstamp", "CreatedDate", "CreatedById", "Id"})
     accent = "#0b5cab"
 
     def __init__(self, org: Org, person: str) -> None:
@@ -34,7 +35,7 @@ class OrgConsole:
     def objects(self) -> Sequence[ObjectLink]:
         tables = self._org.store.tables
         return [
-            ObjectLink(name=seen.kind.name, label=seen.kind.label, count=len(tables[seen.kind.name].rows))
+            ObjectLink(name=seen.kind.name, label=seen.kind.plural, count=len(tables[seen.kind.name].rows))
             for seen in self._org.view(SYSTEM).objects().values()
         ]
 
@@ -54,6 +55,7 @@ class OrgConsole:
             FieldShown(
                 name=each.name, label=each.label, value=shown_value(each, row),
                 type="textarea" if each.kind is Kind.TEXTAREA else str(each.kind), editable=each.updateable and "IsDeleted" not in row,
+                choices=[one for one in each.picklist if one not in each.inactive],
             )
             for each in ordered if each.kind is not Kind.ADDRESS
         ]  # fmt: skip

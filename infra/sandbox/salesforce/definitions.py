@@ -53,7 +53,7 @@ def _row(seen: VisibleObject, place: int, private: set[str], stamp: str) -> Row:
     sharing = "Private" if kind.name in private else "ReadWrite" if owned else "ControlledByParent"
     return {
         "Id": ids.DUMMY_ID, "DurableId": durable, "QualifiedApiName": kind.name, "DeveloperName": name, "MasterLabel": kind.label,
-        "Label": kind.label, "PluralLabel": f"{kind.label}s", "KeyPrefix": kind.prefix, "InternalSharingModel": sharing,
+        "Label": kind.label, "PluralLabel": kind.plural, "KeyPrefix": kind.prefix, "InternalSharingModel": sharing,
         "ExternalSharingModel": sharing, "LastModifiedDate": stamp, "SystemModstamp": stamp,
         **{name: True for name, value in flags.items() if value},
     }  # fmt: skip

@@ -21,7 +21,7 @@ def describe_brief(seen: VisibleObject, base: str) -> dict[str, Any]:
     return {
         "activateable": False, "createable": kind.creatable and right.creatable, "custom": kind.custom, "customSetting": False,
         "deepCloneable": False, "deletable": right.deletable, "deprecatedAndHidden": False, "feedEnabled": False, "hasSubtypes": False,
-        "isInterface": False, "isSubtype": False, "keyPrefix": kind.prefix, "label": kind.label, "labelPlural": f"{kind.label}s",
+        "isInterface": False, "isSubtype": False, "keyPrefix": kind.prefix, "label": kind.label, "labelPlural": kind.plural,
         "layoutable": True, "mergeable": kind.mergeable, "mruEnabled": True, "name": kind.name, "queryable": kind.queryable,
         "replicateable": True, "retrieveable": True, "searchable": True, "triggerable": True, "undeletable": kind.undeletable,
         "updateable": right.editable,

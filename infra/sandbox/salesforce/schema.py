@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -158,6 +159,13 @@ class ObjectType(msgspec.Struct, kw_only=True):
     @property
     def custom(self) -> bool:
         return self.name.endswith("__c")
+
+    @property
+    def plural(self) -> str:
+        """The label of many: `Opportunities`."""
+        if re.search(r"[^aeiou]y$", self.label):
+            return f"{self.label[:-1]}ies"
+        return f"{self.label}es" if self.label.endswith(("s", "x", "ch", "sh")) else f"{self.label}s"
 
     @property
     def change_event(self) -> str:

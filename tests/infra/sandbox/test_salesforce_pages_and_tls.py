@@ -36,11 +36,19 @@ async def test_records_search_and_edit(start: Any, tmp_path: Path) -> None:
         assert "Ito" not in (await page(sandbox, "/Lead?q=nobody")).partition("<main>")[2]
         shown = await page(sandbox, f"/Lead/{lead}")
         assert "Call her" in shown
+        long = "x" * 5000
+        await sandbox.post("/salesforce/edit", {"object": "Lead", "id": lead, "fields": {"Description": long}})
+        history = await page(sandbox, "/-/history")
+        assert ("Description" in history, "SystemModstamp" in history, long in history) == (True, False, False)
+        assert '<option value="Hot">' in await page(sandbox, f"/Lead/{lead}?mode=edit")
+        for address in ("", "/", "/ui", "/ui/"):
+            async with sandbox.http.get(f"{sandbox.url}{address}") as answer:
+                assert 'href="/ui/salesforce"' in await answer.text()
         assert re.search(r'name="Company" value="Acme"', await page(sandbox, f"/Lead/{lead}?mode=edit"))
         assert (await send(sandbox, f"/Lead/{lead}", {"Company": "Other"}))[0] == 303
         status, text = await send(sandbox, f"/Lead/{lead}", {"Company": ""})
         assert (status, "Required fields are missing" in text) == (400, True)
-        (line,) = [one for one in await sandbox.lines("/history?object=Lead") if one["op"] == "update"]
+        (line,) = [one for one in await sandbox.lines("/history?object=Lead") if one["op"] == "update"][1:]
         assert (line["actor"], line["after"]["Company"]) == ("ann.operator@sandbox.example", "Other")
 
         own, trusted = sandbox.endpoints["salesforce"], sandbox.endpoints["sandbox"]["certificate"]

@@ -143,7 +143,7 @@ async def test_objects_and_members_in(stranger: Any, quick: None, tmp_path: Path
         assert (job["status"], job["numOfRowsFailed"]) == ("Complete", 0)
         for name in ("failures", "warnings"):
             assert (await stranger.call("get", f"{batch}/{name}.json", mode="nojson")).text == ""
-    cars = await stranger.do("get_custom_objects", name="car_c", filterType="vin", input=["V1", "V2"])
+    cars = await stranger.do("get_custom_objects", name="car_c", filterType="dedupeFields", input=[{"vin": "V1"}, {"vin": "V2"}])
     assert [each["vin"] for each in cars] == ["V1", "V2"]
     (member,) = await stranger.do("get_multiple_leads_by_program_id", programId=program["id"], fields=["email", "firstName"])
     assert (member["email"], member["firstName"], member["membership"]["progressionStatus"]) == ("a@x.example", "Änne", "Invited")

@@ -59,6 +59,10 @@ async def test_records_search_edit_history_and_faults(marketo_only: Any) -> None
     assert (await send(marketo_only, "/-/faults", {"type": "latency", "more": "[]"}))[0] == 400
     await send(marketo_only, "/-/faults", {"delete": fault["id"]})
     assert await marketo_only.get("/faults") == []
+    program = (await marketo_only.post("/marketo/program/create", {"name": "Webinar"}))["id"]
+    whole = await page(marketo_only, f"/Program/{program}")
+    assert "<h1>Webinar</h1>" in whole
+    assert ">Edit<" not in whole
     await page(marketo_only, "/Lead/77", status=404)
     await page(marketo_only, "/Nothing", status=404)
 
