@@ -3,6 +3,7 @@ statistics.
 """
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from infra.sandbox.marketo.errors import MESSAGES, ApiError
 
 _CENTRAL = ZoneInfo("America/Chicago")
 _WINDOW_MS = 20_000
+LIMITS = ("calls_per_20s", "concurrency", "daily")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +29,11 @@ class Limits:
     _running: int = 0
     _calls: Counter[tuple[date, str]] = field(default_factory=Counter)
     _errors: Counter[tuple[date, str]] = field(default_factory=Counter)
+
+    def set(self, wanted: Mapping[str, int]) -> None:
+        """Other limits, by their names in LIMITS."""
+        for name, value in wanted.items():
+            setattr(self, name, value)
 
     def enter(self, user: str, now_ms: int) -> None:
         """Admits a call; `leave()` must follow. ApiError 607, 606 or 615 instead when a limit is reached."""

@@ -45,6 +45,7 @@ async def build(settings: ChildSettings) -> Running:
     store = Store(zone=ZoneInfo(settings.options.get("zone", "America/Chicago")))
     instance = Instance.open(journal, clock, store)
     limits, in_flight = Limits(meters=meters), InFlight()
+    limits.set(store.settings.limits)
     jobs = BulkJobs(instance, Path(settings.data) / "bulk")
     faults = FaultBoard("marketo", call_types=FAULT_TYPES, other_types=STREAM_TYPES)
     flow_steps, streams = FlowSteps(instance), Streams(instance, Signing(Path(settings.data) / "keys"), faults)

@@ -64,6 +64,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """Whether activities carry `id` beside `marketoGUID`."""
     partitions: dict[str, int] = msgspec.field(default_factory=lambda: {DEFAULT_PARTITION: 1})
     bulk: BulkSettings = BulkSettings()
+    limits: dict[str, int] = msgspec.field(default_factory=dict)
+    """Those that are not the vendor's own."""
 
 
 @dataclass(slots=True)

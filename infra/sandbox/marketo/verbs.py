@@ -16,7 +16,7 @@ from infra.sandbox.marketo.errors import RecordError
 from infra.sandbox.marketo.fields import Value
 from infra.sandbox.marketo.hand import by_hand, member, taking_object
 from infra.sandbox.marketo.instance import OPERATOR, Instance
-from infra.sandbox.marketo.limits import Limits
+from infra.sandbox.marketo.limits import LIMITS, Limits
 from infra.sandbox.marketo.marketing_verbs import MarketingVerbs
 from infra.sandbox.marketo.normalisers import Normaliser
 from infra.sandbox.marketo.push.verbs import PushVerbs
@@ -106,10 +106,10 @@ class Verbs:
         return self._set(deliver_attributes=member(body, "deliver", bool))
 
     def set_limits(self, body: Mapping[str, Any]) -> Any:
-        """{"calls_per_20s"?, "concurrency"?, "daily"?} -> the limits; until the process ends."""
-        for name in ("calls_per_20s", "concurrency", "daily"):
-            if name in body:
-                setattr(self.limits, name, member(body, name, int))
+        """{"calls_per_20s"?, "concurrency"?, "daily"?} -> the limits."""
+        wanted = {name: member(body, name, int) for name in LIMITS if name in body}
+        self._set(limits={**self.instance.store.settings.limits, **wanted})
+        self.limits.set(wanted)
         return self.limits.report(self.instance.clock.now_ms())["limits"]
 
     def set_options(self, body: Mapping[str, Any]) -> Any:

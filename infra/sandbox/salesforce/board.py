@@ -38,6 +38,11 @@ NAMED: dict[str, dict[str, Any]] = {
     "trigger_refused": {
         "type": "record_errors", "statusCode": "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "message": "BeforeUpdate: caused by an error",
     },
+    "unknown_exception": _call(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred."),
+    "api_disabled": _call(403, "API_CURRENTLY_DISABLED", "API is disabled for this User"),
+    "too_many_apex_requests": _call(403, "TOO_MANY_APEX_REQUESTS", "Too many Apex requests are running"),
+    "security_metering": _call(403, "TXN_SECURITY_METERING_ERROR", "Transaction security policies took too long"),
+    "truncated": {"type": "malformed", "how": "truncated"},
     "events_limit": _stream("connect", "403::Organization total events daily limit exceeded", advice={"reconnect": "none"}),
     "streaming_busy": _stream("handshake", "401::Authentication invalid", "503::Server is too busy.  Please try your request again later."),
     "streaming_excessive": _stream("handshake", "403::Handshake denied", "403::To protect all customers from excessive use and abuse"),

@@ -33,7 +33,11 @@ from infra.sandbox.salesforce.trees import create_tree
 
 BODY_BYTES_MAX = 160 << 20
 URI_BYTES_MAX = 16_384
-ABSENT = "jobs|tooling|search|analytics|composite|parameterizedSearch|actions|chatter|ui-api|apexrest|async"
+ABSENT = (
+    "jobs|tooling|search|analytics|composite|parameterizedSearch|actions|chatter|ui-api|apexrest|async|recent|tabs|theme|appMenu|support"
+    "|consent|quickActions|process|knowledgeManagement|licensing|wave|metadata|dedupe|connect|scheduling|localizedvalue|limits/recordCount"
+)
+ABSENT_OF_OBJECTS = "describe/.+|listviews(?:/.*)?|quickActions(?:/.*)?|defaultValues|suggestions"
 """Parts of the real API that answer "not in the sandbox"."""
 _VERSIONED = re.compile(r"/services/data/v(\d+)\.0(/.*)?")
 _log = logging.getLogger(__name__)
@@ -92,6 +96,7 @@ class Server:
             Route(methods=("GET",), pattern="/sobjects/{object}/deleted", handler=replication.deleted),
             Route(methods=("GET",), pattern="/sobjects/{object}/eventSchema", handler=resources.event_schema),
             Route(methods=("GET",), pattern="/event/eventSchema/{schema}", handler=resources.event_schema_by_id),
+            Route(methods=("GET", "POST"), pattern=f"/sobjects/{{object}}/(?:{ABSENT_OF_OBJECTS})", handler=resources.not_here),
             Route(methods=("GET",), pattern=row, handler=rows.read_row),
             Route(methods=("PATCH",), pattern=row, handler=rows.update_row),
             Route(methods=("DELETE",), pattern=row, handler=rows.delete_row),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 from infra.sandbox.kernel.faults import Fault, FaultBoard
@@ -20,8 +22,26 @@ def with_stream_faults(faults: FaultBoard, messages: list[tuple[str, bytes]]) ->
     return out
 
 
+def with_avro_faults(faults: FaultBoard, topic: str, events: list[Any]) -> list[Any]:
+    """The same of `ConsumerEvent`s: an event that is malformed can't be read by its schema, a truncated one ends early."""
+    out: list[Any] = []
+    for event in events:
+        malformed = faults.take(("malformed",), path=topic)
+        if malformed is not None:
+            payload = event.event.payload
+            event.event.payload = payload[: len(payload) // 2] if malformed.action.get("how") == "truncated" else b"\xff" * len(payload)
+        out.append(event)
+        if faults.take(("duplicate",), path=topic) is not None:
+            out.append(event)
+    if len(out) > 1 and faults.take(("reorder",), path=topic) is not None:
+        out.reverse()
+    return out
+
+
 def _spoiled(message: bytes, fault: Fault) -> bytes:
-    """A message as it should never be: `how` is no_header, no_record_ids, not_object, no_payload or wrong_types."""
+    """A message as it should never be: `how` is no_header, no_record_ids, not_object, no_payload, wrong_types or truncated."""
+    if fault.action.get("how") == "truncated":
+        return message[: len(message) // 2]
     whole = orjson.loads(message)
     payload = whole["data"]["payload"]
     match fault.action.get("how", "no_header"):

@@ -11,6 +11,7 @@ from infra.sandbox.salesforce.channels import ChannelError, carries, entities_of
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.pubsub.avro import Encoder
 from infra.sandbox.salesforce.pubsub.messages import message
+from infra.sandbox.salesforce.spoiling import with_avro_faults
 
 PENDING_MAX = 100
 """More requested events than this are treated as this many (Pub/Sub API guide, flow control)."""
@@ -84,7 +85,7 @@ class Subscription(msgspec.Struct, kw_only=True):
             self.org.delivered.spend(now_ms, len(found))
         self.at = at
         self.pending = max(0, self.pending - len(found))
-        return found
+        return with_avro_faults(self.org.faults, self.topic, found)
 
 
 def entities(org: Org, user_id: str, topic: str) -> frozenset[str]:

@@ -1,11 +1,16 @@
 """The HTTP border: tokens, limits, refusals, scripted faults, duplicates by concurrency."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
+
+from infra.sandbox.kernel.process import ChildSettings
+from infra.sandbox.marketo.server import build
+from tests.infra.sandbox.marketo.conftest import CREDENTIALS
 
 PEOPLE = "/rest/v1/leads.json"
 
@@ -201,3 +206,11 @@ async def test_gzip_for_larger_answers(server: Any) -> None:
     assert (await large.json())["success"]
     plain = await server.raw("GET", "/rest/v1/leads/describe.json", headers={"Accept-Encoding": "identity"})
     assert "Content-Encoding" not in plain.headers
+
+
+async def test_limits_outlive_the_process(server: Any, tmp_path: Path) -> None:
+    await server.verb("limits", {"daily": 7, "concurrency": 2})
+    await server.verb("limits", {"concurrency": 3})
+    again = await build(ChildSettings(data=str(tmp_path / "marketo"), credentials=CREDENTIALS))
+    assert again.system.extra_meters()["limits"] == {"calls_per_20s": 100, "concurrency": 3, "daily": 7}
+    again.system.journal.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -398,6 +399,17 @@ async def test_faults_of_single_events(org: Client) -> None:
     gap, overflow = headers_of(await stream.events(2))
     assert (gap["changeType"], gap["recordIds"]) == ("GAP_UPDATE", ids)
     assert (overflow["changeType"], overflow["recordIds"]) == ("GAP_OVERFLOW", ["000000000000000AAA"])
+    await stream.close()
+
+
+async def test_an_answer_with_a_truncated_event_cant_be_read(org: Client) -> None:
+    stream = await opened(org)
+    await org.fault({"type": "truncated"}, {"path": ALL})
+    await new_leads(org, 1)
+    with pytest.raises(json.JSONDecodeError):
+        await stream.events(1)
+    await new_leads(org, 1)
+    assert len(headers_of(await stream.events(1))) == 1
     await stream.close()
 
 

@@ -252,6 +252,26 @@ async def test_a_fault_ends_the_stream(bus: Bus) -> None:
         assert await heard.refusal() == (grpc.StatusCode.UNAVAILABLE, "service.unavailable")
 
 
+async def test_events_that_are_not_as_they_should_be(bus: Bus) -> None:
+    await bus.org.fault({"type": "duplicate"}, {"path": LEADS})
+    await bus.org.fault({"type": "truncated"}, {"path": LEADS})
+    await lead(bus.org, "a")
+    await lead(bus.org, "b")
+    async with bus.subscribe() as heard:
+        cut, again, whole = await heard.events(3)
+    assert (cut.replay_id, cut.event.payload) == (again.replay_id, again.event.payload)
+    with pytest.raises((EOFError, IndexError, ValueError)):
+        await bus.decoded(cut)
+    assert (await bus.decoded(whole))["Name"]["LastName"] == "b"
+    await bus.org.fault({"type": "reorder"}, {"path": LEADS})
+    await bus.org.fault({"type": "malformed"}, {"path": LEADS})
+    async with bus.subscribe() as heard:
+        second, first = await heard.events(2)
+    assert second.replay_id > first.replay_id
+    assert (await bus.decoded(second))["Name"]["LastName"] == "b"
+    assert set(first.event.payload) == {0xFF}
+
+
 async def test_topics_and_custom_channels(bus: Bus) -> None:
     topic = await bus.stub.GetTopic(bus.pb.TopicRequest(topic_name=LEADS), metadata=bus.metadata)
     assert (topic.can_subscribe, topic.can_publish, topic.tenant_guid) == (True, False, TENANT)

@@ -74,7 +74,15 @@ async def test_addresses_that_lead_nowhere(org: Client) -> None:
     assert code_of(await org.call("GET", "/sobjects/Lead/short")) == (400, "MALFORMED_ID")
     assert code_of(await org.call("PUT", "/sobjects/Lead", {})) == (405, "METHOD_NOT_ALLOWED")
     assert code_of(await org.call("GET", "/nothing")) == (404, "NOT_FOUND")
-    assert code_of(await org.call("GET", "/search")) == (501, "NOT_IN_SANDBOX")
+    for path in (
+        "/search",
+        "/recent",
+        "/sobjects/Lead/describe/layouts",
+        "/sobjects/Lead/listviews",
+        "/limits/recordCount",
+        "/ui-api/records/1",
+    ):
+        assert code_of(await org.call("GET", path)) == (501, "NOT_IN_SANDBOX")
     assert code_of(await org.call("POST", "/services/Soap/m/66.0", {})) == (501, "NOT_IN_SANDBOX")
     assert code_of(await org.call("GET", "/services/data/v20.0/limits")) == (404, "NOT_FOUND")
     org.token = "00D!wrong"
