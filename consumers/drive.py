@@ -22,6 +22,8 @@ from streams.errors import Fatal, Retry, SyncError
 from streams.systems import System
 
 _IDLE_SECONDS, _LOOK_SECONDS = 0.25, 0.5
+_CLAIMS_AT_ONCE = 3
+"""While one full call follows the other, so many are prepared side by side: a claim is mostly waiting."""
 _log = structlog.get_logger(__name__)
 
 
@@ -80,6 +82,7 @@ class Dispatcher:
         self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
         self._looks = Kind.LOOK_SALESFORCE if system is System.SALESFORCE else Kind.LOOK_MARKETO
         self._quiet_until = 0.0
+        self._claims: set[asyncio.Future[int]] = set()
         self._flood = False
         """The last call was full, so that the next one will be, too: nothing is gained by waiting for more."""
         self.trouble: str | None = None
@@ -119,49 +122,63 @@ class Dispatcher:
                 await asyncio.sleep(min(wait, _IDLE_SECONDS))
                 return True
         await self._room.acquire()
-        stack = AsyncExitStack()
-        try:
-            await stack.enter_async_context(self._budget.call(await self._lane(lane)))
-            work = await self._settler.claim(read_first=self._read_first() and not self._flood)
-        except BaseException:
-            self._room.release()
-            await stack.aclose()
-            raise
-        if not work.claimed:
-            self._flood = False
-            self._room.release()
-            await stack.aclose()
-            return False
-        self._flood = work.claimed >= self._full
-        self._pace.spend(loop.time())
-        call = asyncio.create_task(self._call(work, stack), name=f"settle {self._system}")
+        flood = self._flood
+        claimed: asyncio.Future[int] = loop.create_future()
+        call = asyncio.create_task(self._call(lane, claimed), name=f"settle {self._system}")
         calls.add(call)
         call.add_done_callback(calls.discard)
-        return True
+        self._claims.add(claimed)
+        if len(self._claims) >= (_CLAIMS_AT_ONCE if flood else 1):
+            await asyncio.wait(self._claims, return_when=asyncio.FIRST_COMPLETED)
+        done = {each for each in self._claims if each.done()}
+        self._claims -= done
+        return all(each.result() > 0 for each in done)  # raises what one of them raised
 
     async def _lane(self, lane: int) -> Lane:
         """The lane in which to ask for leave: full calls stand behind the feed when it has fallen too far behind."""
         late = self._flood and self._lag is not None and too_far(await self._lag())
         return Lane.COPY if late else Lane(lane)
 
-    async def _call(self, work: Work, stack: AsyncExitStack) -> None:
-        pay()
+    async def _call(self, lane: int, claimed: "asyncio.Future[int]") -> None:
+        """Leave, claim, call. `claimed`: how many records were, or why none could be."""
         try:
-            async with stack:
-                settled = await self._settler.finish(work)
+            async with AsyncExitStack() as stack:
+                try:
+                    ticket = await stack.enter_async_context(self._budget.call(await self._lane(lane)))
+                    work = await self._settler.claim(read_first=self._read_first() and not self._flood)
+                except Exception as error:  # noqa: BLE001 - told to the dispatcher, who raises it
+                    self._flood = False
+                    if not claimed.done():
+                        claimed.set_exception(error)
+                    return
+                self._flood = work.claimed >= self._full
+                if not claimed.done():
+                    claimed.set_result(work.claimed)
+                if work.claimed:
+                    self._pace.spend(asyncio.get_running_loop().time())
+                    pay(ticket)
+                    await self._finish(work)
+        finally:
+            claimed.cancel()
+            self._room.release()
+
+    async def _finish(self, work: Work) -> None:
+        try:
+            settled = await self._settler.finish(work)
         except SyncError as error:
-            seconds = _seconds(error)
-            self._quiet_until = asyncio.get_running_loop().time() + seconds
-            self.trouble = str(error)
-            _log.warning("settle.failed", system=self._system, error=str(error), again_seconds=seconds)
+            self._quiet(error)
         else:
             self.trouble = None
             if settled.wait_seconds:
                 self._quiet_until = asyncio.get_running_loop().time() + settled.wait_seconds
             self._on_settled(self._system, settled)
             self._bell.ring({self._kind, self._looks})
-        finally:
-            self._room.release()
+
+    def _quiet(self, error: SyncError) -> None:
+        seconds = _seconds(error)
+        self._quiet_until = asyncio.get_running_loop().time() + seconds
+        self.trouble = str(error)
+        _log.warning("settle.failed", system=self._system, error=str(error), again_seconds=seconds)
 
     async def _trouble(self, error: SyncError, seconds: float, stop: asyncio.Event) -> None:
         self.trouble = str(error)

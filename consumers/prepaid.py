@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 
-from streams.budget import Budget, Lane
+from streams.budget import Budget, Lane, Ticket
 
-_paid: ContextVar[bool] = ContextVar("tandem_leave_paid", default=False)
+_paid: ContextVar[tuple[Ticket | None] | None] = ContextVar("tandem_leave_paid", default=None)
 
 
-def pay() -> None:
-    """The next call of this task has its leave already."""
-    _paid.set(True)
+def pay(ticket: Ticket | None = None) -> None:
+    """The next call of this task has its leave already; its ticket is told when the call goes out."""
+    _paid.set((ticket,))
 
 
 class PrepaidBudget:
@@ -20,7 +20,7 @@ class PrepaidBudget:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
 
-    def call(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+    def call(self, lane: Lane) -> AbstractAsyncContextManager[Ticket | None]:
         """Leave for one call."""
         return self._call(lane)
 
@@ -33,10 +33,13 @@ class PrepaidBudget:
         await self._budget.seen(used, limit)
 
     @asynccontextmanager
-    async def _call(self, lane: Lane) -> AsyncIterator[None]:
-        if _paid.get():
-            _paid.set(False)
-            yield
+    async def _call(self, lane: Lane) -> AsyncIterator[Ticket | None]:
+        paid = _paid.get()
+        if paid is not None:
+            _paid.set(None)
+            if paid[0] is not None:
+                paid[0].sent()
+            yield None
             return
-        async with self._budget.call(lane):
-            yield
+        async with self._budget.call(lane) as ticket:
+            yield ticket

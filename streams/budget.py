@@ -13,6 +13,14 @@ class Lane(IntEnum):
     COPY = 2
 
 
+class Ticket(Protocol):
+    """Leave for one call."""
+
+    def sent(self) -> None:
+        """The call goes out only now, some time after the leave: from now on it counts."""
+        ...
+
+
 class Budget(Protocol):
     """Leave to make one call to one system.
 
@@ -21,8 +29,8 @@ class Budget(Protocol):
     quota is gone (its `after_seconds` reaches to the reset).
     """
 
-    def call(self, lane: Lane) -> AbstractAsyncContextManager[None]:
-        """Wait for leave, hold it for one call."""
+    def call(self, lane: Lane) -> AbstractAsyncContextManager[Ticket | None]:
+        """Wait for leave, hold it for one call. Whoever makes the call later than at once tells the ticket, if there is one."""
         ...
 
     async def used_up(self, seconds: float) -> None:

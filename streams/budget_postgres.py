@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from streams.budget import Lane
+from streams.budget import Lane, Ticket
 from streams.budget_limits import Limits
 from streams.budget_row import StoredBudget, Told
 from streams.budget_rule import LANES, Asking, Leave, ask
@@ -37,6 +37,8 @@ insert into budget_spent as s (system, day, lane, purpose, calls) values ($1, (n
 on conflict (system, day, lane, purpose) do update set calls = s.calls + excluded.calls
 """
 _PATIENCE_MS = 60_000
+_LATE_MS = 20
+"""A call that goes out so long after its leave is counted from when it goes out."""
 _FLUSH_SECONDS = 5.0
 _LAZY_RELEASE_SECONDS = 0.25
 
@@ -47,8 +49,20 @@ _log = structlog.get_logger("streams.budget")
 @dataclass(slots=True, eq=False)
 class _Waiter:
     lane: Lane
-    leave: "asyncio.Future[bool]"
-    """Resolves to whether the call is a probe."""
+    leave: "asyncio.Future[Leave]"
+    """Resolves to the leave that the call is part of."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Granted:
+    """A ticket. `at`: when the call was allowed, by the database's clock."""
+
+    at: int
+    sent_at: Callable[[int], None]
+
+    def sent(self) -> None:
+        """See `Ticket`."""
+        self.sent_at(self.at)
 
 
 class PostgresBudget:
@@ -77,7 +91,7 @@ class PostgresBudget:
         self.trouble: str | None = None
         """Why nobody gets leave at the moment; None while all is well."""
 
-    def call(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+    def call(self, lane: Lane) -> AbstractAsyncContextManager[Ticket]:
         """Wait for leave, hold it for one call."""
         return self._hold(lane, "")
 
@@ -116,16 +130,22 @@ class PostgresBudget:
                 queue.popleft().leave.cancel()
 
     @asynccontextmanager
-    async def _hold(self, lane: Lane, purpose: str) -> AsyncIterator[None]:
-        probe = await self._leave(lane)
+    async def _hold(self, lane: Lane, purpose: str) -> AsyncIterator[Ticket]:
+        leave = await self._leave(lane)
         self._spent[lane, purpose] += 1
         try:
-            yield
-            self._told.unblock = self._told.unblock or probe
+            yield _Granted(leave.at, self._sent)
+            self._told.unblock = self._told.unblock or leave.probe
         finally:
-            self._release(urgent=probe)
+            self._release(urgent=leave.probe)
 
-    async def _leave(self, lane: Lane) -> bool:
+    def _sent(self, allowed_at: int) -> None:
+        """Goes along with the next question, long before the call would have left the window."""
+        now = self._stored.now_ms()
+        if now - allowed_at > _LATE_MS:
+            self._told.moved = (*self._told.moved, (allowed_at, now))
+
+    async def _leave(self, lane: Lane) -> Leave:
         waiter = _Waiter(lane=lane, leave=asyncio.get_running_loop().create_future())
         first = not any(self._waiters[: lane + 1])
         self._waiters[lane].append(waiter)
@@ -218,6 +238,7 @@ class PostgresBudget:
             seen=told.seen,
             block_ms=told.block_ms,
             unblock=told.unblock and not told.block_ms,
+            moved=told.moved,
         )
         try:
             leave = await self._exchange(connection, asking)
@@ -252,7 +273,7 @@ class PostgresBudget:
                 if waiter is None or waiter.leave.done():
                     self._release(urgent=False)  # whoever wanted it went away meanwhile
                 else:
-                    waiter.leave.set_result(leave.probe)
+                    waiter.leave.set_result(leave)
             if leave.quota_ms[lane] > _PATIENCE_MS - 1:
                 self._refuse(lane, leave.quota_ms[lane] / 1000)
 
@@ -290,7 +311,7 @@ class PurposeBudget:
         self._budget = budget
         self._purpose = purpose
 
-    def call(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+    def call(self, lane: Lane) -> AbstractAsyncContextManager[Ticket]:
         """As of the budget."""
         return self._budget._hold(lane, self._purpose)  # noqa: SLF001 (a view on it, in its own module)
 

@@ -13,12 +13,14 @@ class Told:
     block_ms: int = 0
     seen: tuple[int, int] | None = None
     unblock: bool = False
+    moved: tuple[tuple[int, int], ...] = ()
 
     def keep(self, earlier: "Told") -> None:
         """Say again what an unanswered question said."""
         self.block_ms = max(self.block_ms, earlier.block_ms)
         self.seen = self.seen or earlier.seen
         self.unblock = self.unblock or earlier.unblock
+        self.moved = (*earlier.moved, *self.moved)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 Times are ms since the epoch, on one clock for all workers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from math import ceil
@@ -38,6 +38,8 @@ class Asking:
     """The system said that a limit is reached: nobody calls for so long."""
     unblock: bool = False
     """A probe got through."""
+    moved: tuple[tuple[int, int], ...] = ()
+    """Calls that went out later than they were allowed: when that was, and when they did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class Leave:
     """Ask again after so long, or when told that a place is free. 0: nothing is left to wait for."""
     quota_ms: tuple[int, int, int] = (0, 0, 0)
     """By lane: how long the day's quota (or the system's word) keeps it from going. 0: it doesn't."""
+    at: int = 0
+    """When: these calls count from here."""
     in_flight: int = 0
     """Of all workers, with these."""
     freed: bool = False
@@ -91,7 +95,7 @@ def ask(state: BudgetState, limits: Limits, asking: Asking, now: int) -> tuple[B
     )
     alive = {name: worker for name, worker in state.workers.items() if worker.alive_until > now}
     freed = before is not None and holding < before.holding and sum(others.waiting) > 0
-    answer = replace(leave, in_flight=holding + others.holding, freed=freed, short=leave.short and others.holding > 0)
+    answer = replace(leave, at=now, in_flight=holding + others.holding, freed=freed, short=leave.short and others.holding > 0)
     return msgspec.structs.replace(state, workers={**alive, asking.worker: me}), answer
 
 
@@ -125,6 +129,8 @@ def _day_ends(limits: Limits, now: int) -> int:
 
 def _told(state: BudgetState, limits: Limits, asking: Asking, now: int) -> BudgetState:
     """With what the system said to the worker that asks."""
+    if asking.moved:
+        state = msgspec.structs.replace(state, live=_moved(state.live, asking.moved), other=_moved(state.other, asking.moved))
     if asking.unblock:
         state = msgspec.structs.replace(state, blocked_until=0)
     if asking.block_ms:
@@ -134,6 +140,15 @@ def _told(state: BudgetState, limits: Limits, asking: Asking, now: int) -> Budge
         used, limit = asking.seen
         state = msgspec.structs.replace(state, day_used=used, day_limit=limit)
     return state
+
+
+def _moved(calls: tuple[int, ...], moved: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """The calls with those that went out late where they belong."""
+    left = list(calls)
+    for allowed, sent in moved:
+        if allowed in left:
+            left[left.index(allowed)] = sent
+    return tuple(sorted(left))
 
 
 def _others(state: BudgetState, me: str, now: int) -> _Others:

@@ -208,14 +208,22 @@ async def test_leave_that_was_paid_for_is_good_for_one_call_of_one_task() -> Non
     inner = CountingBudget()
     budget = PrepaidBudget(inner)
 
-    async def calls(*, paid: bool) -> None:
-        if paid:
-            pay()
+    class Ticket:
+        told = 0
+
+        def sent(self) -> None:
+            self.told += 1
+
+    async def calls(*, paid: Ticket | None) -> None:
+        if paid is not None:
+            pay(paid)
         for _ in range(2):
             async with budget.call(Lane.LIVE):
                 pass
 
-    await asyncio.create_task(calls(paid=True))
-    assert inner.lanes == [Lane.LIVE]
-    await asyncio.create_task(calls(paid=False))
+    ticket = Ticket()
+
+    await asyncio.create_task(calls(paid=ticket))
+    assert (inner.lanes, ticket.told) == ([Lane.LIVE], 1)
+    await asyncio.create_task(calls(paid=None))
     assert len(inner.lanes) == 3

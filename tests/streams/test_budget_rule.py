@@ -114,6 +114,17 @@ def test_a_live_lane_that_takes_everything_leaves_the_repair_lane_its_share_even
     assert crowd.most_in_a_window() <= 100
 
 
+def test_a_call_that_goes_out_late_counts_from_then_on() -> None:
+    state, leave = leave_now(BudgetState(), Asking(worker="a", want=(100, 0, 0)), limits=replace(MARKETO, places=100))
+    late = START + 900
+    state, _ = leave_now(state, Asking(worker="a", holding=100, moved=((leave.at, late), (leave.at, late))), now=late)
+    after = START + MARKETO.window_ms
+    state, leave = leave_now(state, Asking(worker="a", want=(100, 0, 0)), limits=replace(MARKETO, places=100), now=after)
+    assert leave.granted == (98, 0, 0)
+    _, leave = leave_now(state, Asking(worker="a", want=(2, 0, 0)), now=late + MARKETO.window_ms)
+    assert leave.granted == (2, 0, 0)
+
+
 def test_a_burst_of_live_calls_goes_at_once_as_far_as_places_allow() -> None:
     crowd = Crowd(limits=replace(MARKETO, places=100), wants={})
     leave = crowd.ask(Asking(worker="a", want=(100, 0, 0)))
