@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from consumers.ledger.port import Pair
 from consumers.mapping import LinkFields
-from consumers.merge.fold import Folded, meet
 from consumers.merge.plan import born
+from consumers.merge.reading import meet
+from consumers.merge.setting import Folded
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
 from consumers.merge.values import canonical
 from streams.events import ChangeEvent, Kind
-from streams.systems import Object, System, salesforce_id
+from streams.systems import MARKETO, SALESFORCE, Object, System, salesforce_id
 
 AMBIGUOUS = "ambiguous match"
+_READ, _CREATED = Kind.READ, Kind.CREATED
 STORED, EMAIL = "stored id", "e-mail"
 """How a record was recognised."""
 
@@ -48,7 +50,7 @@ class Ambiguous:
 
 def is_full(event: ChangeEvent) -> bool:
     """Whether an event tells every filled field of its record: a reading, or a creation in Salesforce."""
-    return event.kind is Kind.READ or (event.kind is Kind.CREATED and event.system is System.SALESFORCE)
+    return event.kind is _READ or (event.kind is _CREATED and event.system is SALESFORCE)
 
 
 def clues(event: ChangeEvent, terms: Terms) -> Clues:
@@ -80,7 +82,7 @@ def join(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
     """The record of a full event becomes this pair's record on its side; one that we had created there gives way."""
     state = copy(state)
     before = state.record(event.system)
-    if event.system is System.SALESFORCE:
+    if event.system is SALESFORCE:
         state.object = event.object
     if before.id and before.id != event.id:
         state.retract = (*state.retract, (event.system, before.id))
@@ -104,7 +106,7 @@ def adopt(state: PairState, event: ChangeEvent) -> PairState:
 
 def found_born(state: PairState, event: ChangeEvent) -> PairState:
     """A creation of ours in doubt has been found: the record carries the id that we gave it. People may have worked on it since."""
-    witnessed = event.system is System.MARKETO
+    witnessed = event.system is MARKETO
     return born(state, event.system, event.id, state.record(event.system).creating, witnessed=witnessed)
 
 
@@ -125,11 +127,11 @@ def alone(event: ChangeEvent, terms: Terms) -> PairState:
 
 
 def _object(event: ChangeEvent, terms: Terms) -> Object:
-    return event.object if event.system is System.SALESFORCE else terms.rules.new_people
+    return event.object if event.system is SALESFORCE else terms.rules.new_people
 
 
 def _stored(event: ChangeEvent, links: LinkFields) -> str | None:
-    if event.system is System.SALESFORCE:
+    if event.system is SALESFORCE:
         value = event.fields.get(links.salesforce_key)
         return str(value).strip() or None if value is not None else None
     for name in (links.contact_id, links.lead_id):

@@ -11,7 +11,9 @@ from consumers.introductions import AMBIGUOUS, STORED, Ambiguous, Match, adopt, 
 from consumers.ledger.port import Kind as DueKind
 from consumers.ledger.port import Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
-from consumers.merge.fold import Look, Setting, fold, look
+from consumers.merge.fold import fold
+from consumers.merge.reading import Look, look
+from consumers.merge.setting import Setting
 from consumers.merge.state import PairState, copy
 from consumers.merge.terms import Terms
 from streams.budget import Lane
@@ -19,6 +21,10 @@ from streams.errors import Retry
 from streams.events import ChangeEvent, Kind
 from streams.systems import Object, System
 
+_READ, _CREATED, _DELETED = Kind.READ, Kind.CREATED, Kind.DELETED
+_REPAIRING = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST})
+_LIVE = Lane.LIVE
+_DUE_KINDS = tuple(DueKind)
 POLLED = frozenset({"poll", "copy"})
 """Sources whose events are found by polling: their edits go in the lanes behind the live one."""
 NOWHERE = Origin(topic="", partition=-1, offset=-1)
@@ -48,6 +54,8 @@ class Judging:
         self._settings: dict[Object, Setting] = {}
         self._changed: dict[int, Pair] = {}
         self._removed: list[int] = []
+        self._freed: set[str] = set()
+        """Match keys that somebody has left: whoever was held for having several candidates may have one now."""
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
         self.observed = Observed()
 
@@ -63,8 +71,10 @@ class Judging:
             await self._load_candidates(newcomers)
 
     def _is_newcomer(self, event: ChangeEvent) -> bool:
+        if not is_full(event):
+            return False
         pair = self._pairs.get((event.system, event.id))
-        return is_full(event) and (pair is None or not pair.state.record(event.system.other).id)
+        return pair is None or not pair.state.record(event.system.other).id
 
     async def _load_candidates(self, newcomers: Sequence[ChangeEvent]) -> None:
         hints = [(event.system, clues(event, self._terms)) for event in newcomers]
@@ -98,17 +108,19 @@ class Judging:
         else:
             rulings = self._fold(pair, event)
         self._decisions.append((pair, event, origin, rulings))
+        if event.kind is _DELETED and pair is not None and pair.loaded_key:
+            self._freed.add(pair.loaded_key)
         verdicts = self.observed.verdicts
         for ruling in rulings:
             verdicts[ruling.verdict] += 1
-        if event.source in POLLED and any(ruling.verdict in (Verdict.ACCEPTED, Verdict.WON, Verdict.LOST) for ruling in rulings):
+        if event.source in POLLED and any(ruling.verdict in _REPAIRING for ruling in rulings):
             self.observed.repaired[event.system] += 1
 
     def _fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]:
         setting = self._settings.get(pair.state.object)
         if setting is None:
             setting = self._settings[pair.state.object] = self._terms.setting(pair.state.object)
-        if self._look is not None and event.is_read:
+        if self._look is not None and event.kind is _READ:
             state, rulings = look(pair.state, event, setting, self._look)
         else:
             state, rulings = fold(pair.state, event, setting, self._now)
@@ -118,8 +130,8 @@ class Judging:
     def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
         own = self._terms.identity.owns(event)
         if not is_full(event):
-            if event.kind in (Kind.CREATED, Kind.DELETED):
-                why = "its reading follows" if event.kind is Kind.CREATED else "never heard of it"
+            if event.kind in (_CREATED, _DELETED):
+                why = "its reading follows" if event.kind is _CREATED else "never heard of it"
                 return None, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=why),)
             pair = self._new(event)
             return pair, self._fold(pair, event)
@@ -169,6 +181,8 @@ class Judging:
     def _forget(self, pair: Pair) -> None:
         if pair.id:
             self._removed.append(pair.id)
+        if pair.loaded_key:
+            self._freed.add(pair.loaded_key)
         self._changed.pop(id(pair), None)
 
     def _keep(self, pair: Pair, state: PairState, event: ChangeEvent) -> None:
@@ -184,10 +198,12 @@ class Judging:
 
     def _note_due(self, pair: Pair, event: ChangeEvent) -> None:
         loaded = pair.loaded
-        lane = Lane.LIVE if event.source not in POLLED else Lane.REPAIR if loaded is not None else Lane.COPY
+        lane = _LIVE if event.source not in POLLED else Lane.REPAIR if loaded is not None else Lane.COPY
         busy = loaded is not None and any(loaded.due)
         pair.state.lane = min(lane, loaded.lane) if busy and loaded is not None else lane
-        self.observed.due.update(kind for kind in DueKind if pair.state.due[kind])
+        for kind, moment in zip(_DUE_KINDS, pair.state.due, strict=True):
+            if moment:
+                self.observed.due.add(kind)
 
     def pair_of(self, system: System, record: str) -> Pair | None:
         """The pair of a record, if it is among those loaded or made here."""
@@ -201,12 +217,33 @@ class Judging:
         for pair in pairs:
             if pair.loaded is None or self._terms.rules.email_key in pair.state.unsettled():  # else it is as it was stored
                 pair.match_key = self._terms.match_key(pair.state)
+                if pair.loaded_key and pair.match_key != pair.loaded_key:
+                    self._freed.add(pair.loaded_key)
+        pairs += await self._held_for_these()
         try:
             if pairs:
                 await self._tx.save(pairs, self._now)
         except Taken as error:
             raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
         await self._tx.record([self._decision(*entry) for entry in self._decisions])
+
+    async def _held_for_these(self) -> list[Pair]:
+        """The pairs that are held among those with a key that somebody has left: their records are read again."""
+        if not self._freed:
+            return []
+        found: list[Pair] = []
+        for alike in (await self._tx.by_key(sorted(self._freed))).values():
+            for pair in alike:
+                if not pair.state.hold.startswith(AMBIGUOUS) or pair.id in self._removed:
+                    continue
+                for system in System:
+                    if pair.state.record(system).id:
+                        pair.state = asked(pair.state, system)
+                pair.state = self._terms.with_due(pair.state, self._now)
+                self.observed.due.update(kind for kind, moment in zip(_DUE_KINDS, pair.state.due, strict=True) if moment)
+                if id(pair) not in self._changed:
+                    found.append(pair)
+        return found
 
     def _decision(self, pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...]) -> Decision:
         return Decision(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from streams.events import Value
-from streams.systems import Object, System
+from streams.systems import MARKETO, SALESFORCE, Object, System
 
 
 class FieldType(StrEnum):
@@ -35,7 +35,11 @@ class Direction(StrEnum):
 
     def reaches(self, system: System) -> bool:
         """Whether edits made on the other side are written to `system`."""
-        return self is Direction.BOTH or self == f"to_{system}"
+        return self is _BOTH or self is _ONLY_TO[system]
+
+
+_BOTH = Direction.BOTH
+_ONLY_TO = {SALESFORCE: Direction.TO_SALESFORCE, MARKETO: Direction.TO_MARKETO}
 
 
 class RuleName(StrEnum):
@@ -124,7 +128,7 @@ class FieldMapping:
 
     def name_on(self, system: System) -> str:
         """The field's API name on `system`."""
-        return self.salesforce if system is System.SALESFORCE else self.marketo
+        return self.salesforce if system is SALESFORCE else self.marketo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +148,7 @@ class ObjectMapping:
 
     def by_name(self, system: System) -> Mapping[str, FieldMapping]:
         """Fields by their API name on `system`."""
-        return self.by_salesforce if system is System.SALESFORCE else self.by_marketo
+        return self.by_salesforce if system is SALESFORCE else self.by_marketo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from aiohttp.web import Request, Response
 from faust.app.base import BootStrategy as FaustBoot
 from faust.worker import Worker
 
+from consumers.collector import calm
 from consumers.metrics import CONTENT_TYPE, Metrics
 from consumers.roles import STOP_SECONDS, Role, Supervisor
 
@@ -77,6 +78,7 @@ class RolesService(faust.Service):
 
     async def on_start(self) -> None:
         """Start every role."""
+        calm()
         self.supervisor.start()
 
     async def on_stop(self) -> None:

@@ -16,10 +16,14 @@ class System(StrEnum):
     SALESFORCE = "salesforce"
     MARKETO = "marketo"
 
-    @property
-    def other(self) -> "System":
-        """The system on the other side."""
-        return System.MARKETO if self is System.SALESFORCE else System.SALESFORCE
+    other: "System"
+    """The system on the other side."""
+
+
+SALESFORCE, MARKETO = System.SALESFORCE, System.MARKETO
+"""For the paths that every event takes: a member found on its class costs a fifth of a microsecond (Python 3.11), as much as a small
+function. Other enumerations have such names, too, in the modules where it counts."""
+SALESFORCE.other, MARKETO.other = MARKETO, SALESFORCE
 
 
 class Object(StrEnum):

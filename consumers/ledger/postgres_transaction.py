@@ -16,7 +16,7 @@ from streams.events import DeadLetter
 from streams.systems import System
 
 _NOT_DUE = (0, 0, 0, 0)
-_KINDS = tuple(Kind)
+_KINDS = tuple(int(kind) for kind in Kind)
 
 
 class PostgresTransaction:
@@ -125,12 +125,12 @@ class PostgresTransaction:
             same_lane = loaded is None or loaded.lane == state.lane
             if state.due == before and (same_lane or state.due == _NOT_DUE):
                 continue
-            for kind in _KINDS:
-                if not state.due[kind]:
-                    if before[kind]:
+            for kind, moment, earlier in zip(_KINDS, state.due, before, strict=True):
+                if not moment:
+                    if earlier:
                         gone.append((kind, pair.id))
-                elif state.due[kind] != before[kind] or not same_lane:
-                    put.append((kind, pair.id, state.lane, state.due[kind]))
+                elif moment != earlier or not same_lane:
+                    put.append((kind, pair.id, state.lane, moment))
         if gone:
             await self._execute("settle what was due", sql.DROP_DUE, *_turned(sorted(gone)))
         if put:
@@ -197,7 +197,7 @@ def _moved(pair: Pair, loaded: PairState) -> bool:
         or state.salesforce.id != loaded.salesforce.id
         or state.marketo.id != loaded.marketo.id
         or state.hold != loaded.hold
-        or state.object != loaded.object
+        or state.object is not loaded.object
         or contested(state) != contested(loaded)
     )
 

@@ -53,6 +53,9 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 Judged = tuple[Field, Ruling]
+_ACCEPTED, _SAME, _ECHO = Verdict.ACCEPTED, Verdict.SAME, Verdict.ECHO
+_UNION, _SUM_DELTAS = RuleName.UNION, RuleName.SUM_DELTAS
+_AGREEING = {system: f"{system} had seen the agreement" for system in System}
 _LINK_MISSING = "a change before this one has not arrived yet"
 
 
@@ -64,6 +67,19 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown what came after it")
         if edit.at <= side.ahead_until and _already_read(mapping, side, edit):
             return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown it")
+    if edit.before is not UNTOLD:
+        early = _out_of_order(mapping, field, side, edit)
+        if early is not None:
+            return early
+    moved = _moved(_passed(side, edit.at) if side.writes else side)
+    moved.ahead_at = moved.ahead_until = 0
+    if edit.at > side.seen_at:
+        moved.seen_at = edit.at
+    return _edit(mapping, field, moved, edit)
+
+
+def _out_of_order(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Judged | None:
+    """An edit of a feed that tells what stood there before, where that is not what was seen last. None: it is next in order."""
     if _is_behind(side, edit):
         return field, _ruling(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
     if _lacks_link(mapping, side, edit):
@@ -76,10 +92,7 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         return judge_feed(mapping, _linked(mapping, field, edit), edit)
     if edit.patient and _lacks_echo(side, edit):
         return field, _ruling(mapping, field, edit, Verdict.WAITING, "a write of ours made before it has not come back yet")
-    moved = _moved(_passed(side, edit.at))
-    moved.ahead_at = moved.ahead_until = 0
-    moved.seen_at = max(side.seen_at, edit.at)
-    return _edit(mapping, field, moved, edit)
+    return None
 
 
 def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) -> Judged:
@@ -107,7 +120,7 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
     side.ahead_at = side.ahead_until = 0
     side.refused, side.reason = NEVER, ""
     new = field.with_side(edit.side, side)
-    return new, _ruling(mapping, new, edit, Verdict.ECHO, "our own write came back")
+    return new, _ruling(mapping, new, edit, _ECHO, "our own write came back")
 
 
 def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
@@ -236,13 +249,14 @@ def _edit(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Judged
     side.seen, side.known = edit.value, True
     if not mapping.direction.reaches(edit.side.other):
         return _unwanted(mapping, field, side, edit, first_meeting=not met)
-    if mapping.rule.name is RuleName.UNION or (mapping.rule.name is RuleName.SUM_DELTAS and met):
+    rule = mapping.rule.name
+    if rule is _UNION or (rule is _SUM_DELTAS and met):
         return _added(mapping, field, side, edit, seen)
     if _same(mapping, side, edit.value, field.value):
         side.shows = field.version
         new = field.with_side(edit.side, side)
         new.hold = ""
-        return new, _ruling(mapping, new, edit, Verdict.SAME, "both sides say the same")
+        return new, _ruling(mapping, new, edit, _SAME, "both sides say the same")
     if side.shows == field.version:
         return _accepted(mapping, field, side, edit)
     return _conflict(mapping, field, side, edit, first_meeting=not met)
@@ -256,7 +270,7 @@ def _accepted(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Ju
         return new, _ruling(mapping, new, edit, Verdict.CONTESTED, new.hold)
     if new.hold.startswith("contested") and not side.undone:
         new.hold = ""
-    return new, _ruling(mapping, new, edit, Verdict.ACCEPTED, f"{edit.side} had seen the agreement")
+    return new, _ruling(mapping, new, edit, _ACCEPTED, _AGREEING[edit.side])
 
 
 def _conflict(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, first_meeting: bool) -> Judged:
@@ -391,13 +405,4 @@ def _told_of(write: Write) -> Write:
 def _ruling(
     mapping: FieldMapping, field: Field, edit: Edit, verdict: Verdict, reason: str, *, rule: str = "", lost: Value = None
 ) -> Ruling:
-    return Ruling(
-        field=mapping.key,
-        verdict=verdict,
-        value=edit.value,
-        agreed=field.value,
-        version=field.version,
-        lost=lost,
-        rule=rule,
-        reason=reason,
-    )
+    return Ruling(mapping.key, verdict, edit.value, field.value, field.version, lost, rule, reason)

@@ -6,10 +6,9 @@ from typing import TypeVar
 import msgspec
 
 from streams.events import ChangeEvent, Value
-from streams.systems import Object, System
+from streams.systems import SALESFORCE, Object, System
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
-_SALESFORCE = System.SALESFORCE  # a member found on its class takes longer (Python 3.11) than what is done with it here
 
 
 def copy(struct: _Struct) -> _Struct:
@@ -84,12 +83,12 @@ class Field(msgspec.Struct, array_like=True, gc=False):
 
     def side(self, system: System) -> Side:
         """The field on one side."""
-        return self.salesforce if system is _SALESFORCE else self.marketo
+        return self.salesforce if system is SALESFORCE else self.marketo
 
     def with_side(self, system: System, side: Side) -> "Field":
         """A copy in which one side is replaced."""
         new = copy(self)
-        if system is _SALESFORCE:
+        if system is SALESFORCE:
             new.salesforce = side
         else:
             new.marketo = side
@@ -164,6 +163,11 @@ class Fields(Mapping[str, Field]):
         """A copy in which some fields are replaced."""
         return Fields({**self.unsettled, **changed}, self._resting)
 
+    def at_rest(self, key: str) -> Rest | None:
+        """The field as it was stored, if it was at rest and still is."""
+        stored = None if key in self.unsettled else self._resting.get(key)
+        return None if stored is None else _rest_decoder.decode(stored)
+
     def resting(self) -> dict[str, msgspec.Raw]:
         """Those that are still as they were stored, at rest."""
         if self.unsettled.keys().isdisjoint(self._resting):
@@ -230,12 +234,12 @@ class PairState(msgspec.Struct, gc=False):
 
     def record(self, system: System) -> Record:
         """One side's record."""
-        return self.salesforce if system is _SALESFORCE else self.marketo
+        return self.salesforce if system is SALESFORCE else self.marketo
 
     def with_record(self, system: System, record: Record) -> "PairState":
         """A copy in which one record is replaced."""
         new = copy(self)
-        if system is _SALESFORCE:
+        if system is SALESFORCE:
             new.salesforce = record
         else:
             new.marketo = record
@@ -247,6 +251,10 @@ class PairState(msgspec.Struct, gc=False):
         fields = self.fields
         new.fields = fields.replaced(changed) if type(fields) is Fields else {**fields, **changed}
         return new
+
+    def at_rest(self, key: str) -> Rest | None:
+        """The field as it was stored, if it was at rest and still is."""
+        return self.fields.at_rest(key) if type(self.fields) is Fields else None
 
     def unsettled(self) -> Mapping[str, Field]:
         """At least every field for which something is owed, under way, refused or held."""

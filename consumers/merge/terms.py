@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consumers.mapping import SyncRules
-from consumers.merge.fold import Identity, Setting
 from consumers.merge.plan import Patience, due
+from consumers.merge.setting import Identity, Setting
 from consumers.merge.state import PairState, copy
 from consumers.merge.values import canonical
-from streams.systems import Object, System
+from streams.systems import MARKETO, SALESFORCE, Object, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,11 @@ class Terms:
 
     def patience(self, system: System) -> Patience:
         """How long calls to this system and its feed are waited for."""
-        return self.salesforce if system is System.SALESFORCE else self.marketo
+        return self.salesforce if system is SALESFORCE else self.marketo
 
     def exact_on(self, system: System) -> bool:
         """Whether own changes on this system name the call that made them."""
-        return self.exact and system is System.MARKETO
+        return self.exact and system is MARKETO
 
     def with_due(self, state: PairState, now: int) -> PairState:
         """The state with what is due for it, from `now` on unless it was due before."""

@@ -6,12 +6,15 @@ from decimal import Decimal, InvalidOperation
 
 from consumers.mapping import FieldMapping, FieldType, Overlong
 from streams.events import Value
-from streams.systems import System
+from streams.systems import MARKETO, SALESFORCE, System
 
 Canonical = str | float | bool | tuple[str, ...] | None
 """A comparable form: equal exactly when both systems mean the same."""
 
 _NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
+_TYPED = _NUMBERS | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME}
+"""Types whose neutral form is not simply the text."""
+_BOOLEAN, _EMAIL, _MULTIPICKLIST = FieldType.BOOLEAN, FieldType.EMAIL, FieldType.MULTIPICKLIST
 _DEFAULT_SCALE = 6
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
@@ -27,7 +30,9 @@ def neutral(kind: FieldType, wire: object) -> Value:
     `YYYY-MM-DDTHH:MM:SSZ` (Marketo keeps no fractions); booleans are never None (an empty checkbox is False); several choices are
     joined by `;` in their own order. Raises `Unfit`.
     """
-    if kind is FieldType.BOOLEAN:
+    if type(wire) is str and kind not in _TYPED:
+        return wire or None
+    if kind is _BOOLEAN:
         return _boolean(wire)
     if wire is None or wire == "":
         return None
@@ -39,7 +44,7 @@ def neutral(kind: FieldType, wire: object) -> Value:
         return _date(str(wire))
     if kind is FieldType.DATETIME:
         return _datetime(str(wire))
-    return wire if isinstance(wire, str) else str(wire)
+    return str(wire)
 
 
 def canonical(field: FieldMapping, value: Value) -> Canonical:
@@ -49,14 +54,14 @@ def canonical(field: FieldMapping, value: Value) -> Canonical:
         text = value.strip()
         if not text.isascii():
             text = unicodedata.normalize("NFC", text)
-        if kind is FieldType.EMAIL:
+        if kind is _EMAIL:
             return text.lower() or None
-        if kind is FieldType.MULTIPICKLIST:
+        if kind is _MULTIPICKLIST:
             return tuple(sorted(choices(text))) or None
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         return text or None
-    if kind is FieldType.BOOLEAN:
+    if kind is _BOOLEAN:
         return bool(value)
     if isinstance(value, (int, float)):
         return round(float(value), _DEFAULT_SCALE if field.scale is None else field.scale)
@@ -90,14 +95,14 @@ def wire(field: FieldMapping, system: System, value: Value) -> Value:
         return int(rounded) if field.scale == 0 else rounded
     if not isinstance(value, str):
         return value
-    if field.type is FieldType.EMAIL and system is System.MARKETO and not value.isascii():
+    if field.type is FieldType.EMAIL and system is MARKETO and not value.isascii():
         raise Unfit("Marketo takes only ASCII in e-mail addresses")
     return _fitted(field, system, value)
 
 
 def _fitted(field: FieldMapping, system: System, value: str) -> str:
-    most = field.salesforce_length if system is System.SALESFORCE else field.marketo_length
-    in_bytes = field.marketo_bytes and system is System.MARKETO
+    most = field.salesforce_length if system is SALESFORCE else field.marketo_length
+    in_bytes = field.marketo_bytes and system is MARKETO
     if most is None or len(value) * (4 if in_bytes else 1) <= most:
         return value
     size = len(value.encode()) if in_bytes else len(value)

@@ -30,7 +30,6 @@ SETTINGS = {
     "maintenance_work_mem": "128MB",
     "max_wal_size": "2GB",
     "min_wal_size": "256MB",
-    "wal_compression": "on",
     "checkpoint_completion_target": "0.9",
     "random_page_cost": "1.1",
     "max_parallel_workers_per_gather": "0",
@@ -89,7 +88,8 @@ class Server:
             self._port_file.write_text(str(free_port()))
         data = self._data()
         _wait_for_former_children(data, timeout_seconds)
-        arguments = [f"-c{key}={value}" for key, value in (SETTINGS | {"port": str(self.port)}).items()]
+        settings = SETTINGS | {"port": str(self.port), "wal_compression": _compression(data, run_as)}
+        arguments = [f"-c{key}={value}" for key, value in settings.items()]
         self.process.start([str(_bin() / "postgres"), "-D", str(data), *arguments], env=_environment(), cwd=data, run_as=run_as)
         self.process.wait_until_ready(self.ready, timeout_seconds=timeout_seconds)
         if fresh:
@@ -166,6 +166,17 @@ class Server:
         environment = _environment() | {"PGPASSWORD": self._recorded(self._password_file)}
         address = ["-h", LOOPBACK, "-p", str(self.port), "-U", ROLE]
         _run([str(_bin() / "createdb"), *address, "--maintenance-db=postgres", DATABASE], cwd=self.home, env=environment)
+
+
+def _compression(data: Path, run_as: RunAs | None) -> str:
+    """How the first image of a page after a checkpoint is packed: `lz4` takes a quarter off what observe costs the database, where the
+    server was built with it; PostgreSQL's own is slower."""
+    command = [str(_bin() / "postgres"), "-D", str(data), "-cwal_compression=lz4", "-C", "wal_compression"]
+    try:
+        _run(command, cwd=data, run_as=run_as)
+    except StartError:
+        return "on"
+    return "lz4"
 
 
 def _bin() -> Path:

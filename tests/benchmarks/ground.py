@@ -16,7 +16,7 @@ import yaml
 from consumers.configuration import load
 from consumers.defaults import build
 from consumers.mapping import ObjectMapping, SyncRules
-from consumers.merge.fold import link_values
+from consumers.merge.setting import link_values
 from consumers.merge.state import Field, PairState, Record, Side, pack
 from consumers.merge.values import neutral
 from infra.demo.systems import Systems, opened

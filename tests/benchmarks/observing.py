@@ -18,6 +18,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 
 from consumers import intake
+from consumers.collector import calm
 from consumers.intake import Intake
 from consumers.judging import Observed
 from consumers.ledger.postgres import open_ledger
@@ -64,6 +65,7 @@ async def main() -> None:
     mode, bootstrap, group = sys.argv[1:4]
     course = Course()
     reading = asyncio.create_task(_obey(course))
+    calm()
     run = _plain if mode == "plain" else _observe
     if mode == "one":
         intake.BATCH_EVENTS_MAX = 1

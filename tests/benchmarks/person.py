@@ -1,7 +1,7 @@
 """A typical person for the benchmarks: mapping, terms, a pair in step on both sides, and an edit of two of its fields."""
 
 from consumers.mapping import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.merge.fold import Identity
+from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from streams.events import ChangeEvent, Kind, Value

@@ -125,6 +125,34 @@ async def test_an_edited_e_mail_makes_a_held_person_be_read_again() -> None:
     assert (ledger.pairs[3].marketo.reread, observed.due) == (True, {Due.LOOK_MARKETO})
 
 
+async def held_between(first: int, second: int) -> MemoryLedger:
+    """Two Salesforce people of one e-mail, and a held person in Marketo that may be either."""
+    ada = {"email": agreed("ada@example.com")}
+    ledger = ledger_with(*(lone(number, SF).with_fields(ada) for number in (first, second)))
+    for number in (first, second):
+        ledger.keys[number] = "ada@example.com"
+    await judge(ledger, whole(MK, NEW_MK))
+    return ledger
+
+
+async def test_a_held_person_is_read_again_when_one_of_the_candidates_is_deleted() -> None:
+    ledger = await held_between(1, 2)
+    observed = await judge(ledger, event(SF, {}, T + 53_000, kind=Kind.DELETED, id=ids(2)[SF], seq=99))
+    assert ledger.pairs[3].marketo.reread
+    assert Due.LOOK_MARKETO in observed.due
+    await judge(ledger, whole(MK, NEW_MK, at=T + 55_000))
+    assert 3 not in ledger.pairs
+    assert ledger.pairs[1].marketo.id == NEW_MK
+
+
+async def test_a_held_person_is_read_again_when_one_of_the_candidates_turns_out_to_be_somebody_else() -> None:
+    ledger = await held_between(1, 2)
+    await judge(ledger, event(SF, {"Phone": "1"}, T + 52_000, id=ids(2)[SF], seq=98))
+    assert not ledger.pairs[3].marketo.reread
+    await judge(ledger, event(SF, {"Email": "grace@example.com"}, T + 53_000, id=ids(2)[SF], seq=99))
+    assert ledger.pairs[3].marketo.reread
+
+
 async def test_somebody_with_the_same_e_mail_who_is_paired_already_makes_a_hold() -> None:
     ledger = ledger_with(owing(1, MK))
     ledger.keys[1] = "ada@example.com"

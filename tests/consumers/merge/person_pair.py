@@ -13,8 +13,8 @@ from consumers.mapping import (
     RuleName,
     SyncRules,
 )
-from consumers.merge.fold import Identity
 from consumers.merge.plan import Patience
+from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from streams.events import ChangeEvent, Kind, Value

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.merge.decision import Verdict
-from consumers.merge.fold import Folded, fold, link_values, rejudge
+from consumers.merge.feed import rejudge
+from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Nothing, Update, answered, intend, plan
+from consumers.merge.setting import Folded, link_values
 from consumers.merge.state import PairState, Record, Side, pack
 from consumers.merge.terms import Terms
 from streams.events import ChangeEvent, Kind, Value

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from consumers import settle
+from consumers import answers
 from consumers.ledger.port import Fenced
 from consumers.look import Looker
-from consumers.merge.fold import Identity
 from consumers.merge.plan import Patience
+from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.observe import Message, Observer
@@ -380,7 +380,7 @@ def _honest() -> Iterator[None]:
 @contextmanager
 def _hasty() -> Iterator[None]:
     """The answer of the call is taken, not the feed, for the moment when a side shows our value."""
-    honest = settle.answered  # type: ignore[attr-defined]  # changed as a tool would have it
+    honest = answers.answered  # type: ignore[attr-defined]  # changed as a tool would have it
 
     def hasty(state: PairState, target: System, write: int, *rest: int) -> PairState:
         state = honest(state, target, write, *rest)
@@ -392,8 +392,8 @@ def _hasty() -> Iterator[None]:
                     changed[key] = item.with_side(target, side)
         return state.with_fields(changed)
 
-    settle.answered = hasty  # type: ignore[attr-defined, assignment]
+    answers.answered = hasty  # type: ignore[attr-defined, assignment]
     try:
         yield
     finally:
-        settle.answered = honest  # type: ignore[attr-defined]
+        answers.answered = honest  # type: ignore[attr-defined]

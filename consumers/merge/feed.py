@@ -1,0 +1,158 @@
+"""The fields that an event in the feed tells of, judged one by one; and the events that wait for a link before them. Pure.
+
+Our own changes are told apart field by field, since a flow or a trigger adds changes of its own to our transaction.
+"""
+
+import msgspec
+
+from consumers.mapping import FieldMapping
+from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.judge import UNORDERED, UNTOLD, Edit, judge_echo, judge_feed
+from consumers.merge.record import asked_again
+from consumers.merge.setting import Folded, Identity, Setting
+from consumers.merge.state import Field, PairState, Record, Waiting, Write, copy
+from consumers.merge.values import Unfit, equal, neutral
+from streams.events import ChangeEvent, Kind, Value
+from streams.systems import MARKETO, System
+
+_ECHO = Verdict.ECHO
+
+
+def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, list[tuple[ChangeEvent, tuple[Ruling, ...]]]]:
+    """The events that waited for a link, in their own order: again, and for good where their time, or that of one after them, is up.
+
+    Those of a record that nobody knows yet go on waiting for its reading.
+    """
+    told: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
+    waiting = _in_order(state.waiting)
+    state = copy(state)
+    state.waiting = ()
+    for entry in waiting:
+        if is_strange(state, entry.event.system):
+            until = entry.until if now < entry.until else now + setting.lateness_ms
+            state = copy(state)
+            state.waiting = (*state.waiting, Waiting(event=entry.event, until=until))
+            continue
+        later = waiting[waiting.index(entry) :]
+        patient = all(now < other.until for other in later if other.event.fields.keys() & entry.event.fields.keys())
+        state, rulings = judge_fields(state, entry.event, setting, patient=patient)
+        still = unlinked(entry.event, rulings, setting)
+        if still:
+            state = copy(state)
+            state.waiting = (*state.waiting, Waiting(event=still, until=entry.until))
+        settled = tuple(ruling for ruling in rulings if ruling.verdict is not Verdict.WAITING)
+        if settled:
+            told.append((entry.event, settled))
+    return state, told
+
+
+def _in_order(waiting: tuple[Waiting, ...]) -> list[Waiting]:
+    """By time; within one stamp by what stood before each, as far as the values tell: an event comes after the one that left that."""
+    rest = sorted(waiting, key=lambda entry: entry.event.at)
+    ordered: list[Waiting] = []
+    while rest:
+        peers = [entry for entry in rest if entry.event.at == rest[0].event.at]
+        first = next((entry for entry in peers if not any(_leads_to(other, entry) for other in peers if other is not entry)), rest[0])
+        rest.remove(first)
+        ordered.append(first)
+    return ordered
+
+
+def _leads_to(one: Waiting, other: Waiting) -> bool:
+    """Whether the first event left in some field what stood there before the second."""
+    before = other.event.before or {}
+    return any(name in before and before[name] == value for name, value in one.event.fields.items())
+
+
+def is_strange(state: PairState, system: System) -> bool:
+    """Whether this is a record that the feed tells of before anything has told what it is, or whose."""
+    return not state.record(system).complete and not state.record(system.other).id
+
+
+def judge_fields(state: PairState, event: ChangeEvent, setting: Setting, *, patient: bool) -> Folded:
+    names = setting.mapping.by_name(event.system)
+    changed: dict[str, Field] = {}
+    rulings: list[Ruling] = []
+    own = setting.identity.owns(event)
+    stamped, echoed, unordered = _stamp(event, setting.identity), 0, False
+    ours = own or stamped != 0
+    for name, wire in event.fields.items():
+        mapping = names.get(name)
+        if mapping is None:
+            continue
+        try:
+            edit = edit_of(state, event, mapping, wire, patient=patient)
+        except Unfit as error:
+            rulings.append(Ruling(field=mapping.key, verdict=Verdict.UNUSABLE, reason=str(error)))
+            continue
+        field = state.fields.get(mapping.key) or Field()
+        write = _own_write(mapping, field, edit, stamped=stamped) if ours else None
+        new, ruling = judge_echo(mapping, field, edit, write) if write else judge_feed(mapping, field, edit)
+        if write and ruling.verdict is _ECHO:
+            echoed = write.id
+        unordered = unordered or ruling.reason is UNORDERED
+        if new is not field:
+            changed[mapping.key] = new
+        rulings.append(ruling)
+    if unordered:
+        state = asked_again(state, event.system)
+    if echoed and state.record(event.system).calling == echoed:
+        state = state.with_record(event.system, _answered_by_feed(state.record(event.system)))
+    return (state.with_fields(changed) if changed else state), tuple(rulings)
+
+
+def _answered_by_feed(record: Record) -> Record:
+    """The feed was quicker than the answer, or the answer never comes: the record may be written to again."""
+    new = copy(record)
+    new.calling = new.calling_until = 0
+    return new
+
+
+def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, wire: Value, *, patient: bool = True) -> Edit:
+    before = UNTOLD
+    if event.before is not None:
+        name = mapping.name_on(event.system)
+        before = neutral(mapping.type, event.before[name]) if name in event.before else UNTOLD  # type: ignore[assignment]
+    return Edit(
+        side=event.system,
+        object=state.object,
+        value=neutral(mapping.type, wire),
+        at=event.at,
+        until=event.until,
+        before=before,
+        patient=patient,
+        alone=not state.record(event.system.other).id,
+    )
+
+
+def _stamp(event: ChangeEvent, identity: Identity) -> int:
+    """The id of the write whose stamp this event carries; 0 if none."""
+    if identity.stamp is None or event.system is not MARKETO:
+        return 0
+    text = event.fields.get(identity.stamp)
+    return int(text) if isinstance(text, str) and text.isdecimal() else 0
+
+
+def _own_write(mapping: FieldMapping, field: Field, edit: Edit, *, stamped: int) -> Write | None:
+    """The write that this change of ours is: the author's word and the order of writes, or the stamp; the value settles which.
+
+    Of our own changes, one of a field that we did not write was made by a flow or a trigger in our transaction: an edit.
+    """
+    writes = field.side(edit.side).writes
+    if not writes:
+        return None
+    for write in writes:
+        if (not stamped or write.id <= stamped) and equal(mapping, write.value, edit.value):
+            return write
+    if stamped:
+        return next((write for write in writes if write.id == stamped), None)
+    return writes[0]
+
+
+def unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...], setting: Setting) -> ChangeEvent | None:
+    """What of a feed event has to wait: the event with only those fields, and the stamp that says whose it is."""
+    keys = {ruling.field for ruling in rulings if ruling.verdict is Verdict.WAITING}
+    if not keys:
+        return None
+    fields = {name: value for name, value in event.fields.items() if name in keys or name == setting.identity.stamp}
+    return msgspec.structs.replace(event, kind=Kind.UPDATED, fields=fields)

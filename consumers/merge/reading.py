@@ -1,0 +1,114 @@
+"""A reading of a whole record, judged field by field: ahead of the feed, without an author. Pure."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from consumers.mapping import FieldMapping
+from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.feed import edit_of, rejudge
+from consumers.merge.judge import UNORDERED, Edit, judge_look, judge_read, latest
+from consumers.merge.link import agree_link
+from consumers.merge.record import FOREIGN, noted, touched
+from consumers.merge.setting import Folded, Setting
+from consumers.merge.state import NEVER, Field, PairState, Record, copy
+from consumers.merge.values import Unfit
+from streams.events import ChangeEvent, Kind
+from streams.systems import SALESFORCE, System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A reading made because the feed is silent about a write: when to look again, and what the feed has lost."""
+
+    now: int
+    again_at: int
+    lost_before: int
+    """Writes sent before this moment (ms, ours) that the feed has not shown: the feed has lost them."""
+
+
+def look(state: PairState, event: ChangeEvent, setting: Setting, at: Look) -> Folded:
+    """The pair after such a reading (`event` is of kind READ and tells every mapped field)."""
+    return judge_reading(state, event, setting, at.now, at)
+
+
+def judge_reading(state: PairState, event: ChangeEvent, setting: Setting, now: int, at: "Look | None" = None) -> Folded:
+    """A reading comes after what waits, as far as that can be judged now; one from before a deletion tells nothing any more."""
+    record = state.record(event.system)
+    if record.deleted and event.at <= latest(record.at):
+        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="read before it was deleted"),)
+    late: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
+    if state.waiting:
+        state, late = rejudge(state, setting, now)
+    state, rulings = read_fields(state, event, setting, at)
+    return state, (*(ruling for _, told in late for ruling in told), *rulings)
+
+
+def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look | None = None) -> Folded:
+    """A reading of the whole record: every mapped field that it tells."""
+    names = setting.mapping.by_name(event.system)
+    record = copy(state.record(event.system))
+    record.id, record.complete, record.reread, record.deleted = record.id or event.id, True, False, False
+    changed: dict[str, Field] = {}
+    rulings: list[Ruling] = []
+    for name, wire in event.fields.items():
+        mapping = names.get(name)
+        if mapping is None:
+            continue
+        field = state.fields.get(mapping.key) or Field()
+        try:
+            new, ruling = _judge_one(mapping, field, edit_of(state, event, mapping, wire), at)
+        except Unfit as error:
+            rulings.append(Ruling(field=mapping.key, verdict=Verdict.UNUSABLE, reason=str(error)))
+            continue
+        if new is not field:
+            changed[mapping.key] = new
+        if ruling.reason == UNORDERED:
+            record.reread = True
+        if ruling.verdict is not Verdict.KNOWN:
+            rulings.append(ruling)
+    state = state.with_record(event.system, record)
+    if changed:
+        state = state.with_fields(changed)
+    if any(ruling.verdict in FOREIGN for ruling in rulings):
+        state = touched(state, event.system)
+    if event.system is SALESFORCE:
+        state = agree_link(state, setting, event.at)
+    return state, tuple(rulings)
+
+
+def _judge_one(mapping: FieldMapping, field: Field, edit: Edit, at: Look | None) -> tuple[Field, Ruling]:
+    writes = field.side(edit.side).writes
+    if at is not None and any(write.look_at <= at.now for write in writes):
+        lost = all(write.sent <= at.lost_before for write in writes)
+        return judge_look(mapping, field, edit, look_again_at=at.again_at, feed_lost=lost)
+    return judge_read(mapping, field, edit)
+
+
+def meet(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
+    """The other side's record is found: nobody has seen anybody. `event` tells all its filled fields (a reading, or a creation)."""
+    system = event.system
+    fields: dict[str, Field] = {}
+    for mapping in setting.mapping.fields:
+        field = state.fields.get(mapping.key) or Field()
+        side = copy(field.side(system))
+        side.known, side.shows, side.writes, side.seen_at, side.ahead_at = False, NEVER, (), 0, 0
+        fields[mapping.key] = field.with_side(system, side)
+    names = setting.mapping.by_name(system)
+    told = {**dict.fromkeys(names), **event.fields}
+    reading = msgspec.structs.replace(event, kind=Kind.READ, fields=told, before=None, until=event.until or event.at)
+    state = state.with_fields(fields).with_record(system, noted(Record(), event))
+    met, rulings = read_fields(state, reading, setting)
+    return (met if event.is_read else _in_the_feed(met, system)), rulings
+
+
+def _in_the_feed(state: PairState, system: System) -> PairState:
+    """What was met was the feed itself, so nothing is ahead of it."""
+    changed: dict[str, Field] = {}
+    for key, field in state.fields.items():
+        side = field.side(system)
+        if side.ahead_at:
+            new = copy(side)
+            new.seen_at, new.ahead_at, new.ahead_until = side.ahead_at, 0, 0
+            changed[key] = field.with_side(system, new)
+    return state.with_fields(changed)
