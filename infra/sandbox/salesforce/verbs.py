@@ -17,6 +17,7 @@ from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.changes import Origin, gap_body, header_of
 from infra.sandbox.salesforce.conversion import Conversion, convert, merge
 from infra.sandbox.salesforce.errors import ApiError, RecordError
+from infra.sandbox.salesforce.fieldtypes import NAME, change_type
 from infra.sandbox.salesforce.input import read_values
 from infra.sandbox.salesforce.org import SYSTEM, Org
 from infra.sandbox.salesforce.schema import Row
@@ -47,6 +48,7 @@ class Verbs:
             "merge": self.merge, "empty_recycle_bin": self.empty_recycle_bin, "expire_sessions": self.expire_sessions,
             "create_user": self.create_user, "issue_refresh_token": self.issue_refresh_token, "lock": self.lock,
             "add_record_type": self.add_record_type, "gap": self.gap, "overflow": self.overflow,
+            NAME: self.change_field_type,
         }  # fmt: skip
         for name in PUBLIC_SETUP:
             verbs[name] = functools.partial(self.set_up, name)
@@ -153,6 +155,11 @@ class Verbs:
             return {"id": transaction.create("RecordType", values)}
 
     # -- set-up
+
+    def change_field_type(self, args: Args) -> Any:
+        """{object, field, type, ...}; see `fieldtypes`."""
+        caller, seen = self._caller(args), self._seen(args)
+        return {"told": change_type(self._org, caller.user_name, caller.user_id, {**args, "object": seen.kind.name})}
 
     def set_up(self, verb: str, args: Args) -> Any:
         self._org.set_up(verb, args)
