@@ -117,15 +117,32 @@ class Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
         )
 
 
+class Resting:
+    """The fields that were at rest when the pair was stored: as they were stored, taken apart when the first of them is asked for."""
+
+    __slots__ = ("_fields", "raw")
+
+    def __init__(self, raw: msgspec.Raw) -> None:
+        self.raw = raw
+        self._fields: dict[str, msgspec.Raw] | None = None
+
+    def fields(self) -> dict[str, msgspec.Raw]:
+        """Each of them by its key, still packed."""
+        if self._fields is None:
+            self._fields = _resting_decoder.decode(self.raw)
+        return self._fields
+
+
 class Fields(Mapping[str, Field]):
     """The fields of a stored pair. Those that were stored at rest are unpacked when they are asked for. Never changed in place."""
 
-    __slots__ = ("_resting", "unsettled")
+    __slots__ = ("resting", "unsettled")
 
-    def __init__(self, unsettled: dict[str, Field], resting: dict[str, msgspec.Raw]) -> None:
+    def __init__(self, unsettled: dict[str, Field], resting: Resting) -> None:
         self.unsettled = unsettled
         """All fields but those at rest; some of them may have come to rest since."""
-        self._resting = resting
+        self.resting = resting
+        """Those at rest, unless they are in `unsettled`, too: that is what they are now."""
 
     def __getitem__(self, key: str) -> Field:
         field = self.get(key)
@@ -138,18 +155,19 @@ class Fields(Mapping[str, Field]):
         field = self.unsettled.get(key)
         if field is not None:
             return field
-        stored = self._resting.get(key)
+        stored = self.resting.fields().get(key)
         return default if stored is None else _rest_decoder.decode(stored).field()
 
     def __contains__(self, key: object) -> bool:
-        return key in self.unsettled or key in self._resting
+        return key in self.unsettled or key in self.resting.fields()
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._resting
-        yield from (key for key in self.unsettled if key not in self._resting)
+        resting = self.resting.fields()
+        yield from resting
+        yield from (key for key in self.unsettled if key not in resting)
 
     def __len__(self) -> int:
-        return len({**self._resting, **self.unsettled})
+        return len({**self.resting.fields(), **self.unsettled})
 
     def __eq__(self, other: object) -> bool:
         return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
@@ -161,18 +179,12 @@ class Fields(Mapping[str, Field]):
 
     def replaced(self, changed: Mapping[str, Field]) -> "Fields":
         """A copy in which some fields are replaced."""
-        return Fields({**self.unsettled, **changed}, self._resting)
+        return Fields({**self.unsettled, **changed}, self.resting)
 
     def at_rest(self, key: str) -> Rest | None:
         """The field as it was stored, if it was at rest and still is."""
-        stored = None if key in self.unsettled else self._resting.get(key)
+        stored = None if key in self.unsettled else self.resting.fields().get(key)
         return None if stored is None else _rest_decoder.decode(stored)
-
-    def resting(self) -> dict[str, msgspec.Raw]:
-        """Those that are still as they were stored, at rest."""
-        if self.unsettled.keys().isdisjoint(self._resting):
-            return self._resting
-        return {key: stored for key, stored in self._resting.items() if key not in self.unsettled}
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):
@@ -266,7 +278,8 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
 
     object: Object
     unsettled: dict[str, Field]
-    resting: dict[str, msgspec.Raw]
+    resting: msgspec.Raw
+    """A map. What is in `unsettled`, too, is out of date here: most events unsettle a field or two, and the rest stays as it is."""
     salesforce: Record
     marketo: Record
     waiting: tuple[Waiting, ...]
@@ -279,21 +292,21 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Stored)
 _rest_decoder = msgspec.msgpack.Decoder(Rest)
+_resting_decoder = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+_NOTHING = msgspec.Raw(_encoder.encode({}))
 
 
 def pack(state: PairState) -> bytes:
     """The state as MessagePack, as stored."""
     fields = state.fields
-    unsettled: dict[str, Field] = {}
-    resting: dict[str, object] = {}
-    if type(fields) is Fields:
-        resting.update(fields.resting())
-    for key, field in state.unsettled().items():
-        rest = _rest(field)
-        if rest is None:
-            unsettled[key] = field
-        else:
-            resting[key] = rest
+    unsettled = state.unsettled()
+    resting = fields.resting.raw if type(fields) is Fields else _NOTHING
+    rested = {key: rest for key, field in unsettled.items() if (rest := _rest(field)) is not None}
+    if rested:
+        before = fields.resting.fields() if type(fields) is Fields else {}
+        kept = {key: stored for key, stored in before.items() if key not in unsettled}
+        resting = msgspec.Raw(_encoder.encode({**kept, **rested}))
+        unsettled = {key: field for key, field in unsettled.items() if key not in rested}
     return _encoder.encode(
         (
             state.object,
@@ -315,7 +328,7 @@ def unpack(data: bytes) -> PairState:
     stored = _decoder.decode(data)
     return PairState(
         stored.object,
-        Fields(stored.unsettled, stored.resting),
+        Fields(stored.unsettled, Resting(stored.resting)),
         stored.salesforce,
         stored.marketo,
         stored.waiting,
