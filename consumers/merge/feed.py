@@ -7,11 +7,12 @@ import msgspec
 
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.judge import UNORDERED, UNTOLD, Edit, judge_echo, judge_feed
+from consumers.merge.judge import judge_echo, judge_feed
 from consumers.merge.record import asked_again
 from consumers.merge.setting import Folded, Identity, Setting
 from consumers.merge.state import Field, PairState, Record, Waiting, Write, copy
 from consumers.merge.values import Unfit, equal, neutral
+from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import MARKETO, System
 

@@ -5,12 +5,13 @@ The first thing is whether the event is news at all: a redelivery is superseded 
 
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import is_strange, judge_fields, rejudge, unlinked
-from consumers.merge.judge import Edit, judge_echo
+from consumers.merge.judge import judge_echo
 from consumers.merge.link import agree_link
 from consumers.merge.reading import judge_reading
 from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, noted, touched, undeleted, without_writes
 from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import Field, PairState, Waiting, copy
+from consumers.merge.verdicts import Edit
 from streams.events import ChangeEvent, Kind
 from streams.systems import SALESFORCE
 

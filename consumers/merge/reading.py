@@ -7,12 +7,13 @@ import msgspec
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import edit_of, rejudge
-from consumers.merge.judge import UNORDERED, Edit, judge_look, judge_read, latest
+from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, noted, touched
 from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import NEVER, Field, PairState, Record, copy
 from consumers.merge.values import Unfit
+from consumers.merge.verdicts import UNORDERED, Edit, latest
 from streams.events import ChangeEvent, Kind
 from streams.systems import SALESFORCE, System
 

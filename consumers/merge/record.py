@@ -1,8 +1,8 @@
 """The life of one side's record: what of it was told before, whether it is there, who has worked on it. Pure."""
 
 from consumers.merge.decision import Verdict
-from consumers.merge.judge import latest
 from consumers.merge.state import NEVER, Field, PairState, Record, copy
+from consumers.merge.verdicts import latest
 from streams.events import ChangeEvent, Kind
 from streams.systems import System
 

@@ -8,8 +8,10 @@ import pytest
 
 from consumers.mapping import Conflict, Direction, FieldMapping, FieldType, Rule, RuleName, Unwanted
 from consumers.merge.decision import Verdict
-from consumers.merge.judge import Edit, judge_echo, judge_feed, judge_look, judge_read
+from consumers.merge.judge import judge_echo, judge_feed
+from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.state import FAILED, NEVER, Field, Side, Write
+from consumers.merge.verdicts import Edit
 from streams.events import Value
 from streams.systems import Object, System
 

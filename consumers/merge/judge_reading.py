@@ -1,0 +1,81 @@
+"""One field of a reading: it is ahead of the feed and has no author. Pure: state in, new state and ruling out."""
+
+from consumers.mapping import FieldMapping
+from consumers.merge.decision import Verdict
+from consumers.merge.state import PENDING, Field, Side, Write, copy
+from consumers.merge.verdicts import UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
+
+
+def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
+    """A reading of the field: ahead of the feed, without an author."""
+    side = field.side(edit.side)
+    if side.known and side.seen_at >= edit.until:
+        return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "the feed has told of a later moment")
+    if side.known and same(mapping, side, edit.value, side.seen):
+        return field, ruled(mapping, field, edit, Verdict.KNOWN, "")
+    if side.known and side.ahead_at and edit.until <= side.ahead_at:
+        return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a later reading has been judged")
+    if side.known and side.writes and not _overtaken(mapping, side, edit):
+        return field, ruled(mapping, field, edit, Verdict.WAITING, "a write of ours is under way; the feed will tell")
+    if side.known and max(latest(side.seen_at), side.ahead_until if side.ahead_at else 0) > edit.at:
+        return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
+    if unproven(side) and side.shows != field.version:
+        return field, ruled(mapping, field, edit, Verdict.WAITING, "it may be what the system made of our creation; the feed will tell")
+    new = copy(side)
+    if side.writes:
+        new.shows, new.seen, new.writes = side.writes[-1].version, side.writes[-1].value, ()
+    new.ahead_at, new.ahead_until = edit.at, edit.until
+    return verdict_on(mapping, field, new, edit)
+
+
+def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at: int, feed_lost: bool) -> Judged:
+    """A reading because the feed should have shown our write long ago.
+
+    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed). Our value stands there but the
+    feed has not said so: later writes need not wait for it any more. Something else stands there: the feed has yet to show it;
+    only when the feed is known to have lost its events (`feed_lost`) is the reading taken for the truth.
+    """
+    side = copy(field.side(edit.side))
+    if not side.writes:
+        return judge_read(mapping, field, edit)
+    newest = side.writes[-1]
+    stands = same(mapping, side, edit.value, newest.value)
+    if same(mapping, side, edit.value, side.seen):
+        side.writes = ()
+        if newest.answered > PENDING and not newest.moved:
+            side.shows = newest.version
+        new = field.with_side(edit.side, side)
+        return new, ruled(mapping, new, edit, Verdict.KNOWN, "the write changed nothing, or never arrived")
+    if feed_lost:
+        return _without_feed(mapping, field, side, edit, stands=stands)
+    side.writes = tuple(_looked(write, look_again_at, stands=stands) for write in side.writes)
+    new = field.with_side(edit.side, side)
+    return new, ruled(mapping, new, edit, Verdict.WAITING, "the feed has yet to show it")
+
+
+def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, stands: bool) -> Judged:
+    newest = side.writes[-1]
+    side.writes = ()
+    if unproven(side) and newest.answered <= PENDING and not stands:
+        side.seen = edit.value
+        new = field.with_side(edit.side, side)
+        return new, ruled(mapping, new, edit, Verdict.KNOWN, "what the system made of our creation; the write never arrived")
+    side.ahead_at, side.ahead_until = edit.at, edit.until
+    if newest.answered > PENDING:
+        side.shows, side.seen = newest.version, newest.value
+    if stands:
+        side.shows, side.seen, side.known = newest.version, edit.value, True
+        new = field.with_side(edit.side, side)
+        return new, ruled(mapping, new, edit, Verdict.ECHO, "our write stands there; the feed lost it")
+    return verdict_on(mapping, field, side, edit)
+
+
+def _overtaken(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
+    """Whether a reading shows something newer than our writes, all of which an earlier reading has shown in place."""
+    return all(write.read for write in side.writes) and not same(mapping, side, edit.value, side.writes[-1].value)
+
+
+def _looked(write: Write, again_at: int, *, stands: bool) -> Write:
+    new = copy(write)
+    new.look_at, new.read = again_at, write.read or stands
+    return new
