@@ -93,11 +93,13 @@ class PageHandlers:
     def _record(self, request: web.Request, mode: str, message: str, *, bad: bool = False) -> web.Response:
         name, key = request.match_info["object"], request.match_info["id"]
         place = self._place(request, name)
+        entries = [(n, entry) for n, entry in self._entries(_RECORD_LINES) if entry.object == name and entry.id == key][-30:]
         try:
             shown = self._console.record(name, key)
         except KeyError:
+            if entries:
+                return _page(views.gone(place, key, entries))
             return _page(views.missing(place, f"There is no {name} {key}."), 404)
-        entries = [(n, entry) for n, entry in self._entries(_RECORD_LINES) if entry.object == name and entry.id == key][-30:]
         now_ms = self._system.clock.now_ms()
         return _page(views.record(place, key, shown, entries, now_ms, mode=mode, message=message, bad=bad), 400 if bad else 200)
 

@@ -110,6 +110,13 @@ def faults(place: Place, standing: Iterable[Mapping[str, Any]], types: Sequence[
     return frame.document(place, "Faults", body)
 
 
+def gone(place: Place, key: str, entries: Sequence[tuple[int, Entry]]) -> str:
+    """What is known of something that is no record, or none any more."""
+    head = _head(f"{place.here} {key}", "there is no such record now; this is what happened to it", "")
+    changes = frame.notes(place, [_note(place, one) for one in reversed(entries)])
+    return frame.document(place, f"{place.here} {key}", f'{head}<div class="card"><h2>Changes</h2>{changes}</div>')
+
+
 def missing(place: Place, what: str) -> str:
     return frame.document(place, "Not found", f'<h1>Not found</h1><p class="sub">{escape(what)}</p>')
 

@@ -25,7 +25,7 @@ def versions() -> list[dict[str, str]]:
 
 
 def resources(call: Call) -> Reply:
-    names = ("sobjects", "query", "queryAll", "limits", "composite")
+    names = ("sobjects", "query", "queryAll", "limits", "composite", "event", "jobs", "tooling")
     return json_reply({name: f"{call.base}/{name}" for name in names})
 
 
