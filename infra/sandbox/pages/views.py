@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-import orjson
-
 from infra.sandbox.kernel.clock import iso_ms
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.pages import frame
@@ -84,8 +82,8 @@ def faults(place: Place, standing: Iterable[Mapping[str, Any]], types: Sequence[
     rows = [
         [
             f'<span class="chip on">{escape(str(one["action"]["type"]))}</span>',
-            f"<code>{escape(orjson.dumps(one['match']).decode())}</code>",
-            f"<code>{escape(orjson.dumps({k: v for k, v in one['action'].items() if k != 'type'}).decode())}</code>",
+            _members(one["match"]) or '<span class="when">any call</span>',
+            _members({name: value for name, value in one["action"].items() if name != "type"}),
             f"{one['hits']} of {'∞' if one['times'] is None else one['times']}",
             f'<form method="post" action="{address}"><input type="hidden" name="delete" value="{escape(str(one["id"]))}">{switch_off}',
         ]
@@ -108,6 +106,11 @@ def faults(place: Place, standing: Iterable[Mapping[str, Any]], types: Sequence[
         + frame.table(("Fault", "Match", "Details", "Hits", ""), rows, nothing="All works as it should.")
     )
     return frame.document(place, "Faults", body)
+
+
+def _members(values: Mapping[str, Any]) -> str:
+    """An object's members, one a line."""
+    return "<br>".join(f'<span class="name">{escape(name)}</span> {frame.cut(value)}' for name, value in values.items())
 
 
 def gone(place: Place, key: str, entries: Sequence[tuple[int, Entry]]) -> str:
