@@ -10,6 +10,7 @@ from streams.events import ChangeEvent, DeadLetter
 EVENT_BYTES_MAX = 900_000
 """Largest event put on a topic; Kafka's default message limit is 1 MiB with its overhead."""
 
+_ID_LENGTH_MAX = 64
 _decoder = msgspec.json.Decoder(ChangeEvent)
 _encoder = msgspec.json.Encoder()
 
@@ -30,9 +31,12 @@ def decode(value: bytes | None) -> ChangeEvent:
     if len(value) > EVENT_BYTES_MAX:
         raise Undecodable(f"oversized event: {len(value)} bytes, at most {EVENT_BYTES_MAX}")
     try:
-        return _decoder.decode(value)
+        event = _decoder.decode(value)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise Undecodable(f"not a change event: {error}") from error
+    if not event.id.isalnum() or len(event.id) > _ID_LENGTH_MAX:
+        raise Undecodable(f"not a record id: {event.id[:_ID_LENGTH_MAX]!r} (want letters and digits, at most {_ID_LENGTH_MAX})")
+    return event
 
 
 def encode_dead_letter(letter: DeadLetter) -> bytes:

@@ -18,7 +18,7 @@ EVENTS = st.builds(
     ChangeEvent,
     system=st.sampled_from(System),
     object=st.sampled_from(Object),
-    id=TEXT,
+    id=st.from_regex(r"[0-9A-Za-z]{1,18}", fullmatch=True),
     kind=st.sampled_from(Kind),
     source=TEXT,
     at=st.integers(0, 2**53),
@@ -69,6 +69,7 @@ BAD: list[tuple[bytes | None, str]] = [
     (encode(ONE).replace(b'"at":1', b'"at":"soon"'), r"\$\.at"),
     (encode(ONE).replace(b'"a"', b'{"street":"x"}'), r"\$\.fields"),
     (b" " * (EVENT_BYTES_MAX + 1), "oversized"),
+    *((encode(msgspec.structs.replace(ONE, id=text)), "not a record id") for text in ("", "a\x00b", "a b", "9" * 65)),
 ]
 
 
