@@ -53,6 +53,7 @@ class Records:
         intro = (
             "Generated from the contract suites: `pytest -p tests.infra.sandbox.conformance --conformance tests/infra/sandbox`. "
             "`yes`: the client made the call and its tests passed; `NO`: they failed; blank: that client does not call it. "
+            "A row without any mark is served, and tested with requests of our own only. "
             "A path that is not here answers an error that says so, never an empty success."
         )
         lines += [intro, ""]

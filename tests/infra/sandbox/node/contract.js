@@ -85,15 +85,25 @@ const steps = {
           new StreamingExtension.Replay("/data/LeadChangeEvent", replay),
           new StreamingExtension.AuthFailure((problem) => reject(new Error(JSON.stringify(problem)))),
         ]);
+        let found;
         const timer = setTimeout(() => reject(new Error(`heard only ${heard.length}`)), 20000);
         const subscription = client.subscribe("/data/LeadChangeEvent", (message) => {
           heard.push(message);
           if (enough(message)) {
             clearTimeout(timer);
+            found = message;
             subscription.cancel();
-            client.disconnect();
-            resolve(message);
           }
+        });
+        client.addExtension({
+          incoming(message, next) {
+            next(message);
+            if (message.channel === "/meta/unsubscribe") {
+              assert.equal(message.successful, true);
+              client.disconnect();
+              resolve(found);
+            }
+          },
         });
       });
     const wanted = (name) => (message) => message.payload.Name?.LastName === name;
@@ -127,6 +137,8 @@ const steps = {
     const back = await connection.soap.undelete([master]);
     assert.equal(back[0].success, true);
     assert.equal((await connection.sobject("Lead").retrieve(master)).LastName, "m");
+    const stamp = await connection.soap.getServerTimestamp();
+    assert.ok(Math.abs(Date.parse(stamp.timestamp ?? stamp) - Date.now()) < 60e3);
     await assert.rejects(connection.soap.describeGlobal?.() ?? connection.soap.getUserInfo(), /NOT_IN_SANDBOX/);
   },
 };

@@ -87,9 +87,13 @@ async def test_collections_and_composite(org: Client, use: Use) -> None:
 
 
 async def test_jobs_that_few_make(org: Client, use: Use) -> None:
+    await org.fault({"type": "bulk_slow", "seconds": 30}, {"path": "/jobs/query"})
+
     def work(sf: Salesforce) -> None:
         job = sf.bulk2.Lead._client.create_job("insert")
         assert sf.bulk2.Lead._client.abort_job(job["id"], is_query=False)["state"] == "Aborted"
+        slow = sf.bulk2.Lead._client.create_job("query", query="SELECT Id FROM Lead")
+        assert sf.bulk2.Lead._client.abort_job(slow["id"], is_query=True)["state"] == "Aborted"
         listed = sf.restful("jobs/ingest")
         assert listed is not None
         assert [each["id"] for each in listed["records"]] == [job["id"]]
