@@ -80,7 +80,9 @@ def _apt_package(name: str) -> str:
 
 
 def _apt_knows(package: str) -> bool:
-    return subprocess.run(["apt-cache", "show", package], capture_output=True, check=False).returncode == 0
+    """Whether apt can install it. `apt-cache show` ends well, and shows nothing, for a name that other packages only mention."""
+    shown = subprocess.run(["apt-cache", "show", package], capture_output=True, text=True, check=False)
+    return shown.stdout.startswith("Package:")
 
 
 @contextmanager

@@ -145,7 +145,8 @@ def test_apt_is_asked_for_what_is_missing_and_starts_no_database(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr(missing, "NO_CLUSTER", no_cluster)
     make_program("apt-get", f'echo "$@" >> {log}; cat {no_cluster} >> {log} 2>/dev/null; true')
-    make_program("apt-cache", '[ "$2" = openjdk-17-jre-headless ]')
+    only_mentioned = '[ "$2" = openjdk-21-jre-headless ] && exit'
+    make_program("apt-cache", f'{only_mentioned}; [ "$2" = openjdk-17-jre-headless ] && echo "Package: $2"')
     missing.install_with_apt(["java", "postgres"], [], lambda _line: None)
     update, install, setting = log.read_text().splitlines()
     assert update == "update -q"
