@@ -155,7 +155,7 @@ class Dispatcher:
                 if not claimed.done():
                     claimed.set_result(work.claimed)
                 if work.claimed:
-                    self._pace.spend(asyncio.get_running_loop().time())
+                    self._pace.spend(asyncio.get_running_loop().time(), work.claimed)
                     pay(ticket)
                     await self._finish(work)
         finally:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 _DAY_SECONDS = 86_400.0
-_GROWTH, _ECHO_STRETCH = 1.5, 2.5
+_GROWTH, _ECHO_STRETCH = 1.5, 4.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,13 +21,11 @@ import asyncpg
 from infra.demo.history import Line
 from infra.demo.latency import percentiles
 from infra.demo.systems import Systems
+from tests.benchmarks.call_limit import alone
 from tests.benchmarks.ground import LATENCY_MS, Ground, Person
 from tests.benchmarks.settle_speed import asked, marker
 
 SALESFORCE_TO_MARKETO, MARKETO_TO_SALESFORCE = "salesforce_to_marketo", "marketo_to_salesforce"
-LIMIT_ALONE_MS = {"p50": 100, "p99": 198}
-"""What Marketo's limit alone makes of it where edits come faster than five a second: were all of its 100 calls in 20 s ours to write with,
-one could go every 200 ms, and an edit would wait for half of that in the median."""
 TAKEN_OFF_MS = {SALESFORCE_TO_MARKETO: LATENCY_MS // 2, MARKETO_TO_SALESFORCE: 2 * LATENCY_MS}
 _FIELD = {"salesforce": "Title", "marketo": "title"}
 _PATIENCE_SECONDS = 90.0
@@ -76,12 +74,14 @@ async def _measure(ground: Ground, systems: Systems, people: Sequence[Person], t
     lines = await systems.history(mark)
     took = _took(lines, people[int(turn.rate * turn.course.warm) :], source)
     off = TAKEN_OFF_MS[turn.direction]
+    spent = {row["endpoint"]: row["calls"] for row in calls if "identity" not in row["endpoint"]}
+    reading = sum(count for endpoint, count in spent.items() if "/activities" in endpoint) / (turn.course.warm + turn.course.measured)
     told = percentiles([max(0, each - off) for each in took])
     return {
         **{name: told[name] for name in ("p50", "p95", "p99", "n")},
         "taken_off_ms": off,
-        "limit_alone_ms": LIMIT_ALONE_MS if turn.direction == SALESFORCE_TO_MARKETO and turn.rate > 5 else None,
-        "marketo_calls": {row["endpoint"]: row["calls"] for row in calls if "identity" not in row["endpoint"]},
+        "limit_alone_ms": alone(turn.rate, reading) if turn.direction == SALESFORCE_TO_MARKETO else None,
+        "marketo_calls": spent,
     }
 
 

@@ -60,7 +60,7 @@ class NoPace:
     def wait(self, now: float) -> float:
         return 0.0
 
-    def spend(self, now: float) -> None:
+    def spend(self, now: float, records: int = 1) -> None:
         """Not counted."""
 
     def easy(self, now: float) -> bool:

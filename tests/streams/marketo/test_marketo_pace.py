@@ -13,7 +13,7 @@ def test_short_while_things_change_longer_while_nothing_does() -> None:
     assert idle == sorted(idle)
     assert idle[-1] == 10
     assert pace.after(changes=1, calls=2, now=30.0) == 1
-    assert pace.after(changes=0, echoes=5, calls=2, now=31.0) == 2.5
+    assert pace.after(changes=0, echoes=5, calls=2, now=31.0) == 4.0
 
 
 def test_a_busy_day_stays_within_its_share() -> None:
