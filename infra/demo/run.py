@@ -33,8 +33,23 @@ from infra.stack.stack import PARTS, Stack
 
 LATENCY_MS = 150
 COPY_SECONDS = 90.0
-PHASE_SECONDS = 60.0
+PHASE_SECONDS, TROUBLED_SECONDS = 60.0, 120.0
 _COMMAND_SECONDS = 60.0
+_MISHAPS_SECONDS = 4.0
+_PEOPLE = {"method": "POST", "path": "/rest/v1/leads.json"}
+_COLLECTION = {"method": "PATCH", "path": "/services/data/*/composite/sobjects"}
+MISHAPS: tuple[tuple[str, dict[str, Any], dict[str, str], int | None], ...] = (
+    (MARKETO, {"type": "lose_answer"}, _PEOPLE, 2),
+    (MARKETO, {"type": "reset"}, _PEOPLE, 1),
+    (MARKETO, {"type": "access_token_expired"}, {"path": "/rest/v1/*"}, 2),
+    (MARKETO, {"type": "html_502"}, {"path": "/rest/v1/activities*"}, 1),
+    (SALESFORCE, {"type": "lose_answer"}, _COLLECTION, 2),
+    (SALESFORCE, {"type": "lose_request"}, _COLLECTION, 1),
+    (SALESFORCE, {"type": "session_expired"}, {"path": "/services/data/*"}, 1),
+    (SALESFORCE, {"type": "duplicate"}, {}, 20),
+    (SALESFORCE, {"type": "session_drop"}, {}, 1),
+)
+"""System, fault, which calls it hits, how many of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +142,18 @@ class Demo:
                 False,
                 lambda: scenario.edit_both(100, interrupt=lambda: self.stack.restart("kafka")),
             ),
+            (
+                "The database restarts in the middle of edits",
+                False,
+                lambda: scenario.edit_both(100, interrupt=lambda: self.stack.restart("postgres")),
+            ),
+            ("Answers lost, tokens expired, events doubled and out of order", False, lambda: self._mishaps(scenario)),
         ]
         for title, normal, work in steps:
             scenario.pairs = list((await waiting.follow()).pairs)
             async with self._phase(title, normal=normal):
                 await work()
-                await waiting.rest(within_seconds=PHASE_SECONDS)
+                await waiting.rest(within_seconds=PHASE_SECONDS if normal else TROUBLED_SECONDS)
 
     async def _muted(self, scenario: Scenario, waiting: Waiting) -> None:
         fault = await self.systems.add_fault(SALESFORCE, {"type": "mute", "mode": "lost"})
@@ -142,6 +163,15 @@ class Demo:
         finally:
             await self.systems.lift_fault(fault)
         self.phases[-1].ended_ms = _now_ms()
+
+    async def _mishaps(self, scenario: Scenario) -> None:
+        """What wires do, in the middle of edits; each is over by itself, or is lifted at the end."""
+        standing = [await self.systems.add_fault(system, action, match, times=times) for system, action, match, times in MISHAPS]
+        try:
+            await scenario.edit_both(100, interrupt=lambda: asyncio.sleep(_MISHAPS_SECONDS))
+        finally:
+            for fault in standing:
+                await self.systems.lift_fault(fault)
 
     async def _kill(self) -> None:
         await self.stack.kill("tandem")

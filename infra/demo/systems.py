@@ -54,9 +54,11 @@ class Systems:
     async def meters(self) -> Any:
         return await self._asked("GET", f"{self._control}/meters")
 
-    async def add_fault(self, system: str, action: Mapping[str, Any], match: Mapping[str, str] | None = None) -> str:
-        """A fault that stands until it is lifted; returns its id."""
-        body = {"system": system, "match": match or {}, "action": action, "times": None}
+    async def add_fault(
+        self, system: str, action: Mapping[str, Any], match: Mapping[str, str] | None = None, *, times: int | None = None
+    ) -> str:
+        """A fault that hits so many calls, or stands until it is lifted (None); returns its id."""
+        body = {"system": system, "match": match or {}, "action": action, "times": times}
         told = await self._asked("POST", f"{self._control}/faults", data=orjson.dumps(body))
         return str(told["id"])
 
