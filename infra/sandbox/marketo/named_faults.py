@@ -40,6 +40,11 @@ CODES = {
 """Fault type -> the code that the whole call is refused with."""
 
 RECORD_CODES = {
+    "type_mismatch": "1001",
+    "value_missing": "1002",
+    "invalid_data": "1003",
+    "field_not_found": "1006",
+    "in_other_partition": "1010",
     "lead_not_found": "1004",
     "lead_exists": "1005",
     "multiple_leads_match": "1007",
@@ -49,6 +54,7 @@ RECORD_CODES = {
     "failed_to_create": "1014",
     "company_update_not_allowed": "1021",
     "object_in_use": "1022",
+    "status_not_in_channel": "1025",
     "duplicate_in_input": "1036",
     "already_in_status": "1037",
 }

@@ -64,7 +64,7 @@ class JobBook:
         for name in job.extents:
             self.sheet(job, name).remove()
         self._sheets.pop(job.id, None)
-        self._path(job, "upload").unlink(missing_ok=True)
+        self.discard_upload(job)
         self.apply(entry)
 
     def apply(self, entry: Entry) -> None:
@@ -89,6 +89,10 @@ class JobBook:
         """Keeps what was uploaded; afterwards the job says that there is something."""
         self._path(job, "upload").write_bytes(data)
         self.note(job, uploaded=True)
+
+    def discard_upload(self, job: Job) -> None:
+        """Nothing is left to be read of it."""
+        self._path(job, "upload").unlink(missing_ok=True)
 
     def uploaded(self, job: Job) -> IO[bytes]:
         return self._path(job, "upload").open("rb")

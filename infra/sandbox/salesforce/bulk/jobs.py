@@ -112,6 +112,7 @@ class Jobs:
             self._org.jobs.note(job, **ended)
         else:
             self.move(job, state, error=error, **ended)
+        self._org.jobs.discard_upload(job)
 
     def _gone(self, job: Job) -> bool:
         """Whether it was deleted meanwhile."""
