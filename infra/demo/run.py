@@ -147,7 +147,7 @@ class Demo:
                 False,
                 lambda: scenario.edit_both(100, interrupt=lambda: self.stack.restart("postgres")),
             ),
-            ("Answers lost, tokens expired, events doubled and out of order", False, lambda: self._mishaps(scenario)),
+            ("Answers lost, tokens expired, events doubled", False, lambda: self._mishaps(scenario)),
         ]
         for title, normal, work in steps:
             scenario.pairs = list((await waiting.follow()).pairs)
