@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.setup import __main__ as set_up_module
 from infra.setup import browser, found
 
 
@@ -83,3 +84,19 @@ def test_playwright_is_locked_and_its_lock_names_no_address() -> None:
     text = (browser.FOLDER / "package-lock.json").read_text()
     assert '"resolved"' not in text
     assert json.loads(text)["packages"]["node_modules/playwright-core"]["integrity"].startswith("sha512-")
+
+
+def test_set_up_looks_once_and_says_so_each_time(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked: list[bool] = []
+    monkeypatch.setattr(set_up_module, "VENV", tmp_path)
+    monkeypatch.setattr(set_up_module, "apt_words", lambda: None)
+    monkeypatch.setattr(browser, "bring", lambda _: looked.append(False))
+    set_up_module.chromium()
+    set_up_module.chromium()
+    assert looked == [False]
+    assert capsys.readouterr().out.count(browser.LEFT_OUT) == 1
+    program(path, "chromium", "echo Chromium 150.0.1.1")
+    set_up_module.chromium()
+    assert browser.LEFT_OUT not in capsys.readouterr().out
