@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from consumers.introductions import inherit
 from consumers.ledger.port import Kind, Ledger, Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
-from consumers.merge.plan import Create, Delete, Update, answered, born, failed, rejected, withdrawn
+from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
+from consumers.merge.writes import answered, born, failed, rejected, withdrawn
 from consumers.writers.port import Fate, Item, Outcome
 from streams.errors import Retry
 from streams.systems import System

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from consumers.ledger.port import Pair
 from consumers.mapping import LinkFields
-from consumers.merge.plan import born
 from consumers.merge.reading import meet
 from consumers.merge.setting import Folded
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
 from consumers.merge.values import canonical
+from consumers.merge.writes import born
 from streams.events import ChangeEvent, Kind
 from streams.systems import MARKETO, SALESFORCE, Object, System, salesforce_id
 

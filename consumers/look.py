@@ -11,10 +11,10 @@ from consumers.judging import NOWHERE, Judging
 from consumers.ledger.port import Kind, Ledger, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.feed import rejudge
-from consumers.merge.plan import unclaimed, withdrawn
 from consumers.merge.reading import Look
 from consumers.merge.state import Field, PairState, Write, copy
 from consumers.merge.terms import Terms
+from consumers.merge.writes import unclaimed, withdrawn
 from consumers.writers.port import Writer
 from streams.budget import Lane
 from streams.events import ChangeEvent

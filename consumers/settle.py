@@ -15,20 +15,10 @@ from consumers.feed_lag import Lag
 from consumers.introductions import AMBIGUOUS
 from consumers.judging import NOWHERE, Judging, held
 from consumers.ledger.port import Kind, Ledger, Pair
-from consumers.merge.plan import (
-    Create,
-    Delete,
-    Nothing,
-    Patience,
-    Update,
-    intend,
-    plan,
-    refuse,
-    uncreatable,
-    withdrawn,
-)
+from consumers.merge.plan import Create, Delete, Nothing, Update, plan
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
+from consumers.merge.writes import Patience, intend, refuse, uncreatable, withdrawn
 from consumers.writers.port import Fate, Item, Outcome, Writer
 from streams.budget import Lane
 from streams.errors import Fatal, Reject, Retry, SyncError, Unknown

@@ -19,9 +19,9 @@ from consumers.defaults import build
 from consumers.describes import Describes
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.mapping import SyncRules
-from consumers.merge.plan import Patience
 from consumers.merge.setting import Identity
 from consumers.merge.terms import Terms
+from consumers.merge.writes import Patience
 from consumers.prepaid import PrepaidBudget
 from consumers.survey import survey
 from consumers.writers.marketo import MarketoWriter

@@ -9,7 +9,7 @@ from consumers.ledger.border import border
 from consumers.ledger.port import Fenced, Kind, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.decision import encode as encode_decision
-from consumers.merge.plan import contested
+from consumers.merge.due import contested
 from consumers.merge.state import PairState, pack, unpack
 from streams.errors import Fatal
 from streams.events import DeadLetter

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consumers.mapping import SyncRules
-from consumers.merge.plan import Patience, due
+from consumers.merge.due import due
 from consumers.merge.setting import Identity, Setting
 from consumers.merge.state import PairState, copy
 from consumers.merge.values import canonical
+from consumers.merge.writes import Patience
 from streams.systems import MARKETO, SALESFORCE, Object, System
 
 

@@ -11,8 +11,9 @@ from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Kind as Due
 from consumers.ledger.port import Pair, Taken
 from consumers.merge.decision import Verdict
-from consumers.merge.plan import Create, Delete, Update, intend, plan
+from consumers.merge.plan import Create, Delete, Update, plan
 from consumers.merge.state import PairState, Record
+from consumers.merge.writes import intend
 from streams.errors import Retry
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System

@@ -8,8 +8,9 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Kind
 from consumers.look import Looked, Looker
 from consumers.merge.fold import fold
-from consumers.merge.plan import Create, Update, answered, failed, intend, plan
+from consumers.merge.plan import Create, Update, plan
 from consumers.merge.state import PairState, Record
+from consumers.merge.writes import answered, failed, intend
 from streams.events import Value
 from streams.systems import Object, System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms

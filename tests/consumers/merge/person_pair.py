@@ -13,10 +13,10 @@ from consumers.mapping import (
     RuleName,
     SyncRules,
 )
-from consumers.merge.plan import Patience
 from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
+from consumers.merge.writes import Patience
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
 

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from consumers.merge.decision import Verdict
 from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
-from consumers.merge.plan import Create, Nothing, Update, answered, intend, plan
+from consumers.merge.plan import Create, Nothing, Update, plan
 from consumers.merge.setting import Folded, link_values
 from consumers.merge.state import PairState, Record, Side, pack
 from consumers.merge.terms import Terms
+from consumers.merge.writes import answered, intend
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
 from tests.consumers.merge.person_pair import (

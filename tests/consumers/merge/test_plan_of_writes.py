@@ -6,25 +6,10 @@ import msgspec
 import pytest
 
 from consumers.mapping import Clause, Qualification
-from consumers.merge.plan import (
-    Create,
-    Delete,
-    Nothing,
-    Update,
-    answered,
-    born,
-    contested,
-    due,
-    failed,
-    intend,
-    plan,
-    qualifies,
-    refuse,
-    rejected,
-    unclaimed,
-    withdrawn,
-)
+from consumers.merge.due import contested, due
+from consumers.merge.plan import Create, Delete, Nothing, Update, plan, qualifies
 from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Side, pack
+from consumers.merge.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
 from streams.events import Value
 from streams.systems import Object
 from tests.consumers.merge.person_pair import MK, MK_ID, SF, SF_ID, T, agreed, paired, rules, terms

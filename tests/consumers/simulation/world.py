@@ -13,10 +13,10 @@ from typing import Any
 from consumers import answers
 from consumers.ledger.port import Fenced
 from consumers.look import Looker
-from consumers.merge.plan import Patience
 from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
+from consumers.merge.writes import Patience
 from consumers.observe import Message, Observer
 from consumers.settle import Settler
 from streams import codec

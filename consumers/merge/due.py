@@ -1,0 +1,98 @@
+"""What is due for a pair, and from when on: a write, or a look, at each side. Pure."""
+
+from collections.abc import Sequence
+
+from consumers.mapping import SyncRules
+from consumers.merge.plan import follows_deletion, may_create, owed
+from consumers.merge.state import Field, PairState, Write
+from streams.systems import MARKETO, SALESFORCE, System
+
+_REREAD_MS = 2_000
+"""A record that is to be read waits no longer than this for a look that was due later (a lease, a silent write)."""
+
+
+def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[int, int, int, int]:
+    """From when on there is something to do: write to Salesforce, write to Marketo, look at Salesforce, look at Marketo (0: not)."""
+    salesforce: list[tuple[str, Field]] = []
+    marketo: list[tuple[str, Field]] = []
+    silent_salesforce = silent_marketo = 0
+    for key, field in state.unsettled().items():
+        one, other, version = field.salesforce, field.marketo, field.version
+        if one.shows != version:
+            salesforce.append((key, field))
+        if other.shows != version:
+            marketo.append((key, field))
+        if one.writes:
+            silent_salesforce = _earliest(silent_salesforce, one.writes)
+        if other.writes:
+            silent_marketo = _earliest(silent_marketo, other.writes)
+    return (
+        _write_due(state, SALESFORCE, rules, now, salesforce, exact=exact),
+        _write_due(state, MARKETO, rules, now, marketo, exact=exact),
+        _look_due(state, SALESFORCE, now, silent_salesforce),
+        _look_due(state, MARKETO, now, silent_marketo),
+    )
+
+
+def contested(state: PairState) -> bool:
+    """Whether a field of this pair waits for a person."""
+    for field in state.unsettled().values():  # noqa: SIM110 - twice as fast as any(), for every pair of every batch
+        if field.hold:
+            return True
+    return False
+
+
+def _earliest(before: int, writes: tuple[Write, ...]) -> int:
+    """When the first of these writes is to be looked for, or what came before that; 0 is never."""
+    first = min(entry.look_at for entry in writes)
+    return first if not before else min(first, before)
+
+
+def _write_due(state: PairState, target: System, rules: SyncRules, now: int, behind: Sequence[tuple[str, Field]], *, exact: bool) -> int:
+    """`behind`: the fields whose agreement this side doesn't show."""
+    record = state.record(target)
+    if record.calling:
+        return 0
+    if state.retract and any(system is target for system, _ in state.retract):
+        return state.due[_place(target)] or now
+    if state.hold:
+        return 0
+    if rules.delete_in_salesforce and follows_deletion(state, target, rules):
+        wanted = True
+    elif record.id:
+        wanted = bool(behind) and not record.deleted and record.complete and _any_owed(state, target, rules, behind, exact=exact)
+    else:
+        wanted = may_create(state, target, rules)
+    return (state.due[_place(target)] or now) if wanted else 0
+
+
+def _any_owed(state: PairState, target: System, rules: SyncRules, behind: Sequence[tuple[str, Field]], *, exact: bool) -> bool:
+    mapping = rules.objects[state.object].by_key
+    for key, field in behind:
+        item = mapping.get(key)
+        if item is not None and owed(field, target, item, exact=exact):
+            return True
+    return False
+
+
+def _look_due(state: PairState, system: System, now: int, silent: int) -> int:
+    """`silent`: when the first write under way is to be looked for; 0: none is."""
+    record = state.record(system)
+    if record.deleted:
+        return 0
+    if not (record.calling or record.reread or silent or state.waiting):
+        return 0
+    moments: list[int] = []
+    if record.calling:
+        moments.append(record.calling_until)
+    if record.id and record.reread:
+        moments.append(min(state.due[2 + _place(system)] or now, now + _REREAD_MS))
+    if state.waiting:
+        moments += [entry.until for entry in state.waiting if entry.event.system is system]
+    if silent and (record.id or record.creating):
+        moments.append(silent)
+    return min(moments) if moments else 0
+
+
+def _place(target: System) -> int:
+    return 0 if target is SALESFORCE else 1

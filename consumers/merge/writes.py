@@ -1,0 +1,175 @@
+"""The life of a write: intended before the call is made, answered, refused, in doubt or withdrawn after it. Pure.
+
+What a write has done is told by the feed, or by a look; the answer only says that the system has taken it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from consumers.merge.plan import Create, Update
+from consumers.merge.state import FAILED, PENDING, Field, PairState, Record, Side, Write, copy
+from streams.systems import System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long calls and feeds are waited for, ms."""
+
+    call_ms: int = 120_000
+    silent_ms: int = 60_000
+    """After a write: when to look, if the feed has not shown it."""
+    lost_ms: int = 600_000
+    """After a write: from when on the feed is taken to have lost it."""
+
+
+def intend(state: PairState, target: System, planned: Create | Update, *, write: int, now: int, patience: Patience) -> PairState:
+    """The state with the intent: to be committed before the call is made."""
+    changed: dict[str, Field] = {}
+    for out in planned.fields:
+        field = state.fields.get(out.key) or Field()
+        side = copy(field.side(target))
+        entry = Write(id=write, version=out.version, value=out.value, sent=now, look_at=now + patience.silent_ms)
+        side.writes = (*side.writes, entry)
+        changed[out.key] = field.with_side(target, side)
+    record = copy(state.record(target))
+    record.calling, record.calling_until = write, now + patience.call_ms
+    if isinstance(planned, Create):
+        record.creating, record.refused, record.refused_mark = write, "", state.mark()
+    return refuse(state.with_fields(changed).with_record(target, record), target, planned.refused)
+
+
+def refuse(state: PairState, target: System, refused: tuple[tuple[str, str], ...]) -> PairState:
+    """The state with fields that the target won't take: not owed again until their value changes."""
+    changed: dict[str, Field] = {}
+    for key, reason in refused:
+        field = state.fields.get(key) or Field()
+        side = copy(field.side(target))
+        side.refused, side.reason = field.version, reason
+        changed[key] = field.with_side(target, side)
+    return state.with_fields(changed) if changed else state
+
+
+def answered(state: PairState, target: System, write: int, at: int, done_by: int = 0) -> PairState:
+    """The call was answered: the system has taken the write, at `done_by` by its own clock at the latest (0: it didn't tell)."""
+    return _over(_each_write(state, target, write, lambda side: _answer(side, write, at, done_by)), target, write)
+
+
+def failed(state: PairState, target: System, write: int) -> PairState:
+    """No answer that says yes or no: the write is in doubt until the feed tells, or a look once the feed has had its time.
+
+    A look before that proves nothing: what stands there may be an older value come back, of which the feed has yet to tell.
+    """
+    return _over(_each_write(state, target, write, lambda side: _answer(side, write, FAILED)), target, write)
+
+
+def withdrawn(state: PairState, target: System, write: int) -> PairState:
+    """The write was certainly not made: it is owed again."""
+    state = _over(_each_write(state, target, write, lambda side: _drop(side, write)), target, write)
+    record = state.record(target)
+    if record.creating == write:
+        record = copy(record)
+        record.creating = 0
+        state = state.with_record(target, record)
+    return state
+
+
+def rejected(state: PairState, target: System, write: int, reason: str, only: frozenset[str]) -> PairState:
+    """The system refused the write in its own words; `only` names the fields it blames (none of those written: all that were).
+
+    What was refused is the version that was sent: where the agreement has moved on meanwhile, the field is owed again at once.
+    """
+    fields = state.unsettled().items()
+    sent = {key: entry.version for key, field in fields for entry in field.side(target).writes if entry.id == write}
+    blamed = (only & sent.keys()) or frozenset(sent)
+    creating = state.record(target).creating == write
+    state = withdrawn(state, target, write)
+    if creating:
+        record = copy(state.record(target))
+        record.refused = reason
+        return state.with_record(target, record)
+    changed: dict[str, Field] = {}
+    for key in blamed:
+        field = state.fields[key]
+        side = copy(field.side(target))
+        side.refused, side.reason = sent[key], reason
+        changed[key] = field.with_side(target, side)
+    return state.with_fields(changed)
+
+
+def uncreatable(state: PairState, target: System, reason: str) -> PairState:
+    """The system won't even say whether it has such a record: no creation until anything changes."""
+    record = copy(state.record(target))
+    record.refused, record.refused_mark = reason, state.mark()
+    return state.with_record(target, record)
+
+
+def born(state: PairState, target: System, record_id: str, write: int, *, witnessed: bool) -> PairState:
+    """The target's record exists now, created by `write`: fields that were blank are shown blank.
+
+    `witnessed`: the answer is the witness that its fields show what was written (nothing can stand before a creation in the
+    record's order); otherwise they wait for the feed.
+    """
+    changed: dict[str, Field] = {}
+    for key, field in state.unsettled().items():
+        side = copy(field.side(target))
+        mine = next((entry for entry in side.writes if entry.id == write), None)
+        if mine and witnessed:
+            side.known, side.seen, side.shows = True, mine.value, mine.version
+            side.writes = tuple(entry for entry in side.writes if entry.version > mine.version)
+        elif not mine and (field.value is None or field.value is False) and side.shows != field.version and not side.seen:
+            side.known, side.shows = True, field.version
+        else:
+            continue
+        changed[key] = field.with_side(target, side)
+    record = copy(state.record(target))
+    record.id, record.complete, record.creating, record.origin, record.refused = record_id, True, 0, "tandem", ""
+    return state.with_fields(changed).with_record(target, record)
+
+
+def unclaimed(state: PairState, target: System, now: int) -> PairState:
+    """After a call that nobody finished (a crash): its writes are in doubt, the record may be written to again."""
+    record = state.record(target)
+    if not record.calling or record.calling_until > now:
+        return state
+    return failed(state, target, record.calling)
+
+
+def _each_write(state: PairState, target: System, write: int, change: Callable[[Side], Side]) -> PairState:
+    changed: dict[str, Field] = {}
+    for key, field in state.unsettled().items():
+        side = field.side(target)
+        if any(entry.id == write for entry in side.writes):
+            changed[key] = field.with_side(target, change(side))
+    return state.with_fields(changed) if changed else state
+
+
+def _answer(side: Side, write: int, at: int, done_by: int = 0) -> Side:
+    new = copy(side)
+    entries = []
+    for entry in side.writes:
+        mine = copy(entry)
+        if mine.id == write and mine.answered == PENDING:
+            mine.answered, mine.done_by = at, done_by
+        entries.append(mine)
+    new.writes = tuple(entries)
+    return new
+
+
+def _drop(side: Side, write: int) -> Side:
+    new = copy(side)
+    new.writes = tuple(entry for entry in side.writes if entry.id != write)
+    return new
+
+
+def _over(state: PairState, target: System, write: int) -> PairState:
+    record = state.record(target)
+    if record.calling != write:
+        return state
+    record = _uncalled(record)
+    return state.with_record(target, record)
+
+
+def _uncalled(record: Record) -> Record:
+    new = copy(record)
+    new.calling = new.calling_until = 0
+    return new
