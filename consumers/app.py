@@ -68,6 +68,7 @@ class Worker:
         self._troubles: dict[str, Callable[[], str | None]] = {}
         self._gaps: Gaps | None = None
         self._feed_lag: FeedLag | None = None
+        self._dispatchers: dict[System, Dispatcher] = {}
 
     def roles(self, wanted: frozenset[str]) -> list[Role]:
         """The roles asked for, each under its own supervision."""
@@ -132,7 +133,9 @@ class Worker:
             max_seconds=intervals.activities_max_seconds,
             calls_per_day_max=tools.settings.marketo.polling_calls_per_day,
         )
-        source = ActivitySource(await _feed(tools, "activities"), pace=pace, side_seconds=_SIDES_SECONDS)
+        source = ActivitySource(
+            await _feed(tools, "activities"), pace=pace, side_seconds=_SIDES_SECONDS, flooded=lambda: self._flooded(System.MARKETO)
+        )
         await self._relay("relay.marketo", source, tools, stop)
 
     async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
@@ -272,6 +275,7 @@ class Worker:
             on_settled=self._settled,
             lag=lag,
         )
+        self._dispatchers[system] = dispatcher
         self._troubles[f"settle.{system}"] = lambda: dispatcher.trouble
         await dispatcher.run(stop)
 
@@ -279,6 +283,9 @@ class Worker:
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         looker = Looker(tools.ledger, tools.writers[system], tools.terms, now_ms, self._lag(tools, system))
         await look_after(looker, tools.ledger, self.bell, now_ms, stop)
+
+    def _flooded(self, system: System) -> bool:
+        return system in self._dispatchers and self._dispatchers[system].flood
 
     def _lag(self, tools: Tools, system: System) -> Lag | None:
         """Only Marketo's feed is paid for in calls: Salesforce's comes by itself."""

@@ -88,6 +88,11 @@ class Dispatcher:
         self.trouble: str | None = None
         """Why nothing is written at the moment; None while all is well."""
 
+    @property
+    def flood(self) -> bool:
+        """Whether one full call follows the other."""
+        return self._flood
+
     async def run(self, stop: asyncio.Event) -> None:
         """Dispatch until `stop`; then wait for the calls under way."""
         calls: set[asyncio.Task[None]] = set()

@@ -21,6 +21,8 @@ _NEAR_MS = 30_000
 """Nearer to the end of the feed than this, pages are read in the live lane."""
 _DRAIN_SHARE = 0.5
 """More of a page than this being our own echoes, with more waiting: our writes fill the feed, catching up is repair work."""
+_FLOOD_SECONDS = 2.0
+"""Between pages while writes flood the feed: a tenth of the calls."""
 _DELETIONS_LATE_MS = 900_000
 """While catching up, deletions wait for its end, but no longer than this."""
 
@@ -63,14 +65,17 @@ class ActivitySource:
         overlap_seconds: int = 1800,
         side_beat: int = 4,
         side_seconds: float = 0.0,
+        flooded: Callable[[], bool] = lambda: False,
         name: str = NAME,
     ) -> None:
+        """`flooded`: full calls of writes go out from this process, which have better use for its processor."""
         self.name = name
         self._feed = feed
         self._pace = pace or Pace()
         self._since_ms = since_ms
         self._overlap_ms = overlap_seconds * 1000
         self._side_beat, self._side_seconds = side_beat, side_seconds
+        self._flooded = flooded
         self._woken = asyncio.Event()
         self.feed_time_ms = 0
         """For metrics: changes up to this time (server clock) have been read."""
@@ -95,7 +100,7 @@ class ActivitySource:
                 if not draining or place.time - place.deleted > _DELETIONS_LATE_MS:
                     walk.begin(place.deletions, place.deleted)
                 page = await (ahead or self._changes(place.changes, place.time, lane))
-                ahead = asyncio.create_task(self._changes(page.token, place.time, lane)) if page.more else None
+                ahead = asyncio.create_task(self._next(page.token, place.time, lane)) if page.more else None
                 step = await self._feed.step(page, lane)
                 place = self._advanced(place, step)
                 draining = step.more and (step.own > _DRAIN_SHARE or place.behind > _NEAR_MS)
@@ -138,6 +143,13 @@ class ActivitySource:
 
     async def _changes(self, token: str, time_ms: int, lane: Lane) -> Page:
         return await self._read(self._feed.walk, token, time_ms, CHANGES_RETENTION_MS, lane)
+
+    async def _next(self, token: str, time_ms: int, lane: Lane) -> Page:
+        """The page after one; in the repair lane, and beside a flood of writes, after a while."""
+        until = time.monotonic() + _FLOOD_SECONDS
+        while lane is Lane.REPAIR and self._flooded() and time.monotonic() < until:  # noqa: ASYNC110 - the end of a flood is not told
+            await asyncio.sleep(_FLOOD_SECONDS / 10)
+        return await self._changes(token, time_ms, lane)
 
     async def _deletions(self, token: str, time_ms: int, lane: Lane) -> Page:
         return await self._read(self._feed.deletions, token, time_ms, DELETIONS_RETENTION_MS, lane)

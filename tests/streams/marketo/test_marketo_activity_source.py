@@ -232,6 +232,25 @@ async def test_deletions_wait_for_the_end_of_a_drain_and_are_read_to_their_end_t
     assert len(stub.asked(DELETED)) == 1 + 2 * PAGES_MAX
 
 
+async def test_beside_a_flood_of_writes_the_next_page_waits_until_it_ends(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN) for number in range(1, 41)]
+    stub.page, asked, flood = 10, asyncio.Event(), [True]
+
+    def flooded() -> bool:
+        asked.set()
+        return flood[0]
+
+    async with following(source_of(rest, stub, since_ms=NOW_MS, flooded=flooded)) as batches:
+        for _ in range(2):
+            await anext(batches)  # the second is on its way before the first shows whose they are
+        await asked.wait()
+        pages = len(stub.asked(CHANGES))
+        flood[0] = False
+        found = [await anext(batches), await anext(batches)]
+    assert pages == 2
+    assert [len(batch.events) for batch in found] == [10, 10]
+
+
 async def test_far_behind_the_feed_goes_before_the_writes_that_fill_it(stub: MarketoStub) -> None:
     lanes: list[Lane] = []
 
