@@ -12,7 +12,7 @@ Lag = Callable[[], Awaitable[int]]
 
 _SAVED = "select position, saved_ms from source_positions where source = $1"
 _FRESH_SECONDS = 1.0
-_BEHIND_MS, _IDLE_MS = 30_000, 20_000
+_BEHIND_MS, _READ_MS, _IDLE_MS = 30_000, 120_000, 20_000
 """A position is saved at every poll; one older than the longest usual wait between polls is the relay's delay, too."""
 
 
@@ -22,7 +22,7 @@ class FeedLag:
     def __init__(self, pool: Any, now_ms: Callable[[], int], source: str = NAME) -> None:
         """`pool`: an asyncpg pool."""
         self._pool, self._now_ms, self._source = pool, now_ms, source
-        self._told, self._until = 0, 0.0
+        self._told, self._until, self._read_ago_ms = 0, 0.0, 0
 
     async def ms(self) -> int:
         """The age of the oldest change that may not have been read. Raises `Retry`."""
@@ -34,12 +34,13 @@ class FeedLag:
         return self._told
 
     async def behind(self) -> bool:
-        """Whether more is waiting than the next poll will bring. Raises `Retry`."""
-        return await self.ms() > _BEHIND_MS
+        """Whether it is being read, and far from its end; not where nobody reads it. Raises `Retry`."""
+        lag_ms = await self.ms()
+        return self._read_ago_ms < _READ_MS and lag_ms > _BEHIND_MS
 
     def _lag(self, row: Any) -> int:
-        age_ms = self._now_ms() - row["saved_ms"] if row["saved_ms"] else 0
-        return behind_ms(row["position"]) + max(0, age_ms - _IDLE_MS)
+        self._read_ago_ms = self._now_ms() - row["saved_ms"] if row["saved_ms"] else 0
+        return behind_ms(row["position"]) + max(0, self._read_ago_ms - _IDLE_MS)
 
 
 def too_far(lag_ms: int) -> bool:

@@ -25,8 +25,9 @@ from streams.errors import Fatal, Reject, Retry, SyncError, Unknown
 from streams.events import ChangeEvent
 from streams.systems import System
 
-_LAG_GROWTH, _FLOOD_MS = 4, 60_000
-"""What is written while the feed is behind comes back after that many times its lag; what is written in full calls, so much later."""
+_LAG_GROWTH, _LATER_MS_MAX, _FLOOD_MS = 4, 600_000, 60_000
+"""What is written while the feed is behind comes back after that many times its lag (so much at most: after a long stop the lag is short
+again soon); what is written in full calls, so much later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ class Settler:
         usual = self._terms.patience(self._system)
         if self._lag is None:
             return usual
-        return replace(usual, silent_ms=usual.silent_ms + _LAG_GROWTH * lag_ms + (_FLOOD_MS if full else 0))
+        return replace(usual, silent_ms=usual.silent_ms + min(_LAG_GROWTH * lag_ms, _LATER_MS_MAX) + (_FLOOD_MS if full else 0))
 
     async def _intend(self, pair: Pair, planned: object, now: int, items: list[tuple[Item, Lane]], patience: Patience) -> None:
         lane = Lane(pair.state.lane)

@@ -32,20 +32,21 @@ def row(behind: int, saved_ago_ms: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("stored", "lag_ms"),
+    ("stored", "lag_ms", "read"),
     [
-        (None, 0),
-        ({"position": None, "saved_ms": None}, 0),
-        (row(0, 15_000), 0),
-        (row(45_000, 1_000), 45_000),
-        (row(45_000, 80_000), 105_000),
+        (None, 0, False),
+        ({"position": None, "saved_ms": None}, 0, False),
+        (row(0, 15_000), 0, False),
+        (row(45_000, 1_000), 45_000, True),
+        (row(45_000, 80_000), 105_000, True),
+        (row(45_000, 320_000), 345_000, False),
     ],
 )
-async def test_the_lag_is_what_was_behind_and_how_long_ago_that_was(stored: dict[str, Any] | None, lag_ms: int) -> None:
+async def test_the_lag_is_what_was_behind_and_how_long_ago_that_was(stored: dict[str, Any] | None, lag_ms: int, *, read: bool) -> None:
     pool = Pool(stored)
     lag = FeedLag(pool, lambda: NOW)
     assert await lag.ms() == lag_ms
-    assert await lag.behind() == (lag_ms > 30_000)
+    assert await lag.behind() is read, "behind is who reads and has more to read"
     assert pool.asked == 1, "once a second at most"
 
 
