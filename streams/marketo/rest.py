@@ -132,10 +132,6 @@ class MarketoRest:
         answer = await self._get(f"{_ACTIVITIES}/pagingtoken.json", {"sinceDatetime": since}, lane)
         return PagingToken(token=answer.next_page_token, server_ms=answer.at)
 
-    async def lead_changes(self, token: str, fields: Sequence[str], lane: Lane = Lane.LIVE) -> Page:
-        """Types 13 (a value changed) and 12 (a lead is new) from `token` on, for these fields."""
-        return await self._page("leadchanges.json", {"nextPageToken": token, "fields": ",".join(fields)}, lane)
-
     async def activities(self, token: str, type_ids: Sequence[int], lane: Lane = Lane.LIVE) -> Page:
         """Activities of at most 10 types from `token` on."""
         if not 0 < len(type_ids) <= ACTIVITY_TYPES_MAX:

@@ -174,9 +174,6 @@ class MarketoStub:
         index = next((index for index, row in enumerate(self.log) if _ms(row) >= since), len(self.log))
         return {"requestId": "r#1", "success": True, "nextPageToken": f"AT{index}=="}
 
-    def _leadchanges(self, query: dict[str, str]) -> dict[str, Any]:
-        return self._walk(query, {12, 13})
-
     def _deletedleads(self, query: dict[str, str]) -> dict[str, Any]:
         return self._walk(query, {37})
 

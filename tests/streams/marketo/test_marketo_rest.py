@@ -116,11 +116,11 @@ async def test_a_page_of_changes_always_leads_on(stub: MarketoStub, rest: Market
     stub.log = [change("g1", 1, "firstName", "A", "B")]
     minted = await rest.paging_token(NOW_MS)
     assert stub.asked("/rest/v1/activities/pagingtoken.json")[0].query["sinceDatetime"] == "2026-03-02T10:00:00Z"
-    page = await rest.lead_changes(minted.token, ["firstName", "email"])
+    page = await rest.activities(minted.token, [12, 13])
     assert [row["marketoGUID"] for row in page.rows] == ["g1"]
     assert (page.token, page.more) == ("AT1==", False)
-    stub.scripts["/rest/v1/activities/leadchanges.json"] = [{"requestId": "r", "success": True}]
-    assert (await rest.lead_changes(page.token, ["email"])).token == page.token
+    stub.scripts["/rest/v1/activities.json"] = [{"requestId": "r", "success": True}]
+    assert (await rest.activities(page.token, [13])).token == page.token
 
 
 async def test_delete_and_merge(stub: MarketoStub, rest: MarketoRest) -> None:
