@@ -125,6 +125,12 @@ class FieldMapping:
     unwanted: Unwanted = Unwanted.PUT_BACK
     required_default: str | None = None
     """Salesforce: used at creation only, and only where blank (LastName, Company)."""
+    plain: bool = field(init=False, repr=False, compare=False)
+    """Whether an edit of a side that shows the agreement simply is the new agreement."""
+
+    def __post_init__(self) -> None:
+        adds_up = self.rule.name in (RuleName.UNION, RuleName.SUM_DELTAS)
+        object.__setattr__(self, "plain", self.direction is _BOTH and not adds_up)
 
     def name_on(self, system: System) -> str:
         """The field's API name on `system`."""

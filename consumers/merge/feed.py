@@ -7,12 +7,12 @@ import msgspec
 
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.judge import judge_echo, judge_feed
+from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed
 from consumers.merge.record import asked_again
 from consumers.merge.setting import Folded, Identity, Setting
 from consumers.merge.state import Field, PairState, Record, Waiting, Write, copy
 from consumers.merge.values import Unfit, equal, neutral
-from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit
+from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit, Judged
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import MARKETO, System
 
@@ -71,35 +71,53 @@ def is_strange(state: PairState, system: System) -> bool:
 
 
 def judge_fields(state: PairState, event: ChangeEvent, setting: Setting, *, patient: bool) -> Folded:
-    names = setting.mapping.by_name(event.system)
+    """Every mapped field of a creation or an update. `patient`: whether missing links are waited for."""
+    system, names = event.system, setting.mapping.by_name(event.system)
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
     own = setting.identity.owns(event)
     stamped, echoed, unordered = _stamp(event, setting.identity), 0, False
     ours = own or stamped != 0
+    plain = not ours and event.before is None
     for name, wire in event.fields.items():
         mapping = names.get(name)
         if mapping is None:
             continue
+        key = mapping.key
         try:
-            edit = edit_of(state, event, mapping, wire, patient=patient)
+            value = neutral(mapping.type, wire)
+            told = _at_once(state, mapping, system, value, event.at) if plain and mapping.plain else None
+            if told is not None:
+                changed[key] = told[0]
+                rulings.append(told[1])
+                continue
+            field = state.fields.get(key) or Field()
+            edit = edit_of(state, event, mapping, value, patient=patient)
         except Unfit as error:
-            rulings.append(Ruling(field=mapping.key, verdict=Verdict.UNUSABLE, reason=str(error)))
+            rulings.append(Ruling(field=key, verdict=Verdict.UNUSABLE, reason=str(error)))
             continue
-        field = state.fields.get(mapping.key) or Field()
         write = _own_write(mapping, field, edit, stamped=stamped) if ours else None
         new, ruling = judge_echo(mapping, field, edit, write) if write else judge_feed(mapping, field, edit)
         if write and ruling.verdict is _ECHO:
             echoed = write.id
         unordered = unordered or ruling.reason is UNORDERED
         if new is not field:
-            changed[mapping.key] = new
+            changed[key] = new
         rulings.append(ruling)
     if unordered:
-        state = asked_again(state, event.system)
-    if echoed and state.record(event.system).calling == echoed:
-        state = state.with_record(event.system, _answered_by_feed(state.record(event.system)))
+        state = asked_again(state, system)
+    if echoed and state.record(system).calling == echoed:
+        state = state.with_record(system, _answered_by_feed(state.record(system)))
     return (state.with_fields(changed) if changed else state), tuple(rulings)
+
+
+def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Value, at: int) -> Judged | None:
+    """The plainest edit of a field, at rest or not."""
+    rest = state.at_rest(mapping.key)
+    if rest is not None:
+        return accepted_from_rest(mapping, rest, system, value, at)
+    field = state.fields.get(mapping.key)
+    return accepted_at_once(mapping, field, system, value, at) if field is not None else None
 
 
 def _answered_by_feed(record: Record) -> Record:
@@ -109,7 +127,8 @@ def _answered_by_feed(record: Record) -> Record:
     return new
 
 
-def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, wire: Value, *, patient: bool = True) -> Edit:
+def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, value: Value, *, patient: bool = True) -> Edit:
+    """One field of an event, for the judge. `value`: neutral. Raises `Unfit` where what stood there before is none."""
     before = UNTOLD
     if event.before is not None:
         name = mapping.name_on(event.system)
@@ -117,7 +136,7 @@ def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, wire: V
     return Edit(
         side=event.system,
         object=state.object,
-        value=neutral(mapping.type, wire),
+        value=value,
         at=event.at,
         until=event.until,
         before=before,

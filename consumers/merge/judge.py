@@ -9,13 +9,52 @@ Here are the two things that a side's feed may tell of a field: somebody's edit 
 """
 
 from consumers.mapping import FieldMapping
-from consumers.merge.decision import Verdict
-from consumers.merge.state import NEVER, Field, Side, Write, copy
+from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.state import NEVER, Field, Rest, Side, Write, copy
 from consumers.merge.values import equal
-from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit, Judged, Untold, latest, ruled, same, unproven, verdict_on
+from consumers.merge.verdicts import AGREEING, UNORDERED, UNTOLD, Edit, Judged, Untold, latest, ruled, same, unproven, verdict_on
+from streams.events import Value
+from streams.systems import MARKETO, SALESFORCE, System
 
-_ECHO = Verdict.ECHO
+_ACCEPTED, _ECHO = Verdict.ACCEPTED, Verdict.ECHO
 _LINK_MISSING = "a change before this one has not arrived yet"
+
+
+def accepted_at_once(mapping: FieldMapping, field: Field, system: System, value: Value, at: int) -> Judged | None:
+    """What `judge_feed` says of the plainest of edits, which is most of them, in a quarter of the time; None: ask `judge_feed`.
+
+    An edit of a plain field that the feed tells without what stood there before, on a side that shows the agreement, with no write
+    under way and nothing else to be remembered.
+    """
+    side = field.salesforce if system is SALESFORCE else field.marketo
+    if side.shows != field.version or side.ahead_at or side.writes or side.learnt or side.undone or field.hold or not side.known:
+        return None
+    if side.replaced is not None or equal(mapping, value, field.value):
+        return None
+    side, new = copy(side), copy(field)
+    new.value = side.seen = value
+    new.version = side.shows = version = field.version + 1
+    new.agreed_at = at
+    side.seen_at = max(side.seen_at, at)
+    if system is SALESFORCE:
+        new.salesforce = side
+    else:
+        new.marketo = side
+    return new, Ruling(mapping.key, _ACCEPTED, value, value, version, None, "", AGREEING[system])
+
+
+def accepted_from_rest(mapping: FieldMapping, rest: Rest, system: System, value: Value, at: int) -> Judged | None:
+    """The same of a field at rest, which need not be unpacked for it."""
+    if (rest.salesforce_replaced if system is SALESFORCE else rest.marketo_replaced) is not None or equal(mapping, value, rest.value):
+        return None
+    version = rest.version + 1
+    if system is SALESFORCE:
+        seen_at = rest.salesforce_at
+        field = Field(value, version, at, Side(True, value, max(seen_at, at), version), rest.side(MARKETO))
+    else:
+        seen_at = rest.marketo_at
+        field = Field(value, version, at, rest.side(SALESFORCE), Side(True, value, max(seen_at, at), version))
+    return field, Ruling(mapping.key, _ACCEPTED, value, value, version, None, "", AGREEING[system])
 
 
 def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:

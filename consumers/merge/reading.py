@@ -12,7 +12,7 @@ from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, noted, touched
 from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import NEVER, Field, PairState, Record, copy
-from consumers.merge.values import Unfit
+from consumers.merge.values import Unfit, neutral
 from consumers.merge.verdicts import UNORDERED, Edit, latest
 from streams.events import ChangeEvent, Kind
 from streams.systems import SALESFORCE, System
@@ -58,7 +58,7 @@ def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look
             continue
         field = state.fields.get(mapping.key) or Field()
         try:
-            new, ruling = _judge_one(mapping, field, edit_of(state, event, mapping, wire), at)
+            new, ruling = _judge_one(mapping, field, edit_of(state, event, mapping, neutral(mapping.type, wire)), at)
         except Unfit as error:
             rulings.append(Ruling(field=mapping.key, verdict=Verdict.UNUSABLE, reason=str(error)))
             continue

@@ -4,7 +4,7 @@ from consumers.merge.decision import Verdict
 from consumers.merge.state import NEVER, Field, PairState, Record, copy
 from consumers.merge.verdicts import latest
 from streams.events import ChangeEvent, Kind
-from streams.systems import System
+from streams.systems import SALESFORCE, System
 
 _REFS_KEPT = 48
 FOREIGN = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST, Verdict.REVIEW, Verdict.PUT_BACK})
@@ -13,12 +13,14 @@ _CREATED, _UPDATED, _UNDELETED = Kind.CREATED, Kind.UPDATED, Kind.UNDELETED
 
 
 def is_old(record: Record, event: ChangeEvent) -> bool:
+    """Whether this event of the feed was judged before."""
     if event.seq:
         return event.seq <= record.seq
     return bool(event.ref) and all(ref in record.refs for ref in event.ref.split(","))
 
 
 def noted(record: Record, event: ChangeEvent) -> Record:
+    """The record, with this event among those judged."""
     new = copy(record)
     new.id = record.id or event.id
     if event.seq > record.seq:
@@ -31,6 +33,7 @@ def noted(record: Record, event: ChangeEvent) -> Record:
 
 
 def asked_again(state: PairState, system: System) -> PairState:
+    """The pair, one record of which is to be read."""
     record = copy(state.record(system))
     record.reread = True
     return state.with_record(system, record)
@@ -46,12 +49,14 @@ def is_alive(record: Record, event: ChangeEvent) -> bool:
 
 
 def undeleted(state: PairState, system: System) -> PairState:
+    """The pair, one record of which is back: it is read, since nobody told what changed meanwhile."""
     record = copy(state.record(system))
     record.deleted, record.reread = False, True
     return state.with_record(system, record)
 
 
 def without_writes(field: Field, system: System) -> Field:
+    """The field, with no write under way on that side."""
     side = field.side(system)
     if not side.writes:
         return field
@@ -67,9 +72,11 @@ def touched(state: PairState, system: System) -> PairState:
         record.origin = ""
         state = state.with_record(system, record)
     changed: dict[str, Field] = {}
+    salesforce = system is SALESFORCE
     for key, field in state.unsettled().items():
-        if field.side(system).refused != NEVER:
-            side = copy(field.side(system))
+        side = field.salesforce if salesforce else field.marketo
+        if side.refused != NEVER:
+            side = copy(side)
             side.refused, side.reason = NEVER, ""
             changed[key] = field.with_side(system, side)
     return state.with_fields(changed) if changed else state

@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from streams.events import ChangeEvent, Value
-from streams.systems import SALESFORCE, Object, System
+from streams.systems import MARKETO, SALESFORCE, Object, System
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
@@ -108,13 +108,13 @@ class Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     def field(self) -> Field:
         """The field in full."""
-        return Field(
-            value=self.value,
-            version=self.version,
-            agreed_at=self.agreed_at,
-            salesforce=Side(seen=self.value, seen_at=self.salesforce_at, shows=self.version, replaced=self.salesforce_replaced),
-            marketo=Side(seen=self.value, seen_at=self.marketo_at, shows=self.version, replaced=self.marketo_replaced),
-        )
+        return Field(self.value, self.version, self.agreed_at, self.side(SALESFORCE), self.side(MARKETO))
+
+    def side(self, system: System) -> Side:
+        """One side of it in full."""
+        if system is SALESFORCE:
+            return Side(True, self.value, self.salesforce_at, self.version, 0, 0, (), False, None, None, self.salesforce_replaced)
+        return Side(True, self.value, self.marketo_at, self.version, 0, 0, (), False, None, None, self.marketo_replaced)
 
 
 class Resting:
@@ -183,7 +183,9 @@ class Fields(Mapping[str, Field]):
 
     def at_rest(self, key: str) -> Rest | None:
         """The field as it was stored, if it was at rest and still is."""
-        stored = None if key in self.unsettled else self.resting.fields().get(key)
+        if key in self.unsettled:
+            return None
+        stored = self.resting.fields().get(key)
         return None if stored is None else _rest_decoder.decode(stored)
 
 

@@ -14,6 +14,8 @@ Canonical = str | float | bool | tuple[str, ...] | None
 _NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
 _TYPED = _NUMBERS | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME}
 """Types whose neutral form is not simply the text."""
+_COMPARED = _TYPED | {FieldType.EMAIL, FieldType.MULTIPICKLIST}
+"""Types whose texts are compared by more than their characters."""
 _BOOLEAN, _EMAIL, _MULTIPICKLIST = FieldType.BOOLEAN, FieldType.EMAIL, FieldType.MULTIPICKLIST
 _DEFAULT_SCALE = 6
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
@@ -72,6 +74,9 @@ def equal(field: FieldMapping, one: Value, other: Value) -> bool:
     """Whether two neutral values mean the same."""
     if one is other or (one == other and type(one) is type(other)):
         return True
+    plain = type(one) is str and type(other) is str and field.type not in _COMPARED
+    if plain and one.isascii() and other.isascii() and "\r" not in one and "\r" not in other:  # type: ignore[union-attr, operator]
+        return one.strip() == other.strip()  # type: ignore[union-attr]
     return canonical(field, one) == canonical(field, other)
 
 

@@ -16,7 +16,7 @@ _UNDONE_MOST_OWED, _UNDONE_MOST_ACCEPTED = 1, 3
 _SECOND_MS = 1_000
 _ACCEPTED, _SAME = Verdict.ACCEPTED, Verdict.SAME
 _UNION, _SUM_DELTAS = RuleName.UNION, RuleName.SUM_DELTAS
-_AGREEING = {system: f"{system} had seen the agreement" for system in System}
+AGREEING = {system: f"{system} had seen the agreement" for system in System}
 
 UNORDERED = "it can't be put in order with what was told of the same second; the record is read again"
 """Reason of a ruling after which the record must be read again."""
@@ -76,7 +76,7 @@ def _accepted(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Ju
         return new, ruled(mapping, new, edit, Verdict.CONTESTED, new.hold)
     if new.hold.startswith("contested") and not side.undone:
         new.hold = ""
-    return new, ruled(mapping, new, edit, _ACCEPTED, _AGREEING[edit.side])
+    return new, ruled(mapping, new, edit, _ACCEPTED, AGREEING[edit.side])
 
 
 def _conflict(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, first_meeting: bool) -> Judged:
