@@ -112,7 +112,8 @@ class Judging:
             self._freed.add(pair.loaded_key)
         verdicts = self.observed.verdicts
         for ruling in rulings:
-            verdicts[ruling.verdict] += 1
+            verdict = ruling.verdict
+            verdicts[verdict] = verdicts.get(verdict, 0) + 1
         if event.source in POLLED and any(ruling.verdict in _REPAIRING for ruling in rulings):
             self.observed.repaired[event.system] += 1
 

@@ -134,7 +134,15 @@ class PostgresTransaction:
         if gone:
             await self._execute("settle what was due", sql.DROP_DUE, *_turned(sorted(gone)))
         if put:
-            await self._execute("note what is due", sql.PUT_DUE, *_turned(sorted(put)))
+            await self._put_due(sorted(put))
+
+    async def _put_due(self, rows: list[tuple[int, int, int, int]]) -> None:
+        """A batch of edits usually makes the same thing due for all of its pairs: then only they are told one by one."""
+        kind, _, lane, at = rows[0]
+        if all(row[0] == kind and row[2] == lane and row[3] == at for row in rows):
+            await self._execute("note what is due", sql.PUT_DUE_ALIKE, kind, [row[1] for row in rows], lane, at)
+        else:
+            await self._execute("note what is due", sql.PUT_DUE, *_turned(rows))
 
     async def _fetch(self, doing: str, statement: str, *arguments: object) -> Any:
         with border(doing):

@@ -75,6 +75,11 @@ insert into due (kind, pair, lane, at)
 select * from unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[])
 on conflict (kind, pair) do update set lane = excluded.lane, at = excluded.at
 """
+PUT_DUE_ALIKE = """
+insert into due (kind, pair, lane, at)
+select $1::smallint, pair, $3::smallint, $4::bigint from unnest($2::bigint[]) as pair
+on conflict (kind, pair) do update set lane = excluded.lane, at = excluded.at
+"""
 DROP_DUE = """
 delete from due as d using unnest($1::smallint[], $2::bigint[]) as gone (kind, pair)
 where d.kind = gone.kind and d.pair = gone.pair
