@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from consumers.mapping import SyncRules
 from consumers.merge.plan import follows_deletion, may_create, owed
-from consumers.merge.state import Field, PairState, Write
+from consumers.merge.state import Field, PairState, Record, Write
 from streams.systems import MARKETO, SALESFORCE, System
 
 _REREAD_MS = 2_000
@@ -26,12 +26,20 @@ def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[i
             silent_salesforce = _earliest(silent_salesforce, one.writes)
         if other.writes:
             silent_marketo = _earliest(silent_marketo, other.writes)
+    one_record, other_record = state.salesforce, state.marketo
+    fields_only = not state.retract and not rules.delete_in_salesforce
+    waiting = bool(state.waiting)
     return (
-        _write_due(state, SALESFORCE, rules, now, salesforce, exact=exact),
-        _write_due(state, MARKETO, rules, now, marketo, exact=exact),
-        _look_due(state, SALESFORCE, now, silent_salesforce),
-        _look_due(state, MARKETO, now, silent_marketo),
+        0 if fields_only and one_record.id and not salesforce else _write_due(state, SALESFORCE, rules, now, salesforce, exact=exact),
+        0 if fields_only and other_record.id and not marketo else _write_due(state, MARKETO, rules, now, marketo, exact=exact),
+        _look_due(state, SALESFORCE, now, silent_salesforce) if silent_salesforce or waiting or _asked(one_record) else 0,
+        _look_due(state, MARKETO, now, silent_marketo) if silent_marketo or waiting or _asked(other_record) else 0,
     )
+
+
+def _asked(record: Record) -> bool:
+    """Whether a look may be due for the record itself."""
+    return record.reread or record.calling != 0
 
 
 def contested(state: PairState) -> bool:
@@ -79,8 +87,6 @@ def _look_due(state: PairState, system: System, now: int, silent: int) -> int:
     """`silent`: when the first write under way is to be looked for; 0: none is."""
     record = state.record(system)
     if record.deleted:
-        return 0
-    if not (record.calling or record.reread or silent or state.waiting):
         return 0
     moments: list[int] = []
     if record.calling:
