@@ -16,10 +16,11 @@ from tests.benchmarks.idle_worker import idle_cycle, peak_rss_mib
 from tests.benchmarks.observe_speed import ObserveBench
 from tests.benchmarks.observe_speed import Size as ObserveSize
 from tests.benchmarks.report import show
+from tests.benchmarks.sandbox_size import PEOPLE, at_size
 from tests.benchmarks.settle_speed import settle
 
-OBSERVE, SETTLE, LATENCY, IDLE = "observe", "settle", "latency", "idle"
-PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE})
+OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX = "observe", "settle", "latency", "idle", "sandbox"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX})
 Say = Callable[[str], None]
 
 
@@ -47,8 +48,10 @@ class Programme:
         try:
             if OBSERVE in self._wish.only:
                 await self._observe()
-            if self._wish.only - {OBSERVE}:
+            if self._wish.only - {OBSERVE, SANDBOX}:
                 await self._on_both_systems()
+            if SANDBOX in self._wish.only:
+                self._found["sandbox"] = await at_size(PEOPLE // 10 if self._wish.quick else PEOPLE, self._say)
         finally:
             self._found["machine"]["load_average"] = [round(each, 2) for each in os.getloadavg()]
             self._wish.report.parent.mkdir(parents=True, exist_ok=True)
