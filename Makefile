@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup browser demo up down clean status tandem test unit lint format bench nightly lock
+.PHONY: help setup clients demo up down clean status tandem test unit lint format bench nightly lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,16 +43,16 @@ format: setup ## let ruff format and fix
 unit: setup ## the tests that start no server
 	$(BIN)/pytest -q -m "not slow and not integration" $(ARGS)
 
-browser: setup ## a Chromium for the tests that look at pages
-	@sh infra/setup/setup.sh --browser
+clients: setup ## what only tests need: other people's clients in Node, a Chromium
+	@sh infra/setup/setup.sh --tests
 
-test: lint browser ## lint, and every test but the nightly ones
+test: lint clients ## lint, and every test but the nightly ones
 	$(BIN)/pytest -m "not slow" $(ARGS)
 
 bench: setup ## the benchmarks (report: .run/bench.json)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-nightly: setup browser ## every test, with the long simulations
+nightly: setup clients ## every test, with the long simulations
 	TANDEM_NIGHTLY=1 $(BIN)/pytest $(ARGS)
 
 lock: setup ## write the locked requirements anew

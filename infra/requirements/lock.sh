@@ -14,3 +14,5 @@ lock() { # lock NAME INPUT...
 lock runtime pyproject.toml infra/requirements/build.in
 lock dev --extra dev --extra sandbox pyproject.toml infra/requirements/build.in
 lock systems infra/requirements/systems.in
+lock maven infra/requirements/maven.in
+.venv/bin/python -m infra.setup.jars

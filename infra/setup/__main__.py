@@ -1,5 +1,5 @@
-"""`python3 -m infra.setup [--check | --browser]`: checks the prerequisites, installs what it can, makes .venv and .tools. A second run only
-looks. `--browser` brings a Chromium too, which only tests need: where there can be none it says so, and that is no failure.
+"""`python3 -m infra.setup [--check | --tests]`: checks the prerequisites, installs what it can, makes .venv and .tools. A second run only
+looks. `--tests` brings what only tests need too, Node's clients and a Chromium: where there can be none it says so, and that is no failure.
 
 Order: look at everything first; say at once what a person has to install; then packages, the virtual environment, Kafka's jars.
 Exit code 0 when all is there, 1 with one sentence otherwise.
@@ -7,6 +7,7 @@ Exit code 0 when all is there, 1 with one sentence otherwise.
 
 import fcntl
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -14,11 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.setup import browser, found, strangers
-from infra.setup.missing import FROM_PYPI, SetupError, apt_words, by_hand, install_from_pypi, install_with_apt
+from infra.setup import browser, found, jars, strangers
+from infra.setup.missing import FROM_PYPI, SetupError, apt_words, by_hand, install_from_pypi, install_with_apt, run, system_certificates
 
 VENV = found.ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
+VENV_PIP = VENV / "bin" / "pip"  # comes last when the environment is made: where it is, the environment is whole
 REQUIREMENTS = found.ROOT / "infra" / "requirements"
 PIP = [str(VENV_PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
 
@@ -32,7 +34,8 @@ def main(arguments: list[str]) -> int:
             return 1 if missing() else 0
         with one_at_a_time():
             set_up()
-            if arguments == ["--browser"]:
+            if arguments == ["--tests"]:
+                node_clients()
                 chromium()
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
@@ -62,16 +65,15 @@ def set_up() -> None:
     virtual_environment()
     if {"java", "postgres"} & set(missing()):
         install_from_pypi(VENV_PYTHON, REQUIREMENTS / "systems.txt", found.SYSTEMS, say)
-    still = missing()
+    still = set(missing()) - {"maven"}
     if still:
-        raise by_hand(still)
+        raise by_hand(sorted(still))
     kafka_jars()
-    node_clients()
 
 
 def virtual_environment() -> None:
     """.venv with the locked requirements and this project in it."""
-    if not VENV_PYTHON.exists():
+    if not VENV_PIP.exists():
         say("making the virtual environment .venv")
         run([sys.executable, "-m", "venv", str(VENV)], "python could not make a virtual environment")
     lock = REQUIREMENTS / "dev.txt"
@@ -91,8 +93,9 @@ def install_locked(lock: Path) -> None:
     quick.write_text(entry(lock.read_text(), "uv"))
     run([*PIP, "--require-hashes", "-r", str(quick)], "pip could not install uv")
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "--python", str(VENV_PYTHON), "--require-hashes", "-r", str(lock)]
+    environment = {**os.environ, "UV_SYSTEM_CERTS": "true"} if system_certificates() else None
     try:
-        run(uv, "uv could not install the requirements")
+        run(uv, "uv could not install the requirements", environment)
     except SetupError as error:
         say(f"{error}; pip does it instead (a minute or two)")
         run([*PIP, "--require-hashes", "-r", str(lock)], "pip could not install the requirements")
@@ -132,22 +135,14 @@ def chromium() -> None:
 
 def kafka_jars() -> None:
     """Kafka's jars in .tools/kafka, for the present pom.xml."""
-    if found.jars():
-        return
-    maven = found.maven()
-    if maven is None:
-        raise by_hand(["maven"])
-    say("fetching Kafka (about 45 MB)")
-    for jar in found.JARS.glob("*.jar"):
-        jar.unlink()
-    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={found.JARS}"]
-    run([str(maven), "-q", "-B", "-f", str(found.POM), *goal], "Maven could not fetch Kafka")
-    (found.JARS / ".complete").write_text(found.POM.read_text())
+    if not found.jars():
+        jars.bring(VENV_PYTHON, REQUIREMENTS / "maven.txt", say)
+        (found.JARS / ".complete").write_text(found.POM.read_text())
 
 
 def venv_possible() -> bool:
     """Whether this Python can make a virtual environment with pip in it, or one is there."""
-    if VENV_PYTHON.exists():
+    if VENV_PIP.exists():
         return True
     return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0
 
@@ -169,14 +164,6 @@ def one_at_a_time() -> Iterator[None]:
     with (found.TOOLS / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def run(command: list[str], complaint: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, cwd=found.ROOT)
-    if done.returncode != 0:
-        words = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
-        errors = [line for line in words if "ERROR" in line or line.startswith("error")] or words[-1:]
-        raise SetupError(f"{complaint}: {errors[0] if errors else 'no reason given'}")
 
 
 def say(line: str) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from infra.setup.found import ROOT
 
-TARGETS = {"demo", "test", "bench", "nightly", "up", "down", "clean", "lint", "help", "setup", "status", "tandem", "unit", "format", "lock"}
+EVERYDAY = {"help", "setup", "clients", "demo", "up", "down", "clean", "status", "tandem"}
+TARGETS = EVERYDAY | {"lint", "format", "unit", "test", "bench", "nightly", "lock"}
 
 
 @pytest.fixture(scope="module")

@@ -72,6 +72,7 @@ def test_where_the_package_is_a_snap_playwright_fetches_one(path: Path, monkeypa
 def test_without_any_way_one_line_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "apt_words", list)
     program(path, "apt-cache", "true")
+    program(path, "env", 'shift; exec "$@"')
     program(path, "apt-get", "echo 'no network' >&2; exit 1")
     said: list[str] = []
     assert browser.bring(said.append) is False

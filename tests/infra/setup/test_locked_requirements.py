@@ -12,7 +12,7 @@ from infra.setup.found import ROOT
 from infra.setup.missing import SetupError
 
 LOCKS = ROOT / "infra" / "requirements"
-NAMES = ["runtime", "dev", "systems"]
+NAMES = ["runtime", "dev", "systems", "maven"]
 
 
 def _pins(name: str) -> dict[str, str]:

@@ -41,6 +41,7 @@ def test_without_node_and_without_apt_set_up_goes_on(path: Path, monkeypatch: py
 def test_a_failing_apt_is_told_and_no_more(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     program(path, "apt-get", "exit 1")
+    program(path, "env", 'shift; exec "$@"')
     monkeypatch.setattr(strangers, "apt_words", list)
     assert strangers.bring_node(said.append) is False
     assert any("left out" in line for line in said)

