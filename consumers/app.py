@@ -1,7 +1,7 @@
 """The worker: its roles, put together from the configuration and run in the shell."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -10,8 +10,7 @@ import structlog
 
 from consumers.answers import Settled
 from consumers.configuration import Settings
-from consumers.configuration_settings import LogFormat, Reads
-from consumers.configuration_systems import marketo_settings
+from consumers.configuration_settings import LogFormat
 from consumers.confirmation import release
 from consumers.drive import Bell, Dispatcher, look_after
 from consumers.feed_lag import FeedLag, Lag
@@ -23,7 +22,7 @@ from consumers.look import Looker
 from consumers.metrics import Metrics
 from consumers.observe import Observer
 from consumers.outbox import Outbox
-from consumers.pace import BucketPace, Pacing, WindowPace
+from consumers.parts import marketo_feed, pace_of, reading_first, salesforce_fields
 from consumers.reports.status import status
 from consumers.roles import Role
 from consumers.settle import Settler
@@ -35,8 +34,6 @@ from streams.database import away_is_retry
 from streams.errors import Fatal, Retry
 from streams.events import Source
 from streams.marketo.activities import ActivitySource
-from streams.marketo.decode import Decoding, shown_names
-from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace as FeedPace
 from streams.marketo.poll import CycleReport as MarketoCycle
 from streams.marketo.poll import MarketoPollSource
@@ -123,7 +120,7 @@ class Worker:
 
     # -- relay, reconcile ------------------------------------------------------------------------------------------------
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
-        source = CdcSource(tools.session, fields={obj: _salesforce_fields(tools, obj) for obj in tools.terms.rules.objects})
+        source = CdcSource(tools.session, fields={obj: salesforce_fields(tools, obj) for obj in tools.terms.rules.objects})
         await self._relay("relay.salesforce", source, tools, stop)
 
     async def _activities(self, tools: Tools, stop: asyncio.Event) -> None:
@@ -134,7 +131,7 @@ class Worker:
             calls_per_day_max=tools.settings.marketo.polling_calls_per_day,
         )
         source = ActivitySource(
-            await _feed(tools, "activities"), pace=pace, side_seconds=_SIDES_SECONDS, flooded=lambda: self._flooded(System.MARKETO)
+            await marketo_feed(tools, "activities"), pace=pace, side_seconds=_SIDES_SECONDS, flooded=lambda: self._flooded(System.MARKETO)
         )
         await self._relay("relay.marketo", source, tools, stop)
 
@@ -146,7 +143,7 @@ class Worker:
         source = PollSource(
             tools.salesforce,
             obj,
-            _salesforce_fields(tools, obj),
+            salesforce_fields(tools, obj),
             interval_seconds=intervals.poll_seconds,
             lag_seconds=min(60.0, intervals.poll_seconds / 2),
             overlap_seconds=intervals.overlap_seconds,
@@ -169,7 +166,7 @@ class Worker:
 
         intervals = tools.settings.intervals
         source = MarketoPollSource(
-            await _feed(tools, "poll"),
+            await marketo_feed(tools, "poll"),
             unseen=unseen_by(tools.ledger, tools.terms),
             interval_seconds=intervals.poll_seconds,
             overlap_seconds=round(max(intervals.overlap_seconds, 60)),
@@ -259,7 +256,7 @@ class Worker:
         full = settings.salesforce_records_max if salesforce else settings.marketo_records_max
         lag = self._lag(tools, system)
         settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full, lag=lag)
-        pace = _pace(tools, system)
+        pace = pace_of(tools, system)
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         dispatcher = Dispatcher(
             system,
@@ -271,7 +268,7 @@ class Worker:
             at_once=settings.salesforce_calls_at_once if salesforce else settings.marketo_calls_at_once,
             full=full,
             pace=pace,
-            read_first=_reading(reads, system, pace),
+            read_first=reading_first(reads, system, pace),
             on_settled=self._settled,
             lag=lag,
         )
@@ -317,40 +314,6 @@ def run(settings: Settings, roles: frozenset[str] = frozenset(ROLES)) -> int:
         return run_shell(worker.roles(roles), settings=web, metrics=worker.metrics, status=worker.status)
     except Fatal as error:
         raise SystemExit(f"tandem: {error}") from error
-
-
-async def _feed(tools: Tools, source: str) -> LeadFeed:
-    """The leads' feed with every mapped field that this instance has."""
-    marketo = tools.describes.marketo
-    names = {field.marketo for mapping in tools.terms.rules.objects.values() for field in mapping.fields if field.marketo in marketo}
-    if tools.terms.rules.links.stamp:
-        names.add(tools.terms.rules.links.stamp)
-    types: Mapping[str, str] = {name: marketo[name].wire_type for name in sorted(names)}
-    own = None if tools.terms.identity.stamp else tools.terms.identity.marketo_user
-    zone = marketo_settings(tools.settings).zone
-    shown = shown_names(await tools.marketo.describe(), types)
-    return LeadFeed(tools.marketo, Decoding(source=source, types=types, zone=zone, own_user=own, shown=shown))
-
-
-def _salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
-    rules = tools.terms.rules
-    return sorted({rules.links.salesforce_key, *(field.salesforce for field in rules.objects[obj].fields if field.salesforce)})
-
-
-def _pace(tools: Tools, system: System) -> Pacing:
-    if system is System.SALESFORCE:
-        return BucketPace(burst=50, per_second=20)
-    budget = tools.budgets[system]
-    return WindowPace(
-        calls=tools.settings.marketo.calls_per_20_seconds, window_seconds=budget.window_seconds, leaving=budget.leaving_seconds
-    )
-
-
-def _reading(reads: Reads, system: System, pace: Pacing) -> Callable[[], bool]:
-    """Reading before writing is a courtesy: by itself only in Marketo, whose feed is slow, and while calls are plenty."""
-    if reads is Reads.AUTO:
-        return (lambda: pace.easy(asyncio.get_running_loop().time())) if system is System.MARKETO else lambda: False
-    return lambda: reads is Reads.ALWAYS
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

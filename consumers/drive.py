@@ -120,6 +120,7 @@ class Dispatcher:
         self._bell.quiet(self._kind)
         lane = await self._ledger.waiting(self._kind, self._clock())
         if lane is None:
+            self._flood = False
             return False
         if lane == Lane.LIVE and not self._flood:
             wait = self._pace.wait(loop.time())

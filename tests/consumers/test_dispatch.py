@@ -116,6 +116,15 @@ async def test_everything_due_is_drained_in_full_calls() -> None:
     assert bench.dispatcher.trouble is None
 
 
+async def test_a_flood_is_over_when_nothing_is_left_though_the_last_call_was_full() -> None:
+    ledger, writer = ledger_with(*(owing(number, MK) for number in range(1, 5))), ScriptedWriter(MK)
+    bench = Bench(ledger, writer)
+    seen: list[bool] = []
+    writer.before_answer = lambda: seen.append(bench.dispatcher.flood)
+    await bench.until(lambda: sum(each.records for each in bench.settled) == 4 and not bench.dispatcher.flood)
+    assert any(seen)
+
+
 async def test_full_calls_stand_behind_a_feed_that_has_fallen_too_far_behind() -> None:
     ledger, writer = ledger_with(*(owing(number, MK) for number in range(1, 8))), ScriptedWriter(MK)
     lags = iter([LAG_MAX_MS + 1, LAG_MAX_MS])

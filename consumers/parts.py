@@ -1,0 +1,48 @@
+"""What roles are put together from: the feed of Marketo's leads, the fields that are read, the pace of calls."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from consumers.configuration_settings import Reads
+from consumers.configuration_systems import marketo_settings
+from consumers.pace import BucketPace, Pacing, WindowPace
+from consumers.tools import Tools
+from streams.marketo.decode import Decoding, shown_names
+from streams.marketo.feed import LeadFeed
+from streams.systems import Object, System
+
+
+async def marketo_feed(tools: Tools, source: str) -> LeadFeed:
+    """The leads' feed with every mapped field that this instance has."""
+    marketo = tools.describes.marketo
+    names = {field.marketo for mapping in tools.terms.rules.objects.values() for field in mapping.fields if field.marketo in marketo}
+    if tools.terms.rules.links.stamp:
+        names.add(tools.terms.rules.links.stamp)
+    types: Mapping[str, str] = {name: marketo[name].wire_type for name in sorted(names)}
+    own = None if tools.terms.identity.stamp else tools.terms.identity.marketo_user
+    zone = marketo_settings(tools.settings).zone
+    shown = shown_names(await tools.marketo.describe(), types)
+    return LeadFeed(tools.marketo, Decoding(source=source, types=types, zone=zone, own_user=own, shown=shown))
+
+
+def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
+    """The fields of an object that are read in Salesforce."""
+    rules = tools.terms.rules
+    return sorted({rules.links.salesforce_key, *(field.salesforce for field in rules.objects[obj].fields if field.salesforce)})
+
+
+def pace_of(tools: Tools, system: System) -> Pacing:
+    """How calls that aren't full are paced."""
+    if system is System.SALESFORCE:
+        return BucketPace(burst=50, per_second=20)
+    budget = tools.budgets[system]
+    return WindowPace(
+        calls=tools.settings.marketo.calls_per_20_seconds, window_seconds=budget.window_seconds, leaving=budget.leaving_seconds
+    )
+
+
+def reading_first(reads: Reads, system: System, pace: Pacing) -> Callable[[], bool]:
+    """Reading before writing is a courtesy: by itself only in Marketo, whose feed is slow, and while calls are plenty."""
+    if reads is Reads.AUTO:
+        return (lambda: pace.easy(asyncio.get_running_loop().time())) if system is System.MARKETO else lambda: False
+    return lambda: reads is Reads.ALWAYS
