@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate
@@ -22,6 +23,10 @@ from infra.postgres.server import Server
 from infra.stack.sandbox import Sandbox
 
 TEMPLATE = "tandem_template"
+
+settings.register_profile("tandem", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tandem")
+"""No property fails for the machine being busy."""
 
 
 def pytest_configure() -> None:

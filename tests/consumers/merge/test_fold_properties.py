@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.merge.decision import Verdict
@@ -98,7 +98,6 @@ def _typed(key: str, value: Value, place: int) -> Value:
 
 
 @given(EDITS, st.booleans())
-@settings(deadline=None)
 def test_both_sides_converge_and_nothing_is_owed_after(edits: list[tuple[System, str, Value]], at_once: bool) -> None:
     both = Both(paired())
     late: list[ChangeEvent] = []
@@ -122,7 +121,6 @@ def _hear_all(both: Both, late: list[ChangeEvent]) -> None:
 
 
 @given(EDITS)
-@settings(deadline=None)
 def test_a_redelivery_is_a_no_op(edits: list[tuple[System, str, Value]]) -> None:
     both = Both(paired())
     for place, (system, key, value) in enumerate(edits):
@@ -136,7 +134,6 @@ def test_a_redelivery_is_a_no_op(edits: list[tuple[System, str, Value]]) -> None
 
 
 @given(EDITS)
-@settings(deadline=None)
 def test_a_reading_equal_to_what_was_seen_changes_nothing(edits: list[tuple[System, str, Value]]) -> None:
     both = Both(paired())
     for place, (system, key, value) in enumerate(edits):

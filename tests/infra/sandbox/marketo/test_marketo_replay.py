@@ -114,7 +114,7 @@ def state(store: Store) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(operations)
 def test_replay_gives_the_stored_state(steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

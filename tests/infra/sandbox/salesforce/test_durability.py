@@ -90,7 +90,7 @@ def stored(org: Org) -> dict[str, dict[str, Any]]:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS)
 def test_replay_history_and_events_all_give_the_stored_state(tmp_path_factory: Any, steps: list[Any]) -> None:
     path = tmp_path_factory.mktemp("journal")

@@ -145,7 +145,7 @@ def loaded(drawn: list[Row]) -> tuple[Rows, list[Row]]:
     return store, rows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     people(),
     conditions(),
@@ -165,7 +165,7 @@ def test_same_answer(drawn: list[Row], condition: Any, order: list[tuple[str, bo
     assert store.count(f"SELECT COUNT() FROM Lead WHERE {text_of(condition)}") == len(found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(people(), st.integers(1, 3))
 def test_keyset_pages_meet_every_record_once_in_order(drawn: list[Row], size: int) -> None:
     store, rows = loaded(drawn)
