@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,33 @@ def test_the_demo_worker_signs_in_as_tandem_and_keeps_its_secrets_in_files(tmp_p
     assert Path(told["TANDEM_POSTGRES_DSN_FILE"]).read_text() == outside["TANDEM_POSTGRES_DSN"]
     assert stat.S_IMODE(Path(told["TANDEM_MARKETO_CLIENT_SECRET_FILE"]).stat().st_mode) == 0o600
     assert not {"sf-secret", "mk-secret", outside["TANDEM_POSTGRES_DSN"]} & set(told.values())
+
+
+@pytest.mark.integration
+def test_the_demo_worker_makes_the_fields_before_it_becomes_tandem(tmp_path: Path, sandbox: dict[str, Any], postgres: str) -> None:
+    endpoints = tmp_path / "endpoints.json"
+    endpoints.write_text(json.dumps(sandbox))
+    stand_in = tmp_path / "bin" / "tandem"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/sh\n[ "$1" = run ] && shift && exec {sys.executable} -m consumers.cli check "$@"\n')
+    stand_in.chmod(0o700)
+    config = str(ROOT / "infra" / "stack" / "tandem.yaml")
+    command = [
+        sys.executable,
+        "-m",
+        "infra.compose.sandboxed",
+        "--endpoints",
+        str(endpoints),
+        "--secrets",
+        str(tmp_path),
+        "--config",
+        config,
+    ]
+    web = {"TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
+    outside = {"TANDEM_KAFKA_BOOTSTRAP": "127.0.0.1:1", "TANDEM_POSTGRES_DSN": postgres, "PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
+    for _again in range(2):
+        done = subprocess.run(command, cwd=ROOT, env=outside | web, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(
