@@ -20,6 +20,9 @@ URI_BYTES_MAX = 7_500
 """Longest address we send; Marketo refuses 8 KB with HTTP 414 (Marketo, API limits). Longer queries travel in the body."""
 
 _IDENTITY = "identity"
+_AGAIN_SECONDS = 2.0
+REFUSED_SECONDS = 30.0
+"""A token that is refused for so long although identity goes on giving it is a matter for a person; before that, a hiccup."""
 
 
 class Held(Retry):
@@ -78,6 +81,7 @@ class MarketoSession:
         self._http: aiohttp.ClientSession | None = None
         self._lock = asyncio.Lock()
         self._token: _Token | None = None
+        self._refused_since: float | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,21 +100,33 @@ class MarketoSession:
         return (await self._live_token()).scope
 
     async def call(self, call: Call) -> Answer:
-        """The answer. Raises what `refusals` makes of an error; `Held` where Marketo named a limit of the whole instance."""
+        """The answer. Raises what `refusals` makes of an error; `Held` where Marketo named a limit of the whole instance; `Fatal` where
+        it has refused for a while a token that identity goes on giving."""
         token = await self._live_token()
         answer = await self._exchange(call, token)
         if isinstance(answer, Answer):
-            return answer
+            return self._taken(answer)
         fresh = await self._live_token(refused=token.number)
         answer = await self._exchange(call, fresh)
         if isinstance(answer, Answer):
-            return answer
-        if fresh.text == token.text:
+            return self._taken(answer)
+        if fresh.text == token.text and self._refused_for() >= REFUSED_SECONDS:
             raise Fatal(
                 f"Marketo {call.what}: {answer}, and identity gives the same access token again.",
                 remedy="Check that client id, secret and base URL belong to the same instance and that the custom service is active.",
             )
-        raise Retry(f"Marketo {call.what}: {answer}, right after a new access token", after_seconds=5.0)
+        raise Retry(f"Marketo {call.what}: {answer}, right after asking for an access token", after_seconds=_AGAIN_SECONDS)
+
+    def _taken(self, answer: Answer) -> Answer:
+        self._refused_since = None
+        return answer
+
+    def _refused_for(self) -> float:
+        """Since when no token has been taken, in seconds."""
+        now = time.monotonic()
+        if self._refused_since is None:
+            self._refused_since = now
+        return now - self._refused_since
 
     async def _exchange(self, call: Call, token: _Token) -> Answer | str:
         """One request; the answer, or the code and message of a refused token."""

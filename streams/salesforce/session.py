@@ -18,6 +18,9 @@ from streams.salesforce.settings import SalesforceSettings
 
 log = structlog.get_logger(__name__)
 
+_AGAIN_SECONDS = 2.0
+REFUSED_SECONDS = 30.0
+"""Sessions that are refused as soon as they are given, for so long, are a matter for a person; before that, a hiccup."""
 _NOT_EXPIRED = ("connected app is not attached to agent", "not valid for use with the rest api")
 """Texts of a 401 that no new log-in heals."""
 
@@ -62,6 +65,7 @@ class Session:
         self._failures = 0
         self._shut: tuple[float, SyncError] | None = None
         self._clock: tuple[int, float] | None = None
+        self._refused_since: float | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,14 +108,26 @@ class Session:
     ) -> Answer:  # fmt: skip
         """One call with a valid token; a 401 logs in again and repeats it once (Salesforce did nothing with the first).
 
-        Raises `Unknown` when a write's answer was lost, `Retry` when it wasn't sent or only read, `Fatal` for a 401 that stays.
+        Raises `Unknown` when a write's answer was lost, `Retry` when it wasn't sent or only read, or when the repetition is refused
+        with 401, too; the 401 is answered once that has gone on for `REFUSED_SECONDS`.
         """
         token = await self.token()
         answer = await self._send(method, path, token, write=write, params=params, body=body, headers=headers)
         if answer.status == 401 and not _configuration(answer):
             token = await self.refresh(token)
             answer = await self._send(method, path, token, write=write, params=params, body=body, headers=headers)
+            if answer.status == 401 and self._refused_for() < REFUSED_SECONDS:
+                raise Retry(f"Salesforce {method} {path.partition('?')[0]}: 401 right after a log-in", after_seconds=_AGAIN_SECONDS)
+        if answer.status != 401:
+            self._refused_since = None
         return answer
+
+    def _refused_for(self) -> float:
+        """Since when no session has been taken, in seconds."""
+        now = self._monotonic()
+        if self._refused_since is None:
+            self._refused_since = now
+        return now - self._refused_since
 
     async def _send(
         self, method: str, path: str, token: Token, *, write: bool, params: Mapping[str, str] | None, body: bytes | None,

@@ -45,7 +45,18 @@ async def test_a_token_near_its_end_is_asked_for_again_once(stub: MarketoStub) -
     assert len(stub.asked("/identity/oauth/token")) == 2
 
 
-async def test_the_same_refused_token_again_is_a_fault_of_configuration(stub: MarketoStub) -> None:
+async def test_a_token_refused_twice_and_then_taken_is_a_hiccup(stub: MarketoStub) -> None:
+    refusals = iter([False, False])
+    stub.valid = lambda _: next(refusals, True)
+    stub.scripts[USAGE.path] = [OK]
+    async with MarketoSession(stub.settings()) as session:
+        with pytest.raises(Retry, match="right after asking"):
+            await session.call(USAGE)
+        assert (await session.call(USAGE)).request_id
+
+
+async def test_the_same_refused_token_for_long_is_a_fault_of_configuration(stub: MarketoStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.marketo.session.REFUSED_SECONDS", 0.0)
     stub.valid = lambda _: False
     async with MarketoSession(stub.settings()) as session:
         with pytest.raises(Fatal, match=r"same access token again.*custom service"):

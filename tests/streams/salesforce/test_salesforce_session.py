@@ -70,6 +70,19 @@ async def test_a_write_with_a_dead_token_is_sent_again(org: Any, session: Sessio
     assert (await session.request("POST", PATH, write=True, body=b"{}")).status == 200
 
 
+async def test_a_401_right_after_a_log_in_is_a_hiccup_and_a_fault_only_when_it_stays(org: Any, settings: SalesforceSettings) -> None:
+    clock = Clock()
+    org.on("GET", PATH, fine)
+    async with clocked(settings, clock) as session:
+        org.dead_tokens |= {f"token-{number}" for number in range(1, 9)}
+        with pytest.raises(Retry, match="401 right after a log-in"):
+            await session.request("GET", PATH, write=False)
+        clock.now += 40.0
+        assert (await session.request("GET", PATH, write=False)).status == 401
+        org.dead_tokens.clear()
+        assert (await session.request("GET", PATH, write=False)).status == 200
+
+
 async def test_a_401_that_no_log_in_heals_is_left_alone(org: Any, session: Session) -> None:
     async def detached(request: web.Request) -> web.Response:
         return web.json_response([{"errorCode": "INVALID_SESSION_ID", "message": "Connected app is not attached to Agent"}], status=401)
