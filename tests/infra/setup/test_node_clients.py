@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import infra.setup.__main__ as set_up_module
 from infra.setup import found, strangers
 from infra.setup.missing import SetupError
 
@@ -58,3 +59,21 @@ def test_npm_installs_what_is_locked_without_scripts(path: Path, tmp_path: Path)
 
 def test_the_lock_names_no_address() -> None:
     assert '"resolved"' not in (strangers.FOLDER / "package-lock.json").read_text()
+
+
+def test_npm_without_a_network_leaves_those_tests_out_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    said: list[str] = []
+
+    def unreachable(_: object) -> None:
+        tried.append("npm")
+        raise SetupError("npm could not install the Node clients: no network")
+
+    monkeypatch.setattr(set_up_module, "VENV", tmp_path)
+    monkeypatch.setattr(set_up_module, "say", said.append)
+    monkeypatch.setattr(strangers, "bring_node", lambda _: True)
+    monkeypatch.setattr(strangers, "install_clients", unreachable)
+    set_up_module.node_clients()
+    set_up_module.node_clients()
+    assert len(tried) == 2
+    assert all("left out" in line for line in said)

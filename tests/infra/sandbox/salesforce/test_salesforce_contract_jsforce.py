@@ -38,6 +38,7 @@ async def run(org: Client, *steps: str) -> list[str]:
 
 @pytest.mark.integration
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node here, and set-up could not install it")
+@pytest.mark.skipif(not (FOLDER / "node_modules").is_dir(), reason="the Node clients are not here, and set-up could not install them")
 async def test_jsforce_finds_what_it_expects(org: Client, conformance: Records) -> None:
     await org.verb("define_field", {"object": "Contact", "field": {"name": "Ext__c", "type": "string", "external_id": True}})
     steps = ["rows", "collections", "queries", "bulk", "streaming", "soap", "more", "jobs", "tooling"]
