@@ -12,7 +12,8 @@ from consumers.ledger import sql
 from consumers.ledger.border import border, commit_border
 from consumers.ledger.port import Kind
 from consumers.ledger.postgres_transaction import PostgresTransaction, WriteIds
-from consumers.merge.state import PairState, unpack
+from consumers.merge.state import PairState
+from consumers.merge.stored import unpack
 from streams.systems import System
 
 SESSION = {

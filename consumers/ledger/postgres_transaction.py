@@ -10,7 +10,8 @@ from consumers.ledger.port import Fenced, Kind, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.decision import encode as encode_decision
 from consumers.merge.due import contested
-from consumers.merge.state import PairState, pack, unpack
+from consumers.merge.state import PairState
+from consumers.merge.stored import pack, unpack
 from streams.errors import Fatal
 from streams.events import DeadLetter
 from streams.systems import System

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.merge.state import PairState, unpack
+from consumers.merge.state import PairState
+from consumers.merge.stored import unpack
 from streams.systems import salesforce_id
 
 _SELECT = "select id, state from pairs where "

@@ -9,7 +9,8 @@ import msgspec
 
 from consumers.ledger.port import Kind
 from consumers.merge import decision as decisions
-from consumers.merge.state import PairState, unpack
+from consumers.merge.state import PairState
+from consumers.merge.stored import unpack
 from streams.budget import Lane
 from streams.budget_state import BudgetState
 from streams.systems import System

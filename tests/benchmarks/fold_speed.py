@@ -9,7 +9,8 @@ from collections.abc import Callable
 from consumers.merge.decision import Decision, Origin
 from consumers.merge.decision import encode as encode_decision
 from consumers.merge.fold import fold
-from consumers.merge.state import PairState, pack, unpack
+from consumers.merge.state import PairState
+from consumers.merge.stored import pack, unpack
 from streams.codec import decode, encode
 from streams.systems import Object
 from tests.benchmarks import person

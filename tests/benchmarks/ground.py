@@ -17,7 +17,8 @@ from consumers.configuration import load
 from consumers.defaults import build
 from consumers.mapping import ObjectMapping, SyncRules
 from consumers.merge.setting import link_values
-from consumers.merge.state import Field, PairState, Record, Side, pack
+from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.stored import pack
 from consumers.merge.values import neutral
 from infra.demo.systems import Systems, opened
 from infra.setup.found import ROOT

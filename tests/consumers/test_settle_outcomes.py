@@ -12,7 +12,8 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Kind
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Delete
-from consumers.merge.state import FAILED, PairState, Record, pack
+from consumers.merge.state import FAILED, PairState, Record
+from consumers.merge.stored import pack
 from consumers.settle import Settler
 from consumers.writers.port import Fate, Item, Outcome
 from streams.budget import Lane

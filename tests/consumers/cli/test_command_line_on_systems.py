@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 
 from consumers.cli.application import app
 from consumers.merge.decision import Decision, Ruling, Verdict, encode
-from consumers.merge.state import NEVER, Field, PairState, Record, Side, pack
+from consumers.merge.state import NEVER, Field, PairState, Record, Side
+from consumers.merge.stored import pack
 from streams.systems import System
 
 pytestmark = pytest.mark.integration

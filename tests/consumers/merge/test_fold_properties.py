@@ -10,7 +10,8 @@ from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Nothing, Update, plan
 from consumers.merge.setting import Folded, link_values
-from consumers.merge.state import PairState, Record, Side, pack
+from consumers.merge.state import PairState, Record, Side
+from consumers.merge.stored import pack
 from consumers.merge.terms import Terms
 from consumers.merge.writes import answered, intend
 from streams.events import ChangeEvent, Kind, Value

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from consumers.mapping import Direction, FieldMapping, FieldType, Rule, RuleName
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_feed
-from consumers.merge.state import NEVER, Field, PairState, Rest, Side, Write, pack, unpack
+from consumers.merge.state import NEVER, Field, PairState, Rest, Side, Write
+from consumers.merge.stored import pack, unpack
 from consumers.merge.values import canonical, equal
 from consumers.merge.verdicts import Edit
 from streams.events import Value

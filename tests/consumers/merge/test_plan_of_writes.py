@@ -8,7 +8,8 @@ import pytest
 from consumers.mapping import Clause, Qualification
 from consumers.merge.due import contested, due
 from consumers.merge.plan import Create, Delete, Nothing, Update, plan, qualifies
-from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Side, pack
+from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Side
+from consumers.merge.stored import pack
 from consumers.merge.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
 from streams.events import Value
 from streams.systems import Object

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.merge.state import NEVER, Field, Fields, PairState, Record, Rest, Side, Waiting, Write, pack, unpack
+from consumers.merge.state import NEVER, Field, Fields, PairState, Record, Rest, Side, Waiting, Write
+from consumers.merge.stored import pack, unpack
 from streams.events import ChangeEvent, Kind
 from streams.systems import Object, System
 

@@ -10,7 +10,8 @@ import pytest
 
 from consumers.ledger.port import Kind
 from consumers.merge.decision import Decision, Ruling, Verdict, encode
-from consumers.merge.state import Field, PairState, Record, pack
+from consumers.merge.state import Field, PairState, Record
+from consumers.merge.stored import pack
 from consumers.reports.database import Unreachable, ledger_connection
 from consumers.reports.people import UnknownRecord, find
 from consumers.reports.status import status
