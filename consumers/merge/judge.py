@@ -35,7 +35,7 @@ def accepted_at_once(mapping: FieldMapping, field: Field, system: System, value:
     new.value = side.seen = value
     new.version = side.shows = version = field.version + 1
     new.agreed_at = at
-    side.seen_at = max(side.seen_at, at)
+    side.seen_at, side.ahead_until = max(side.seen_at, at), 0
     if system is SALESFORCE:
         new.salesforce = side
     else:
