@@ -49,6 +49,16 @@ class Plot:
     stops: int = 0
     """The worker is asked to end, and started again."""
     lost: float = 0.0
+    late: float = 0.0
+    """How often a call hangs until its caller has given up, and takes effect all the same, up to minutes later."""
+    unheard: float = 0.0
+    """How often a change never gets into its system's feed, which says nothing of it."""
+    gaps: float = 0.0
+    """How often Salesforce tells a change, or one field of it, by a gap event that says only that something changed."""
+    freezes: int = 0
+    """How often a worker stands still between two steps, for seconds or minutes, and goes on as if nothing had been."""
+    poison: int = 0
+    """How many messages nobody can use stand on the topics between the others."""
     disorder: float = 0.0
     read_first: bool = False
     polls: bool = False

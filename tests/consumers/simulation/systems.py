@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from consumers.mapping import SyncRules
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
@@ -14,9 +16,12 @@ from streams.errors import Retry, Unknown
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
 from tests.consumers.simulation.plot import REFUSED
+from tests.consumers.simulation.worker import Life
 
 EPOCH_MS = 1_700_000_000_000
 OURS = {System.SALESFORCE: "005000000000001AAA", System.MARKETO: "tandem@example.com"}
+CALL_SECONDS = 20.0
+"""How long a client waits for an answer: less than a call's lease."""
 MARK = {System.SALESFORCE: "^", System.MARKETO: "~"}
 
 
@@ -36,6 +41,8 @@ class Entry:
     before: dict[str, Value]
     after: dict[str, Value]
     write: int = 0
+    heard: bool = True
+    """Whether the feed tells of it."""
 
 
 @dataclass(kw_only=True)
@@ -55,6 +62,12 @@ class SimulatedSystem:
     all_names: tuple[str, ...] = ()
     choosy: str = ""
     """The field with values that this system refuses."""
+    unheard: float = 0.0
+    gaps: float = 0.0
+    readings: dict[str, list[float]] = field(default_factory=dict)
+    """When each record was read before it was to be written to."""
+    calls: dict[int, float] = field(default_factory=dict)
+    """When the call of each write was made."""
     records: dict[str, dict[str, Value]] = field(default_factory=dict)
     log: list[Entry] = field(default_factory=list)
     made: dict[Value, bool] = field(default_factory=dict)
@@ -115,7 +128,10 @@ class SimulatedSystem:
     ) -> None:  # fmt: skip
         now = asyncio.get_running_loop().time()
         self.last_modifier[record] = author
-        self.log.append(Entry(at=now, author=author, record=record, kind=kind, before=before, after=after, write=write))
+        heard = kind is not Kind.UPDATED or not self.unheard or self.rng.random() >= self.unheard
+        self.log.append(Entry(at=now, author=author, record=record, kind=kind, before=before, after=after, write=write, heard=heard))
+        if not heard:
+            return
         self._seq += self.rng.randrange(1, 4)
         delay = self.rng.uniform(*self.latency) if self.rng.random() < 0.85 else self.rng.uniform(5, 40)
         due = max(self._due_at + 1e-6, now + delay)
@@ -124,7 +140,7 @@ class SimulatedSystem:
         else:
             self._due_at = due
         loop = asyncio.get_running_loop()
-        for event in self._events(record, author, kind, before, after):
+        for event in self._told(record, author, kind, before, after):
             loop.call_at(due, self.publish, event)
             if self.rng.random() < 0.1:
                 loop.call_at(due + self.rng.uniform(0, 30), self.publish, event)  # delivered twice
@@ -135,11 +151,21 @@ class SimulatedSystem:
         if record in self.records:
             self.publish(self.reading(record, self.all_names, Object.PERSON))
 
-    def _events(self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value]) -> list[ChangeEvent]:
+    def _told(self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value]) -> list[ChangeEvent]:
+        """What the feed says of a change: an event, or a gap event instead of it or of one of its fields, of the same place."""
+        event = self._event(record, author, kind, before, after)
+        if kind is not Kind.UPDATED or self.system is not System.SALESFORCE or not self.gaps or self.rng.random() >= self.gaps:
+            return [event]
+        gap = msgspec.structs.replace(event, kind=Kind.GAP, fields={})
+        hidden = self.rng.choice(sorted(after))
+        rest = {name: value for name, value in after.items() if name != hidden}
+        return [msgspec.structs.replace(event, fields=rest), gap] if rest else [gap]
+
+    def _event(self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value]) -> ChangeEvent:
         salesforce = self.system is System.SALESFORCE
         at = self.now_ms() // 1000 * 1000
         silent = not salesforce and kind is Kind.CREATED
-        event = ChangeEvent(
+        return ChangeEvent(
             system=self.system,
             object=Object.LEAD if salesforce else Object.PERSON,
             id=record,
@@ -152,17 +178,17 @@ class SimulatedSystem:
             fields={} if silent or kind is Kind.DELETED else dict(after),
             before=None if salesforce or silent else dict(before),
         )
-        return [event]
 
 
 class SimulatedWriter:
-    """The writer port on a simulated system: latency, lost answers, calls that arrive although their caller has crashed."""
+    """The writer port on a simulated system: latency, lost answers, calls that arrive although their caller has crashed or given up."""
 
     batch_max = 10
 
-    def __init__(self, target: SimulatedSystem, rules: SyncRules, effect: Callable[[str], None], lost: float) -> None:
+    def __init__(self, target: SimulatedSystem, rules: SyncRules, life: Life, *, lost: float = 0.0, late: float = 0.0) -> None:
         self.system = target.system
-        self._target, self._rules, self._effect, self._lost = target, rules, effect, lost
+        self._target, self._rules, self._life, self._lost, self._late = target, rules, life, lost, late
+        self._effect = life.passes
         self._names = target.all_names
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
@@ -190,6 +216,8 @@ class SimulatedWriter:
         self._effect("before a reading")
         self._fails()
         await asyncio.sleep(self._target.rng.uniform(0.02, 0.3))
+        for record in ids:
+            self._target.readings.setdefault(record, []).append(asyncio.get_running_loop().time())
         answer = {record: self._reading(record) if record in self._target.records else None for record in ids}
         await asyncio.sleep(self._target.rng.uniform(0, 0.1))
         self._effect("after a reading")
@@ -200,10 +228,17 @@ class SimulatedWriter:
         self._effect("before the call")
         self._fails()
         loop = asyncio.get_running_loop()
+        self._target.calls.update({item.write: loop.time() for item in items})
         answer: asyncio.Future[list[Outcome]] = loop.create_future()
-        loop.call_later(self._target.rng.uniform(0.01, 0.25), self._arrives, list(items), answer)
+        late = bool(self._late) and self._target.rng.random() < self._late
+        on_its_way = self._target.rng.uniform(0.01, 0.25) if not late else self._target.rng.uniform(CALL_SECONDS, 10 * CALL_SECONDS)
+        loop.call_later(on_its_way, self._arrives, list(items), answer)
         self._effect("called, not yet applied")
-        outcomes = await asyncio.shield(answer)
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                outcomes = await asyncio.shield(answer)
+        except TimeoutError:
+            raise Unknown("no answer within the time of a call") from None
         self._effect("applied, not yet answered")
         await asyncio.sleep(self._target.rng.uniform(0.01, 0.1))
         if self._target.rng.random() < self._lost:

@@ -23,6 +23,8 @@ class Fate:
 
     rng: random.Random
     doomed: int = 0
+    freezes: int = 0
+    """How many times a worker is still to stand still."""
     certain: dict[str, int] = field(default_factory=dict)
     """Points where workers die for certain: how often still."""
     died_at: set[str] = field(default_factory=set)
@@ -44,7 +46,17 @@ class Life:
 
     def __init__(self, fate: Fate) -> None:
         self._fate = fate
+        self._still_until = 0.0
         self.dead = False
+
+    async def stands_still(self) -> None:
+        """Between two steps, never within a transaction: a process that was stopped, or starved, and goes on as if nothing had been."""
+        loop, fate = asyncio.get_running_loop(), self._fate
+        if fate.freezes and fate.rng.random() < 0.2:
+            fate.freezes -= 1
+            self._still_until = loop.time() + fate.rng.uniform(1, 200)
+        while loop.time() < self._still_until:
+            await asyncio.sleep(self._still_until - loop.time())
 
     def passes(self, point: str) -> None:
         """A point between two effects: the dead stay dead, and one that is doomed may die here."""
@@ -89,6 +101,7 @@ class MortalLedger(Ledger):
         ledger, life = self._ledger, self._life
         if life.dead:
             raise Crash(step)
+        await life.stands_still()
         async with ledger.transaction(durable=durable) as tx:
             await asyncio.sleep(ledger.rng.uniform(0.001, 0.01))
             before = dict(ledger.pairs)

@@ -6,7 +6,7 @@ Every text a person types is unique, so the oracle can tell who had seen what; t
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,10 +46,20 @@ from tests.consumers.simulation.virtual import run_virtually
 from tests.consumers.simulation.worker import Crash, Fate, Life, MortalLedger, SimulatedLedger
 
 LATENCY = {System.SALESFORCE: (0.1, 2.0), System.MARKETO: (0.5, 8.0)}
-SECONDS, QUIET_SECONDS, POLLED_SECONDS = 20.0, 900.0, 120.0
-"""People type for so long; it is judged so long after; polls go on for so long."""
+SECONDS, QUIET_SECONDS, POLLED_SECONDS, LAST_POLL_SECONDS = 20.0, 900.0, 120.0, 450.0
+"""People type for so long; it is judged so long after; polls go on for so long, and come once more after the last call can have landed."""
 _DEATHS = 3
 """How often a worker dies at the point that the plot names."""
+_OBJECTS = b'"system":"SYSTEM","id":"RECORD","source":"cdc",'
+POISON = (
+    b"\xff\x00 no event",
+    b"{" + _OBJECTS + b'"object":"lead","kind":"updated","at":98765432109876543210987,"fields":{"Title":"x","title":"x"}}',
+    b"{" + _OBJECTS + b'"object":"lead","kind":"updated","at":1,"seq":98765432109876543210987,"fields":{}}',
+    b"{"
+    + _OBJECTS
+    + b'"object":"lead","kind":"updated","at":1,"fields":{"Score__c":98765432109876543210987,"leadScore":98765432109876543210987}}',
+    b"{" + _OBJECTS + b'"object":"lead","kind":"updated","at":1,"fields":{"Score__c":1e999,"leadScore":"98765432109876543210987"}}',
+)
 _MOMENTS = (1, 1.6, 2.2, 3, 12, 12.5)
 """When many type at once."""
 
@@ -95,6 +105,8 @@ class World:
             skew_ms=self.rng.randrange(-3000, 3000),
             all_names=(*names, self.rules.links.salesforce_key) if salesforce else names,
             choosy=CHOOSY[1] if salesforce and self.plot.wide else "",
+            unheard=self.plot.unheard,
+            gaps=self.plot.gaps,
         )
 
     def now_ms(self) -> int:
@@ -250,7 +262,7 @@ class World:
 
     async def settle(self, system: System, life: Life) -> None:
         """Writes and looks on one system."""
-        writer = SimulatedWriter(self.systems[system], self.rules, life.passes, self.plot.lost)
+        writer = SimulatedWriter(self.systems[system], self.rules, life, lost=self.plot.lost, late=self.plot.late)
         settling = MortalLedger(self.ledger, life, "settle")
         settler = Settler(settling, writer, self.terms, self.now_ms, read_first=self.plot.read_first)
         looker = Looker(MortalLedger(self.ledger, life, "look"), writer, self.terms, self.now_ms)
@@ -270,8 +282,8 @@ class World:
         """Readings of what changed, on the topic whenever they get there."""
         loop, target = asyncio.get_running_loop(), self.systems[system]
         obj = Object.LEAD if system is System.SALESFORCE else Object.PERSON
-        while loop.time() < POLLED_SECONDS:
-            await asyncio.sleep(self.rng.uniform(5, 15))
+        while loop.time() < LAST_POLL_SECONDS:
+            await asyncio.sleep(self.rng.uniform(5, 15) if loop.time() < POLLED_SECONDS else LAST_POLL_SECONDS - POLLED_SECONDS)
             for record in list(target.records):
                 loop.call_later(self.rng.uniform(0.05, 3), self._publish, target.reading(record, target.all_names, obj))
 
@@ -333,17 +345,35 @@ class World:
             crowded = self.rng.random() < 0.6
             at = self.rng.choice(_MOMENTS) + self.rng.uniform(0, 0.7) if crowded else self.rng.uniform(0, SECONDS)
             loop.call_at(at, self.edit, number, side)
-        for happens, times in ((self._doom, self.plot.crashes), (self.stop, self.plot.stops), (self.cut_power, self.plot.power_cuts)):
+        for happens, times in self._happenings():
             for _ in range(times):
                 loop.call_at(self.rng.uniform(0, self.rng.choice((SECONDS, 6 * SECONDS))), happens)
         if self.plot.deleted is not None:
             loop.call_at(self.rng.uniform(1, SECONDS), self.delete, self.plot.deleted)
 
+    def _happenings(self) -> Iterator[tuple[Callable[[], None], int]]:
+        """What befalls the workers and the topics, and how often."""
+        yield self._doom, self.plot.crashes
+        yield self.stop, self.plot.stops
+        yield self.cut_power, self.plot.power_cuts
+        yield self._freeze, self.plot.freezes
+        yield self._poison, self.plot.poison
+
     def _doom(self) -> None:
         self.fate.doomed += 1
 
+    def _freeze(self) -> None:
+        self.fate.freezes += 1
+
+    def _poison(self) -> None:
+        """A message that nobody can use, or of which one number can't be."""
+        system = self.rng.choice(list(System))
+        record = self.record.get(system) or next(iter(self.systems[system].records), "1")
+        self.topics[system].append(self.rng.choice(POISON).replace(b"RECORD", record.encode()).replace(b"SYSTEM", system.encode()))
+        self.wake()
+
     def _told(self) -> Report:
-        oracle = Oracle(plot=self.plot, winner=self.winner, systems=self.systems, pairs=self.ledger.pairs)
+        oracle = Oracle(plot=self.plot, winner=self.winner, systems=self.systems, pairs=self.ledger.pairs, decisions=self.ledger.decisions)
         report = self.report
         report.faults = list(oracle.faults())
         report.writes = sum(entry.author == OURS[system] for system in System for entry in self.systems[system].log)
