@@ -29,6 +29,9 @@ from consumers.settle import Settler
 from consumers.shell import ShellSettings
 from consumers.shell import run as run_shell
 from consumers.tools import Toolbox, Tools, now_ms
+from consumers.troubles.beat import Beat
+from consumers.troubles.board import Board
+from consumers.troubles.ledger import expected
 from consumers.unseen import unseen_by
 from streams.database import away_is_retry
 from streams.errors import Fatal, Retry
@@ -60,6 +63,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics(now_ms)
+        self.board = Board(now_ms)
         self.toolbox = Toolbox(settings)
         self.bell: Bell | None = None
         self._troubles: dict[str, Callable[[], str | None]] = {}
@@ -82,7 +86,8 @@ class Worker:
             for obj in (Object.LEAD, Object.CONTACT):
                 roles.append(self._role(f"reconcile.{obj}", partial(self._poll_salesforce, obj)))
             roles.append(self._role("reconcile.person", self._poll_marketo))
-        return roles
+        names = [role.name for role in roles]
+        return [*roles, self._role("beat", partial(self._beat, names))]
 
     async def status(self) -> dict[str, Any]:
         """For `/status.json`: what `tandem status` shows, from the ledger."""
@@ -90,7 +95,7 @@ class Worker:
         if tools is None:
             return {"open": False}
         async with tools.pool.acquire() as connection:
-            return {"open": True, **asdict(await status(connection, now_ms=now_ms()))}
+            return {"open": True, **asdict(await status(connection, expected(self.settings, now_ms())))}
 
     def _role(self, name: str, work: Callable[[Tools, asyncio.Event], Awaitable[None]]) -> Role:
         async def run(stop: asyncio.Event) -> None:
@@ -117,6 +122,9 @@ class Worker:
             self._troubles[name] = lambda: None
             return tools
         return None
+
+    async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
+        await Beat(tools.pool, self.board, names, lambda: expected(self.settings, now_ms())).run(stop)
 
     # -- relay, reconcile ------------------------------------------------------------------------------------------------
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
@@ -311,7 +319,7 @@ def run(settings: Settings, roles: frozenset[str] = frozenset(ROLES)) -> int:
     worker = Worker(settings)
     web = ShellSettings(host=settings.web.host, port=settings.web.port)
     try:
-        return run_shell(worker.roles(roles), settings=web, metrics=worker.metrics, status=worker.status)
+        return run_shell(worker.roles(roles), settings=web, metrics=worker.metrics, board=worker.board, status=worker.status)
     except Fatal as error:
         raise SystemExit(f"tandem: {error}") from error
 

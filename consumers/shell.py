@@ -6,6 +6,7 @@ Faust's own producer and consumer stay off: they would carry nothing, and a brok
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,6 +23,8 @@ from faust.worker import Worker
 from consumers.collector import calm
 from consumers.metrics import CONTENT_TYPE, Metrics
 from consumers.roles import STOP_SECONDS, Role, Supervisor
+from consumers.troubles.board import Board
+from consumers.troubles.trouble import unready
 
 EXIT_CONFIGURATION = 2
 _log = structlog.get_logger("consumers.shell")
@@ -70,9 +73,9 @@ class Shell(faust.App):
 class RolesService(faust.Service):
     """All roles as one service of Faust's tree, so that they stop at the same time."""
 
-    def __init__(self, supervisor: Supervisor, stop_seconds: float, **options: Any) -> None:
+    def __init__(self, supervisor: Supervisor, board: Board, stop_seconds: float, **options: Any) -> None:
         super().__init__(**options)
-        self.supervisor = supervisor
+        self.supervisor, self.board = supervisor, board
         self._stop_seconds = stop_seconds
         self.stopping = False
 
@@ -87,10 +90,8 @@ class RolesService(faust.Service):
         await self.supervisor.stop(self._stop_seconds)
 
     def unready(self) -> dict[str, str]:
-        """Why the worker isn't ready, by role."""
-        if self.stopping:
-            return {"worker": "stopping"}
-        return self.supervisor.unready()
+        """Why the worker isn't ready, by what is concerned: the same list as in its beat, so in `tandem status`."""
+        return {"worker": "stopping"} if self.stopping else unready(self.board.all())
 
 
 class ShellWorker(Worker):
@@ -111,7 +112,9 @@ class _Ended:
         return "roles ended"
 
 
-def run(roles: Sequence[Role], *, settings: ShellSettings, metrics: Metrics, status: StatusPage = _no_status) -> int:
+def run(
+    roles: Sequence[Role], *, settings: ShellSettings, metrics: Metrics, board: Board | None = None, status: StatusPage = _no_status
+) -> int:
     """Run the roles until SIGTERM or SIGINT, or until all are done; the exit code of the process (2: a person has to act).
 
     Blocks. Makes the event loop (uvloop): `run` of a role must create what belongs to a loop, not whoever builds it.
@@ -119,7 +122,9 @@ def run(roles: Sequence[Role], *, settings: ShellSettings, metrics: Metrics, sta
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     supervisor = Supervisor(roles, restarted=lambda name: metrics.roles_restarted.labels(name).inc())
-    app = _app(supervisor, settings, metrics, status)
+    board = board or Board(_now_ms)
+    board.watch(supervisor.unready)
+    app = _app(supervisor, board, settings, metrics, status)
     worker = ShellWorker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None
     code: object = None
@@ -133,7 +138,11 @@ def run(roles: Sequence[Role], *, settings: ShellSettings, metrics: Metrics, sta
     return code if isinstance(code, int) else int(code is not None)
 
 
-def _app(supervisor: Supervisor, settings: ShellSettings, metrics: Metrics, status: StatusPage) -> Shell:
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _app(supervisor: Supervisor, board: Board, settings: ShellSettings, metrics: Metrics, status: StatusPage) -> Shell:
     app = Shell(
         "tandem",
         broker="kafka://127.0.0.1:9092",  # never connected to
@@ -149,7 +158,7 @@ def _app(supervisor: Supervisor, settings: ShellSettings, metrics: Metrics, stat
         web_stats_enabled=False,
         web_metrics_enabled=False,
     )
-    app.roles = RolesService(supervisor, settings.stop_seconds)
+    app.roles = RolesService(supervisor, board, settings.stop_seconds)
     _pages(app, metrics, status)
     return app
 

@@ -14,6 +14,8 @@ from consumers.reports.people import find
 from consumers.reports.record import Live, RecordShown, fields_to_read, shown
 from consumers.reports.status import Status, status
 from consumers.reports.story import Chapter, field_key, story
+from consumers.troubles.ledger import expected
+from consumers.troubles.trouble import Trouble
 from streams.budget import Lane
 from streams.budget_open import OpenBudget
 from streams.errors import SyncError
@@ -31,17 +33,17 @@ class Story:
 
 
 async def status_of(settings: Settings) -> Status:
-    """The status; without Kafka it goes on, and says so."""
+    """The status; without Kafka it goes on, and says so. Raises `Unreachable`."""
     from consumers.reports.lag import end_offsets  # noqa: PLC0415 - the Kafka client is slow to import
 
-    notes: tuple[str, ...] = ()
+    found: tuple[Trouble, ...] = ()
     ends = None
     try:
         ends = await end_offsets(settings.kafka.bootstrap_servers)
     except Unreachable as error:
-        notes = (str(error),)
+        found = (Trouble(where="kafka", what=str(error), away=True),)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
-        return await status(connection, now_ms=round(time.time() * 1000), ends=ends, notes=notes)
+        return await status(connection, expected(settings, round(time.time() * 1000)), ends=ends, found=found)
 
 
 async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list[RecordShown], list[str]]:

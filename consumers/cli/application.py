@@ -67,6 +67,10 @@ def status(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
         print_json(told)
     else:
         print_status(console(), told)
+    if told.away:
+        raise typer.Exit(int(Exit.UNREACHABLE))
+    if told.troubles:
+        raise typer.Exit(int(Exit.PROBLEMS))
 
 
 @app.command(epilog=EXIT_CODES)

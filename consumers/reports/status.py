@@ -1,8 +1,9 @@
 """How things stand: pairs, what is owed, what is held, the sources, the calls spent, the verdicts of the last minutes."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -11,6 +12,9 @@ from consumers.ledger.port import Kind
 from consumers.merge import decision as decisions
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
+from consumers.troubles.ledger import Expected, ledger_troubles
+from consumers.troubles.trouble import Grade, Trouble, worst_first
+from consumers.troubles.workers import worker_troubles
 from streams.budget import Lane
 from streams.budget_state import BudgetState
 from streams.systems import System
@@ -51,6 +55,16 @@ select distinct on (source) source, at, read, known, missed, calls, seconds from
 _LETTERS = "select stage, reason, count(*) as letters, max(at) as newest from dead_letters group by 1, 2 order by 3 desc limit $1"
 _LETTER_COUNT = "select count(*) from dead_letters"
 _DECISIONS = "select id, at, body from decisions where id < $1 order by id desc limit $2"
+
+
+class State(StrEnum):
+    """How things stand, in a word."""
+
+    IN_STEP = "in step"
+    ATTENTION = "attention"
+    """All flows; a person should look at something."""
+    DEGRADED = "degraded"
+    """Something doesn't flow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,19 +130,20 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """The calls of a system's day. `by_purpose` is the UTC day's."""
+    """The calls of a system's day. `limit`: as the system tells it, else as configured. `by_purpose` is the UTC day's."""
 
     system: str
     used: int
-    limit: int | None
+    limit: int
     blocked_ms: int
     by_purpose: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything `tandem status` tells."""
+    """Everything `tandem status` tells. `state`: in a word."""
 
+    state: State
     at_ms: int
     pairs: tuple[Pairs, ...]
     due: tuple[Due, ...]
@@ -144,13 +159,24 @@ class Status:
     recent_partial: bool
     dead_letters: int
     dead_reasons: Mapping[str, int]
-    notes: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    """Worst first."""
+
+    @property
+    def away(self) -> bool:
+        """Whether something that Tandem needs can't be reached."""
+        return any(each.away for each in self.troubles)
 
 
-async def status(connection: Any, *, now_ms: int, ends: Mapping[tuple[str, int], int] | None = None, notes: tuple[str, ...] = ()) -> Status:
-    """The status from the ledger; `ends` are Kafka's end offsets where they could be had."""
+async def status(
+    connection: Any, expected: Expected, *, ends: Mapping[tuple[str, int], int] | None = None, found: tuple[Trouble, ...] = ()
+) -> Status:
+    """The status from the ledger; `ends` are Kafka's end offsets where they could be had, `found` what the asker found wrong itself."""
+    now_ms = expected.now_ms
     recent = await _recent(connection, now_ms)
+    troubles = worst_first((*found, *await worker_troubles(connection), *await ledger_troubles(connection, expected)))
     return Status(
+        state=_state(troubles),
         at_ms=now_ms,
         pairs=tuple([Pairs(**dict(row)) for row in await connection.fetch(_PAIRS)]),
         due=tuple([_due(row, now_ms) for row in await connection.fetch(_DUE, now_ms)]),
@@ -158,7 +184,7 @@ async def status(connection: Any, *, now_ms: int, ends: Mapping[tuple[str, int],
         contested=_contested([unpack(row["state"]) for row in await connection.fetch(_CONTESTED, _SAMPLE)]),
         sources=await _sources(connection),
         partitions=await _partitions(connection, ends),
-        spent=await _spent(connection, now_ms),
+        spent=await _spent(connection, expected),
         cycles=tuple([_cycle(row, now_ms) for row in await connection.fetch(_CYCLES)]),
         verdicts=dict(recent.verdicts.most_common()),
         writes=dict(recent.writes.most_common()),
@@ -166,8 +192,14 @@ async def status(connection: Any, *, now_ms: int, ends: Mapping[tuple[str, int],
         recent_partial=recent.partial,
         dead_letters=await connection.fetchval(_LETTER_COUNT),
         dead_reasons={f"{row['stage']}: {row['reason']}": row["letters"] for row in await connection.fetch(_LETTERS, _TOP)},
-        notes=notes,
+        troubles=troubles,
     )
+
+
+def _state(troubles: Sequence[Trouble]) -> State:
+    if any(each.grade is Grade.DEGRADED for each in troubles):
+        return State.DEGRADED
+    return State.ATTENTION if troubles else State.IN_STEP
 
 
 @dataclass(slots=True)
@@ -268,17 +300,20 @@ async def _partitions(connection: Any, ends: Mapping[tuple[str, int], int] | Non
     )
 
 
-async def _spent(connection: Any, now_ms: int) -> tuple[Spent, ...]:
+async def _spent(connection: Any, expected: Expected) -> tuple[Spent, ...]:
     purposes: dict[str, dict[str, int]] = {str(system): {} for system in System}
     for row in await connection.fetch(_SPENT):
         purposes.setdefault(row["system"], {})[f"{Lane(row['lane']).name.lower()} {row['purpose']}"] = row["calls"]
     states = {row["system"]: row["state"] for row in await connection.fetch(_BUDGETS)}
-    return tuple(_spent_by(system, states.get(system), by, now_ms) for system, by in purposes.items() if by or system in states)
+    return tuple(_spent_by(system, states.get(system), by, expected) for system, by in purposes.items() if by or system in states)
 
 
-def _spent_by(system: str, stored: str | None, by_purpose: Mapping[str, int], now_ms: int) -> Spent:
+def _spent_by(system: str, stored: str | None, by_purpose: Mapping[str, int], expected: Expected) -> Spent:
+    now_ms = expected.now_ms
     state = msgspec.json.decode(stored, type=BudgetState) if stored else BudgetState()
     over = 0 < state.day_ends <= now_ms
     used = 0 if over else state.day_used
     blocked = max(0, state.blocked_until - now_ms)
-    return Spent(system=system, used=used, limit=state.day_limit, blocked_ms=blocked, by_purpose=by_purpose)
+    return Spent(
+        system=system, used=used, limit=state.day_limit or expected.day_calls[System(system)], blocked_ms=blocked, by_purpose=by_purpose
+    )

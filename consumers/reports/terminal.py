@@ -1,15 +1,18 @@
 """Reports as a person reads them. Colour and box lines only where the console says that it is a terminal."""
 
 from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from consumers.reports.clock import time_of_day
 from consumers.reports.record import FieldShown, Mark, RecordShown, SideShown
-from consumers.reports.status import Status
+from consumers.reports.status import State, Status
 from consumers.reports.story import Chapter, moment, quoted
+from consumers.troubles.trouble import Trouble
 
 _COLOURS = {
     Mark.SAME: "",
@@ -40,7 +43,11 @@ def ago(ms: int | None) -> str:
 
 
 def print_status(console: Console, status: Status) -> None:
-    """The status, section by section; empty sections are left out or said in a word."""
+    """What matters in one line, then section by section; empty sections are left out or said in a word."""
+    console.print(headline(status), soft_wrap=True)
+    for trouble in status.troubles[1:]:
+        console.print(f"  {escape(sentence(trouble, status.at_ms))}", soft_wrap=True)
+    console.print()
     _print(console, "Pairs", ("object", "pairs", "linked", "Salesforce only", "Marketo only", "held", "contested"), [
         (row.object or "?", row.pairs, row.linked, row.only_salesforce, row.only_marketo, row.held, row.contested) for row in status.pairs
     ], nothing="no pairs yet")  # fmt: skip
@@ -60,14 +67,33 @@ def print_status(console: Console, status: Status) -> None:
         (row.topic, row.partition, row.next_offset, "?" if row.behind is None else row.behind) for row in status.partitions
     ], nothing="nothing observed yet")  # fmt: skip
     _print(console, "Calls today", ("system", "used", "of", "stopped", "what for"), [
-        (row.system, row.used, row.limit or "?", f"for {ago(row.blocked_ms)}" if row.blocked_ms else "",
+        (row.system, row.used, row.limit, f"for {ago(row.blocked_ms)}" if row.blocked_ms else "",
          ", ".join(f"{name}: {calls}" for name, calls in row.by_purpose.items())) for row in status.spent
     ], nothing="no calls yet")  # fmt: skip
     more = " (newest 20,000 decisions)" if status.recent_partial else ""
     _print(console, f"Last {status.recent_seconds // 60} minutes{more}", ("verdict", "fields"), _counts(status), nothing="no decisions")
     _print(console, f"Dead letters: {status.dead_letters}", ("why", "letters"), list(status.dead_reasons.items()), nothing="none")
-    for note in status.notes:
-        console.print(f"[yellow]{escape(note)}[/]")
+
+
+def headline(status: Status) -> str:
+    """How things stand, in one line."""
+    match status.state:
+        case State.IN_STEP:
+            owed = sum(row.due for row in status.due if row.what == "write")
+            return f"[green]In step[/], {owed:,} writes are on their way." if owed else "[green]In step.[/]"
+        case State.ATTENTION:
+            return f"[yellow]In step, but:[/] {escape(sentence(status.troubles[0], status.at_ms))}"
+        case State.DEGRADED:
+            return f"[red]Degraded:[/] {escape(sentence(status.troubles[0], status.at_ms))}"
+        case _:
+            assert_never(status.state)
+
+
+def sentence(trouble: Trouble, now_ms: int) -> str:
+    """What is wrong, since when, and when it is tried again."""
+    since = f", since {time_of_day(trouble.since_ms, now_ms)}" if trouble.since_ms else ""
+    again = f", next try at {time_of_day(trouble.again_ms, now_ms)}" if trouble.again_ms > now_ms else ""
+    return f"{trouble.what}{since}{again}."
 
 
 def print_record(console: Console, record: RecordShown) -> None:

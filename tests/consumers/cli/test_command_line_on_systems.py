@@ -185,11 +185,11 @@ def test_what_is_not_known_is_said_with_1(config: str, environ: dict[str, str]) 
     assert (field.exit_code, field.stderr) == (1, "titel is not a mapped field of a lead; did you mean title?\n")
 
 
-def test_status_goes_on_without_kafka(config: str, environ: dict[str, str]) -> None:
+def test_status_goes_on_without_kafka_and_says_so_with_3(config: str, environ: dict[str, str]) -> None:
     plain = tandem(config, environ, "status")
-    assert plain.exit_code == 0
+    assert plain.exit_code == 3
+    assert plain.stdout.startswith("Degraded: Kafka can't be reached at 127.0.0.1:1")
     assert "no pairs yet" in plain.stdout
-    assert "Kafka can't be reached at 127.0.0.1:1" in plain.stdout
     told = json.loads(tandem(config, environ, "status", "--json").stdout)
-    assert told["pairs"] == []
-    assert told["notes"] == ["Kafka can't be reached at 127.0.0.1:1 (KafkaConnectionError); check that it runs"]
+    assert (told["pairs"], told["state"]) == ([], "degraded")
+    assert [each["where"] for each in told["troubles"]] == ["kafka", "workers"]

@@ -1,5 +1,6 @@
 """The reports against a real ledger."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,8 +15,12 @@ from consumers.merge.state import Field, PairState, Record
 from consumers.merge.stored import pack
 from consumers.reports.database import Unreachable, ledger_connection
 from consumers.reports.people import UnknownRecord, find
-from consumers.reports.status import status
+from consumers.reports.status import State, Status
+from consumers.reports.status import status as status_of
 from consumers.reports.story import story
+from consumers.troubles.ledger import Expected
+from consumers.troubles.trouble import Trouble
+from consumers.troubles.workers import beat
 from streams.budget_state import BudgetState
 from streams.systems import System, salesforce_id
 
@@ -31,6 +36,10 @@ async def database(postgres: str) -> AsyncIterator[Any]:
         yield connection
     finally:
         await connection.close()
+
+
+async def status(connection: Any, *, now_ms: int, **more: Any) -> Status:
+    return await status_of(connection, Expected(now_ms=now_ms, day_calls={System.SALESFORCE: 100_000, System.MARKETO: 50_000}), **more)
 
 
 async def add_pair(database: Any, *, salesforce: str | None, marketo: str | None, email: str | None = None, **more: Any) -> int:
@@ -122,6 +131,66 @@ async def test_status(postgres: str, database: Any) -> None:
     assert told.verdicts == {"accepted": 1, "echo": 1}
     assert told.writes == {"written marketo: update done": 1}
     assert (told.dead_letters, told.dead_reasons) == (2, {"observe: not JSON": 2})
+
+
+async def test_the_limit_is_the_systems_word_or_the_configurations(postgres: str, database: Any) -> None:
+    for system, limit in (("marketo", None), ("salesforce", 77_000)):
+        state = BudgetState(day_used=5, day_limit=limit)
+        await database.execute("insert into budgets values ($1, 1, $2)", system, msgspec.json.encode(state).decode())
+    async with ledger_connection(postgres) as connection:
+        told = await status(connection, now_ms=NOW)
+    assert {each.system: each.limit for each in told.spent} == {"marketo": 50_000, "salesforce": 77_000}
+
+
+async def test_in_step_once_every_role_is_run_and_nothing_is_wrong(postgres: str, database: Any) -> None:
+    await beat(database, "one", ["relay.salesforce", "observe"], [])
+    await beat(database, "two", ["settle.marketo", "reconcile.person"], [])
+    async with ledger_connection(postgres) as connection:
+        told = await status(connection, now_ms=NOW)
+    assert (told.state, told.troubles) == (State.IN_STEP, ())
+
+
+async def test_what_nobody_runs_is_a_trouble(postgres: str, database: Any) -> None:
+    async with ledger_connection(postgres) as connection:
+        (none,) = (await status(connection, now_ms=NOW)).troubles
+        assert "no worker runs" in none.what
+        await beat(database, "one", ["relay.salesforce", "observe", "settle.marketo"], [])
+        told = await status(connection, now_ms=NOW)
+        assert told.state is State.DEGRADED
+        assert [each.where for each in told.troubles] == ["reconcile"]
+        await beat(database, "two", ["reconcile.person"], [])
+        await database.execute("update workers set beat_at = now() - interval '31 seconds' where worker = 'two'")
+        (gone,) = (await status(connection, now_ms=NOW)).troubles
+        assert (gone.where, gone.since_ms > 0) == ("reconcile", True)
+
+
+async def test_what_workers_find_wrong_is_told_once_and_since_the_first_of_them(postgres: str, database: Any) -> None:
+    roles = ["relay.marketo", "observe", "settle.marketo", "reconcile.person"]
+    for worker, since in (("one", 500), ("two", 300)):
+        await beat(database, worker, roles, [Trouble(where="observe", what="Kafka is away", since_ms=since)])
+    async with ledger_connection(postgres) as connection:
+        told = await status(connection, now_ms=NOW, found=(Trouble(where="kafka", what="can't be reached", away=True),))
+    assert [(each.where, each.since_ms) for each in told.troubles] == [("kafka", 0), ("observe", 300)]
+    assert told.away
+
+
+@pytest.mark.parametrize(
+    ("budget", "what"),
+    [
+        (BudgetState(blocked_until=NOW + 54_000_000, probe_at=NOW + 300_000), "Marketo takes no calls"),
+        (BudgetState(day_used=50_000, day_ends=NOW + 300_000), r"Marketo's calls of the day are used up \(50,000 of 50,000\)"),
+    ],
+)
+async def test_a_system_that_takes_no_calls_is_degraded_with_the_next_try(
+    postgres: str, database: Any, budget: BudgetState, what: str
+) -> None:
+    await beat(database, "one", ["relay.marketo", "observe", "settle.marketo", "reconcile.person"], [])
+    await database.execute("insert into budgets values ('marketo', 1, $1)", msgspec.json.encode(budget).decode())
+    async with ledger_connection(postgres) as connection:
+        told = await status(connection, now_ms=NOW)
+    (trouble,) = told.troubles
+    assert re.match(what, trouble.what)
+    assert (told.state, trouble.again_ms) == (State.DEGRADED, NOW + 300_000)
 
 
 async def test_lag_is_unknown_without_kafka(postgres: str, database: Any) -> None:

@@ -1,0 +1,54 @@
+"""A worker's beat: it reads what the ledger shows to be wrong, and tells the others what it finds wrong itself."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from consumers.troubles.board import Board
+from consumers.troubles.ledger import Expected, ledger_troubles
+from consumers.troubles.workers import beat, forget, name_of_worker
+from streams.database import away_is_retry
+from streams.errors import Retry
+
+BEAT_SECONDS = 3.0
+_PATIENCE_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
+
+
+class Beat:
+    """Beats until stopped. `roles`: what this worker does; `expected`: what is to be expected now."""
+
+    def __init__(self, pool: Any, board: Board, roles: Sequence[str], expected: Callable[[], Expected]) -> None:
+        self._pool, self._board, self._roles, self._expected = pool, board, roles, expected
+        self._name = name_of_worker()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read and tell every few seconds; at the end, take leave."""
+        while not stop.is_set():
+            try:
+                await self._once()
+            except Retry as error:
+                self._board.deaf(str(error))
+                _log.warning("no beat", error=str(error))
+            try:
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+        await self._leave()
+
+    async def _once(self) -> None:
+        with away_is_retry("read what is wrong"):
+            async with asyncio.timeout(_PATIENCE_SECONDS), self._pool.acquire() as connection:
+                self._board.heard(await ledger_troubles(connection, self._expected()))
+                await beat(connection, self._name, self._roles, self._board.of_roles())
+
+    async def _leave(self) -> None:
+        try:
+            with away_is_retry("take leave"):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await forget(self._pool, self._name)
+        except Retry as error:
+            _log.warning("no leave taken", error=str(error))

@@ -1,0 +1,50 @@
+"""What one worker knows to be wrong: with its own roles now, and in the ledger as it read it last."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from consumers.troubles.trouble import Trouble, worst_first
+
+STALE_MS = 15_000
+"""So long without a look at the ledger, and what it showed is no longer known."""
+
+
+class Board:
+    """Remembers since when each role has been in trouble. `now_ms`: our clock."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._reasons: Callable[[], Mapping[str, str]] = dict
+        self._since: dict[str, int] = {}
+        self._ledger: tuple[Trouble, ...] = ()
+        self._heard_ms = 0
+        self._why = ""
+
+    def watch(self, reasons: Callable[[], Mapping[str, str]]) -> None:
+        """Whom to ask why roles aren't ready now, by role."""
+        self._reasons = reasons
+
+    def of_roles(self) -> tuple[Trouble, ...]:
+        """What is wrong with this worker's roles."""
+        reasons, now = self._reasons(), self._now_ms()
+        self._since = {role: self._since.get(role, now) for role in reasons}
+        return tuple(Trouble(where=role, what=why, since_ms=self._since[role]) for role, why in reasons.items())
+
+    def heard(self, troubles: Sequence[Trouble]) -> None:
+        """The ledger was read."""
+        self._ledger, self._heard_ms, self._why = tuple(troubles), self._now_ms(), ""
+
+    def deaf(self, why: str) -> None:
+        """The ledger could not be read."""
+        self._heard_ms = self._heard_ms or self._now_ms()
+        self._why = why
+
+    def all(self) -> tuple[Trouble, ...]:
+        """Everything that this worker knows to be wrong."""
+        return worst_first((*self.of_roles(), *self._of_ledger()))
+
+    def _of_ledger(self) -> tuple[Trouble, ...]:
+        """Before the first look there is nothing to say: what keeps the ledger from being opened, the roles tell."""
+        if not self._heard_ms or self._now_ms() - self._heard_ms <= STALE_MS:
+            return self._ledger
+        what = self._why or "the ledger has not been read for some time"
+        return (Trouble(where="ledger", what=what, since_ms=self._heard_ms, away=True),)

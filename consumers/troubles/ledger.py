@@ -1,0 +1,69 @@
+"""What the ledger shows to be wrong: the same list for the readiness of every worker, for status, and for metrics.
+
+Each check costs the same whatever the ledger's size, and asks nothing but the ledger. Another one is a function here or elsewhere,
+and a line in `CHECKS`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from consumers.configuration import Settings
+from consumers.troubles.trouble import Trouble, worst_first
+from streams.budget_state import BudgetState
+from streams.systems import System
+
+_BUDGETS = "select system, state from budgets order by system"
+_NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
+_LONG_MS = 30_000
+"""A refusal for this long is no longer the breath between two windows of calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the configuration lets expect. `day_calls`: by system, until the system itself tells."""
+
+    now_ms: int
+    poll_seconds: float = 300.0
+    activities_max_seconds: float = 15.0
+    day_calls: Mapping[System, int]
+
+
+Check = Callable[[Any, Expected], Awaitable[Sequence[Trouble]]]
+"""Asks a connection to the ledger what is wrong."""
+
+
+def expected(settings: Settings, now_ms: int) -> Expected:
+    """What is expected under these settings."""
+    return Expected(
+        now_ms=now_ms,
+        poll_seconds=settings.intervals.poll_seconds,
+        activities_max_seconds=settings.intervals.activities_max_seconds,
+        day_calls={System.SALESFORCE: settings.salesforce.calls_per_day, System.MARKETO: settings.marketo.calls_per_day},
+    )
+
+
+async def ledger_troubles(connection: Any, expected: Expected) -> tuple[Trouble, ...]:
+    """Everything that the ledger shows to be wrong."""
+    return worst_first([trouble for check in CHECKS for trouble in await check(connection, expected)])
+
+
+async def calls_short(connection: Any, expected: Expected) -> list[Trouble]:
+    """A system that takes no calls: it said so itself, or the day's are used up."""
+    found = []
+    for row in await connection.fetch(_BUDGETS):
+        system, state = System(row["system"]), msgspec.json.decode(row["state"], type=BudgetState)
+        name, now = _NAMES[system], expected.now_ms
+        allowed = state.day_limit or expected.day_calls[system]
+        if state.blocked_until > now + _LONG_MS:
+            again = min(state.blocked_until, max(state.probe_at, now))
+            found.append(Trouble(where=f"calls.{system}", what=f"{name} takes no calls: it says that a limit is reached", again_ms=again))
+        elif state.day_used >= allowed and not 0 < state.day_ends <= now:
+            what = f"{name}'s calls of the day are used up ({state.day_used:,} of {allowed:,})"
+            found.append(Trouble(where=f"calls.{system}", what=what, again_ms=state.day_ends or state.probe_at))
+    return found
+
+
+CHECKS: tuple[Check, ...] = (calls_short,)

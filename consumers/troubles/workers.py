@@ -1,0 +1,60 @@
+"""Which workers there are, and what each of them finds wrong: told by a beat into the ledger, read by status."""
+
+import os
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from consumers.troubles.trouble import Trouble
+
+BEAT = """
+insert into workers as w (worker, roles, troubles, beat_at) values ($1, $2, $3, clock_timestamp())
+on conflict (worker) do update set roles = excluded.roles, troubles = excluded.troubles, beat_at = excluded.beat_at
+"""
+FORGET = "delete from workers where worker = $1 or beat_at < clock_timestamp() - interval '1 day'"
+ALIVE = """
+select worker, roles, troubles, beat_at > clock_timestamp() - interval '30 seconds' as alive,
+       (extract(epoch from beat_at) * 1000)::bigint as beat_ms
+from workers order by beat_at desc limit 1000
+"""
+"""Silent for half a minute: it is gone, or hangs."""
+GROUPS = ("relay", "observe", "settle", "reconcile")
+"""What some worker has to do, as `tandem run --role` names it."""
+_encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(list[Trouble])
+
+
+def name_of_worker() -> str:
+    """A name for this process that no other has."""
+    return f"{os.uname().nodename}:{os.getpid()}:{random.getrandbits(32):08x}"
+
+
+async def beat(connection: Any, worker: str, roles: Sequence[str], troubles: Iterable[Trouble]) -> None:
+    """Say that this worker lives, what it does, and what it finds wrong."""
+    await connection.execute(BEAT, worker, list(roles), _encoder.encode(list(troubles)).decode())
+
+
+async def forget(connection: Any, worker: str) -> None:
+    """This worker ends by itself; nobody shall miss it."""
+    await connection.execute(FORGET, worker)
+
+
+async def worker_troubles(connection: Any) -> list[Trouble]:
+    """What the living workers find wrong, and what nobody does."""
+    rows = await connection.fetch(ALIVE)
+    found = [trouble for row in rows if row["alive"] for trouble in _decoder.decode(row["troubles"])]
+    done = {role.partition(".")[0] for row in rows if row["alive"] for role in row["roles"]}
+    last_ms = {group: max((row["beat_ms"] for row in rows if _does(row, group)), default=0) for group in GROUPS}
+    missing = [group for group in GROUPS if group not in done]
+    if len(missing) == len(GROUPS):
+        return [Trouble(where="workers", what="no worker runs (start one: tandem run)", since_ms=max(last_ms.values()))]
+    found += [
+        Trouble(where=group, what=f"no worker does this (start one: tandem run --role {group})", since_ms=last_ms[group])
+        for group in missing
+    ]
+    return found
+
+
+def _does(row: Any, group: str) -> bool:
+    return any(role.partition(".")[0] == group for role in row["roles"])
