@@ -145,7 +145,7 @@ class Worker:
 
     async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
         async def report(cycle: SalesforceCycle) -> None:
-            await self._cycle(tools, f"salesforce.poll.{obj}", cycle, cycle.start_ms)
+            await self._cycle(tools, f"salesforce.poll.{obj}", cycle)
 
         intervals = tools.settings.intervals
         source = PollSource(
@@ -153,7 +153,7 @@ class Worker:
             obj,
             salesforce_fields(tools, obj),
             interval_seconds=intervals.poll_seconds,
-            lag_seconds=min(60.0, intervals.poll_seconds / 2),
+            lag_seconds=_poll_lag(intervals.poll_seconds),
             overlap_seconds=intervals.overlap_seconds,
             unseen=unseen_by(tools.ledger, tools.terms),
             report=report,
@@ -170,13 +170,14 @@ class Worker:
         async def keep() -> None:
             while True:
                 cycle = await reports.get()
-                await self._cycle(tools, "marketo.poll", cycle, 0 if cycle.copy else cycle.since_ms)
+                await self._cycle(tools, "marketo.poll", cycle)
 
         intervals = tools.settings.intervals
         source = MarketoPollSource(
             await marketo_feed(tools, "poll"),
             unseen=unseen_by(tools.ledger, tools.terms),
             interval_seconds=intervals.poll_seconds,
+            lag_seconds=_poll_lag(intervals.poll_seconds),
             overlap_seconds=round(max(intervals.overlap_seconds, 60)),
             report=reports.put_nowait,
             live_behind=self._feed_lag_of(tools).behind,
@@ -206,12 +207,12 @@ class Worker:
         self._troubles[role] = relay.trouble
         await relay.run(stop)
 
-    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle, since_ms: int) -> None:
+    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle) -> None:
         self.metrics.cycles.labels(source).inc()
         for found, rows in (("read", cycle.read), ("known", cycle.known), ("missed", cycle.relayed)):
             self.metrics.cycle_rows.labels(source, found).inc(rows)
         try:
-            await self._gaps_of(tools).covered(source, since_ms)
+            await self._gaps_of(tools).covered(source, cycle.covered)
             with away_is_retry("keep the report of a cycle"):
                 await tools.pool.execute(_CYCLE, source, now_ms(), cycle.read, cycle.known, cycle.relayed, cycle.calls, cycle.seconds)
         except Retry as error:
@@ -322,6 +323,11 @@ def run(settings: Settings, roles: frozenset[str] = frozenset(ROLES)) -> int:
         return run_shell(worker.roles(roles), settings=web, metrics=worker.metrics, board=worker.board, status=worker.status)
     except Fatal as error:
         raise SystemExit(f"tandem: {error}") from error
+
+
+def _poll_lag(poll_seconds: float) -> float:
+    """How long after its stamp a change may become visible: a gap is closed only by a cycle that ends so much after it was opened."""
+    return min(60.0, poll_seconds / 2)
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

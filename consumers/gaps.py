@@ -6,7 +6,7 @@ crash may be different processes.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -28,8 +28,8 @@ class ReadsBack(Protocol):
 
     name: str
 
-    def on_gap(self, since_ms: int) -> None:
-        """Reach back to `since_ms` (the system's clock) with the next cycle, at once."""
+    def on_gap(self, gap: int, since_ms: int) -> None:
+        """Reach back to `since_ms` (the system's clock) with the next cycle, at once. Told of the same gap again: nothing."""
         ...
 
 
@@ -41,11 +41,11 @@ def polls_of(gap: OpenGap) -> tuple[str, ...]:
 
 
 class Gaps:
-    """The open gaps, for the polls of one process."""
+    """The open gaps, for the polls of one process. What a poll was told lives in the poll: here is only what the database says."""
 
     def __init__(self, pool: Any, positions: Positions, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self._pool, self._positions, self._now_ms = pool, positions, now_ms
-        self._told: dict[str, dict[int, OpenGap]] = {}
+        self._logged: set[tuple[str, int]] = set()
 
     async def open(self, source: str, obj: str, reason: str) -> None:
         """Record a gap of unknown length: everything of this kind is read again. Raises `Retry`."""
@@ -53,15 +53,12 @@ class Gaps:
             await self._pool.execute(OPEN, source, obj, reason, self._now_ms())
 
     async def tell(self, poll: ReadsBack, stop: asyncio.Event) -> None:
-        """Tell a poll of every gap that concerns it, until stopped."""
-        told = self._told.setdefault(poll.name, {})
+        """Tell a poll of every gap that concerns it and that it has not read, again and again, until stopped."""
         while not stop.is_set():
             try:
                 for gap in await self._concerning(poll.name):
-                    if gap.id not in told:
-                        told[gap.id] = gap
-                        _log.warning("reading back over a gap", poll=poll.name, source=gap.source, since_ms=gap.since_ms, reason=gap.reason)
-                        poll.on_gap(gap.since_ms)
+                    self._log(poll.name, gap)
+                    poll.on_gap(gap.id, gap.since_ms)
             except Retry as error:
                 _log.warning("gaps can't be read", error=str(error))
             try:
@@ -70,16 +67,23 @@ class Gaps:
             except TimeoutError:
                 continue
 
-    async def covered(self, poll: str, since_ms: int) -> None:
-        """A cycle of this poll has read all since `since_ms`: gaps inside it are closed once every poll has. Raises `Retry`."""
-        told = self._told.get(poll, {})
-        for gap in [gap for gap in told.values() if since_ms <= gap.since_ms]:
+    async def covered(self, poll: str, gaps: Sequence[int]) -> None:
+        """This poll has read all of these; those that every poll has are closed. Raises `Retry`: then the poll is told of them again."""
+        if not gaps:
+            return
+        concerned = {gap.id: gap for gap in await self._positions.open_gaps()}
+        for number in gaps:
             with away_is_retry("close a gap"):
-                await self._pool.execute(READ, gap.id, poll)
-                readers = {row[0] for row in await self._pool.fetch(READ_BY, gap.id)}
-            if readers >= set(polls_of(gap)):
-                await self._positions.close_gap(gap.id)
-            del told[gap.id]
+                await self._pool.execute(READ, number, poll)
+                readers = {row[0] for row in await self._pool.fetch(READ_BY, number)}
+            if number in concerned and readers >= set(polls_of(concerned[number])):
+                await self._positions.close_gap(number)
+                _log.info("gap closed", source=concerned[number].source, reason=concerned[number].reason)
+
+    def _log(self, poll: str, gap: OpenGap) -> None:
+        if (poll, gap.id) not in self._logged:
+            self._logged.add((poll, gap.id))
+            _log.warning("reading back over a gap", poll=poll, source=gap.source, since_ms=gap.since_ms, reason=gap.reason)
 
     async def _concerning(self, poll: str) -> list[OpenGap]:
         gaps = [gap for gap in await self._positions.open_gaps() if poll in polls_of(gap)]

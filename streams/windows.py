@@ -8,6 +8,9 @@ server's clock and begins `overlap` before where the last one ended:
 
 Promise: a row that becomes visible at most `lag + overlap` after its stamp is read by a complete cycle that began after it
 became visible. All times are ms on the server's clock; ends are whole seconds, as the stamps are.
+
+A cycle widened by a gap reads to now: what a stream has just lost is the youngest there is. It is done, all the same, only up to
+`lag` before now, so the next one reads the rest again.
 """
 
 from dataclasses import dataclass
@@ -21,6 +24,8 @@ class Window:
 
     start_ms: int
     end_ms: int
+    done_ms: int
+    """Up to here nothing can become visible any more that the overlap of the next cycle would not find."""
 
     def holds(self, stamp_ms: int) -> bool:
         """Whether a stamp falls into it."""
@@ -33,16 +38,16 @@ def next_window(done_ms: int | None, now_ms: int, *, lag_ms: int, overlap_ms: in
     `done_ms`: the end of the last complete cycle (None: there was none, read everything). `now_ms`: the server's clock, not ahead of it.
     `widen_to_ms`: a gap that must be read again begins here; it makes a window due even when nothing is new.
     """
-    end = _whole(now_ms - lag_ms)
+    done = max(_whole(now_ms - lag_ms), done_ms or 0)
+    end = done if widen_to_ms is None else max(done, _whole(now_ms))
     if done_ms is None:
-        return Window(start_ms=0, end_ms=end) if end > 0 else None
-    end = max(end, done_ms)
+        return Window(start_ms=0, end_ms=end, done_ms=done) if end > 0 else None
     start = max(0, _whole(done_ms - overlap_ms))
     if widen_to_ms is not None:
         start = min(start, max(0, _whole(widen_to_ms)))
-    elif end <= done_ms:
+    elif done <= done_ms:
         return None
-    return Window(start_ms=start, end_ms=end)
+    return Window(start_ms=start, end_ms=end, done_ms=done)
 
 
 def _whole(ms: int) -> int:

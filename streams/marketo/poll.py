@@ -14,16 +14,20 @@ from streams.marketo.decode import gather, hints, read_event, reference
 from streams.marketo.feed import BEGINNING_MS, CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, refused, token_lost
 from streams.marketo.rows import Activity, Row, date
 from streams.marketo.wire import Page
+from streams.readback import ReadBack
 
 Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
 """Given what the feed holds, what of it the ledger has not seen (recognised by `ref`)."""
 
 _PARTS = ("changes", "deletions")
 _COPY = "copy"
+_NEVER_MINTED = ("", "", 0)
 _LOOK_SECONDS = 2.0
+_CLOCK_MS = 1_000
 _SECONDS_MS = 5_000
 """Dates are whole seconds, and the server's clock is known to about as much."""
 _DELETIONS_PAGES = 3
+_ALL_PAGES = 1_000_000
 AGAIN_PAGES_MAX = 20
 """A cycle goes back over this many pages of the one before it, at most: what our own writes fill the feed with is not read again and
 again for as long as the overlap reaches."""
@@ -46,6 +50,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     turned: tuple[int, ...] = ()
     pages: int = 0
     """Pages of changes read in this cycle; then, pages of deletions that may be read."""
+    again: bool = False
+    """A copy because of a gap: what was deleted meanwhile is read after it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +69,8 @@ class CycleReport:
     seconds: float = 0.0
     deletions_pruned: bool = False
     """The cycle reaches further back than Marketo keeps deletions: only a comparison of all ids can find those."""
+    covered: tuple[int, ...] = ()
+    """The gaps that are read now."""
 
 
 class MarketoPollSource:
@@ -83,6 +91,7 @@ class MarketoPollSource:
         unseen: Unseen,
         since_ms: int | None = None,
         interval_seconds: float = 300.0,
+        lag_seconds: float = 60.0,
         overlap_seconds: int = 1800,
         report: Callable[[CycleReport], None] | None = None,
         live_behind: Callable[[], Awaitable[bool]] | None = None,
@@ -99,22 +108,23 @@ class MarketoPollSource:
         self._live_behind = live_behind or _never
         self._patience_seconds = patience_seconds
         self._woken = asyncio.Event()
-        self._gap_since_ms: int | None = None
-        self._reminted = ("", 0)
+        self._gaps = ReadBack(int(lag_seconds * 1000))
+        self._reminted = _NEVER_MINTED
+        """The part, the token behind the last page that was read with a token minted again, and the moment it was minted from."""
 
     def wake(self) -> None:
         """Asks for a cycle now; during one, for another one after it."""
         self._woken.set()
 
-    def on_gap(self, since_ms: int | None) -> None:
-        """Asks for a cycle now that reaches back to `since_ms`; None, or before what Marketo keeps: for a copy."""
-        wanted = 0 if since_ms is None else since_ms
-        self._gap_since_ms = wanted if self._gap_since_ms is None else min(wanted, self._gap_since_ms)
-        self.wake()
+    def on_gap(self, gap: int, since_ms: int) -> None:
+        """Asks for a cycle now that reaches back to this moment; before what Marketo keeps: for a copy. The report of the cycle that has
+        covered the gap names it; until then, whoever keeps the gaps tells of it again and again, which costs nothing."""
+        if self._gaps.tell(gap, since_ms):
+            self.wake()
 
     async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
         """Cycles, for ever. An interrupted cycle goes on where it was."""
-        place = self._place(position)
+        place, self._reminted = self._place(position), _NEVER_MINTED
         try:
             while True:
                 deadline = time.monotonic() + self._patience_seconds
@@ -131,10 +141,11 @@ class MarketoPollSource:
                     if batch is not None:
                         yield batch
                 report.calls, report.seconds = self._feed.rest.calls - calls, time.monotonic() - clock
-                self._report(report)
+                report.covered = self._gaps.read(place.watermark, place.started, next_ms=place.started)
+                self._report(report)  # all that it found has been acknowledged
                 place = Place(watermark=place.started, turned=place.turned)
                 yield Batch(events=[], position=_text(place), caught_up=True)
-                await self._rest(self._interval)
+                await self._rest(self._until_next(place.watermark))
         except Reject as error:
             raise refused(self.name, error) from error
 
@@ -143,6 +154,11 @@ class MarketoPollSource:
         when it was asked for."""
         while not self._woken.is_set() and time.monotonic() < deadline and await self._live_behind():
             await self._rest(min(_LOOK_SECONDS, self._patience_seconds))
+
+    def _until_next(self, watermark: int) -> float:
+        """Seconds until the next cycle: sooner where one can cover a gap that is left."""
+        left_ms = self._gaps.wait_ms(watermark)
+        return self._interval if left_ms is None else min(self._interval, (left_ms + _CLOCK_MS) / 1000)
 
     def _place(self, position: str | None) -> Place:
         if position is None:
@@ -157,17 +173,19 @@ class MarketoPollSource:
         makes it a copy."""
         if place.part:
             return place
-        self._reminted = ("", 0)
         rest, watermark = self._feed.rest, place.started or place.watermark  # started, not in a part: the cycle was finished
         again_from = min(place.turned[0], watermark) if len(place.turned) == AGAIN_PAGES_MAX else 0
-        if self._gap_since_ms is not None:
-            watermark, self._gap_since_ms, again_from = min(watermark, self._gap_since_ms), None, 0
+        asked = self._gaps.since_ms
+        if asked is not None and asked < watermark:
+            watermark, again_from = asked, 0
         minted = await rest.paging_token(max(again_from, watermark - self._overlap_ms, BEGINNING_MS), Lane.REPAIR)
         if watermark and minted.server_ms - watermark > CHANGES_RETENTION_MS:
             watermark = 0
             minted = await rest.paging_token(BEGINNING_MS, Lane.REPAIR)
+        self._gaps.look(minted.server_ms)
         part = _PARTS[0] if watermark else _COPY
-        return Place(watermark=watermark, started=minted.server_ms, origin=minted.token, part=part, token=minted.token)
+        again = not watermark and asked is not None
+        return Place(watermark=watermark, started=minted.server_ms, origin=minted.token, part=part, token=minted.token, again=again)
 
     def _begun(self, place: Place) -> CycleReport:
         return CycleReport(
@@ -193,10 +211,17 @@ class MarketoPollSource:
         if page.more and not self._over(place, page):
             place = msgspec.structs.replace(place, token=page.token, reached=reached)
         else:
-            allowed = 2 * pages + _DELETIONS_PAGES if place.part == _PARTS[0] else 0
-            place = msgspec.structs.replace(place, part=_after(place.part), token=place.origin, reached=0, pages=allowed)
+            place = await self._next_part(place)
         batch = Batch(events=events, dead=gathered.dead, position=_text(place)) if events or gathered.dead else None
         return batch, place
+
+    async def _next_part(self, place: Place) -> Place:
+        """Behind the last page of a part. A copy shows what there is: where it fills a gap, all deletions that are kept follow."""
+        if place.part == _COPY and place.again:
+            minted = await self._feed.rest.paging_token(place.started - DELETIONS_RETENTION_MS, Lane.REPAIR)
+            return msgspec.structs.replace(place, part=_PARTS[1], token=minted.token, origin=minted.token, reached=0, pages=_ALL_PAGES)
+        allowed = 2 * place.pages + _DELETIONS_PAGES if place.part == _PARTS[0] else 0
+        return msgspec.structs.replace(place, part=_after(place.part), token=place.origin, reached=0, pages=allowed)
 
     def _over(self, place: Place, page: Page) -> bool:
         """What has happened since the cycle began is for the next one: it need not run after a feed that is being filled.
@@ -209,16 +234,19 @@ class MarketoPollSource:
 
     async def _page(self, place: Place) -> Page:
         """The next page. A token that Marketo no longer knows is minted again, from the youngest row less the overlap; but not
-        twice from the same moment."""
+        twice from the same moment, where the first one led to a page and that led nowhere."""
         since_ms = max((place.reached or place.watermark) - self._overlap_ms, BEGINNING_MS)
         try:
             return await self._read(place.part, place.token)
         except Reject as error:
-            if not token_lost(error) or self._reminted == (place.part, since_ms):
+            if not token_lost(error):
                 raise
-        self._reminted = (place.part, since_ms)
+            if self._reminted == (place.part, place.token, since_ms):
+                raise
         minted = await self._feed.rest.paging_token(since_ms, Lane.REPAIR)
-        return await self._read(place.part, minted.token)
+        page = await self._read(place.part, minted.token)
+        self._reminted = (place.part, page.token, since_ms)
+        return page
 
     async def _read(self, part: str, token: str) -> Page:
         rest = self._feed.rest

@@ -13,6 +13,7 @@ import structlog
 from streams.budget import Lane
 from streams.errors import Fatal, Gap, Reject, Retry
 from streams.events import Batch, ChangeEvent, Kind, Value
+from streams.readback import ReadBack
 from streams.salesforce.records import RECORDS_MAX
 from streams.salesforce.rest import Page, SalesforceRest
 from streams.salesforce.soql import after_row, any_of, changed_between, count, moment_ms, select
@@ -27,12 +28,14 @@ _ORDER = ("SystemModstamp", "Id")
 _DELETE_LOG_MS = 15 * 86_400_000 - 3_600_000
 """How far back `/deleted` answers, less an hour."""
 _MINUTE_MS = 60_000
+_CLOCK_SECONDS = 1.0
+"""The server's clock is known to about as much."""
 
 Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
 
 
 class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One complete cycle. Counts are rows; `start_ms`..`end_ms` is the window on the server's clock."""
+    """One complete cycle. Counts are rows; `start_ms`..`end_ms` is the window on the server's clock; `covered`: gaps that are read now."""
 
     object: Object
     start_ms: int
@@ -43,10 +46,14 @@ class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
     deleted: int
     calls: int
     seconds: float
+    covered: tuple[int, ...] = ()
 
 
 class PollMark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The position: complete up to `done_ms`; within the window `start_ms`..`end_ms` the rows up to (`stamp_ms`, `id`) were yielded."""
+    """The position: complete up to `done_ms`; within the window `start_ms`..`end_ms` the rows up to (`stamp_ms`, `id`) were yielded.
+
+    `ahead_ms`: by so much the window reaches beyond what will be complete after it.
+    """
 
     object: Object
     done_ms: int | None = None
@@ -54,6 +61,7 @@ class PollMark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     end_ms: int | None = None
     stamp_ms: int = 0
     id: str = ""
+    ahead_ms: int = 0
 
     def text(self) -> str:
         """As saved."""
@@ -102,17 +110,18 @@ class PollSource:
         self._percent_max, self._ignored_max = deletes_percent_max, deletes_ignored_max
         self._lane, self._once = lane, once
         self._wake = asyncio.Event()
-        self._widen_to_ms: int | None = None
+        self._gaps = ReadBack(self._lag_ms)
         self._confirmed_until_ms = 0
 
     def wake(self) -> None:
         """Run a cycle now."""
         self._wake.set()
 
-    def on_gap(self, since_ms: int) -> None:
-        """The next window begins here at the latest, at once. Kept in memory only: the gap is closed by a report whose window holds it."""
-        self._widen_to_ms = since_ms if self._widen_to_ms is None else min(self._widen_to_ms, since_ms)
-        self._wake.set()
+    def on_gap(self, gap: int, since_ms: int) -> None:
+        """The next window begins before this moment and reaches to now, at once; the report of the cycle that has covered the gap names
+        it. Kept in memory only: whoever keeps the gaps tells of it again and again until then, which costs nothing."""
+        if self._gaps.tell(gap, max(0, since_ms - self._overlap_ms)):
+            self._wake.set()
 
     def confirm_deletes(self, until_ms: int) -> None:
         """A person says that the deletes up to this moment (server's clock) are meant."""
@@ -124,9 +133,10 @@ class PollSource:
         mark = self._begin(position)
         while True:
             self._wake.clear()
-            window, widened = await self._due(mark)
+            window = await self._due(mark)
             if window is not None:
-                mark = msgspec.structs.replace(mark, start_ms=window.start_ms, end_ms=window.end_ms)
+                ahead_ms = window.end_ms - window.done_ms
+                mark = msgspec.structs.replace(mark, start_ms=window.start_ms, end_ms=window.end_ms, ahead_ms=ahead_ms)
                 try:
                     async for batch, passed in self._cycle(window, mark):
                         mark = passed
@@ -134,11 +144,9 @@ class PollSource:
                 except Reject as error:
                     remedy = "Check the mapping against the fields that the integration user may see."
                     raise Fatal(f"{self.name}: Salesforce refuses the query: {error}.", remedy=remedy) from error
-                if widened is not None and self._widen_to_ms is not None and self._widen_to_ms >= widened:
-                    self._widen_to_ms = None
             if self._once:
                 return
-            await self._rest_awhile()
+            await self._rest_awhile(window)
 
     def _begin(self, position: str | None) -> PollMark:
         if position is None:
@@ -151,14 +159,13 @@ class PollSource:
             raise Fatal(f"the saved position of {self.name} is of {mark.object}.", remedy="Reset the position and reconcile.")
         return mark
 
-    async def _due(self, mark: PollMark) -> tuple[Window | None, int | None]:
-        """The window to read now, and the gap that it takes in: first the one that was interrupted."""
-        widened = self._widen_to_ms
+    async def _due(self, mark: PollMark) -> Window | None:
+        """The window to read now: first the one that was interrupted."""
         if mark.start_ms is not None and mark.end_ms is not None:
-            taken_in = widened if widened is not None and mark.start_ms <= widened else None
-            return Window(start_ms=mark.start_ms, end_ms=mark.end_ms), taken_in
+            return Window(start_ms=mark.start_ms, end_ms=mark.end_ms, done_ms=mark.end_ms - mark.ahead_ms)
         now_ms = await self._rest.server_time(self._lane)
-        return next_window(mark.done_ms, now_ms, lag_ms=self._lag_ms, overlap_ms=self._overlap_ms, widen_to_ms=widened), widened
+        self._gaps.look(now_ms)
+        return next_window(mark.done_ms, now_ms, lag_ms=self._lag_ms, overlap_ms=self._overlap_ms, widen_to_ms=self._gaps.since_ms)
 
     async def _cycle(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Batch, PollMark]]:
         started, calls, counted = time.monotonic(), self._rest.calls, _Count()
@@ -174,7 +181,7 @@ class PollSource:
         counted.deleted = len(gone)
         events = await self._new(gone)
         counted.relayed += len(events)
-        mark = PollMark(object=self._object, done_ms=window.end_ms)
+        mark = PollMark(object=self._object, done_ms=max(mark.done_ms or 0, window.done_ms))
         yield Batch(events=events, position=mark.text(), caught_up=True), mark
         await self._tell(window, counted, calls=self._rest.calls - calls, seconds=time.monotonic() - started)
 
@@ -260,6 +267,7 @@ class PollSource:
         report = CycleReport(
             object=self._object, start_ms=window.start_ms, end_ms=window.end_ms, read=counted.read, relayed=counted.relayed,
             known=counted.read + counted.deleted - counted.relayed, deleted=counted.deleted, calls=calls, seconds=seconds,
+            covered=self._gaps.read(window.start_ms, window.end_ms, next_ms=window.done_ms - self._overlap_ms),
         )  # fmt: skip
         log.info("salesforce.poll_cycle", **msgspec.to_builtins(report))
         if self._report is not None:
@@ -277,9 +285,12 @@ class PollSource:
             system=System.SALESFORCE, object=self._object, id=salesforce_id(record), kind=Kind.DELETED, source="poll", at=at, fields=fields
         )
 
-    async def _rest_awhile(self) -> None:
+    async def _rest_awhile(self, window: Window | None) -> None:
+        """Until the next cycle is due: sooner where one can cover a gap that is left."""
+        left_ms = None if window is None else self._gaps.wait_ms(window.end_ms)
+        seconds = self._interval if left_ms is None else min(self._interval, left_ms / 1000 + _CLOCK_SECONDS)
         try:
-            async with asyncio.timeout(self._interval):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             return

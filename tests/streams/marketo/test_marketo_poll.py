@@ -55,6 +55,13 @@ async def cycle(batches: AsyncBatches) -> list[Batch]:
     return found
 
 
+async def gathered(source: Source, position: str | None, into: list[Batch]) -> None:
+    """Everything until it fails."""
+    async with following(source, position) as batches:
+        async for batch in batches:
+            into.append(batch)  # noqa: PERF401 - what came before it failed counts
+
+
 def page_of(stub: MarketoStub, start: int, end: int) -> dict[str, Any]:
     return {"requestId": "r", "success": True, "result": stub.log[start:end], "nextPageToken": f"AT{end}==", "moreResult": True}
 
@@ -134,11 +141,49 @@ async def test_a_gap_is_read_from_its_beginning(stub: MarketoStub, rest: Marketo
     async with following(source) as batches:
         await cycle(batches)
         stub.log = [change("lost", 1, "leadScore", "1", "2", at=NOW_MS - 5 * DAY_MS, author=OWN)]
-        source.on_gap(NOW_MS - 6 * DAY_MS)
+        source.on_gap(7, NOW_MS - 6 * DAY_MS)
         assert refs(await cycle(batches)) == ["lost"]
+        source.on_gap(7, NOW_MS - 6 * DAY_MS)  # told again: nothing
+        stub.now_ms += 60_000
         source.wake()
         assert refs(await cycle(batches)) == []
     assert [report.since_ms // DAY_MS for report in ledger.reports[1:]] == [NOW_MS // DAY_MS - 6, NOW_MS // DAY_MS]
+    assert [report.covered for report in ledger.reports] == [(), (), (7,)], "a cycle must end the lag after the gap was told of"
+
+
+@pytest.mark.parametrize("path", [TOKEN, "/rest/v1/activities.json", "/rest/v1/activities/deletedleads.json", LEADS])
+async def test_a_gap_survives_a_cycle_that_fails(path: str, stub: MarketoStub, rest: MarketoRest) -> None:
+    ledger = Ledger()
+    source = source_of(rest, stub, ledger)
+    async with following(source) as batches:
+        position = (await cycle(batches))[-1].position
+    stub.log = [change("lost", 1, "leadScore", "1", "2", at=NOW_MS - 5 * DAY_MS)]
+    stub.leads = {1: {"id": 1, "leadScore": 2}}
+    source.on_gap(7, NOW_MS - 6 * DAY_MS)
+    stub.scripts[path] = [failure("608", "unavailable")]
+    found: list[Batch] = []
+    with pytest.raises(Retry, match="608"):
+        await gathered(source, position, found)
+    position = found[-1].position if found else position
+    async with following(source, position) as batches:
+        found += await cycle(batches)
+        stub.now_ms += 60_000
+        source.wake()
+        await cycle(batches)
+    assert refs(found)[:1] == ["lost"]
+    assert ledger.reports[-1].covered == (7,)
+
+
+async def test_a_gap_without_a_beginning_is_a_copy_and_the_deletions_that_are_kept(stub: MarketoStub, rest: MarketoRest) -> None:
+    ledger = Ledger()
+    source = source_of(rest, stub, ledger)
+    async with following(source) as batches:
+        await cycle(batches)
+        stub.log = [creation("g1", 1, at=NOW_MS - 500 * DAY_MS), deletion("d1", 2, at=NOW_MS - 3 * DAY_MS)]
+        stub.leads = {1: {"id": 1, "leadScore": 2}}
+        source.on_gap(7, 0)
+        found = [event for batch in await cycle(batches) for event in batch.events]
+    assert [(event.kind, event.id) for event in found] == [(Kind.READ, "1"), (Kind.DELETED, "2")]
 
 
 async def test_an_interrupted_cycle_goes_on_where_it_was(stub: MarketoStub, rest: MarketoRest) -> None:
@@ -161,6 +206,55 @@ async def test_a_token_lost_in_the_middle_is_minted_again(stub: MarketoStub, res
     async with following(source_of(rest, stub, ledger)) as batches:
         found = await cycle(batches)
     assert set(refs(found)) == {f"g{number}" for number in range(6)}
+
+
+@pytest.mark.parametrize("fails", [TOKEN, "/rest/v1/activities.json"])
+async def test_a_lost_token_is_minted_again_after_an_attempt_that_failed(fails: str, stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN, at=NOW_MS + number * 3_600_000) for number in range(6)]
+    stub.page, stub.now_ms = 2, NOW_MS + 6 * 3_600_000
+    source = source_of(rest, stub, Ledger())
+    async with following(source) as batches:
+        first = await anext(batches)
+    lost, later = failure("1003", "Invalid value for nextPageToken"), failure("608", "unavailable")
+    if fails == TOKEN:
+        stub.scripts["/rest/v1/activities.json"] = [lost, lost]
+        stub.scripts[TOKEN] = [later]
+    else:
+        stub.scripts["/rest/v1/activities.json"] = [lost, later, lost]
+    with pytest.raises(Retry, match="608"):
+        async with following(source, first.position) as batches:
+            await anext(batches)
+    async with following(source, first.position) as batches:  # the same source again, as the relay tries it
+        found = await cycle(batches)
+    assert {*refs([first]), *refs(found)} == {f"g{number}" for number in range(6)}
+
+
+async def test_a_position_that_was_not_saved_may_name_the_lost_token_again(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN) for number in range(6)]
+    stub.page = 2
+    source = source_of(rest, stub, Ledger())
+    async with following(source) as batches:
+        first = await anext(batches)
+    lost = failure("1003", "Invalid value for nextPageToken")
+    for _ in range(2):
+        stub.scripts["/rest/v1/activities.json"] = [lost]
+        async with following(source, first.position) as batches:
+            await anext(batches)
+    async with following(source, first.position) as batches:
+        assert {*refs([first]), *refs(await cycle(batches))} == {f"g{number}" for number in range(6)}
+
+
+async def test_a_token_that_leads_nowhere_is_refused_but_not_for_ever(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [change(f"g{number}", number, "leadScore", "1", "2", author=OWN) for number in range(6)]
+    stub.page = 2
+    stub.lost_tokens = {"AT2=="}
+    source = source_of(rest, stub, Ledger())
+    async with following(source) as batches:
+        with pytest.raises(Fatal, match="nextPageToken"):
+            await cycle(batches)
+    stub.lost_tokens = set()
+    async with following(source) as batches:
+        assert set(refs(await cycle(batches))) == {f"g{number}" for number in range(6)}
 
 
 async def test_a_token_that_is_lost_again_and_again_is_refused(stub: MarketoStub, rest: MarketoRest) -> None:

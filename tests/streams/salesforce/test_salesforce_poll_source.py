@@ -1,5 +1,6 @@
 """The reconciliation poll, against an org that keeps rows and answers the poll's own queries."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from streams.budget_open import OpenBudget
-from streams.errors import Fatal
+from streams.errors import Fatal, Retry
 from streams.events import Batch, ChangeEvent, Kind, Source
 from streams.salesforce import poll as poll_module
 from streams.salesforce.cdc import CdcSource
@@ -255,7 +256,7 @@ async def test_what_the_ledger_knows_is_counted_and_not_relayed(rows: Rows, make
     assert (reports[0].read, reports[0].known, reports[0].relayed) == (2, 1, 1)
 
 
-async def test_a_gap_widens_the_next_window_once(rows: Rows, make_poll: Make) -> None:
+async def test_a_gap_is_read_to_now_and_covered_once_its_youngest_losses_can_be_seen(rows: Rows, make_poll: Make) -> None:
     old = rows.put(1, NOW - 86_400_000)
     _, position = await cycle(make_poll(), None)
     reports: list[CycleReport] = []
@@ -264,27 +265,100 @@ async def test_a_gap_widens_the_next_window_once(rows: Rows, make_poll: Make) ->
         reports.append(report)
 
     source = make_poll(report=keep)
-    source.on_gap(NOW - 90_000_000)
+    young, edited_again = rows.put(2, NOW - 3_000), rows.put(3, NOW - 1_000)
+    source.on_gap(7, NOW - 90_000_000)
     events, position = await cycle(source, position)
-    assert [event.id for event in events] == [old]
+    assert [event.id for event in events] == [old, young, edited_again]
     assert reports[0].start_ms <= NOW - 90_000_000
+    assert (reports[0].end_ms, reports[0].covered) == (NOW, ()), "what was stamped before may become visible yet"
+    late = rows.put(4, NOW - 2_000)
+    rows.now_ms += 59_000
+    source.on_gap(7, NOW - 90_000_000)  # told again: nothing
+    events, position = await cycle(source, position)
+    assert (late in {event.id for event in events}, old in {event.id for event in events}) == (True, False)
+    assert reports[1].covered == ()
+    rows.now_ms += 1_000
+    _, position = await cycle(source, position)
+    assert (reports[2].end_ms, reports[2].covered) == (NOW + 60_000, (7,))
     rows.now_ms += 300_000
     events, _ = await cycle(source, position)
-    assert events == []
+    assert (reports[3].end_ms, reports[3].covered) == (NOW + 300_000, ())
 
 
-async def test_a_widened_window_that_was_interrupted_is_read_once(rows: Rows, make_poll: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_gap_told_while_a_cycle_runs_is_not_covered_by_it(rows: Rows, make_poll: Make) -> None:
+    rows.put(1, NOW - 86_400_000)
+    reports: list[CycleReport] = []
+
+    async def keep(report: CycleReport) -> None:
+        reports.append(report)
+
+    source = make_poll(report=keep)
+    batches = source.batches(None)
+    await anext(batches)  # everything up to the lag was read
+    source.on_gap(7, NOW - 3_600_000)
+    position = (await anext(batches)).position
+    assert [batch async for batch in batches] == []
+    assert reports[0].covered == ()
+    rows.now_ms += 1_000
+    lost = rows.put(2, NOW - 500)
+    events, _ = await cycle(source, position)
+    assert lost in {event.id for event in events}
+    assert reports[1].covered == ()
+
+
+async def test_a_gap_survives_a_cycle_that_fails(rows: Rows, make_poll: Make, org: Any) -> None:
+    _, position = await cycle(make_poll(), None)
+    lost = rows.put(1, NOW - 86_400_000)
+    source = make_poll()
+    source.on_gap(7, NOW - 90_000_000)
+
+    async def refuses(request: web.Request) -> web.Response:
+        return rows.answer([{"errorCode": "SERVER_UNAVAILABLE", "message": "later"}], status=503)
+
+    for path in ("/services/data", f"{ROOT}/query", f"{ROOT}/queryAll"):
+        answers = org.handlers["GET", path]
+        org.on("GET", path, refuses)
+        with pytest.raises(Retry):
+            await cycle(source, position)
+        org.on("GET", path, answers)
+    events, _ = await cycle(source, position)
+    assert [event.id for event in events] == [lost]
+
+
+async def test_a_gap_is_looked_after_as_soon_as_it_can_be_covered(rows: Rows, make_poll: Make) -> None:
+    """The second cycle does not wait for the interval: it is due once the gap can be covered."""
+    reports: list[CycleReport] = []
+
+    async def keep(report: CycleReport) -> None:
+        reports.append(report)
+        rows.now_ms += 1_000
+        if len(reports) == 2:
+            source.wake()  # no more to wait for
+
+    source = make_poll(once=False, interval_seconds=86_400.0, lag_seconds=1.0, report=keep)
+    source.on_gap(7, NOW - 1_000)
+    async with asyncio.timeout(60), aclosing(source.batches(None)) as batches:
+        async for _ in batches:
+            if len(reports) > 1:
+                break
+    assert [report.covered for report in reports[:2]] == [(), (7,)]
+
+
+async def test_a_widened_window_that_was_interrupted_goes_on_at_the_page(
+    rows: Rows, make_poll: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(poll_module, "PAGE_ROWS", 2)
     for number in range(5):
         rows.put(number, NOW - 86_400_000)
     _, position = await cycle(make_poll(), None)
     source = make_poll()
-    source.on_gap(NOW - 90_000_000)
+    source.on_gap(7, NOW - 90_000_000)
     batches = source.batches(position)
     first = await anext(batches)
     await batches.aclose()
     rest, position = await cycle(source, first.position)
     assert len(first.events) + len(rest) == 5
+    assert json.loads(position or "")["done_ms"] == NOW - 60_000
     rows.now_ms += 300_000
     events, _ = await cycle(source, position)
     assert events == []

@@ -275,6 +275,39 @@ async def test_the_poll_finds_what_the_stream_did_not_tell(rest: SalesforceRest,
     assert reports[-1].calls <= 4
 
 
+async def test_what_a_muted_stream_lost_is_read_back_when_an_overflow_tells_of_it(
+    rest: SalesforceRest, control: Control, stream: Stream, sandbox: dict[str, Any]
+) -> None:
+    reports: list[CycleReport] = []
+
+    async def keep(report: CycleReport) -> None:
+        reports.append(report)
+
+    def poll() -> PollSource:
+        return PollSource(rest, Object.LEAD, FIELDS, once=True, report=keep)
+
+    leads = [(await control("/salesforce/create", object="Lead", fields={"LastName": f"G{n}", "Company": "A"}))["id"] for n in range(30)]
+    await stream.until(lambda: all(stream.of(lead) for lead in leads))
+    await control("/clock", advance_seconds=3600)
+    _, position = await _cycle(poll(), None)
+    mute = await control("/faults", system="salesforce", match={}, action={"type": "mute", "mode": "lost"}, times=None)
+    for lead in leads:
+        await control("/salesforce/edit", object="Lead", id=lead, fields={"Title": "lost"})
+    async with aiohttp.ClientSession() as http:
+        await http.delete(f"{sandbox['sandbox']['url']}/faults/{mute['id']}")
+    await control("/clock", advance_seconds=1)  # stamps are whole seconds
+    await control("/salesforce/overflow", object="Lead")
+    with pytest.raises(Gap) as gap:
+        await stream.until(lambda: False)
+    source = poll()
+    source.on_gap(1, gap.value.since_ms or 0)
+    events, position = await _cycle(source, position)
+    assert {event.id for event in events if event.fields.get("Title") == "lost"} >= set(leads)
+    await control("/clock", advance_seconds=61)
+    await _cycle(source, position)
+    assert [report.covered for report in reports[-2:]] == [(), (1,)]
+
+
 async def test_a_purged_record_is_still_reported(rest: SalesforceRest, control: Control) -> None:
     lead = (await control("/salesforce/create", object="Lead", fields={"LastName": "Purged", "Company": "A"}))["id"]
     await control("/clock", advance_seconds=1200)
