@@ -18,6 +18,8 @@ from infra.sandbox.marketo.store import SERVICE, Store
 LEAD_IDS_MAX = 30
 LIST_PEOPLE_MAX = 10_000
 TYPE_IDS_MAX = 10
+_SIGNED = frozenset({activities.NEW_LEAD, activities.CHANGE_VALUE, activities.PUSH_LEAD})
+"""Types whose rows name the API method, the user and the request (activity types of real instances)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class ActivityEndpoints:
         if row.type != activities.CHANGE_VALUE:
             return {**self._head(row), **_primary(row), "attributes": self._attributes(row)}
         field = self.instance.store.fields[row.primary or ""]
-        values = [{"name": "New Value", "value": row.new}, {"name": "Old Value", "value": row.old}]
+        values = [{"name": name, "value": value} for name, value in (("New Value", row.new), ("Old Value", row.old)) if value is not None]
         shown = {"primaryAttributeValueId": field.id, "primaryAttributeValue": field.display}
         return {**self._head(row), **shown, "attributes": values + self._attributes(row)}
 
@@ -134,6 +136,7 @@ class ActivityEndpoints:
         return {**self._head(row, "+0000"), "fields": [change], "attributes": attributes}
 
     def _attributes(self, row: Activity) -> list[dict[str, Any]]:
+        """Those that hold something: an empty attribute is left out of the row (REST API, activities: describe)."""
         origin = row.origin
         if row.type == activities.NEW_LEAD:
             day = datetime.fromtimestamp(row.at_s, UTC).astimezone(self.instance.store.zone).date().isoformat()
@@ -141,10 +144,10 @@ class ActivityEndpoints:
         elif row.type == activities.CHANGE_VALUE:
             shown = [("Reason", origin.reason), ("Source", origin.source)]
         else:
-            return [{"name": name, "value": value} for name, value in row.extra]
-        if self.instance.store.settings.deliver_attributes and origin.method is not None:
+            shown = list(row.extra)
+        if row.type in _SIGNED and self.instance.store.settings.deliver_attributes and origin.method is not None:
             shown += [("API Method Name", origin.method), ("Modifying User", origin.actor), ("Request Id", origin.request_id)]
-        return [{"name": name, "value": value} for name, value in shown]
+        return [{"name": name, "value": value} for name, value in shown if value is not None and value != ""]
 
 
 def _primary(row: Activity) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class BulkImport:
         if failures:
             self.jobs.file(IMPORT, f"{key}-failures").write_text(_csv([*heads, "Import Failure Reason"], failures), encoding="utf-8")
         done = len(rows) - len(failures)
-        return {"end": "Complete", "message": f"Import succeeded, {done} records imported", "processed": done, "failed": len(failures)}
+        return {"end": "Complete", "message": _message(row["entity"], done, len(failures)), "processed": done, "failed": len(failures)}
 
     def _unknown(self, row: Row, heads: Sequence[str]) -> str | None:
         store, entity = self.instance.store, row["entity"]
@@ -83,6 +83,12 @@ class BulkImport:
         if entity == "leads":
             return lambda section, record: _upsert_person(section, request, record, row.get("listId"))
         return lambda section, record: _upsert_member(section, request, record, row["programId"], row["programMemberStatus"])
+
+
+def _message(entity: str, done: int, failed: int) -> str:
+    """As the guides to bulk import show it: people and members are counted as members too."""
+    count = f"{done} records imported" + ("" if entity.startswith("customobjects/") else f" ({done} members)")
+    return f"Import completed with errors, {count}, {failed} failed" if failed else f"Import succeeded, {count}"
 
 
 def uploaded(call: Call) -> bytes:

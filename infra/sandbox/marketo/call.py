@@ -144,8 +144,8 @@ def offset(token: object) -> int:
 
 
 def paged(rows: list[Any], start: int, size: int, total: int) -> Answer:
-    """The rows of one page out of `total`, with a token when more are left."""
+    """The rows of one page out of `total`; when more are left, with a token and `moreResult` (REST API, paging tokens: position-based)."""
     answer: Answer = {"result": rows}
     if start + size < total:
-        answer["nextPageToken"] = f"PAGE{start + size:08d}===="
+        answer |= {"nextPageToken": f"PAGE{start + size:08d}====", "moreResult": True}
     return answer

@@ -88,7 +88,7 @@ class MarketoConsole:
         row = store.tables[name].get(key) if name in store.tables else None
         if row is None:
             raise KeyError(key)
-        kind = standard_kinds().get(name)
+        kind = store.kind(name) if name in standard_kinds() else None
         fields = [_field(one, row, editable=one.name not in kind.dedupe) for one in kind.fields.values()] if kind else []
         rest = [
             FieldShown(name=one, label=one, value=row[one], editable=self._own(name, one))

@@ -1,6 +1,6 @@
 """Endpoints under /rest/v1/customobjects: the schema API and the records (REST API, custom objects)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.call import Answer, Call
 from infra.sandbox.marketo.custom_types import DATA_TYPES, TYPE, made_kind, state_of
 from infra.sandbox.marketo.errors import MESSAGES, ApiError
+from infra.sandbox.marketo.fields import Field
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.kinds import Kind
 from infra.sandbox.marketo.object_endpoints import ObjectEndpoints
@@ -88,11 +89,12 @@ class CustomObjectEndpoints:
 
     def linkable(self, _: Call) -> Answer:
         self._available()
-        lead = {"name": "Lead", "displayName": "Lead", "fields": self.instance.store.searchable()}
-        company = {"name": "Company", "displayName": "Company", "fields": ["id"]}
-        kinds = [made_kind(row, row["approved"]) for row in self.instance.store.table(TYPE).rows() if row.get("approved")]
-        others = [{"name": kind.name, "displayName": kind.display, "fields": list(kind.dedupe)} for kind in kinds if not kind.links]
-        return {"result": [lead, company, *others]}
+        store = self.instance.store
+        number = Field(id=0, name="id", display="Id", type="integer")
+        lead = _linkable("lead", "Lead", [store.fields.get(name, number) for name in store.searchable()])
+        kinds = [made_kind(row, row["approved"]) for row in store.table(TYPE).rows() if row.get("approved")]
+        others = [_linkable(kind.name, kind.display, [kind.fields[name] for name in kind.dedupe]) for kind in kinds if not kind.links]
+        return {"result": [lead, _linkable("company", "Company", [number]), *others]}
 
     def dependent(self, call: Call) -> Answer:
         custom_types.known(self.instance.store, call.path_args[0])
@@ -115,14 +117,24 @@ class CustomObjectEndpoints:
         return custom_types.kind_of(self.instance.store, call.path_args[0])
 
     def _words(self, kind: Kind) -> dict[str, Any]:
-        row = custom_types.known(self.instance.store, kind.name)
-        return {name: row.get(name) for name in ("description", "pluralName", "createdAt", "updatedAt")}
+        return _words_of(custom_types.known(self.instance.store, kind.name))
+
+
+def _words_of(row: Row) -> dict[str, Any]:
+    words = {"description": row.get("description") or "", "pluralName": row.get("pluralName") or row["displayName"]}
+    return {**words, "createdAt": row["createdAt"], "updatedAt": row["updatedAt"]}
+
+
+def _linkable(name: str, display: str, fields: Sequence[Field]) -> dict[str, Any]:
+    shown = [{"name": one.name, "displayName": one.display, "dataType": one.type} for one in fields]
+    return {"name": name, "displayName": display, "fields": shown}
 
 
 def _type(row: Row, fields: list[Any]) -> dict[str, Any]:
     kind = made_kind(row, fields)
     return {
-        **{name: row.get(name) for name in ("apiName", "displayName", "pluralName", "description", "createdAt", "updatedAt")},
+        **{name: row[name] for name in ("apiName", "displayName")},
+        **_words_of(row),
         "showInLeadDetail": bool(row.get("showInLeadDetail")),
         "state": state_of(row),
         "version": "draft" if fields is row.get("draft") else "approved",

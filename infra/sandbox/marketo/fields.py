@@ -40,6 +40,32 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     custom: bool = False
     hidden: bool = False
     description: str | None = None
+    encoded: bool = True
+    """HTML is encoded in e-mails."""
+    sensitive: bool = False
+    by_api: bool = True
+    """A custom field that the API made, not an administrator."""
+
+
+def schema_shown(field: Field) -> dict[str, Any]:
+    """A field as the schema endpoints of people, members, companies and opportunities show it."""
+    return {
+        "displayName": field.display,
+        "name": field.name,
+        "description": field.description,
+        "dataType": field.type,
+        **({"length": field.length} if field.length else {}),
+        "isHidden": field.hidden,
+        "isHtmlEncodingInEmail": field.encoded,
+        "isSensitive": field.sensitive,
+        "isCustom": field.custom,
+        "isApiCreated": field.custom and field.by_api,
+    }
+
+
+def is_score(field: Field) -> bool:
+    """Scores are added up by flow steps and merges; the standard one is an integer by its describe."""
+    return field.type == "score" or field.name == "leadScore"
 
 
 @cache

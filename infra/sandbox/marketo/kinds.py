@@ -27,6 +27,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     links: Mapping[str, tuple[str, str]] = {}
     """Field -> (object, field there) of what has to exist: `("Lead", "id")`."""
     relationships: tuple[Mapping[str, object], ...] = ()
+    fixed: tuple[str, ...] = ()
+    """Shown as not updateable, like the dedupe fields, though a sync takes them."""
+    said: str = ""
+    """What describe calls it, where that is not `name`."""
     custom: bool = False
     activity_type: int | None = None
     """Of the activity "Add to ..." that a linked custom object leaves."""
@@ -42,6 +46,13 @@ def _field(name: str, kind: str = "string", length: int | None = None, *, read_o
 def _table(*fields: Field) -> dict[str, Field]:
     stamps = (_field("createdAt", "datetime", read_only=True), _field("updatedAt", "datetime", read_only=True))
     return {one.name: one for one in (*fields, *stamps)}
+
+
+def with_fields(kind: Kind, made: Mapping[str, Field]) -> Kind:
+    """The kind with an administrator's fields; opportunities are found by those that are texts or whole numbers (REST API,
+    opportunities)."""
+    found = tuple(name for name, one in made.items() if one.type in {"string", "integer"}) if kind.name == OPPORTUNITY else ()
+    return msgspec.structs.replace(kind, fields={**kind.fields, **made}, searchable=(*kind.searchable, *found))
 
 
 @cache
@@ -66,6 +77,7 @@ def standard_kinds() -> Mapping[str, Kind]:
             id_field="id",
             dedupe=("externalSalesPersonId",),
             searchable=("email",),
+            fixed=("email",),
             fields=_table(
                 number,
                 _field("externalSalesPersonId"),
@@ -79,7 +91,8 @@ def standard_kinds() -> Mapping[str, Kind]:
             display="Opportunity",
             id_field="marketoGUID",
             dedupe=("externalOpportunityId",),
-            searchable=("externalCompanyId", "externalSalesPersonId"),
+            searchable=(),
+            said="opportunity",
             fields=_table(
                 guid,
                 _field("externalOpportunityId", length=50),
@@ -108,6 +121,7 @@ def standard_kinds() -> Mapping[str, Kind]:
             id_field="marketoGUID",
             dedupe=("externalOpportunityId", "leadId", "role"),
             searchable=("externalOpportunityId", "leadId"),
+            said="opportunityRole",
             fields=_table(
                 guid,
                 _field("externalOpportunityId", length=50),

@@ -134,7 +134,10 @@ class LeadEndpoints:
         start, size = offset(call.params.get("nextPageToken")), call.batch_size()
         page = found[start : start + size]
         call.records = len(page)
-        return paged([self._show(lead_id, fields) for lead_id in page], start, size, len(found))
+        answer = paged([self._show(lead_id, fields) for lead_id in page], start, size, len(found))
+        if not self.instance.store.settings.people_pages_say_more:
+            answer.pop("moreResult", None)
+        return answer
 
     def delete(self, call: Call) -> Answer:
         wanted: list[Any] = call.numbers("id")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo import lists
+from infra.sandbox.marketo import asset, lists, programs
 from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.instance import Instance, Section
@@ -100,6 +100,7 @@ class ListEndpoints:
             table = self.instance.store.table(name)
             wanted = set(call.listed("filterValues")) if call.params.get("filterType") == field else None
             rows = [row for key in table.find(("leadId",), (lead_id,)) if (row := table.get(key)) is not None]
+            rows = [row for row in rows if asset.updated_within(call, row["updatedAt"])]
             shown = [_membership(row, field) for row in rows if wanted is None or str(row[field]) in wanted]
             start, size = offset(call.params.get("nextPageToken")), call.batch_size()
             return {**paged(shown[start : start + size], start, size, len(shown)), "moreResult": start + size < len(shown)}
@@ -109,12 +110,11 @@ class ListEndpoints:
 
 def _membership(row: Row, field: str) -> dict[str, Any]:
     if field == "listId":
-        return {"id": row["listId"], "membershipDate": row["createdAt"]}
-    names = ("statusName", "membershipDate", "reachedSuccess", "reachedSuccessDate", "acquiredBy", "updatedAt")
-    shown = {name: row.get(name) for name in names}
-    return {"id": row["programId"], "progressionStatus": shown.pop("statusName"), **shown}
+        return {"listId": row["listId"], "createdAt": row["createdAt"], "updatedAt": row["updatedAt"]}
+    return {"id": row["programId"], "progressionStatus": row["statusName"], **programs.membership(row)}
 
 
 def _shown(key: str, row: Row) -> dict[str, Any]:
-    shown = {"id": int(key), "name": row["name"], "description": row.get("description"), "programName": row.get("programName")}
-    return {**shown, "workspaceName": "Default", "createdAt": row["createdAt"], "updatedAt": row["updatedAt"]}
+    words = {name: row[name] for name in ("description", "programName") if row.get(name)}
+    shown = {"id": int(key), "name": row["name"], **words, "workspaceName": "Default"}
+    return {**shown, "createdAt": row["createdAt"], "updatedAt": row["updatedAt"]}

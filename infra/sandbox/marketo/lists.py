@@ -40,8 +40,7 @@ def add(section: Section, list_id: int, lead_id: Any, origin: Origin) -> bool:
         raise RecordError("1004", "Lead not found")
     if is_member(section.store, list_id, lead_id):
         return False
-    name = known(section.store, list_id)["name"]
-    row = [int(lead_id), ADD_TO_LIST, list_id, name, [["Source", origin.source]]]
+    row = [int(lead_id), ADD_TO_LIST, list_id, _told(section.store, list_id), [["Source", origin.source]]]
     after = {"listId": list_id, "leadId": int(lead_id)}
     section.add("create", LIST_MEMBER, f"{list_id}-{section.store.next_activity}", origin, before=None, after=after, activities=[row])
     return True
@@ -55,8 +54,14 @@ def remove(section: Section, list_id: int, lead_id: Any, origin: Origin) -> None
     keys = table.find(("listId", "leadId"), (list_id, lead_id))
     if not keys:
         raise RecordError("1015", f"Lead not in list '{list_id}'")
-    row = [int(lead_id), REMOVE_FROM_LIST, list_id, known(section.store, list_id)["name"], [["Source", origin.source]]]
+    row = [int(lead_id), REMOVE_FROM_LIST, list_id, _told(section.store, list_id), [["Source", origin.source]]]
     section.add("delete", LIST_MEMBER, keys[0], origin, before=table.get(keys[0]), after=None, activities=[row])
+
+
+def _told(store: Store, list_id: int) -> str:
+    """How activities name a list: a program's own one with the program before it (observed)."""
+    row = known(store, list_id)
+    return f"{row['programName']}.{row['name']}" if row.get("programName") else str(row["name"])
 
 
 def is_member(store: Store, list_id: int, lead_id: Any) -> bool:

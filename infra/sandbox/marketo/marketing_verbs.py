@@ -106,16 +106,16 @@ class MarketingVerbs:
 
     def edit_record(self, body: Mapping[str, Any]) -> Any:
         """{"object": "Company" / "SalesPerson" / "Opportunity", "id", "fields", "user"?} -> {"changed"}"""
-        kind = standard_kinds().get(member(body, "object", str))
-        if kind is None:
+        store, name = self.instance.store, member(body, "object", str)
+        if name not in standard_kinds():
             raise VerbRefusedError(f"object: one of {', '.join(standard_kinds())} expected")
-        key, store = str(body.get("id")), self.instance.store
+        key, kind = str(body.get("id")), store.kind(name)
         if key not in store.table(kind.name):
             raise VerbRefusedError(f"no {kind.name} {key!r}")
         values = {}
-        for name, value in member(body, "fields", dict).items():
-            if name not in kind.fields or kind.fields[name].read_only or name in kind.dedupe:
-                raise VerbRefusedError(f"no field {name!r} to change")
-            values[name] = stored(kind.fields[name], value, store.zone)
+        for field, value in member(body, "fields", dict).items():
+            if field not in kind.fields or kind.fields[field].read_only or field in kind.dedupe:
+                raise VerbRefusedError(f"no field {field!r} to change")
+            values[field] = stored(kind.fields[field], value, store.zone)
         with self.instance.section() as section:
             return {"changed": objects.change(section, kind, key, values, by_hand(body, "Lead update"))}

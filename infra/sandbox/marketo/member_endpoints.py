@@ -8,7 +8,7 @@ from typing import Any
 from infra.sandbox.marketo import programs
 from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged, parse_datetime
 from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.fields import CUSTOM_TYPES, Field
+from infra.sandbox.marketo.fields import CUSTOM_TYPES, Field, schema_shown
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
 from infra.sandbox.marketo.records import Row
@@ -17,7 +17,7 @@ from infra.sandbox.marketo.store import MEMBER_FIELD, PROGRAM_MEMBER
 
 _RANGE_DAYS_MAX = 7
 _MEMBERS_MAX = 100_000
-_DEFAULT_FIELDS = ("leadId", "programId", "reachedSuccess", "acquiredBy", "membershipDate", "statusName", "createdAt", "updatedAt")
+_DEFAULT_FIELDS = ("leadId", "programId", "reachedSuccess", "acquiredBy", "membershipDate")
 _FIRST_CUSTOM_ID = 2000
 
 
@@ -57,7 +57,7 @@ class MemberEndpoints:
         return {"result": [shown]}
 
     def fields(self, call: Call) -> Answer:
-        every = [_schema(one) for one in programs.member_fields(self.instance.store).values()]
+        every = [schema_shown(one) for one in programs.member_fields(self.instance.store).values()]
         start, size = offset(call.params.get("nextPageToken")), call.batch_size()
         return paged(every[start : start + size], start, size, len(every))
 
@@ -65,7 +65,7 @@ class MemberEndpoints:
         found = programs.member_fields(self.instance.store).get(call.path_args[0])
         if found is None:
             raise ApiError("1006", f"Field '{call.path_args[0]}' not found")
-        return {"result": [_schema(found)]}
+        return {"result": [schema_shown(found)]}
 
     def create_fields(self, call: Call) -> Answer:
         results: list[dict[str, Any]] = []
@@ -126,7 +126,7 @@ class MemberEndpoints:
         start, size = offset(call.params.get("nextPageToken")), call.batch_size()
         page = [{"seq": seq, **_member(row, names, self._name(program_id))} for seq, row in enumerate(rows[start : start + size])]
         call.records = len(page)
-        return paged(page, start, size, len(rows))
+        return {"moreResult": False, **paged(page, start, size, len(rows))}
 
     def people(self, call: Call) -> Answer:
         """The superseded list of members, as people with their `membership`."""
@@ -136,8 +136,8 @@ class MemberEndpoints:
         answer = self.leads.page(call, sorted(rows))
         for person in answer["result"]:
             row = rows[person["id"]]
-            names = ("acquiredBy", "isExhausted", "membershipDate", "nurtureCadence", "reachedSuccess")
-            person["membership"] = {"progressionStatus": row["statusName"], **{name: row.get(name) for name in names}}
+            status = {"progressionStatus": row["statusName"], "progressionStatusType": row["statusName"]}
+            person["membership"] = {"id": program_id, **status, **programs.membership(row)}
         return answer
 
     def _matching(self, call: Call, program_id: int, by: str) -> list[Row]:
@@ -225,7 +225,3 @@ def _described(one: Field) -> dict[str, Any]:
     if one.type == "string":
         shown["length"] = one.length or 255
     return {**shown, "updateable": not one.read_only, "crmManaged": False}
-
-
-def _schema(one: Field) -> dict[str, Any]:
-    return {**_described(one), "isHidden": False, "isCustom": one.custom, "isApiCreated": one.custom}

@@ -8,9 +8,9 @@ from typing import Any
 from infra.sandbox.marketo import objects
 from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.fields import Field
+from infra.sandbox.marketo.fields import Field, schema_shown
 from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, SALES_PERSON, Kind, standard_kinds
+from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, SALES_PERSON, Kind
 from infra.sandbox.marketo.objects import ObjectSync
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.routes import Routes
@@ -32,8 +32,9 @@ class ObjectEndpoints:
     def described(self, kind: Kind) -> dict[str, Any]:
         searchable = [[kind.id_field], list(kind.dedupe), *([name] for name in kind.searchable)]
         return {
-            "name": kind.name,
+            "name": kind.said or kind.name,
             "displayName": kind.display,
+            "description": f"{kind.display} object",
             "createdAt": "2024-01-01T00:00:00Z",
             "updatedAt": "2024-01-01T00:00:00Z",
             "idField": kind.id_field,
@@ -41,15 +42,23 @@ class ObjectEndpoints:
             "searchableFields": [one for number, one in enumerate(searchable) if one not in searchable[:number]],
             "relationships": list(kind.relationships),
             **self.describe_more(kind),
-            "fields": [_described(one) for one in kind.fields.values()],
+            "fields": [_described(kind, one) for one in kind.fields.values()],
         }
 
     def schema(self, call: Call) -> Answer:
-        """The fields as the schema API lists them; read only."""
-        fields, start = list(self.kind_of(call).fields.values()), offset(call.params.get("nextPageToken"))
-        shown = [{**_described(one), "isHidden": False, "isCustom": False, "isApiCreated": False} for one in fields]
+        """The fields as the schema API lists them; read only. What the system keeps for itself is not among them."""
+        fields, start = self._schema_fields(call), offset(call.params.get("nextPageToken"))
         size = call.batch_size()
-        return paged(shown[start : start + size], start, size, len(shown))
+        return paged([schema_shown(one) for one in fields[start : start + size]], start, size, len(fields))
+
+    def schema_field(self, call: Call) -> Answer:
+        found = [one for one in self._schema_fields(call) if one.name == call.path_args[-1]]
+        if not found:
+            raise ApiError("1006", f"Field '{call.path_args[-1]}' not found")
+        return {"result": [schema_shown(found[0])]}
+
+    def _schema_fields(self, call: Call) -> list[Field]:
+        return [one for one in self.kind_of(call).fields.values() if not one.read_only]
 
     def sync(self, call: Call) -> Answer:
         kind, body = self.kind_of(call), call.json()
@@ -114,6 +123,7 @@ class ObjectEndpoints:
     def _only(self, kind: Kind, names: Sequence[str], record: Any) -> str:
         if not isinstance(record, Mapping):
             raise RecordError("1001", "Invalid value: a record must be an object")
+        record = objects.spelled(kind, record)
         values = [record.get(name) for name in names]
         if any(value is None or value == "" for value in values):
             raise RecordError("1002", f"Missing value for required parameter '{', '.join(names)}'")
@@ -158,7 +168,7 @@ def standard_routes(instance: Instance) -> Routes:
     """Of companies, sales people, opportunities and roles."""
     table: Routes = []
     for name, path in PATHS.items():
-        base, endpoints = f"/rest/v1/{path}", ObjectEndpoints(instance, lambda _, name=name: standard_kinds()[name])  # type: ignore[misc]
+        base, endpoints = f"/rest/v1/{path}", ObjectEndpoints(instance, lambda _, name=name: instance.store.kind(name))  # type: ignore[misc]
         table += [
             ("GET", f"{base}/describe.json", endpoints.describe),
             ("POST", f"{base}.json", endpoints.sync),
@@ -167,6 +177,7 @@ def standard_routes(instance: Instance) -> Routes:
         ]
         if name in {COMPANY, OPPORTUNITY}:
             table.append(("GET", f"{base}/schema/fields.json", endpoints.schema))
+            table.append(("GET", f"{base}/schema/fields/{{name}}.json", endpoints.schema_field))
     return table
 
 
@@ -177,11 +188,13 @@ def _values(given: Any) -> list[Any]:
     return [value for value in given if isinstance(value, str | int | float)] if isinstance(given, list) else []
 
 
-def _described(one: Field) -> dict[str, Any]:
+def _described(kind: Kind, one: Field) -> dict[str, Any]:
+    """The fields that name a record are shown as not updateable (REST API: companies, sales persons, opportunities, roles)."""
     shown: dict[str, Any] = {"name": one.name, "displayName": one.display, "dataType": one.type}
     if one.length:
         shown["length"] = one.length
-    return {**shown, "updateable": not one.read_only, "crmManaged": False}
+    fixed = not kind.custom and one.name in {*kind.dedupe, *kind.fixed}
+    return {**shown, "updateable": not one.read_only and not fixed, "crmManaged": False}
 
 
 def _shown(kind: Kind, key: str, row: Row, fields: Sequence[str]) -> dict[str, Any]:

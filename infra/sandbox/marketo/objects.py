@@ -8,9 +8,9 @@ from typing import Any
 
 from infra.sandbox.marketo.activities import ADD_TO_OPPORTUNITY, REMOVE_FROM_OPPORTUNITY, UPDATE_OPPORTUNITY, Origin
 from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.fields import Value, stored
+from infra.sandbox.marketo.fields import Value, display, stored
 from infra.sandbox.marketo.instance import Section
-from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, SALES_PERSON, Kind
+from infra.sandbox.marketo.kinds import OPPORTUNITY, ROLE, SALES_PERSON, Kind
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.store import LEAD, Store
 
@@ -33,6 +33,7 @@ def sync(section: Section, request: ObjectSync, record: Any) -> dict[str, Any]:
     kind = request.kind
     if not isinstance(record, Mapping):
         raise RecordError("1001", "Invalid value: a record must be an object")
+    record = spelled(kind, record)
     names = (kind.id_field,) if request.by_id else kind.dedupe
     key = _key_of(record, names)
     place = "\0".join(str(part).casefold() for part in key)
@@ -90,13 +91,14 @@ def change(section: Section, kind: Kind, key: str, values: Mapping[str, Value], 
     if not after:
         return False
     before = {name: row.get(name) for name in after}
-    section.add("update", kind.name, key, origin, before=before, after=after, activities=_of_change(section.store, kind, key, row))
+    told = _of_change(section.store, kind, key, row, after)
+    section.add("update", kind.name, key, origin, before=before, after=after, activities=told)
     return True
 
 
 def delete(section: Section, kind: Kind, key: str, origin: Origin) -> None:
-    """Deletes a record. RecordError 1022 while others refer to it: roles go before opportunities, people before companies, all before
-    sales people (sync architecture white paper; sales persons)."""
+    """Deletes a record. RecordError 1022 while others refer to it: roles go before opportunities, people before companies (white
+    paper); people keep their sales people, and so does a company that was deleted (sales persons)."""
     store, row = section.store, section.store.table(kind.name).get(key) or {}
     if _in_use(store, kind, row):
         raise RecordError("1022", f"{kind.display} is in use")
@@ -106,6 +108,13 @@ def delete(section: Section, kind: Kind, key: str, origin: Origin) -> None:
 
 def shown_id(kind: Kind, key: str) -> int | str:
     return int(key) if kind.id_field == "id" else key
+
+
+def spelled(kind: Kind, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record with `marketoGuid`, as guides spell it in requests, under the field's own name."""
+    if kind.id_field != "marketoGUID" or "marketoGuid" not in record:
+        return record
+    return {"marketoGUID" if name == "marketoGuid" else name: value for name, value in record.items()}
 
 
 def _key_of(record: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
@@ -149,8 +158,7 @@ def _in_use(store: Store, kind: Kind, row: Row) -> bool:
     match kind.name:
         case "SalesPerson":
             key = row["externalSalesPersonId"]
-            others = any(store.table(name).find(("externalSalesPersonId",), (key,)) for name in (COMPANY, OPPORTUNITY))
-            return others or bool(store.find("externalSalesPersonId", key))
+            return bool(store.find("externalSalesPersonId", key)) or key.casefold() in store.owners_of_deleted
         case "Company":
             key = row["externalCompanyId"]
             return bool(store.find("externalCompanyId", key) or store.table(OPPORTUNITY).find(("externalCompanyId",), (key,)))
@@ -175,12 +183,24 @@ def _of_new(store: Store, kind: Kind, key: str, row: Row) -> list[list[Any]]:
     return [[lead_id, kind.activity_type, _number(key), shown, [["Source", "Web service API"]]] for lead_id in leads]
 
 
-def _of_change(store: Store, kind: Kind, key: str, row: Row) -> list[list[Any]]:
+def _of_change(store: Store, kind: Kind, key: str, row: Row, after: Mapping[str, Value]) -> list[list[Any]]:
     if kind.name != OPPORTUNITY:
         return []
     roles = store.table(ROLE)
     found = [roles.get(one) or {} for one in roles.find(("externalOpportunityId",), (row["externalOpportunityId"],))]
-    return [[role["leadId"], UPDATE_OPPORTUNITY, _number(key), row.get("name"), []] for role in found]
+    shown = [["Data Value Changes", _changes_shown(store, kind, row, after)]]
+    name = after.get("name") or row.get("name")
+    return [[role["leadId"], UPDATE_OPPORTUNITY, _number(key), name, shown] for role in found]
+
+
+def _changes_shown(store: Store, kind: Kind, row: Row, after: Mapping[str, Value]) -> str:
+    """The attribute's text: nobody has published how it is written, so this form is ours."""
+    parts = []
+    for name, value in after.items():
+        one = kind.fields[name]
+        old, new = (display(one, each, store.zone, by_api=False) or "" for each in (row.get(name), value))
+        parts.append(f"{one.display}: {old} -> {new}")
+    return "; ".join(parts)
 
 
 def _activity(kind: int, store: Store, role: Row) -> list[Any]:

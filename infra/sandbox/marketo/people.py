@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from infra.sandbox.marketo import links
-from infra.sandbox.marketo.activities import CHANGE_PARTITION, Origin
+from infra.sandbox.marketo import links, objects
+from infra.sandbox.marketo.activities import CHANGE_PARTITION, CHANGE_SCORE, Origin
 from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.fields import Value, stored
+from infra.sandbox.marketo.fields import Value, is_score, stored
 from infra.sandbox.marketo.instance import Section
+from infra.sandbox.marketo.kinds import COMPANY
 from infra.sandbox.marketo.store import LEAD, Person, Store, current
 
 MERGE_MAX = 25
@@ -52,7 +53,10 @@ def sync(section: Section, request: SyncRequest, record: Any) -> dict[str, Any]:
         raise RecordError("1004", "Lead not found")
     if found and request.partition is not None and request.partition != partition_of(store, found[0]):
         raise RecordError("1010", "Lead already exists in another partition")
+    _refuse_unknown_company(store, values)
     if found:
+        if store.settings.company_fields_by_lead == "applied":
+            _apply_to_company(section, found[0], values, request.origin)
         refuse_company_fields(store, found[0], values)
         _keep_link(values)
         change(section, found[0], values, request.origin, request.extra)
@@ -90,6 +94,23 @@ def refuse_company_fields(store: Store, lead_id: int | None, values: Mapping[str
         raise RecordError("1021", f"Company field '{name}' can not be updated during syncLead for a lead with externalCompanyId")
 
 
+def _apply_to_company(section: Section, lead_id: int, values: dict[str, Value], origin: Origin) -> None:
+    """Takes the company's fields out of the values and gives them to the company that the person is linked to, if it is."""
+    store = section.store
+    key = values.get("externalCompanyId") or (store.person(lead_id) or {}).get("externalCompanyId")
+    found = store.table(COMPANY).find(("externalCompanyId",), (key,)) if key is not None else []
+    if found:
+        company = {name: values.pop(name) for name in list(values) if store.fields[name].company}
+        objects.change(section, store.kind(COMPANY), found[0], company, origin)
+
+
+def _refuse_unknown_company(store: Store, values: Mapping[str, Value]) -> None:
+    key = values.get("externalCompanyId")
+    unknown = store.settings.unknown_companies == "refused" and key is not None
+    if unknown and not store.table(COMPANY).find(("externalCompanyId",), (key,)):
+        raise RecordError("1013", f"Company '{key}' not found")
+
+
 def _keep_link(values: dict[str, Value]) -> None:
     """A person can be linked to another company, never to none (REST API, companies)."""
     if "externalCompanyId" in values and values["externalCompanyId"] is None:
@@ -123,9 +144,26 @@ def change(section: Section, lead_id: int, values: Mapping[str, Value], origin: 
         before[name], after[name] = old, value
     if not after:
         return False
-    section.add("update", LEAD, str(lead_id), origin, before=before, after=after, extra=extra or {})
+    twins = _score_changes(store, lead_id, before, after, origin)
+    section.add("update", LEAD, str(lead_id), origin, before=before, after=after, activities=twins, extra=extra or {})
     _run_campaigns(section, lead_id, after)
     return True
+
+
+def _score_changes(store: Store, lead_id: int, before: Mapping[str, Value], after: Mapping[str, Value], origin: Origin) -> list[list[Any]]:
+    """Change Score beside Change Data Value, as flow steps leave it (observed); which others do is a setting."""
+    wanted = store.settings.score_changes
+    if wanted == "never" or (wanted == "flow" and origin.campaign is None):
+        return []
+    rows: list[list[Any]] = []
+    for name, value in after.items():
+        if not is_score(store.fields[name]):
+            continue
+        old = before[name]
+        by = int(value or 0) - int(old or 0)
+        shown = [["Change Value", f"{by:+d}"], ["Old Value", old], ["New Value", value], ["Reason", origin.reason]]
+        rows.append([lead_id, CHANGE_SCORE, store.fields[name].id, store.fields[name].display, shown])
+    return rows
 
 
 def partition_of(store: Store, lead_id: int) -> int:
@@ -157,7 +195,7 @@ def delete(section: Section, lead_id: int, origin: Origin, extra: Mapping[str, A
 
 
 def merge(section: Section, winner_id: int, loser_ids: Sequence[int], origin: Origin, extra: Mapping[str, Any] | None = None) -> None:
-    """Merges the losers into the winner: the winner's value stays unless it is blank, scores are summed, activities move over."""
+    """Merges the losers into the winner: the winner's value stays unless it is blank, activities move over."""
     store = section.store
     if len(loser_ids) > MERGE_MAX:
         raise ApiError("1080", f"Maximum number of leads to merge is {MERGE_MAX}")
@@ -188,7 +226,7 @@ def _merged_values(store: Store, winner: Person, losers: Sequence[Person]) -> di
             mine = after.get(name, current(winner, name))
             if mine is None:
                 after[name] = value
-            elif field.type == "score" or name == "leadScore":
+            elif is_score(field) and store.settings.merged_scores == "summed":
                 after[name] = int(mine) + int(value)
     return after
 

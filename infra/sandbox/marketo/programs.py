@@ -61,6 +61,14 @@ MEMBER_FIELDS: Mapping[str, Field] = {
 }
 
 
+def membership(row: Row) -> dict[str, Any]:
+    """What the endpoints of a person tell of a membership beside its program and status."""
+    shown = {"isExhausted": bool(row.get("isExhausted")), **{name: bool(row.get(name)) for name in ("acquiredBy", "reachedSuccess")}}
+    if row.get("reachedSuccessDate"):
+        shown["reachedSuccessDate"] = row["reachedSuccessDate"]
+    return {**shown, "membershipDate": row.get("membershipDate"), "updatedAt": row["updatedAt"]}
+
+
 def channels(store: Store) -> dict[str, Row]:
     return {**CHANNELS, **dict(store.table("Channel").items())}
 
@@ -102,7 +110,8 @@ def set_status(section: Section, program_id: int, lead_id: Any, status: str, ori
     if key is None and only_members:
         raise RecordError("1013", "Membership not found")
     old = steps.get(row.get("statusName", NOT_IN_PROGRAM))  # the channel may have changed since: then any status is new
-    if key is not None and old is not None and old["step"] >= wanted["step"]:
+    equal = store.settings.equal_status == "skipped"
+    if key is not None and old is not None and (old["step"] > wanted["step"] or (old["step"] == wanted["step"] and equal)):
         raise RecordError("1037", f"Lead already in or past status '{status}'")
     number = int(key or store.table(PROGRAM_MEMBER).next_id)
     shown = _status_shown(row, wanted, list(steps), origin.reason, number)
@@ -133,7 +142,8 @@ def set_data(section: Section, program_id: int, lead_id: Any, values: Mapping[st
     for one, value in after.items():
         old, new = (display(fields[one], each, store.zone, by_api=by_api) for each in (row.get(one), value))
         shown = [
-            ["Attribute Name", fields[one].display],
+            ["Attribute Name", one],
+            ["Attribute Display Name", fields[one].display],
             ["New Value", new],
             ["Old Value", old],
             ["Reason", origin.reason],

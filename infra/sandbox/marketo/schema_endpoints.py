@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from infra.sandbox.marketo.activities import Origin
-from infra.sandbox.marketo.call import Answer, Call
+from infra.sandbox.marketo.call import Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.fields import CUSTOM_TYPES, STRING_LENGTH_MAX, Field
+from infra.sandbox.marketo.fields import CUSTOM_TYPES, STRING_LENGTH_MAX, Field, schema_shown
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.routes import Routes
 from infra.sandbox.marketo.store import FIELD
@@ -53,19 +53,14 @@ class SchemaEndpoints:
         }
 
     def fields(self, call: Call) -> Answer:
-        every = list(self.instance.store.fields.values())
-        start = int(token) if (token := call.params.get("nextPageToken", "0")).isdigit() else 0
-        size = call.batch_size()
-        answer: Answer = {"result": [_schema(one) for one in every[start : start + size]]}
-        if start + size < len(every):
-            answer["nextPageToken"] = str(start + size)
-        return answer
+        every, start, size = list(self.instance.store.fields.values()), offset(call.params.get("nextPageToken")), call.batch_size()
+        return paged([schema_shown(one) for one in every[start : start + size]], start, size, len(every))
 
     def field(self, call: Call) -> Answer:
         one = self.instance.store.fields.get(call.path_args[0])
         if one is None:
             raise ApiError("1006", f"Field '{call.path_args[0]}' not found")
-        return {"result": [_schema(one)]}
+        return {"result": [schema_shown(one)]}
 
     def create(self, call: Call) -> Answer:
         results: list[dict[str, Any]] = []
@@ -117,18 +112,3 @@ def _described(one: Field) -> dict[str, Any]:
     shown["rest"] = {"name": one.name, "readOnly": one.read_only}
     shown["soap"] = {"name": one.name[0].upper() + one.name[1:], "readOnly": one.read_only}
     return shown
-
-
-def _schema(one: Field) -> dict[str, Any]:
-    return {
-        "displayName": one.display,
-        "name": one.name,
-        "description": one.description,
-        "dataType": one.type,
-        **({"length": one.length} if one.length else {}),
-        "isHidden": one.hidden,
-        "isHtmlEncodingInEmail": True,
-        "isSensitive": False,
-        "isCustom": one.custom,
-        "isApiCreated": one.custom,
-    }

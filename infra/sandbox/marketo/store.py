@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,7 +17,7 @@ from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.marketo import activities
 from infra.sandbox.marketo.activities import Activity, ActivityLog, Origin
 from infra.sandbox.marketo.fields import DEFAULTS, Field, Value, display, standard_fields
-from infra.sandbox.marketo.kinds import COMPANY
+from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, Kind, standard_kinds, with_fields
 from infra.sandbox.marketo.normalisers import Normaliser
 from infra.sandbox.marketo.records import Row, Table, second
 
@@ -29,6 +29,7 @@ FOLDER, TOKEN = "Folder", "Token"
 CAMPAIGN, WEBHOOK, SERVICE, STREAM = "SmartCampaign", "Webhook", "FlowStepService", "DataStream"
 STATIC_LIST, LIST_MEMBER = "StaticList", "ListMember"
 PROGRAM, PROGRAM_MEMBER, MEMBER_FIELD = "Program", "ProgramMember", "ProgramMemberField"
+OPPORTUNITY_FIELD = "OpportunityField"
 LOGGED_PEOPLE_MAX = 5000
 
 _ROW_OPS = {"create", "update", "delete", "_create", "_update", "_delete"}
@@ -62,6 +63,20 @@ class Settings(msgspec.Struct, kw_only=True):
     """Whether the subscription has the schema API of custom objects (616 without)."""
     activity_ids: bool = True
     """Whether activities carry `id` beside `marketoGUID`."""
+    people_pages_say_more: bool = True
+    """Whether a page of people carries `moreResult` beside its token: the guide to paging tokens says so, samples of pages lack it."""
+    score_changes: Literal["flow", "always", "never"] = "flow"
+    """Which changes of a score leave Change Score beside Change Data Value: those of flow steps (observed), of the API and of people too,
+    or none."""
+    equal_status: Literal["skipped", "written"] = "skipped"
+    """What becomes of a status at the step where the member is already: skipped with 1037 (error codes: "already in or past"), or written,
+    with an activity, since only a greater step is to be skipped (program members)."""
+    merged_scores: Literal["winner", "summed"] = "winner"
+    """A score that both have, after a merge: the winner's (REST API, leads), or the sum."""
+    company_fields_by_lead: Literal["refused", "applied"] = "refused"
+    """What becomes of a company's fields in a sync of a person linked to it: 1021 (white paper), or the company has them (KB 28156)."""
+    unknown_companies: Literal["kept", "refused"] = "kept"
+    """What becomes of a person's externalCompanyId that no company has; nothing published tells."""
     partitions: dict[str, int] = msgspec.field(default_factory=lambda: {DEFAULT_PARTITION: 1})
     bulk: BulkSettings = BulkSettings()
     limits: dict[str, int] = msgspec.field(default_factory=dict)
@@ -79,10 +94,14 @@ class Store:
     settings: Settings = field(default_factory=Settings)
     tables: dict[str, Table] = field(default_factory=dict)
     """Everything that is not a person, by object name."""
+    owners_of_deleted: set[str] = field(default_factory=set)
+    """Keys of the sales people whom deleted companies named."""
     next_id: int = 1
     next_activity: int = 1
     _touched: dict[int, int] = field(default_factory=dict)
     """When a person's custom fields changed after `updatedAt`, in seconds."""
+    _kinds: dict[str, Kind] = field(default_factory=dict)
+    """Until a field is added."""
     _people: dict[int, bytes] = field(default_factory=dict)
     _merged: dict[int, int] = field(default_factory=dict)
     _index: dict[str, dict[str, int | list[int]]] = field(default_factory=dict)
@@ -121,6 +140,16 @@ class Store:
             found = self.tables[name] = Table()
         return found
 
+    def kind(self, name: str) -> Kind:
+        """One of the standard kinds, with the fields that an administrator added. KeyError for another name."""
+        found = self._kinds.get(name)
+        if found is None:
+            made = {one.name: one for one in self.fields.values() if one.company and one.custom} if name == COMPANY else {}
+            if name == OPPORTUNITY:
+                made = {key: msgspec.convert(row["field"], Field) for key, row in self.table(OPPORTUNITY_FIELD).items()}
+            found = self._kinds[name] = with_fields(standard_kinds()[name], made)
+        return found
+
     def company(self, person: Mapping[str, Any]) -> Row | None:
         """The company a person is linked to; without one, company fields are the person's own."""
         key = person.get("externalCompanyId")
@@ -154,9 +183,10 @@ class Store:
                 self._update(entry)
             case "Lead", "delete" | "merged":
                 self._delete(entry)
-            case "Field", "create":
+            case "Field", "create" | "update":
                 made = msgspec.convert(entry.after, Field)
                 self.fields[made.name] = made
+                self._kinds.clear()
             case "Settings", _:
                 self.settings = msgspec.convert(entry.after, Settings)
             case "Activity", _:
@@ -167,6 +197,10 @@ class Store:
                 self._record(entry)
 
     def _record(self, entry: Entry) -> None:
+        if entry.object == OPPORTUNITY_FIELD:
+            self._kinds.clear()
+        if entry.object == COMPANY and entry.op == "delete" and (owner := (entry.before or {}).get("externalSalesPersonId")):
+            self.owners_of_deleted.add(str(owner).casefold())
         if entry.object != CUSTOM_ACTIVITY and entry.op in _ROW_OPS:  # all others live in the log only
             self.table(entry.object).apply(entry)
         if entry.object == COMPANY and entry.op == "update":

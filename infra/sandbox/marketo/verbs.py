@@ -23,7 +23,10 @@ from infra.sandbox.marketo.push.verbs import PushVerbs
 from infra.sandbox.marketo.schema_endpoints import create_field
 from infra.sandbox.marketo.store import Settings
 
-OPTIONS = ("native_sync", "corona", "object_schema_api", "activity_ids", "partitions", "bulk")
+OPTIONS = (
+    *("native_sync", "corona", "object_schema_api", "activity_ids", "partitions", "bulk"),
+    *("people_pages_say_more", "score_changes", "equal_status", "merged_scores", "company_fields_by_lead", "unknown_companies"),
+)
 _LOAD_CHUNK_ROWS = 500
 
 
@@ -113,8 +116,7 @@ class Verbs:
         return self.limits.report(self.instance.clock.now_ms())["limits"]
 
     def set_options(self, body: Mapping[str, Any]) -> Any:
-        """{"native_sync"?, "corona"?, "object_schema_api"?, "activity_ids"?, "partitions"?, "bulk"?}: see Settings and BulkSettings; a
-        part of `bulk` leaves the rest of it."""
+        """Any of OPTIONS: see Settings and BulkSettings; a part of `bulk` leaves the rest of it."""
         settings = self.instance.store.settings
         changes = {name: body[name] for name in OPTIONS if name in body}
         if unknown := set(body) - set(OPTIONS):

@@ -9,7 +9,7 @@ from infra.sandbox.marketo.activities import REQUEST_CAMPAIGN
 from infra.sandbox.marketo.call import Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError
 from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.records import Row
+from infra.sandbox.marketo.records import Row, second
 from infra.sandbox.marketo.routes import Routes
 from infra.sandbox.marketo.store import CAMPAIGN, LEAD, LIST_MEMBER, PROGRAM_MEMBER, Store
 
@@ -113,9 +113,22 @@ class CampaignEndpoints:
         return {"result": [{"id": int(key)}]}
 
     def of_person(self, call: Call) -> Answer:
-        lead_id, log = int(call.path_args[0]), self.instance.store.log
-        ids = {row.primary_id for row in log.rows if row.type == REQUEST_CAMPAIGN and row.lead_id == lead_id}
-        return {"result": [{"id": number, "membershipDate": None} for number in sorted(ids, key=str)], "moreResult": False}
+        """The campaigns that ran for a person, as far as its activities tell."""
+        store = self.instance.store
+        lead_id = int(call.path_args[0])
+        if not store.find("id", lead_id):
+            raise ApiError("1004", f"Lead '{lead_id}' not found")
+        times: dict[int, list[int]] = {}
+        for row in store.log.rows:
+            number = row.primary_id if row.type == REQUEST_CAMPAIGN else row.origin.campaign
+            if number is not None and store.resolve(row.lead_id) == lead_id:
+                times.setdefault(number, []).append(row.at_s)
+        shown = [
+            {"smartCampaignId": number, "createdAt": second(min(found)), "updatedAt": second(max(found))}
+            for number, found in sorted(times.items())
+        ]
+        start, size = offset(call.params.get("nextPageToken")), call.batch_size()
+        return {"moreResult": False, **paged(shown[start : start + size], start, size, len(shown))}
 
     def _known(self, key: str) -> Row:
         row = self.instance.store.table(CAMPAIGN).get(key)

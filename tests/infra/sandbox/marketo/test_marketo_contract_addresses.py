@@ -21,7 +21,7 @@ async def test_fields_and_memberships_of_people(stranger: Any) -> None:
     assert len((await stranger.call("get", f"/rest/v1/lists/{static['id']}/leads.json"))["result"]) == 2
     assert (await stranger.call("get", f"/rest/v1/lists/{static['id']}.json"))["result"][0]["name"] == "L"
     (mine,) = (await stranger.call("get", f"/rest/v1/leads/{lead}/listMembership.json"))["result"]
-    assert mine["id"] == static["id"]
+    assert mine["listId"] == static["id"]
     assert (await stranger.call("delete", f"{base}.json", {"id": str(other)}, data=None))["result"][0]["status"] == "removed"
     assert (await stranger.call("post", "/rest/v1/leads/delete.json", {}, data={"input": [{"id": other}]}))["result"] == [
         {"id": other, "status": "deleted"}
@@ -34,7 +34,9 @@ async def test_members_of_programs(stranger: Any) -> None:
     base, one = f"/rest/v1/programs/{program['id']}/members", {"input": [{"leadId": lead["id"]}]}
     made = await stranger.call("post", f"{base}/status.json", {}, data={"statusName": "Registered", **one})
     assert made["result"][0]["status"] in {"created", "updated"}
-    (member,) = (await stranger.call("get", f"{base}.json", {"filterType": "leadId", "filterValues": str(lead["id"])}))["result"]
+    (member,) = (
+        await stranger.call("get", f"{base}.json", {"filterType": "leadId", "filterValues": str(lead["id"]), "fields": "leadId,statusName"})
+    )["result"]
     assert (member["leadId"], member["statusName"]) == (lead["id"], "Registered")
     assert (await stranger.call("get", f"/rest/v1/leads/{lead['id']}/programMembership.json"))["result"]
     described = (await stranger.call("get", "/rest/v1/program/members/describe.json"))["result"]

@@ -113,7 +113,7 @@ async def test_campaigns_partitions_and_statistics(stranger: Any, server: Any) -
     assert await stranger.do("request_campaign", id=made["id"], leads=[lead["id"]], tokens={"my.x": "y"}) is True
     assert (await stranger.do("get_campaign_by_id", id=made["id"]))[0]["name"] == "Go"
     assert [one["name"] for one in await stranger.do("get_multiple_campaigns")] == ["Go"]
-    assert [one["id"] for one in await stranger.do("get_smart_campaigns_by_lead_id", lead_id=lead["id"])] == [made["id"]]
+    assert [one["smartCampaignId"] for one in await stranger.do("get_smart_campaigns_by_lead_id", lead_id=lead["id"])] == [made["id"]]
     await server.verb("options", {"partitions": {"Default": 1, "EMEA": 2}})
     (moved,) = await stranger.do("update_leads_partition", input=[{"id": lead["id"], "partitionName": "EMEA"}])
     assert moved["status"] == "updated"

@@ -61,7 +61,7 @@ async def test_people_show_their_companys_fields(server: Any) -> None:
 async def test_what_is_in_use_stays(server: Any) -> None:
     await write(server, "salespersons", {"externalSalesPersonId": "S", "email": "s@x.example"})
     await write(server, "companies", {"externalCompanyId": "A", "externalSalesPersonId": "S"})
-    (lead,) = await server.sync({"email": "a@x.example", "externalCompanyId": "A"})
+    (lead,) = await server.sync({"email": "a@x.example", "externalCompanyId": "A", "externalSalesPersonId": "S"})
     await write(server, "opportunities", {"externalOpportunityId": "O", "name": "n", "externalCompanyId": "A"})
     await write(server, "opportunities/roles", {"externalOpportunityId": "O", "leadId": lead["id"], "role": "r"})
     keys = {
@@ -72,9 +72,20 @@ async def test_what_is_in_use_stays(server: Any) -> None:
     for path, key in keys.items():
         assert await write(server, f"{path}/delete", key) == ["1022"]
     await server.call("POST", "leads/delete.json", json={"input": [{"id": lead["id"]}]})  # its roles go with it
-    for path in ("opportunities", "companies", "salespersons"):
+    for path in ("opportunities", "companies"):
         assert await write(server, f"{path}/delete", keys[path]) == ["deleted"]
         assert await write(server, f"{path}/delete", keys[path]) == ["1013"]
+
+
+async def test_a_sales_person_is_kept_by_people_and_by_deleted_companies(server: Any) -> None:
+    await write(server, "salespersons", *({"externalSalesPersonId": key} for key in "PQRS"))
+    await write(server, "companies", *({"externalCompanyId": key, "externalSalesPersonId": key} for key in "QRS"))
+    await server.sync({"email": "a@x.example", "externalSalesPersonId": "P"})
+    await write(server, "companies/delete", {"externalCompanyId": "Q"})
+    await write(server, "companies", {"externalCompanyId": "R", "externalSalesPersonId": None})
+    await write(server, "companies/delete", {"externalCompanyId": "R"})
+    keys = [{"externalSalesPersonId": key} for key in "pqrs"]
+    assert await write(server, "salespersons/delete", *keys) == ["1022", "1022", "deleted", "deleted"]
 
 
 async def test_opportunities_and_roles_need_what_they_name(server: Any) -> None:

@@ -89,7 +89,7 @@ async def test_a_webhook_with_tokens_headers_and_mappings(server: Any, receiver:
     assert headers["X-Secret"] == 's Ann "A"'
     assert json.loads(body) == {"leadId": 1, "email": "a+b@x.example", "city": "", "vip": "", "key": 'k"1'}
     (row,) = await activities(server, 110)
-    assert told(row)["Error Type"] is None
+    assert "Error Type" not in told(row)
     (person,) = server.running.system.dump("Lead")
     assert (person["city"], person.get("title")) == ("Rome", None)
 
@@ -174,7 +174,7 @@ async def test_a_flow_step_is_submitted_and_called_back(server: Any, receiver: R
             outcomes.append(reply.status)
     assert outcomes == [401, 401, 200, 401]
     (row,) = await activities(server, service["activityType"])
-    assert told(row) == {"Success": True, "Reason": "done", "Error Code": None}
+    assert told(row) == {"Success": True, "Reason": "done"}
     rows, _ = await server.drain("/leadchanges.json", await server.since(), fields="city")
     change = next(row for row in rows if row["activityTypeId"] == 13)
     assert told(change)["Source"] == f"Sync ({service['id']})"
