@@ -7,7 +7,7 @@ import msgspec
 
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed
+from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed, missing_link
 from consumers.merge.record import asked_again
 from consumers.merge.setting import Folded, Identity, Setting
 from consumers.merge.state import Field, PairState, Record, Waiting, Write, copy
@@ -96,6 +96,10 @@ def judge_fields(state: PairState, event: ChangeEvent, setting: Setting, *, pati
         except Unfit as error:
             rulings.append(Ruling(field=key, verdict=Verdict.UNUSABLE, reason=str(error)))
             continue
+        missing = missing_link(mapping, field, edit) if not patient else None
+        if missing is not None:
+            field = changed[key] = missing[0]
+            rulings.append(missing[1])
         write = _own_write(mapping, field, edit, stamped=stamped) if ours else None
         new, ruling = judge_echo(mapping, field, edit, write) if write else judge_feed(mapping, field, edit)
         if write and ruling.verdict is _ECHO:

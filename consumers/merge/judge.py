@@ -141,17 +141,36 @@ def _is_known(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
     return edit.at <= side.seen_at and equal(mapping, edit.value, side.seen)
 
 
-def _linked(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
-    """The missing change, as far as the one after it tells: what stood there before was somebody's edit.
+def missing_link(mapping: FieldMapping, field: Field, edit: Edit) -> Judged | None:
+    """The change before this one of a feed that tells what stood there before, where that change never came and is not waited for.
 
-    Not so for a text that nobody has told of since we created it: nothing is missing, that is what the system made of it.
+    None: nothing is missing. It is judged as far as the one after it tells, so that a decision names it.
     """
+    side = field.side(edit.side)
+    if edit.patient or edit.at <= side.seen_at or not _lacks_link(mapping, side, edit) or _is_behind(side, edit) or unproven(side):
+        return None
+    if side.ahead_at and (latest(edit.at) < side.ahead_at or (edit.at <= side.ahead_until and _already_read(mapping, side, edit))):
+        return None
+    return _link(mapping, field, edit)
+
+
+def _link(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
+    """What stood there before was a write of ours that the feed has lost, or somebody's edit."""
     value = None if isinstance(edit.before, Untold) else edit.before
+    link = Edit(side=edit.side, object=edit.object, value=value, at=edit.at)
+    write = next((write for write in field.side(edit.side).writes if equal(mapping, write.value, value)), None)
+    return judge_feed(mapping, field, link) if write is None else judge_echo(mapping, field, link, write)
+
+
+def _linked(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
+    """The field after the missing change. Nothing is missing of a text that nobody has told of since we created it: that is what the
+    system made of it.
+    """
     if unproven(field.side(edit.side)):
         side = copy(field.side(edit.side))
-        side.seen = value
+        side.seen = None if isinstance(edit.before, Untold) else edit.before
         return field.with_side(edit.side, side)
-    return judge_feed(mapping, field, Edit(side=edit.side, object=edit.object, value=value, at=edit.at))[0]
+    return _link(mapping, field, edit)[0]
 
 
 def _already_read(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
@@ -162,12 +181,12 @@ def _already_read(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
 
 
 def _passed(side: Side, at: int) -> Side:
-    """The feed has passed an answered write without showing it: the write changed nothing, so the side showed it at that moment."""
+    """The feed has passed an answered write without showing it: the write changed nothing, or the feed has lost it. The side showed it."""
     silent = [write for write in side.writes if write.done_by and write.done_by <= at and not write.moved]
     if not silent:
         return side
     new = copy(side)
-    new.shows = silent[-1].version
+    new.shows, new.seen = silent[-1].version, silent[-1].value
     new.writes = tuple(write for write in side.writes if write.version > new.shows)
     return new
 

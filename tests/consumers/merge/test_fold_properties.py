@@ -10,7 +10,7 @@ from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Nothing, Update, plan
 from consumers.merge.setting import Folded, link_values
-from consumers.merge.state import PairState, Record, Side
+from consumers.merge.state import PairState, Record, Side, Write
 from consumers.merge.stored import pack
 from consumers.merge.terms import Terms
 from consumers.merge.writes import answered, intend
@@ -209,6 +209,23 @@ def test_a_link_that_never_comes_is_waited_for_no_longer_than_the_lateness() -> 
     assert rejudge(state, SETTING, T + 39_999)[0].fields["title"].value == "a"
     late, told = rejudge(state, SETTING, T + 40_000)
     assert (late.fields["title"].value, late.waiting, len(told)) == ("c", (), 1)
+
+
+def test_a_link_that_never_came_is_named_beside_the_change_that_told_of_it() -> None:
+    """Marketo's Old Value is all that anybody will ever know of the edit before."""
+    state, _ = fold(paired(), event(MK, {"title": "c"}, before={"title": "b"}), SETTING, T + 10_000)
+    _, ((_, rulings),) = rejudge(state, SETTING, T + 40_000)
+    assert [(ruling.verdict, ruling.value) for ruling in rulings] == [(Verdict.ACCEPTED, "b"), (Verdict.ACCEPTED, "c")]
+
+
+def test_a_link_that_never_came_is_our_own_write_where_it_carries_its_value() -> None:
+    """The feed has lost our write; a person went on from it. Taken for a person's, it would be counted twice in a sum."""
+    sent = Write(id=7, version=2, value=5, sent=T, look_at=T + 60_000, answered=T + 100)
+    score = agreed(5, 2, marketo=Side(seen=0, seen_at=T, shows=1, writes=(sent,)))
+    state, _ = fold(paired(leadScore=score), event(MK, {"leadScore": 8}, before={"leadScore": 5}), SETTING, T + 10_000)
+    late, ((_, rulings),) = rejudge(state, SETTING, T + 40_000)
+    assert [ruling.verdict for ruling in rulings] == [Verdict.ECHO, Verdict.ACCEPTED]
+    assert (late.fields["leadScore"].value, late.fields["leadScore"].marketo.writes) == (8, ())
 
 
 def test_what_can_not_be_put_in_order_makes_the_record_be_read_again() -> None:

@@ -1,5 +1,7 @@
 """A write that changed nothing has no echo. The feed has passed it once it tells of a later moment: the side showed our value."""
 
+from dataclasses import replace
+
 import pytest
 
 from consumers.mapping import Direction, FieldMapping, FieldType, Rule, RuleName
@@ -47,3 +49,12 @@ def test_an_edit_after_a_write_that_changed_nothing(done_by: int, moved: bool, a
     assert ruling.verdict is verdict
     assert after.value == ("(650) 100-9999" if verdict is Verdict.ACCEPTED else "+1-650-100-4678")
     assert before == field(done_by=done_by, moved=moved), "the state that was judged is untouched"
+
+
+def test_a_sum_goes_on_from_a_write_that_the_feed_has_passed() -> None:
+    """The feed has lost the write: what a person adds after it is added once, to what we wrote."""
+    score = replace(PHONE, key="leadScore", type=FieldType.NUMBER, rule=Rule(name=RuleName.SUM_DELTAS, default=System.MARKETO))
+    write = Write(id=7, version=2, value=5, sent=5_000, look_at=25_000, answered=5_300, done_by=6_000)
+    before = Field(value=5, version=2, salesforce=Side(seen=0, seen_at=1_000, shows=1, writes=(write,)), marketo=Side(seen=5, shows=2))
+    after, ruling = judge_feed(score, before, Edit(side=System.SALESFORCE, object=Object.LEAD, value=8, at=9_000))
+    assert (ruling.verdict, after.value) == (Verdict.ACCEPTED, 8)

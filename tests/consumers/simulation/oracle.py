@@ -8,7 +8,7 @@ from consumers.merge.state import PairState
 from streams.events import Kind, Value
 from streams.systems import System
 from tests.consumers.simulation.plot import BOX, CHOOSY, CLEARED, DOWN, EMAIL, REFUSED, SCORE, SET, TEXTS, UP, Plot, start_of
-from tests.consumers.simulation.systems import OURS, Entry, SimulatedSystem, typed
+from tests.consumers.simulation.systems import MARK, OURS, Entry, SimulatedSystem, typed
 
 _QUIET_AFTER = 700.0
 _READ_FOR_CALL = 2.0
@@ -109,8 +109,18 @@ class Oracle:
         return bool(read) and called - read[-1] < _READ_FOR_CALL and read[-1] <= edit.at
 
     def _is_judged(self, key: str) -> bool:
-        """Whether all edits of a field that we replaced could be known, so that it can be told what should stand in the end."""
-        return not any(name == key and self._out_of_sight(system, edit, write) for system, name, edit, write in self._replaced())
+        """Whether all that happened to a field could be known, so that it can be told what should stand in the end.
+
+        Not so where we replaced an edit out of sight, or where the feed never told what a system made of our value: then a reading
+        can't tell it from somebody's edit.
+        """
+        if any(name == key and self._out_of_sight(system, edit, write) for system, name, edit, write in self._replaced()):
+            return False
+        unheard = ((system, entry) for system in System for entry in self.systems[system].log if not entry.heard)
+        return not any(
+            entry.author == OURS[system] and str(entry.after.get(self._name(system, key))).endswith(MARK[system])
+            for system, entry in unheard
+        )
 
     def _keys(self) -> Sequence[str]:
         return tuple(key for key, _ in self._fields())

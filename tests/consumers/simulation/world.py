@@ -179,8 +179,8 @@ class World:
             row = {mapped[key].name_on(system): value for key, value in start.items() if mapped[key].name_on(system)}
             self.systems[system].records[self.record[system]] = row
         fields = {
-            key: Field(value=value, version=1, salesforce=Side(seen=value, shows=1), marketo=Side(seen=value, shows=1))
-            for key, value in start.items()
+            key: Field(value=value, version=1, salesforce=side, marketo=side)
+            for key, value, side in ((key, value, Side(seen=value, seen_at=EPOCH_MS - 3_600_000, shows=1)) for key, value in start.items())
         }
         state = PairState(
             fields=fields,
