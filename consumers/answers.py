@@ -22,7 +22,7 @@ from streams.systems import System
 
 AGAIN_MS, FATAL_MS = 3_000, 60_000
 """When a record that could not be written now is tried again."""
-_REFUSED_DELETION_MS, _EXISTS_MS_MAX = 900_000, 600_000
+REFUSED_DELETION_MS, _EXISTS_MS_MAX = 900_000, 600_000
 _NEVER_MARKED = -1
 
 
@@ -74,9 +74,9 @@ class Answers:
                 if outcome is not None and outcome.fate is Fate.EXISTS:
                     state = self._met_again(state, item, outcome, now)
                 elif fate == "not sent" or (outcome is not None and outcome.fate in (Fate.BUSY, Fate.GONE)):
-                    state = _later(state, self._kind, now + after_ms)
+                    state = later(state, self._kind, now + after_ms)
                 elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
-                    state = _later(state, self._kind, now + _REFUSED_DELETION_MS)
+                    state = later(state, self._kind, now + REFUSED_DELETION_MS)
                 pair.state = self._terms.with_due(state, now)
                 if outcome is not None and outcome.fate is Fate.DONE and isinstance(item.order, (Create, Update)):
                     settled.since.append(
@@ -101,7 +101,7 @@ class Answers:
             f"{outcome.reason}; but nobody like it is found there. Tried {times} time(s), the next time after {after_ms / 1000:g} s"
         )
         record.refused_mark = _NEVER_MARKED
-        return _later(state.with_record(self._system, record), self._kind, now + after_ms)
+        return later(state.with_record(self._system, record), self._kind, now + after_ms)
 
     async def _absorb(self, tx: Transaction, items: Sequence[Item], outcomes: Sequence[Outcome] | None, pairs: dict[int, Pair]) -> None:
         """A record that we have just created may already stand in a pair of its own, if the feed was quicker than the answer."""
@@ -151,7 +151,7 @@ class Answers:
             if (self._system, outcome.id) not in new.retract:
                 new.retract = (*new.retract, (self._system, outcome.id))
             return new
-        return born(state, self._system, outcome.id, item.write, witnessed=self._system is System.MARKETO)
+        return born(state, self._system, outcome.id, item.write, witnessed=self._system is System.MARKETO, made_until=outcome.until)
 
     def _gone(self, state: PairState, item: Item) -> PairState:
         """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted."""
@@ -181,11 +181,11 @@ class Answers:
             fields=fields,
             write=item.write,
             outcome=f"{type(item.order).__name__.lower()} {fate}",
-            detail=outcome.reason,
+            detail="; ".join(part for part in (outcome.reason, item.order.why if isinstance(item.order, Delete) else "") if part),
         )
 
 
-def _later(state: PairState, kind: Kind, at: int) -> PairState:
+def later(state: PairState, kind: Kind, at: int) -> PairState:
     """Not before `at`."""
     new = state.with_fields({})
     new.due = tuple(at if place == kind else moment for place, moment in enumerate(state.due))  # type: ignore[assignment]

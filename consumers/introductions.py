@@ -1,28 +1,34 @@
 """Who is whom: which pair a record belongs to that the ledger doesn't know, or knows only on one side. Pure.
 
 Order: the id stored on the other side, then the e-mail, then nobody (a pair of its own, which is then created on the other side).
-Several candidates make a hold, never a guess. A record that we created while a person was creating the same one gives way to theirs.
+Several candidates make a hold that names them, never a guess. A record that was deleted on one side and made again meets its pair anew.
+A record that we created gives way only to one that was created in the same moment, before our creation's answer came back.
 """
 
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from datetime import datetime
 
+from consumers.candidates import AMBIGUOUS, alike, named
 from consumers.ledger.port import Pair
-from consumers.mapping import LinkFields
+from consumers.mapping import FieldType, LinkFields
 from consumers.merge.reading import meet
 from consumers.merge.setting import Folded
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
-from consumers.merge.values import canonical
+from consumers.merge.values import Unfit, canonical, neutral
 from consumers.merge.writes import born
 from streams.events import ChangeEvent, Kind
-from streams.systems import MARKETO, SALESFORCE, Object, System, salesforce_id
+from streams.systems import CREATED_FIELD, MARKETO, SALESFORCE, Object, System, salesforce_id
 
-AMBIGUOUS = "ambiguous match"
 _READ, _CREATED = Kind.READ, Kind.CREATED
 STORED, EMAIL = "stored id", "e-mail"
 """How a record was recognised."""
+_RACE_MS = 180_000
+"""A look-up and the creation after it take no longer than this: who was there before was not made at the same time."""
+_SECOND_MS = 1_000
+"""Both systems stamp creations to the second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ambiguous:
-    """More than one answer: `reason` says which."""
+    """More than one answer: `reason` names them."""
 
     reason: str
 
@@ -61,21 +67,42 @@ def clues(event: ChangeEvent, terms: Terms) -> Clues:
     return Clues(stored=_stored(event, terms.rules.links), key=key if isinstance(key, str) else None)
 
 
-def recognise(event: ChangeEvent, own: Pair | None, stored: Pair | None, alike: Sequence[Pair], ours: bool) -> Match | Ambiguous | None:
-    """The pair that this record belongs to, of the pair it carries the id of and those with the same e-mail.
+def recognise(event: ChangeEvent, own: Pair | None, stored: Pair | None, known: Sequence[Pair], ours: bool) -> Match | Ambiguous | None:
+    """The pair that this record belongs to, of the pair it carries the id of and those `known` with the same e-mail.
 
     `own`: the pair that the record has already. `ours`: the event is our own creation. None: nobody's, it stands alone.
     """
     system = event.system
     if stored is not None and stored is not own:
         return _by_stored(event, stored, ours=ours)
-    others = [pair for pair in alike if pair is not own and not pair.state.record(system).deleted and not _gone(pair, system.other)]
-    open_ones = [pair for pair in others if _is_open(pair, system)]
-    if len(others) == 1 and open_ones:
-        return Match(pair=open_ones[0], how=EMAIL)
+    others = alike(known, system, own)
+    if len(others) == 1 and _is_open(others[0], event):
+        return Match(pair=others[0], how=EMAIL)
     if not others:
         return None
-    return Ambiguous(reason=f"{AMBIGUOUS}: {len(others)} other pair(s) have this e-mail")
+    return Ambiguous(reason=f"{AMBIGUOUS}: the same e-mail as {named(others)}")
+
+
+def gives_way(record: Record, event: ChangeEvent) -> bool:
+    """Whether our record gives way to this one: nobody has touched it, and both were created at once.
+
+    The other creation began before our creation's answer came back, or it could have been found before. Where it isn't known when
+    either was made, ours stays.
+    """
+    if not record.origin or record.deleted or not record.made_until:
+        return False
+    return record.made_until - _RACE_MS <= created_at(event) < record.made_until
+
+
+def created_at(event: ChangeEvent) -> int:
+    """When the record of a full event was created (ms, the system's clock, whole seconds); 0: it doesn't tell."""
+    if event.kind is _CREATED:
+        return event.at
+    try:
+        stamp = neutral(FieldType.DATETIME, event.fields.get(CREATED_FIELD[event.system]))
+    except Unfit:
+        return 0
+    return round(datetime.fromisoformat(stamp).timestamp() * 1000) if isinstance(stamp, str) else 0
 
 
 def join(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
@@ -84,7 +111,7 @@ def join(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
     before = state.record(event.system)
     if event.system is SALESFORCE:
         state.object = event.object
-    if before.id and before.id != event.id:
+    if before.id and before.id != event.id and gives_way(before, event):
         state.retract = (*state.retract, (event.system, before.id))
     state.hold = "" if state.hold.startswith(AMBIGUOUS) else state.hold
     return meet(state, event, terms.setting(state.object))
@@ -94,9 +121,9 @@ def adopt(state: PairState, event: ChangeEvent) -> PairState:
     """Our own creation comes back in the feed before its answer: the record is this pair's, unless a person's took its place."""
     record = state.record(event.system)
     if not record.id:
-        named = copy(record)
-        named.id = event.id
-        return state.with_record(event.system, named)
+        record = copy(record)
+        record.id = event.id
+        return state.with_record(event.system, record)
     if record.id == event.id or (event.system, event.id) in state.retract:
         return state
     new = copy(state)
@@ -106,8 +133,10 @@ def adopt(state: PairState, event: ChangeEvent) -> PairState:
 
 def found_born(state: PairState, event: ChangeEvent) -> PairState:
     """A creation of ours in doubt has been found: the record carries the id that we gave it. People may have worked on it since."""
-    witnessed = event.system is MARKETO
-    return born(state, event.system, event.id, state.record(event.system).creating, witnessed=witnessed)
+    made = created_at(event)
+    until = made + _SECOND_MS if made else 0
+    write = state.record(event.system).creating
+    return born(state, event.system, event.id, write, witnessed=event.system is MARKETO, made_until=until)
 
 
 def inherit(state: PairState, system: System, former: PairState) -> PairState:
@@ -149,18 +178,14 @@ def _text(value: object) -> str | None:
 
 
 def _by_stored(event: ChangeEvent, stored: Pair, *, ours: bool) -> Match | Ambiguous:
+    """The pair whose record this one names, unless that has another one there already."""
     record = stored.state.record(event.system)
-    if ours or not record.id or record.id == event.id or record.origin or record.deleted:
+    if ours or record.id == event.id or _is_open(stored, event):
         return Match(pair=stored, how=STORED)
-    return Ambiguous(reason=f"{AMBIGUOUS}: it carries the id of a record that is paired with another one")
+    return Ambiguous(reason=f"{AMBIGUOUS}: it carries the id of a record that is paired with another one, {named([stored])}")
 
 
-def _is_open(pair: Pair, system: System) -> bool:
-    """Whether this pair has no record on that side, or only one that we made and nobody has touched since."""
-    record = pair.state.record(system)
-    return not record.id or bool(record.origin)
-
-
-def _gone(pair: Pair, system: System) -> bool:
-    record = pair.state.record(system)
-    return bool(record.id) and record.deleted
+def _is_open(pair: Pair, event: ChangeEvent) -> bool:
+    """Whether this pair can take the record: it has none on that side (any more), or one of ours that gives way."""
+    record = pair.state.record(event.system)
+    return not record.id or record.deleted or gives_way(record, event)

@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from consumers.introductions import AMBIGUOUS, STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
+from consumers.candidates import AMBIGUOUS
+from consumers.introductions import STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
 from consumers.ledger.port import Kind as DueKind
 from consumers.ledger.port import Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.fold import fold
 from consumers.merge.reading import Look, look
+from consumers.merge.record import is_old
 from consumers.merge.setting import Setting
-from consumers.merge.state import PairState, copy
+from consumers.merge.state import PairState, Record, copy
 from consumers.merge.terms import Terms
 from streams.budget import Lane
 from streams.errors import Retry
@@ -27,6 +29,7 @@ _LIVE = Lane.LIVE
 _DUE_KINDS = tuple(DueKind)
 POLLED = frozenset({"poll", "copy"})
 """Sources whose events are found by polling: their edits go in the lanes behind the live one."""
+WITHDRAWN = Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person, made by Tandem; it is withdrawn")
 NOWHERE = Origin(topic="", partition=-1, offset=-1)
 """The origin of an event that came from no topic: a reading of our own."""
 
@@ -59,8 +62,10 @@ class Judging:
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
         self.observed = Observed()
 
-    async def load(self, events: Sequence[ChangeEvent]) -> None:
-        """Lock the pairs of these records, and those that newcomers may belong to."""
+    async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = ()) -> None:
+        """Lock the pairs of these records, those that newcomers may belong to, and some more by their ids."""
+        if also:
+            await self._tx.by_id(also)
         for system in System:
             ids = list({event.id for event in events if event.system is system})
             if ids:
@@ -129,8 +134,9 @@ class Judging:
         return rulings
 
     def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
-        own = self._terms.identity.owns(event)
-        if not is_full(event):
+        if not is_full(event) or (pair is not None and event.seq and is_old(pair.state.record(event.system), event)):
+            if pair is not None:
+                return pair, self._fold(pair, event)
             if event.kind in (_CREATED, _DELETED):
                 why = "its reading follows" if event.kind is _CREATED else "never heard of it"
                 return None, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=why),)
@@ -138,6 +144,9 @@ class Judging:
             return pair, self._fold(pair, event)
         hint = clues(event, self._terms)
         stored = self._pairs.get((event.system.other, hint.stored)) if hint.stored else None
+        if stored is not None and stored is not pair and (event.system, event.id) in stored.state.retract:
+            return stored, (WITHDRAWN,)
+        own = self._terms.identity.owns(event) and stored is not None and stored is not pair
         match recognise(event, pair, stored, self._by_key.get(hint.key or "", []), ours=own):
             case Match(pair=found, how=how):
                 return found, self._join(found, event, pair, own=own, how=how)
@@ -164,13 +173,13 @@ class Judging:
             state = found_born(found.state, event)
         else:
             state, rulings = join(found.state, event, self._terms)
-            told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"found on both sides by {how}"), *rulings)
+            told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=_met(record, event, state, how)), *rulings)
         if former is not None and former is not found:
             self._forget(former)
             state = inherit(state, system, former.state)
         self._keep(found, state, event)
         if state.record(system).id != event.id:
-            return (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person; it is withdrawn"),)
+            return (WITHDRAWN,)
         self._pairs[system, event.id] = found
         return self._fold(found, event) if told is None else told
 
@@ -266,6 +275,15 @@ class Judging:
             ),
             fields=rulings,
         )
+
+
+def _met(before: Record, event: ChangeEvent, state: PairState, how: str) -> str:
+    """How the two records were found to be one person, and what became of the one that stood there before."""
+    if not before.id:
+        return f"found on both sides by {how}"
+    if (event.system, before.id) in state.retract:
+        return f"found on both sides by {how}; made at the same moment as {before.id}, which Tandem had created: that one gives way"
+    return f"found on both sides by {how}: made again, after {before.id} was deleted"
 
 
 def asked(state: PairState, system: System) -> PairState:

@@ -9,7 +9,7 @@ from consumers.pace import BucketPace, Pacing, WindowPace
 from consumers.tools import Tools
 from streams.marketo.decode import Decoding, shown_names
 from streams.marketo.feed import LeadFeed
-from streams.systems import Object, System
+from streams.systems import CREATED_FIELD, MARKETO, SALESFORCE, Object, System
 
 
 async def marketo_feed(tools: Tools, source: str) -> LeadFeed:
@@ -18,7 +18,7 @@ async def marketo_feed(tools: Tools, source: str) -> LeadFeed:
     names = {field.marketo for mapping in tools.terms.rules.objects.values() for field in mapping.fields if field.marketo in marketo}
     if tools.terms.rules.links.stamp:
         names.add(tools.terms.rules.links.stamp)
-    types: Mapping[str, str] = {name: marketo[name].wire_type for name in sorted(names)}
+    types: Mapping[str, str] = {CREATED_FIELD[MARKETO]: "datetime", **{name: marketo[name].wire_type for name in sorted(names)}}
     own = None if tools.terms.identity.stamp else tools.terms.identity.marketo_user
     zone = marketo_settings(tools.settings).zone
     shown = shown_names(await tools.marketo.describe(), types)
@@ -28,7 +28,8 @@ async def marketo_feed(tools: Tools, source: str) -> LeadFeed:
 def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     """The fields of an object that are read in Salesforce."""
     rules = tools.terms.rules
-    return sorted({rules.links.salesforce_key, *(field.salesforce for field in rules.objects[obj].fields if field.salesforce)})
+    mapped = (field.salesforce for field in rules.objects[obj].fields if field.salesforce)
+    return sorted({CREATED_FIELD[SALESFORCE], rules.links.salesforce_key, *mapped})
 
 
 def pace_of(tools: Tools, system: System) -> Pacing:

@@ -8,17 +8,18 @@ whether it has this person already; where the configuration wants it, a record i
 import asyncio
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from consumers.answers import AGAIN_MS, FATAL_MS, Answers, Settled
+from consumers.answers import AGAIN_MS, FATAL_MS, REFUSED_DELETION_MS, Answers, Settled
+from consumers.candidates import AMBIGUOUS
 from consumers.feed_lag import Lag
-from consumers.introductions import AMBIGUOUS
 from consumers.judging import NOWHERE, Judging, held
 from consumers.ledger.port import Kind, Ledger, Pair
 from consumers.merge.plan import Create, Delete, Nothing, Update, plan
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, intend, refuse, uncreatable, withdrawn
+from consumers.withdrawals import Leaving, Withdrawals
 from consumers.writers.port import Fate, Item, Outcome, Writer
 from streams.budget import Lane
 from streams.errors import Fatal, Reject, Retry, SyncError, Unknown
@@ -37,6 +38,8 @@ class Work:
     claimed: int
     items: list[tuple[Item, Lane]]
     asking: list[tuple[int, PairState, Lane]]
+    leaving: list[Leaving] = field(default_factory=list)
+    """Pairs with a record of ours that is to go if nothing hangs on it, which the system must be asked."""
 
 
 class Settler:
@@ -61,6 +64,7 @@ class Settler:
         self._kind = Kind.WRITE_SALESFORCE if writer.system is System.SALESFORCE else Kind.WRITE_MARKETO
         self._lag = lag
         self._answers = Answers(ledger, writer.system, terms, clock)
+        self._withdrawals = Withdrawals(ledger, writer, terms, clock, self._leased)
 
     async def round(self, lane: Lane = Lane.COPY) -> Settled:
         """One batch: what is due now in lanes up to `lane`. `claimed == 0`: nothing was."""
@@ -73,6 +77,7 @@ class Settler:
         failure: SyncError | None = None
         try:
             items += await self._ask(work.asking)
+            items += await self._withdraw(work.leaving)
         except SyncError as error:
             failure = error
         except BaseException:
@@ -92,13 +97,17 @@ class Settler:
         now, lag_ms = self._clock(), await self._lag() if self._lag is not None else 0
         items: list[tuple[Item, Lane]] = []
         asking: list[tuple[int, PairState, Lane]] = []
+        leaving: list[Leaving] = []
         async with self._ledger.transaction() as tx:
             pairs = await tx.claim(self._kind, now, self._batch_max, lane)
             patience = self._patience(lag_ms, full=len(pairs) >= self._batch_max)
             for pair in pairs:
                 planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
                 pair_lane = Lane(pair.state.lane)
-                if isinstance(planned, Create) or (isinstance(planned, Update) and reading and pair_lane is Lane.LIVE):
+                if isinstance(planned, Delete) and planned.spare:
+                    pair.state = self._leased(pair.state, await self._ledger.write_id(), now)
+                    leaving.append((pair.id, pair.state, pair_lane))
+                elif isinstance(planned, Create) or (isinstance(planned, Update) and reading and pair_lane is Lane.LIVE):
                     pair.state = self._leased(pair.state, await self._ledger.write_id(), now)
                     asking.append((pair.id, pair.state, pair_lane))
                 else:
@@ -106,7 +115,7 @@ class Settler:
                 pair.state = self._terms.with_due(pair.state, now)
             if pairs:
                 await tx.save(pairs, now)
-        return Work(claimed=len(pairs), items=items, asking=asking)
+        return Work(claimed=len(pairs), items=items, asking=asking, leaving=leaving)
 
     def _patience(self, lag_ms: int, *, full: bool) -> Patience:
         """How long the feed has for what is written now. Full calls fill it faster than it can be read, three rows and more a record."""
@@ -175,6 +184,14 @@ class Settler:
                     pair.state = self._terms.with_due(pair.state, now)
             await tx.save(list(pairs.values()), now)
         return items
+
+    async def _withdraw(self, leaving: Sequence[Leaving]) -> list[tuple[Item, Lane]]:
+        try:
+            return await self._withdrawals.ask(leaving) if leaving else []
+        except BaseException as error:
+            after_ms = REFUSED_DELETION_MS if isinstance(error, (Reject, Fatal)) else AGAIN_MS
+            await asyncio.shield(self._withdrawals.release(leaving, after_ms))
+            raise
 
     async def _readings(self, asking: Sequence[tuple[int, PairState, Lane]]) -> tuple[list[ChangeEvent], dict[int, int]]:
         lane = min(lane for _, _, lane in asking)

@@ -135,7 +135,7 @@ async def _opened(settings: Settings, stack: AsyncExitStack) -> Tools:
     paid = {system: PrepaidBudget(budget.for_purpose("write")) for system, budget in budgets.items()}
     writers: dict[System, Writer] = {
         System.SALESFORCE: SalesforceWriter(SalesforceRest(session, paid[System.SALESFORCE]), rules),
-        System.MARKETO: MarketoWriter(MarketoRest(marketo_session, paid[System.MARKETO]), rules),
+        System.MARKETO: MarketoWriter(MarketoRest(marketo_session, paid[System.MARKETO]), rules, own.marketo_user),
     }
     _log.info("open", salesforce_user=own.salesforce_user, echo=str(echo), fields=len(describes.marketo))
     return Tools(

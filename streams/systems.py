@@ -25,6 +25,9 @@ SALESFORCE, MARKETO = System.SALESFORCE, System.MARKETO
 function. Other enumerations have such names, too, in the modules where it counts."""
 SALESFORCE.other, MARKETO.other = MARKETO, SALESFORCE
 
+CREATED_FIELD = {SALESFORCE: "CreatedDate", MARKETO: "createdAt"}
+"""The field that tells when a record was created, to the second."""
+
 
 class Object(StrEnum):
     """A kind of record, named as on the topics (`crm.<system>.<object>.v1`)."""

@@ -16,6 +16,7 @@ from streams.events import ChangeEvent, Kind
 from streams.systems import SALESFORCE
 
 _WAITING = Verdict.WAITING
+_SECOND_MS = 1_000
 _CREATED, _DELETED, _READ, _GAP = Kind.CREATED, Kind.DELETED, Kind.READ, Kind.GAP
 
 
@@ -91,6 +92,7 @@ def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     record.creating = 0
     if ours:
         record.origin, record.complete = "tandem", True
+        record.made_until = record.made_until or event.at + _SECOND_MS
     state = state.with_record(event.system, record)
     if not ours or event.fields:
         return state, ()

@@ -45,6 +45,10 @@ class Delete:
 
     object: Object
     id: str
+    spare: bool = False
+    """A second one of ours: it goes only if nothing hangs on it, which the system is asked right before."""
+    why: str = ""
+    """What speaks for it, for the decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +71,14 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
         return Nothing()
     for system, record_id in state.retract:
         if system is target:
-            return Delete(object=state.object if target is SALESFORCE else Object.PERSON, id=record_id)
+            return Delete(object=_object(state, target), id=record_id, spare=True)
     if state.hold:
         return Nothing()
     mapping = rules.objects[state.object]
     record = state.record(target)
     if follows_deletion(state, target, rules):
-        return Delete(object=_object(state, target), id=record.id)
+        why = f"person {state.marketo.id} was deleted in Marketo, which the configuration follows (people.delete_in_salesforce)"
+        return Delete(object=_object(state, target), id=record.id, why=why)
     if record.id:
         if record.deleted or not record.complete:
             return Nothing()

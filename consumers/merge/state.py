@@ -220,6 +220,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """`PairState.mark()` when that creation was sent: once anything has changed, it is tried again."""
     origin: str = ""
     """`tandem` when we created this record, else empty."""
+    made_until: int = 0
+    """With `origin`: by when our creation was answered (ms, the system's clock); 0: not known."""
 
 
 class Waiting(msgspec.Struct, array_like=True):

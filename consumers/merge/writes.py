@@ -103,11 +103,11 @@ def uncreatable(state: PairState, target: System, reason: str) -> PairState:
     return state.with_record(target, record)
 
 
-def born(state: PairState, target: System, record_id: str, write: int, *, witnessed: bool) -> PairState:
+def born(state: PairState, target: System, record_id: str, write: int, *, witnessed: bool, made_until: int = 0) -> PairState:
     """The target's record exists now, created by `write`: fields that were blank are shown blank.
 
     `witnessed`: the answer is the witness that its fields show what was written (nothing can stand before a creation in the
-    record's order); otherwise they wait for the feed.
+    record's order); otherwise they wait for the feed. `made_until`: by when it was made, by the system's clock (0: not known).
     """
     changed: dict[str, Field] = {}
     for key, field in state.unsettled().items():
@@ -123,6 +123,7 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
         changed[key] = field.with_side(target, side)
     record = copy(state.record(target))
     record.id, record.complete, record.creating, record.origin, record.refused = record_id, True, 0, "tandem", ""
+    record.made_until = made_until or record.made_until
     return state.with_fields(changed).with_record(target, record)
 
 

@@ -3,21 +3,24 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from consumers.introductions import created_at
 from consumers.mapping import SyncRules
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
-from consumers.writers.port import Fate, Item, Outcome
+from consumers.writers.marketo_uses import ASKED, MarketoUses
+from consumers.writers.port import Fate, Item, Outcome, Use
 from streams.budget import Lane
 from streams.errors import Unknown
 from streams.events import ChangeEvent, Kind, Value
 from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
 from streams.marketo.wire import ItemResult, Lead
-from streams.systems import Object, System
+from streams.systems import CREATED_FIELD, MARKETO, Object, System
 
 _EXISTS = frozenset({"1005", "1007"})
 """Lead exists already; several leads match (Marketo, record-level error codes)."""
 _GONE = frozenset({"1004"})
+_DAY_MS, _SECOND_MS = 86_400_000, 1_000
 _BUSY = frozenset({"1016", "1019", "1022", "1029"})
 
 
@@ -27,10 +30,12 @@ class MarketoWriter:
     system = System.MARKETO
     batch_max = BATCH_RECORDS_MAX
 
-    def __init__(self, rest: MarketoRest, rules: SyncRules) -> None:
+    def __init__(self, rest: MarketoRest, rules: SyncRules, own_user: str = "") -> None:
+        """`own_user`: our API user, as activities name it."""
         self._rest = rest
+        self._uses = MarketoUses(rest, own_user)
         self._rules = rules
-        self._fields = sorted({field.marketo for mapping in rules.objects.values() for field in mapping.fields})
+        self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.objects.values() for field in mapping.fields)})
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
         """By the Salesforce id stored on the person, else by e-mail."""
@@ -57,6 +62,13 @@ class MarketoWriter:
         del obj
         leads = await self._rest.read(ids, self._fields, lane)
         return {each: _reading(leads[each]) if each in leads else None for each in ids}
+
+    async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
+        """As the port says."""
+        there = {each: reading for each, reading in (await self.read(obj, ids, lane)).items() if reading is not None}
+        made = {each: (created_at(reading) or reading.at - _DAY_MS) - _SECOND_MS for each, reading in there.items()}
+        found = await self._uses.of(made, lane) if made else {}
+        return {each: Use(reading=there[each], what=tuple(found[each]), asked=ASKED) if each in there else None for each in ids}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call to Sync Leads or Delete Leads."""

@@ -51,6 +51,15 @@ class Outcome:
     """The latest moment at which it may have been done (ms, the system's clock); 0 if not known."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What hangs on a record: `what` names it, and is empty when nothing does. `asked` says what was asked, `reading` shows the record."""
+
+    reading: ChangeEvent
+    what: tuple[str, ...]
+    asked: str
+
+
 class Writer(Protocol):
     """One system as a place to write to.
 
@@ -68,6 +77,13 @@ class Writer(Protocol):
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record with every mapped field; None for one that is gone."""
+        ...
+
+    async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
+        """Of records that we created: what others have made of each since, in the system's own terms; None for one that is gone.
+
+        What can't be found out counts as a use: whoever asks is about to delete the record.
+        """
         ...
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:

@@ -6,13 +6,14 @@ from consumers.mapping import SyncRules
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
-from consumers.writers.port import Fate, Item, Outcome
+from consumers.writers.port import Fate, Item, Outcome, Use
+from consumers.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
 from streams.budget import Lane
 from streams.events import ChangeEvent, Kind, Value
 from streams.salesforce.records import RECORDS_MAX, ItemResult
 from streams.salesforce.rest import Page, Record, SalesforceRest
 from streams.salesforce.soql import any_of, select
-from streams.systems import Object, System, salesforce_id
+from streams.systems import CREATED_FIELD, SALESFORCE, Object, System, salesforce_id
 
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
 _BUSY = frozenset({"UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED", "ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
@@ -27,9 +28,11 @@ class SalesforceWriter:
 
     def __init__(self, rest: SalesforceRest, rules: SyncRules) -> None:
         self._rest = rest
+        self._uses = SalesforceUses(rest)
         self._rules = rules
+        own = {"Id", CREATED_FIELD[SALESFORCE], rules.links.salesforce_key}
         self._fields = {
-            obj: sorted({"Id", rules.links.salesforce_key, *(field.salesforce for field in mapping.fields if field.salesforce)})
+            obj: sorted({*own, *(field.salesforce for field in mapping.fields if field.salesforce)})
             for obj, mapping in rules.objects.items()
         }
 
@@ -60,6 +63,17 @@ class SalesforceWriter:
         """A reading of each record; None for one that is deleted or out of our sight."""
         rows, at, until = await self._rest.read_timed(_name(obj), ids, self._fields[obj], lane)
         return {each: _reading(obj, row, at, until) if row else None for each, row in zip(ids, rows, strict=True)}
+
+    async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
+        """As the port says."""
+        names = sorted({*self._fields[obj], *FIELDS})
+        rows, at, until = await self._rest.read_timed(_name(obj), ids, names, lane)
+        there = {each: row for each, row in zip(ids, rows, strict=True) if row}
+        found = await self._uses.of(_name(obj), list(there), there, lane) if there else {}
+        return {
+            each: Use(reading=_reading(obj, there[each], at, until), what=tuple(found[each]), asked=ASKED) if each in there else None
+            for each in ids
+        }
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call to a collection resource."""

@@ -132,11 +132,18 @@ class MarketoRest:
         answer = await self._get(f"{_ACTIVITIES}/pagingtoken.json", {"sinceDatetime": since}, lane)
         return PagingToken(token=answer.next_page_token, server_ms=answer.at)
 
-    async def activities(self, token: str, type_ids: Sequence[int], lane: Lane = Lane.LIVE) -> Page:
-        """Activities of at most 10 types from `token` on."""
+    async def activities(self, token: str, type_ids: Sequence[int], lane: Lane = Lane.LIVE, leads: Sequence[str] = ()) -> Page:
+        """Activities of at most 10 types from `token` on; of these leads only (at most 30), where some are named."""
         if not 0 < len(type_ids) <= ACTIVITY_TYPES_MAX:
             raise Reject(f"Marketo takes 1 to {ACTIVITY_TYPES_MAX} activity types a call, not {len(type_ids)}", code="1027")
-        return await self._page(".json", {"nextPageToken": token, "activityTypeIds": ",".join(map(str, type_ids))}, lane)
+        params = {"nextPageToken": token, "activityTypeIds": ",".join(map(str, type_ids))}
+        return await self._page(".json", params | ({"leadIds": ",".join(leads)} if leads else {}), lane)
+
+    async def memberships(self, lead: str, of: str, lane: Lane = Lane.LIVE) -> list[str]:
+        """The ids of the lists, programs or smart campaigns that a lead is in (`of`: list, program, smartCampaign); the first 300."""
+        answer = await self._get(f"/rest/v1/leads/{int(lead)}/{of}Membership.json", {"batchSize": str(BATCH_RECORDS_MAX)}, lane)
+        with _shape("memberships"):
+            return [str(row["id"]) for row in answer.result]
 
     async def deleted_leads(self, token: str, lane: Lane = Lane.LIVE) -> Page:
         """Type 37 from `token` on; Marketo may forget deletions after 14 days."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
-from consumers.writers.port import Fate, Item, Outcome
+from consumers.writers.port import Fate, Item, Outcome, Use
 from streams.budget import Lane
-from streams.events import ChangeEvent, Value
+from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
 
 Answer = Outcome | BaseException
@@ -28,6 +28,9 @@ class ScriptedWriter:
         self.read_ids: list[str] = []
         self.found: dict[int, list[ChangeEvent]] = {}
         self.records: dict[str, ChangeEvent | None] = {}
+        self.used: dict[str, Use | None] = {}
+        self.asked_uses: list[str] = []
+        self.refuses_uses: BaseException | None = None
         self.refuses_to_tell: dict[int, BaseException] = {}
         self.before_answer: Callable[[], None] = lambda: None
 
@@ -45,6 +48,17 @@ class ScriptedWriter:
         del obj, lane
         self.read_ids += ids
         return {each: self.records.get(each) for each in ids}
+
+    async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
+        """As written; what nothing was written about has no use."""
+        del obj, lane
+        self.asked_uses += ids
+        if self.refuses_uses is not None:
+            raise self.refuses_uses
+        nothing = (
+            ChangeEvent(system=self.system, object=Object.PERSON, id=each, kind=Kind.READ, source="read", at=1, until=2) for each in ids
+        )
+        return {each.id: self.used.get(each.id, Use(reading=each, what=(), asked="everything")) for each in nothing}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """As written."""

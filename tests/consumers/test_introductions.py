@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from consumers.introductions import AMBIGUOUS
+from consumers.candidates import AMBIGUOUS
 from consumers.judging import NOWHERE, Judging, Observed
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Kind as Due
@@ -169,20 +169,75 @@ async def test_nobody_is_matched_without_an_e_mail() -> None:
     assert len(ledger.pairs) == 2
 
 
-@pytest.mark.parametrize("system", System)
-async def test_a_record_of_ours_gives_way_to_a_persons_own(system: System) -> None:
-    """We created it while somebody was creating the same person there."""
-    state = owing(1, system.other)
+MADE_AT = T + 9_000
+CREATED = "2023-11-14T22:13:29Z"
+"""`MADE_AT`, as a system writes it."""
+
+
+def ours_too(system: System, made_until: int) -> PairState:
+    """Ada, whose record on one side is ours, and was made until that moment."""
+    state = owing(1, system.other).with_fields({"email": agreed("ada@example.com")})
     ours = state.record(system)
-    ours.origin = "tandem"
-    ledger = ledger_with(state)
-    ledger.keys[1] = "ada@example.com"
-    theirs = {SF: NEW_SF, MK: NEW_MK}[system]
-    await judge(ledger, born(theirs) if system is SF else whole(MK, theirs))
+    ours.origin, ours.made_until = "tandem", made_until
+    return state
+
+
+def theirs(system: System, **fields: Value) -> ChangeEvent:
+    """Ada's record as somebody made it at `MADE_AT`."""
+    return born(NEW_SF, fields) if system is SF else whole(MK, NEW_MK, {"createdAt": CREATED, **fields})
+
+
+@pytest.mark.parametrize("system", System)
+async def test_a_record_of_ours_gives_way_to_one_that_a_person_made_at_the_same_moment(system: System) -> None:
+    """Theirs was there before our creation's answer came back."""
+    ledger = ledger_with(ours_too(system, MADE_AT + 500))
+    await judge(ledger, theirs(system))
     joined = only(ledger)
-    assert joined.record(system).id == theirs
-    assert isinstance(plan(joined, system, TERMS.rules, exact=False), Delete)
+    assert joined.record(system).id == {SF: NEW_SF, MK: NEW_MK}[system]
+    order = plan(joined, system, TERMS.rules, exact=False)
+    assert isinstance(order, Delete)
+    assert order.spare, "only if nothing hangs on it"
     assert joined.retract == ((system, ids(1)[system]),)
+    assert f"{ids(1)[system]}, which Tandem had created: that one gives way" in str(ledger.decisions)
+
+
+@pytest.mark.parametrize("carries", ["e-mail", "stored id"])
+@pytest.mark.parametrize("made_until", [MADE_AT - 1, MADE_AT - 3 * 86_400_000, MADE_AT + 600_000, 0])
+@pytest.mark.parametrize("system", System)
+async def test_a_record_of_ours_stays_where_the_other_was_not_made_at_the_same_moment(
+    system: System, made_until: int, carries: str
+) -> None:
+    """Days later, or long before, or nobody knows when: both are named, and nothing is deleted."""
+    ledger = ledger_with(ours_too(system, made_until))
+    link = {SF: LINKS.salesforce_key, MK: LINKS.lead_id}[system]
+    await judge(ledger, theirs(system, **({link: ids(1)[system.other]} if carries == "stored id" else {})))
+    assert (ledger.pairs[1].record(system).id, ledger.pairs[1].retract) == (ids(1)[system], ())
+    assert ledger.pairs[2].hold.startswith(AMBIGUOUS)
+    for record in ids(1).values():
+        assert record in ledger.pairs[2].hold
+    assert ledger.pairs[2].hold in str(ledger.decisions)
+
+
+async def test_a_reading_that_does_not_say_when_a_record_was_made_makes_nobody_give_way() -> None:
+    ledger = ledger_with(ours_too(MK, MADE_AT + 500))
+    await judge(ledger, whole(MK, NEW_MK))
+    assert ledger.pairs[1].retract == ()
+
+
+async def test_what_somebody_else_makes_with_our_user_is_no_creation_of_ours() -> None:
+    """A data loader that runs as Tandem's user: without the id that we would have given it, it is like anybody's."""
+    ledger = ledger_with(ours_too(SF, MADE_AT - 86_400_000))
+    await judge(ledger, born(NEW_SF, author=SF_USER))
+    assert ledger.pairs[1].retract == ()
+    assert ledger.pairs[2].hold.startswith(AMBIGUOUS)
+
+
+async def test_a_record_that_is_being_withdrawn_is_not_introduced_as_somebody_new() -> None:
+    state = ours_too(MK, MADE_AT + 500)
+    state.retract = ((MK, "1500"),)
+    ledger = ledger_with(state)
+    await judge(ledger, whole(MK, "1500", {LINKS.lead_id: ids(1)[SF]}))
+    assert only(ledger).retract == ((MK, "1500"),)
 
 
 @pytest.mark.parametrize("seen", ["feed", "reading"])

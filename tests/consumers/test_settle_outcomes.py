@@ -15,7 +15,7 @@ from consumers.merge.plan import Create, Delete
 from consumers.merge.state import FAILED, PairState, Record
 from consumers.merge.stored import pack
 from consumers.settle import Settler
-from consumers.writers.port import Fate, Item, Outcome
+from consumers.writers.port import Fate, Item, Outcome, Use
 from streams.budget import Lane
 from streams.errors import Fatal, Reject, Retry, Unknown
 from streams.events import Value
@@ -272,6 +272,49 @@ async def test_a_deletion_that_is_refused_is_not_tried_again_at_once() -> None:
     assert (await bench.round()).claimed == 0
     assert bench.due(Kind.WRITE_MARKETO) == T + 900_000
     assert [type(item.order) for call in bench.writer.calls for item in call] == [Delete]
+
+
+@pytest.mark.parametrize("system", System)
+async def test_a_second_record_of_ours_that_others_use_is_kept_and_held_with_both_ids(system: System) -> None:
+    spare = {SF: "00Q000000000999AAA", MK: "999"}[system]
+    link = {SF: LINKS.salesforce_key, MK: LINKS.lead_id}[system]
+    bench = Bench(msgspec.structs.replace(renamed(owing(1, system.other), 1), retract=((system, spare),)), system=system)
+    row = reading(system, {link: ids(1)[system.other]}, id=spare)
+    bench.writer.used = {spare: Use(reading=row, what=("list 1001",), asked="lists")}
+    await bench.round()
+    assert bench.writer.calls == []
+    assert (bench.ledger.pairs[1].retract, bench.ledger.pairs[1].hold) == ((), "")
+    kept = bench.ledger.pairs[2]
+    assert (kept.record(system).id, kept.hold.startswith("ambiguous match")) == (spare, True)
+    assert ids(1)[system] in kept.hold
+    assert "is kept, since others use it: list 1001" in str(bench.ledger.decisions)
+
+
+async def test_a_deletion_is_told_with_what_speaks_for_it() -> None:
+    bench = Bench(msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),)))
+    await bench.round()
+    assert bench.writer.asked_uses == ["9"]
+    (told,) = [decision for decision in bench.ledger.decisions if decision.kind == "written"]
+    assert told.outcome == "delete done"
+    assert f"at the same moment as {ids(1)[MK]}" in told.detail
+    assert "nothing hangs on it (asked: everything)" in told.detail
+
+
+async def test_a_second_record_of_ours_that_is_gone_already_is_forgotten() -> None:
+    bench = Bench(msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),)))
+    bench.writer.used = {"9": None}
+    await bench.round()
+    assert (bench.writer.calls, bench.ledger.pairs[1].retract) == ([], ())
+
+
+@pytest.mark.parametrize(("error", "after_ms"), [(Retry("away"), 3_000), (Reject("no", code="603"), 900_000)])
+async def test_where_it_cannot_be_asked_nothing_is_deleted(error: Exception, after_ms: int) -> None:
+    bench = Bench(msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),)))
+    bench.writer.refuses_uses = error
+    with pytest.raises(type(error)):
+        await bench.round()
+    assert (bench.writer.calls, bench.ledger.pairs[1].retract) == ([], ((MK, "9"),))
+    assert (bench.ledger.pairs[1].marketo.calling, bench.due(Kind.WRITE_MARKETO)) == (0, T + after_ms)
 
 
 # -- reading first ---------------------------------------------------------------------------------------------------------------

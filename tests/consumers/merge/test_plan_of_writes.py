@@ -145,7 +145,7 @@ def test_a_refused_creation_is_tried_again_once_anything_has_changed_since_it_wa
 # -- deletion ------------------------------------------------------------------------------------------------------------------
 def test_a_second_record_of_ours_is_withdrawn_once() -> None:
     state = changed(paired(), retract=((MK, "9"),))
-    assert plan(state, MK, RULES, exact=False) == Delete(object=Object.PERSON, id="9")
+    assert plan(state, MK, RULES, exact=False) == Delete(object=Object.PERSON, id="9", spare=True)
     assert isinstance(plan(state, SF, RULES, exact=False), Nothing)
     calling = changed(state, marketo=record(calling=7))
     assert (plan(calling, MK, RULES, exact=False), due(calling, RULES, T, exact=False)[1]) == (Nothing(), 0)
@@ -155,7 +155,12 @@ def test_a_second_record_of_ours_is_withdrawn_once() -> None:
 def test_a_deletion_in_marketo_is_followed_only_by_configuration(follow: bool) -> None:
     state = changed(paired(), marketo=record(deleted=True))
     planned = plan(state, SF, rules(delete_in_salesforce=follow), exact=False)
-    assert planned == (Delete(object=Object.LEAD, id=SF_ID) if follow else Nothing())
+    if not follow:
+        assert planned == Nothing()
+        return
+    assert isinstance(planned, Delete)
+    assert (planned.object, planned.id, planned.spare) == (Object.LEAD, SF_ID, False)
+    assert MK_ID in planned.why, "a deletion says what speaks for it"
     assert bool(due(state, rules(delete_in_salesforce=follow), T, exact=False)[0]) is follow
 
 

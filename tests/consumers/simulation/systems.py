@@ -10,7 +10,7 @@ import msgspec
 from consumers.mapping import SyncRules
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
-from consumers.writers.port import Fate, Item, Outcome
+from consumers.writers.port import Fate, Item, Outcome, Use
 from streams.budget import Lane
 from streams.errors import Retry, Unknown
 from streams.events import ChangeEvent, Kind, Value
@@ -222,6 +222,10 @@ class SimulatedWriter:
         await asyncio.sleep(self._target.rng.uniform(0, 0.1))
         self._effect("after a reading")
         return answer
+
+    async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
+        read = await self.read(obj, ids, lane)
+        return {each: None if reading is None else Use(reading=reading, what=(), asked="all") for each, reading in read.items()}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         del lane
