@@ -120,7 +120,7 @@ async def systems(sandbox: dict[str, Any]) -> AsyncIterator[Systems]:
         await control("/marketo/limits", {"calls_per_20s": 100_000, "concurrency": 1000})
         writers: dict[System, Writer] = {
             SF: SalesforceWriter(SalesforceRest(session, OpenBudget()), RULES),
-            MK: MarketoWriter(MarketoRest(marketo_session, OpenBudget()), RULES),
+            MK: MarketoWriter(MarketoRest(marketo_session, OpenBudget()), RULES, await marketo_session.user()),
         }
         yield Systems(writers, control)
 
@@ -262,3 +262,58 @@ async def test_a_stamp_goes_with_every_write_where_users_are_not_named(systems: 
     await stamping.write([Item(write=4711, pair=1, order=order)], Lane.LIVE)
     lead = (await plain._rest.read([record], ["title", "tandemStamp"]))[record]
     assert (lead.fields["title"], lead.fields["tandemStamp"]) == ("x", "4711")
+
+
+# -- what hangs on a record --------------------------------------------------------------------------------------------------
+async def used(systems: Systems, system: System, record: str) -> str:
+    use = (await systems.writers[system].uses(Object.LEAD, [record], Lane.LIVE))[record]
+    assert use is not None
+    assert use.reading.id == record
+    return "; ".join(use.what)
+
+
+@pytest.mark.parametrize("system", System)
+async def test_nothing_hangs_on_what_only_we_have_had_in_hand(systems: Systems, system: System) -> None:
+    record = await systems.person(system)
+    await systems.update(system, [(record, {"title": "x"})])
+    assert not await used(systems, system, record)
+    await systems.delete(system, record)
+    assert await systems.writers[system].uses(Object.LEAD, [record], Lane.LIVE) == {record: None}
+
+
+async def test_what_others_have_made_of_a_person_in_marketo(systems: Systems) -> None:
+    listed, member, edited, plain = [await systems.person(MK) for _ in range(4)]
+    static = (await systems.control("/marketo/list/create", {"name": secrets.token_hex(4)}))["id"]
+    await systems.control("/marketo/list/add", {"list": static, "ids": [int(listed)]})
+    program = (await systems.control("/marketo/program/create", {"name": secrets.token_hex(4)}))["id"]
+    await systems.control("/marketo/program/status", {"program": program, "ids": [int(member)], "status": "Member"})
+    await systems.control("/marketo/person/edit", {"id": int(edited), "fields": {"title": "by hand"}})
+    uses = await systems.writers[MK].uses(Object.PERSON, [listed, member, edited, plain], Lane.LIVE)
+    told = {record: use.what for record, use in uses.items() if use is not None}
+    assert told[listed] == (f"list {static}", "activity Add to List")
+    assert told[member][0] == f"program {program}"
+    assert told[edited] == ("activity Change Data Value",)
+    assert told[plain] == ()
+
+
+async def test_what_others_have_made_of_a_lead_in_salesforce(systems: Systems, sandbox: dict[str, Any]) -> None:
+    tasked, owned, typed = [await systems.person(SF) for _ in range(3)]
+    org = sandbox["salesforce"]
+    form = {"grant_type": "client_credentials", "client_id": org["client_id"], "client_secret": org["client_secret"]}
+    async with aiohttp.ClientSession(org["url"]) as http:
+        async with http.post("/services/oauth2/token", data=form) as response:
+            token = await response.json()
+        head = {"Authorization": f"Bearer {token['access_token']}"}
+        root = f"/services/data/v{org['api_version']}"
+        user = token["id"].rpartition("/")[2]
+        async with http.post(f"{root}/sobjects/Task", json={"WhoId": tasked, "Subject": "Call"}, headers=head) as response:
+            assert response.status == 201, await response.text()
+        async with http.patch(f"{root}/sobjects/Lead/{owned}", json={"OwnerId": user}, headers=head) as response:
+            assert response.status == 204, await response.text()
+        async with http.patch(f"{root}/sobjects/Lead/{typed}", json={"Title": "by hand"}, headers=head) as response:
+            assert response.status == 204, await response.text()
+    uses = await systems.writers[SF].uses(Object.LEAD, [tasked, owned, typed], Lane.LIVE)
+    told = {record: use.what for record, use in uses.items() if use is not None}
+    assert told[tasked] == ("Task",)
+    assert told[owned] == (f"owner {user}", f"changed by {user}")
+    assert told[typed] == (f"changed by {user}",)
