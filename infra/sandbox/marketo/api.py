@@ -128,6 +128,7 @@ class Api:
         code: str | None = None
         try:
             name, endpoint = self.router.find(call)
+            self._permit(call.user, name)
             answer = self._scripted(call, endpoint)
             if isinstance(answer, Raw):
                 self.meters.count(call.user, name, calls=1)
@@ -144,6 +145,12 @@ class Api:
         self.meters.count(call.user, name, calls=1, records=call.records, error=code)
         self._count_skipped(call, name, envelope)
         return _json(envelope)
+
+    def _permit(self, user: str, endpoint: str) -> None:
+        """ApiError 603 for a user whose role has none of the endpoint's permissions."""
+        held, wanted = self.instance.store.settings.roles.get(user), self.router.needed[endpoint]
+        if held is not None and wanted and wanted.isdisjoint(held):
+            raise ApiError("603", MESSAGES["603"])
 
     def _scripted(self, call: Call, endpoint: Endpoint) -> Answer | Raw:
         """The endpoint, under a fault that refuses the call if there is one: with `applied` the change is made, the answer denies it."""

@@ -26,6 +26,14 @@ DEFAULTS: Mapping[str, Value] = dict.fromkeys(
 """Standard flags that read false until they are set, and can't be null."""
 
 
+OWNER_FIELDS: Mapping[str, str] = {
+    "leadOwnerFirstName": "firstName",
+    "leadOwnerLastName": "lastName",
+    "leadOwnerEmailAddress": "email",
+}
+"""Fields of a person that its sales person fills (REST API, sales persons), with the field there."""
+
+
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """`id` is the numeric id that activities call `primaryAttributeValueId`."""
 

@@ -8,6 +8,7 @@ from infra.sandbox.marketo import people, programs
 from infra.sandbox.marketo.activities import PUSH_LEAD
 from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError, RecordError
+from infra.sandbox.marketo.fields import OWNER_FIELDS
 from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.people import Action, SyncRequest
@@ -220,6 +221,8 @@ class LeadEndpoints:
                 shown[name] = lead_id
             elif company is not None and store.fields[name].company:
                 shown[name] = company.get(name)
+            elif name in OWNER_FIELDS:
+                shown[name] = store.owner(person).get(OWNER_FIELDS[name])
             else:
                 shown[name] = value_of(lead_id, person, name)
         return shown

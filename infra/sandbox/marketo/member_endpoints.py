@@ -7,18 +7,19 @@ from typing import Any
 
 from infra.sandbox.marketo import programs
 from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged, parse_datetime
+from infra.sandbox.marketo.definitions import create_member_field, update_member_field
 from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.fields import CUSTOM_TYPES, Field, schema_shown
+from infra.sandbox.marketo.fields import Field, schema_shown
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.routes import Routes
-from infra.sandbox.marketo.store import MEMBER_FIELD, PROGRAM_MEMBER
+from infra.sandbox.marketo.schema_endpoints import each_field
+from infra.sandbox.marketo.store import PROGRAM_MEMBER
 
 _RANGE_DAYS_MAX = 7
 _MEMBERS_MAX = 100_000
 _DEFAULT_FIELDS = ("leadId", "programId", "reachedSuccess", "acquiredBy", "membershipDate")
-_FIRST_CUSTOM_ID = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class MemberEndpoints:
             ("GET", f"{base}/members/schema/fields.json", self.fields),
             ("POST", f"{base}/members/schema/fields.json", self.create_fields),
             ("GET", f"{base}/members/schema/fields/{{name}}.json", self.field),
+            ("POST", f"{base}/members/schema/fields/{{name}}.json", self.update_field),
             ("POST", f"{base}/{{id}}/members/status.json", self.status),
             ("POST", f"{base}/{{id}}/members/delete.json", self.delete),
             ("POST", f"{base}/{{id}}/members.json", self.data),
@@ -68,14 +70,12 @@ class MemberEndpoints:
         return {"result": [schema_shown(found)]}
 
     def create_fields(self, call: Call) -> Answer:
-        results: list[dict[str, Any]] = []
-        with self.instance.section() as section:
-            for record in call.input(call.json()):
-                try:
-                    results.append(_create_field(section, record, call))
-                except RecordError as error:
-                    results.append(error.skipped())
-        return {"result": results}
+        origin = call.origin("createProgramMemberField")
+        return each_field(self.instance, call, lambda section, record: create_member_field(section, record, origin))
+
+    def update_field(self, call: Call) -> Answer:
+        name, origin = call.path_args[0], call.origin("updateProgramMemberField")
+        return each_field(self.instance, call, lambda section, record: update_member_field(section, name, record, origin))
 
     def status(self, call: Call) -> Answer:
         """One status for all records of the call; who is no member becomes one."""
@@ -189,30 +189,6 @@ def _named(lead: Any, id_name: str) -> Any:
     if lead is None:
         raise RecordError("1002", f"Missing value for required parameter '{id_name}'")
     return lead
-
-
-def _create_field(section: Section, record: Any, call: Call) -> dict[str, Any]:
-    if not isinstance(record, Mapping):
-        raise RecordError("1001", "Invalid value: a field must be an object")
-    for member in ("displayName", "name", "dataType"):
-        if not isinstance(record.get(member), str) or not record[member]:
-            raise RecordError("1002", f"Missing value for required parameter '{member}'")
-    table, name = section.store.table(MEMBER_FIELD), record["name"]
-    if record["dataType"] not in CUSTOM_TYPES:
-        raise RecordError("1003", f"Invalid dataType '{record['dataType']}'")
-    if name.casefold() in {known.casefold() for known in programs.member_fields(section.store)}:
-        raise RecordError("1017", f"Field '{name}' already exists")
-    if len(table) >= programs.CUSTOM_FIELDS_MAX:
-        raise RecordError("1028", f"At most {programs.CUSTOM_FIELDS_MAX} custom fields")
-    after = {
-        "id": _FIRST_CUSTOM_ID + len(table),
-        "name": name,
-        "display": record["displayName"],
-        "type": record["dataType"],
-        "custom": True,
-    }
-    section.add("create", MEMBER_FIELD, name, call.origin("createProgramMemberField"), before=None, after=after)
-    return {"name": name, "status": "created"}
 
 
 def _member(row: Row, names: list[str], program: str) -> dict[str, Any]:

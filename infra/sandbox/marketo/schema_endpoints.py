@@ -1,22 +1,15 @@
 """Endpoints that describe people: describe, describe2, schema fields (REST API, lead schema)."""
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.call import Answer, Call, offset, paged
+from infra.sandbox.marketo.definitions import create_person_field, update_person_field
 from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.fields import CUSTOM_TYPES, STRING_LENGTH_MAX, Field, schema_shown
+from infra.sandbox.marketo.fields import Field, schema_shown
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.routes import Routes
-from infra.sandbox.marketo.store import FIELD
-
-CUSTOM_MAX = 100
-_FIRST_CUSTOM_ID = 1000
-_LONG_TYPES = {"string", "email", "phone", "url"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +24,7 @@ class SchemaEndpoints:
             ("GET", f"{base}/schema/fields.json", self.fields),
             ("POST", f"{base}/schema/fields.json", self.create),
             ("GET", f"{base}/schema/fields/{{name}}.json", self.field),
+            ("POST", f"{base}/schema/fields/{{name}}.json", self.update),
         ]
 
     def describe(self, _: Call) -> Answer:
@@ -63,46 +57,23 @@ class SchemaEndpoints:
         return {"result": [schema_shown(one)]}
 
     def create(self, call: Call) -> Answer:
-        results: list[dict[str, Any]] = []
-        with self.instance.section() as section:
-            for record in call.input(call.json()):
-                try:
-                    results.append(create_field(section, record, call.origin("createLeadField")))
-                except RecordError as error:
-                    results.append(error.skipped())
-        return {"result": results}
+        return each_field(self.instance, call, lambda section, record: create_person_field(section, record, call.origin("createLeadField")))
+
+    def update(self, call: Call) -> Answer:
+        name, origin = call.path_args[0], call.origin("updateLeadField")
+        return each_field(self.instance, call, lambda section, record: update_person_field(section, name, record, origin))
 
 
-def create_field(section: Section, record: Any, origin: Origin) -> dict[str, Any]:
-    """Creates a custom field. RecordError 1002 (member missing), 1003 (bad name or type, too many), 1017 (exists)."""
-    if not isinstance(record, dict):
-        raise RecordError("1001", "Invalid value: a field must be an object")
-    for member in ("displayName", "name", "dataType"):
-        if not isinstance(record.get(member), str) or not record[member]:
-            raise RecordError("1002", f"Missing value for required parameter '{member}'")
-    name, kind = record["name"], record["dataType"]
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,254}", name):
-        raise RecordError("1003", f"Invalid field name '{name}'")
-    if kind not in CUSTOM_TYPES:
-        raise RecordError("1003", f"Invalid dataType '{kind}'")
-    known = section.store.fields
-    if name.casefold() in {other.casefold() for other in known}:
-        raise RecordError("1017", f"Field '{name}' already exists")
-    customs = [one for one in known.values() if one.custom]
-    if len(customs) >= CUSTOM_MAX:
-        raise RecordError("1003", f"At most {CUSTOM_MAX} custom fields can be created")
-    made = Field(
-        id=max((one.id + 1 for one in customs), default=_FIRST_CUSTOM_ID),
-        name=name,
-        display=record["displayName"],
-        type=kind,
-        length=STRING_LENGTH_MAX if kind in _LONG_TYPES else None,
-        custom=True,
-        hidden=bool(record.get("isHidden", False)),
-        description=record.get("description"),
-    )
-    section.add("create", FIELD, name, origin, before=None, after=msgspec.to_builtins(made))
-    return {"name": name, "status": "created"}
+def each_field(instance: Instance, call: Call, act: Callable[[Section, Any], dict[str, Any]]) -> Answer:
+    """The outcome of each record of the call's input; a refused one does not stop the others."""
+    results: list[dict[str, Any]] = []
+    with instance.section() as section:
+        for record in call.input(call.json()):
+            try:
+                results.append(act(section, record))
+            except RecordError as error:
+                results.append(error.skipped())
+    return {"result": results}
 
 
 def _described(one: Field) -> dict[str, Any]:

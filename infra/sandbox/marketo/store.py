@@ -17,7 +17,7 @@ from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.marketo import activities
 from infra.sandbox.marketo.activities import Activity, ActivityLog, Origin
 from infra.sandbox.marketo.fields import DEFAULTS, Field, Value, display, standard_fields
-from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, Kind, standard_kinds, with_fields
+from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, SALES_PERSON, Kind, standard_kinds, with_fields
 from infra.sandbox.marketo.normalisers import Normaliser
 from infra.sandbox.marketo.records import Row, Table, second
 
@@ -77,6 +77,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """What becomes of a company's fields in a sync of a person linked to it: 1021 (white paper), or the company has them (KB 28156)."""
     unknown_companies: Literal["kept", "refused"] = "kept"
     """What becomes of a person's externalCompanyId that no company has; nothing published tells."""
+    roles: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """By an API user's name what it is permitted; who is not here may do everything."""
     partitions: dict[str, int] = msgspec.field(default_factory=lambda: {DEFAULT_PARTITION: 1})
     bulk: BulkSettings = BulkSettings()
     limits: dict[str, int] = msgspec.field(default_factory=dict)
@@ -157,6 +159,12 @@ class Store:
             return None
         found = self.tables[COMPANY].find(("externalCompanyId",), (key,))
         return self.tables[COMPANY].get(found[0]) if found else None
+
+    def owner(self, person: Mapping[str, Any]) -> Row:
+        """The sales person of a person; empty without one."""
+        key = person.get("externalSalesPersonId")
+        found = self.table(SALES_PERSON).find(("externalSalesPersonId",), (key,)) if key is not None else []
+        return (self.table(SALES_PERSON).get(found[0]) if found else None) or {}
 
     def touched(self, lead_id: int, person: Mapping[str, Any]) -> str:
         """When any field of the person changed last: what bulk extract goes by, unlike the visible `updatedAt`."""

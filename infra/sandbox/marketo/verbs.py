@@ -10,18 +10,19 @@ import orjson
 
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
-from infra.sandbox.marketo import people
+from infra.sandbox.marketo import people, permissions
 from infra.sandbox.marketo.activities import Origin
+from infra.sandbox.marketo.definitions import create_by_hand
 from infra.sandbox.marketo.errors import RecordError
 from infra.sandbox.marketo.fields import Value
 from infra.sandbox.marketo.hand import by_hand, member, taking_object
 from infra.sandbox.marketo.instance import OPERATOR, Instance
+from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY
 from infra.sandbox.marketo.limits import LIMITS, Limits
 from infra.sandbox.marketo.marketing_verbs import MarketingVerbs
 from infra.sandbox.marketo.normalisers import Normaliser
 from infra.sandbox.marketo.push.verbs import PushVerbs
-from infra.sandbox.marketo.schema_endpoints import create_field
-from infra.sandbox.marketo.store import Settings
+from infra.sandbox.marketo.store import LEAD, Settings
 
 OPTIONS = (
     *("native_sync", "corona", "object_schema_api", "activity_ids", "partitions", "bulk"),
@@ -45,6 +46,7 @@ class Verbs:
             "field/create": taking_object(self.create_field),
             "field/block": taking_object(self.block),
             "normaliser": taking_object(self.normalise),
+            "permissions": taking_object(self.permit),
             "activity_attributes": taking_object(self.deliver_attributes),
             "limits": taking_object(self.set_limits),
             "options": taking_object(self.set_options),
@@ -81,9 +83,12 @@ class Verbs:
         return {"id": body["winner"]}
 
     def create_field(self, body: Mapping[str, Any]) -> Any:
-        """{"name", "displayName", "dataType"} -> {"name", "status"}"""
+        """{"name", "displayName", "dataType", "object"? ("Lead", "Company", "Opportunity")} -> {"name", "status"}"""
+        target = body.get("object", LEAD)
+        if target not in (LEAD, COMPANY, OPPORTUNITY):
+            raise VerbRefusedError(f"object: {LEAD}, {COMPANY} or {OPPORTUNITY} expected")
         with self.instance.section() as section:
-            return create_field(section, dict(body), by_hand(body, "Field management"))
+            return create_by_hand(section, target, dict(body), by_hand(body, "Field management"))
 
     def block(self, body: Mapping[str, Any]) -> Any:
         """{"field", "blocked": true|false}: against the API, a blocked field keeps the value it has."""
@@ -103,6 +108,18 @@ class Verbs:
             except msgspec.ValidationError as error:
                 raise VerbRefusedError(str(error)) from error
         return self._set(normalisers=rules)
+
+    def permit(self, body: Mapping[str, Any]) -> Any:
+        """{"user", "permissions": [...] or null, "without": [...]?} -> what the API user may do from now on: the permissions of a role;
+        null, and an API user at first, is all of them."""
+        user, names, less = member(body, "user", str), body.get("permissions"), body.get("without", [])
+        for given in (names or [], less):
+            if not isinstance(given, list) or permissions.unknown(map(str, given)):
+                raise VerbRefusedError(f"permissions: a list of {', '.join(sorted(permissions.PERMISSIONS))} expected")
+        held = sorted({*(permissions.PERMISSIONS if names is None else names)} - {*less})
+        roles = {name: role for name, role in self.instance.store.settings.roles.items() if name != user}
+        self._set(roles=roles if names is None and not less else {**roles, user: held})
+        return {"user": user, "permissions": held}
 
     def deliver_attributes(self, body: Mapping[str, Any]) -> Any:
         """{"deliver": true|false}: whether activities name the API method, the modifying user and the request."""

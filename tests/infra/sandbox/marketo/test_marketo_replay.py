@@ -11,6 +11,7 @@ from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.marketo import lists, objects, people, program_endpoints, programs
 from infra.sandbox.marketo.activities import Origin
+from infra.sandbox.marketo.definitions import create_person_field
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance, Section
@@ -18,7 +19,6 @@ from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, standard_kin
 from infra.sandbox.marketo.normalisers import Normaliser
 from infra.sandbox.marketo.objects import ObjectSync
 from infra.sandbox.marketo.people import Action, SyncRequest
-from infra.sandbox.marketo.schema_endpoints import create_field
 from infra.sandbox.marketo.store import Store
 
 API = Origin(actor="api@example.com", source="Web service API", reason="Web service API", request_id="r#1", method="syncLead")
@@ -121,7 +121,7 @@ def test_replay_gives_the_stored_state(steps: list[tuple[Any, ...]]) -> None:
         path, now = Path(folder) / "journal", [1_700_000_000.0]
         instance = Instance.open(Journal(path), Clock(lambda: now[0]), Store())
         with instance.section() as section:
-            create_field(section, {"name": "own", "displayName": "Own", "dataType": "string"}, HAND)
+            create_person_field(section, {"name": "own", "displayName": "Own", "dataType": "string"}, HAND)
             program = {"name": "P", "type": "Default", "channel": "Online Advertising", "folder": [15, "Folder"]}
             program_endpoints.create(section, program, HAND)
             lists.create(section, "L", HAND)
