@@ -35,9 +35,16 @@ _FITTING: Mapping[RuleName, frozenset[FieldType]] = {
     RuleName.MAX: _ORDERED,
     RuleName.MIN: _ORDERED,
     RuleName.SUM_DELTAS: _NUMBERS,
+    RuleName.TRUE_WINS: frozenset({FieldType.BOOLEAN}),
     RuleName.UNION: frozenset({FieldType.MULTIPICKLIST}),
     RuleName.NEVER_BACKWARDS: frozenset({FieldType.TEXT, FieldType.PICKLIST}),
 }
+
+
+OPT_OUTS = frozenset(
+    {"HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall", "unsubscribed", "doNotCall", "marketingSuspended", "blackListed"}
+)
+"""What says, on either side, that a person doesn't want to be addressed; such a field follows `true_wins` unless configured otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +197,24 @@ def _mapped(settings: Settings, obj: Object, describes: Describes) -> Iterator[F
 
 def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: System) -> FieldMapping:
     salesforce = entry.salesforce or (default.salesforce if default else "")
+    kind = entry.type or (default.type if default else FieldType.TEXT)
+    opt_out = kind is FieldType.BOOLEAN and not OPT_OUTS.isdisjoint({salesforce, marketo})
     return FieldMapping(
         key=marketo,
         salesforce=salesforce,
         marketo=marketo,
-        type=entry.type or (default.type if default else FieldType.TEXT),
+        type=kind,
         direction=entry.direction or Direction.BOTH,
-        rule=_rule(entry.rule, winner),
+        rule=_rule(entry.rule, winner, opt_out=opt_out),
         overlong=entry.overlong or Overlong.REFUSE,
         unwanted=entry.unwanted or Unwanted.PUT_BACK,
         required_default=entry.default or (default.required_default if default else None),
     )
 
 
-def _rule(entry: RuleEntry | None, winner: System) -> Rule:
+def _rule(entry: RuleEntry | None, winner: System, *, opt_out: bool) -> Rule:
+    if entry is None and opt_out:
+        return Rule(name=RuleName.TRUE_WINS, default=winner)
     if entry is None:
         return Rule(name=RuleName(str(winner)), default=winner)
     return Rule(

@@ -53,6 +53,7 @@ class RuleName(StrEnum):
     MIN = "min"
     SUM_DELTAS = "sum_deltas"
     UNION = "union"
+    TRUE_WINS = "true_wins"
     NEVER_BACKWARDS = "never_backwards"
     REVIEW = "review"
     FUNCTION = "function"

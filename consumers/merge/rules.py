@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from consumers.mapping import Conflict, FieldMapping, RuleName
+from consumers.mapping import Conflict, FieldMapping, FieldType, RuleName
 from consumers.merge.values import blank, canonical
 from streams.events import Value
 from streams.systems import Object, System
+
+_BEATS = {FieldType.BOOLEAN: "true beats false"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +42,12 @@ class Outcome:
 
 def decide(field: FieldMapping, contest: Contest) -> Outcome:
     """Who wins. The rules that add up have no loser; `sum_deltas` comes here only at a first meeting, where the greater value stands."""
+    if field.rule.name is RuleName.TRUE_WINS:
+        return _ticked(field, contest)
     if contest.first_meeting:
         full = _only_filled(field, contest)
         if full:
-            return Outcome(winner=full, reason="first meeting: a value beats no value")
+            return Outcome(winner=full, reason=f"first meeting: {_BEATS.get(field.type, 'a value beats no value')}")
     rule = field.rule
     match rule.name:
         case RuleName.SALESFORCE | RuleName.MARKETO:
@@ -65,6 +69,14 @@ def decide(field: FieldMapping, contest: Contest) -> Outcome:
             return _default(field, "the choices of both sides are kept")
         case _:
             assert_never(rule.name)
+
+
+def _ticked(field: FieldMapping, contest: Contest) -> Outcome:
+    """First meeting or not: a box that is ticked on one side stays ticked."""
+    ticked = _only_filled(field, contest)
+    if ticked is None:
+        return _default(field, "both sides say the same")
+    return Outcome(winner=ticked, reason=f"it is true in {ticked}, and a conflict never takes that back")
 
 
 def _default(field: FieldMapping, why: str) -> Outcome:

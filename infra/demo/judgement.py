@@ -16,7 +16,7 @@ from enum import StrEnum
 from infra.demo.comparison import Pair, Records
 from infra.demo.history import Line, Mirror, Values
 from infra.demo.sameness import Normal, normal
-from infra.demo.table import FIELDS, MARKETO, SALESFORCE, WINNER, Field, Kind
+from infra.demo.table import FIELDS, MARKETO, OPT_OUT, SALESFORCE, WINNER, Field, Kind
 
 SYSTEMS = (SALESFORCE, MARKETO)
 
@@ -158,7 +158,7 @@ def clashes(told: FieldStory) -> Iterator[Clash]:
                 continue
             stood = next((each.system for each in (one, other) if told.stands(each)), None)
             yield Clash(
-                pair=told.pair, field=told.field.marketo, at_ms=max(one.at_ms, other.at_ms), winner=WINNER[told.pair.object], stood=stood,
+                pair=told.pair, field=told.field.marketo, at_ms=max(one.at_ms, other.at_ms), winner=_winner(told, one, other), stood=stood,
                 met=one.entered and other.entered, last=last == (one, other),
             )  # fmt: skip
 
@@ -187,7 +187,14 @@ def _gave_way(told: FieldStory, mine: Change, theirs: Change) -> bool:
 def _may_stand(told: FieldStory, standing: Change, fallen: Change) -> bool:
     if told.sight(standing, fallen) is not Sight.NO:
         return True
-    return told.sight(fallen, standing) is not Sight.YES and WINNER[told.pair.object] == standing.system
+    return told.sight(fallen, standing) is not Sight.YES and _winner(told, standing, fallen) == standing.system
+
+
+def _winner(told: FieldStory, one: Change, other: Change) -> str:
+    """Whom the documented rule favours: of an opt-out the side that has it, else the side that goes with the object."""
+    if told.field.marketo == OPT_OUT and one.value != other.value:
+        return one.system if one.value is True else other.system
+    return WINNER[told.pair.object]
 
 
 def _changes(lines: Sequence[Line], each: Field, system: str, tandem: str) -> list[Change]:

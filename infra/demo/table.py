@@ -19,6 +19,8 @@ EXTERNAL_ID = "Marketo_Person_Id__c"
 
 WINNER: Mapping[str, str] = {LEAD: MARKETO, CONTACT: SALESFORCE}
 """Who wins a conflict (Marketo's documentation of its sync: a lead's goes to Marketo, a contact's to Salesforce)."""
+OPT_OUT = "unsubscribed"
+"""The one field that goes by another rule: who doesn't want mail is written none, whichever side says so."""
 PLACEHOLDER = "[not provided]"
 """What stands in Salesforce where it demands a value and the person has none."""
 

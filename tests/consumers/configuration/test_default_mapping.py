@@ -76,10 +76,26 @@ def test_the_links_are_kept_in_marketo_alone(obj: Object) -> None:
 
 def test_conflicts_of_leads_go_to_marketo_and_of_contacts_to_salesforce() -> None:
     rules = build(SETTINGS)
-    assert {(item.rule.name, item.rule.default) for item in of_both(rules.objects[Object.LEAD])} == {(RuleName.MARKETO, System.MARKETO)}
-    assert {(item.rule.name, item.rule.default) for item in of_both(rules.objects[Object.CONTACT])} == {
-        (RuleName.SALESFORCE, System.SALESFORCE)
+    winners = {Object.LEAD: (RuleName.MARKETO, System.MARKETO), Object.CONTACT: (RuleName.SALESFORCE, System.SALESFORCE)}
+    for obj, winner in winners.items():
+        fields = [item for item in of_both(rules.objects[obj]) if item.key != "unsubscribed"]
+        assert {(item.rule.name, item.rule.default) for item in fields} == {winner}
+
+
+@pytest.mark.parametrize("obj", [Object.LEAD, Object.CONTACT])
+def test_a_conflict_never_lifts_an_opt_out_unless_configured(obj: Object) -> None:
+    added = {
+        "doNotCall": FieldEntry(salesforce="Call_Me_Not__c", type=FieldType.BOOLEAN),
+        "noFax": FieldEntry(salesforce="HasOptedOutOfFax", type=FieldType.BOOLEAN),
+        "newsletter": FieldEntry(salesforce="Newsletter__c", type=FieldType.BOOLEAN),
+        "blackListed": FieldEntry(salesforce="Why_Listed__c", type=FieldType.TEXT),
     }
+    told = replace(SETTINGS, lead=LeadSettings(fields=added), contact=ContactSettings(fields=added))
+    rules = {item.key: item.rule.name for item in build(told).objects[obj].fields}
+    assert {key for key, name in rules.items() if name is RuleName.TRUE_WINS} == {"unsubscribed", "doNotCall", "noFax"}
+    chosen = {"unsubscribed": FieldEntry(rule=RuleEntry(name=RuleName.NEWEST))}
+    told = replace(SETTINGS, lead=LeadSettings(fields=chosen), contact=ContactSettings(fields=chosen))
+    assert build(told).objects[obj].by_key["unsubscribed"].rule.name is RuleName.NEWEST
 
 
 def test_what_salesforce_demands_has_a_default() -> None:

@@ -52,6 +52,13 @@ CASES: list[tuple[Rule, FieldType, Contest, System | None]] = [
     (rule(RuleName.NEVER_BACKWARDS, order=STAGES), FieldType.PICKLIST, contest("Won", "New"), SF),
     (rule(RuleName.NEVER_BACKWARDS, order=STAGES), FieldType.PICKLIST, contest("Lost", "New"), MK),
     (rule(RuleName.NEVER_BACKWARDS, MK, order=STAGES), FieldType.PICKLIST, contest("Lost", "Gone"), MK),
+    # an opt-out is never lifted by a conflict, whoever is the default
+    *[
+        (rule(RuleName.TRUE_WINS, default), FieldType.BOOLEAN, contest(*values, first_meeting=first), winner)
+        for first in (False, True)
+        for default in System
+        for values, winner in (((True, False), SF), ((False, True), MK), ((True, None), SF), ((None, True), MK), ((False, None), default))
+    ],
     (rule(RuleName.REVIEW), FieldType.TEXT, contest("s", "m"), None),
     (rule(RuleName.UNION), FieldType.MULTIPICKLIST, contest("s", "m"), SF),
     (rule(RuleName.FUNCTION, function=lambda _: MK), FieldType.TEXT, contest("s", "m"), MK),
@@ -75,6 +82,15 @@ def test_who_wins_whichever_edit_comes_second(
     outcome = decide(mapping(decided_by, kind), turned)
     assert outcome.winner is winner, outcome.reason
     assert outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [(RuleName.TRUE_WINS, "it is true in marketo, and a conflict never takes that back"), (RuleName.SALESFORCE, "true beats false")],
+)
+def test_the_reason_of_an_opt_out_is_the_real_one(name: RuleName, told: str) -> None:
+    outcome = decide(mapping(rule(name), FieldType.BOOLEAN), contest(False, True, first_meeting=True))
+    assert (outcome.winner, told in outcome.reason, "no value" in outcome.reason) == (MK, True, False)
 
 
 def test_a_function_is_given_both_sides_as_they_are() -> None:

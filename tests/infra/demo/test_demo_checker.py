@@ -50,6 +50,24 @@ class Histories:
         return judge(self.mirror, compared.pairs, salesforce, marketo, tandem=USERS, rests=rests)
 
 
+@pytest.mark.parametrize("object_name", [LEAD, CONTACT])
+@pytest.mark.parametrize("system", [SALESFORCE, MARKETO])
+def test_a_conflict_may_not_lift_an_opt_out(object_name: str, system: str) -> None:
+    def ended(*, opted_out: bool) -> Judged:
+        told, other = Histories(object_name), MARKETO if system == SALESFORCE else SALESFORCE
+        names = {SALESFORCE: "HasOptedOutOfEmail", MARKETO: "unsubscribed"}
+        told.change(ANN, other, {names[other]: True}, at=400)
+        told.change(TANDEM, system, {names[system]: True}, at=500)
+        told.change(TANDEM, other, {names[other]: False}, at=2_000)
+        told.change(ANN, system, {names[system]: False}, at=2_000)
+        told.change(ANN, other, {names[other]: True}, at=3_000)
+        told.change(TANDEM, system if opted_out else other, {names[system if opted_out else other]: opted_out}, at=4_000)
+        return told.judged()
+
+    assert not ended(opted_out=True).lost
+    assert [each.system for each in ended(opted_out=False).lost] == [MARKETO if system == SALESFORCE else SALESFORCE]
+
+
 Step = tuple[str, str, str | None]
 
 
