@@ -23,7 +23,8 @@ from consumers.metrics import Metrics
 from consumers.observe import Observer
 from consumers.outbox import Outbox
 from consumers.parts import marketo_feed, pace_of, reading_first, salesforce_fields
-from consumers.reports.status import status
+from consumers.recent import Recent
+from consumers.reports.status import impersonal, status
 from consumers.roles import Role
 from consumers.settle import Settler
 from consumers.shell import ShellSettings
@@ -64,6 +65,7 @@ class Worker:
         self.settings = settings
         self.metrics = Metrics(now_ms)
         self.board = Board(now_ms)
+        self.recent = Recent(now_ms)
         self.toolbox = Toolbox(settings)
         self.bell: Bell | None = None
         self._troubles: dict[str, Callable[[], str | None]] = {}
@@ -89,13 +91,14 @@ class Worker:
         names = [role.name for role in roles]
         return [*roles, self._role("beat", partial(self._beat, names))]
 
-    async def status(self) -> dict[str, Any]:
-        """For `/status.json`: what `tandem status` shows, from the ledger."""
+    async def status(self, *, personal: bool) -> dict[str, Any]:
+        """For `/status.json`: what `tandem status` shows, from the ledger; `personal`: with the systems' own words."""
         tools = self.toolbox.tools
         if tools is None:
             return {"open": False}
         async with tools.pool.acquire() as connection:
-            return {"open": True, **asdict(await status(connection, expected(self.settings, now_ms())))}
+            told = await status(connection, expected(self.settings, now_ms()))
+            return {"open": True, **asdict(told if personal else impersonal(told))}
 
     def _role(self, name: str, work: Callable[[Tools, asyncio.Event], Awaitable[None]]) -> Role:
         async def run(stop: asyncio.Event) -> None:
@@ -124,7 +127,7 @@ class Worker:
         return None
 
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
-        await Beat(tools.pool, self.board, names, lambda: expected(self.settings, now_ms())).run(stop)
+        await Beat(tools.pool, self.board, names, self.recent, lambda: expected(self.settings, now_ms())).run(stop)
 
     # -- relay, reconcile ------------------------------------------------------------------------------------------------
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
@@ -246,6 +249,7 @@ class Worker:
         system = topic.split(".")[1]
         for verdict, count in observed.verdicts.items():
             self.metrics.verdicts.labels(system, verdict).inc(count)
+        self.recent.add({str(verdict): count for verdict, count in observed.verdicts.items()})
         for repaired, count in observed.repaired.items():
             self.metrics.cycle_rows.labels(f"{repaired}.poll", "repaired").inc(count)
         if observed.due and self.bell is not None:
@@ -307,6 +311,7 @@ class Worker:
         self.metrics.write_batch.labels(system).observe(settled.records)
         for fate, count in settled.fates.items():
             self.metrics.writes.labels(system, fate).inc(count)
+        self.recent.add({f"written to {system}: {fate}": count for fate, count in settled.fates.items()})
         now = now_ms()
         for since in settled.since:
             if since:
@@ -318,7 +323,8 @@ def run(settings: Settings, roles: frozenset[str] = frozenset(ROLES)) -> int:
     styles = {LogFormat.JSON: True, LogFormat.TEXT: False, LogFormat.AUTO: None}
     configure(level=settings.log.level.value.upper(), json=styles[settings.log.format])
     worker = Worker(settings)
-    web = ShellSettings(host=settings.web.host, port=settings.web.port)
+    token = settings.web.token
+    web = ShellSettings(host=settings.web.host, port=settings.web.port, token=token.reveal() if token else "")
     try:
         return run_shell(worker.roles(roles), settings=web, metrics=worker.metrics, board=worker.board, status=worker.status)
     except Fatal as error:

@@ -138,6 +138,9 @@ class WebSettings:
 
     host: Annotated[str, Text("Address to listen on; anything but loopback shows it to the network")] = "127.0.0.1"
     port: Annotated[int, Whole("Port to listen on; 0 takes a free one", 0, 65_535)] = 6066
+    token: Annotated[
+        Secret | None, SecretText("Who sends it (`Authorization: Bearer …`) sees the systems' own words in `/status.json`, too")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

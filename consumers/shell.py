@@ -7,10 +7,11 @@ Faust's own producer and consumer stay off: they would carry nothing, and a brok
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass, field
+from hmac import compare_digest
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 import orjson
@@ -29,20 +30,27 @@ from consumers.troubles.trouble import unready
 EXIT_CONFIGURATION = 2
 _log = structlog.get_logger("consumers.shell")
 
-StatusPage = Callable[[], Awaitable[dict[str, Any]]]
-"""What `/status.json` shows: no secrets, no personal data."""
+
+class StatusPage(Protocol):
+    """What `/status.json` shows: no secrets; personal data only where the asker may see it."""
+
+    def __call__(self, *, personal: bool) -> Awaitable[dict[str, Any]]:
+        """The status as of now."""
+        ...
 
 
-async def _no_status() -> dict[str, Any]:
+async def _no_status(*, personal: bool) -> dict[str, Any]:
+    del personal
     return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShellSettings:
-    """Where the health pages are. `port` 0 is not a free port but none: no pages."""
+    """Where the health pages are. `port` 0 is not a free port but none: no pages. `token`: who shows it may see personal data."""
 
     host: str = "127.0.0.1"
     port: int = 6066
+    token: str = field(default="", repr=False)
     stop_seconds: float = STOP_SECONDS
 
 
@@ -159,11 +167,11 @@ def _app(supervisor: Supervisor, board: Board, settings: ShellSettings, metrics:
         web_metrics_enabled=False,
     )
     app.roles = RolesService(supervisor, board, settings.stop_seconds)
-    _pages(app, metrics, status)
+    _pages(app, metrics, status, settings.token)
     return app
 
 
-def _pages(app: Shell, metrics: Metrics, status: StatusPage) -> None:
+def _pages(app: Shell, metrics: Metrics, status: StatusPage, token: str) -> None:
     async def livez(_: Any, __: Request) -> Response:
         return _json({"alive": True})
 
@@ -174,11 +182,16 @@ def _pages(app: Shell, metrics: Metrics, status: StatusPage) -> None:
     async def page(_: Any, __: Request) -> Response:
         return Response(body=metrics.page(), headers={"Content-Type": CONTENT_TYPE})
 
-    async def status_page(_: Any, __: Request) -> Response:
-        return _json(await status())
+    async def status_page(_: Any, request: Request) -> Response:
+        return _json(await status(personal=_shows(request, token)))
 
     for path, view in (("/livez", livez), ("/readyz", readyz), ("/metrics", page), ("/status.json", status_page)):
         app.page(path)(view)
+
+
+def _shows(request: Request, token: str) -> bool:
+    """Whether the token was shown, as RFC 6750 has it. Without one in the configuration, nobody can."""
+    return bool(token) and compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode())
 
 
 def _json(body: dict[str, Any], *, status: int = 200) -> Response:

@@ -10,6 +10,7 @@ from consumers.defaults import build
 from consumers.mapping import SyncRules
 from consumers.merge.state import PairState
 from consumers.reports.database import Unreachable, ledger_connection
+from consumers.reports.lists import Listed, Queue, listed
 from consumers.reports.people import find
 from consumers.reports.record import Live, RecordShown, fields_to_read, shown
 from consumers.reports.status import Status, status
@@ -44,6 +45,12 @@ async def status_of(settings: Settings) -> Status:
         found = (Trouble(where="kafka", what=str(error), away=True),)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         return await status(connection, expected(settings, round(time.time() * 1000)), ends=ends, found=found)
+
+
+async def list_of(settings: Settings, queue: Queue, *, most: int) -> tuple[Listed, ...]:
+    """Who waits in a queue, and why. Raises `Unreachable`."""
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return await listed(connection, queue, build(settings), most=most)
 
 
 async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list[RecordShown], list[str]]:

@@ -32,6 +32,15 @@ class Role(StrEnum):
     RECONCILE = "reconcile"
 
 
+class Listable(StrEnum):
+    """What people may wait in."""
+
+    HELD = "held"
+    REFUSED = "refused"
+    OWED = "owed"
+    CONTESTED = "contested"
+
+
 class Deletable(StrEnum):
     """What a person may confirm the deletes of."""
 
@@ -56,21 +65,52 @@ def run(
 
 
 @app.command(epilog=EXIT_CODES)
-def status(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
-    """How things stand: pairs, writes owed, holds, sources and gaps, lag, calls spent, verdicts of the last five minutes."""
+def status(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Also sources, gaps, cycles, partitions, counts of the last minutes.")] = False,
+    json: Json = False,
+) -> None:
+    """How things stand: in step or not, why and since when, what is refused or held, the calls of the day."""
     settings = settings_of(config)
     from consumers.cli.answers import status_of  # noqa: PLC0415 - quick start
-    from consumers.reports.terminal import print_status  # noqa: PLC0415 - quick start
+    from consumers.cli.status_text import print_status  # noqa: PLC0415 - quick start
 
     told = finish(status_of(settings))
     if json:
         print_json(told)
     else:
-        print_status(console(), told)
+        print_status(console(), told, everything=everything)
     if told.away:
         raise typer.Exit(int(Exit.UNREACHABLE))
     if told.troubles:
         raise typer.Exit(int(Exit.PROBLEMS))
+
+
+@app.command("list", epilog=EXIT_CODES)
+def list_people(
+    queue: Annotated[Listable, typer.Argument(metavar="held|refused|owed|contested", help="Which of them.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    most: Annotated[int, typer.Option("--most", min=1, max=1_000_000, help="At most so many lines.")] = 1_000,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets.")] = False,
+    json: Json = False,
+) -> None:
+    """Name the people who are held, refused by a system, owed a change, or contested, and say why."""
+    settings = settings_of(config)
+    from consumers.cli.answers import list_of  # noqa: PLC0415 - quick start
+    from consumers.cli.list_text import print_csv, print_list  # noqa: PLC0415 - quick start
+    from consumers.reports.lists import Queue  # noqa: PLC0415 - quick start
+
+    if as_csv and json:
+        raise typer.BadParameter("one of --csv and --json")
+    lines = finish(list_of(settings, Queue(str(queue)), most=most))
+    if as_csv:
+        print_csv(lines)
+    elif json:
+        print_json(lines)
+    else:
+        print_list(console(), Queue(str(queue)), lines, most=most)
 
 
 @app.command(epilog=EXIT_CODES)

@@ -7,6 +7,8 @@ from typing import Any
 from consumers.ledger import sql
 from consumers.ledger.border import border
 from consumers.ledger.port import Fenced, Kind, Pair
+from consumers.ledger.refusals import DROP_OF, keep_refusals
+from consumers.ledger.text import storable
 from consumers.merge.decision import Decision
 from consumers.merge.decision import encode as encode_decision
 from consumers.merge.due import contested
@@ -79,6 +81,7 @@ class PostgresTransaction:
         if new:
             await self._insert(new, now)
         await self._save_due(pairs)
+        await keep_refusals(self._connection, pairs, now)
         for pair in pairs:
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
             self._held[pair.id] = pair
@@ -88,6 +91,7 @@ class PostgresTransaction:
         with border("remove pairs"):
             await self._connection.execute(sql.REMOVE_PAIRS, list(ids))
             await self._connection.execute(sql.REMOVE_DUE_OF, list(ids))
+            await self._connection.execute(DROP_OF, list(ids))
         for number in ids:
             self._held.pop(number, None)
 
@@ -180,11 +184,6 @@ class WriteIds:
             return None
         self._next += 1
         return self._next - 1
-
-
-def storable(text: str) -> str:
-    """What of a text a database can keep: no NUL, no half of a surrogate pair."""
-    return text if "\x00" not in text and text.isascii() else text.replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
 def _buried(letter: DeadLetter) -> tuple[object, ...]:

@@ -42,9 +42,7 @@ class Outcome:
 
 def decide(field: FieldMapping, contest: Contest) -> Outcome:
     """Who wins. The rules that add up have no loser; `sum_deltas` comes here only at a first meeting, where the greater value stands."""
-    if field.rule.name is RuleName.TRUE_WINS:
-        return _ticked(field, contest)
-    if contest.first_meeting:
+    if contest.first_meeting and field.rule.name is not RuleName.TRUE_WINS:
         full = _only_filled(field, contest)
         if full:
             return Outcome(winner=full, reason=f"first meeting: {_BEATS.get(field.type, 'a value beats no value')}")
@@ -67,6 +65,8 @@ def decide(field: FieldMapping, contest: Contest) -> Outcome:
             return _function(field, contest)
         case RuleName.UNION:
             return _default(field, "the choices of both sides are kept")
+        case RuleName.TRUE_WINS:
+            return _ticked(field, contest)
         case _:
             assert_never(rule.name)
 

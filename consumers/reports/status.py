@@ -1,43 +1,23 @@
 """How things stand: pairs, what is owed, what is held, the sources, the calls spent, the verdicts of the last minutes."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from consumers.ledger.port import Kind
-from consumers.merge import decision as decisions
-from consumers.merge.state import PairState
-from consumers.merge.stored import unpack
+from consumers.recent import MINUTES
+from consumers.reports.tallies import Due, Pairs, Waiting, due, pairs, recent_of, waiting
 from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.trouble import Grade, Trouble, worst_first
-from consumers.troubles.workers import worker_troubles
+from consumers.troubles.workers import RECENT, worker_troubles
 from streams.budget import Lane
 from streams.budget_state import BudgetState
 from streams.systems import System
 
-RECENT_MS = 300_000
-_DECISIONS_MAX = 20_000
-_PAGE = 2_000
-_SAMPLE = 500
+_LETTERS_MAX = 1_000
 _TOP = 5
-
-_PAIRS = """
-select coalesce(salesforce_object, '') as object, count(*) as pairs,
-       count(*) filter (where salesforce_id is not null and marketo_id is not null) as linked,
-       count(*) filter (where salesforce_id is not null and marketo_id is null) as only_salesforce,
-       count(*) filter (where salesforce_id is null and marketo_id is not null) as only_marketo,
-       count(*) filter (where held is not null) as held, count(*) filter (where contested) as contested
-from pairs group by 1 order by 1
-"""
-_DUE = (
-    "select kind, lane, count(*) as pairs, count(*) filter (where at <= $1) as due, min(at) as oldest from due group by 1, 2 order by 1, 2"
-)
-_HELD = "select split_part(held, ':', 1) as reason, count(*) as pairs from pairs where held is not null group by 1 order by 2 desc limit $1"
-_CONTESTED = "select state from pairs where contested order by id desc limit $1"
 _SOURCES = """
 select source, epoch, position is not null as begun, feed_ms, saved_ms, taken_ms, taken_by,
        (extract(epoch from now()) * 1000)::bigint as now_ms
@@ -50,11 +30,16 @@ _SPENT = """
 select system, lane, purpose, calls from budget_spent where day = (now() at time zone 'utc')::date order by system, lane, purpose
 """
 _CYCLES = """
-select distinct on (source) source, at, read, known, missed, calls, seconds from cycles order by source, id desc
+select c.* from source_positions as p
+cross join lateral (
+    select source, at, read, known, missed, calls, seconds from cycles where source = p.source order by id desc limit 1
+) as c order by c.source
 """
-_LETTERS = "select stage, reason, count(*) as letters, max(at) as newest from dead_letters group by 1, 2 order by 3 desc limit $1"
-_LETTER_COUNT = "select count(*) from dead_letters"
-_DECISIONS = "select id, at, body from decisions where id < $1 order by id desc limit $2"
+_LETTERS = """
+select stage, reason, count(*) as letters
+from (select stage, reason from dead_letters order by id desc limit $1) as newest group by 1, 2 order by 3 desc, 1, 2 limit $2
+"""
+_LETTER_COUNT = "select count(*) from (select from dead_letters limit $1) as counted"
 
 
 class State(StrEnum):
@@ -65,32 +50,6 @@ class State(StrEnum):
     """All flows; a person should look at something."""
     DEGRADED = "degraded"
     """Something doesn't flow."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
-    """Counts of one kind of pair."""
-
-    object: str
-    pairs: int
-    linked: int
-    only_salesforce: int
-    only_marketo: int
-    held: int
-    contested: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """What is to be done: writes owed to a system, or looks at it. `due` of them now, the others later."""
-
-    what: str
-    system: str
-    lane: str
-    pairs: int
-    due: int
-    oldest_ms: int
-    """How long the oldest has been due; negative: not yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,26 +100,25 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything `tandem status` tells. `state`: in a word."""
+    """Everything `tandem status` tells, at the same cost whatever the ledger's size. `state`: in a word."""
 
     state: State
     at_ms: int
-    pairs: tuple[Pairs, ...]
+    troubles: tuple[Trouble, ...] = ()
+    """Worst first."""
+    pairs: Pairs
     due: tuple[Due, ...]
-    held: Mapping[str, int]
-    contested: Mapping[str, int]
+    waiting: Waiting
     sources: tuple[SourceState, ...]
     partitions: tuple[Partition, ...]
     spent: tuple[Spent, ...]
     cycles: tuple[Cycle, ...]
-    verdicts: Mapping[str, int]
-    writes: Mapping[str, int]
-    recent_seconds: int
-    recent_partial: bool
+    recent: Mapping[str, int]
+    """Verdicts and writes of the last `recent_minutes`, of the workers that live."""
+    recent_minutes: int
     dead_letters: int
+    """Counted to 1,000."""
     dead_reasons: Mapping[str, int]
-    troubles: tuple[Trouble, ...] = ()
-    """Worst first."""
 
     @property
     def away(self) -> bool:
@@ -173,27 +131,34 @@ async def status(
 ) -> Status:
     """The status from the ledger; `ends` are Kafka's end offsets where they could be had, `found` what the asker found wrong itself."""
     now_ms = expected.now_ms
-    recent = await _recent(connection, now_ms)
-    troubles = worst_first((*found, *await worker_troubles(connection), *await ledger_troubles(connection, expected)))
+    waits, letters = await waiting(connection), await connection.fetchval(_LETTER_COUNT, _LETTERS_MAX)
+    wrong = (*found, *await worker_troubles(connection), *await ledger_troubles(connection, expected))
+    troubles = worst_first((*wrong, *_for_a_person(waits, letters)))
     return Status(
         state=_state(troubles),
         at_ms=now_ms,
-        pairs=tuple([Pairs(**dict(row)) for row in await connection.fetch(_PAIRS)]),
-        due=tuple([_due(row, now_ms) for row in await connection.fetch(_DUE, now_ms)]),
-        held={row["reason"]: row["pairs"] for row in await connection.fetch(_HELD, _TOP)},
-        contested=_contested([unpack(row["state"]) for row in await connection.fetch(_CONTESTED, _SAMPLE)]),
+        troubles=troubles,
+        pairs=await pairs(connection),
+        due=await due(connection, now_ms),
+        waiting=waits,
         sources=await _sources(connection),
         partitions=await _partitions(connection, ends),
         spent=await _spent(connection, expected),
         cycles=tuple([_cycle(row, now_ms) for row in await connection.fetch(_CYCLES)]),
-        verdicts=dict(recent.verdicts.most_common()),
-        writes=dict(recent.writes.most_common()),
-        recent_seconds=RECENT_MS // 1000,
-        recent_partial=recent.partial,
-        dead_letters=await connection.fetchval(_LETTER_COUNT),
-        dead_reasons={f"{row['stage']}: {row['reason']}": row["letters"] for row in await connection.fetch(_LETTERS, _TOP)},
-        troubles=troubles,
+        recent=dict(recent_of([row["recent"] for row in await connection.fetch(RECENT)]).most_common()),
+        recent_minutes=MINUTES,
+        dead_letters=letters,
+        dead_reasons={f"{row['stage']}: {row['reason']}": row["letters"] for row in await connection.fetch(_LETTERS, _LETTERS_MAX, _TOP)},
     )
+
+
+def impersonal(told: Status) -> Status:
+    """Without the systems' own words, which may quote a value: for whoever has not shown that they may see them."""
+    refused = tuple(replace(each, reason="") for each in told.waiting.why_refused)
+    stages: dict[str, int] = {}
+    for why, letters in told.dead_reasons.items():
+        stages[why.partition(":")[0]] = stages.get(why.partition(":")[0], 0) + letters
+    return replace(told, waiting=replace(told.waiting, why_refused=refused), dead_reasons=stages)
 
 
 def _state(troubles: Sequence[Trouble]) -> State:
@@ -202,56 +167,25 @@ def _state(troubles: Sequence[Trouble]) -> State:
     return State.ATTENTION if troubles else State.IN_STEP
 
 
-@dataclass(slots=True)
-class _Recent:
-    verdicts: Counter[str] = field(default_factory=Counter)
-    writes: Counter[str] = field(default_factory=Counter)
-    partial: bool = False
-
-
-async def _recent(connection: Any, now_ms: int) -> _Recent:
-    """The newest decisions, by their ids: the table has no index on time, and needs none for this."""
-    found, before, read = _Recent(), 2**63 - 1, 0
-    while True:
-        rows = await connection.fetch(_DECISIONS, before, _PAGE)
-        for row in rows:
-            if row["at"] < now_ms - RECENT_MS:
-                return found
-            _count(found, decisions.decode(row["body"]))
-        read += len(rows)
-        if len(rows) < _PAGE:
-            return found
-        if read >= _DECISIONS_MAX:
-            found.partial = True
-            return found
-        before = rows[-1]["id"]
-
-
-def _count(found: _Recent, decision: decisions.Decision) -> None:
-    if decision.kind == "judged":
-        found.verdicts.update(str(ruling.verdict) for ruling in decision.fields)
-    elif decision.outcome:
-        found.writes[f"{decision.kind} {decision.system}: {decision.outcome}"] += 1
-    else:
-        found.writes[f"{decision.kind} {decision.system}"] += 1
-
-
-def _due(row: Any, now_ms: int) -> Due:
-    kind = Kind(row["kind"])
-    return Due(
-        what="write" if kind.writes else "look",
-        system=kind.system,
-        lane=Lane(row["lane"]).name.lower(),
-        pairs=row["pairs"],
-        due=row["due"],
-        oldest_ms=now_ms - row["oldest"],
+def _for_a_person(waits: Waiting, letters: int) -> list[Trouble]:
+    """What flows by, and waits for a person to look at it."""
+    told = (
+        ("refused", waits.refused, "refused by a system, see tandem list refused", ("field is", "fields are")),
+        ("held", waits.held, "held, see tandem list held", ("person is", "people are")),
+        ("contested", waits.contested, "held for single fields, see tandem list contested", ("person is", "people are")),
+        ("dead letters", letters, "not usable", ("change was", "changes were")),
     )
-
-
-def _contested(states: list[PairState]) -> dict[str, int]:
-    """Why fields are held, from a sample of the newest pairs."""
-    reasons = Counter(f"{key}: {item.hold}" for state in states for key, item in state.fields.items() if item.hold)
-    return dict(reasons.most_common(_TOP))
+    since = min((each.since_ms for each in waits.why_refused), default=0)
+    return [
+        Trouble(
+            where=where,
+            what=f"{count:,} {forms[count > 1]} {what}",
+            since_ms=since if where == "refused" else 0,
+            grade=Grade.ATTENTION,
+        )
+        for where, count, what, forms in told
+        if count
+    ]
 
 
 def _cycle(row: Any, now_ms: int) -> Cycle:

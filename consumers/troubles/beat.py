@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from consumers.recent import Recent
 from consumers.troubles.board import Board
 from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.workers import beat, forget, name_of_worker
@@ -18,10 +19,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Beat:
-    """Beats until stopped. `roles`: what this worker does; `expected`: what is to be expected now."""
+    """Beats until stopped. `roles`: what this worker does; `recent`: what it did of late; `expected`: what is to be expected now."""
 
-    def __init__(self, pool: Any, board: Board, roles: Sequence[str], expected: Callable[[], Expected]) -> None:
-        self._pool, self._board, self._roles, self._expected = pool, board, roles, expected
+    def __init__(self, pool: Any, board: Board, roles: Sequence[str], recent: Recent, expected: Callable[[], Expected]) -> None:
+        self._pool, self._board, self._roles, self._recent, self._expected = pool, board, roles, recent, expected
         self._name = name_of_worker()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -43,7 +44,7 @@ class Beat:
         with away_is_retry("read what is wrong"):
             async with asyncio.timeout(_PATIENCE_SECONDS), self._pool.acquire() as connection:
                 self._board.heard(await ledger_troubles(connection, self._expected()))
-                await beat(connection, self._name, self._roles, self._board.of_roles())
+                await beat(connection, self._name, self._roles, self._board.of_roles(), self._recent.counts())
 
     async def _leave(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,8 +10,9 @@ import msgspec
 from consumers.troubles.trouble import Trouble
 
 BEAT = """
-insert into workers as w (worker, roles, troubles, beat_at) values ($1, $2, $3, clock_timestamp())
-on conflict (worker) do update set roles = excluded.roles, troubles = excluded.troubles, beat_at = excluded.beat_at
+insert into workers as w (worker, roles, troubles, recent, beat_at) values ($1, $2, $3, $4, clock_timestamp())
+on conflict (worker) do update
+    set roles = excluded.roles, troubles = excluded.troubles, recent = excluded.recent, beat_at = excluded.beat_at
 """
 FORGET = "delete from workers where worker = $1 or beat_at < clock_timestamp() - interval '1 day'"
 ALIVE = """
@@ -20,8 +21,10 @@ select worker, roles, troubles, beat_at > clock_timestamp() - interval '30 secon
 from workers order by beat_at desc limit 1000
 """
 """Silent for half a minute: it is gone, or hangs."""
+RECENT = "select recent from workers where beat_at > clock_timestamp() - interval '30 seconds' limit 1000"
 GROUPS = ("relay", "observe", "settle", "reconcile")
 """What some worker has to do, as `tandem run --role` names it."""
+_NOTHING: Mapping[str, int] = {}
 _encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(list[Trouble])
 
 
@@ -30,9 +33,12 @@ def name_of_worker() -> str:
     return f"{os.uname().nodename}:{os.getpid()}:{random.getrandbits(32):08x}"
 
 
-async def beat(connection: Any, worker: str, roles: Sequence[str], troubles: Iterable[Trouble]) -> None:
-    """Say that this worker lives, what it does, and what it finds wrong."""
-    await connection.execute(BEAT, worker, list(roles), _encoder.encode(list(troubles)).decode())
+async def beat(
+    connection: Any, worker: str, roles: Sequence[str], troubles: Iterable[Trouble], recent: Mapping[str, int] = _NOTHING
+) -> None:
+    """Say that this worker lives, what it does, what it finds wrong, and what it did of late."""
+    words = (_encoder.encode(list(troubles)).decode(), _encoder.encode(recent).decode())
+    await connection.execute(BEAT, worker, list(roles), *words)
 
 
 async def forget(connection: Any, worker: str) -> None:

@@ -66,9 +66,9 @@ ROLES = {
 }
 
 
-async def status() -> dict[str, object]:
+async def status(*, personal: bool) -> dict[str, object]:
     """Something to show."""
-    return {"roles": sys.argv[3:]}
+    return {"roles": sys.argv[3:], "personal": personal}
 
 
 async def published(stop: asyncio.Event) -> None:
@@ -95,4 +95,11 @@ ROLES["published"] = Role(name="published", run=published, ready=lambda: None if
 if __name__ == "__main__":
     configure()
     names, metrics = sys.argv[3:], Metrics(now_ms=lambda: time.time_ns() // 1_000_000)
-    sys.exit(run([ROLES[name] for name in names], settings=ShellSettings(port=PORT, stop_seconds=1.0), metrics=metrics, status=status))
+    sys.exit(
+        run(
+            [ROLES[name] for name in names],
+            settings=ShellSettings(port=PORT, stop_seconds=1.0, token="sesame"),
+            metrics=metrics,
+            status=status,
+        )
+    )

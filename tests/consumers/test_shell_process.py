@@ -38,8 +38,8 @@ class Worker:
             cwd=self.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    async def get(self, path: str) -> tuple[int, str]:
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}{path}") as answer:
+    async def get(self, path: str, **headers: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(f"http://127.0.0.1:{self.port}{path}") as answer:
             return answer.status, await answer.text()
 
     async def until(self, path: str, right: Callable[[int, str], bool]) -> tuple[int, str]:
@@ -82,7 +82,9 @@ async def test_pages_tell_the_truth_and_sigterm_lets_roles_finish(worker: Worker
     (worker.folder / "ready").touch()
     await worker.until("/readyz", lambda status, _: status == 200)
     assert await worker.get("/livez") == (200, '{"alive":true}')
-    assert await worker.get("/status.json") == (200, '{"roles":["patient","broken_once"]}')
+    for token, personal in (("", False), ("Bearer wrong", False), ("sesame", False), ("Bearer sesame", True)):
+        told = json.loads((await worker.get("/status.json", Authorization=token))[1])
+        assert told == {"roles": ["patient", "broken_once"], "personal": personal}, token
     _, metrics = await worker.get("/metrics")
     assert 'tandem_role_restarts_total{role="broken_once"} 1.0' in metrics
     for path in ("/table/", "/router/", "/graph/", "/performance/"):

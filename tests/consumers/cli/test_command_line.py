@@ -37,7 +37,7 @@ def test_help_lists_the_commands_and_the_exit_codes() -> None:
     assert "Exit codes: 0" in result.output
 
 
-@pytest.mark.parametrize("command", ["run", "status", "check", "setup", "record", "explain"])
+@pytest.mark.parametrize("command", ["run", "status", "list", "check", "setup", "record", "explain"])
 def test_every_command_says_its_exit_codes(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])
     assert result.exit_code == 0
@@ -69,7 +69,7 @@ def test_the_configuration_in_effect_is_shown_without_secrets(config: str) -> No
 
 
 @pytest.mark.parametrize(
-    "command", [["run"], ["status"], ["check"], ["setup"], ["record", "7"], ["explain", "7", "title"], ["config", "show"]]
+    "command", [["run"], ["status"], ["check"], ["setup"], ["record", "7"], ["explain", "7", "title"], ["list", "owed"], ["config", "show"]]
 )
 def test_a_wrong_configuration_ends_every_command_with_2(tmp_path: Path, command: list[str]) -> None:
     file = tmp_path / "tandem.yaml"
@@ -86,7 +86,7 @@ def test_the_configuration_may_be_named_by_the_environment(tmp_path: Path) -> No
     assert "elsewhere.yaml: can't be read" in result.stderr
 
 
-@pytest.mark.parametrize("command", [["record", "7"], ["explain", "7", "title"]])
+@pytest.mark.parametrize("command", [["record", "7"], ["explain", "7", "title"], ["list", "held"]])
 def test_a_database_that_is_away_is_said_with_3(config: str, command: list[str]) -> None:
     result = runner.invoke(app, [*command, "-c", config], env=ENVIRON)
     assert result.exit_code == 3

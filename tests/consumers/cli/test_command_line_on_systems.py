@@ -1,6 +1,8 @@
 """The commands against the sandbox systems and a real ledger."""
 
 import asyncio
+import csv
+import io
 import json
 import urllib.request
 from collections.abc import Iterator
@@ -185,11 +187,29 @@ def test_what_is_not_known_is_said_with_1(config: str, environ: dict[str, str]) 
     assert (field.exit_code, field.stderr) == (1, "titel is not a mapped field of a lead; did you mean title?\n")
 
 
+def test_lists_are_for_people_for_programs_and_for_spreadsheets(config: str, environ: dict[str, str]) -> None:
+    fields = {key: Field(value=value, version=1) for key, value in {"lastName": "=Ångström", "email": "zoe@example.com"}.items()}
+    state = pack(PairState(marketo=Record(id="7"), fields=fields))
+    run(
+        environ["DSN"],
+        ("insert into pairs (marketo_id, state, updated_at, held) values ('7', $1, 0, 'ambiguous match: 2 people')", (state,)),
+        ("insert into refusals select id, 'marketo', 'lastName', '1077 too long', 5 from pairs", ()),
+    )
+    held = tandem(config, environ, "list", "held")
+    assert (held.exit_code, "=Ångström" in held.stdout, "ambiguous match: 2 people" in held.stdout) == (0, True, True)
+    (line,) = json.loads(tandem(config, environ, "list", "refused", "--json").stdout)
+    assert (line["person"], line["system"], line["field"], line["why"]) == ("=Ångström", "marketo", "lastName", "1077 too long")
+    (row,) = csv.DictReader(io.StringIO(tandem(config, environ, "list", "refused", "--csv").stdout))
+    assert (row["person"], row["email"], row["marketo_id"]) == ("'=Ångström", "zoe@example.com", "7")
+    assert tandem(config, environ, "list", "contested").stdout == "No field is contested.\n"
+    assert tandem(config, environ, "list", "held", "--csv", "--json").exit_code == 2
+
+
 def test_status_goes_on_without_kafka_and_says_so_with_3(config: str, environ: dict[str, str]) -> None:
     plain = tandem(config, environ, "status")
     assert plain.exit_code == 3
     assert plain.stdout.startswith("Degraded: Kafka can't be reached at 127.0.0.1:1")
-    assert "no pairs yet" in plain.stdout
+    assert "No people are known yet" in plain.stdout
     told = json.loads(tandem(config, environ, "status", "--json").stdout)
-    assert (told["pairs"], told["state"]) == ([], "degraded")
+    assert (told["pairs"]["pairs"], told["state"]) == (0, "degraded")
     assert [each["where"] for each in told["troubles"]] == ["kafka", "workers"]

@@ -34,7 +34,7 @@ CASES = {
     "unknown section": ("peple: {}", ["1:1: peple: unknown key; did you mean people?"]),
     "unknown key, nothing near": (
         "web: {zzz: 1}",
-        ["1:7: web.zzz: unknown key; known here: host, port"],
+        ["1:7: web.zzz: unknown key; known here: host, port, token"],
     ),
     "twice": ("log: {level: info}\nlog: {level: debug}", ["2:1: log: stands here twice (first in line 1); remove one of the two"]),
     "twice inside": ("web:\n  port: 1\n  port: 2", ["3:3: web.port: stands here twice (first in line 2); remove one of the two"]),
@@ -101,7 +101,7 @@ CASES = {
         "echo: !!python/name:os.system auto",
         ["1:7: echo: YAML tags (tag:yaml.org,2002:python/name:os.system) are not used here; write the plain value"],
     ),
-    "merge key": ("web: {<<: {port: 1}}", ["1:7: web.<<: unknown key; known here: host, port"]),
+    "merge key": ("web: {<<: {port: 1}}", ["1:7: web.<<: unknown key; known here: host, port, token"]),
     "key that is a list": ("web: {[a]: 1}", ["1:7: web.?: a key must be a plain word"]),
 }
 

@@ -9,20 +9,24 @@ import asyncpg
 import msgspec
 import pytest
 
+from consumers.defaults import build
 from consumers.ledger.port import Kind
 from consumers.merge.decision import Decision, Ruling, Verdict, encode
-from consumers.merge.state import Field, PairState, Record
+from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.stored import pack
 from consumers.reports.database import Unreachable, ledger_connection
+from consumers.reports.lists import Queue, listed
 from consumers.reports.people import UnknownRecord, find
-from consumers.reports.status import State, Status
+from consumers.reports.status import State, Status, impersonal
 from consumers.reports.status import status as status_of
 from consumers.reports.story import story
 from consumers.troubles.ledger import Expected
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import beat
 from streams.budget_state import BudgetState
+from streams.events import Value
 from streams.systems import System, salesforce_id
+from tests.consumers.configuration.test_default_mapping import SETTINGS
 
 pytestmark = pytest.mark.integration
 NOW = 1_800_000_000_000
@@ -66,14 +70,14 @@ def ruling(verdict: Verdict, field: str = "title", value: str = "x") -> Ruling:
 async def test_an_empty_ledger_has_a_status(postgres: str) -> None:
     async with ledger_connection(postgres) as connection:
         told = await status(connection, now_ms=NOW)
-    assert (told.pairs, told.due, told.sources, told.partitions, told.spent, told.dead_letters) == ((), (), (), (), (), 0)
+    assert (told.pairs.pairs, told.due, told.sources, told.partitions, told.spent, told.dead_letters) == (0, (), (), (), (), 0)
 
 
 async def test_status(postgres: str, database: Any) -> None:
     await add_pair(database, salesforce=LEAD, marketo="7")
     await add_pair(database, salesforce=None, marketo="8", held="ambiguous match: 2 people")
     contested = Field(value="x", version=1, hold="contested: marketo undoes our write")
-    pair = await add_pair(database, salesforce="00QA0000001tXYaMAM", marketo="9", contested=True, fields={"title": contested})
+    await add_pair(database, salesforce="00QA0000001tXYaMAM", marketo="9", contested=True, fields={"title": contested})
     await database.executemany(
         "insert into due (kind, pair, lane, at) values ($1, $2, $3, $4)",
         [(Kind.WRITE_MARKETO, 1, 0, NOW - 2_000), (Kind.WRITE_MARKETO, 2, 0, NOW + 9_000), (Kind.LOOK_SALESFORCE, 3, 1, NOW + 5_000)],
@@ -92,9 +96,10 @@ async def test_status(postgres: str, database: Any) -> None:
         "insert into budget_spent values ('marketo', (now() at time zone 'utc')::date, 0, 'write', 100),"
         " ('marketo', '2001-01-01', 0, 'write', 7)"
     )
-    await decide(database, pair, NOW - 400_000, ruling(Verdict.LOST))
-    await decide(database, pair, NOW - 1_000, ruling(Verdict.ACCEPTED), ruling(Verdict.ECHO, "phone"))
-    await decide(database, pair, NOW - 500, ruling(Verdict.ACCEPTED), kind="written", outcome="update done")
+    await beat(database, "one", ["observe"], [], {"accepted": 1, "echo": 1})
+    await beat(database, "two", ["observe"], [], {"accepted": 2})
+    await beat(database, "gone", ["observe"], [], {"accepted": 9})
+    await database.execute("update workers set beat_at = now() - interval '31 seconds' where worker = 'gone'")
     await database.execute(
         'insert into dead_letters (at, stage, reason, topic, partition, "offset", original)'
         " values (1, 'observe', 'not JSON', 't', 0, 1, ''), (2, 'observe', 'not JSON', 't', 0, 2, '')"
@@ -103,14 +108,14 @@ async def test_status(postgres: str, database: Any) -> None:
     async with ledger_connection(postgres) as connection:
         told = await status(connection, now_ms=NOW, ends={("crm.salesforce.lead.v1", 0): 100, ("crm.marketo.person.v1", 0): 4})
 
-    (pairs,) = told.pairs
-    assert (pairs.object, pairs.pairs, pairs.linked, pairs.only_marketo, pairs.held, pairs.contested) == ("lead", 3, 2, 1, 1, 1)
+    pairs, waiting = told.pairs, told.waiting
+    assert (pairs.pairs, pairs.linked, pairs.only_marketo, pairs.only_salesforce, pairs.leads) == (3, 2, 1, 0, 3)
+    assert (waiting.held, waiting.contested, pairs.about) == (1, 1, False)
     assert [(each.what, each.system, each.lane, each.pairs, each.due, each.oldest_ms) for each in told.due] == [
         ("write", "marketo", "live", 2, 1, 2_000),
         ("look", "salesforce", "repair", 1, 0, -5_000),
     ]
-    assert told.held == {"ambiguous match": 1}
-    assert told.contested == {"title: contested: marketo undoes our write": 1}
+    assert waiting.why_held == {"ambiguous match": 1}
     activities, cdc = told.sources
     assert activities.saved_ago_ms is not None
     assert 60_000 <= activities.saved_ago_ms < 120_000
@@ -128,8 +133,7 @@ async def test_status(postgres: str, database: Any) -> None:
         4_000,
         {"live write": 100},
     )
-    assert told.verdicts == {"accepted": 1, "echo": 1}
-    assert told.writes == {"written marketo: update done": 1}
+    assert told.recent == {"accepted": 3, "echo": 1}
     assert (told.dead_letters, told.dead_reasons) == (2, {"observe: not JSON": 2})
 
 
@@ -200,15 +204,95 @@ async def test_lag_is_unknown_without_kafka(postgres: str, database: Any) -> Non
     assert partition.behind is None
 
 
-async def test_recent_decisions_are_counted_over_pages(postgres: str, database: Any) -> None:
-    body = encode(Decision(kind="judged", at=NOW, pair=1, system=System.MARKETO, record="7", fields=(ruling(Verdict.ACCEPTED),)))
-    await database.executemany(
-        "insert into decisions (at, pair, kind, body) values ($1, 1, 'judged', $2)",
-        [(NOW - 10 * 60_000, body)] * 50 + [(NOW, body)] * 4_500,
+async def test_a_large_ledger_is_estimated_and_a_status_never_reads_a_whole_table(postgres: str, database: Any) -> None:
+    await database.execute(
+        "insert into pairs (salesforce_object, salesforce_id, marketo_id, match_key, state, updated_at)"
+        " select 'lead', case when n % 4 > 0 then 's' || n end, case when n % 4 < 3 then 'm' || n end, 'k' || n, $1, 0"
+        " from generate_series(1, 40000) as n",
+        pack(PairState(fields={"title": Field(value="x" * 200, version=1)})),
     )
+    await database.execute("insert into due (kind, pair, lane, at) select 1, id, 0, id from pairs")
+    await database.execute("insert into refusals select id, 'marketo', 'title', id || ' characters', id from pairs")
+    body = encode(Decision(kind="judged", at=NOW, pair=1, system=System.MARKETO, record="7", fields=(ruling(Verdict.ACCEPTED),)))
+    await database.execute("insert into decisions (at, pair, kind, body) select 1, 1, 'judged', $1 from generate_series(1, 30000)", body)
+    await database.execute(
+        "insert into dead_letters (at, stage, reason, original) select 1, 'observe', 'x', '' from generate_series(1, 30000)"
+    )
+    await database.execute("analyze")
+    tables = "pairs", "due", "refusals", "decisions", "dead_letters"
     async with ledger_connection(postgres) as connection:
+        await connection.execute("set stats_fetch_consistency = none")
+        before = await rows_read(connection, tables)
         told = await status(connection, now_ms=NOW)
-    assert (told.verdicts, told.recent_partial) == ({"accepted": 4_500}, False)
+        await connection.execute("select pg_stat_force_next_flush()")
+        read = {name: count - before[name] for name, count in (await rows_read(connection, tables)).items()}
+    assert told.pairs.about
+    assert told.pairs.pairs == pytest.approx(40_000, rel=0.1)
+    assert told.pairs.linked == pytest.approx(20_000, rel=0.2)
+    (owed,) = told.due
+    assert (owed.pairs, owed.due, owed.oldest_ms) == (10_000, 10_000, NOW - 1)
+    assert (told.waiting.refused, [each.records for each in told.waiting.why_refused], told.dead_letters) == (10_000, [1_000], 1_000)
+    assert read == {name: pytest.approx(0, abs=45_000 if name == "due" else 15_000) for name in tables}
+    assert read["pairs"] == read["decisions"] == 0
+
+
+async def rows_read(connection: Any, tables: tuple[str, ...]) -> dict[str, int]:
+    """How many rows of each table have been read by now, through indexes or not."""
+    rows = await connection.fetch(
+        "select relname, seq_tup_read + coalesce(idx_tup_fetch, 0) as read from pg_stat_user_tables where relname = any($1)", list(tables)
+    )
+    return {row["relname"]: row["read"] for row in rows}
+
+
+async def test_refusals_are_grouped_by_what_is_refused_and_why(postgres: str, database: Any) -> None:
+    pairs = [await add_pair(database, salesforce=None, marketo=str(number)) for number in range(4)]
+    told = [
+        ("title", "200 characters, salesforce takes at most 128 in Title"),
+        ("title", "301 characters, salesforce takes at most 128 in Title"),
+    ]
+    told += [("title", "FIELD_CUSTOM_VALIDATION_EXCEPTION: no directors"), ("*", "DUPLICATES_DETECTED: known already")]
+    for place, (pair, (field, reason)) in enumerate(zip(pairs, told, strict=True)):
+        await database.execute("insert into refusals values ($1, 'salesforce', $2, $3, $4)", pair, field, reason, NOW - 10 + place)
+    await beat(database, "one", ["relay.marketo", "observe", "settle.marketo", "reconcile.person"], [])
+    async with ledger_connection(postgres) as connection:
+        found = await status(connection, now_ms=NOW)
+    assert [(each.field, each.reason.split(" ")[0], each.records) for each in found.waiting.why_refused] == [
+        ("title", "200", 2),
+        ("*", "DUPLICATES_DETECTED:", 1),
+        ("title", "FIELD_CUSTOM_VALIDATION_EXCEPTION:", 1),
+    ]
+    assert found.state is State.ATTENTION
+    (trouble,) = found.troubles
+    assert (trouble.what, trouble.since_ms) == ("4 fields are refused by a system, see tandem list refused", NOW - 10)
+    public = impersonal(found)
+    assert [(each.field, each.reason) for each in public.waiting.why_refused] == [("title", ""), ("*", ""), ("title", "")]
+
+
+@pytest.mark.parametrize("queue", Queue)
+async def test_lists_name_the_people(postgres: str, database: Any, queue: Queue) -> None:
+    def agreed(**values: Value) -> dict[str, Field]:
+        shown = {key: Side(seen=value, shows=1) for key, value in values.items()}
+        return {key: Field(value=value, version=1, salesforce=shown[key], marketo=shown[key]) for key, value in values.items()}
+
+    who = agreed(firstName="Ada", lastName="Lovelace", email="ada@example.com")
+    held = await add_pair(database, salesforce=LEAD, marketo=None, held="ambiguous match: 2 people", fields=who)
+    title = Field(value="Countess", version=2, salesforce=Side(seen="Countess", shows=2), marketo=Side(shows=1), hold="")
+    wrong = Field(value="x", version=2, salesforce=Side(shows=2), marketo=Side(shows=1), hold="contested: marketo undoes our write")
+    pair = await add_pair(
+        database, salesforce="00QA0000001tXYaMAM", marketo="9", contested=True, fields={**who, "title": title, "city": wrong}
+    )
+    await database.execute("insert into refusals values ($1, 'marketo', 'title', 'too long', 5)", pair)
+    await database.execute("insert into due (kind, pair, lane, at) values ($1, $2, 0, 7)", Kind.WRITE_MARKETO, pair)
+    rules = build(SETTINGS)
+    async with ledger_connection(postgres) as connection:
+        lines = await listed(connection, queue, rules, most=10)
+    assert {(each.person, each.email) for each in lines} == {("Ada Lovelace", "ada@example.com")}
+    assert [(each.pair, each.system, each.field, each.why, each.value, each.since_ms) for each in lines] == {
+        Queue.HELD: [(held, "", "", "ambiguous match: 2 people", None, 0)],
+        Queue.REFUSED: [(pair, "marketo", "title", "too long", "Countess", 5)],
+        Queue.OWED: [(pair, "marketo", "title", "is to be written", "Countess", 7)],
+        Queue.CONTESTED: [(pair, "", "city", "contested: marketo undoes our write", "x", 0)],
+    }[queue]
 
 
 @pytest.mark.parametrize("name", [LEAD, LEAD[:15], "7", "zoe@example.com", " ZOE@example.com ", "pair:{pair}"])
