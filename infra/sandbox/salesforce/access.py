@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from infra.sandbox.salesforce.profiles import Bundle, united_field, united_object
 from infra.sandbox.salesforce.rights import ALWAYS_VISIBLE, EVERYTHING, OPEN, FieldRight, ObjectRight
 from infra.sandbox.salesforce.schema import Field, ObjectType, Row, Schema
@@ -104,6 +106,11 @@ class View:
             self._seen[key] = self._work_out(key)
         return self._seen[key]
 
+    def name_of(self, record_id: str) -> str | None:
+        """The name of the object that a record with that id is of."""
+        kind = self._schema.of_id(record_id)
+        return None if kind is None else kind.name
+
     def shows(self, row: Row) -> bool:
         """Whether sharing lets the user see this record, of whatever object."""
         if not self._permissions.private:
@@ -127,11 +134,11 @@ class View:
         kind = self._schema.by_lower.get(key)
         if kind is None:
             return None
-        right = self._permissions.object_right(self._user_id, kind.name)
+        right = _possible(kind, self._permissions.object_right(self._user_id, kind.name))
         if not right.readable:
             return None
         rights = {name: self._permissions.field_right(self._user_id, kind.name, each) for name, each in kind.fields.items()}
-        visible = [each for name, each in kind.fields.items() if rights[name].readable]
+        visible = [each for name, each in kind.fields.items() if rights[name].readable and not each.internal]
         read_only = frozenset(name for name, each in rights.items() if not each.editable)
         return VisibleObject(kind, right, visible, read_only, self._only_owner(kind, right))
 
@@ -139,3 +146,13 @@ class View:
         if kind.name not in self._permissions.private or "OwnerId" not in kind.fields or not self._user_id:
             return None
         return None if right.view_all or self._permissions.granted_all_data(self._user_id) else self._user_id
+
+
+def _possible(kind: ObjectType, right: ObjectRight) -> ObjectRight:
+    """The right without what nobody can do with the object: nobody deletes a User."""
+    if kind.creatable and kind.editable and kind.deletable:
+        return right
+    return msgspec.structs.replace(
+        right, creatable=right.creatable and kind.creatable, editable=right.editable and kind.editable,
+        deletable=right.deletable and kind.deletable,
+    )  # fmt: skip

@@ -13,9 +13,10 @@ import orjson
 
 from infra.sandbox.kernel.faults import Fault
 from infra.sandbox.salesforce.access import View, VisibleObject
+from infra.sandbox.salesforce.caller import Caller
 from infra.sandbox.salesforce.errors import ApiError, not_found
 from infra.sandbox.salesforce.org import Org
-from infra.sandbox.salesforce.transaction import Caller, Transaction
+from infra.sandbox.salesforce.transaction import Transaction
 
 
 @dataclass(slots=True, kw_only=True)

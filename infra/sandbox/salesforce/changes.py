@@ -124,6 +124,9 @@ def without_fields(body: bytes, kind: ObjectType, hidden: frozenset[str]) -> byt
         field = kind.fields.get(name)
         if field is None:
             continue
+        if field.gathered:
+            payload[field.gathered] = [each for each in payload.get(field.gathered, ()) if field.gathered + each != name]
+            continue
         path = event_path(kind, field)
         inside = payload if len(path) == 1 else payload.get(path[0], {})
         if isinstance(inside, dict):
@@ -143,7 +146,10 @@ def _content(change: Change, kind: ObjectType, row: Row) -> tuple[dict[str, Any]
         changed = []
         for name, value in change.after.items():
             field = kind.fields[name]
-            if sent(kind, field) and not (person and name == "Name"):
+            if field.gathered:
+                changed += [] if field.gathered in fields else [field.gathered]
+                fields[field.gathered] = _gathered(kind, field.gathered, row)
+            elif sent(kind, field) and not (person and name == "Name"):
                 path = event_path(kind, field, person=person)
                 _put(fields, path, _difference(field, change.before.get(name), event_value(field, value)))
                 changed.append(".".join(path))
@@ -151,9 +157,16 @@ def _content(change: Change, kind: ObjectType, row: Row) -> tuple[dict[str, Any]
     fields = {}
     for field, path, missing in _plan(kind, kind.revision, person):
         value = row.get(field.name, missing)
-        if value is not None:
+        if field.gathered:
+            fields[field.gathered] = _gathered(kind, field.gathered, row)
+        elif value is not None:
             _put(fields, path, event_time(str(value)) if field.kind is Kind.DATETIME else value)
     return fields, []
+
+
+def _gathered(kind: ObjectType, group: str, row: Row) -> list[str]:
+    """The names of the flags of that group that are set."""
+    return [each.name.removeprefix(group) for each in kind.fields.values() if each.gathered == group and each.name in row]
 
 
 _plans: dict[tuple[str, bool], tuple[ObjectType, int, list[tuple[Field, tuple[str, ...], bool | None]]]] = {}
@@ -174,7 +187,7 @@ def _plan(kind: ObjectType, revision: int, person: bool) -> list[tuple[Field, tu
 
 def sent(kind: ObjectType, field: Field) -> bool:
     """Whether change events carry the field: derived and deletion fields never (CDC guide, change event body fields)."""
-    return field.name not in NEVER_SENT and not field.derived and kind.captured
+    return field.in_events and field.name not in NEVER_SENT and not field.derived and kind.captured
 
 
 def event_path(kind: ObjectType, field: Field, *, person: bool = False) -> tuple[str, ...]:

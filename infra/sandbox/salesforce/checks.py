@@ -67,6 +67,14 @@ def _check_reference(org: Org, table: Table, field: Field, value: Value) -> None
         raise RecordError("MALFORMED_ID", f"{field.label}: id value of incorrect type: {value}", [field.name])
     if target is None or "IsDeleted" in target:
         raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [field.name])
+    if field.name == "OwnerId" and kind.name == "Group" and not _takes(org, target, table.kind.name):
+        raise RecordError("INVALID_OPERATION", "Queue not associated with this SObject type", [field.name])
     if field.name == "OwnerId" and kind.name == "User" and "IsActive" not in target:
         message = f"operation performed with inactive user [{value}] as owner of {table.kind.name.lower()}"
         raise RecordError("INACTIVE_OWNER_OR_USER", message, [field.name])
+
+
+def _takes(org: Org, group: Row, object_name: str) -> bool:
+    """Whether the group is a queue for records of that object (Object Reference, QueueSobject)."""
+    objects = org.store.tables["QueueSobject"].find("QueueId", group["Id"])
+    return group.get("Type") == "Queue" and any(row.get("SobjectType") == object_name for row in objects)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,7 +29,7 @@ TO_ACCOUNT = {
     **{name: name for name in ("Phone", "Fax", "Website", "Industry", "AnnualRevenue", "NumberOfEmployees", "Rating")},
     **{name: f"Billing{name}" for name in _ADDRESS},
 }  # fmt: skip
-CONVERTED_STATUS = "Closed - Converted"
+TO_OPPORTUNITY = {"LeadSource": "LeadSource", "OwnerId": "OwnerId"}
 VICTIMS_MAX = 2
 
 
@@ -44,10 +45,11 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """An existing opportunity, of which the contact becomes a role."""
     owner: str | None = None
     overwrite_lead_source: bool = False
-    status: str = CONVERTED_STATUS
+    status: str = ""
+    """One of LeadStatus with IsConverted (SOAP API guide, convertLead); the API asks for it."""
 
 
-def convert(org: Org, transaction: Transaction, wanted: Conversion, today: str) -> dict[str, str | None]:
+def convert(org: Org, transaction: Transaction, wanted: Conversion, today: date) -> dict[str, str | None]:
     """Account, contact and opportunity first, then the lead, as their events come (CDC guide, lead conversion); after it what hung on the
     lead. Existing records get only what they lack. Raises `RecordError` and leaves nothing behind."""
     mark = transaction.mark
@@ -81,7 +83,7 @@ def merge(org: Org, transaction: Transaction, master: str, victims: Sequence[str
     return moved
 
 
-def _convert(org: Org, transaction: Transaction, wanted: Conversion, today: str) -> dict[str, str | None]:
+def _convert(org: Org, transaction: Transaction, wanted: Conversion, today: date) -> dict[str, str | None]:
     lead = _lead(org, wanted)
     if wanted.owner is not None:
         lead["OwnerId"] = wanted.owner
@@ -90,9 +92,9 @@ def _convert(org: Org, transaction: Transaction, wanted: Conversion, today: str)
     contact_values = {**_mapped(org, lead, TO_CONTACT, "Contact"), "AccountId": account_id}
     overwritten = ("LeadSource",) if wanted.overwrite_lead_source else ()
     contact_id = _place(org, transaction, "Contact", wanted.contact, contact_values, overwritten=overwritten)
-    opportunity_id = _opportunity(transaction, wanted, account_id, today)
+    opportunity_id = _opportunity(org, transaction, wanted, lead, account_id=account_id, today=today)
     transaction.update(wanted.lead, {
-        "Status": wanted.status, "IsConverted": True, "ConvertedDate": today, "ConvertedAccountId": account_id,
+        "Status": wanted.status, "IsConverted": True, "ConvertedDate": today.isoformat(), "ConvertedAccountId": account_id,
         "ConvertedContactId": contact_id, "ConvertedOpportunityId": opportunity_id, "IsUnreadByOwner": False,
     })  # fmt: skip
     if opportunity_id is not None:
@@ -114,17 +116,38 @@ def _lead(org: Org, wanted: Conversion) -> Row:
         raise RecordError("ENTITY_IS_DELETED", "entity is deleted")
     if "IsConverted" in lead:
         raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot convert a converted lead")
-    if wanted.status != CONVERTED_STATUS:
+    status = org.statuses["LeadStatus"].get(wanted.status)
+    if status is None or not status.converted:
         raise RecordError("INVALID_STATUS", f"invalid convertedStatus: {wanted.status}")
+    owner = org.schema.of_id(wanted.owner or str(lead["OwnerId"]))
+    if owner is None or owner.name != "User":
+        raise RecordError("REQUIRED_FIELD_MISSING", "ownerId is required to convert a lead that a queue owns", ["ownerId"])
     return dict(lead)
 
 
-def _opportunity(transaction: Transaction, wanted: Conversion, account_id: str, today: str) -> str | None:
-    """The id of the opportunity, new or existing."""
+def converted_status(org: Org) -> str:
+    """The first status of converted leads."""
+    return next(each.label for each in org.statuses["LeadStatus"].values() if each.converted)
+
+
+def _opportunity(org: Org, transaction: Transaction, wanted: Conversion, lead: Row, *, account_id: str, today: date) -> str | None:
+    """The id of the opportunity, new or existing. A new one is of the lead's owner and source, closes at the end of the quarter, and has
+    the campaign that the lead joined last (CDC guide, lead conversion; Object Reference, Opportunity)."""
     if wanted.opportunity_id is not None or wanted.opportunity is None:
         return wanted.opportunity_id
-    values: dict[str, Value] = {"Name": wanted.opportunity, "StageName": "Prospecting", "CloseDate": today, "AccountId": account_id}
+    values: dict[str, Value] = {
+        **_mapped(org, lead, TO_OPPORTUNITY, "Opportunity"), "Name": wanted.opportunity, "AccountId": account_id,
+        "StageName": next(iter(org.statuses["OpportunityStage"])), "CloseDate": _end_of_quarter(today).isoformat(),
+    }  # fmt: skip
+    members = [row for row in org.store.tables["CampaignMember"].find("LeadId", lead["Id"]) if "IsDeleted" not in row]
+    if members:
+        values["CampaignId"] = max(members, key=lambda row: (str(row["CreatedDate"]), str(row["Id"])))["CampaignId"]
     return transaction.create("Opportunity", values)
+
+
+def _end_of_quarter(day: date) -> date:
+    first_after = (day.month + 2) // 3 * 3 + 1
+    return (date(day.year + 1, 1, 1) if first_after > 12 else date(day.year, first_after, 1)) - timedelta(days=1)
 
 
 def _move(transaction: Transaction, child: str, reference: str, parent: str) -> None:
@@ -169,6 +192,8 @@ def _place(
 
 
 def _mapped(org: Org, lead: Row, names: Mapping[str, str], target: str) -> dict[str, Value]:
-    """Standard fields by the map, custom ones where both objects have a field of that name that can be written."""
-    custom = {name: name for name, field in org.schema.objects[target].fields.items() if field.custom and field.createable}
-    return {there: lead[here] for here, there in {**names, **custom}.items() if here in lead}
+    """Standard fields by the map, custom ones as the administrator has mapped them."""
+    pairs = [*names.items(), *org.lead_mapping.get(target, ())]
+    if org.options.convert_lead_maps_same_names:
+        pairs += [(name, name) for name, field in org.schema.objects[target].fields.items() if field.custom and field.createable]
+    return {there: lead[here] for here, there in pairs if here in lead}

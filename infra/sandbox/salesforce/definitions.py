@@ -6,8 +6,8 @@ from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import View, VisibleObject
 from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.schema import Field, Kind, ObjectType, Row
+from infra.sandbox.salesforce.shapes import field, text
 from infra.sandbox.salesforce.soql.query import And, Condition, Not, Operator, Or, Query
-from infra.sandbox.salesforce.standard import field, text
 
 ENTITY = "EntityDefinition"
 PREFIX = "4ie"

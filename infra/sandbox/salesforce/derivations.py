@@ -1,26 +1,22 @@
-"""Fields that the org sets by itself from others of the same record (Object Reference: Opportunity, Task, CampaignMember)."""
+"""Fields that the org sets by itself from others of the same record (Object Reference). Activities have theirs in `activities`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from infra.sandbox.salesforce.activities import derive_event, derive_task
 from infra.sandbox.salesforce.errors import RecordError
 from infra.sandbox.salesforce.ids import number_of
+from infra.sandbox.salesforce.memberships import derive_member, derive_member_status
 from infra.sandbox.salesforce.schema import ObjectType, Row
+from infra.sandbox.salesforce.stamps import stamp_of
+from infra.sandbox.salesforce.store import put
 
 if TYPE_CHECKING:
     from infra.sandbox.salesforce.org import Org
 
-PROBABILITY = {
-    "Prospecting": 10.0, "Qualification": 10.0, "Needs Analysis": 20.0, "Value Proposition": 50.0, "Id. Decision Makers": 60.0,
-    "Perception Analysis": 70.0, "Proposal/Price Quote": 75.0, "Negotiation/Review": 90.0, "Closed Won": 100.0, "Closed Lost": 0.0,
-}  # fmt: skip
-FIRST_STATUSES: tuple[Row, ...] = (
-    {"Label": "Sent", "SortOrder": 1, "IsDefault": True},
-    {"Label": "Responded", "SortOrder": 2, "HasResponded": True},
-)
-"""What a new campaign comes with (Object Reference, CampaignMemberStatus)."""
+Derive = Callable[["Org", Row, set[str], set[str]], set[str]]
 
 
 def derive(org: Org, kind: ObjectType, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
@@ -40,65 +36,54 @@ def auto_numbered(kind: ObjectType, record_id: str) -> Row:
     return found
 
 
-def _opportunity(_: Org, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
-    if "StageName" not in changed:
-        return set()
-    stage = str(proposed.get("StageName"))
-    _put(proposed, "IsClosed", stage.startswith("Closed"))
-    _put(proposed, "IsWon", stage == "Closed Won")
-    if "Probability" not in given and stage in PROBABILITY:
-        proposed["Probability"] = PROBABILITY[stage]
-        return {"IsClosed", "IsWon", "Probability"}
-    return {"IsClosed", "IsWon"}
+def _lead(org: Org, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
+    """Only a conversion gives a lead a status of converted ones."""
+    if "Status" in changed and "IsConverted" not in proposed and not org.options.converted_status_by_update:
+        status = org.statuses["LeadStatus"].get(str(proposed.get("Status")))
+        if status is not None and status.converted:
+            raise RecordError("INVALID_STATUS", f"invalid status of a lead that is not converted: {status.label}", ["Status"])
+    return set()
 
 
-def _task(_: Org, proposed: Row, changed: set[str], __: set[str]) -> set[str]:
-    if "Status" not in changed:
-        return set()
-    _put(proposed, "IsClosed", proposed.get("Status") == "Completed")
-    return {"IsClosed"}
+def _contact(_: Org, proposed: Row, changed: set[str], __: set[str]) -> set[str]:
+    if "EmailBouncedDate" in changed:
+        put(proposed, {"IsEmailBounced": "EmailBouncedDate" in proposed})
+    return set()
 
 
-def _member(org: Org, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
-    """One membership a person and campaign. A status that the campaign doesn't have becomes its default one."""
-    campaign = str(proposed.get("CampaignId", ""))
-    _refuse_second(org, proposed, campaign)
-    if "Status" not in changed and "HasResponded" in proposed:
-        return set()
-    statuses = [row for row in org.store.tables["CampaignMemberStatus"].find("CampaignId", campaign) if "IsDeleted" not in row]
-    status = next((row for row in statuses if row.get("Label") == proposed.get("Status")), None)
-    if status is None and statuses:
-        status = next((row for row in statuses if "IsDefault" in row), statuses[0])
-        proposed["Status"] = status.get("Label")
-    responded = status is not None and "HasResponded" in status
-    _put(proposed, "HasResponded", responded)
-    touched = {"Status", "HasResponded"}
-    if responded and "FirstRespondedDate" not in proposed:
-        proposed["FirstRespondedDate"] = org.today.isoformat()
-        touched.add("FirstRespondedDate")
-    return touched
+def _opportunity(org: Org, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
+    """Closed, won, probability and forecast category follow the stage, the expected revenue the amount, fiscal dates the close date."""
+    values: Row = {}
+    status = org.statuses["OpportunityStage"].get(str(proposed.get("StageName")))
+    if "StageName" in changed and status is not None:
+        values = {"IsClosed": status.closed, "IsWon": status.won}
+        if "Probability" not in given:
+            values["Probability"] = status.probability
+        if "ForecastCategoryName" not in given:
+            values["ForecastCategoryName"] = status.forecast
+        if "Id" in proposed:
+            values["LastStageChangeDate"] = stamp_of(org.clock.now_ms())
+    put(proposed, values)
+    if changed & {"ForecastCategoryName"} or "ForecastCategoryName" in values:
+        values["ForecastCategory"] = str(proposed.get("ForecastCategoryName")).replace(" ", "")
+    if changed & {"Amount", "Probability"} or "Probability" in values:
+        amount, chance = proposed.get("Amount"), proposed.get("Probability")
+        known = isinstance(amount, int | float) and isinstance(chance, int | float)
+        values["ExpectedRevenue"] = round(amount * chance / 100, 2) if known else None  # type: ignore[operator]
+    if "CloseDate" in changed and "CloseDate" in proposed:
+        year, month = str(proposed["CloseDate"]).split("-")[:2]
+        quarter = (int(month) + 2) // 3
+        values |= {"FiscalYear": int(year), "FiscalQuarter": quarter, "Fiscal": f"{year} {quarter}"}
+    put(proposed, values)
+    return set(values)
 
 
-def _refuse_second(org: Org, proposed: Row, campaign: str) -> None:
-    if "LeadId" not in proposed and "ContactId" not in proposed:
-        raise RecordError("REQUIRED_FIELD_MISSING", "Required fields are missing: [LeadId or ContactId]", ["LeadId", "ContactId"])
-    table = org.store.tables["CampaignMember"]
-    for name in ("LeadId", "ContactId"):
-        if name in proposed:
-            for row in table.find(name, proposed[name]):
-                if row.get("CampaignId") == campaign and row["Id"] != proposed.get("Id"):
-                    raise RecordError("DUPLICATE_VALUE", "Already a campaign member.")
-
-
-def _put(row: Row, name: str, truth: bool) -> None:
-    if truth:
-        row[name] = True
-    else:
-        row.pop(name, None)
-
-
-_STEPS: dict[str, Callable[[Org, Row, set[str], set[str]], set[str]]] = {
+_STEPS: dict[str, Derive] = {
+    "Lead": _lead,
+    "Contact": _contact,
     "Opportunity": _opportunity,
-    "Task": _task,
-    "CampaignMember": _member,
+    "Task": derive_task,
+    "Event": derive_event,
+    "CampaignMember": derive_member,
+    "CampaignMemberStatus": derive_member_status,
 }

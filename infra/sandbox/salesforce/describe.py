@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from infra.sandbox.salesforce.access import VisibleObject
-from infra.sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Kind, Row
+from infra.sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Kind, ObjectType, Row
 
 _SOAP_TYPES = {
     Kind.ID: "tns:ID", Kind.REFERENCE: "tns:ID", Kind.BOOLEAN: "xsd:boolean", Kind.DATE: "xsd:date", Kind.DATETIME: "xsd:dateTime",
@@ -23,22 +23,33 @@ def describe_brief(seen: VisibleObject, base: str) -> dict[str, Any]:
         "deepCloneable": False, "deletable": right.deletable, "deprecatedAndHidden": False, "feedEnabled": False, "hasSubtypes": False,
         "isInterface": False, "isSubtype": False, "keyPrefix": kind.prefix, "label": kind.label, "labelPlural": kind.plural,
         "layoutable": True, "mergeable": kind.mergeable, "mruEnabled": True, "name": kind.name, "queryable": kind.queryable,
-        "replicateable": True, "retrieveable": True, "searchable": True, "triggerable": True, "undeletable": kind.undeletable,
+        "replicateable": _replicateable(kind),
+        "retrieveable": True, "searchable": True, "triggerable": True, "undeletable": kind.undeletable,
         "updateable": right.editable,
         "urls": {"sobject": url, "describe": f"{url}/describe", "rowTemplate": f"{url}/{{ID}}"},
     }  # fmt: skip
+
+
+def _replicateable(kind: ObjectType) -> bool:
+    """Whether getUpdated and getDeleted work for it: not for what only an administrator's pages change."""
+    return kind.captured or kind.custom or kind.deletable
 
 
 MASTER_TYPE = "012000000000000AAA"
 
 
 def describe_full(
-    seen: VisibleObject, base: str, children: Iterable[tuple[str, str, str]] = (), record_types: Iterable[Row] = ()
+    seen: VisibleObject,
+    base: str,
+    children: Iterable[tuple[str, str, str]] = (),
+    record_types: Iterable[Row] = (),
+    cascading: Collection[tuple[str, str]] = (),
 ) -> dict[str, Any]:
+    """`cascading`: (object, reference) of the children that are deleted with a record."""
     fields = [describe_field(seen, field) for field in seen.names.values()]
     relationships = [
-        {"cascadeDelete": False, "childSObject": child, "deprecatedAndHidden": False, "field": name, "junctionIdListNames": [],
-         "junctionReferenceTo": [], "relationshipName": relationship, "restrictedDelete": False}
+        {"cascadeDelete": (child, name) in cascading, "childSObject": child, "deprecatedAndHidden": False, "field": name,
+         "junctionIdListNames": [], "junctionReferenceTo": [], "relationshipName": relationship, "restrictedDelete": False}
         for relationship, child, name in children
     ]  # fmt: skip
     infos = [_record_type_info(row, default=place == 0, base=base, name=seen.kind.name) for place, row in enumerate(record_types)]
@@ -103,6 +114,7 @@ def describe_field(seen: VisibleObject, field: Field) -> dict[str, Any]:
         "queryByDistance": False, "referenceTo": list(field.reference_to), "relationshipName": field.relationship,
         "restrictedPicklist": field.restricted, "scale": field.scale, "soapType": _soap_type(field), "sortable": field.filterable,
         "type": str(field.kind), "unique": field.unique, "updateable": seen.right.editable and seen.updateable(field),
+        "cascadeDelete": field.master, "relationshipOrder": 0 if field.master else None, "writeRequiresMasterRead": False,
     }  # fmt: skip
 
 

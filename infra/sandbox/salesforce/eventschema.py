@@ -38,6 +38,10 @@ def schema_of(kind: ObjectType) -> dict[str, Any]:
     for field in kind.fields.values():
         if not sent(kind, field):
             continue
+        if field.gathered:
+            if all(each["name"] != field.gathered for each in fields):
+                fields.append({"name": field.gathered, "type": ["null", {"type": "array", "items": "string"}], "default": None})
+            continue
         if field.compound is None:
             fields.append(_avro_field(field.name, field))
             continue

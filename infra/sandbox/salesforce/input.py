@@ -15,6 +15,9 @@ from infra.sandbox.salesforce.values import read_json
 def read_values(seen: VisibleObject, raw: Mapping[str, Any], occasion: Literal["create", "update"]) -> dict[str, Value]:
     """Field values by API name. Raises `RecordError` for unknown, hidden and read-only fields, `ApiError` for JSON of a wrong type."""
     writable = seen.createable if occasion == "create" else seen.updateable
+    if not (seen.kind.creatable if occasion == "create" else seen.kind.editable):
+        verb = "inserted" if occasion == "create" else "updated"
+        raise RecordError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type cannot be {verb}: {seen.kind.label}")
     if not (seen.right.creatable if occasion == "create" else seen.right.editable):
         raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", f"insufficient access rights on object type {seen.kind.name}")
     values: dict[str, Value] = {}

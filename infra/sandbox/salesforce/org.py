@@ -14,17 +14,21 @@ import orjson
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Entry, Journal
 from infra.sandbox.kernel.meters import Meters
-from infra.sandbox.salesforce.access import Permissions, View, VisibleObject
+from infra.sandbox.salesforce.access import Permissions, View
 from infra.sandbox.salesforce.automation import Automation
 from infra.sandbox.salesforce.board import CdcFaults
 from infra.sandbox.salesforce.bulk.book import JobBook
+from infra.sandbox.salesforce.caller import Caller
 from infra.sandbox.salesforce.changes import gap_body
 from infra.sandbox.salesforce.channels import EVERY_ENTITY, Member
 from infra.sandbox.salesforce.duplicates import DuplicateRule
 from infra.sandbox.salesforce.eventlog import Event, EventLog
 from infra.sandbox.salesforce.eventschema import EventSchemas
+from infra.sandbox.salesforce.firstrows import fill
 from infra.sandbox.salesforce.identity import Apps
 from infra.sandbox.salesforce.limits import Allowance
+from infra.sandbox.salesforce.memberships import member_formulas
+from infra.sandbox.salesforce.recyclebin import RecycleBin
 from infra.sandbox.salesforce.rollups import Rollups
 from infra.sandbox.salesforce.schema import Row, Schema
 from infra.sandbox.salesforce.sessions import Session, Sessions
@@ -32,14 +36,14 @@ from infra.sandbox.salesforce.setup import Options, apply_setup
 from infra.sandbox.salesforce.setup_channels import ManagedSubscription, sync_members
 from infra.sandbox.salesforce.soql.binding import Binding
 from infra.sandbox.salesforce.soql.parser import parse_condition
-from infra.sandbox.salesforce.stamps import ms_of
+from infra.sandbox.salesforce.stamps import stamp_of
 from infra.sandbox.salesforce.standard import standard_objects
+from infra.sandbox.salesforce.statuses import Statuses
 from infra.sandbox.salesforce.store import Store
-from infra.sandbox.salesforce.transaction import Caller, Transaction
+from infra.sandbox.salesforce.transaction import Transaction
 
 FIRST_COMMIT_NUMBER = 1_721_136_551_405_445_123
 """Real ones pass 2^53 (CDC guide, change event header): clients must not read them as floats."""
-BIN_MS = 15 * 24 * 3600 * 1000
 DEFAULT_ENTITIES = ("Lead", "Contact", "Account", "Opportunity", "CampaignMember")
 SYSTEM = ""
 
@@ -59,6 +63,8 @@ class Org:
         self.automation = Automation(self._compile)
         self.rollups = Rollups()
         self.duplicate_rules: dict[str, DuplicateRule] = {}
+        self.lead_mapping: dict[str, list[tuple[str, str]]] = {}
+        """By object: (lead's custom field, field there) that a conversion hands on."""
         self.locks: dict[str, tuple[str, int]] = {}
         """Record id -> (status code, until when in ms): records that someone holds."""
         self.jobs = JobBook(journal, clock, files)
@@ -77,14 +83,17 @@ class Org:
         self.log = EventLog(random.Random())
         self.api_calls = Allowance(self.options.api_calls_per_day)
         self.delivered = Allowance(self.options.delivered_events_per_day)
+        self.statuses: dict[str, Statuses] = {}
+        """By object (LeadStatus, ...) and label."""
         sync_members(self, EVERY_ENTITY, self.standard_entities)
+        for name, formula in member_formulas().items():
+            self.store.add_formula(self.schema.objects["CampaignMember"], name, formula)
+        fill(self)
         self.bulk_queries = Allowance(self.options.bulk_jobs_per_day)
         self.streaming_clients: Callable[[], int] = int
         self._views: dict[str, View] = {}
         self._commits = 0
-        self._bin: list[tuple[int, str]] = []
-        self._purged: dict[str, dict[str, tuple[str, str | None]]] = {}
-        """By object and id: when it was deleted, and whose it was."""
+        self.bin = RecycleBin(self.store)
 
     # -- reading
 
@@ -100,6 +109,10 @@ class Org:
     @property
     def today(self) -> date:
         return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC).date()
+
+    @property
+    def today_stamp(self) -> str:
+        return stamp_of(self.clock.now_ms())
 
     def member_of(self, channel: str, entity: str) -> Member | None:
         return next((each for each in self.members.values() if each.channel == channel and each.entity == entity), None)
@@ -143,14 +156,6 @@ class Org:
         unticked = self.schema.objects[object_name].unticked
         return ({**unticked, **row} for row in self.store.live(object_name))
 
-    def deleted_between(self, seen: VisibleObject, low: str, high: str) -> list[tuple[str, str]]:
-        """(id, deletion stamp) of records deleted in [low, high) that the user could see, purged ones included, oldest first."""
-        walk = self.store.tables[seen.kind.name].stamps.walk((low, ""), (high, ""))
-        found = [(str(row["Id"]), str(row["SystemModstamp"])) for row in walk if "IsDeleted" in row and seen.sees(row)]
-        gone = self._purged.get(seen.kind.name, {}).items()
-        found += [(each, stamp) for each, (stamp, owner) in gone if low <= stamp < high and seen.owner in (None, owner)]
-        return sorted(found, key=lambda item: (item[1], item[0]))
-
     # -- changing
 
     def transaction(self, caller: Caller) -> Transaction:
@@ -166,7 +171,7 @@ class Org:
         events = self._events(bodies, now_ms)
         self.journal.append([*entries, *(_event_entry(event) for event in events), *also])
         for entry in entries:
-            self._note_bin(entry)
+            self.bin.note(entry)
         for entry in also:
             self.apply(entry)
         self._publish(events, now_ms)
@@ -214,7 +219,7 @@ class Org:
         entries = self.purges(record_ids)
         self.journal.append(entries)
         for entry in entries:
-            self._purge(entry)
+            self.bin.purge(entry)
         return len(entries)
 
     def purges(self, record_ids: Sequence[str]) -> list[Entry]:
@@ -228,12 +233,10 @@ class Org:
         return entries
 
     def expire_bin(self) -> None:
-        """Purges what has been in the recycle bin for more than 15 days (Object Reference, IsDeleted)."""
-        limit = self.clock.now_ms() - BIN_MS
-        if self._bin and self._bin[0][0] < limit:
-            due = [record_id for at_ms, record_id in self._bin if at_ms < limit]
-            self._bin = [item for item in self._bin if item[0] >= limit]
-            self.purge([each for each in due if self._deleted_ms(each) < limit])
+        """Purges what has lain in the recycle bin for too long."""
+        due = self.bin.expired(self.clock.now_ms())
+        if due:
+            self.purge(due)
 
     # -- rebuilding
 
@@ -250,7 +253,7 @@ class Org:
                 token, user_id, client_id, issued_ms = entry.extra
                 self.sessions.add(Session(token, user_id, client_id, issued_ms, issued_ms))
             case "_purge":
-                self._purge(entry)
+                self.bin.purge(entry)
             case "_revoke":
                 for token in entry.extra:
                     self.sessions.revoke(token)
@@ -262,7 +265,7 @@ class Org:
                 self.jobs.apply(entry)
             case _:
                 self.store.apply(entry)
-                self._note_bin(entry)
+                self.bin.note(entry)
 
     # -- parts
 
@@ -298,22 +301,6 @@ class Org:
             self.log.add(event)
         if events:
             self.log.wake()
-
-    def _note_bin(self, entry: Entry) -> None:
-        if entry.op != "delete":
-            return
-        if "gone" in entry.extra:
-            self._purged.setdefault(entry.object, {})[entry.id] = (entry.extra["gone"], (entry.before or {}).get("OwnerId"))
-        else:
-            self._bin.append((entry.at_ms, entry.id))
-
-    def _deleted_ms(self, record_id: str) -> int:
-        row = self.store.row(record_id)
-        return ms_of(str(row["SystemModstamp"])) if row is not None and "IsDeleted" in row else self.clock.now_ms()
-
-    def _purge(self, entry: Entry) -> None:
-        self.store.tables[entry.object].remove(entry.id)
-        self._purged.setdefault(entry.object, {})[entry.id] = (entry.extra["deleted"], entry.extra.get("owner"))
 
 
 def _event_entry(event: Event) -> Entry:

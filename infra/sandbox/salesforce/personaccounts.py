@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from infra.sandbox.salesforce.schema import Field, Row, Schema, Value
-from infra.sandbox.salesforce.standard import address, fixed, flag, person_name, ref
+from infra.sandbox.salesforce.shapes import address, fixed, flag, person_name, ref
 
 _OWN_NAMES = ("FirstName", "LastName", "Salutation")
 _PREFIXED = (

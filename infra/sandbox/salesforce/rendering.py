@@ -8,7 +8,7 @@ from typing import Any
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.compound import shown_value
 from infra.sandbox.salesforce.schema import Field, Row, Schema
-from infra.sandbox.salesforce.soql.binding import Bound
+from infra.sandbox.salesforce.soql.binding import Bound, is_type
 from infra.sandbox.salesforce.soql.run import Answer
 
 Render = Callable[[Row], dict[str, Any]]
@@ -42,7 +42,7 @@ def query_render(answer: Answer, schema: Schema, base: str) -> Render:
             parent, record_id = above, str(above["Id"])
             type_ = schema.of_id(record_id)
             here = here.setdefault(name, {"attributes": attributes(type_.name if type_ else "Name", record_id, base)})
-        here[bound.field.name] = shown_value(bound.field, parent)
+        here[bound.field.name] = answer.binding.type_of(parent) if is_type(bound) else shown_value(bound.field, parent)
 
     inner_renders: dict[str, Render] = {}
 

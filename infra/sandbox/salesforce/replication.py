@@ -26,7 +26,7 @@ def updated(call: Call) -> Reply:
 
 def deleted(call: Call) -> Reply:
     seen, start, end = _window(call, DELETED_DAYS)
-    found = call.org.deleted_between(seen, start, end)
+    found = call.org.bin.between(seen, start, end)
     call.records = len(found)
     return json_reply({
         "deletedRecords": [{"id": record_id, "deletedDate": stamp} for record_id, stamp in found],

@@ -8,6 +8,7 @@ import orjson
 
 from infra.sandbox.salesforce.access import VisibleObject
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.cascades import along
 from infra.sandbox.salesforce.describe import describe_brief, describe_event, describe_full, event_brief
 from infra.sandbox.salesforce.errors import ApiError, not_found
 from infra.sandbox.salesforce.stamps import http_ms
@@ -67,7 +68,9 @@ def describe(call: Call) -> Reply:
         return json_reply(describe_event(event, call.base), headers=headers)
     seen = call.object(name)
     types = [row for row in call.org.store.live("RecordType") if row.get("SobjectType") == seen.kind.name]
-    return json_reply(describe_full(seen, call.base, call.view.children(seen.kind), types), headers=headers)
+    return json_reply(
+        describe_full(seen, call.base, call.view.children(seen.kind), types, along(call.org.schema, seen.kind)), headers=headers
+    )
 
 
 def event_schema(call: Call) -> Reply:

@@ -55,6 +55,8 @@ def delete_row(call: Call) -> Reply:
     seen = call.object(call.params["object"])
     record_id = row_id(seen.kind, call.params["id"])
     _live_row(call, seen, record_id)
+    if not seen.kind.deletable:
+        raise ApiError(405, "METHOD_NOT_ALLOWED", "HTTP Method 'DELETE' not allowed. Allowed are HEAD,GET,PATCH")
     if not seen.right.deletable:
         raise ApiError(403, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
     _refuse_by_fault(call)

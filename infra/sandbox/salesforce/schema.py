@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from infra.sandbox.salesforce import ids
+
 Value: TypeAlias = str | int | float | bool | None
 Row: TypeAlias = dict[str, Value]
 
@@ -38,7 +40,10 @@ NUMERIC = frozenset({Kind.DOUBLE, Kind.INT, Kind.CURRENCY, Kind.PERCENT})
 IDS = frozenset({Kind.ID, Kind.REFERENCE})
 
 
-INDEXED = frozenset({"AccountId", "CampaignId", "LeadId", "ContactId", "OpportunityId", "WhoId", "WhatId"})
+INDEXED = frozenset({
+    "AccountId", "CampaignId", "LeadId", "ContactId", "OpportunityId", "WhoId", "WhatId", "ParentId", "EventId", "RelationId",
+    "GroupId", "QueueId",
+})  # fmt: skip
 """References whose children are looked for when their parent goes, is merged or converted."""
 
 
@@ -80,6 +85,16 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Display format, such as `L-{0000}`."""
     inactive: tuple[str, ...] = ()
     """Picklist values that records may still hold but nobody can choose."""
+    in_events: bool = True
+    """Whether the object's change events have the field at all."""
+    gathered: str = ""
+    """The array in change events that names the flags of its kind that are set (CDC guide, change events for users)."""
+    master: bool = False
+    """A reference to a record that this one can't be without: it goes and comes back with it, and has its owner."""
+    reparentable: bool = False
+    """Whether a record can be given to another master."""
+    internal: bool = False
+    """What the org remembers for itself: nobody sees it."""
 
     @property
     def required(self) -> bool:
@@ -97,7 +112,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def indexed(self) -> bool:
-        return self.external_id or self.unique or self.id_lookup or self.kind is Kind.EMAIL or self.name in INDEXED
+        named = self.name in INDEXED or self.master
+        return named or self.external_id or self.unique or self.id_lookup or self.kind is Kind.EMAIL
 
 
 class ObjectType(msgspec.Struct, kw_only=True):
@@ -110,10 +126,14 @@ class ObjectType(msgspec.Struct, kw_only=True):
     personal: bool = False
     mergeable: bool = False
     creatable: bool = True
+    editable: bool = True
+    deletable: bool = True
     queryable: bool = True
     undeletable: bool = True
     """Whether its records go to the recycle bin; those of other objects are gone at once when they are deleted."""
     captured: bool = True
+    first_number: int = 0
+    """Objects that share a key prefix: the numbers of its ids begin here."""
     address_prefixes: tuple[tuple[str, str], ...] = ()
     revision: int = 0
     """Grows with every change of its fields."""
@@ -181,13 +201,19 @@ class Schema:
         self.by_lower: dict[str, ObjectType] = {}
         self.by_prefix: dict[str, ObjectType] = {}
         self.by_change_event: dict[str, ObjectType] = {}
+        self._sharing: dict[str, list[ObjectType]] = {}
+        self._details: dict[str, list[tuple[str, str]]] | None = None
         for each in objects:
             self.add_object(each)
 
     def add_object(self, each: ObjectType) -> None:
+        self._details = None
         self.objects[each.name] = each
         self.by_lower[each.name.lower()] = each
-        self.by_prefix[each.prefix] = each
+        if each.first_number:
+            self._sharing.setdefault(each.prefix, []).append(each)
+        else:
+            self.by_prefix[each.prefix] = each
         self.by_change_event[each.change_event] = each
 
     def children_of(self, kind: ObjectType) -> list[tuple[str, str, str]]:
@@ -196,15 +222,45 @@ class Schema:
             (_child_relationship(each, field), each.name, field.name)
             for each in self.objects.values()
             for field in each.fields.values()
-            if kind.name in field.reference_to and not field.system
+            if kind.name in field.reference_to and not field.system and not field.derived
         ]
 
+    def forget_details(self) -> None:
+        """A field became or stopped being a reference to a master."""
+        self._details = None
+
+    def details_of(self, name: str) -> list[tuple[str, str]]:
+        """(object, reference field) of the details whose masters are records of that object."""
+        if self._details is None:
+            self._details = {}
+            for each in self.objects.values():
+                for field in each.fields.values():
+                    if field.master:
+                        self._details.setdefault(field.reference_to[0], []).append((each.name, field.name))
+        return self._details.get(name, [])
+
     def of_id(self, record_id: str) -> ObjectType | None:
-        return self.by_prefix.get(record_id[:3])
+        found = self.by_prefix.get(record_id[:3])
+        return found if found is not None else self._sharing_of(record_id)
+
+    def _sharing_of(self, record_id: str) -> ObjectType | None:
+        """The object whose numbers an id with a shared key prefix is one of: all status values of a real org begin with 01J."""
+        sharing = self._sharing.get(record_id[:3])
+        if sharing is None:
+            return None
+        number = ids.number_of(record_id)
+        below = [each for each in sharing if each.first_number <= number]
+        return max(below, key=lambda each: each.first_number, default=None)
 
 
-_CHILDREN = {"Account.ParentId": "ChildAccounts", "Campaign.ParentId": "ChildCampaigns", "Contact.ReportsToId": "DirectReports"}
-_PLURALS = {"Opportunity": "Opportunities", "CampaignMemberStatus": "CampaignMemberStatuses"}
+_CHILDREN = {
+    "Account.ParentId": "ChildAccounts", "Campaign.ParentId": "ChildCampaigns", "Contact.ReportsToId": "DirectReports",
+    "QueueSobject.QueueId": "QueueSobjects", "GroupMember.GroupId": "GroupMembers", "User.ManagerId": "ManagedUsers",
+    "Group.RelatedId": "Groups",
+}  # fmt: skip
+_PLURALS = {
+    "Opportunity": "Opportunities", "CampaignMemberStatus": "CampaignMemberStatuses", "LeadStatus": "LeadStatuses",
+}  # fmt: skip
 
 
 def _child_relationship(child: ObjectType, field: Field) -> str:

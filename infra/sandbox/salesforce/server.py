@@ -19,6 +19,7 @@ from infra.sandbox.salesforce.bulk.ingest import IngestJobs
 from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.query import QueryJobs
 from infra.sandbox.salesforce.call import Call, Reply, Route, Router, json_reply
+from infra.sandbox.salesforce.caller import Caller
 from infra.sandbox.salesforce.composite import batch, composite
 from infra.sandbox.salesforce.duplicates import DuplicateHeader
 from infra.sandbox.salesforce.errors import ApiError, RecordError
@@ -28,7 +29,6 @@ from infra.sandbox.salesforce.queries import Queries
 from infra.sandbox.salesforce.sessions import Session, bearer_of
 from infra.sandbox.salesforce.soap import Soap
 from infra.sandbox.salesforce.streaming import Streaming
-from infra.sandbox.salesforce.transaction import Caller
 from infra.sandbox.salesforce.trees import create_tree
 
 BODY_BYTES_MAX = 160 << 20

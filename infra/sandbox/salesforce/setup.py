@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from infra.sandbox.salesforce import personaccounts, setup_channels
+from infra.sandbox.salesforce import personaccounts, setup_access, setup_channels
 from infra.sandbox.salesforce.automation import AssignmentRule, Flow, ValidationRule
 from infra.sandbox.salesforce.duplicates import DuplicateRule
 from infra.sandbox.salesforce.formulas import compiled
 from infra.sandbox.salesforce.identity import App
-from infra.sandbox.salesforce.profiles import Bundle
-from infra.sandbox.salesforce.rights import FieldRight, ObjectRight
 from infra.sandbox.salesforce.schema import NUMERIC, Field, Kind, ObjectType, Schema
-from infra.sandbox.salesforce.standard import label_of, object_type, ref
+from infra.sandbox.salesforce.setup_access import object_of
+from infra.sandbox.salesforce.shapes import USER_OR_QUEUE, label_of, object_type, ref
+from infra.sandbox.salesforce.statuses import set_statuses
 
 if TYPE_CHECKING:
     from infra.sandbox.salesforce.org import Org
@@ -46,6 +46,12 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     bulk_jobs_per_day: int = 10_000
     bulk_seconds: float = 0.0
     """How long a bulk job stays InProgress at least."""
+    converted_status_by_update: bool = False
+    """Whether an update may give a lead a status of converted ones without converting it."""
+    convert_lead_maps_same_names: bool = False
+    """Whether custom fields of one name on lead and target are mapped at conversion without an administrator (`map_lead_fields`)."""
+    unchanged_events: bool = True
+    """Whether an update that changes no value publishes an event with nothing but its stamp."""
     latest_date_held_back_seconds: int = 0
     """How far `latestDateCovered` stays behind, as it does while a transaction runs for long."""
 
@@ -60,10 +66,12 @@ def apply_setup(org: Org, verb: str, args: Mapping[str, Any]) -> None:
 
 
 def _define_field(org: Org, args: Mapping[str, Any]) -> None:
-    kind = _object(org, args)
+    kind = object_of(org, args)
     field = field_of(args.get("field"))
     if field.name not in kind.fields and not field.custom:
         raise ValueError(f"{field.name}: the name of a custom field ends with __c")
+    if field.master and (not kind.custom or "OwnerId" in kind.fields):
+        raise ValueError(f"{field.name}: the fields that an object is defined with say whether its records are details of a master")
     formula = compiled(kind, field, field.formula) if field.formula is not None else None
     if field.rollup is not None:
         _check_rollup(org, kind, field)
@@ -71,6 +79,7 @@ def _define_field(org: Org, args: Mapping[str, Any]) -> None:
         for row in org.store.tables[kind.name].rows.values():
             row.pop(field.name, None)
     kind.put_field(field)
+    org.schema.forget_details()
     if field.indexed or (field.kind is Kind.REFERENCE and field.custom):
         org.store.tables[kind.name].add_index(field.name)
     if formula is not None:
@@ -111,6 +120,8 @@ def field_of(raw: Any) -> Field:
         values = {"nillable": False, "default": False, **values}
     elif kind == "reference":
         values.setdefault("relationship", str(values.get("name", "")).removesuffix("__c") + "__r")
+        if values.get("master"):
+            values = {"updateable": bool(values.get("reparentable")), **values, "nillable": False}
     if values.get("formula"):
         values = {**values, "derived": True, "createable": False, "updateable": False}
     elif values.get("rollup") or values.get("auto_number"):
@@ -118,6 +129,8 @@ def field_of(raw: Any) -> Field:
     field = msgspec.convert(values, Field)
     if field.kind is Kind.REFERENCE and not field.reference_to:
         raise ValueError(f"{field.name}: a reference names its objects in reference_to")
+    if field.master and (field.kind is not Kind.REFERENCE or len(field.reference_to) != 1):
+        raise ValueError(f"{field.name}: a master is a reference to one object")
     return field
 
 
@@ -128,42 +141,42 @@ def _define_object(org: Org, args: Mapping[str, Any]) -> None:
     fields = [field_of(raw) for raw in args.get("fields", [])]
     if not any(field.name == "Name" for field in fields):
         fields.insert(0, field_of({"name": "Name", "type": "string", "length": 80}))
-    kind: ObjectType = object_type(name, str(args.get("prefix") or _free_prefix(org.schema)), fields)
+    masters = [field for field in fields if field.master]
+    owners = () if masters else USER_OR_QUEUE
+    kind: ObjectType = object_type(name, str(args.get("prefix") or _free_prefix(org.schema)), fields, owners=owners)
     kind.label = str(args.get("label") or kind.label)
     org.schema.add_object(kind)
     org.store.add_object(kind)
     for field in fields:
         if field.kind is Kind.REFERENCE or field.formula:
             _define_field(org, {"object": name, "field": msgspec.to_builtins(field)})
+    if args.get("activities"):
+        for activity in ("Task", "Event"):
+            what = org.schema.objects[activity].fields["WhatId"]
+            org.schema.objects[activity].put_field(msgspec.structs.replace(what, reference_to=(*what.reference_to, name)))
+
+
+def _map_lead_fields(org: Org, args: Mapping[str, Any]) -> None:
+    """{"fields": {lead field: ["Contact.X__c", "Account.Y__c", ...]}}: which custom fields a conversion hands on; replaces what was."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, targets in dict(args.get("fields", {})).items():
+        for target in targets:
+            owner, _, there = str(target).partition(".")
+            known = owner in ("Account", "Contact", "Opportunity") and there in org.schema.objects[owner].fields
+            if name not in org.schema.objects["Lead"].fields or not known:
+                raise ValueError(f"{name} can't be mapped to {target}")
+            found.setdefault(owner, []).append((str(name), there))
+    org.lead_mapping = found
 
 
 def _free_prefix(schema: Schema) -> str:
     return next(f"a{a}{b}" for a in BASE62 for b in BASE62 if f"a{a}{b}" not in schema.by_prefix)
 
 
-def _set_field_permission(org: Org, args: Mapping[str, Any]) -> None:
-    kind = _object(org, args)
-    name = str(args.get("field", ""))
-    if name not in kind.fields:
-        raise ValueError(f"{kind.name} has no field {name!r}")
-    right = msgspec.convert({key: args[key] for key in ("readable", "editable") if key in args}, FieldRight)
-    org.permissions.fields[_user_id(org, args), kind.name, name] = right
-
-
-def _set_object_permission(org: Org, args: Mapping[str, Any]) -> None:
-    kind = _object(org, args)
-    wanted = {key: args[key] for key in ObjectRight.__struct_fields__ if key in args}
-    org.permissions.objects[_user_id(org, args), kind.name] = msgspec.convert(wanted, ObjectRight)
-
-
-def _set_view_all_data(org: Org, args: Mapping[str, Any]) -> None:
-    org.permissions.view_all_data[_user_id(org, args)] = bool(args.get("value", True))
-
-
 def _add_rule(rule_type: type[Flow | ValidationRule | AssignmentRule]) -> Callable[[Org, Mapping[str, Any]], None]:
     def add(org: Org, args: Mapping[str, Any]) -> None:
         rule = msgspec.convert(dict(args), rule_type)
-        kind = _object(org, args)
+        kind = object_of(org, args)
         if isinstance(rule, Flow):
             unknown = [name for name in (*rule.set, *rule.changed) if name not in kind.fields]
             if unknown:
@@ -179,33 +192,9 @@ def _remove_rule(org: Org, args: Mapping[str, Any]) -> None:
         raise ValueError(f"no rule named {args.get('name')!r}")
 
 
-def _define_bundle(org: Org, args: Mapping[str, Any]) -> None:
-    """{name, everything?, objects?, fields?, view_all_data?}: a profile or permission set."""
-    bundle = msgspec.convert(dict(args), Bundle)
-    unknown = [name for name in bundle.objects if name not in org.schema.objects]
-    if unknown:
-        raise ValueError(f"no object {unknown[0]!r}")
-    org.permissions.bundles[bundle.name] = bundle
-
-
-def _assign_bundles(org: Org, args: Mapping[str, Any]) -> None:
-    """{user, names}: the user's profile and permission sets; none is everything."""
-    names = [str(each) for each in args.get("names", [])]
-    unknown = [name for name in names if name not in org.permissions.bundles]
-    if unknown:
-        raise ValueError(f"no profile or permission set {unknown[0]!r}")
-    org.permissions.assigned[_user_id(org, args)] = names
-
-
-def _set_sharing(org: Org, args: Mapping[str, Any]) -> None:
-    """{object, private}: whether only owners, and who has View All, see its records."""
-    kind = _object(org, args)
-    (org.permissions.private.add if args.get("private", True) else org.permissions.private.discard)(kind.name)
-
-
 def _add_duplicate_rule(org: Org, args: Mapping[str, Any]) -> None:
     rule = msgspec.convert(dict(args), DuplicateRule)
-    kind = _object(org, args)
+    kind = object_of(org, args)
     unknown = [name for name in rule.fields if name not in kind.fields]
     if unknown or not rule.fields:
         raise ValueError(f"{kind.name} has no field {unknown[0] if unknown else ''!r}")
@@ -220,7 +209,7 @@ def _enable_person_accounts(org: Org, _: Mapping[str, Any]) -> None:
 
 def _use_record_types(org: Org, args: Mapping[str, Any]) -> None:
     """{object}: gives the object a RecordTypeId; the types themselves are records of RecordType."""
-    _object(org, args).put_field(ref("RecordTypeId", "RecordType"))
+    object_of(org, args).put_field(ref("RecordTypeId", "RecordType"))
 
 
 def _set_options(org: Org, args: Mapping[str, Any]) -> None:
@@ -252,37 +241,25 @@ def _add_refresh_token(org: Org, args: Mapping[str, Any]) -> None:
     org.apps.refresh_tokens[str(args["token"])] = (str(args["client_id"]), str(args["username"]))
 
 
-def _object(org: Org, args: Mapping[str, Any]) -> ObjectType:
-    kind = org.schema.objects.get(str(args.get("object", "")))
-    if kind is None:
-        raise ValueError(f"no object {args.get('object')!r}")
-    return kind
-
-
-def _user_id(org: Org, args: Mapping[str, Any]) -> str:
-    user = org.user_named(str(args.get("user", "")))
-    if user is None:
-        raise ValueError(f"no user {args.get('user')!r}")
-    return str(user["Id"])
-
-
 _ACTIONS: dict[str, Callable[[Org, Mapping[str, Any]], None]] = {
     "define_field": _define_field,
     "define_object": _define_object,
-    "set_field_permission": _set_field_permission,
-    "set_object_permission": _set_object_permission,
-    "set_view_all_data": _set_view_all_data,
+    "set_field_permission": setup_access.set_field_permission,
+    "set_object_permission": setup_access.set_object_permission,
+    "set_view_all_data": setup_access.set_view_all_data,
     "add_flow": _add_rule(Flow),
     "add_validation_rule": _add_rule(ValidationRule),
     "add_assignment_rule": _add_rule(AssignmentRule),
     "remove_rule": _remove_rule,
-    "define_profile": _define_bundle,
-    "define_permission_set": _define_bundle,
-    "assign_permissions": _assign_bundles,
-    "set_sharing": _set_sharing,
+    "define_profile": setup_access.define_profile,
+    "define_permission_set": setup_access.define_bundle,
+    "assign_permissions": setup_access.assign_bundles,
+    "set_sharing": setup_access.set_sharing,
     "add_duplicate_rule": _add_duplicate_rule,
     "enable_person_accounts": _enable_person_accounts,
     "use_record_types": _use_record_types,
+    "set_statuses": set_statuses,
+    "map_lead_fields": _map_lead_fields,
     "select_entities": setup_channels.select_entities,
     "add_managed_subscription": setup_channels.add_managed_subscription,
     "commit_replay": setup_channels.commit_replay,

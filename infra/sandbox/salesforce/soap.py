@@ -10,13 +10,14 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from infra.sandbox.salesforce import ids
-from infra.sandbox.salesforce.conversion import CONVERTED_STATUS, Conversion, convert, merge
+from infra.sandbox.salesforce.caller import Caller
+from infra.sandbox.salesforce.conversion import Conversion, convert, merge
 from infra.sandbox.salesforce.duplicates import DuplicateHeader
 from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.input import read_values
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.stamps import event_time, stamp_of
-from infra.sandbox.salesforce.transaction import Caller, Transaction
+from infra.sandbox.salesforce.transaction import Transaction
 
 PARTNER, ENTERPRISE = "urn:partner.soap.sforce.com", "urn:enterprise.soap.sforce.com"
 MERGES_MAX, CONVERSIONS_MAX, IDS_MAX = 200, 100, 200
@@ -116,14 +117,20 @@ class Soap:
         if len(parts) > most:
             raise FaultError("EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {most} records into this call")
         self._org.expire_bin()
+        apart = [[each] for each in parts] if name == "merge" else [parts]  # each merge is a transaction of its own (SOAP API guide, merge)
+        results = [text for some in apart for text in self._carry_out(name, step, some, caller, all_or_none=envelope.all_or_none)]
+        return f"<{name}Response>{''.join(results)}</{name}Response>"
+
+    def _carry_out(self, name: str, step: Step, parts: list[ET.Element], caller: Caller, *, all_or_none: bool) -> list[str]:
+        """The parts in one transaction."""
         transaction = self._org.transaction(caller)
         try:
-            results = self._steps(name, step, parts, transaction, caller, all_or_none=envelope.all_or_none)
+            results = self._steps(name, step, parts, transaction, caller, all_or_none=all_or_none)
         except BaseException:
             transaction.rollback()
             raise
         transaction.commit()
-        return f"<{name}Response>{''.join(results)}</{name}Response>"
+        return results
 
     def _steps(
         self, name: str, step: Step, parts: list[ET.Element], transaction: Transaction, caller: Caller, *, all_or_none: bool
@@ -184,12 +191,12 @@ class Soap:
             lead=lead_id, account=_maybe_id(said.get("accountId")), contact=_maybe_id(said.get("contactId")),
             opportunity=None if none_wanted else name, opportunity_id=_maybe_id(said.get("opportunityId")),
             owner=_maybe_id(said.get("ownerId")), overwrite_lead_source=said.get("overwriteLeadSource", "").lower() == "true",
-            status=said.get("convertedStatus") or CONVERTED_STATUS,
+            status=said.get("convertedStatus", ""),
         )  # fmt: skip
         right = self._org.permissions.object_right(caller.user_id, "Lead")
         if not right.editable:
             raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
-        found = convert(self._org, transaction, wanted, self._org.today.isoformat())
+        found = convert(self._org, transaction, wanted, self._org.today)
         return (
             f"<result><accountId>{found['accountId']}</accountId><contactId>{found['contactId']}</contactId><leadId>{lead_id}</leadId>"
             + (f"<opportunityId>{found['opportunityId']}</opportunityId>" if found["opportunityId"] else '<opportunityId xsi:nil="true"/>')

@@ -1,20 +1,35 @@
-"""The standard objects of the org (Object Reference), as far as the sync touches them.
+"""The standard objects that people work with (Object Reference): leads, contacts, accounts, campaigns, opportunities.
 
-More come through the control verb `define_object`.
+Activities are in `standard_activities`, users and what an administrator keeps in `standard_setup`. More come through the control verb
+`define_object`.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import msgspec
-
 from infra.sandbox.salesforce.schema import Field, Kind, ObjectType
+from infra.sandbox.salesforce.shapes import (
+    USER_OR_QUEUE,
+    address,
+    area,
+    email,
+    field,
+    fixed,
+    flag,
+    number,
+    object_type,
+    person_name,
+    phone,
+    pick,
+    ref,
+    text,
+    unsent,
+    worked_out,
+)
+from infra.sandbox.salesforce.standard_activities import event, event_relation, task
+from infra.sandbox.salesforce.standard_setup import setup_objects
+from infra.sandbox.salesforce.statuses import LEAD_STATUSES, STAGES, labels
 
-SALUTATIONS = ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx.")
 LEAD_SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
-LEAD_STATUSES = ("Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted")
 INDUSTRIES = (
     "Agriculture", "Apparel", "Banking", "Biotechnology", "Chemicals", "Communications", "Construction", "Consulting", "Education",
     "Electronics", "Energy", "Engineering", "Entertainment", "Environmental", "Finance", "Food & Beverage", "Government", "Healthcare",
@@ -22,94 +37,12 @@ INDUSTRIES = (
     "Technology", "Telecommunications", "Transportation", "Utilities",
 )  # fmt: skip
 RATINGS = ("Hot", "Warm", "Cold")
-STAGES = (
-    "Prospecting", "Qualification", "Needs Analysis", "Value Proposition", "Id. Decision Makers", "Perception Analysis",
-    "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost",
-)  # fmt: skip
-GEOCODE = ("Address", "NearAddress", "Block", "Street", "ExtendedZip", "Zip", "Neighborhood", "City", "County", "State", "Unknown")
+CLEAN = ("Matched", "Different", "Acknowledged", "NotFound", "Inactive", "Pending", "SelectMatch", "Skipped")
 
 
-def label_of(name: str) -> str:
-    """A readable label: `LastName` becomes `Last Name`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("__c")).replace("_", " ")
-
-
-def field(name: str, kind: Kind, **options: Any) -> Field:
-    options.setdefault("label", label_of(name.removesuffix("Id")) + " ID" if kind is Kind.REFERENCE else label_of(name))
-    return Field(name=name, kind=kind, **options)
-
-
-def text(name: str, length: int, **options: Any) -> Field:
-    return field(name, Kind.STRING, length=length, **options)
-
-
-def area(name: str, length: int, **options: Any) -> Field:
-    return field(name, Kind.TEXTAREA, length=length, **options)
-
-
-def email(name: str, **options: Any) -> Field:
-    return field(name, Kind.EMAIL, length=80, **options)
-
-
-def phone(name: str, **options: Any) -> Field:
-    return field(name, Kind.PHONE, length=40, **options)
-
-
-def pick(name: str, *values: str, **options: Any) -> Field:
-    return field(name, Kind.PICKLIST, length=255, picklist=values, **options)
-
-
-def flag(name: str, **options: Any) -> Field:
-    return field(name, Kind.BOOLEAN, nillable=False, default=options.pop("default", False), **options)
-
-
-def number(name: str, precision: int, scale: int = 0, kind: Kind = Kind.DOUBLE, **options: Any) -> Field:
-    return field(name, kind, precision=precision, scale=scale, **options)
-
-
-def ref(name: str, *targets: str, **options: Any) -> Field:
-    options.setdefault("relationship", name.removesuffix("Id") if name.endswith("Id") else name.removesuffix("__c") + "__r")
-    return field(name, Kind.REFERENCE, length=18, reference_to=targets, **options)
-
-
-def fixed(each: Field) -> Field:
-    """The field as one that only the org itself writes."""
-    return msgspec.structs.replace(each, createable=False, updateable=False, system=True)
-
-
-def system_fields(*, owner: bool) -> list[Field]:
-    """Id, the stamps, the authors, the deletion flag; the owner where records have one (Object Reference, system fields)."""
-    stamps = [fixed(field(name, Kind.DATETIME, nillable=False)) for name in ("CreatedDate", "LastModifiedDate", "SystemModstamp")]
-    authors = [fixed(ref(name, "User", nillable=False)) for name in ("CreatedById", "LastModifiedById")]
-    fields = [fixed(field("Id", Kind.ID, length=18, nillable=False, id_lookup=True)), fixed(flag("IsDeleted")), *stamps, *authors]
-    if owner:
-        fields.append(ref("OwnerId", "User", "Group", nillable=False, system=True))
-    return fields
-
-
-def person_name() -> list[Field]:
-    return [
-        text("LastName", 80, nillable=False, compound="Name"),
-        text("FirstName", 40, compound="Name"),
-        pick("Salutation", *SALUTATIONS, compound="Name"),
-        text("Name", 121, nillable=False, createable=False, updateable=False, derived=True),
-    ]
-
-
-def address(prefix: str) -> list[Field]:
-    """The parts of an address and the compound over them; a Lead's own address has no prefix."""
-    compound = f"{prefix}Address"
-    parts = [area(f"{prefix}Street", 255, compound=compound)]
-    for name, length in (("City", 40), ("State", 80), ("PostalCode", 20), ("Country", 80)):
-        parts.append(text(prefix + name, length, compound=compound))
-    parts += [number(prefix + name, 18, 15, compound=compound) for name in ("Latitude", "Longitude")]
-    parts.append(pick(f"{prefix}GeocodeAccuracy", *GEOCODE, restricted=True, compound=compound))
-    return [*parts, field(compound, Kind.ADDRESS, createable=False, updateable=False, derived=True)]
-
-
-def object_type(name: str, prefix: str, fields: list[Field], *, owner: bool = True, **options: Any) -> ObjectType:
-    every = [*system_fields(owner=owner), *fields]
-    return ObjectType(name=name, prefix=prefix, label=label_of(name), fields={each.name: each for each in every}, **options)
+def seen_dates() -> list[Field]:
+    """When the current user last looked at a record: nothing for one who only uses the API."""
+    return [worked_out(field(name, Kind.DATETIME)) for name in ("LastViewedDate", "LastReferencedDate")]
 
 
 def lead() -> ObjectType:
@@ -121,13 +54,14 @@ def lead() -> ObjectType:
         *person_name(), text("Title", 128), text("Company", 255, nillable=False), *address(""),
         phone("Phone"), phone("MobilePhone"), phone("Fax"), email("Email", id_lookup=True), field("Website", Kind.URL, length=255),
         area("Description", 32000), pick("LeadSource", *LEAD_SOURCES),
-        pick("Status", *LEAD_STATUSES, nillable=False, default=LEAD_STATUSES[0]), pick("Industry", *INDUSTRIES), pick("Rating", *RATINGS),
-        number("AnnualRevenue", 18, 0, Kind.CURRENCY), number("NumberOfEmployees", 8, 0, Kind.INT),
+        pick("Status", *labels(LEAD_STATUSES), nillable=False, default=LEAD_STATUSES[0].label), pick("Industry", *INDUSTRIES),
+        pick("Rating", *RATINGS), number("AnnualRevenue", 18, 0, Kind.CURRENCY), number("NumberOfEmployees", 8, 0, Kind.INT),
         flag("HasOptedOutOfEmail"), flag("HasOptedOutOfFax"), flag("DoNotCall"), flag("IsUnreadByOwner", default=True),
         fixed(flag("IsConverted")), fixed(field("ConvertedDate", Kind.DATE)), *converted,
         fixed(field("LastActivityDate", Kind.DATE)), text("EmailBouncedReason", 255), field("EmailBouncedDate", Kind.DATETIME),
-        text("Jigsaw", 20), field("LastTransferDate", Kind.DATE, createable=False, updateable=False),
-    ], personal=True, mergeable=True, address_prefixes=(("Address", ""),))  # fmt: skip
+        text("Jigsaw", 20), worked_out(text("JigsawContactId", 20)), pick("CleanStatus", *CLEAN), text("CompanyDunsNumber", 9),
+        field("LastTransferDate", Kind.DATE, createable=False, updateable=False), *seen_dates(),
+    ], owners=USER_OR_QUEUE, personal=True, mergeable=True, address_prefixes=(("Address", ""),))  # fmt: skip
 
 
 def contact() -> ObjectType:
@@ -140,7 +74,8 @@ def contact() -> ObjectType:
         pick("LeadSource", *LEAD_SOURCES), field("Birthdate", Kind.DATE), area("Description", 32000),
         flag("HasOptedOutOfEmail"), flag("HasOptedOutOfFax"), flag("DoNotCall"),
         fixed(field("LastActivityDate", Kind.DATE)), text("EmailBouncedReason", 255), field("EmailBouncedDate", Kind.DATETIME),
-        text("Jigsaw", 20),
+        worked_out(flag("IsEmailBounced")), text("Jigsaw", 20), worked_out(text("JigsawContactId", 20)), pick("CleanStatus", *CLEAN),
+        *(fixed(field(name, Kind.DATETIME)) for name in ("LastCURequestDate", "LastCUUpdateDate")), *seen_dates(),
     ], personal=True, mergeable=True, address_prefixes=(("MailingAddress", "Mailing"), ("OtherAddress", "Other")))  # fmt: skip
 
 
@@ -152,57 +87,77 @@ def account() -> ObjectType:
         field("Website", Kind.URL, length=255), text("Sic", 20), text("SicDesc", 80), pick("Industry", *INDUSTRIES),
         number("AnnualRevenue", 18, 0, Kind.CURRENCY), number("NumberOfEmployees", 8, 0, Kind.INT),
         pick("Ownership", "Public", "Private", "Subsidiary", "Other"), text("TickerSymbol", 20), area("Description", 32000),
-        pick("Rating", *RATINGS), text("Site", 80), pick("AccountSource", *LEAD_SOURCES), fixed(flag("IsPersonAccount")),
-        fixed(field("LastActivityDate", Kind.DATE)),
+        pick("Rating", *RATINGS), text("Site", 80), pick("AccountSource", *LEAD_SOURCES), unsent(fixed(flag("IsPersonAccount"))),
+        text("Jigsaw", 20), worked_out(text("JigsawCompanyId", 20)), pick("CleanStatus", *CLEAN), text("DunsNumber", 9),
+        text("Tradestyle", 255), text("NaicsCode", 8), text("NaicsDesc", 120), text("YearStarted", 4),
+        fixed(field("LastActivityDate", Kind.DATE)), *seen_dates(),
     ], mergeable=True, address_prefixes=(("BillingAddress", "Billing"), ("ShippingAddress", "Shipping")))  # fmt: skip
 
 
-def user() -> ObjectType:
-    return object_type("User", "005", [
-        text("Username", 80, nillable=False, unique=True, id_lookup=True), *person_name()[:2], *person_name()[3:],
-        email("Email", nillable=False), text("Alias", 8, nillable=False), text("Title", 80), text("Department", 80),
-        text("CompanyName", 80), phone("Phone"), phone("MobilePhone"), phone("Fax"), flag("IsActive", default=True), *address(""),
-        text("EmployeeNumber", 20), pick("UserType", "Standard", "PowerPartner", default="Standard"), text("TimeZoneSidKey", 40),
-        ref("ManagerId", "User", relationship="Manager"),
-    ], owner=False, personal=True, undeletable=False, address_prefixes=(("Address", ""),))  # fmt: skip
-
-
-def group() -> ObjectType:
-    return object_type("Group", "00G", [
-        text("Name", 40, nillable=False), text("DeveloperName", 80), pick("Type", "Queue", "Regular", default="Queue"), email("Email"),
-    ], owner=False, captured=False, undeletable=False)  # fmt: skip
-
-
 def campaign() -> ObjectType:
+    counts = [
+        fixed(number(name, 9, 0, Kind.INT, nillable=False, default=0)) for name in (
+            "NumberOfLeads", "NumberOfConvertedLeads", "NumberOfContacts", "NumberOfResponses", "NumberOfOpportunities",
+            "NumberOfWonOpportunities",
+        )
+    ]  # fmt: skip
+    amounts = [
+        fixed(number(name, 18, 0, Kind.CURRENCY, nillable=False, default=0)) for name in (
+            "AmountAllOpportunities", "AmountWonOpportunities",
+        )
+    ]  # fmt: skip
     return object_type("Campaign", "701", [
         text("Name", 80, nillable=False), ref("ParentId", "Campaign"), pick("Type", "Conference", "Webinar", "Email", "Other"),
         pick("Status", "Planned", "In Progress", "Completed", "Aborted", default="Planned"), field("StartDate", Kind.DATE),
         field("EndDate", Kind.DATE), number("BudgetedCost", 18, 0, Kind.CURRENCY), number("ActualCost", 18, 0, Kind.CURRENCY),
-        number("ExpectedRevenue", 18, 0, Kind.CURRENCY), flag("IsActive"), area("Description", 32000),
+        number("ExpectedRevenue", 18, 0, Kind.CURRENCY), number("ExpectedResponse", 8, 2, Kind.PERCENT), number("NumberSent", 18, 0),
+        flag("IsActive"), area("Description", 32000), *counts, *amounts, fixed(field("LastActivityDate", Kind.DATE)), *seen_dates(),
     ])  # fmt: skip
 
 
 def campaign_member() -> ObjectType:
+    of_person = [text(name, 80) for name in ("FirstName", "LastName", "Title", "City", "State", "Country", "PostalCode")]
+    of_person += [
+        text("Name", 121),
+        pick("Salutation"),
+        area("Street", 255),
+        email("Email"),
+        area("Description", 32000),
+        pick("LeadSource"),
+    ]
+    of_person += [phone(name) for name in ("Phone", "MobilePhone", "Fax")]
+    of_person += [flag(name) for name in ("DoNotCall", "HasOptedOutOfEmail", "HasOptedOutOfFax")]
+    of_person += [text("CompanyOrAccount", 255), text("Type", 40), ref("LeadOrContactId", "Contact", "Lead")]
+    of_person.append(ref("LeadOrContactOwnerId", *USER_OR_QUEUE))
     return object_type("CampaignMember", "00v", [
-        ref("CampaignId", "Campaign", nillable=False, updateable=False), ref("LeadId", "Lead"), ref("ContactId", "Contact"),
-        text("Status", 40, default="Sent"), flag("HasResponded", createable=False, updateable=False),
-        field("FirstRespondedDate", Kind.DATE, createable=False, updateable=False),
-    ], owner=False, undeletable=False)  # fmt: skip
+        ref("CampaignId", "Campaign", nillable=False, updateable=False), ref("LeadId", "Lead", updateable=False),
+        ref("ContactId", "Contact", updateable=False), pick("Status", "Sent", "Responded"),
+        flag("HasResponded", createable=False, updateable=False),
+        field("FirstRespondedDate", Kind.DATE, createable=False, updateable=False), *(worked_out(each) for each in of_person),
+    ], owners=(), undeletable=False)  # fmt: skip
 
 
 def campaign_member_status() -> ObjectType:
     return object_type("CampaignMemberStatus", "01Y", [
-        ref("CampaignId", "Campaign", nillable=False, updateable=False), text("Label", 40, nillable=False),
+        ref("CampaignId", "Campaign", nillable=False, updateable=False), unsent(text("Label", 40, nillable=False)),
         number("SortOrder", 8, 0, Kind.INT), flag("IsDefault"), flag("HasResponded"),
-    ], owner=False)  # fmt: skip
+    ], owners=())  # fmt: skip
 
 
 def opportunity() -> ObjectType:
+    forecasts = ("Omitted", "Pipeline", "Best Case", "Commit", "Closed")
     return object_type("Opportunity", "006", [
-        ref("AccountId", "Account"), text("Name", 120, nillable=False), area("Description", 32000),
-        pick("StageName", *STAGES, nillable=False), number("Amount", 18, 2, Kind.CURRENCY), number("Probability", 3, 0, Kind.PERCENT),
-        field("CloseDate", Kind.DATE, nillable=False), pick("Type", "Existing Business", "New Business"), text("NextStep", 255),
-        pick("LeadSource", *LEAD_SOURCES), fixed(flag("IsClosed")), fixed(flag("IsWon")), ref("CampaignId", "Campaign"),
+        ref("AccountId", "Account"), flag("IsPrivate"), text("Name", 120, nillable=False), area("Description", 32000),
+        pick("StageName", *labels(STAGES), nillable=False), number("Amount", 18, 2, Kind.CURRENCY),
+        number("Probability", 3, 0, Kind.PERCENT), fixed(number("ExpectedRevenue", 18, 2, Kind.CURRENCY)),
+        number("TotalOpportunityQuantity", 18, 2), field("CloseDate", Kind.DATE, nillable=False),
+        pick("Type", "Existing Business", "New Business"), text("NextStep", 255), pick("LeadSource", *LEAD_SOURCES),
+        fixed(flag("IsClosed")), fixed(flag("IsWon")), fixed(pick("ForecastCategory", *(each.replace(" ", "") for each in forecasts))),
+        pick("ForecastCategoryName", *forecasts), ref("CampaignId", "Campaign"), fixed(flag("HasOpportunityLineItem")),
+        ref("Pricebook2Id", "Pricebook2"), ref("ContactId", "Contact", updateable=False),
+        unsent(fixed(number("FiscalQuarter", 9, 0, Kind.INT))), unsent(fixed(number("FiscalYear", 9, 0, Kind.INT))),
+        unsent(fixed(text("Fiscal", 6))), fixed(field("LastStageChangeDate", Kind.DATETIME)),
+        fixed(field("LastActivityDate", Kind.DATE)), *seen_dates(),
     ])  # fmt: skip
 
 
@@ -210,41 +165,12 @@ def contact_role() -> ObjectType:
     return object_type("OpportunityContactRole", "00K", [
         ref("OpportunityId", "Opportunity", nillable=False, updateable=False), ref("ContactId", "Contact", nillable=False),
         pick("Role", "Business User", "Decision Maker", "Economic Buyer", "Evaluator", "Executive Sponsor", "Influencer", "Other"),
-        flag("IsPrimary"),
-    ], owner=False, undeletable=False)  # fmt: skip
-
-
-def activity(name: str, prefix: str, extra: list[Field]) -> ObjectType:
-    return object_type(name, prefix, [
-        ref("WhoId", "Contact", "Lead"), ref("WhatId", "Account", "Opportunity", "Campaign"), text("Subject", 255),
-        area("Description", 32000), *extra,
-    ])  # fmt: skip
-
-
-def task() -> ObjectType:
-    return activity("Task", "00T", [
-        field("ActivityDate", Kind.DATE), pick("Priority", "High", "Normal", "Low", default="Normal"),
-        pick("Status", "Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred", default="Not Started"),
-        fixed(flag("IsClosed")),
-    ])  # fmt: skip
-
-
-def event() -> ObjectType:
-    return activity("Event", "00U", [
-        field("StartDateTime", Kind.DATETIME), field("EndDateTime", Kind.DATETIME), number("DurationInMinutes", 8, 0, Kind.INT),
-        text("Location", 255), flag("IsAllDayEvent"),
-    ])  # fmt: skip
-
-
-def record_type() -> ObjectType:
-    return object_type("RecordType", "012", [
-        text("Name", 80, nillable=False), text("DeveloperName", 80, nillable=False), text("SobjectType", 40, nillable=False),
-        area("Description", 255), flag("IsActive", default=True), flag("IsPersonType"),
-    ], owner=False, captured=False, undeletable=False)  # fmt: skip
+        unsent(flag("IsPrimary")),
+    ], owners=(), undeletable=False)  # fmt: skip
 
 
 def standard_objects() -> list[ObjectType]:
     return [
-        lead(), contact(), account(), user(), group(), campaign(), campaign_member(), campaign_member_status(), opportunity(),
-        contact_role(), task(), event(), record_type(),
+        lead(), contact(), account(), campaign(), campaign_member(), campaign_member_status(), opportunity(), contact_role(), task(),
+        event(), event_relation(), *setup_objects(),
     ]  # fmt: skip

@@ -17,10 +17,10 @@ from infra.sandbox.salesforce.errors import ApiError, no_such_type, not_found
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.rendering import query_render
 from infra.sandbox.salesforce.schema import ObjectType, Row, Schema
+from infra.sandbox.salesforce.shapes import area, object_type, text
 from infra.sandbox.salesforce.soql.parser import parse
 from infra.sandbox.salesforce.soql.run import run
 from infra.sandbox.salesforce.stamps import stamp_of
-from infra.sandbox.salesforce.standard import area, object_type, text
 from infra.sandbox.salesforce.store import Store
 
 CHANNEL, MEMBER = "PlatformEventChannel", "PlatformEventChannelMember"
@@ -30,11 +30,11 @@ def tooling_objects() -> list[ObjectType]:
     return [
         object_type(CHANNEL, "0YL", [
             text("DeveloperName", 80), text("MasterLabel", 80), text("ChannelType", 40), text("FullName", 90), text("NamespacePrefix", 15),
-        ], owner=False),
+        ], owners=()),
         object_type(MEMBER, "0v8", [
             text("DeveloperName", 80), text("MasterLabel", 80), text("EventChannel", 90), text("SelectedEntity", 80), text("FullName", 90),
             area("FilterExpression", 131_072), area("EnrichedFields", 32_000),
-        ], owner=False),
+        ], owners=()),
         entity_definition(),
     ]  # fmt: skip
 

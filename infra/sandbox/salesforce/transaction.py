@@ -7,21 +7,19 @@ appends everything as one journal block.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from infra.sandbox.kernel.journal import Entry
-from infra.sandbox.salesforce import cascades, personaccounts
+from infra.sandbox.salesforce import cascades, consequences, personaccounts
 from infra.sandbox.salesforce.automation import Flow, Occasion, worked_out
-from infra.sandbox.salesforce.changes import Change, Origin, event_bodies, fold
+from infra.sandbox.salesforce.caller import Caller
 from infra.sandbox.salesforce.checks import check_saved, check_unlocked, live_row
 from infra.sandbox.salesforce.compound import full_name
-from infra.sandbox.salesforce.derivations import FIRST_STATUSES, auto_numbered, derive
-from infra.sandbox.salesforce.duplicates import DuplicateHeader, check_duplicates
+from infra.sandbox.salesforce.derivations import auto_numbered, derive
+from infra.sandbox.salesforce.duplicates import check_duplicates
 from infra.sandbox.salesforce.errors import RecordError
+from infra.sandbox.salesforce.publishing import bodies_of
 from infra.sandbox.salesforce.schema import Field, Kind, ObjectType, Row, Value
 from infra.sandbox.salesforce.stamps import stamp_of
 from infra.sandbox.salesforce.store import Table, changed_names, compact, put
@@ -32,22 +30,6 @@ if TYPE_CHECKING:
 
 FLOW_DEPTH_MAX = 5
 PERSON_ACCOUNT = "person account"
-
-
-class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """On whose behalf, and through what, a change is made."""
-
-    user_id: str
-    user_name: str
-    request_id: str | None = None
-    origin: str = ""
-    auto_assign: bool = False
-    late_seconds: float = 0.0
-    """How long the transaction has been open: its stamps lie so far back, as those of a long one do when it commits."""
-    captured: bool = True
-    """Whether change events are published (a bulk load by the sandbox's own verb publishes none)."""
-    duplicates: DuplicateHeader | None = None
-    """How duplicate rules apply; None for a caller whom they don't stop (a person who saves anyway)."""
 
 
 class Transaction:
@@ -64,10 +46,8 @@ class Transaction:
         """Creates a record from values as read from JSON; returns its id. Raises `RecordError` and leaves nothing behind."""
         mark = len(self._entries)
         try:
+            values = consequences.before_create(self._org, self, object_name, dict(values))
             record_id = self._create(self._org.store.tables[object_name], values)
-            if object_name == "Campaign":
-                for status in FIRST_STATUSES:
-                    self._create(self._org.store.tables["CampaignMemberStatus"], {**status, "CampaignId": record_id})
         except RecordError:
             self.rollback(mark)
             raise
@@ -88,15 +68,25 @@ class Transaction:
     def delete(self, record_id: str, *, master: str | None = None, by_org: bool = False) -> None:
         """Moves a record to the recycle bin, and what hangs on it; a record of an object without one is gone. `master`: it was merged
         into that record, and its children were moved before. `by_org`: not the caller deletes it, the org does."""
-        table = self._table_of(record_id)
-        live_row(table, record_id)
+        table, mark = self._table_of(record_id), len(self._entries)
+        row = live_row(table, record_id)
         if not by_org:
             self._check_shared(table, record_id)
         check_unlocked(self._org, record_id)
-        if master is None:
+        if master is not None:
+            self._delete(table, record_id, master)
+            return
+        cascades.refuse(self._org, table.kind, row)
+        try:
             for child in cascades.going_along(self._org, table.kind, record_id):
                 self._delete(self._table_of(child), child, None, along=True)
-        self._delete(table, record_id, master)
+            cleared = cascades.cut_off(self._org, table.kind, record_id)
+            self._delete(table, record_id, None, cleared=cleared)
+            for child, name in cleared:
+                self.update(child, {name: None}, via=cascades.CUT_OFF)
+        except RecordError:
+            self.rollback(mark)
+            raise
 
     def undelete(self, record_id: str, *, by_org: bool = False) -> None:
         """Takes a record out of the recycle bin, and what was deleted with it. Raises UNDELETE_FAILED when it is not in there."""
@@ -107,16 +97,17 @@ class Transaction:
         kept = table.kind.undeletable or table.kind.name in cascades.KEPT_WITH_PARENT
         if row is None or "IsDeleted" not in row or not kept:
             raise RecordError("UNDELETE_FAILED", "Entity is not in the recycle bin")
-        if "MasterRecordId" in row:
-            raise RecordError("UNDELETE_FAILED", "Entity was merged and can't be undeleted")
-        along = cascades.coming_back(self._org, table.kind, row)
+        along, tied = cascades.coming_back(self._org, table.kind, row), cascades.tied_again(self._org, row)
         moved: Row = {"IsDeleted": False, **self._touch(row)}
+        moved |= dict.fromkeys(name for name in ("MasterRecordId", cascades.CLEARED) if name in row)
         after = {**table.kind.unticked, **compact({**row, **moved})}
         extra = {"before": {name: row.get(name) for name in moved}, "after": moved}
         self._record("undelete", table, record_id, after=after, extra=extra)
         self._sum_up(table, [table.rows[record_id]])
         for each in along:
             self.undelete(each, by_org=True)
+        for child, name in tied:
+            self.update(child, {name: record_id}, via=cascades.CUT_OFF)
 
     # -- ends
 
@@ -133,29 +124,13 @@ class Transaction:
         OSError is raised."""
         if not self._entries and not also:
             return
-        bodies = self._event_bodies() if self._caller.captured else []
+        bodies = bodies_of(self._org, self._caller, self._entries, self._now_ms) if self._caller.captured else []
         try:
             self._org.commit(self._entries, bodies, self._now_ms, also)
         except OSError:
             self.rollback()
             raise
         self._entries = []
-
-    def _event_bodies(self) -> list[tuple[str, bytes]]:
-        selected = self._org.selected_entities
-        changes = fold(self._entries)
-        if not any(change.object in selected for change in changes):
-            return []
-        origin = Origin(
-            user_id=self._caller.user_id, change_origin=self._caller.origin, transaction_key=str(uuid.uuid4()), commit_ms=self._now_ms,
-            commit_number=self._org.next_commit_number(), changes_max=self._org.options.changes_per_transaction_max,
-        )  # fmt: skip
-        bodies = event_bodies(changes, self._org.schema.objects, self._rows_of(changes), origin)
-        return [each for each in bodies if each[0] in selected]
-
-    def _rows_of(self, changes: list[Change]) -> dict[str, Row]:
-        tables = self._org.store.tables
-        return {change.id: tables[change.object].rows.get(change.id, {}) for change in changes}
 
     # -- steps of a save
 
@@ -190,6 +165,7 @@ class Transaction:
         self._record("create", table, record_id, after=fresh)
         if contact is not None:
             self._create(org.store.tables["Contact"], contact)
+        consequences.follow_create(org, self, kind.name, table.rows[record_id])
         self._after_save(table, record_id, "create", given, 0)
         self._sum_up(table, [fresh])
         return record_id
@@ -224,6 +200,7 @@ class Transaction:
         self._record("update", table, record_id, before=before, after={**after, **stamps}, extra=None if via is None else {"via": via})
         if "IsPersonAccount" in row and via != PERSON_ACCOUNT:
             self._mirror(table, record_id, after, depth)
+        consequences.follow_update(org, self, kind.name, table.rows[record_id], changed)
         self._after_save(table, record_id, "update", changed, depth)
         self._sum_up(table, [old, table.rows[record_id]])
 
@@ -237,12 +214,16 @@ class Transaction:
             values = personaccounts.to_account(changed, objects["Account"].fields)
             self._update(tables["Account"], str(row["AccountId"]), values, depth + 1, PERSON_ACCOUNT)
 
-    def _delete(self, table: Table, record_id: str, master: str | None, *, along: bool = False) -> None:
+    def _delete(
+        self, table: Table, record_id: str, master: str | None, *, along: bool = False, cleared: Sequence[tuple[str, str]] = ()
+    ) -> None:
         row = live_row(table, record_id)
         whole = {**table.kind.unticked, **row}
         moved: Row = {"IsDeleted": True, **self._touch(row)}
         if master is not None:
             moved["MasterRecordId"] = master
+        if cleared:
+            moved[cascades.CLEARED] = " ".join(f"{child}:{name}" for child, name in cleared)
         extra: dict[str, object] = {"before": {name: row.get(name) for name in moved}, "after": moved}
         if not table.kind.undeletable and not (along and table.kind.name in cascades.KEPT_WITH_PARENT):
             extra = {"gone": self._stamp}

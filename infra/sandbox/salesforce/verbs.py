@@ -14,15 +14,17 @@ import orjson
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import VisibleObject
+from infra.sandbox.salesforce.caller import Caller
 from infra.sandbox.salesforce.changes import Origin, gap_body, header_of
-from infra.sandbox.salesforce.conversion import Conversion, convert, merge
+from infra.sandbox.salesforce.conversion import Conversion, convert, converted_status, merge
 from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.fieldtypes import NAME, change_type
+from infra.sandbox.salesforce.firstrows import ADMINISTRATOR, profile_id
 from infra.sandbox.salesforce.input import read_values
 from infra.sandbox.salesforce.org import SYSTEM, Org
 from infra.sandbox.salesforce.schema import Row
 from infra.sandbox.salesforce.setup import PUBLIC_SETUP
-from infra.sandbox.salesforce.transaction import Caller, Transaction
+from infra.sandbox.salesforce.transaction import Transaction
 
 USER_INTERFACE = "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/"
 """The change origin of an edit in Lightning (CDC guide, change event header)."""
@@ -87,11 +89,13 @@ class Verbs:
         return {"undeleted": len(_ids(args))}
 
     def convert(self, args: Args) -> Any:
-        """{lead, account, contact, opportunity, status}; see `Conversion`."""
+        """{lead, account, contact, opportunity, status}; see `Conversion`. Without a status it is the first of converted leads, as the user
+        interface offers it."""
         wanted = msgspec.convert({name: value for name, value in args.items() if name not in ("as", "late_seconds")}, Conversion)
         named = {name: _id(value) for name in ("lead", "account", "contact") if (value := getattr(wanted, name)) is not None}
         with _all_or_none(self._org, self._caller(args)) as transaction:
-            return convert(self._org, transaction, msgspec.structs.replace(wanted, **named), self._org.today.isoformat())
+            status = wanted.status or converted_status(self._org)
+            return convert(self._org, transaction, msgspec.structs.replace(wanted, **named, status=status), self._org.today)
 
     def merge(self, args: Args) -> Any:
         """{object, master, victims: [ids], fields}: `fields` are the values that the master gets."""
@@ -250,7 +254,8 @@ def add_user(org: Org, username: str, first_name: object, last_name: str, email:
     transaction = org.transaction(caller)
     user_id = transaction.create("User", {
         "Username": username, "FirstName": None if first_name is None else str(first_name), "LastName": last_name,
-        "Email": str(email or username), "Alias": username[:8], "TimeZoneSidKey": "GMT",
+        "Email": str(email or username), "Alias": username[:8], "TimeZoneSidKey": "GMT", "LocaleSidKey": "en_US",
+        "LanguageLocaleKey": "en_US", "EmailEncodingKey": "UTF-8", "ProfileId": profile_id(org, ADMINISTRATOR),
     })  # fmt: skip
     transaction.commit()
     return user_id

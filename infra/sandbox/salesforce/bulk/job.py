@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from infra.sandbox.salesforce.caller import Caller
 from infra.sandbox.salesforce.stamps import stamp_of
-from infra.sandbox.salesforce.transaction import Caller
 
 ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
 

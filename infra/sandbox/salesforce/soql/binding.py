@@ -18,6 +18,7 @@ from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import View, VisibleObject
 from infra.sandbox.salesforce.errors import ApiError, no_such_type
 from infra.sandbox.salesforce.schema import IDS, NUMERIC, TEXTUAL, Field, Kind, Row, Value
+from infra.sandbox.salesforce.soql.polymorphic import NAME, TYPE, is_polymorphic
 from infra.sandbox.salesforce.soql.query import (
     And,
     Comparison,
@@ -59,6 +60,11 @@ class Bound(msgspec.Struct, frozen=True):
     shown: tuple[str, ...]
 
 
+def is_type(bound: Bound) -> bool:
+    """Whether the path asks for the type of a polymorphic parent."""
+    return bool(bound.hops) and is_polymorphic(bound.hops[-1]) and bound.field.name == TYPE
+
+
 class Binding:
     """Everything that turns the names of one query on one object into functions over its rows."""
 
@@ -88,7 +94,7 @@ class Binding:
                     " be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for"
                     " the appropriate names.",
                 )  # fmt: skip
-            target = self._view.object(reference.reference_to[0])
+            target = NAME if is_polymorphic(reference) else self._view.object(reference.reference_to[0])
             if target is None:
                 raise self.invalid(path, self._no_column(name, here))
             hops.append(reference)
@@ -110,7 +116,15 @@ class Binding:
             here = self.follow(row, hops)
             return None if here is None else here.get(name, missing)
 
-        return follow
+        def type_of(row: Row) -> Value:
+            here = self.follow(row, hops)
+            return None if here is None else self.type_of(here)
+
+        return type_of if is_type(bound) else follow
+
+    def type_of(self, row: Row) -> str | None:
+        """The name of the object that the record is of."""
+        return self._view.name_of(str(row["Id"]))
 
     def follow(self, row: Row, hops: Sequence[str]) -> Row | None:
         here: Row | None = row

@@ -84,7 +84,7 @@ class _Parser:
         self._keyword("SELECT")
         count, select, children = self._select(depth)
         self._keyword("FROM")
-        name = self._plain_name()
+        name = self._object_name()
         where = self.condition(0) if self._take("WHERE") else None
         group, having = self._group() if self._take("GROUP") else ((), None)
         order = self._order() if self._take("ORDER") else ()
@@ -306,9 +306,10 @@ class _Parser:
             return Path(inner.names, token.at, token.word)
         return Path(tuple(token.text.split(".")), token.at)
 
-    def _plain_name(self) -> Token:
+    def _object_name(self) -> Token:
+        """Any name: objects are called Group and Order too."""
         token = self._peek
-        if token.sort is not Sort.NAME or token.word in _CLAUSES or "." in token.text:
+        if token.sort is not Sort.NAME or "." in token.text:
             raise self._unexpected()
         return self._advance()
 

@@ -63,6 +63,96 @@ async def test_an_account_takes_its_children_along_and_brings_them_back(org: Cli
     assert (await read(org, "Opportunity", deal))["AccountId"] == account
 
 
+@pytest.mark.parametrize("gone", ["Lead", "Campaign", "Contact"])
+async def test_members_go_softly_and_come_back_with_their_parents(org: Client, opened: Opened, gone: str) -> None:
+    campaign = await made(org, "Campaign", Name="C")
+    who = await made(org, "Contact", LastName="Ito") if gone == "Contact" else await made(org, "Lead", **LEAD)
+    member = await made(org, "CampaignMember", CampaignId=campaign, **{"ContactId" if gone == "Contact" else "LeadId": who})
+    parent = campaign if gone == "Campaign" else who
+    stream = await opened()
+    await org.call("DELETE", f"/sobjects/{gone}/{parent}")
+    found = await org.query("SELECT Id, IsDeleted FROM CampaignMember", "queryAll")
+    assert [(each["Id"], each["IsDeleted"]) for each in found["records"]] == [(member, True)]
+    assert (await org.query("SELECT COUNT() FROM CampaignMember"))["totalSize"] == 0
+    await org.verb("undelete", {"id": parent})
+    assert (await read(org, "CampaignMember", member))["Status"] == "Sent"
+    headers = headers_of(await stream.events(2 if gone == "Campaign" else 4))
+    told = [each["changeType"] for each in headers if each["entityName"] == "CampaignMember"]
+    assert told == ["DELETE", "UNDELETE"]
+
+
+async def test_a_member_does_not_come_back_while_its_other_parent_is_gone(org: Client) -> None:
+    campaign, lead = await made(org, "Campaign", Name="C"), await made(org, "Lead", **LEAD)
+    member = await made(org, "CampaignMember", CampaignId=campaign, LeadId=lead)
+    await org.call("DELETE", f"/sobjects/Lead/{lead}")
+    await org.call("DELETE", f"/sobjects/Campaign/{campaign}")
+    await org.verb("undelete", {"id": lead})
+    assert await read(org, "CampaignMember", member) == {}
+
+
+async def test_activities_go_with_who_they_are_about_and_come_back(org: Client) -> None:
+    contact = await made(org, "Contact", LastName="Ito")
+    task = await made(org, "Task", Subject="call", WhoId=contact)
+    event = await made(org, "Event", Subject="meet", WhoId=contact, ActivityDateTime="2026-08-10T10:00:00Z", DurationInMinutes=30)
+    await org.call("DELETE", f"/sobjects/Contact/{contact}")
+    assert (await read(org, "Task", task), await read(org, "Event", event)) == ({}, {})
+    await org.verb("undelete", {"id": contact})
+    assert (await read(org, "Task", task))["WhoId"] == contact
+    assert (await read(org, "Event", event))["WhoId"] == contact
+
+
+async def test_a_reference_to_what_goes_is_cleared_until_it_comes_back(org: Client) -> None:
+    parent = await made(org, "Account", Name="Parent")
+    child, moved = await made(org, "Account", Name="Child", ParentId=parent), await made(org, "Account", Name="Moved", ParentId=parent)
+    campaign = await made(org, "Campaign", Name="C")
+    deal = await made(org, "Opportunity", Name="D", StageName="Prospecting", CloseDate="2026-12-01", CampaignId=campaign)
+    for name, record_id in (("Account", parent), ("Campaign", campaign)):
+        await org.call("DELETE", f"/sobjects/{name}/{record_id}")
+    assert (await read(org, "Account", child))["ParentId"] is None
+    assert (await read(org, "Opportunity", deal))["CampaignId"] is None
+    await org.call("PATCH", f"/sobjects/Account/{moved}", {"ParentId": child})
+    await org.verb("undelete", {"ids": [parent, campaign]})
+    assert [(await read(org, "Account", each))["ParentId"] for each in (child, moved)] == [parent, child]
+    assert (await read(org, "Opportunity", deal))["CampaignId"] == campaign
+
+
+async def test_an_account_with_a_won_deal_or_another_owners_stays(org: Client) -> None:
+    account = await made(org, "Account", Name="Acme")
+    deal = await made(org, "Opportunity", Name="D", StageName="Closed Won", CloseDate="2026-12-01", AccountId=account)
+    assert refusal(await org.call("DELETE", f"/sobjects/Account/{account}")) == "DELETE_FAILED"
+    person = (await org.query("SELECT Id FROM User WHERE Username LIKE 'ann%'"))["records"][0]["Id"]
+    await org.call("PATCH", f"/sobjects/Opportunity/{deal}", {"StageName": "Prospecting", "OwnerId": person})
+    assert refusal(await org.call("DELETE", f"/sobjects/Account/{account}")) == "DELETE_FAILED"
+    await org.call("DELETE", f"/sobjects/Opportunity/{deal}")
+    assert (await org.call("DELETE", f"/sobjects/Account/{account}")).status == 204
+
+
+async def test_details_live_and_go_with_their_master(org: Client) -> None:
+    fields = [{"name": "Lead__c", "type": "reference", "reference_to": ["Lead"], "master": True}]
+    await org.verb("define_object", {"name": "Visit__c", "label": "Visit", "fields": fields, "activities": True})
+    lead = await made(org, "Lead", **LEAD)
+    visit = await made(org, "Visit__c", Name="V", Lead__c=lead)
+    task = await made(org, "Task", Subject="call", WhatId=visit)
+    assert (await read(org, "Task", task))["WhatId"] == visit
+    described = (await org.call("GET", "/sobjects/Visit__c/describe")).body["fields"]
+    fields_by_name = {each["name"]: each for each in described}
+    assert "OwnerId" not in fields_by_name
+    master = fields_by_name["Lead__c"]
+    assert (master["cascadeDelete"], master["nillable"], master["updateable"]) == (True, False, False)
+    children = (await org.call("GET", "/sobjects/Lead/describe")).body["childRelationships"]
+    assert next(each for each in children if each["childSObject"] == "Visit__c")["cascadeDelete"] is True
+    assert refusal(await org.call("POST", "/sobjects/Visit__c", {"Name": "none"})) == "REQUIRED_FIELD_MISSING"
+    await org.call("DELETE", f"/sobjects/Lead/{lead}")
+    assert await read(org, "Visit__c", visit) == {}
+    await org.verb("undelete", {"id": lead})
+    assert (await read(org, "Visit__c", visit))["Lead__c"] == lead
+    moved = {"name": "Movable__c", "type": "reference", "reference_to": ["Account"], "master": True, "reparentable": True}
+    await org.verb("define_object", {"name": "Part__c", "label": "Part", "fields": [moved]})
+    one, two = await made(org, "Account", Name="1"), await made(org, "Account", Name="2")
+    part = await made(org, "Part__c", Name="P", Movable__c=one)
+    assert (await org.call("PATCH", f"/sobjects/Part__c/{part}", {"Movable__c": two})).status == 204
+
+
 async def test_a_member_that_is_removed_is_gone_at_once(org: Client) -> None:
     campaign = await made(org, "Campaign", Name="C")
     lead = await made(org, "Lead", **LEAD)
@@ -103,8 +193,19 @@ async def test_a_merge_moves_children_and_refuses_what_it_must(org: Client) -> N
     assert gone["records"][0]["MasterRecordId"] == master
     refused = await org.control("POST", "verb/merge", {"object": "Contact", "master": master, "victims": [other]})
     assert refused.status == 400
-    again = await org.control("POST", "verb/undelete", {"id": one})
-    assert "UNDELETE_FAILED" in str(again.body)
+
+
+async def test_a_merge_loser_comes_back_without_its_children(org: Client, opened: Opened) -> None:
+    master, loser = [await made(org, "Contact", LastName=name) for name in "ab"]
+    task = await made(org, "Task", Subject="call", WhoId=loser)
+    await org.verb("merge", {"object": "Contact", "master": master, "victims": [loser]})
+    stream = await opened()
+    await org.verb("undelete", {"id": loser})
+    header = headers_of(await stream.events(1))[0]
+    assert (header["changeType"], header["recordIds"]) == ("UNDELETE", [loser])
+    assert (await read(org, "Contact", loser))["MasterRecordId"] is None
+    assert (await read(org, "Task", task))["WhoId"] == master
+    assert "UNDELETE_FAILED" in str((await org.control("POST", "verb/undelete", {"id": loser})).body)
 
 
 async def test_conversion_takes_members_and_tasks_along(org: Client, opened: Opened) -> None:

@@ -245,7 +245,7 @@ async def test_describe(org: Client) -> None:
     assert (described["keyPrefix"], described["mergeable"], described["replicateable"]) == ("00Q", True, True)
     assert (fields["Email"]["type"], fields["LastName"]["length"], fields["LastName"]["nillable"]) == ("email", 80, False)
     assert (fields["Id"]["updateable"], fields["Street"]["compoundFieldName"], fields["OwnerId"]["referenceTo"]) == (
-        False, "Address", ["User", "Group"],
+        False, "Address", ["Group", "User"],
     )  # fmt: skip
     assert {value["value"] for value in fields["Status"]["picklistValues"]} >= {"Open - Not Contacted"}
     event = (await org.call("GET", "/sobjects/LeadChangeEvent/describe")).body
