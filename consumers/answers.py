@@ -127,7 +127,9 @@ class Answers:
     def _after(self, state: PairState, item: Item, outcome: Outcome | None, fate: str, now: int) -> PairState:
         """The state after the call, by its outcome."""
         if outcome is None:
-            return failed(state, self._system, item.write) if fate == "unknown" else withdrawn(state, self._system, item.write)
+            if fate != "unknown":
+                return withdrawn(state, self._system, item.write)
+            return failed(state, self._system, item.write, now + self._terms.patience(self._system).doubt_ms)
         match outcome.fate:
             case Fate.DONE:
                 return self._done(state, item, outcome, now)

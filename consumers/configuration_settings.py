@@ -210,7 +210,7 @@ class SettleSettings:
     marketo_calls_at_once: Annotated[int, Whole("Writing calls of one worker under way at once", 1, 10)] = 6
     read_salesforce: Annotated[Reads, Choice("Whether Salesforce is read before it is written", Reads)] = Reads.AUTO
     read_marketo: Annotated[Reads, Choice("Whether Marketo is read before it is written", Reads)] = Reads.AUTO
-    lease_seconds: Annotated[float, Duration("How long an unanswered call is waited for before it is taken for lost", "5s", "1h")] = 120.0
+    lease_seconds: Annotated[float, Duration("How long an unanswered call is waited for before it is taken for lost", "5s", "1h")] = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

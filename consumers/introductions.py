@@ -18,7 +18,7 @@ from consumers.merge.setting import Folded
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, canonical, neutral
-from consumers.merge.writes import born
+from consumers.merge.writes import born, creation, several
 from streams.events import ChangeEvent, Kind
 from streams.systems import CREATED_FIELD, MARKETO, SALESFORCE, Object, System, salesforce_id
 
@@ -135,8 +135,9 @@ def found_born(state: PairState, event: ChangeEvent) -> PairState:
     """A creation of ours in doubt has been found: the record carries the id that we gave it. People may have worked on it since."""
     made = created_at(event)
     until = made + _SECOND_MS if made else 0
-    write = state.record(event.system).creating
-    return born(state, event.system, event.id, write, witnessed=event.system is MARKETO, made_until=until)
+    write = creation(state, event.system)
+    witnessed = event.system is MARKETO and not several(state, event.system, write)
+    return born(state, event.system, event.id, write, witnessed=witnessed, made_until=until)
 
 
 def inherit(state: PairState, system: System, former: PairState) -> PairState:

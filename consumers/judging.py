@@ -18,6 +18,7 @@ from consumers.merge.record import is_old
 from consumers.merge.setting import Setting
 from consumers.merge.state import PairState, Record, copy
 from consumers.merge.terms import Terms
+from consumers.merge.writes import creation
 from streams.budget import Lane
 from streams.errors import Retry
 from streams.events import ChangeEvent, Kind
@@ -169,7 +170,7 @@ class Judging:
         told: tuple[Ruling, ...] | None = None
         if own or record.id == event.id:
             state = adopt(found.state, event)
-        elif record.creating and not record.id and how == STORED:
+        elif not record.id and how == STORED and creation(found.state, system):
             state = found_born(found.state, event)
         else:
             state, rulings = join(found.state, event, self._terms)

@@ -12,9 +12,9 @@ from consumers.ledger.port import Kind, Ledger, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.feed import rejudge
 from consumers.merge.reading import Look
-from consumers.merge.state import Field, PairState, Write, copy
+from consumers.merge.state import Field, PairState, Write, copy, is_out
 from consumers.merge.terms import Terms
-from consumers.merge.writes import unclaimed, withdrawn
+from consumers.merge.writes import given_up, unclaimed
 from consumers.writers.port import Writer
 from streams.budget import Lane
 from streams.events import ChangeEvent
@@ -127,7 +127,7 @@ class Looker:
             await judging.save()
             missing = [pair for number, pair in (await tx.by_id(list(wanted))).items() if self._in_doubt(pair.state, wanted[number])]
             for pair in missing:
-                state = withdrawn(pair.state, self._system, pair.state.record(self._system).creating)
+                state = given_up(pair.state, self._system, pair.state.record(self._system).creating)
                 pair.state = self._terms.with_due(state, now)
                 looked.due.update(kind for kind in Kind if pair.state.due[kind] and kind.writes)
             await tx.save(missing, now)
@@ -140,7 +140,9 @@ class Looker:
 
 
 def _silent(state: PairState, system: System, now: int) -> bool:
-    return any(write.look_at <= now for field in state.fields.values() for write in field.side(system).writes)
+    calling = state.record(system).calling
+    writes = (write for field in state.unsettled().values() for write in field.side(system).writes)
+    return any(write.look_at <= now and not is_out(write, calling) for write in writes)
 
 
 def _postponed(state: PairState, system: System, now: int, lag_ms: int) -> PairState:

@@ -24,6 +24,7 @@ from consumers.writers.port import Fate, Item, Outcome, Writer
 from streams.budget import Lane
 from streams.errors import Fatal, Reject, Retry, SyncError, Unknown
 from streams.events import ChangeEvent
+from streams.lease import leased, must_hold
 from streams.systems import System
 
 _LAG_GROWTH, _LATER_MS_MAX, _FLOOD_MS = 4, 600_000, 60_000
@@ -129,13 +130,13 @@ class Settler:
         match planned:
             case Create() | Update():
                 write = await self._ledger.write_id()
-                item = Item(write=write, pair=pair.id, order=planned, key=pair.state.marketo.id)
+                item = Item(write=write, pair=pair.id, order=planned, key=pair.state.marketo.id, begin_until=now + patience.begin_ms)
                 pair.state = intend(pair.state, self._system, planned, write=write, now=now, patience=patience)
                 items.append((item, lane))
             case Delete():
                 write = await self._ledger.write_id()
                 pair.state = self._leased(pair.state, write, now)
-                items.append((Item(write=write, pair=pair.id, order=planned), lane))
+                items.append((Item(write=write, pair=pair.id, order=planned, begin_until=now + patience.begin_ms), lane))
             case Nothing(refused=refused):
                 pair.state = refuse(pair.state, self._system, refused)
                 state = pair.state.with_fields({})
@@ -247,10 +248,13 @@ class Settler:
     async def _call(self, call: Sequence[tuple[Item, Lane]], settled: Settled) -> None:
         """One call and its outcomes. A refusal of the whole call is narrowed down to the record that caused it."""
         items = [item for item, _ in call]
+        begin_until = min((item.begin_until for item in items if item.begin_until), default=0)
         settled.calls += 1
         settled.records += len(items)
         try:
-            outcomes: list[Outcome] | None = await self._writer.write(items, min(lane for _, lane in call))
+            with leased(lambda: not begin_until or self._clock() < begin_until):
+                must_hold(f"a write to {self._system}")
+                outcomes: list[Outcome] | None = await self._writer.write(items, min(lane for _, lane in call))
         except Unknown as error:
             await self._answers.commit(items, None, "unknown", str(error), settled)
             settled.wait_seconds = max(settled.wait_seconds, error.after_seconds)

@@ -177,10 +177,17 @@ def _patience(settings: Settings) -> tuple[Patience, Patience]:
     """With Salesforce, and with Marketo, whose feed is polled."""
     call_ms = round(settings.settle.lease_seconds * 1000)
     poll_ms = round(settings.intervals.poll_seconds * 1000)
+    theirs = marketo_settings(settings)
+    theirs_ms = round(max(theirs.write_seconds, theirs.merge_seconds) * 1000)
     slow_ms = round(settings.intervals.activities_max_seconds * 1000) + 20_000
     return (
-        Patience(call_ms=call_ms, silent_ms=20_000, lost_ms=max(60_000, 2 * poll_ms)),
-        Patience(call_ms=call_ms, silent_ms=slow_ms, lost_ms=max(2 * slow_ms, 2 * poll_ms)),
+        Patience(
+            call_ms=call_ms,
+            time_out_ms=round(salesforce_settings(settings).request_timeout_seconds * 1000),
+            silent_ms=20_000,
+            lost_ms=max(60_000, 2 * poll_ms),
+        ),
+        Patience(call_ms=call_ms, time_out_ms=theirs_ms, silent_ms=slow_ms, lost_ms=max(2 * slow_ms, 2 * poll_ms)),
     )
 
 

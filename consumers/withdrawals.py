@@ -91,7 +91,8 @@ class Withdrawals:
         pair.state = self._lease(pair.state, write, now)
         theirs = pair.state.record(self._system).id
         why = f"made by Tandem at the same moment as {theirs}, the same person; nothing hangs on it (asked: {use.asked})"
-        return Item(write=write, pair=pair.id, order=replace(order, id=spare, why=why))
+        begin_until = now + self._terms.patience(self._system).begin_ms
+        return Item(write=write, pair=pair.id, order=replace(order, id=spare, why=why), begin_until=begin_until)
 
     def _kept(self, pair: Pair, spare: str, use: Use | None, now: int) -> Decision:
         what = "is gone already" if use is None else f"is kept, since others use it: {', '.join(use.what)}"

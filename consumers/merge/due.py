@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from consumers.mapping import SyncRules
 from consumers.merge.plan import follows_deletion, may_create, owed
-from consumers.merge.state import Field, PairState, Record, Write
+from consumers.merge.state import Field, PairState, Record, Write, is_out
 from streams.systems import MARKETO, SALESFORCE, System
 
 _REREAD_MS = 2_000
@@ -16,6 +16,7 @@ def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[i
     salesforce: list[tuple[str, Field]] = []
     marketo: list[tuple[str, Field]] = []
     silent_salesforce = silent_marketo = 0
+    one_record, other_record = state.salesforce, state.marketo
     for key, field in state.unsettled().items():
         one, other, version = field.salesforce, field.marketo, field.version
         if one.shows != version:
@@ -23,10 +24,9 @@ def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[i
         if other.shows != version:
             marketo.append((key, field))
         if one.writes:
-            silent_salesforce = _earliest(silent_salesforce, one.writes)
+            silent_salesforce = _earliest(silent_salesforce, one.writes, one_record.calling)
         if other.writes:
-            silent_marketo = _earliest(silent_marketo, other.writes)
-    one_record, other_record = state.salesforce, state.marketo
+            silent_marketo = _earliest(silent_marketo, other.writes, other_record.calling)
     fields_only = not state.retract and not rules.delete_in_salesforce
     waiting = bool(state.waiting)
     return (
@@ -50,9 +50,11 @@ def contested(state: PairState) -> bool:
     return False
 
 
-def _earliest(before: int, writes: tuple[Write, ...]) -> int:
-    """When the first of these writes is to be looked for, or what came before that; 0 is never."""
-    first = min(entry.look_at for entry in writes)
+def _earliest(before: int, writes: tuple[Write, ...], calling: int) -> int:
+    """When the first of these writes is to be looked for, or what came before that; 0 is never. Not while its call is out."""
+    first = min((entry.look_at for entry in writes if not calling or not is_out(entry, calling)), default=0)
+    if not first:
+        return before
     return first if not before else min(first, before)
 
 

@@ -3,10 +3,13 @@
 Our own changes are told apart field by field, since a flow or a trigger adds changes of its own to our transaction.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.forgotten import remembered
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed, missing_link
 from consumers.merge.record import asked_again
 from consumers.merge.setting import Folded, Identity, Setting
@@ -101,6 +104,8 @@ def judge_fields(state: PairState, event: ChangeEvent, setting: Setting, *, pati
             field = changed[key] = missing[0]
             rulings.append(missing[1])
         write = _own_write(mapping, field, edit, stamped=stamped) if ours else None
+        if write is None and ours and not stamped:
+            write = _late_write(state, event, mapping, edit, names)
         new, ruling = judge_echo(mapping, field, edit, write) if write else judge_feed(mapping, field, edit)
         if write and ruling.verdict is _ECHO:
             echoed = write.id
@@ -162,15 +167,39 @@ def _own_write(mapping: FieldMapping, field: Field, edit: Edit, *, stamped: int)
 
     Of our own changes, one of a field that we did not write was made by a flow or a trigger in our transaction: an edit.
     """
-    writes = field.side(edit.side).writes
-    if not writes:
+    side = field.side(edit.side)
+    writes, forgotten = side.writes, remembered(side, edit.at)
+    if not writes and not forgotten:
         return None
-    for write in writes:
+    for write in (*writes, *reversed(forgotten)):
         if (not stamped or write.id <= stamped) and equal(mapping, write.value, edit.value):
             return write
     if stamped:
-        return next((write for write in writes if write.id == stamped), None)
-    return writes[0]
+        return next((write for write in (*writes, *forgotten) if write.id == stamped), None)
+    return writes[0] if writes else None
+
+
+def _late_write(state: PairState, event: ChangeEvent, mapping: FieldMapping, edit: Edit, names: Mapping[str, FieldMapping]) -> Write | None:
+    """The forgotten write that this change of ours is though the value is another one: what the system made of it.
+
+    Not so where the event brings another write of ours: then a flow has changed this field in that one's transaction.
+    """
+    forgotten = remembered((state.fields.get(mapping.key) or Field()).side(edit.side), edit.at)
+    if not forgotten:
+        return None
+    known = {write.id for write in forgotten}
+    for name, value in event.fields.items():
+        other = names.get(name)
+        if other is None or other is mapping or (field := state.fields.get(other.key)) is None:
+            continue
+        side = field.side(edit.side)
+        brought = {write.id for write in (*side.writes, *side.forgotten) if equal(other, write.value, value)}
+        if brought and brought.isdisjoint(known):
+            return None
+    if len(forgotten) == 1:
+        return forgotten[0]
+    # any of them: the side is taken to show the oldest, so that the agreement is owed again, and nothing is learnt
+    return msgspec.structs.replace(min(forgotten, key=lambda write: write.version), id=0, value=edit.value)
 
 
 def unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...], setting: Setting) -> ChangeEvent | None:

@@ -10,6 +10,7 @@ Here are the two things that a side's feed may tell of a field: somebody's edit 
 
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.forgotten import came_back, forget, in_doubt, remembered, told_of
 from consumers.merge.state import NEVER, Field, Rest, Side, Write, copy
 from consumers.merge.values import equal
 from consumers.merge.verdicts import AGREEING, UNORDERED, UNTOLD, Edit, Judged, Untold, latest, ruled, same, unproven, verdict_on
@@ -29,7 +30,7 @@ def accepted_at_once(mapping: FieldMapping, field: Field, system: System, value:
     side = field.salesforce if system is SALESFORCE else field.marketo
     if side.shows != field.version or side.ahead_at or side.writes or side.learnt or side.undone or field.hold or not side.known:
         return None
-    if side.replaced is not None or equal(mapping, value, field.value):
+    if side.replaced is not None or side.forgotten or equal(mapping, value, field.value):
         return None
     side, new = copy(side), copy(field)
     new.value = side.seen = value
@@ -71,6 +72,7 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
             return early
     moved = _moved(_passed(side, edit.at) if side.writes else side)
     moved.ahead_at = moved.ahead_until = 0
+    moved.forgotten = remembered(moved, edit.at)
     if edit.at > side.seen_at:
         moved.seen_at = edit.at
     return verdict_on(mapping, field, moved, edit)
@@ -96,8 +98,7 @@ def _out_of_order(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -
 def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) -> Judged:
     """Our own write coming back in its side's feed, with what the system made of the value."""
     before = field.side(edit.side)
-    side = copy(before)
-    side.writes = tuple(_told_of(other) for other in side.writes if other.version > write.version)
+    side = came_back(before, write, edit.at)
     if before.ahead_at and latest(edit.at) < before.ahead_at:
         return field.with_side(edit.side, side), ruled(mapping, field, edit, Verdict.SUPERSEDED, "a reading had shown what came after")
     if _is_behind(before, edit):
@@ -118,7 +119,8 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
     side.ahead_at = side.ahead_until = 0
     side.refused, side.reason = NEVER, ""
     new = field.with_side(edit.side, side)
-    return new, ruled(mapping, new, edit, _ECHO, "our own write came back")
+    late = write not in before.writes
+    return new, ruled(mapping, new, edit, _ECHO, "a write of ours that was given up came back late" if late else "our own write came back")
 
 
 def _lacks_link(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
@@ -158,7 +160,9 @@ def _link(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     """What stood there before was a write of ours that the feed has lost, or somebody's edit."""
     value = None if isinstance(edit.before, Untold) else edit.before
     link = Edit(side=edit.side, object=edit.object, value=value, at=edit.at)
-    write = next((write for write in field.side(edit.side).writes if equal(mapping, write.value, value)), None)
+    side = field.side(edit.side)
+    known = (*side.writes, *reversed(remembered(side, edit.at)))
+    write = next((write for write in known if equal(mapping, write.value, value)), None)
     return judge_feed(mapping, field, link) if write is None else judge_echo(mapping, field, link, write)
 
 
@@ -187,19 +191,13 @@ def _passed(side: Side, at: int) -> Side:
         return side
     new = copy(side)
     new.shows, new.seen = silent[-1].version, silent[-1].value
-    new.writes = tuple(write for write in side.writes if write.version > new.shows)
+    forget(new, lambda write: write.version <= new.shows and in_doubt(write))
+    new.writes = tuple(write for write in new.writes if write.version > new.shows)
     return new
 
 
 def _moved(side: Side) -> Side:
     new = copy(side)
     if side.writes:
-        new.writes = tuple(_told_of(write) for write in side.writes)
-    return new
-
-
-def _told_of(write: Write) -> Write:
-    """The write, now that the side's feed has brought something for its field."""
-    new = copy(write)
-    new.moved = True
+        new.writes = tuple(told_of(write) for write in side.writes)
     return new

@@ -2,8 +2,14 @@
 
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Verdict
-from consumers.merge.state import PENDING, Field, Side, Write, copy
+from consumers.merge.forgotten import came_back, forget, in_doubt, remembered
+from consumers.merge.state import NEVER, PENDING, Field, Side, Write, copy
 from consumers.merge.verdicts import UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
+
+_TOLD_MS = 900_000
+"""So long after a write was sent its feed tells of it, if it ever does; afterwards a reading that shows its value is its only witness."""
+_ARRIVES_MS = 300_000
+"""So long after it was sent a call may still arrive, and what it brings may read otherwise than what was sent."""
 
 
 def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
@@ -19,11 +25,17 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         return field, ruled(mapping, field, edit, Verdict.WAITING, "a write of ours is under way; the feed will tell")
     if side.known and max(latest(side.seen_at), side.ahead_until if side.ahead_at else 0) > edit.at:
         return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
+    late = _forgotten(mapping, side, edit)
+    if late is not None:
+        return _arrived_late(mapping, field, edit, late)
+    if any(in_doubt(write) and edit.at < write.sent + _ARRIVES_MS for write in side.forgotten):
+        return field, ruled(mapping, field, edit, Verdict.WAITING, "a write of ours that was given up may have arrived; the feed will tell")
     if unproven(side) and side.shows != field.version:
         return field, ruled(mapping, field, edit, Verdict.WAITING, "it may be what the system made of our creation; the feed will tell")
     new = copy(side)
     if side.writes:
-        new.shows, new.seen, new.writes = side.writes[-1].version, side.writes[-1].value, ()
+        new.shows, new.seen = side.writes[-1].version, side.writes[-1].value
+        forget(new)
     new.ahead_at, new.ahead_until = edit.at, edit.until
     return verdict_on(mapping, field, new, edit)
 
@@ -41,6 +53,7 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
     newest = side.writes[-1]
     stands = same(mapping, side, edit.value, newest.value)
     if same(mapping, side, edit.value, side.seen):
+        forget(side, lambda write: in_doubt(write) or not same(mapping, side, edit.value, write.value))
         side.writes = ()
         if newest.answered > PENDING and not newest.moved:
             side.shows = newest.version
@@ -55,11 +68,18 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
 
 def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, stands: bool) -> Judged:
     newest = side.writes[-1]
-    side.writes = ()
+    forget(side)
     if unproven(side) and newest.answered <= PENDING and not stands:
         side.seen = edit.value
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "what the system made of our creation; the write never arrived")
+    late = None if stands else _forgotten(mapping, field.side(edit.side), edit)
+    if late is not None:
+        return _shown_late(mapping, field, edit, late)
+    if not stands and not side.seen_at and not side.ahead_at and len(side.forgotten) > 1:
+        side.seen, side.shows, side.known, side.forgotten = edit.value, NEVER, True, ()
+        new = field.with_side(edit.side, side)
+        return new, ruled(mapping, new, edit, Verdict.KNOWN, "what the system made of one of our creations; which one, nobody knows")
     side.ahead_at, side.ahead_until = edit.at, edit.until
     if newest.answered > PENDING:
         side.shows, side.seen = newest.version, newest.value
@@ -68,6 +88,29 @@ def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.ECHO, "our write stands there; the feed lost it")
     return verdict_on(mapping, field, side, edit)
+
+
+def _forgotten(mapping: FieldMapping, side: Side, edit: Edit) -> Write | None:
+    """The write that was given up and whose value this reading shows: its call has arrived, for all we know."""
+    if not side.forgotten or not side.known:
+        return None
+    return next((write for write in reversed(remembered(side, edit.at)) if same(mapping, side, edit.value, write.value)), None)
+
+
+def _arrived_late(mapping: FieldMapping, field: Field, edit: Edit, late: Write) -> Judged:
+    """The feed tells whose it is, where there is one to tell: nothing is told of what a creation brings, and not for ever."""
+    side = field.side(edit.side)
+    created = not side.seen_at and not side.ahead_at
+    if not created and edit.at < late.sent + _TOLD_MS:
+        return field, ruled(mapping, field, edit, Verdict.WAITING, "it may be a write of ours that was given up; the feed will tell")
+    return _shown_late(mapping, field, edit, late)
+
+
+def _shown_late(mapping: FieldMapping, field: Field, edit: Edit, late: Write) -> Judged:
+    side = came_back(field.side(edit.side), late, edit.at)
+    side.seen, side.shows, side.ahead_at, side.ahead_until = edit.value, late.version, edit.at, edit.until
+    new = field.with_side(edit.side, side)
+    return new, ruled(mapping, new, edit, Verdict.ECHO, "a write of ours that was given up has arrived late")
 
 
 def _overtaken(mapping: FieldMapping, side: Side, edit: Edit) -> bool:

@@ -11,7 +11,7 @@ from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, noted, touched
 from consumers.merge.setting import Folded, Setting
-from consumers.merge.state import NEVER, Field, PairState, Record, copy
+from consumers.merge.state import NEVER, Field, PairState, Record, copy, is_out
 from consumers.merge.values import Unfit, neutral
 from consumers.merge.verdicts import UNORDERED, Edit, latest
 from streams.events import ChangeEvent, Kind
@@ -58,7 +58,7 @@ def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look
             continue
         field = state.fields.get(mapping.key) or Field()
         try:
-            new, ruling = _judge_one(mapping, field, edit_of(state, event, mapping, neutral(mapping.type, wire)), at)
+            new, ruling = _judge_one(mapping, field, edit_of(state, event, mapping, neutral(mapping.type, wire)), at, record.calling)
         except Unfit as error:
             rulings.append(Ruling(field=mapping.key, verdict=Verdict.UNUSABLE, reason=str(error)))
             continue
@@ -78,9 +78,10 @@ def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look
     return state, tuple(rulings)
 
 
-def _judge_one(mapping: FieldMapping, field: Field, edit: Edit, at: Look | None) -> tuple[Field, Ruling]:
+def _judge_one(mapping: FieldMapping, field: Field, edit: Edit, at: Look | None, calling: int) -> tuple[Field, Ruling]:
+    """`calling`: the write whose call is out: nothing that a reading shows before its answer says what became of it."""
     writes = field.side(edit.side).writes
-    if at is not None and any(write.look_at <= at.now for write in writes):
+    if at is not None and any(write.look_at <= at.now for write in writes) and not any(is_out(write, calling) for write in writes):
         lost = all(write.sent <= at.lost_before for write in writes)
         return judge_look(mapping, field, edit, look_again_at=at.again_at, feed_lost=lost)
     return judge_read(mapping, field, edit)
@@ -93,7 +94,7 @@ def meet(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     for mapping in setting.mapping.fields:
         field = state.fields.get(mapping.key) or Field()
         side = copy(field.side(system))
-        side.known, side.shows, side.writes, side.seen_at, side.ahead_at = False, NEVER, (), 0, 0
+        side.known, side.shows, side.writes, side.seen_at, side.ahead_at, side.forgotten = False, NEVER, (), 0, 0, ()
         fields[mapping.key] = field.with_side(system, side)
     names = setting.mapping.by_name(system)
     told = {**dict.fromkeys(names), **event.fields}

@@ -41,6 +41,11 @@ class Write(msgspec.Struct, array_like=True, gc=False):
     """Once answered: the latest moment at which it may have been made (ms, the system's clock); 0 if not known."""
 
 
+def is_out(write: Write, calling: int) -> bool:
+    """Whether the call of this write is still out. `calling`: the one that its record waits for."""
+    return write.answered == PENDING and write.id == calling
+
+
 class Side(msgspec.Struct, array_like=True, gc=False):
     """One field on one side."""
 
@@ -66,6 +71,8 @@ class Side(msgspec.Struct, array_like=True, gc=False):
     refused: int = NEVER
     """The version that the system refused, with its own words in `reason`."""
     reason: str = ""
+    forgotten: tuple[Write, ...] = ()
+    """Writes that nobody waits for any more though they may still arrive, or come back: kept until the feed is past them."""
 
 
 class Field(msgspec.Struct, array_like=True, gc=False):

@@ -6,6 +6,7 @@ What a write has done is told by the feed, or by a look; the answer only says th
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from consumers.merge.forgotten import forget
 from consumers.merge.plan import Create, Update
 from consumers.merge.state import FAILED, PENDING, Field, PairState, Record, Side, Write, copy
 from streams.systems import System
@@ -13,13 +14,28 @@ from streams.systems import System
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long calls and feeds are waited for, ms."""
+    """How long calls and feeds are waited for, ms. A lease outlives every time-out of the client: raises ValueError otherwise."""
 
-    call_ms: int = 120_000
+    call_ms: int = 300_000
+    """The lease: what was claimed and never told of is taken for lost then."""
+    time_out_ms: int = 0
+    """How long the client waits for one call at the most; a call begins so early that its lease outlives it."""
     silent_ms: int = 60_000
     """After a write: when to look, if the feed has not shown it."""
     lost_ms: int = 600_000
     """After a write: from when on the feed is taken to have lost it."""
+    doubt_ms: int = 8_000
+    """After a call without an answer: when to look for what became of it, if the feed has not told."""
+
+    def __post_init__(self) -> None:
+        """Refuse a lease that could end while its call is out."""
+        if self.call_ms <= self.time_out_ms:
+            raise ValueError(f"a lease of {self.call_ms} ms does not outlive a call, which may take {self.time_out_ms} ms")
+
+    @property
+    def begin_ms(self) -> int:
+        """How long after the claim a call may begin. A quarter of what is left is for clocks that differ."""
+        return (self.call_ms - self.time_out_ms) * 3 // 4
 
 
 def intend(state: PairState, target: System, planned: Create | Update, *, write: int, now: int, patience: Patience) -> PairState:
@@ -54,12 +70,15 @@ def answered(state: PairState, target: System, write: int, at: int, done_by: int
     return _over(_each_write(state, target, write, lambda side: _answer(side, write, at, done_by)), target, write)
 
 
-def failed(state: PairState, target: System, write: int) -> PairState:
-    """No answer that says yes or no: the write is in doubt until the feed tells, or a look once the feed has had its time.
+def failed(state: PairState, target: System, write: int, look_at: int) -> PairState:
+    """No answer that says yes or no: the write is in doubt until the feed tells, or a look from `look_at` on (ms, ours).
 
-    A look before that proves nothing: what stands there may be an older value come back, of which the feed has yet to tell.
+    A look before the feed had its time proves little: what stands there may be an older value come back, and the call may still
+    arrive. So a write that a look does not find is made again, but remembered as forgotten, not as never made: whatever comes back is
+    known for ours. A creation is not made again that soon: a second one might be a second person.
     """
-    return _over(_each_write(state, target, write, lambda side: _answer(side, write, FAILED)), target, write)
+    early = 0 if state.record(target).creating == write else look_at
+    return _over(_each_write(state, target, write, lambda side: _fail(side, write, early)), target, write)
 
 
 def withdrawn(state: PairState, target: System, write: int) -> PairState:
@@ -71,6 +90,11 @@ def withdrawn(state: PairState, target: System, write: int) -> PairState:
         record.creating = 0
         state = state.with_record(target, record)
     return state
+
+
+def given_up(state: PairState, target: System, write: int) -> PairState:
+    """The creation was looked for and is not there: it is owed again, but may still arrive."""
+    return withdrawn(_each_write(state, target, write, lambda side: _forget(side, write)), target, write)
 
 
 def rejected(state: PairState, target: System, write: int, reason: str, only: frozenset[str]) -> PairState:
@@ -103,6 +127,19 @@ def uncreatable(state: PairState, target: System, reason: str) -> PairState:
     return state.with_record(target, record)
 
 
+def creation(state: PairState, target: System) -> int:
+    """The write that creates the target's record, or one that was given up and may have created it all the same; 0: there is none."""
+    record = state.record(target)
+    if record.id or record.creating:
+        return record.creating
+    return max((entry.id for field in state.unsettled().values() for entry in field.side(target).forgotten), default=0)
+
+
+def several(state: PairState, target: System, write: int) -> bool:
+    """Whether other creations than this one were given up, so that any of them may have made the record."""
+    return any(entry.id != write for field in state.unsettled().values() for entry in field.side(target).forgotten)
+
+
 def born(state: PairState, target: System, record_id: str, write: int, *, witnessed: bool, made_until: int = 0) -> PairState:
     """The target's record exists now, created by `write`: fields that were blank are shown blank.
 
@@ -112,10 +149,14 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
     changed: dict[str, Field] = {}
     for key, field in state.unsettled().items():
         side = copy(field.side(target))
-        mine = next((entry for entry in side.writes if entry.id == write), None)
+        mine = next((entry for entry in (*side.writes, *side.forgotten) if entry.id == write), None)
         if mine and witnessed:
             side.known, side.seen, side.shows = True, mine.value, mine.version
             side.writes = tuple(entry for entry in side.writes if entry.version > mine.version)
+            side.forgotten = tuple(entry for entry in side.forgotten if entry.id != write)
+        elif mine and mine not in side.writes:
+            side.writes = (*side.writes, mine)
+            side.forgotten = tuple(entry for entry in side.forgotten if entry.id != write)
         elif not mine and (field.value is None or field.value is False) and side.shows != field.version and not side.seen:
             side.known, side.shows = True, field.version
         else:
@@ -128,11 +169,11 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
 
 
 def unclaimed(state: PairState, target: System, now: int) -> PairState:
-    """After a call that nobody finished (a crash): its writes are in doubt, the record may be written to again."""
+    """After a call that nobody finished (a crash): its writes are in doubt and looked for at once, the record may be written to again."""
     record = state.record(target)
     if not record.calling or record.calling_until > now:
         return state
-    return failed(state, target, record.calling)
+    return failed(state, target, record.calling, now)
 
 
 def _each_write(state: PairState, target: System, write: int, change: Callable[[Side], Side]) -> PairState:
@@ -151,8 +192,28 @@ def _answer(side: Side, write: int, at: int, done_by: int = 0) -> Side:
         mine = copy(entry)
         if mine.id == write and mine.answered == PENDING:
             mine.answered, mine.done_by = at, done_by
+            mine.look_at += max(0, at - mine.sent)
         entries.append(mine)
     new.writes = tuple(entries)
+    return new
+
+
+def _fail(side: Side, write: int, look_at: int) -> Side:
+    new = copy(side)
+    entries = []
+    for entry in side.writes:
+        mine = copy(entry)
+        if mine.id == write and mine.answered == PENDING:
+            mine.answered = FAILED
+            mine.look_at = look_at or mine.look_at
+        entries.append(mine)
+    new.writes = tuple(entries)
+    return new
+
+
+def _forget(side: Side, write: int) -> Side:
+    new = copy(side)
+    forget(new, lambda entry: entry.id == write)
     return new
 
 

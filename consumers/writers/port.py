@@ -36,6 +36,8 @@ class Item:
     order: Order
     key: str = ""
     """Of a creation: the external key that keeps a repeat from making a second record."""
+    begin_until: int = 0
+    """The call with it must not begin any more from then on (ms, ours); 0: whenever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

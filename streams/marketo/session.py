@@ -13,6 +13,7 @@ import orjson
 from yarl import URL
 
 from streams.errors import Fatal, Reject, Retry
+from streams.lease import must_hold
 from streams.marketo.refusals import EXPIRED, http_refusal, in_doubt, refusal
 from streams.marketo.settings import MarketoSettings
 
@@ -130,6 +131,8 @@ class MarketoSession:
 
     async def _exchange(self, call: Call, token: _Token) -> Answer | str:
         """One request; the answer, or the code and message of a refused token."""
+        if call.write:
+            must_hold(f"Marketo {call.what}")
         started = time.monotonic()
         status, headers, body = await self._send(call, {"Authorization": f"Bearer {token.text}"})
         date_ms = _date_ms(headers.get("Date", ""))

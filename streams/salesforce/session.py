@@ -12,6 +12,7 @@ import aiohttp
 import structlog
 
 from streams.errors import Fatal, Retry, SyncError, Unknown
+from streams.lease import must_hold
 from streams.salesforce.login import TOKEN_PATH, Token, read_token, token_form
 from streams.salesforce.refusals import judge_login, refusals_in
 from streams.salesforce.settings import SalesforceSettings
@@ -138,6 +139,8 @@ class Session:
             sent["Content-Type"] = "application/json; charset=UTF-8"
         started = self._monotonic()
         what = f"Salesforce {method} {path.partition('?')[0]}"
+        if write:
+            must_hold(what)
         try:
             async with self._session().request(method, token.instance_url + path, params=params, data=body, headers=sent) as response:
                 heard = self._monotonic()

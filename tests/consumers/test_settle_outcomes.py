@@ -14,11 +14,13 @@ from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Delete
 from consumers.merge.state import FAILED, PairState, Record
 from consumers.merge.stored import pack
+from consumers.merge.writes import Patience
 from consumers.settle import Settler
 from consumers.writers.port import Fate, Item, Outcome, Use
 from streams.budget import Lane
 from streams.errors import Fatal, Reject, Retry, Unknown
 from streams.events import Value
+from streams.lease import must_hold
 from streams.systems import Object, System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing, renamed
@@ -341,3 +343,43 @@ async def test_the_ledgers_own_state_is_never_changed_in_place() -> None:
     before = {number: pack(state) for number, state in states.items()}
     await bench.round()
     assert {number: pack(state) for number, state in states.items()} == before
+
+
+# -- leases ----------------------------------------------------------------------------------------------------------------------
+async def test_a_call_is_never_begun_after_its_lease() -> None:
+    bench = Bench(owing(1, MK))
+    work = await bench.settler.claim()
+    bench.clock.now += TERMS.marketo.begin_ms
+    await bench.settler.finish(work)
+    assert (bench.writer.calls, bench.outcomes(), bench.write()) == ([], ["update not sent"], None)
+    assert bench.due(Kind.WRITE_MARKETO) == bench.clock.now, "it is owed again at once"
+
+
+async def test_the_later_calls_of_a_batch_look_at_their_lease_again() -> None:
+    """The first call hung until the lease of the others was over."""
+    bench = Bench(*(owing(number, MK) for number in (1, 2)), batch_max=300)
+    work = await bench.settler.claim()
+    settler = Settler(bench.ledger, bench.writer, TERMS, bench.clock, batch_max=1)
+    bench.writer.before_answer = lambda: setattr(bench.clock, "now", T + TERMS.marketo.begin_ms)
+    await settler.finish(work)
+    assert [len(call) for call in bench.writer.calls] == [1]
+    assert bench.outcomes() == ["update done", "update not sent"]
+
+
+async def test_a_writer_that_waits_for_leave_or_a_token_looks_at_the_lease_before_it_sends() -> None:
+    bench = Bench(owing(1, MK))
+
+    def waited_long() -> None:
+        bench.clock.now += TERMS.marketo.begin_ms
+        must_hold("a call")
+
+    bench.writer.before_answer = waited_long
+    await bench.round()
+    assert bench.outcomes() == ["update not sent"]
+
+
+def test_a_lease_outlives_every_time_out_of_the_client() -> None:
+    with pytest.raises(ValueError, match="does not outlive"):
+        Patience(call_ms=120_000, time_out_ms=120_000)
+    patience = Patience(call_ms=300_000, time_out_ms=190_000)
+    assert patience.begin_ms + patience.time_out_ms < patience.call_ms

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.mapping import Direction, FieldMapping, FieldType, Rule, RuleName
+from consumers.merge.forgotten import FORGOTTEN_MS
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_feed
 from consumers.merge.state import NEVER, Field, PairState, Rest, Side, Write
 from consumers.merge.stored import pack, unpack
@@ -46,6 +48,13 @@ FIELDS = st.builds(
     marketo=SIDES,
     hold=st.sampled_from(["", "", "review: x", "contested: y"]),
 )
+
+
+def sent_at(write: Write, sent: int) -> Write:
+    """The write, sent at that moment: long ago, the feed is past it."""
+    return msgspec.structs.replace(write, sent=sent)
+
+
 ODD: dict[str, st.SearchStrategy[object]] = {
     "known": st.just(False),
     "shows": st.integers(NEVER, 3),
@@ -55,6 +64,7 @@ ODD: dict[str, st.SearchStrategy[object]] = {
     "replaced": VALUES,
     "undone": st.integers(1, 3),
     "refused": st.integers(0, 3),
+    "forgotten": st.builds(sent_at, WRITES, st.integers(-FORGOTTEN_MS, 1_000)).map(lambda write: (write,)),
 }
 """What may be to be remembered of a side; one thing at a time, so that each is met alone."""
 

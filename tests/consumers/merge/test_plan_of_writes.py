@@ -169,11 +169,11 @@ def test_an_answer_is_no_proof_that_the_side_shows_the_value() -> None:
     state = answered(sent(paired(title=OWED)), MK, 7, T + 200, T + 1_000)
     side = state.fields["title"].marketo
     assert (side.shows, side.writes[0].answered, side.writes[0].done_by, state.marketo.calling) == (1, T + 200, T + 1_000, 0)
-    assert due(state, RULES, T, exact=False) == (0, 0, 0, T + PATIENCE.silent_ms)
+    assert due(state, RULES, T, exact=False) == (0, 0, 0, T + 200 + PATIENCE.silent_ms)
 
 
 def test_a_write_without_an_answer_is_in_doubt_until_a_look() -> None:
-    state = failed(sent(paired(title=OWED)), MK, 7)
+    state = failed(sent(paired(title=OWED)), MK, 7, T + 60_000)
     assert (state.fields["title"].marketo.writes[0].answered, state.marketo.calling, written(state)) == (FAILED, 0, {})
 
 

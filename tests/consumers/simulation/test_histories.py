@@ -36,6 +36,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "power cuts": {"power_cuts": 2, "lost": 0.1},
     "stops": {"stops": 3},
     "frozen workers": {"freezes": 2, "workers": 2},
+    "late calls": {"late": 0.25},
+    "late calls, read before each write": {"late": 0.25, "read_first": True},
+    "late calls, stamped": {"late": 0.25, "stamped": True, "disorder": 0.3, "polls": True, **TROUBLE},
     # people who are new
     "born in Salesforce": {"born": "salesforce"},
     "born in Marketo": {"born": "marketo"},
@@ -46,10 +49,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "born twice, polls, disorder": {"born": "twice", "polls": True, "disorder": 0.3, **TROUBLE},
     "born twice, two workers": {"born": "twice", "workers": 2, **TROUBLE},
     "born twice, power cuts": {"born": "twice", "power_cuts": 2},
+    "born in Salesforce, late calls": {"born": "salesforce", "late": 0.25},
     "born in Salesforce, stamped": {"born": "salesforce", "stamped": True, **TROUBLE},
     # all kinds of fields and rules
     "wide": WIDE,
     "wide, crashes": {**WIDE, **TROUBLE},
+    "wide, late calls": {**WIDE, "late": 0.25},
     "wide, stamped": {**WIDE, "stamped": True},
     "wide, born twice": {**WIDE, "born": "twice"},
     "wide, born in Marketo": {**WIDE, "born": "marketo"},
@@ -65,8 +70,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "all, wide": {**WIDE, "polls": True, "disorder": 0.3, "read_first": True, "workers": 2, "power_cuts": 1, **TROUBLE},
 }
 TO_COME: dict[str, dict[str, Any]] = {
-    "late calls": {"late": 0.25},
-    "late calls, read before each write": {"late": 0.25, "read_first": True},
     "changes unheard": {"unheard": 0.25, "polls": True, "read_first": True},
     "changes told as gaps": {"gaps": 0.4, "read_first": True},
     "poison": {"poison": 4},

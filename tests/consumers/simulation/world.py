@@ -41,7 +41,7 @@ from tests.consumers.simulation.plot import (
     rules_of,
     start_of,
 )
-from tests.consumers.simulation.systems import EPOCH_MS, OURS, SimulatedSystem, SimulatedWriter
+from tests.consumers.simulation.systems import CALL_SECONDS, EPOCH_MS, OURS, SimulatedSystem, SimulatedWriter
 from tests.consumers.simulation.virtual import run_virtually
 from tests.consumers.simulation.worker import Crash, Fate, Life, MortalLedger, SimulatedLedger
 
@@ -72,7 +72,7 @@ class World:
         self.winner = System.SALESFORCE if plot.seed % 2 else System.MARKETO
         self.rules = rules_of(plot, self.winner)
         stamp = STAMP if plot.stamped else None
-        patience = Patience(call_ms=30_000, silent_ms=60_000, lost_ms=150_000)
+        patience = Patience(call_ms=30_000, time_out_ms=round(CALL_SECONDS * 1000), silent_ms=60_000, lost_ms=150_000)
         self.terms = Terms(
             rules=self.rules,
             identity=Identity(salesforce_user=OURS[System.SALESFORCE], marketo_user=OURS[System.MARKETO], stamp=stamp),

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from streams.errors import Fatal, Reject, Retry, SyncError, Unknown
+from streams.lease import leased
 from streams.marketo.session import Call, Held, MarketoSession
 from streams.marketo.settings import MarketoSettings
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, MarketoStub, failure
@@ -206,3 +207,14 @@ def test_settings_that_cannot_be_right_are_refused(changes: dict[str, Any], word
     assert MarketoSettings(**right).base_url == "https://123-ABC-456.mktorest.com"
     with pytest.raises(ValueError, match=words):
         MarketoSettings(**{**right, **changes})
+
+
+async def test_a_write_whose_lease_ends_while_it_waits_for_a_token_is_not_sent(stub: MarketoStub) -> None:
+    stub.scripts[WRITE.path], stub.scripts[USAGE.path] = [OK], [OK]
+    async with MarketoSession(stub.settings()) as session:
+        with leased(lambda: not stub.asked("/identity/oauth/token")):
+            with pytest.raises(Retry, match="lease") as caught:
+                await session.call(WRITE)
+            assert (await session.call(USAGE)).request_id, "a read has no lease"
+    assert not isinstance(caught.value, Unknown)
+    assert stub.asked(WRITE.path) == []

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from streams.errors import Fatal, Retry, Unknown
+from streams.lease import leased
 from streams.salesforce.login import read_token, token_form
 from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, JwtBearer, Password, RefreshToken, SalesforceSettings
@@ -239,3 +240,21 @@ async def test_secrets_stay_secret(
 def test_settings_that_cannot_work_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must"):
         SalesforceSettings(**{"base_url": "https://x", "credentials": ClientCredentials(client_id="a", client_secret="b"), **change})
+
+
+async def test_a_write_whose_lease_ends_while_a_session_is_renewed_is_not_sent_again(org: Any, session: Session) -> None:
+    seen: list[str] = []
+
+    async def counted(request: web.Request) -> web.Response:
+        seen.append(request.method)
+        return web.json_response([])
+
+    org.on("PATCH", PATH, counted)
+    await session.token()
+    org.dead_tokens.add("token-1")
+    with leased(lambda: len(org.logins) < 2), pytest.raises(Retry, match="lease") as caught:
+        await session.request("PATCH", PATH, write=True, body=b"{}")
+    assert not isinstance(caught.value, Unknown)
+    assert seen == []
+    await session.request("PATCH", PATH, write=True, body=b"{}")
+    assert seen == ["PATCH"], "without a lease nothing holds it back"

@@ -1,0 +1,57 @@
+"""Writes that are not waited for any more, and may land all the same: a call that hung, an answer that never came. Pure.
+
+Their values are kept until the feed is past them. A change by our own client that none of the writes under way explains is one of
+them come back, however late: never somebody's edit.
+"""
+
+from collections.abc import Callable
+
+from consumers.merge.state import PENDING, Side, Write, copy
+
+FORGOTTEN_MS = 3_600_000
+"""So long after a write was sent, by the feed's time, it comes back no more: no system works on a call for that long, clocks agree to
+some minutes, and the feed is told in its own order."""
+_MOST = 6
+"""So many of one field are kept at the most, the newest."""
+
+
+def in_doubt(write: Write) -> bool:
+    """Whether nobody knows if this write was made."""
+    return write.answered <= PENDING
+
+
+def forget(side: Side, dropped: Callable[[Write], bool] = lambda _: True) -> None:
+    """Take writes off this side (a fresh copy) that may still arrive, or come back."""
+    gone = tuple(write for write in side.writes if dropped(write))
+    if gone:
+        side.writes = tuple(write for write in side.writes if not dropped(write))
+        side.forgotten = (*side.forgotten, *gone)[-_MOST:]
+
+
+def remembered(side: Side, at: int) -> tuple[Write, ...]:
+    """What may still come back at a moment of the feed."""
+    return tuple(write for write in side.forgotten if write.sent + FORGOTTEN_MS > at) if side.forgotten else ()
+
+
+def came_back(before: Side, write: Write, at: int) -> Side:
+    """The side (a fresh copy) without this write and those before it; of these, who is in doubt may arrive after it."""
+    side = copy(before)
+    later, doubtful = [], []
+    for other in before.writes:
+        if other.id == write.id:
+            continue
+        if other.version > write.version:
+            later.append(told_of(other))
+        elif in_doubt(other):
+            doubtful.append(other)
+    side.writes = tuple(later)
+    if doubtful or before.forgotten:
+        side.forgotten = tuple(other for other in (*remembered(before, at), *doubtful) if other.id != write.id)[-_MOST:]
+    return side
+
+
+def told_of(write: Write) -> Write:
+    """The write, now that the side's feed has brought something for its field."""
+    new = copy(write)
+    new.moved = True
+    return new
