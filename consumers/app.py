@@ -14,7 +14,7 @@ from consumers.configuration_settings import LogFormat
 from consumers.confirmation import release
 from consumers.drive import Bell, Dispatcher, look_after
 from consumers.feed_lag import FeedLag, Lag
-from consumers.gaps import Gaps
+from consumers.gaps import POLLS, Gaps
 from consumers.intake import Intake
 from consumers.judging import Observed
 from consumers.logs import configure
@@ -37,6 +37,7 @@ from consumers.unseen import unseen_by
 from streams.database import away_is_retry
 from streams.errors import Fatal, Retry
 from streams.events import Source
+from streams.marketo.activities import NAME as ACTIVITIES
 from streams.marketo.activities import ActivitySource
 from streams.marketo.pace import Pace as FeedPace
 from streams.marketo.poll import CycleReport as MarketoCycle
@@ -52,6 +53,7 @@ from streams.systems import Object, System
 
 RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
 ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
+SOURCES = (CdcSource.name, ACTIVITIES, *(poll for polls in POLLS.values() for poll in polls))
 _CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
 _SIDES_SECONDS = 12.0
 """Deletions in Marketo are asked for this far apart at the least."""
@@ -66,7 +68,7 @@ class Worker:
         self.metrics = Metrics(now_ms)
         self.board = Board(now_ms)
         self.recent = Recent(now_ms)
-        self.toolbox = Toolbox(settings)
+        self.toolbox = Toolbox(settings, self.metrics)
         self.bell: Bell | None = None
         self._troubles: dict[str, Callable[[], str | None]] = {}
         self._gaps: Gaps | None = None
@@ -89,6 +91,7 @@ class Worker:
                 roles.append(self._role(f"reconcile.{obj}", partial(self._poll_salesforce, obj)))
             roles.append(self._role("reconcile.person", self._poll_marketo))
         names = [role.name for role in roles]
+        self.metrics.expect(names, SOURCES)
         return [*roles, self._role("beat", partial(self._beat, names))]
 
     async def status(self, *, personal: bool) -> dict[str, Any]:
@@ -127,7 +130,9 @@ class Worker:
         return None
 
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
-        await Beat(tools.pool, self.board, names, self.recent, lambda: expected(self.settings, now_ms())).run(stop)
+        now = partial(expected, self.settings)
+        beat = Beat(tools.pool, self.board, roles=names, recent=self.recent, stands=self.metrics.stands, expected=lambda: now(now_ms()))
+        await beat.run(stop)
 
     # -- relay, reconcile ------------------------------------------------------------------------------------------------
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
@@ -232,6 +237,7 @@ class Worker:
         kafka = tools.settings.kafka
         observer = Observer(tools.ledger, tools.terms, now_ms)
         intake = Intake(kafka.bootstrap_servers, tools.ledger, observer, self._observed, gap, group=kafka.group)
+        self.metrics.lag_of = intake.behind
         while not stop.is_set():
             try:
                 await intake.run(stop)
@@ -275,7 +281,7 @@ class Worker:
             system,
             tools.ledger,
             settler,
-            tools.budgets[system].for_purpose("write"),
+            tools.leave[system],
             self.bell,
             clock=now_ms,
             at_once=settings.salesforce_calls_at_once if salesforce else settings.marketo_calls_at_once,

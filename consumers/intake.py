@@ -40,8 +40,16 @@ class Intake:
         self._ledger, self._observer, self._on_observed, self._on_gap = ledger, observer, on_observed, on_gap
         self._bootstrap, self._group = bootstrap, group
         self._places: dict[TopicPartition, int] = {}
+        self._consumer: AIOKafkaConsumer | None = None
         self._failure: BaseException | None = None
         self.assigned: frozenset[TopicPartition] = frozenset()
+
+    def behind(self) -> dict[tuple[str, int], int]:
+        """How many events of each partition of this worker are not judged yet, as far as its last fetches told."""
+        if self._consumer is None:
+            return {}
+        ends = {place: self._consumer.highwater(place) for place in self.assigned if place in self._places}
+        return {(place.topic, place.partition): max(0, end - self._places[place]) for place, end in ends.items() if end is not None}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`. Raises `Retry` when Kafka is away; the caller runs it again."""
@@ -59,10 +67,12 @@ class Intake:
         consumer.subscribe(list(CHANGE_TOPICS), listener=_Listener(consumer, self))
         try:
             await consumer.start()
+            self._consumer = consumer
             await self._consume(consumer, stop)
         except (KafkaError, OSError) as error:
             raise Retry(f"Kafka at {self._bootstrap}: {type(error).__name__} {error}", after_seconds=2.0) from error
         finally:
+            self._consumer = None
             with suppress(KafkaError, OSError):
                 await asyncio.wait_for(consumer.stop(), 10)
 

@@ -1,17 +1,24 @@
 """What Prometheus may know of a worker. No label ever carries a record or a person."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
+from consumers.ledger.spent import Spent
+from consumers.ledger.tallies import Due, Waiting
+from consumers.troubles.trouble import Trouble
+from streams.budget import Lane
 from streams.errors import Fatal, Gap, Reject, Retry, SyncError
 from streams.events import ChangeEvent
+from streams.systems import System
 
 __all__ = ["CONTENT_TYPE", "RELAY_STATES", "Metrics"]
 
 RELAY_STATES = ("stopped", "standby", "running", "retrying", "fatal")
 _LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+FAILURES = ("gap", "retry", "reject", "fatal", "other")
 _SIZES = (1, 2, 5, 10, 25, 50, 100, 200, 300, 500)
 
 
@@ -21,6 +28,8 @@ class Metrics:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.registry = CollectorRegistry()
         self._now_ms = now_ms
+        self.lag_of: Callable[[], Mapping[tuple[str, int], int]] = dict
+        """How far each partition of this worker is behind; asked for each page."""
         self._relay()
         self._consumers()
         self._systems()
@@ -43,8 +52,16 @@ class Metrics:
         self.events_judged = Counter("tandem_events_judged", "Events in the ledger", ["topic"], registry=on)
         self.verdicts = Counter("tandem_verdicts", "Verdicts on fields", ["system", "verdict"], registry=on)
         self.lag = Gauge("tandem_lag_events", "Events on a partition that are not judged yet", ["topic", "partition"], registry=on)
-        self.owed = Gauge("tandem_owed_writes", "Pairs owed a write, by lane", ["system", "lane"], registry=on)
-        self.holds = Gauge("tandem_holds", "Pairs that wait for a person or a fact", ["reason"], registry=on)
+        self.owed = Gauge(
+            "tandem_owed_writes", "Pairs owed a write in the whole ledger, by lane, counted to 10,000", ["system", "lane"], registry=on
+        )
+        self.holds = Gauge(
+            "tandem_holds",
+            "What waits for a person in the whole ledger, counted to 10,000",
+            ["reason"],
+            registry=on,
+        )
+        self.troubles = Gauge("tandem_troubles", "What is wrong, as readiness and status have it", ["where", "grade"], registry=on)
         self.writes = Counter("tandem_writes", "Records written, by outcome", ["system", "outcome"], registry=on)
         self.write_batch = Histogram("tandem_write_batch_records", "Records in one call", ["system"], buckets=_SIZES, registry=on)
         self.latency = Histogram(
@@ -66,7 +83,44 @@ class Metrics:
 
     def page(self) -> bytes:
         """Everything in Prometheus' text format."""
+        self.lag.clear()
+        for (topic, partition), events in self.lag_of().items():
+            self.lag.labels(topic, partition).set(events)
         return generate_latest(self.registry)
+
+    def expect(self, roles: Sequence[str], sources: Sequence[str]) -> None:
+        """What can happen here stands at nothing before it first happens: so its first time is seen as a change."""
+        for role in roles:
+            self.roles_restarted.labels(role)
+        for source in sources:
+            self.gaps.labels(source)
+            for kind in FAILURES:
+                self.source_failures.labels(source, kind)
+        for stage in ("observe", *sources):
+            self.dead_letters.labels(stage)
+
+    def stands(self, due: Iterable[Due], waiting: Waiting, spent: Iterable[Spent], troubles: Iterable[Trouble]) -> None:
+        """How the whole stands: the same on every worker. `troubles`: what this one knows to be wrong."""
+        owed = {(row.system, row.lane): row.pairs for row in due if row.what == "write"}
+        for system, lane in product(System, Lane):
+            self.owed.labels(system, lane.name.lower()).set(owed.get((system, lane.name.lower()), 0))
+        for reason, count in (("held", waiting.held), ("contested", waiting.contested), ("refused", waiting.refused)):
+            self.holds.labels(reason).set(count)
+        for each in spent:
+            self.day_used.labels(each.system).set(each.used)
+            self.day_limit.labels(each.system).set(each.limit)
+        self.troubles.clear()
+        for where, grade in {(each.where, each.grade) for each in troubles}:
+            self.troubles.labels(where, grade).set(1)
+
+    def waited(self, system: System, lane: Lane, seconds: float) -> None:
+        """Leave for a call was given."""
+        self.budget_wait.labels(system, lane.name.lower()).observe(seconds)
+
+    def called(self, system: System, purpose: str, outcome: str, seconds: float) -> None:
+        """A call ended."""
+        self.calls.labels(system, purpose, outcome).inc()
+        self.call_seconds.labels(system).observe(seconds)
 
     def relayed(self, source: str, events: Sequence[ChangeEvent], dead: int, feed_ms: int | None) -> None:
         """A batch is through, its position saved."""

@@ -24,9 +24,11 @@ from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
 from consumers.prepaid import PrepaidBudget
 from consumers.survey import survey
+from consumers.watched import CallWatch, CallWatched, WaitWatched
 from consumers.writers.marketo import MarketoWriter
 from consumers.writers.port import Writer
 from consumers.writers.salesforce import SalesforceWriter
+from streams.budget import Budget
 from streams.budget_limits import MARKETO, SALESFORCE
 from streams.budget_postgres import PostgresBudget
 from streams.database import away_is_retry
@@ -60,6 +62,8 @@ class Tools:
     describes: Describes
     terms: Terms
     budgets: dict[System, PostgresBudget]
+    leave: dict[System, Budget]
+    """To write: taken before the work is claimed."""
     session: Session
     salesforce: SalesforceRest
     marketo: MarketoRest
@@ -74,8 +78,9 @@ class Tools:
 class Toolbox:
     """Opens the tools when they are first asked for; `close` gives everything back."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, watch: CallWatch) -> None:
+        """`watch` is told of every call to the systems."""
+        self._settings, self._watch = settings, watch
         self._tools: Tools | None = None
         self._fatal: Fatal | None = None
         self._lock: asyncio.Lock | None = None
@@ -91,7 +96,7 @@ class Toolbox:
             if self._tools is None:
                 try:
                     async with AsyncExitStack() as stack:
-                        self._tools = await _opened(self._settings, stack)
+                        self._tools = await _opened(self._settings, self._watch, stack)
                         self._stack = stack.pop_all()
                 except Fatal as error:
                     self._fatal = error
@@ -109,7 +114,7 @@ class Toolbox:
         await self._stack.aclose()
 
 
-async def _opened(settings: Settings, stack: AsyncExitStack) -> Tools:
+async def _opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) -> Tools:
     dsn = settings.postgres.dsn.reveal()
     with away_is_retry("open the database"):
         pool = await asyncpg.create_pool(dsn, min_size=1, max_size=4, command_timeout=60, server_settings={"application_name": "tandem"})
@@ -121,8 +126,11 @@ async def _opened(settings: Settings, stack: AsyncExitStack) -> Tools:
         stack.push_async_callback(budget.close)
     session = await stack.enter_async_context(Session(salesforce_settings(settings)))
     marketo_session = await stack.enter_async_context(MarketoSession(marketo_settings(settings)))
-    salesforce = SalesforceRest(session, budgets[System.SALESFORCE].for_purpose("read"))
-    marketo = MarketoRest(marketo_session, budgets[System.MARKETO].for_purpose("read"))
+    reading = {
+        system: CallWatched(WaitWatched(budget.for_purpose("read"), system, watch), system, "read", watch)
+        for system, budget in budgets.items()
+    }
+    salesforce, marketo = SalesforceRest(session, reading[System.SALESFORCE]), MarketoRest(marketo_session, reading[System.MARKETO])
     describes = await survey(salesforce, marketo)
     echo = await _echo(settings, pool, marketo_session, marketo)
     rules = _rules(settings, describes, stamped=echo is Echo.STAMP)
@@ -132,7 +140,8 @@ async def _opened(settings: Settings, stack: AsyncExitStack) -> Tools:
     ours, theirs = _patience(settings)
     late_ms = round(settings.intervals.lateness_seconds * 1000)
     terms = Terms(rules=rules, identity=own, lateness_ms=late_ms, salesforce=ours, marketo=theirs)
-    paid = {system: PrepaidBudget(budget.for_purpose("write")) for system, budget in budgets.items()}
+    leave: dict[System, Budget] = {system: WaitWatched(budget.for_purpose("write"), system, watch) for system, budget in budgets.items()}
+    paid = {system: CallWatched(PrepaidBudget(budget), system, "write", watch) for system, budget in leave.items()}
     writers: dict[System, Writer] = {
         System.SALESFORCE: SalesforceWriter(SalesforceRest(session, paid[System.SALESFORCE]), rules),
         System.MARKETO: MarketoWriter(MarketoRest(marketo_session, paid[System.MARKETO]), rules, own.marketo_user),
@@ -145,6 +154,7 @@ async def _opened(settings: Settings, stack: AsyncExitStack) -> Tools:
         describes=describes,
         terms=terms,
         budgets=budgets,
+        leave=leave,
         session=session,
         salesforce=salesforce,
         marketo=marketo,

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from consumers.ledger.tallies import COUNTED_MAX, Refused
 from consumers.reports.clock import time_of_day
 from consumers.reports.status import State, Status
-from consumers.reports.tallies import COUNTED_MAX, Refused
 from consumers.troubles.trouble import Trouble
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400

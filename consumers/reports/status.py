@@ -1,20 +1,16 @@
 """How things stand: pairs, what is owed, what is held, the sources, the calls spent, the verdicts of the last minutes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
+from consumers.ledger.spent import Spent, spent
+from consumers.ledger.tallies import Due, Pairs, Waiting, due, pairs, recent_of, waiting
 from consumers.recent import MINUTES
-from consumers.reports.tallies import Due, Pairs, Waiting, due, pairs, recent_of, waiting
 from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.trouble import Grade, Trouble, worst_first
 from consumers.troubles.workers import RECENT, worker_troubles
-from streams.budget import Lane
-from streams.budget_state import BudgetState
-from streams.systems import System
 
 _LETTERS_MAX = 1_000
 _TOP = 5
@@ -25,10 +21,6 @@ from source_positions order by source
 """
 _GAPS = "select source, object, since_ms, reason, opened_ms from gaps where closed_ms is null order by opened_ms"
 _OFFSETS = "select topic, partition, next_offset from partition_offsets order by topic, partition"
-_BUDGETS = "select system, state from budgets order by system"
-_SPENT = """
-select system, lane, purpose, calls from budget_spent where day = (now() at time zone 'utc')::date order by system, lane, purpose
-"""
 _CYCLES = """
 select c.* from source_positions as p
 cross join lateral (
@@ -88,17 +80,6 @@ class Cycle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """The calls of a system's day. `limit`: as the system tells it, else as configured. `by_purpose` is the UTC day's."""
-
-    system: str
-    used: int
-    limit: int
-    blocked_ms: int
-    by_purpose: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything `tandem status` tells, at the same cost whatever the ledger's size. `state`: in a word."""
 
@@ -143,7 +124,7 @@ async def status(
         waiting=waits,
         sources=await _sources(connection),
         partitions=await _partitions(connection, ends),
-        spent=await _spent(connection, expected),
+        spent=await spent(connection, now_ms, expected.day_calls),
         cycles=tuple([_cycle(row, now_ms) for row in await connection.fetch(_CYCLES)]),
         recent=dict(recent_of([row["recent"] for row in await connection.fetch(RECENT)]).most_common()),
         recent_minutes=MINUTES,
@@ -231,23 +212,4 @@ async def _partitions(connection: Any, ends: Mapping[tuple[str, int], int] | Non
             behind=None if ends is None else max(0, ends.get((topic, number), 0) - stands.get((topic, number), 0)),
         )
         for topic, number in places
-    )
-
-
-async def _spent(connection: Any, expected: Expected) -> tuple[Spent, ...]:
-    purposes: dict[str, dict[str, int]] = {str(system): {} for system in System}
-    for row in await connection.fetch(_SPENT):
-        purposes.setdefault(row["system"], {})[f"{Lane(row['lane']).name.lower()} {row['purpose']}"] = row["calls"]
-    states = {row["system"]: row["state"] for row in await connection.fetch(_BUDGETS)}
-    return tuple(_spent_by(system, states.get(system), by, expected) for system, by in purposes.items() if by or system in states)
-
-
-def _spent_by(system: str, stored: str | None, by_purpose: Mapping[str, int], expected: Expected) -> Spent:
-    now_ms = expected.now_ms
-    state = msgspec.json.decode(stored, type=BudgetState) if stored else BudgetState()
-    over = 0 < state.day_ends <= now_ms
-    used = 0 if over else state.day_used
-    blocked = max(0, state.blocked_until - now_ms)
-    return Spent(
-        system=system, used=used, limit=state.day_limit or expected.day_calls[System(system)], blocked_ms=blocked, by_purpose=by_purpose
     )

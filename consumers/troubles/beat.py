@@ -6,23 +6,34 @@ from typing import Any
 
 import structlog
 
+from consumers.ledger.spent import Spent, spent
+from consumers.ledger.tallies import Due, Waiting, due, waiting
 from consumers.recent import Recent
 from consumers.troubles.board import Board
 from consumers.troubles.ledger import Expected, ledger_troubles
+from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import beat, forget, name_of_worker
 from streams.database import away_is_retry
 from streams.errors import Retry
 
+Stands = Callable[[Sequence[Due], Waiting, Sequence[Spent], Sequence[Trouble]], None]
 BEAT_SECONDS = 3.0
 _PATIENCE_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
 class Beat:
-    """Beats until stopped. `roles`: what this worker does; `recent`: what it did of late; `expected`: what is to be expected now."""
+    """Beats until stopped.
 
-    def __init__(self, pool: Any, board: Board, roles: Sequence[str], recent: Recent, expected: Callable[[], Expected]) -> None:
-        self._pool, self._board, self._roles, self._recent, self._expected = pool, board, roles, recent, expected
+    `roles`: what this worker does; `recent`: what it did of late; `stands`: is told how the whole stands; `expected`: what is to be
+    expected now.
+    """
+
+    def __init__(
+        self, pool: Any, board: Board, *, roles: Sequence[str], recent: Recent, stands: Stands, expected: Callable[[], Expected]
+    ) -> None:
+        self._pool, self._board, self._roles, self._recent = pool, board, roles, recent
+        self._stands, self._expected = stands, expected
         self._name = name_of_worker()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -43,7 +54,10 @@ class Beat:
     async def _once(self) -> None:
         with away_is_retry("read what is wrong"):
             async with asyncio.timeout(_PATIENCE_SECONDS), self._pool.acquire() as connection:
-                self._board.heard(await ledger_troubles(connection, self._expected()))
+                now = self._expected()
+                self._board.heard(await ledger_troubles(connection, now))
+                counts = await due(connection, now.now_ms), await waiting(connection), await spent(connection, now.now_ms, now.day_calls)
+                self._stands(*counts, self._board.all())
                 await beat(connection, self._name, self._roles, self._board.of_roles(), self._recent.counts())
 
     async def _leave(self) -> None:

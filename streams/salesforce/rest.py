@@ -179,15 +179,15 @@ class SalesforceRest:
         async with self._budget.call(lane):
             self.calls += 1
             answer = await self.session.request(method, path, write=write, params=params, body=body, headers=headers)
-        usage = _USAGE.search(answer.headers.get("Sforce-Limit-Info", ""))
-        if usage:
-            await self._budget.seen(int(usage[1]), int(usage[2]))
-        error = judge_answer(answer.status, answer.body, write=write, what=f"Salesforce {method} {path.partition('?')[0]}")
-        if error is None:
-            return answer
-        if isinstance(error, Retry) and "REQUEST_LIMIT_EXCEEDED" in str(error):
-            await self._budget.used_up(error.after_seconds)
-        raise error
+            usage = _USAGE.search(answer.headers.get("Sforce-Limit-Info", ""))
+            if usage:
+                await self._budget.seen(int(usage[1]), int(usage[2]))
+            error = judge_answer(answer.status, answer.body, write=write, what=f"Salesforce {method} {path.partition('?')[0]}")
+            if error is None:
+                return answer
+            if isinstance(error, Retry) and "REQUEST_LIMIT_EXCEEDED" in str(error):
+                await self._budget.used_up(error.after_seconds)
+            raise error
 
 
 def name_of_id(text: str) -> str:

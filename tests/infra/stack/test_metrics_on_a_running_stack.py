@@ -1,0 +1,66 @@
+"""Every metric that is declared is fed: each family is walked on a running stack, after an edit on either side."""
+
+import asyncio
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumers.metrics import Metrics
+from infra.stack.stack import Stack
+
+pytestmark = pytest.mark.integration
+
+DEADLINE_SECONDS = 90
+INCIDENTS = {"tandem_dead_letters", "tandem_gaps", "tandem_source_failures", "tandem_role_restarts", "tandem_troubles"}
+"""Nothing of the kind has to happen here. But for troubles, which have no row while there are none, they stand at nothing before."""
+MAY_REST = {"tandem_lag_events", "tandem_owed_writes", "tandem_holds"}
+"""Fed all the time, with nothing where all is well."""
+
+
+async def read(stack: Stack, page: str) -> str:
+    async with aiohttp.ClientSession() as http, http.get(f"{stack.tandem.url}/{page}") as answer:
+        return await answer.text()
+
+
+async def operate(stack: Stack, verb: str, body: dict[str, Any]) -> None:
+    url = stack.sandbox.endpoints()["sandbox"]["url"]
+    async with aiohttp.ClientSession() as http, http.post(f"{url}/{verb}", json=body) as answer:
+        assert answer.ok, await answer.text()
+
+
+async def families(stack: Stack) -> dict[str, Metric]:
+    return {each.name: each for each in text_string_to_metric_families(await read(stack, "metrics"))}
+
+
+def fed(family: Metric) -> bool:
+    """Whether somebody has put something in: a value for a gauge that rests, else one that is not zero."""
+    samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+    return bool(samples) if family.name in MAY_REST | INCIDENTS else any(sample.value for sample in samples)
+
+
+async def test_each_declared_family_is_fed(tmp_path: Path) -> None:
+    declared = {each.name for each in Metrics(lambda: 0).registry.collect()} - {"tandem_troubles"}
+    async with Stack(tmp_path / "run") as stack:
+        person = {"LastName": "A", "Company": "B", "Email": "a@example.com"}
+        await operate(stack, "salesforce/create", {"object": "Lead", "fields": person})
+        await operate(stack, "marketo/person/create", {"fields": {"email": "m@example.com", "lastName": "M", "leadScore": 60}})
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                missing = declared - {name for name, family in (await families(stack)).items() if fed(family)}
+                if not missing:
+                    break
+                await asyncio.sleep(0.2)
+        found = await families(stack)
+        calls = [sample.labels for sample in found["tandem_calls"].samples if sample.name.endswith("_total")]
+        for system, purpose in product(("salesforce", "marketo"), ("read", "write")):
+            assert {"system": system, "purpose": purpose, "outcome": "done"} in calls
+        limits = {sample.labels["system"]: sample.value for sample in found["tandem_day_calls_limit"].samples}
+        assert limits["marketo"] == 50_000
+        assert json.loads(await read(stack, "status.json"))["state"] == "in step"
+    await stack.clean()
