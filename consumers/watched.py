@@ -1,5 +1,6 @@
 """Budgets that tell how long leave was waited for, and how each call ended: what the metrics of calls are made of."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,7 +22,7 @@ class CallWatch(Protocol):
         ...
 
     def called(self, system: System, purpose: str, outcome: str, seconds: float) -> None:
-        """A call ended. `outcome`: `done`, one of `OUTCOMES`, `other` or `defect`."""
+        """A call ended. `outcome`: `done`, one of `OUTCOMES`, `other`, `cancelled` or `defect`."""
         ...
 
 
@@ -78,6 +79,9 @@ class CallWatched:
                 outcome = "done"
             except SyncError as error:
                 outcome = next((name for kind, name in OUTCOMES.items() if isinstance(error, kind)), "other")
+                raise
+            except asyncio.CancelledError:
+                outcome = "cancelled"
                 raise
             finally:
                 self._watch.called(self._system, self._purpose, outcome, time.perf_counter() - begun)

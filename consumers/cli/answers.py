@@ -11,10 +11,11 @@ from consumers.mapping import SyncRules
 from consumers.merge.state import PairState
 from consumers.reports.database import Unreachable, ledger_connection
 from consumers.reports.lists import Listed, Queue, listed
+from consumers.reports.now import now
 from consumers.reports.people import find
 from consumers.reports.record import Live, RecordShown, fields_to_read, shown
 from consumers.reports.status import Status, status
-from consumers.reports.story import Chapter, field_key, story
+from consumers.reports.story import Chapter, authors, decisions_about, field_key, story
 from consumers.troubles.ledger import expected
 from consumers.troubles.trouble import Trouble
 from streams.budget import Lane
@@ -23,14 +24,20 @@ from streams.errors import SyncError
 from streams.events import Value
 from streams.systems import System
 
+_USER_PREFIX = "005"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """The story of a field of one pair."""
 
     pair: int
+    person: str
+    email: str
     field: str
     chapters: tuple[Chapter, ...]
+    now: tuple[str, ...]
+    """How it stands."""
 
 
 async def status_of(settings: Settings) -> Status:
@@ -66,15 +73,37 @@ async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list
     return told, list(dict.fromkeys(notes))
 
 
-async def stories_of(settings: Settings, name: str, field: str, *, most: int) -> list[Story]:
-    """The story of a field for each pair that a name may mean. Raises `UnknownRecord`, `UnknownField`, `Unreachable`."""
+async def stories_of(settings: Settings, name: str, field: str, *, most: int, live: bool) -> tuple[list[Story], list[str]]:
+    """The story of a field for each pair that a name may mean, and what could not be asked; `live`: Salesforce is asked for the names
+    of its users. Raises `UnknownRecord`, `UnknownField`, `Unreachable`.
+    """
     rules = build(settings)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
-        told = []
-        for each in await find(connection, name):
-            key = field_key(rules.objects[each.state.object], field)
-            told.append(Story(pair=each.pair, field=key, chapters=await story(connection, each.pair, key, most=most)))
-    return told
+        found = [(each, field_key(rules.objects[each.state.object], field)) for each in await find(connection, name)]
+        read = [await decisions_about(connection, each.pair, key, most=most) for each, key in found]
+    people, notes = await _names(settings, authors(read)) if live else ({}, [])
+    told = []
+    for (each, key), decisions in zip(found, read, strict=True):
+        record = shown(each.pair, each.state, rules, {})
+        chapters = story(decisions, key, most=most, people=people)
+        told.append(Story(pair=each.pair, person=record.person, email=record.email, field=key, chapters=chapters, now=now(record, key)))
+    return told, notes
+
+
+async def _names(settings: Settings, authors: frozenset[str]) -> tuple[dict[str, str], list[str]]:
+    """The names of Salesforce's users by id; Marketo calls its users by e-mail anyway."""
+    from streams.salesforce.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
+    from streams.salesforce.session import Session  # noqa: PLC0415 - only when asked live
+
+    ids = sorted(each for each in authors if each.startswith(_USER_PREFIX))
+    if not ids:
+        return {}, []
+    try:
+        async with Session(salesforce_settings(settings)) as session:
+            rows = await SalesforceRest(session, OpenBudget()).read("User", ids, ["Id", "Name"], Lane.LIVE)
+    except SyncError as error:
+        return {}, [f"Salesforce could not be asked for the names of its users ({error})"]
+    return {str(row["Id"]): str(row["Name"]) for row in rows if row is not None and row.get("Name")}, []
 
 
 async def _live(settings: Settings, rules: SyncRules, state: PairState) -> tuple[Live, list[str]]:

@@ -118,20 +118,21 @@ def record(
     name: Annotated[str, typer.Argument(metavar="ID|EMAIL", help="A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER.")],
     config: Config = DEFAULT_CONFIG,
     *,
+    everything: Annotated[bool, typer.Option("--all", help="Also the fields in step, and who wins a conflict.")] = False,
     live: Live = True,
     json: Json = False,
 ) -> None:
-    """One person on both sides, with the agreement between them: what differs, and why."""
+    """One person on both sides: what differs, and why."""
     settings = settings_of(config)
     from consumers.cli.answers import records_of  # noqa: PLC0415 - quick start
-    from consumers.reports.terminal import print_record  # noqa: PLC0415 - quick start
+    from consumers.cli.record_text import print_record  # noqa: PLC0415 - quick start
 
     told, notes = finish(records_of(settings, name, live=live))
     if json:
         print_json({"records": told, "notes": notes})
         return
     for each in told:
-        print_record(console(), each)
+        print_record(console(), each, everything=everything)
     for note in notes:
         console().print(note, markup=False)
 
@@ -143,19 +144,23 @@ def explain(
     config: Config = DEFAULT_CONFIG,
     *,
     most: Annotated[int, typer.Option("--last", min=1, max=10_000, help="Tell at most so many decisions, the newest.")] = 50,
+    technical: Annotated[bool, typer.Option("--technical", help="Also versions, echoes and client ids.")] = False,
+    live: Annotated[bool, typer.Option("--live/--no-live", help="Ask Salesforce for the names of its users (a call).")] = True,
     json: Json = False,
 ) -> None:
-    """Why a field has its value: every edit, verdict, rule, losing value, write and answer, newest last."""
+    """Why a field has its value: what happened, in order, in your time zone (TZ), and how it stands now."""
     settings = settings_of(config)
     from consumers.cli.answers import stories_of  # noqa: PLC0415 - quick start
-    from consumers.reports.terminal import print_story  # noqa: PLC0415 - quick start
+    from consumers.cli.story_text import print_story  # noqa: PLC0415 - quick start
 
-    told = finish(stories_of(settings, name, field, most=most))
+    told, notes = finish(stories_of(settings, name, field, most=most, live=live))
     if json:
         print_json(told)
         return
     for each in told:
-        print_story(console(), f"{each.field} of pair:{each.pair}", each.chapters)
+        print_story(console(), each, technical=technical)
+    for note in notes:
+        console().print(note, markup=False)
 
 
 @app.command(epilog=EXIT_CODES)

@@ -1,1 +1,1 @@
-"""What people ask of the ledger: status, one record, the story of one field. Queries, values, and their rendering on a terminal."""
+"""What people ask of the ledger: status, one record, the story of one field. Queries and values; who prints them is another matter."""

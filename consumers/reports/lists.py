@@ -9,8 +9,9 @@ from consumers.ledger.port import Kind
 from consumers.mapping import SyncRules
 from consumers.merge.plan import owed
 from consumers.merge.refused import RECORD
-from consumers.merge.state import Field, PairState
+from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
+from consumers.reports.person import agreed, name_of
 from streams.events import Value
 
 _HELD = "select id, state, held from pairs where held is not null order by id desc limit $1"
@@ -71,17 +72,11 @@ async def listed(connection: Any, queue: Queue, rules: SyncRules, *, most: int) 
     return tuple(lines[:most])
 
 
-def name_of(state: PairState) -> str:
-    """What people call this person."""
-    words = [str(value) for key in ("firstName", "lastName") if (value := _agreed(state, key))]
-    return " ".join(words) or str(_agreed(state, "email") or "(no name)")
-
-
 def _line(row: Any, state: PairState, *, why: str, system: str = "", field: str = "", value: Value = None, since_ms: int = 0) -> Listed:
     return Listed(
         pair=row["id"],
         person=name_of(state),
-        email=str(_agreed(state, "email") or ""),
+        email=str(agreed(state, "email") or ""),
         salesforce_id=state.salesforce.id,
         marketo_id=state.marketo.id,
         system=system,
@@ -92,13 +87,9 @@ def _line(row: Any, state: PairState, *, why: str, system: str = "", field: str 
     )
 
 
-def _agreed(state: PairState, key: str) -> Value:
-    return (state.fields.get(key) or Field()).value
-
-
 def _refused(row: Any, state: PairState) -> Listed:
     field = "" if row["field"] == RECORD else row["field"]
-    value = _agreed(state, field) if field else None
+    value = agreed(state, field) if field else None
     return _line(row, state, why=row["reason"], system=row["system"], field=field, value=value, since_ms=row["since_ms"])
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumers.mapping import FieldMapping, ObjectMapping, SyncRules
+from consumers.mapping import FieldMapping, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.plan import qualifies
 from consumers.merge.state import NEVER, Field, PairState, Record
 from consumers.merge.values import Unfit, equal, neutral
+from consumers.reports.person import agreed, name_of
 from streams.events import Value
 from streams.systems import Object, System
 
@@ -22,6 +23,8 @@ class Mark(StrEnum):
     HELD = "held"
     REFUSED = "refused"
     LEFT = "left"
+    ALTERED = "altered"
+    """In step: the system makes this of what is agreed."""
     NEWS = "news"
     ABSENT = "absent"
 
@@ -47,6 +50,16 @@ class FieldShown:
     marketo: SideShown
     rule: str
 
+    @property
+    def differs(self) -> bool:
+        """Whether it is not in step."""
+        return bool({self.salesforce.mark, self.marketo.mark} - {Mark.SAME, Mark.ABSENT, Mark.ALTERED})
+
+    @property
+    def of_interest(self) -> bool:
+        """Whether there is something to say of it."""
+        return bool({self.salesforce.mark, self.marketo.mark} - {Mark.SAME, Mark.ABSENT})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordShown:
@@ -54,6 +67,8 @@ class RecordShown:
 
     pair: int
     object: str
+    person: str
+    email: str
     salesforce_id: str
     marketo_id: str
     salesforce_note: str
@@ -66,9 +81,22 @@ class RecordShown:
     @property
     def differences(self) -> int:
         """Fields that are not the same on both sides."""
-        return sum(1 for each in self.fields if {each.salesforce.mark, each.marketo.mark} - {Mark.SAME, Mark.ABSENT})
+        return sum(1 for each in self.fields if each.differs)
 
 
+_NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
+_WINS = {
+    RuleName.NEWEST: "the newest wins",
+    RuleName.NON_BLANK: "a value beats no value",
+    RuleName.MAX: "the greater wins",
+    RuleName.MIN: "the smaller wins",
+    RuleName.SUM_DELTAS: "both changes are added",
+    RuleName.UNION: "the choices of both",
+    RuleName.TRUE_WINS: "true wins",
+    RuleName.NEVER_BACKWARDS: "never backwards",
+    RuleName.REVIEW: "a person decides",
+    RuleName.FUNCTION: "your function decides",
+}
 Live = Mapping[System, Mapping[str, Value] | None]
 """What the systems show now, by API name. A system that is absent was not asked; None: it has no such record (any more)."""
 
@@ -79,6 +107,8 @@ def shown(pair: int, state: PairState, rules: SyncRules, live: Live) -> RecordSh
     return RecordShown(
         pair=pair,
         object=state.object,
+        person=name_of(state),
+        email=str(agreed(state, "email") or ""),
         salesforce_id=state.salesforce.id,
         marketo_id=state.marketo.id,
         salesforce_note=_record_note(state, System.SALESFORCE, rules, live),
@@ -100,13 +130,17 @@ def object_on(state: PairState, system: System) -> Object:
     return state.object if system is System.SALESFORCE else Object.PERSON
 
 
+def wins(rule: Rule) -> str:
+    """What a rule says of a conflict, in a few words."""
+    return _WINS.get(rule.name) or f"{_NAMES[System(rule.name.value)]} wins"
+
+
 def _order(mapping: ObjectMapping, state: PairState) -> list[FieldMapping]:
     return [item for item in mapping.fields if item.salesforce or item.key in state.fields]
 
 
 def _field(item: FieldMapping, state: PairState, live: Live) -> FieldShown:
     field = state.fields.get(item.key) or Field()
-    rule = f"{item.rule.name}@{item.rule.version}"
     return FieldShown(
         field=item.key,
         salesforce_name=item.salesforce,
@@ -114,7 +148,7 @@ def _field(item: FieldMapping, state: PairState, live: Live) -> FieldShown:
         agreed=field.value,
         version=field.version,
         marketo=_side(item, field, state, System.MARKETO, live),
-        rule=rule if str(item.rule.name) != str(item.rule.default) else f"{item.rule.default} wins",
+        rule=wins(item.rule),
     )
 
 
@@ -126,7 +160,7 @@ def _side(item: FieldMapping, field: Field, state: PairState, system: System, li
         return SideShown(value=value, mark=Mark.ABSENT)
     mark, why = _stands(item, field, system)
     told = equal(item, value, side.seen)
-    if not told and mark in (Mark.SAME, Mark.OWED, Mark.LOST) and not equal(item, value, field.value):
+    if not told and mark in (Mark.SAME, Mark.ALTERED, Mark.OWED, Mark.LOST) and not equal(item, value, field.value):
         return SideShown(value=value, mark=Mark.NEWS, why=f"changed in {system}; its feed has not told yet")
     return SideShown(value=value, mark=mark, why=why)
 
@@ -138,6 +172,8 @@ def _stands(item: FieldMapping, field: Field, system: System) -> tuple[Mark, str
         return Mark.HELD, field.hold
     if side.shows == field.version:
         alone = not reaches and not equal(item, side.seen, field.value)
+        if not alone and side.learnt and not equal(item, side.seen, field.value):
+            return Mark.ALTERED, f"{_NAMES[system]} stores “{side.seen}” for “{field.value}”"
         return (Mark.LEFT, f"{item.direction}: a value of {system}'s own") if alone else (Mark.SAME, "")
     if side.refused == field.version:
         return Mark.REFUSED, side.reason

@@ -1,22 +1,19 @@
 """The story of one field: every decision that touched it, oldest first, as plain sentences."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from consumers.mapping import ObjectMapping
 from consumers.merge import decision as decisions
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
+from consumers.reports.plain import NAMES, WHOLE_RECORD, plain, quoted
 from streams.events import Kind, Value
-from streams.systems import System
 
 _DECISIONS = "select id, body from decisions where pair = $1 and id < $2 order by id desc limit $3"
 _PAGE = 500
-_NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
-_WHOLE_RECORD = "*"
-_SHOWN_CHARS = 120
+NOBODY: Mapping[str, str] = {}
 _SENTENCES = {
     Verdict.ACCEPTED: "{said}. Accepted{why}: {agreed} is the agreement, version {version}; {other} is owed it.",
     Verdict.SAME: "{said}. That is the agreement already, version {version}: nothing to do{why}.",
@@ -50,7 +47,10 @@ class UnknownField(LookupError):  # noqa: N818 - an answer to the operator, not 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:
-    """One decision about the field. `at`: ms, ours; `happened_at`: when the change was made, by its system's clock (0: not told)."""
+    """One decision about the field. `at`: ms, ours; `happened_at`: when the change was made, by its system's clock (0: not told).
+
+    `plain`: in the words of marketing; empty where only the machinery is concerned. `sentence`: in full.
+    """
 
     decision: int
     at: int
@@ -59,6 +59,7 @@ class Chapter:
     kind: str
     verdict: str
     sentence: str
+    plain: str = ""
     value: Value = None
     agreed: Value = None
     lost: Value = None
@@ -82,52 +83,58 @@ def field_key(mapping: ObjectMapping, name: str) -> str:
     return key
 
 
-async def story(connection: Any, pair: int, key: str, *, most: int) -> tuple[Chapter, ...]:
-    """The newest `most` decisions about a field of a pair, oldest first."""
-    chapters: list[Chapter] = []
+Told = list[tuple[int, Decision]]
+"""Decisions with their numbers."""
+
+
+async def decisions_about(connection: Any, pair: int, key: str, *, most: int) -> Told:
+    """The newest decisions about a field of a pair, newest first; enough of them for `most` chapters."""
+    told: Told = []
     before = 2**63 - 1
-    while len(chapters) < most:
+    while len(told) < most:
         rows = await connection.fetch(_DECISIONS, pair, before, _PAGE)
-        for row in rows:
-            chapters += reversed(list(chapters_of(row["id"], decisions.decode(row["body"]), key)))
+        read = [(row["id"], decisions.decode(row["body"])) for row in rows]
+        told += [(number, decision) for number, decision in read if any(True for _ in chapters_of(number, decision, key))]
         if len(rows) < _PAGE:
             break
         before = rows[-1]["id"]
-    return tuple(reversed(chapters[:most]))
+    return told
 
 
-def chapters_of(number: int, decision: Decision, key: str) -> Iterable[Chapter]:
+def story(told: Told, key: str, *, most: int, people: Mapping[str, str] = NOBODY) -> tuple[Chapter, ...]:
+    """The newest `most` chapters, in the order in which things happened. `people`: the names of users."""
+    chapters = [chapter for number, decision in reversed(told) for chapter in chapters_of(number, decision, key, people)]
+    return in_order(chapters[-most:])
+
+
+def authors(read: Iterable[Told]) -> frozenset[str]:
+    """Who made the changes, as their systems call them."""
+    events = (decision.event for told in read for _, decision in told)
+    return frozenset(event.author for event in events if event is not None and event.author)
+
+
+def in_order(chapters: Iterable[Chapter]) -> tuple[Chapter, ...]:
+    """As things happened: a change that was told late stands where it was made. Systems tell times to the second, so within one
+    second the order of the decisions stays.
+    """
+    return tuple(sorted(chapters, key=lambda each: ((each.happened_at or each.at) // 1000, each.decision)))
+
+
+def chapters_of(number: int, decision: Decision, key: str, people: Mapping[str, str] = NOBODY) -> Iterable[Chapter]:
     """What one decision says about a field; nothing if it doesn't."""
-    rulings = [ruling for ruling in decision.fields if ruling.field in (key, _WHOLE_RECORD)]
+    rulings = [ruling for ruling in decision.fields if ruling.field in (key, WHOLE_RECORD)]
     if decision.fields and not rulings:
         return
     if not rulings:
         if decision.kind != "judged":
-            yield _chapter(number, decision, None, _record_sentence(decision))
+            yield _chapter(number, decision, None, _record_sentence(decision), people)
         return
     for ruling in rulings:
         told = _judged_sentence(decision, ruling) if decision.kind in ("judged", "looked") else _acted_sentence(decision, ruling)
-        yield _chapter(number, decision, ruling, told)
+        yield _chapter(number, decision, ruling, told, people)
 
 
-def moment(ms: int) -> str:
-    """A time as people read it, UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def quoted(value: Value) -> str:
-    """A value in a sentence; long text is shortened."""
-    if value is None:
-        return "blank"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, str):
-        return str(value)
-    text = value if len(value) <= _SHOWN_CHARS else f"{value[:_SHOWN_CHARS]}… ({len(value)} characters)"
-    return f"“{text}”"
-
-
-def _chapter(number: int, decision: Decision, ruling: Ruling | None, sentence: str) -> Chapter:
+def _chapter(number: int, decision: Decision, ruling: Ruling | None, sentence: str, people: Mapping[str, str]) -> Chapter:
     event = decision.event
     return Chapter(
         decision=number,
@@ -137,6 +144,7 @@ def _chapter(number: int, decision: Decision, ruling: Ruling | None, sentence: s
         kind=decision.kind,
         verdict=str(ruling.verdict) if ruling else "",
         sentence=sentence,
+        plain=plain(decision, ruling, people),
         value=ruling.value if ruling else None,
         agreed=ruling.agreed if ruling else None,
         lost=ruling.lost if ruling else None,
@@ -151,7 +159,7 @@ def _chapter(number: int, decision: Decision, ruling: Ruling | None, sentence: s
 
 
 def _record_sentence(decision: Decision) -> str:
-    name = _NAMES[decision.system]
+    name = NAMES[decision.system]
     detail = f": {decision.detail}" if decision.detail else ""
     match decision.kind:
         case "linked":
@@ -174,13 +182,13 @@ def _outcome(decision: Decision) -> str:
 
 
 def _acted_sentence(decision: Decision, ruling: Ruling) -> str:
-    name = _NAMES[decision.system]
+    name = NAMES[decision.system]
     outcome = _outcome(decision)
     words = "; ".join(part for part in (decision.detail, ruling.reason) if part)
     said = f" ({words})" if words else ""
     if decision.kind == "written":
         value = ruling.value if ruling.value is not None else ruling.agreed
-        what = "the record" if ruling.field == _WHOLE_RECORD else quoted(value)
+        what = "the record" if ruling.field == WHOLE_RECORD else quoted(value)
         return f"Tandem wrote {what} to {name} (write {decision.write}): {outcome or 'sent'}{said}."
     if decision.kind == "held":
         return f"Held{said}."
@@ -189,14 +197,14 @@ def _acted_sentence(decision: Decision, ruling: Ruling) -> str:
 
 def _judged_sentence(decision: Decision, ruling: Ruling) -> str:
     why = f" ({ruling.reason})" if ruling.reason else ""
-    if ruling.field == _WHOLE_RECORD:
+    if ruling.field == WHOLE_RECORD:
         return f"{_source(decision)}: {ruling.verdict}{why}."
     value, agreed = quoted(ruling.value), quoted(ruling.agreed)
     return _SENTENCES[ruling.verdict].format(
         said=_said(decision, value),
         source=_source(decision),
-        name=_NAMES[decision.system],
-        other=_NAMES[decision.system.other],
+        name=NAMES[decision.system],
+        other=NAMES[decision.system.other],
         value=value,
         agreed=agreed,
         lost=quoted(ruling.lost),
@@ -210,12 +218,12 @@ def _judged_sentence(decision: Decision, ruling: Ruling) -> str:
 def _said(decision: Decision, value: str) -> str:
     event = decision.event
     if event and event.kind == Kind.READ:
-        return f"A read of {_NAMES[decision.system]} showed {value}"
+        return f"A read of {NAMES[decision.system]} showed {value}"
     return f"{_source(decision)} changed it to {value}"
 
 
 def _source(decision: Decision) -> str:
-    return f"{_NAMES[decision.system]}{_who(decision.event)}"
+    return f"{NAMES[decision.system]}{_who(decision.event)}"
 
 
 def _who(event: Origin | None) -> str:

@@ -14,9 +14,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from consumers.cli.application import app
-from consumers.merge.decision import Decision, Ruling, Verdict, encode
+from consumers.merge.decision import Decision, Origin, Ruling, Verdict, encode
 from consumers.merge.state import NEVER, Field, PairState, Record, Side
 from consumers.merge.stored import pack
+from streams.events import Kind
 from streams.systems import System
 
 pytestmark = pytest.mark.integration
@@ -169,13 +170,40 @@ def test_record_and_explain(config: str, environ: dict[str, str], sandbox: dict[
     assert "2 not in step" in plain.stdout
     assert "not in Salesforce: the person does not qualify" in plain.stdout
     assert "(the systems were not asked)" in tandem(config, environ, "record", person, "--no-live").stdout
+    assert [("email" in tandem(config, environ, "record", person, *option).stdout.split()) for option in ([], ["--all"])] == [False, True]
 
     story = tandem(config, environ, "explain", "zoe@example.com", "Title")
     assert story.exit_code == 0
-    assert "Conflict, decided by salesforce@1 (it wins): “CTO” lost, “CEO” stays; Marketo is owed it." in story.stdout
+    assert story.stdout.splitlines()[0] == "title of Angstrom (zoe@example.com)"
+    assert "Somebody changed it to “CTO” in Marketo while it was “CEO” in Salesforce" in story.stdout
+    assert "Now: Marketo has “CTO” and is owed “CEO”." in story.stdout
+    assert "Not sent to Salesforce: the person does not qualify" in story.stdout
+    assert "version" not in story.stdout
+    technical = tandem(config, environ, "explain", "zoe@example.com", "Title", "--technical")
+    assert "Conflict, decided by salesforce@1 (it wins): “CTO” lost, “CEO” stays; Marketo is owed it." in technical.stdout
     ((chapter,),) = [each["chapters"] for each in json.loads(tandem(config, environ, "explain", person, "title", "--json").stdout)]
     assert (chapter["verdict"], chapter["lost"], chapter["agreed"]) == ("lost", "CTO", "CEO")
     assert "No decision has touched this field" in tandem(config, environ, "explain", person, "phone").stdout
+
+
+def test_explain_calls_people_by_their_names(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
+    user = json.loads(tandem(config, environ, "check", "--json").stdout)["salesforce_user"]
+    fields = {"title": Field(value="CEO", version=1, salesforce=Side(seen="CEO", shows=1))}
+    event = Origin(topic="crm.salesforce.lead.v1", partition=0, offset=1, source="cdc", kind=Kind.UPDATED, at=1_000, author=user)
+    accepted = Ruling(field="title", verdict=Verdict.ACCEPTED, value="CEO", agreed="CEO", version=1)
+    body = encode(Decision(kind="judged", at=1, pair=1, system=System.SALESFORCE, record="x", event=event, fields=(accepted,)))
+    run(
+        environ["DSN"],
+        (
+            "insert into pairs (marketo_id, state, updated_at) values ('7', $1, 0)",
+            (pack(PairState(fields=fields, marketo=Record(id="7"))),),
+        ),
+        ("insert into decisions (at, pair, kind, body) values (1, 1, 'judged', $1)", (body,)),
+    )
+    told = tandem(config, environ, "explain", "7", "title").stdout
+    assert "changed it to “CEO” in Salesforce" in told
+    assert user not in told
+    assert user in tandem(config, environ, "explain", "7", "title", "--no-live").stdout
 
 
 def test_what_is_not_known_is_said_with_1(config: str, environ: dict[str, str]) -> None:

@@ -1,9 +1,12 @@
 """How both sides and the agreement are shown: each difference with its reason."""
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from consumers.cli.record_text import print_record
 from consumers.mapping import (
     Clause,
     Direction,
@@ -16,7 +19,8 @@ from consumers.mapping import (
     SyncRules,
 )
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, Write
-from consumers.reports.record import Live, Mark, SideShown, fields_to_read, shown
+from consumers.reports.now import now
+from consumers.reports.record import FieldShown, Live, Mark, RecordShown, SideShown, fields_to_read, shown, wins
 from streams.systems import Object, System
 
 RULE = Rule(name=RuleName.MARKETO, default=System.MARKETO)
@@ -75,6 +79,11 @@ CASES: dict[str, tuple[FieldMapping, Field, tuple[Mark, str]]] = {
         Field(**AGREED, marketo=Side(**SEEN_OLD, refused=1, reason="1077 too long")),
         (Mark.OWED, "owed: shows version 1, agreed is 2"),
     ),
+    "altered by the system": (
+        BOTH,
+        Field(**AGREED, marketo=Side(seen="NEW!", shows=2, learnt=True, sent="new", shown="NEW!")),
+        (Mark.ALTERED, "Marketo stores “NEW!” for “new”"),
+    ),
     "held": (
         BOTH,
         Field(**AGREED, marketo=Side(seen="mine", shows=NEVER), hold="review: a person decides"),
@@ -119,6 +128,91 @@ def test_only_what_is_not_in_step_counts_as_a_difference() -> None:
     assert shown(1, pair(Field(**AGREED, salesforce=same, marketo=same)), rules(BOTH), {}).differences == 0
     assert shown(1, pair(Field(**AGREED, salesforce=same, marketo=Side(**SEEN_OLD))), rules(BOTH), {}).differences == 1
     assert shown(1, pair(Field(**AGREED, salesforce=same), marketo=Record()), rules(BOTH), {}).differences == 0
+    altered = Side(seen="NEW!", shows=2, learnt=True, sent="new", shown="NEW!")
+    (told,) = shown(1, pair(Field(**AGREED, salesforce=same, marketo=altered)), rules(BOTH), {}).fields
+    assert (told.differs, told.of_interest) == (False, True)
+
+
+@pytest.mark.parametrize("name", RuleName)
+def test_every_rule_has_its_words(name: RuleName) -> None:
+    assert wins(Rule(name=name, default=System.MARKETO))
+
+
+NOW: dict[str, tuple[PairState, str]] = {
+    "in step": (
+        pair(Field(**AGREED, salesforce=Side(seen="new", shows=2), marketo=Side(seen="new", shows=2))),
+        "Now: “new” on both sides.",
+    ),
+    "refused": (
+        pair(Field(**AGREED, salesforce=Side(**SEEN_OLD, refused=2, reason="200 of 128"), marketo=Side(seen="new", shows=2))),
+        "Now: refused by Salesforce: 200 of 128.",
+    ),
+    "owed": (
+        pair(Field(**AGREED, salesforce=Side(seen="new", shows=2), marketo=Side(**SEEN_OLD))),
+        "Now: Marketo has “old” and is owed “new”.",
+    ),
+    "altered": (
+        pair(Field(**AGREED, salesforce=Side(seen="new", shows=2), marketo=Side(seen="N", shows=2, learnt=True, sent="new", shown="N"))),
+        "Now: “new” is agreed; Marketo stores “N” for “new”.",
+    ),
+    "does not qualify": (
+        pair(Field(**AGREED, marketo=Side(seen="new", shows=2)), salesforce=Record()),
+        "Not sent to Salesforce: the person does not qualify (people.qualify).",
+    ),
+    "may not be created": (
+        pair(Field(**AGREED, salesforce=Side(seen="new", shows=2)), marketo=Record(refused="1007 many")),
+        "Not sent to Marketo: creation refused: 1007 many.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("state", "told"), NOW.values(), ids=NOW)
+def test_a_story_ends_with_how_it_stands(state: PairState, told: str) -> None:
+    assert now(shown(1, state, rules(BOTH), {}), "title") == (told,)
+
+
+@pytest.mark.parametrize("mark", Mark)
+def test_every_mark_has_its_sentence(mark: Mark) -> None:
+    side, other = SideShown(value="x", mark=mark, why="so"), SideShown(value="y", mark=Mark.SAME)
+    field = FieldShown(field="title", salesforce_name="Title", salesforce=side, agreed="y", version=1, marketo=other, rule="Marketo wins")
+    record = RecordShown(
+        pair=1, object="lead", person="Ada", email="", salesforce_id="00Q", marketo_id="7", salesforce_note="", marketo_note="", hold="",
+        waiting=0, live=False, fields=(field,),
+    )  # fmt: skip
+    assert all(sentence.endswith(".") for sentence in now(record, "title"))
+
+
+def test_a_record_fits_eighty_columns_and_shows_what_differs_first() -> None:
+    fields = tuple(
+        FieldShown(
+            field=f"aRatherLongFieldName{place}",
+            salesforce_name="X",
+            salesforce=SideShown(
+                value="Vice President of Everything " * 3,
+                mark=mark,
+                why="200 characters, salesforce takes at most 128" if mark is Mark.REFUSED else "",
+            ),
+            agreed="a",
+            version=1,
+            marketo=SideShown(value="b" * 90, mark=Mark.SAME),
+            rule="Marketo wins",
+        )
+        for place, mark in enumerate([Mark.SAME, Mark.REFUSED])
+    )
+    record = RecordShown(
+        pair=1, object="lead", person="Ada Lovelace", email="ada@example.com", salesforce_id="00Q", marketo_id="7", salesforce_note="",
+        marketo_note="", hold="", waiting=0, live=True, fields=fields,
+    )  # fmt: skip
+    for everything in (False, True):
+        out = io.StringIO()
+        print_record(Console(file=out, width=80), record, everything=everything)
+        lines = out.getvalue().splitlines()
+        assert max(map(len, lines[1:-1])) <= 80
+        words = out.getvalue()
+        assert "[refused]" in words
+        assert ("Name0" in words) is everything
+        if everything:
+            assert words.index("Name1") < words.index("Name0")
 
 
 def test_a_value_that_can_not_be_read_as_its_type_is_shown_as_it_is() -> None:

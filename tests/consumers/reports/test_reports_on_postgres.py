@@ -19,7 +19,7 @@ from consumers.reports.lists import Queue, listed
 from consumers.reports.people import UnknownRecord, find
 from consumers.reports.status import State, Status, impersonal
 from consumers.reports.status import status as status_of
-from consumers.reports.story import story
+from consumers.reports.story import decisions_about, story
 from consumers.troubles.ledger import Expected
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import beat
@@ -331,8 +331,8 @@ async def test_a_story_is_told_oldest_first_and_from_the_newest_on(postgres: str
         await decide(database, 3, NOW + number, ruling(Verdict.ACCEPTED, "title" if number % 2 else "phone", f"v{number}"))
     await decide(database, 4, NOW, ruling(Verdict.ACCEPTED, "title", "of another pair"))
     async with ledger_connection(postgres) as connection:
-        whole = await story(connection, 3, "title", most=10_000)
-        newest = await story(connection, 3, "title", most=2)
+        whole = story(await decisions_about(connection, 3, "title", most=10_000), "title", most=10_000)
+        newest = story(await decisions_about(connection, 3, "title", most=2), "title", most=2)
     assert [each.value for each in whole] == [f"v{number}" for number in range(1, 1_200, 2)]
     assert [each.value for each in newest] == ["v1197", "v1199"]
 

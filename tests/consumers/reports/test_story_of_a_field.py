@@ -1,10 +1,16 @@
 """The sentences that tell why a field has its value."""
 
+import time
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from consumers.mapping import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
-from consumers.reports.story import Chapter, UnknownField, chapters_of, field_key, moment, quoted
+from consumers.reports.clock import moment, time_of_day
+from consumers.reports.plain import quoted
+from consumers.reports.story import Chapter, UnknownField, authors, chapters_of, field_key, story
 from streams.events import Kind
 from streams.systems import Object, System
 
@@ -164,6 +170,7 @@ def test_a_chapter_carries_what_programs_need() -> None:
         kind="judged",
         verdict="won",
         sentence=chapter.sentence,
+        plain=chapter.plain,
         value="CTO",
         agreed="CTO",
         lost="CEO",
@@ -179,8 +186,79 @@ def test_long_text_is_shortened() -> None:
     assert quoted("x" * 500) == f"“{'x' * 120}… (500 characters)”"
 
 
-def test_times_are_utc() -> None:
-    assert moment(AT) == "2023-11-14 22:13:20"
+def test_times_are_the_readers_and_say_whose() -> None:
+    assert moment(AT, ZoneInfo("Europe/Berlin")) == "2023-11-14 23:13:20 CET"
+    assert moment(AT, ZoneInfo("America/Chicago")) == "2023-11-14 16:13:20 CST"
+    assert time_of_day(AT, AT + 3_600_000, UTC) == "22:13 UTC"
+    assert time_of_day(AT, AT + 3_600_000, ZoneInfo("Europe/Berlin")) == "2023-11-14 23:13 CET"
+
+
+def test_times_are_those_of_the_machine_unless_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert moment(AT) == "2023-11-15 07:13:20 JST"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+EVA = "Eva Example"
+PEOPLE = {"eva@example.com": EVA}
+PLAIN = {
+    "accepted": f"{EVA} changed it to “CEO” in Marketo.",
+    "cleared": f"{EVA} changed it to blank in Marketo.",
+    "same": f"{EVA} changed it to “CEO” in Marketo, as Salesforce has it.",
+    "won": (
+        f"{EVA} changed it to “CTO” in Marketo while it was “CEO” in Salesforce, and nobody had seen both. “CTO” stands: Marketo wins."
+    ),
+    "lost": (
+        f"{EVA} changed it to “CTO” in Marketo while it was “CEO” in Salesforce, and nobody had seen both. "
+        "“CEO” stands: Salesforce wins; Marketo gets it back."
+    ),
+    "review": (
+        f"{EVA} changed it to “CTO” in Marketo while it was “CEO” in Salesforce, and nobody had seen both. "
+        "A person has to decide: a person's decision."
+    ),
+    "echo": "",
+    "echo of another make": "Marketo stores “ceo” for it.",
+    "put back": f"{EVA} changed it to 1 in Marketo, where this field is only received. true is put back.",
+    "left": f"{EVA} changed it to “x” in Marketo. It stays so there alone: one way.",
+    "read": "",
+    "superseded": "",
+    "waiting": "",
+    "unusable": "Marketo told a value that can't be used: not a number. It stays 5.",
+    "contested": (
+        f"{EVA} changed it to “x” in Marketo. Something keeps undoing this, so the field is held: contested: Marketo undoes our write."
+    ),
+    "the whole record": f"{EVA} deleted the record in Marketo.",
+    "a written field": "Tandem wrote “CEO” to Salesforce.",
+    "a refused field": "Salesforce refused “CEO”: STRING_TOO_LONG.",
+    "in doubt": "Tandem sent blank to Marketo, and no answer came; it finds out whether it arrived.",
+    "a record that was linked": "Marketo's record was found to be the same person: by e-mail.",
+    "a pair that is held": "The person is held: ambiguous match.",
+    "a deletion that was written": "Tandem deleted the record in Marketo.",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_marketing_is_told_without_versions_echoes_and_ids(name: str) -> None:
+    decision, _ = CASES[name]
+    (chapter,) = chapters_of(1, decision, "title", PEOPLE)
+    assert chapter.plain == PLAIN[name]
+
+
+def test_a_story_goes_in_the_order_in_which_things_happened_not_in_that_of_their_telling() -> None:
+    def changed(value: str, at: int) -> Decision:
+        origin = Origin(topic="t", partition=0, offset=1, source="activities", kind=Kind.UPDATED, at=at, author="005A")
+        return judged(Verdict.ACCEPTED, event=origin, value=value, agreed=value)
+
+    written = Decision(kind="written", at=AT + 700, pair=3, system=System.SALESFORCE, record="00Q", outcome="update done")
+    late, second, first = (9, changed("late", AT - 60_000)), (8, written), (7, changed("first", AT))
+    told = story([late, second, first], "title", most=10)
+    assert [each.decision for each in told] == [9, 7, 8]
+    assert [each.decision for each in story([late, second, first], "title", most=2)] == [9, 8]
+    assert authors([[late, second, first]]) == {"005A"}
 
 
 MAPPING = ObjectMapping(
