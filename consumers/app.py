@@ -11,7 +11,7 @@ import structlog
 from consumers.answers import Settled
 from consumers.configuration import Settings
 from consumers.configuration_settings import LogFormat
-from consumers.confirmation import release
+from consumers.confirmation import keeping, release
 from consumers.drive import Bell, Dispatcher, look_after
 from consumers.feed_lag import FeedLag, Lag
 from consumers.gaps import POLLS, Gaps
@@ -165,6 +165,7 @@ class Worker:
             overlap_seconds=intervals.overlap_seconds,
             unseen=unseen_by(tools.ledger, tools.terms),
             report=report,
+            on_brake=keeping(tools.pool, obj),
         )
         releasing = asyncio.create_task(release(tools.pool, obj, source, stop))
         try:

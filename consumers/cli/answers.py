@@ -12,7 +12,7 @@ from consumers.merge.state import PairState
 from consumers.reports.database import Unreachable, ledger_connection
 from consumers.reports.lists import Listed, Queue, listed
 from consumers.reports.now import now
-from consumers.reports.people import find
+from consumers.reports.people import find, people_of
 from consumers.reports.record import Live, RecordShown, fields_to_read, shown
 from consumers.reports.status import Status, status
 from consumers.reports.story import Chapter, authors, decisions_about, field_key, story
@@ -22,7 +22,7 @@ from streams.budget import Lane
 from streams.budget_open import OpenBudget
 from streams.errors import SyncError
 from streams.events import Value
-from streams.systems import System
+from streams.systems import Object, System
 
 _USER_PREFIX = "005"
 
@@ -58,6 +58,29 @@ async def list_of(settings: Settings, queue: Queue, *, most: int) -> tuple[Liste
     """Who waits in a queue, and why. Raises `Unreachable`."""
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         return await listed(connection, queue, build(settings), most=most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletes:
+    """Deletes that wait for a confirmation. `people`: some of them by name, as far as they are known; `until_ms`: the newest of them."""
+
+    object: str
+    gone: int
+    of_all: int
+    until_ms: int
+    people: tuple[str, ...]
+
+
+async def deletes_of(settings: Settings, obj: Object) -> Deletes | None:
+    """What a poll has stopped before; None: nothing waits. Raises `Unreachable`."""
+    from consumers.confirmation import braked_deletes  # noqa: PLC0415 - the poll is slow to import
+
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        braked = await braked_deletes(connection, obj)
+        if braked is None:
+            return None
+        people = await people_of(connection, braked.examples)
+    return Deletes(object=str(obj), gone=braked.gone, of_all=braked.of_all, until_ms=braked.until_ms, people=people)
 
 
 async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list[RecordShown], list[str]]:

@@ -6,21 +6,34 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, finish, print_json, settings_of
+from consumers.cli.config_commands import config_app
+from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
 
 app = typer.Typer(
     name="tandem",
-    help=f"Keeps a Salesforce org and a Marketo Engage instance in step, within seconds.\n\n{EXIT_CODES}",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(
-    help="The configuration itself: its schema, its reference, what is in effect.", no_args_is_help=True, rich_markup_mode=None
-)
 app.add_typer(config_app, name="config")
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - quick start
+
+        sys.stdout.write(f"tandem {version('tandem')}\n")
+        raise typer.Exit
+
+
+@app.callback(epilog=EXIT_CODES)
+def tandem(
+    *,
+    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end.")] = False,
+) -> None:
+    """Keeps a Salesforce org and a Marketo Engage instance in step, within seconds."""
+    del version  # told by its callback
 
 
 class Role(StrEnum):
@@ -51,7 +64,7 @@ class Deletable(StrEnum):
 Live = Annotated[bool, typer.Option("--live/--no-live", help="Ask both systems for the record as it is now (a call each).")]
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(short_help="Run a worker.", epilog=examples("tandem run", "tandem run --role relay --role observe"))
 def run(
     config: Config = DEFAULT_CONFIG,
     role: Annotated[list[Role] | None, typer.Option("--role", "-r", help="Only this role; may be given several times.")] = None,
@@ -64,7 +77,9 @@ def run(
     raise typer.Exit(run_worker(settings, roles))
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(
+    short_help="How things stand: in step or not, and why.", epilog=examples("tandem status", "tandem status --all", "tandem status --json")
+)
 def status(
     config: Config = DEFAULT_CONFIG,
     *,
@@ -87,7 +102,11 @@ def status(
         raise typer.Exit(int(Exit.PROBLEMS))
 
 
-@app.command("list", epilog=EXIT_CODES)
+@app.command(
+    "list",
+    short_help="Who is held, refused, owed or contested.",
+    epilog=examples("tandem list refused", "tandem list held --csv > held.csv"),
+)
 def list_people(
     queue: Annotated[Listable, typer.Argument(metavar="held|refused|owed|contested", help="Which of them.")],
     config: Config = DEFAULT_CONFIG,
@@ -113,7 +132,10 @@ def list_people(
         print_list(console(), Queue(str(queue)), lines, most=most)
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(
+    short_help="One person on both sides: what differs.",
+    epilog=examples("tandem record ada@example.com", "tandem record 00Q5f000005bwLFEAY --all"),
+)
 def record(
     name: Annotated[str, typer.Argument(metavar="ID|EMAIL", help="A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER.")],
     config: Config = DEFAULT_CONFIG,
@@ -137,7 +159,14 @@ def record(
         console().print(note, markup=False)
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(
+    short_help="Why a field has its value.",
+    epilog=examples(
+        "tandem explain ada@example.com title",
+        "tandem explain 1001 Title --technical",
+        "TZ=Europe/Berlin tandem explain ada@example.com unsubscribed",
+    ),
+)
 def explain(
     name: Annotated[str, typer.Argument(metavar="RECORD", help="A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER.")],
     field: Annotated[str, typer.Argument(metavar="FIELD", help="The field, by its Marketo or its Salesforce name.")],
@@ -163,7 +192,9 @@ def explain(
         console().print(note, markup=False)
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(
+    short_help="Does the configuration fit both systems?", epilog=examples("tandem check", "tandem check --notes", "tandem check --canary")
+)
 def check(
     config: Config = DEFAULT_CONFIG,
     *,
@@ -193,7 +224,7 @@ def check(
         raise typer.Exit(int(Exit.PROBLEMS))
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(short_help="What is missing in both systems.", epilog=examples("tandem setup", "tandem setup --yes"))
 def setup(
     config: Config = DEFAULT_CONFIG,
     *,
@@ -215,50 +246,31 @@ def setup(
         raise typer.Exit(int(Exit.PROBLEMS))
 
 
-@app.command("confirm-deletes", epilog=EXIT_CODES)
+@app.command("confirm-deletes", short_help="Many deletes stopped a poll: they are meant.", epilog=examples("tandem confirm-deletes lead"))
 def confirm_deletes(
     object_name: Annotated[Deletable, typer.Argument(metavar="OBJECT", help="lead or contact.")],
     config: Config = DEFAULT_CONFIG,
     *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask: they are meant.")] = False,
     json: Json = False,
 ) -> None:
     """Confirm that the deletes which stopped a poll are meant (it stops when most of an object is reported deleted at once)."""
     settings = settings_of(config)
+    from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
+    from consumers.cli.deletes_text import print_deletes  # noqa: PLC0415 - quick start
     from consumers.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
     from streams.systems import Object  # noqa: PLC0415 - quick start
 
-    until_ms = finish(confirm(settings.postgres.dsn.reveal(), Object(str(object_name))))
+    obj = Object(str(object_name))
+    waiting = finish(deletes_of(settings, obj))
+    if waiting is None:
+        fail(f"No deletes of {obj}s wait for a confirmation; nothing was done.", Exit.PROBLEMS)
+    if not json:
+        print_deletes(console(), waiting)
+    if not yes and (json or not typer.confirm("Are they meant?")):
+        fail("Not confirmed; the deletes go on waiting (--yes confirms them).", Exit.PROBLEMS)
+    finish(confirm(settings.postgres.dsn.reveal(), obj, waiting.until_ms))
     if json:
-        print_json({"object": str(object_name), "until_ms": until_ms})
+        print_json(waiting)
     else:
-        console().print(f"Deletes of {object_name}s up to now are taken as meant; the poll goes on within seconds.")
-
-
-@config_app.command("schema", epilog=EXIT_CODES)
-def config_schema() -> None:
-    """Print the JSON Schema of the configuration, for editors."""
-    from consumers.configuration_reference import schema_text  # noqa: PLC0415 - quick start
-
-    sys.stdout.write(schema_text().decode())
-
-
-@config_app.command("reference", epilog=EXIT_CODES)
-def config_reference() -> None:
-    """Print the reference of all keys, as Markdown."""
-    from consumers.configuration_reference import reference_tables  # noqa: PLC0415 - quick start
-
-    sys.stdout.write(reference_tables())
-
-
-@config_app.command("show", epilog=EXIT_CODES)
-def config_show(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
-    """Print the configuration in effect, defaults included and secrets left out."""
-    settings = settings_of(config)
-    from consumers.configuration_reference import shown  # noqa: PLC0415 - quick start
-
-    if json:
-        print_json(shown(settings))
-        return
-    import yaml  # noqa: PLC0415 - quick start
-
-    sys.stdout.write(yaml.safe_dump(shown(settings), sort_keys=False, allow_unicode=True))
+        console().print(f"Confirmed: these {waiting.gone:,} deletes are passed on within seconds.")

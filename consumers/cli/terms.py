@@ -32,6 +32,14 @@ EXIT_CODES = (
     "Exit codes: 0 all is well, 1 problems were found (or the record is unknown), 2 wrong configuration or usage, "
     "3 a system can't be reached."
 )
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: some uses of it, and the exit codes."""
+    shown = "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+    return f"{shown}\n\n{EXIT_CODES}"
+
+
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="TANDEM_CONFIG", help="The configuration file.", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DEFAULT_CONFIG = Path("tandem.yaml")

@@ -1,15 +1,18 @@
 """Finding the pair that an operator means: by Salesforce id, Marketo id, e-mail, or the pair's own number."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
+from consumers.reports.person import agreed, name_of
 from streams.systems import salesforce_id
 
 _SELECT = "select id, state from pairs where "
 _BY_SALESFORCE = _SELECT + "salesforce_id = $1"
+_BY_SALESFORCE_IDS = "select salesforce_id, state from pairs where salesforce_id = any($1::text[])"
 _BY_MARKETO = _SELECT + "marketo_id = $1"
 _BY_EMAIL = _SELECT + "match_key = $1 order by id limit 20"
 _BY_PAIR = _SELECT + "id = $1"
@@ -34,6 +37,18 @@ async def find(connection: Any, name: str) -> list[Found]:
     if not rows:
         raise UnknownRecord(_hint(name.strip()))
     return [Found(pair=row["id"], state=unpack(row["state"])) for row in rows]
+
+
+async def people_of(connection: Any, salesforce_ids: Sequence[str]) -> tuple[str, ...]:
+    """Who they are, in that order: name and e-mail where they are known, else the id."""
+    rows = await connection.fetch(_BY_SALESFORCE_IDS, list(salesforce_ids))
+    names = {row["salesforce_id"]: _called(unpack(row["state"])) for row in rows}
+    return tuple(names.get(each, each) for each in salesforce_ids)
+
+
+def _called(state: PairState) -> str:
+    name, email = name_of(state), agreed(state, "email")
+    return f"{name} ({email})" if email and email != name else name
 
 
 def _query(name: str) -> tuple[str, object]:

@@ -28,6 +28,7 @@ _ORDER = ("SystemModstamp", "Id")
 _DELETE_LOG_MS = 15 * 86_400_000 - 3_600_000
 """How far back `/deleted` answers, less an hour."""
 _MINUTE_MS = 60_000
+_EXAMPLES = 10
 _CLOCK_SECONDS = 1.0
 """The server's clock is known to about as much."""
 
@@ -74,6 +75,15 @@ class _Count(msgspec.Struct):
     deleted: int = 0
 
 
+class Braked(msgspec.Struct, frozen=True, kw_only=True):
+    """Deletes that wait for a person: `gone` of `of_all` records. `until_ms`: the newest of them (server's clock); `examples`: some ids."""
+
+    gone: int
+    of_all: int
+    until_ms: int
+    examples: tuple[str, ...]
+
+
 class PollSource:
     """Cycles over one object: rows changed since the last one (with overlap), then deletes; for ever, or once.
 
@@ -81,7 +91,8 @@ class PollSource:
     With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page.
     `unseen` gets each batch and returns what the ledger doesn't know yet; `report` gets one `CycleReport` for each complete cycle.
     A cycle that reports more than `deletes_percent_max` of the object deleted (and more than `deletes_ignored_max` records)
-    raises `Fatal` before it yields one of them, until `confirm_deletes()` was called.
+    raises `Fatal` before it yields one of them, until `confirm_deletes()` was called; `on_brake` is told of them before, and None once
+    nothing waits any more.
     """
 
     def __init__(
@@ -96,6 +107,7 @@ class PollSource:
         since_ms: int | None = None,
         unseen: Unseen | None = None,
         report: Callable[[CycleReport], Awaitable[None]] | None = None,
+        on_brake: Callable[[Braked | None], Awaitable[None]] | None = None,
         deletes_percent_max: float = 20.0,
         deletes_ignored_max: int = 100,
         lane: Lane = Lane.REPAIR,
@@ -111,6 +123,8 @@ class PollSource:
         self._lane, self._once = lane, once
         self._wake = asyncio.Event()
         self._gaps = ReadBack(self._lag_ms)
+        self._on_brake = on_brake
+        self._braked: Braked | str | None = "not known"
         self._confirmed_until_ms = 0
 
     def wake(self) -> None:
@@ -252,13 +266,24 @@ class PollSource:
     async def _brake(self, gone: Sequence[ChangeEvent]) -> None:
         doubtful = [event for event in gone if event.at > self._confirmed_until_ms]
         if len(doubtful) <= self._ignored_max:
+            await self._tell_brake(None)
             return
         living = (await self._rest.page(count(self._entity), self._lane)).total
         percent = 100.0 * len(doubtful) / (living + len(doubtful))
-        if percent > self._percent_max:
+        if percent <= self._percent_max:
+            await self._tell_brake(None)
+        else:
+            examples = tuple(event.id for event in doubtful[:_EXAMPLES])
+            of_all = living + len(doubtful)
+            await self._tell_brake(Braked(gone=len(doubtful), of_all=of_all, until_ms=doubtful[-1].at, examples=examples))
             words = f"{len(doubtful)} of {living + len(doubtful)} {self._entity} records ({percent:.0f} %) were deleted in one cycle."
             remedy = f"Nothing was passed on. If they are meant: `tandem confirm-deletes {self._object}`; else restore them."
             raise Fatal(words, remedy=remedy)
+
+    async def _tell_brake(self, braked: Braked | None) -> None:
+        if self._on_brake is not None and braked != self._braked:
+            await self._on_brake(braked)
+            self._braked = braked
 
     async def _new(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
         return await self._unseen(events) if self._unseen is not None and events else events

@@ -7,9 +7,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.confirmation import confirm_deletes, release
+from consumers.confirmation import braked_deletes, confirm_deletes, keeping, release
 from consumers.gaps import Gaps, polls_of
 from streams.positions import OpenGap, PostgresPositions
+from streams.salesforce.poll import Braked
 from streams.systems import Object
 
 
@@ -95,7 +96,7 @@ async def test_who_comes_after_a_crash_is_told_only_what_was_not_read(pool: Any)
 async def test_a_confirmation_reaches_the_poll(pool: Any, postgres: str) -> None:
     stop, poll = asyncio.Event(), Poll("salesforce.poll.lead")
     await confirm_deletes(postgres, Object.LEAD, 1_000)
-    assert await confirm_deletes(postgres, Object.LEAD, 500) == 500  # an earlier moment takes nothing back
+    await confirm_deletes(postgres, Object.LEAD, 500)  # an earlier moment takes nothing back
     await confirm_deletes(postgres, Object.CONTACT, 9_000)
     task = asyncio.create_task(release(pool, Object.LEAD, poll, stop))
     async with asyncio.timeout(60):
@@ -103,3 +104,19 @@ async def test_a_confirmation_reaches_the_poll(pool: Any, postgres: str) -> None
     stop.set()
     await task
     assert poll.told.empty()
+
+
+@pytest.mark.integration
+async def test_deletes_wait_until_they_are_confirmed_or_gone(pool: Any, postgres: str) -> None:
+    braked = Braked(gone=60, of_all=100, until_ms=1_000, examples=("00Q1", "00Q2"))
+    keep = keeping(pool, Object.LEAD)
+    await keep(braked)
+    assert await braked_deletes(pool, Object.LEAD) == braked
+    assert await braked_deletes(pool, Object.CONTACT) is None
+    await confirm_deletes(postgres, Object.LEAD, 1_000)
+    assert await braked_deletes(pool, Object.LEAD) is None
+    more = Braked(gone=70, of_all=100, until_ms=1_001, examples=())
+    await keep(more)
+    assert await braked_deletes(pool, Object.LEAD) == more, "those after it were not confirmed"
+    await keep(None)
+    assert await braked_deletes(pool, Object.LEAD) is None

@@ -1,11 +1,16 @@
 """The command line: what it says, and with which exit code."""
 
 import json
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 import yaml
 from typer.testing import CliRunner
 
@@ -42,6 +47,66 @@ def test_every_command_says_its_exit_codes(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert "Exit codes: 0" in result.output
+
+
+def commands(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *names, name)
+        else:
+            yield (*names, name), command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_every_command_has_examples_that_it_understands(names: tuple[str, ...]) -> None:
+    text = runner.invoke(app, [*names, "--help"]).output
+    shown = [line.strip() for line in text.partition("Examples:\n")[2].splitlines() if line.strip().startswith(("tandem ", "TZ="))]
+    assert shown, text
+    for line in shown:
+        words = shlex.split(line.partition(" > ")[0].partition(" | ")[0])
+        arguments = words[words.index("tandem") + 1 :]
+        assert tuple(arguments[: len(names)]) == names
+        COMMANDS[names].make_context("tandem", arguments[len(names) :])
+
+
+TELLING = [names for names in COMMANDS if names not in {("run",), ("config", "schema"), ("config", "reference")}]
+
+
+@pytest.mark.parametrize("names", TELLING, ids=" ".join)
+def test_every_command_that_tells_something_tells_it_to_programs(names: tuple[str, ...]) -> None:
+    assert "--json" in runner.invoke(app, [*names, "--help"]).output
+
+
+def test_the_version_is_told() -> None:
+    result = runner.invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"tandem {version('tandem')}\n")
+
+
+def test_shells_can_complete_commands() -> None:
+    asked = {"_TANDEM_COMPLETE": "complete_bash", "COMP_WORDS": "tandem conf", "COMP_CWORD": "1"}
+    result = runner.invoke(app, [], prog_name="tandem", env=asked)
+    assert result.output.split() == ["confirm-deletes", "config"]
+
+
+def test_the_mapping_in_effect_is_shown_with_direction_and_rule(config: str) -> None:
+    fields = "lead: {fields: {leadScore: {salesforce: Score__c, type: number, direction: to_salesforce, unwanted: leave}, fax: false}}\n"
+    Path(config).write_text(MINIMAL + fields)
+    told = json.loads(runner.invoke(app, ["config", "mapping", "--json", "-c", config], env=ENVIRON).output)
+    rows = [tuple(each.values()) for each in told if each["marketo"] in ("leadScore", "unsubscribed", "fax")]
+    assert rows == [
+        ("lead", "HasOptedOutOfEmail", "unsubscribed", "boolean", "both", "true wins"),
+        ("lead", "Score__c", "leadScore", "number", "to_salesforce", "leave"),
+        ("contact", "HasOptedOutOfEmail", "unsubscribed", "boolean", "both", "true wins"),
+        ("contact", "Fax", "fax", "phone", "both", "Salesforce wins"),
+    ]
+    shown = runner.invoke(app, ["config", "show", "-c", config], env=ENVIRON).output
+    assert "# lead: Title <-> title, text, Marketo wins\n" in shown
+    assert "# lead: Score__c <-- leadScore, number, leave\n" in shown
+    assert "# lead: (Tandem) --> sfLeadId, text, put back\n" in shown
+    assert "Title" in runner.invoke(app, ["config", "mapping", "-c", config], env=ENVIRON).output
 
 
 def test_help_brings_in_nothing_heavy() -> None:

@@ -233,6 +233,41 @@ def test_lists_are_for_people_for_programs_and_for_spreadsheets(config: str, env
     assert tandem(config, environ, "list", "held", "--csv", "--json").exit_code == 2
 
 
+def braked(dsn: str) -> None:
+    fields = {key: Field(value=value, version=1) for key, value in {"lastName": "Ångström", "email": "zoe@example.com"}.items()}
+    state = pack(PairState(salesforce=Record(id="00QA0000001tXYZMA2"), fields=fields))
+    run(
+        dsn,
+        ("insert into pairs (salesforce_id, state, updated_at) values ('00QA0000001tXYZMA2', $1, 0)", (state,)),
+        ("insert into braked_deletes values ('lead', 1234, 5000, 77, '{00QA0000001tXYZMA2,00QA0000001tXYaMAM}', 1)", ()),
+    )
+
+
+def test_many_deletes_are_shown_and_confirmed_only_when_somebody_says_so(config: str, environ: dict[str, str]) -> None:
+    nothing = tandem(config, environ, "confirm-deletes", "lead", "--yes")
+    assert (nothing.exit_code, nothing.stderr) == (1, "No deletes of leads wait for a confirmation; nothing was done.\n")
+    braked(environ["DSN"])
+    for answer in ("n\n", ""):
+        asked = runner.invoke(app, ["confirm-deletes", "lead", "--config", config], env=environ, input=answer)
+        assert asked.exit_code == 1
+        assert "1,234 of 5,000 leads (25 %) were deleted in Salesforce at once." in asked.stdout
+        assert "Ångström (zoe@example.com)\n  00QA0000001tXYaMAM\n  and 1,232 more" in asked.stdout
+    assert tandem(config, environ, "confirm-deletes", "lead", "--json").exit_code == 1
+    assert tandem(config, environ, "confirm-deletes", "contact", "--yes").exit_code == 1
+    assert tandem(config, environ, "confirm-deletes", "lead", "--yes").exit_code == 0
+    again = tandem(config, environ, "confirm-deletes", "lead", "--yes")
+    assert (again.exit_code, "wait for a confirmation" in again.stderr) == (1, True)
+
+
+def test_a_yes_confirms_the_deletes_that_were_shown(config: str, environ: dict[str, str]) -> None:
+    braked(environ["DSN"])
+    said = runner.invoke(app, ["confirm-deletes", "lead", "--config", config], env=environ, input="y\n")
+    assert (said.exit_code, "Confirmed: these 1,234 deletes" in said.stdout) == (0, True)
+    run(environ["DSN"], ("update braked_deletes set until_ms = 78", ()))
+    later = json.loads(tandem(config, environ, "confirm-deletes", "lead", "--yes", "--json").stdout)
+    assert later["until_ms"] == 78, "what was deleted later had not been confirmed"
+
+
 def test_status_goes_on_without_kafka_and_says_so_with_3(config: str, environ: dict[str, str]) -> None:
     plain = tandem(config, environ, "status")
     assert plain.exit_code == 3

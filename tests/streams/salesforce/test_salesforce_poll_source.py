@@ -17,7 +17,7 @@ from streams.errors import Fatal, Retry
 from streams.events import Batch, ChangeEvent, Kind, Source
 from streams.salesforce import poll as poll_module
 from streams.salesforce.cdc import CdcSource
-from streams.salesforce.poll import CycleReport, PollSource
+from streams.salesforce.poll import Braked, CycleReport, PollSource
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.soql import moment, moment_ms
@@ -220,15 +220,24 @@ async def test_an_absurd_number_of_deletes_stops_until_a_person_confirms(rows: R
     for number in range(100):
         rows.put(number, NOW + 100_000, IsDeleted=number < 60)
     rows.now_ms += 300_000
-    source = make_poll(deletes_ignored_max=10)
+    told: list[Braked | None] = []
+
+    async def on_brake(braked: Braked | None) -> None:
+        told.append(braked)
+
+    source = make_poll(deletes_ignored_max=10, on_brake=on_brake)
     batches = source.batches(position)
     page = await anext(batches)
     seen, position = page.events, page.position
     with pytest.raises(Fatal, match="60 of 100 Lead records \\(60 %\\)"):
         await anext(batches)
     assert {event.kind for event in seen} == {Kind.READ}
-    source.confirm_deletes(NOW + 200_000)
+    (braked,) = told
+    assert braked is not None
+    assert (braked.gone, braked.of_all, braked.until_ms, len(braked.examples)) == (60, 100, NOW + 100_000, 10)
+    source.confirm_deletes(braked.until_ms)
     events, _ = await cycle(source, position)
+    assert told == [braked, None]
     assert len([event for event in events if event.kind is Kind.DELETED]) == 60
 
 
