@@ -15,4 +15,5 @@ lock runtime pyproject.toml infra/requirements/build.in
 lock dev --extra dev --extra sandbox pyproject.toml infra/requirements/build.in
 lock systems infra/requirements/systems.in
 lock maven infra/requirements/maven.in
+lock tap-marketo infra/requirements/tap-marketo.in
 .venv/bin/python -m infra.setup.jars

@@ -1,5 +1,5 @@
 """`python3 -m infra.setup [--check | --tests]`: checks the prerequisites, installs what it can, makes .venv and .tools. A second run only
-looks. `--tests` brings what only tests need too, Node's clients and a Chromium: where there can be none it says so, and that is no failure.
+looks. `--tests` brings what only tests need too, clients of others and a Chromium: where there is none it says so, and that is no failure.
 
 Order: look at everything first; say at once what a person has to install; then packages, the virtual environment, Kafka's jars.
 Exit code 0 when all is there, 1 with one sentence otherwise.
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.setup import browser, found, jars, strangers
+from infra.setup import browser, found, jars, strangers, taps
 from infra.setup.missing import FROM_PYPI, SetupError, apt_words, by_hand, install_from_pypi, install_with_apt, run, system_certificates
 
 VENV = found.ROOT / ".venv"
@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> int:
             set_up()
             if arguments == ["--tests"]:
                 node_clients()
+                singer_taps()
                 chromium()
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
@@ -123,6 +124,16 @@ def node_clients() -> None:
         return
     with once("node-clients", lock + b"installed"):
         pass
+
+
+def singer_taps() -> None:
+    """The taps that tests run against the sandbox. One that can't be built here is told, each time, and its test left out."""
+    for name in taps.names():
+        try:
+            if not taps.complete(name):
+                taps.install(name, entry, say)
+        except SetupError as error:
+            say(f"{error}; the test with {name} is left out")
 
 
 def chromium() -> None:

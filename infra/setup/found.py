@@ -13,6 +13,7 @@ TOOLS = ROOT / ".tools"
 JARS = TOOLS / "kafka"
 SYSTEMS = TOOLS / "systems"
 BROWSERS = TOOLS / "browsers"
+TAPS = TOOLS / "taps"
 POM = ROOT / "infra" / "kafka" / "pom.xml"
 
 JAVA_LEAST = 17
@@ -47,6 +48,11 @@ def maven() -> Path | None:
 def node() -> Found | None:
     """Node 18 or later with npm beside it on PATH."""
     return _first(_on_path("node"), ["--version"], r"v(\d+)", NODE_LEAST) if npm() is not None else None
+
+
+def tap(name: str) -> Path:
+    """The Python of a Singer tap's own environment, whether it is there or not."""
+    return TAPS / name / "bin" / "python"
 
 
 def npm() -> Path | None:

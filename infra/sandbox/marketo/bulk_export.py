@@ -110,7 +110,8 @@ class BulkExport:
                 _range(value)
         if entity == "leads" and len(filters) != 1:
             raise ApiError("1003", "Exactly one filter is allowed")
-        if entity == "activities" and DELETE_LEAD in (filters.get("activityTypeIds") or ()):
+        refuses = self.instance.store.settings.bulk_deletions == "refused"
+        if entity == "activities" and refuses and DELETE_LEAD in (filters.get("activityTypeIds") or ()):
             raise ApiError("1003", "Delete Lead activities are not supported: use Get Deleted Leads")
         if entity == "activities" and "createdAt" not in filters:
             raise ApiError("1003", "The filter createdAt is required")

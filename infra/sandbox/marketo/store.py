@@ -79,6 +79,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """What becomes of a person's externalCompanyId that no company has; nothing published tells."""
     roles: dict[str, list[str]] = msgspec.field(default_factory=dict)
     """By an API user's name what it is permitted; who is not here may do everything."""
+    bulk_deletions: Literal["refused", "left_out"] = "refused"
+    """What becomes of a bulk extract of deleted people: not supported by the guide, while users of the taps of others do get files."""
     partitions: dict[str, int] = msgspec.field(default_factory=lambda: {DEFAULT_PARTITION: 1})
     bulk: BulkSettings = BulkSettings()
     limits: dict[str, int] = msgspec.field(default_factory=dict)

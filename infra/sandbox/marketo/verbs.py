@@ -27,6 +27,7 @@ from infra.sandbox.marketo.store import LEAD, Settings
 OPTIONS = (
     *("native_sync", "corona", "object_schema_api", "activity_ids", "partitions", "bulk"),
     *("people_pages_say_more", "score_changes", "equal_status", "merged_scores", "company_fields_by_lead", "unknown_companies"),
+    "bulk_deletions",
 )
 _LOAD_CHUNK_ROWS = 500
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from infra.setup import taps
 from infra.setup.__main__ import entry
 from infra.setup.found import ROOT
 from infra.setup.missing import SetupError
 
 LOCKS = ROOT / "infra" / "requirements"
-NAMES = ["runtime", "dev", "systems", "maven"]
+NAMES = ["runtime", "dev", "systems", "maven", *taps.names()]
 
 
 def _pins(name: str) -> dict[str, str]:
