@@ -22,7 +22,8 @@ from consumers.look import Looker
 from consumers.metrics import Metrics
 from consumers.observe import Observer
 from consumers.outbox import Outbox
-from consumers.parts import marketo_feed, pace_of, reading_first, salesforce_fields
+from consumers.parts import marketo_feed, pace_of, salesforce_fields
+from consumers.reading_first import SalesforceFeed, reading_first
 from consumers.recent import Recent
 from consumers.reports.status import impersonal, status
 from consumers.roles import Role
@@ -73,6 +74,7 @@ class Worker:
         self._troubles: dict[str, Callable[[], str | None]] = {}
         self._gaps: Gaps | None = None
         self._feed_lag: FeedLag | None = None
+        self._singleton: PostgresSingleton | None = None
         self._dispatchers: dict[System, Dispatcher] = {}
 
     def roles(self, wanted: frozenset[str]) -> list[Role]:
@@ -208,11 +210,14 @@ class Worker:
         self._gaps = self._gaps or Gaps(tools.pool, PostgresPositions(tools.pool), now_ms)
         return self._gaps
 
+    def _singleton_of(self, tools: Tools) -> PostgresSingleton:
+        self._singleton = self._singleton or PostgresSingleton(tools.settings.postgres.dsn.reveal())
+        return self._singleton
+
     async def _relay(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
         make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
         publisher = Publisher(make, keep_dead=tools.bury)
-        dsn = tools.settings.postgres.dsn.reveal()
-        relay = Relay(source, publisher, PostgresPositions(tools.pool), PostgresSingleton(dsn), watch=self.metrics)
+        relay = Relay(source, publisher, PostgresPositions(tools.pool), self._singleton_of(tools), watch=self.metrics)
         self._troubles[role] = relay.trouble
         await relay.run(stop)
 
@@ -265,7 +270,7 @@ class Worker:
     async def _outbox(self, tools: Tools, stop: asyncio.Event) -> None:
         make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
         postgres = tools.settings.postgres
-        outbox = Outbox(tools.pool, PostgresSingleton(postgres.dsn.reveal()), make, retention_days=postgres.decisions_days)
+        outbox = Outbox(tools.pool, self._singleton_of(tools), make, retention_days=postgres.decisions_days)
         self._troubles["outbox"] = lambda: outbox.trouble
         await outbox.run(stop)
 
@@ -288,7 +293,7 @@ class Worker:
             at_once=settings.salesforce_calls_at_once if salesforce else settings.marketo_calls_at_once,
             full=full,
             pace=pace,
-            read_first=reading_first(reads, system, pace),
+            read_first=reading_first(reads, system, pace, SalesforceFeed(tools.pool, tools.settings.intervals.poll_seconds).proven),
             on_settled=self._settled,
             lag=lag,
         )

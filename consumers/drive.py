@@ -16,6 +16,7 @@ from consumers.ledger.port import Kind, Ledger
 from consumers.look import Looker
 from consumers.pace import Pacing
 from consumers.prepaid import pay
+from consumers.reading_first import Choice
 from consumers.settle import Settler, Work
 from streams.budget import Budget, Lane
 from streams.errors import Fatal, Retry, SyncError
@@ -70,7 +71,7 @@ class Dispatcher:
         at_once: int,
         full: int,
         pace: Pacing,
-        read_first: Callable[[], bool],
+        read_first: Choice,
         on_settled: Callable[[System, Settled], None],
         lag: Lag | None = None,
     ) -> None:
@@ -151,7 +152,7 @@ class Dispatcher:
             async with AsyncExitStack() as stack:
                 try:
                     ticket = await stack.enter_async_context(self._budget.call(await self._lane(lane)))
-                    work = await self._settler.claim(read_first=self._read_first() and not self._flood)
+                    work = await self._settler.claim(read_first=await self._read_first(self._flood))
                 except Exception as error:  # noqa: BLE001 - told to the dispatcher, who raises it
                     self._flood = False
                     if not claimed.done():

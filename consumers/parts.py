@@ -1,9 +1,7 @@
 """What roles are put together from: the feed of Marketo's leads, the fields that are read, the pace of calls."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from consumers.configuration_settings import Reads
 from consumers.configuration_systems import marketo_settings
 from consumers.pace import BucketPace, Pacing, WindowPace
 from consumers.tools import Tools
@@ -40,10 +38,3 @@ def pace_of(tools: Tools, system: System) -> Pacing:
     return WindowPace(
         calls=tools.settings.marketo.calls_per_20_seconds, window_seconds=budget.window_seconds, leaving=budget.leaving_seconds
     )
-
-
-def reading_first(reads: Reads, system: System, pace: Pacing) -> Callable[[], bool]:
-    """Reading before writing is a courtesy: by itself only in Marketo, whose feed is slow, and while calls are plenty."""
-    if reads is Reads.AUTO:
-        return (lambda: pace.easy(asyncio.get_running_loop().time())) if system is System.MARKETO else lambda: False
-    return lambda: reads is Reads.ALWAYS

@@ -19,6 +19,7 @@ from consumers.merge.plan import Create, Delete, Nothing, Update, plan
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, intend, refuse, uncreatable, withdrawn
+from consumers.reading_first import Ahead
 from consumers.withdrawals import Leaving, Withdrawals
 from consumers.writers.port import Fate, Item, Outcome, Writer
 from streams.budget import Lane
@@ -59,7 +60,7 @@ class Settler:
     ) -> None:
         """`lag`: how far behind the system's feed is read; what is written meanwhile comes back later still."""
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
-        self._read_first = read_first
+        self._read_first = Ahead.LIVE if read_first else Ahead.NOTHING
         self._batch_max = min(batch_max, writer.batch_max)
         self._system = writer.system
         self._kind = Kind.WRITE_SALESFORCE if writer.system is System.SALESFORCE else Kind.WRITE_MARKETO
@@ -89,10 +90,10 @@ class Settler:
             raise failure
         return settled
 
-    async def claim(self, lane: Lane = Lane.COPY, *, read_first: bool | None = None) -> "Work":
+    async def claim(self, lane: Lane = Lane.COPY, *, read_first: Ahead | None = None) -> "Work":
         """Lock, plan, commit the intents. Pairs that need an answer from the system first are leased instead.
 
-        `read_first` overrides for this batch whether records in the live lane are read before they are written to.
+        `read_first` overrides for this batch which records are read before they are written to.
         """
         reading = self._read_first if read_first is None else read_first
         now, lag_ms = self._clock(), await self._lag() if self._lag is not None else 0
@@ -108,7 +109,7 @@ class Settler:
                 if isinstance(planned, Delete) and planned.spare:
                     pair.state = self._leased(pair.state, await self._ledger.write_id(), now)
                     leaving.append((pair.id, pair.state, pair_lane))
-                elif isinstance(planned, Create) or (isinstance(planned, Update) and reading and pair_lane is Lane.LIVE):
+                elif isinstance(planned, Create) or (isinstance(planned, Update) and reading.covers(pair_lane)):
                     pair.state = self._leased(pair.state, await self._ledger.write_id(), now)
                     asking.append((pair.id, pair.state, pair_lane))
                 else:

@@ -15,7 +15,9 @@ on conflict (source) do update set epoch = p.epoch + 1, taken_ms = excluded.take
 returning epoch, position, feed_ms, saved_ms
 """
 SAVE = """
-update source_positions set position = $3, feed_ms = greatest(feed_ms, $4), saved_ms = $5 where source = $1 and epoch = $2 returning 1
+update source_positions set position = $3, feed_ms = greatest(feed_ms, $4), saved_ms = $5,
+       caught_ms = case when $6 then (extract(epoch from clock_timestamp()) * 1000)::bigint else caught_ms end
+where source = $1 and epoch = $2 returning 1
 """
 OPEN_GAP = """
 with moved as (update source_positions set position = $3, saved_ms = $7 where source = $1 and epoch = $2 returning source)
@@ -62,8 +64,9 @@ class Positions(Protocol):
         """Take the source over: from now on nobody who took it before can save."""
         ...
 
-    async def save(self, standing: Standing, position: str, feed_ms: int | None) -> None:
-        """Everything up to `position` is acknowledged. Never moves anything for a relay that was taken over."""
+    async def save(self, standing: Standing, position: str, feed_ms: int | None, *, caught_up: bool = False) -> None:
+        """Everything up to `position` is acknowledged. Never moves anything for a relay that was taken over. `caught_up`: nothing more
+        was waiting in the source then."""
         ...
 
     async def open_gap(self, standing: Standing, gap: OpenGap, resume: str | None) -> OpenGap:
@@ -93,10 +96,10 @@ class PostgresPositions:
             row = await self._pool.fetchrow(TAKE, source, self._now_ms(), self._owner)
         return Standing(source=source, epoch=row["epoch"], position=row["position"], feed_ms=row["feed_ms"], saved_ms=row["saved_ms"])
 
-    async def save(self, standing: Standing, position: str, feed_ms: int | None) -> None:
+    async def save(self, standing: Standing, position: str, feed_ms: int | None, *, caught_up: bool = False) -> None:
         """See `Positions`."""
         with away_is_retry(f"saving the position of {standing.source}"):
-            saved = await self._pool.fetchval(SAVE, standing.source, standing.epoch, position, feed_ms, self._now_ms())
+            saved = await self._pool.fetchval(SAVE, standing.source, standing.epoch, position, feed_ms, self._now_ms(), caught_up)
         if saved is None:
             raise TakenOver(f"another relay has taken {standing.source} over (epoch {standing.epoch} is past)")
 

@@ -183,7 +183,7 @@ class Relay:
         """Publish, all acknowledgements, save: in this order."""
         published = await self._publisher.publish(batch.events, batch.dead)
         feed_ms = _latest_change(batch.events, standing.feed_ms)
-        await self._positions.save(standing, batch.position, feed_ms)
+        await self._positions.save(standing, batch.position, feed_ms, caught_up=batch.caught_up)
         self._failures, self._fatal = 0, None
         self._enter("running")
         self._watch.relayed(self.name, batch.events, published.dead, feed_ms)

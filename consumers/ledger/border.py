@@ -12,8 +12,9 @@ from streams.systems import System
 
 _CLASHES = ("40001", "40P01", "55P03")
 """Serialization failure, deadlock, lock not available (PostgreSQL, appendix A)."""
-_PASSING = ("08", "53", "57", "58")
-"""Classes of errors: connection, resources, an operator's intervention (shutdown, crash of another session), the system's own."""
+_PASSING = ("08", "25P03", "53", "57", "58")
+"""Classes of errors: connection, a transaction that stood still for too long (a stopped process), resources, an operator's intervention
+(shutdown, crash of another session), the system's own."""
 _UNIQUE = {"pairs_salesforce": System.SALESFORCE, "pairs_marketo": System.MARKETO}
 _KEY = re.compile(r"=\((?P<id>[^)]*)\)")
 _CLASH_SECONDS, _AWAY_SECONDS = 0.05, 0.5

@@ -23,9 +23,10 @@ SESSION = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "10s",
 }
-"""Every statement here walks an index for a handful of rows. Planned once, and never as if the tables were as empty as on the first day."""
+"""Every statement here walks an index for a handful of rows. Planned once, and never as if the tables were as empty as on the first day.
+What a stopped process has locked is let go after some seconds."""
 
 _CLOSE_SECONDS = 5.0
 

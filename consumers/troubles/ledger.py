@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from consumers.configuration import Settings
+from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Trouble, worst_first
 from streams.budget_state import BudgetState
 from streams.systems import System
@@ -66,4 +67,11 @@ async def calls_short(connection: Any, expected: Expected) -> list[Trouble]:
     return found
 
 
-CHECKS: tuple[Check, ...] = (calls_short,)
+async def sources_late(connection: Any, expected: Expected) -> list[Trouble]:
+    """A source whose position has not been saved for several of its intervals: nobody carries it, or it can't go on."""
+    return late(
+        await connection.fetch(SOURCES), now_ms=expected.now_ms, limits_ms=limits_ms(expected.poll_seconds, expected.activities_max_seconds)
+    )
+
+
+CHECKS: tuple[Check, ...] = (calls_short, sources_late)

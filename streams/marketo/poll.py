@@ -28,6 +28,7 @@ _SECONDS_MS = 5_000
 """Dates are whole seconds, and the server's clock is known to about as much."""
 _DELETIONS_PAGES = 3
 _ALL_PAGES = 1_000_000
+PATIENCE_SECONDS = 1800.0
 AGAIN_PAGES_MAX = 20
 """A cycle goes back over this many pages of the one before it, at most: what our own writes fill the feed with is not read again and
 again for as long as the overlap reaches."""
@@ -95,7 +96,7 @@ class MarketoPollSource:
         overlap_seconds: int = 1800,
         report: Callable[[CycleReport], None] | None = None,
         live_behind: Callable[[], Awaitable[bool]] | None = None,
-        patience_seconds: float = 1800.0,
+        patience_seconds: float = PATIENCE_SECONDS,
         name: str = "marketo.poll",
     ) -> None:
         self.name = name

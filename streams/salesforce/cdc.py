@@ -24,6 +24,7 @@ NEW_ONLY, RETAINED = -1, -2
 """Replay ids with a meaning: only what is new; everything retained (72 hours)."""
 _MESSAGES_MAX = 1000
 _FAILURES_MAX = 8
+_ALIVE_SECONDS, _HEARD_SECONDS = 5.0, 15.0
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,9 @@ class CdcSource:
     `fields`: those wanted of each object (None: all). Yields within milliseconds of arrival; reads the wire whether or not the
     consumer keeps up (`pending` counts what waits). A batch's position is the last replay id of which all events are known to have
     arrived: events of one replay id may come apart (enriched channels), so after a restart the last one may come again.
+    While nothing comes an empty batch says now and then that the stream is alive; `caught_up` then says that the server has answered
+    within the last seconds. When more waits than `stream_pending_max` the stream is left alone until that was passed on, and asked for
+    the rest then: what it no longer has is a gap.
     Reconnects by itself; raises `Gap` (with `resume`) for a lost position, an overflow, a field type change; `Retry` when the server
     wants quiet, an allocation is used up, or the stream can't be kept open; `Fatal` for configuration and permissions.
     """
@@ -70,6 +74,7 @@ class CdcSource:
         self._fields = None if fields is None else {obj: frozenset(names) for obj, names in fields.items()}
         self._sleep, self._monotonic = sleep, monotonic
         self._client: CometClient | None = None
+        self._told_alive = monotonic()
 
     @property
     def pending(self) -> int:
@@ -100,6 +105,8 @@ class CdcSource:
                         _raise_hole(hole, progress)
                     elif progress.settle(quiet=client.wire.quiet):
                         yield Batch(events=[], position=progress.safe.text(), caught_up=True)
+                    elif (alive := self._alive(client, progress)) is not None:
+                        yield alive
                     else:
                         await client.wait()
                     self._heard(client)
@@ -108,6 +115,14 @@ class CdcSource:
             lived = self._monotonic() - opened > self._settings.stream_backoff_max_seconds
             failures = 1 if lived or progress.messages > seen else failures + 1
             await self._recover(client, progress, failures)
+
+    def _alive(self, client: CometClient, progress: "_Progress") -> Batch | None:
+        """The sign of life that is due, if one is."""
+        now = self._monotonic()
+        if client.end is not None or now < self._told_alive + _ALIVE_SECONDS:
+            return None
+        self._told_alive = now
+        return Batch(events=[], position=progress.safe.text(), caught_up=client.hears(_HEARD_SECONDS))
 
     def _begin(self, position: str | None) -> Mark:
         if position is None:
@@ -139,7 +154,7 @@ class CdcSource:
             hole = decoded.hole
             if hole is not None:
                 break
-        return Batch(events=events, position=progress.safe.text(), dead=dead, caught_up=not waiting), hole
+        return Batch(events=events, position=progress.safe.text(), dead=dead, caught_up=client.end is None and not waiting), hole
 
     def _decode(self, message: Mapping[str, Any]) -> Decoded:
         return decode_message(message, self._fields)

@@ -45,7 +45,7 @@ class CometClient:
     """Opens, subscribes, collects messages; ends at the first trouble and says why in `end`. Never reopens: make another."""
 
     def __init__(self, session: Session, *, channel: str, replay_id: int, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.wire = _Wire(channel, replay_id, monotonic)
+        self.wire = _Wire(channel, replay_id, monotonic, pending_max=session.settings.stream_pending_max)
         self._settings = session.settings
         self._channel = channel
         self._monotonic = monotonic
@@ -83,6 +83,10 @@ class CometClient:
                 await self.wire.changed.wait()
         except TimeoutError:
             self._check()
+
+    def hears(self, within_seconds: float) -> bool:
+        """Whether the server has answered so lately, and nothing that it told is still waiting."""
+        return self.end is None and not self.wire.messages and self._monotonic() - self.wire.last_heard <= within_seconds
 
     async def close(self) -> None:
         """Release everything; say goodbye to the server if the client is well. Never raises, takes two seconds at most."""
@@ -130,8 +134,9 @@ def _no_more(_advice: str, _delay: float | None) -> None:
 class _Wire(ReplayMarkerStorage):
     """Sits between the library and the wire: takes the events, judges the rest, adds the position to the subscription."""
 
-    def __init__(self, channel: str, replay_id: int, monotonic: Callable[[], float]) -> None:
+    def __init__(self, channel: str, replay_id: int, monotonic: Callable[[], float], *, pending_max: int) -> None:
         super().__init__()
+        self._pending_max = pending_max
         self.messages: deque[Message] = deque()
         self.changed = asyncio.Event()
         self.end: End | None = None
@@ -181,6 +186,8 @@ class _Wire(ReplayMarkerStorage):
         payload[:] = meta
         if events:
             self.quiet = False
+        if len(self.messages) > self._pending_max:
+            self.finish(Ending.RECONNECT, f"{len(self.messages)} events wait to be passed on; the rest is asked for when they are")
         self.changed.set()
 
     def _judge(self, message: Message, *, quiet: bool) -> None:

@@ -80,6 +80,8 @@ class SalesforceSettings:
     stream_backoff_max_seconds: float = 30.0
     stream_busy_pause_seconds: float = 180.0
     stream_limit_pause_seconds: float = 900.0
+    stream_pending_max: int = 10_000
+    """So many events may wait for the consumer (Kafka is away); then the stream is left alone, and opened again once they are through."""
     stream_from_retained: bool = False
     """With no position saved: begin with everything retained (72 hours, counted against the day's deliveries) or with what is new."""
 

@@ -12,6 +12,7 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Kind
 from consumers.look import Looked
 from consumers.prepaid import PrepaidBudget, pay
+from consumers.reading_first import Ahead
 from consumers.settle import Settler
 from streams.budget import Lane
 from streams.errors import Retry
@@ -67,6 +68,10 @@ class NoPace:
         return True
 
 
+async def nothing_first(flood: bool) -> Ahead:
+    return Ahead.NOTHING
+
+
 class Bench:
     """A dispatcher on a ledger in memory."""
 
@@ -85,7 +90,7 @@ class Bench:
             at_once=at_once,
             full=full,
             pace=NoPace(),
-            read_first=lambda: False,
+            read_first=nothing_first,
             on_settled=self._settled,
             lag=lag,
         )

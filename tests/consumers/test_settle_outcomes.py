@@ -15,6 +15,7 @@ from consumers.merge.plan import Create, Delete
 from consumers.merge.state import FAILED, PairState, Record
 from consumers.merge.stored import pack
 from consumers.merge.writes import Patience
+from consumers.reading_first import Ahead
 from consumers.settle import Settler
 from consumers.writers.port import Fate, Item, Outcome, Use
 from streams.budget import Lane
@@ -335,6 +336,16 @@ async def test_only_the_live_lane_is_read_first() -> None:
     bench = Bench(owing(1, MK, lane=Lane.REPAIR), read_first=True)
     await bench.round()
     assert (bench.writer.read_ids, len(bench.writer.calls)) == ([], 1)
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+async def test_every_lane_is_read_first_where_the_feed_may_have_lost_something(lane: Lane) -> None:
+    bench = Bench(owing(1, MK, lane=lane))
+    found: dict[str, Value] = {"email": "p1@example.com", "lastName": "Lovelace", "title": "c", "leadScore": 10}
+    found |= {LINKS.lead_id: ids(1)[SF], LINKS.type: "Lead"}
+    bench.writer.records = {ids(1)[MK]: reading(MK, found, id=ids(1)[MK])}
+    await bench.settler.finish(await bench.settler.claim(read_first=Ahead.ALL))
+    assert (bench.writer.calls, bench.ledger.pairs[1].fields["title"].value) == ([], "c")
 
 
 async def test_the_ledgers_own_state_is_never_changed_in_place() -> None:

@@ -161,6 +161,6 @@ async def test_kill_leaves_no_process_no_port_and_no_lock(worker: Worker, postgr
         await asyncio.open_connection("127.0.0.1", worker.port)
     async with asyncio.timeout(20), PostgresSingleton(postgres).hold("test of the shell"):
         connection: Any = await asyncpg.connect(postgres)
-        held = await connection.fetchval("select count(*) from pg_locks where locktype = 'advisory' and granted")
+        held = await connection.fetchval("select count(*) from leases")
         await connection.close()
     assert held == 1, "ours alone"

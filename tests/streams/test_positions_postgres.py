@@ -1,7 +1,10 @@
 """Positions, gaps and the singleton on a real PostgreSQL."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -9,15 +12,12 @@ import pytest
 
 from streams.errors import Retry
 from streams.positions import OpenGap, PostgresPositions, TakenOver
-from streams.singleton import PostgresSingleton
+from streams.singleton import KEEP, TAKE, PostgresSingleton
 
 pytestmark = pytest.mark.integration
 
-CUT = """
-select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()
-    and pid in (select pid from pg_locks where locktype = 'advisory')
-"""
-WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+CUT = "select pg_terminate_backend(backend) from leases"
+HOLDER = Path(__file__).with_name("lease_holder.py")
 
 
 @pytest.fixture
@@ -84,49 +84,135 @@ async def test_the_database_away_is_a_retry(pool: Any, postgres: str) -> None:
         await positions.save(standing, "1", None)
 
 
-async def waiting(pool: Any, count: int) -> None:
-    async with asyncio.timeout(10):
-        while await pool.fetchval(WAITING) != count:
-            await asyncio.sleep(0.01)
+async def test_when_a_source_was_caught_up_is_kept(pool: Any) -> None:
+    positions = PostgresPositions(pool)
+    standing = await positions.take("salesforce.cdc")
+    await positions.save(standing, "17", None)
+    assert await pool.fetchval("select caught_ms from source_positions") is None
+    await positions.save(standing, "18", None, caught_up=True)
+    caught = await pool.fetchval("select caught_ms from source_positions")
+    await positions.save(standing, "19", None)
+    assert await pool.fetchval("select caught_ms from source_positions") == caught > 0
 
 
-async def test_the_second_waits_till_the_first_lets_go(pool: Any, postgres: str) -> None:
-    entered: list[str] = []
+async def refused(singleton: PostgresSingleton, name: str, monkeypatch: pytest.MonkeyPatch) -> asyncio.Task[str]:
+    """Somebody who has asked for the lease, and was told that another has it."""
+    told = asyncio.Event()
+    ask = singleton._ask
 
-    async def second() -> None:
-        async with PostgresSingleton(postgres).hold("relay a"):
-            entered.append("second")
+    async def asked(sql: str, *values: object) -> Any:
+        answer = await ask(sql, *values)
+        if sql is TAKE and answer is None:
+            told.set()
+        return answer
 
+    monkeypatch.setattr(singleton, "_ask", asked)
+
+    async def standing_by() -> str:
+        async with singleton.hold(name):
+            return "had it"
+
+    task = asyncio.create_task(standing_by())
+    async with asyncio.timeout(30):
+        await told.wait()
+    return task
+
+
+async def test_the_second_waits_till_the_first_lets_go(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with PostgresSingleton(postgres).hold("relay a"):
-        task = asyncio.create_task(second())
-        await waiting(pool, 1)
-        assert entered == []
-        async with asyncio.timeout(5), PostgresSingleton(postgres).hold("relay b"):
-            entered.append("another name")
-    async with asyncio.timeout(5):
-        await task
-    assert entered == ["another name", "second"]
+        second = await refused(PostgresSingleton(postgres), "relay a", monkeypatch)
+        async with asyncio.timeout(30), PostgresSingleton(postgres).hold("relay b"):
+            assert not second.done()
+    async with asyncio.timeout(30):
+        assert await second == "had it"
 
 
-async def test_who_gives_up_waiting_leaves_the_queue(pool: Any, postgres: str) -> None:
-    async def second() -> None:
-        async with PostgresSingleton(postgres).hold("relay a"):
-            raise AssertionError("it was taken")
+async def test_a_lease_is_kept_beyond_its_term(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, beats, enough = PostgresSingleton(postgres, term_seconds=1.0), 0, asyncio.Event()
+    ask = first._ask
 
+    async def counted(sql: str, *values: object) -> Any:
+        nonlocal beats
+        answer = await ask(sql, *values)
+        beats += sql is KEEP
+        if beats > 8:  # four a term
+            enough.set()
+        return answer
+
+    monkeypatch.setattr(first, "_ask", counted)
+    async with first.hold("relay a") as lost:
+        second = await refused(PostgresSingleton(postgres), "relay a", monkeypatch)
+        async with asyncio.timeout(30):
+            await enough.wait()
+        assert not lost.is_set()
+        assert not second.done()
+    async with asyncio.timeout(30):
+        await second
+
+
+async def test_who_gives_up_waiting_leaves_nothing_behind(pool: Any, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with PostgresSingleton(postgres).hold("relay a"):
-        task = asyncio.create_task(second())
-        await waiting(pool, 1)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert task.cancelled()
-        await waiting(pool, 0)
+        second = await refused(PostgresSingleton(postgres), "relay a", monkeypatch)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        assert second.cancelled()
+    assert await pool.fetch("select * from leases") == []
 
 
-async def test_a_cut_connection_is_noticed_and_the_lock_is_free(pool: Any, postgres: str) -> None:
+async def test_one_singleton_holds_many_leases_on_one_connection(pool: Any, postgres: str) -> None:
+    singleton = PostgresSingleton(postgres)
+    async with singleton.hold("relay a"), singleton.hold("relay b"):
+        rows = await pool.fetch("select name, backend from leases order by name")
+    assert [row["name"] for row in rows] == ["relay a", "relay b"]
+    assert len({row["backend"] for row in rows}) == 1
+    assert singleton._connection is None, "and gives it back"
+
+
+async def test_a_cut_connection_frees_the_lease_and_the_holder_notices_once_another_has_it(pool: Any, postgres: str) -> None:
     async with PostgresSingleton(postgres).hold("relay a") as lost:
         assert not lost.is_set()
-        await pool.execute(CUT)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
+            other = PostgresSingleton(postgres).hold("relay a")
+            while True:
+                await pool.execute(CUT)
+                try:
+                    async with asyncio.timeout(1):
+                        await other.__aenter__()
+                        break
+                except TimeoutError:
+                    other = PostgresSingleton(postgres).hold("relay a")
             await lost.wait()
-            async with PostgresSingleton(postgres).hold("relay a"):
-                pass
+            await other.__aexit__(None, None, None)
+
+
+async def test_who_cannot_reach_the_database_for_a_term_has_lost_the_lease(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    singleton = PostgresSingleton(postgres, term_seconds=1.0)
+    async with singleton.hold("relay a") as lost:
+
+        async def away(sql: str, *values: object) -> Any:
+            raise ConnectionRefusedError("nobody listens")
+
+        monkeypatch.setattr(singleton, "_ask", away)
+        async with asyncio.timeout(30):
+            await lost.wait()
+
+
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
+async def test_what_a_frozen_or_killed_process_held_is_taken_over(how: signal.Signals, postgres: str) -> None:
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, str(HOLDER), postgres, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            assert await holder.stdout.readline() == b"holds\n"
+            holder.send_signal(how)
+            async with PostgresSingleton(postgres).hold("relay salesforce.cdc") as lost:
+                if how is signal.SIGSTOP:
+                    holder.send_signal(signal.SIGCONT)
+                    assert await holder.stdout.readline() == b"lost\n", "it has noticed, and stops"
+                assert not lost.is_set()
+    finally:
+        if holder.returncode is None:
+            holder.kill()
+        await holder.wait()

@@ -87,7 +87,7 @@ class MemoryPositions:
         self.world.epoch += 1
         return Standing(source=source, epoch=self.world.epoch, position=self.world.position, feed_ms=self.world.feed_ms)
 
-    async def save(self, standing: Standing, position: str, feed_ms: int | None) -> None:
+    async def save(self, standing: Standing, position: str, feed_ms: int | None, *, caught_up: bool = False) -> None:
         self._check(standing)
         self.world.effect("save")
         self.world.position, self.world.feed_ms = position, feed_ms
@@ -319,7 +319,7 @@ async def test_a_save_in_doubt_is_repeated() -> None:
     save = bench.positions.save
     failures = [Retry("no answer")]
 
-    async def doubtful(standing: Standing, position: str, feed_ms: int | None) -> None:
+    async def doubtful(standing: Standing, position: str, feed_ms: int | None, *, caught_up: bool = False) -> None:
         if failures:
             raise failures.pop()
         await save(standing, position, feed_ms)

@@ -222,6 +222,27 @@ async def test_who_is_cancelled_while_waiting_leaves_no_lock(postgres_ledger: Po
         await wait()
 
 
+async def stand_still(ledger: PostgresLedger, watcher: asyncpg.Connection, record: str) -> None:
+    """A transaction that goes to sleep with a pair locked, until the server has lost patience; another has the pair; it wakes up."""
+    async with ledger.transaction() as tx:
+        await tx.by_record(System.MARKETO, [record])
+        session = await tx._connection.fetchval("select pg_backend_pid()")
+        assert await tx._connection.fetchval("show idle_in_transaction_session_timeout") == "10s"
+        await tx._connection.execute("set idle_in_transaction_session_timeout = '50ms'")
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while await watcher.fetchval("select 1 from pg_stat_activity where pid = $1", session):
+                await asyncio.sleep(0)
+            async with ledger.transaction() as other:
+                assert list(await other.by_record(System.MARKETO, [record])) == [record]
+        await tx.by_record(System.MARKETO, [record])
+
+
+async def test_what_a_stopped_process_has_locked_is_let_go(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
+    await add(postgres_ledger, pair("17"))
+    with pytest.raises(Retry):
+        await stand_still(postgres_ledger, watcher, "17")
+
+
 async def test_all_transactions_may_ask_for_write_ids_at_once(emptied: str) -> None:
     ledger = await open_ledger(emptied, transactions_max=3)
     everyone_in = asyncio.Barrier(3)

@@ -305,6 +305,52 @@ async def test_a_slow_consumer_does_not_stop_the_heartbeat(org: Any, source: Cdc
     assert source.clients == 1
 
 
+async def test_what_waits_is_bounded_and_the_rest_is_asked_for_later(org: Any, settings: SalesforceSettings, make_change: Change) -> None:
+    async with Session(replace(settings, stream_pending_max=50)) as session:
+        source = CdcSource(session)
+        async with reading(source) as reader:
+            await reader.step()
+            for start in range(1, 2001, 20):  # the broker is away: nobody takes them
+                before = source.pending
+                await org.publish(*(make_change(number) for number in range(start, start + 20)))
+                async with asyncio.timeout(8):
+                    while source.pending == before and source._client is not None and source._client.end is None:
+                        await asyncio.sleep(0)
+            assert source.pending <= 50 + 20
+            events = await reader.read(2000, seconds=30.0)
+    assert sorted({event.seq for event in events}) == list(range(1, 2001))
+
+
+async def test_what_is_no_longer_held_once_the_consumer_is_back_is_a_gap(
+    org: Any, settings: SalesforceSettings, make_change: Change
+) -> None:
+    async with Session(replace(settings, stream_pending_max=5)) as session:
+        source = CdcSource(session)
+        async with reading(source) as reader:
+            await reader.step()
+            await org.publish(*(make_change(number) for number in range(1, 21)))
+            async with asyncio.timeout(8):
+                while source._client is None or source._client.end is None:
+                    await asyncio.sleep(0.01)
+            org.events, org.first_retained = [make_change(500)], 500  # three days later
+            with pytest.raises(Gap, match="no longer holds"):
+                await reader.read(100)
+
+
+async def test_while_nothing_comes_a_sign_of_life_says_whether_the_server_answers(org: Any, settings: SalesforceSettings) -> None:
+    seconds = 0.0
+    async with Session(settings) as session:
+        source = CdcSource(session, monotonic=lambda: seconds)
+        async with reading(source) as reader:
+            fresh = await reader.step()
+            seconds += 6.0
+            alive = await reader.step()
+            assert (alive.events, alive.position, alive.caught_up) == ([], fresh.position, True)
+            seconds += 20.0
+            silent = await reader.step()
+    assert (silent.events, silent.position, silent.caught_up) == ([], fresh.position, False)
+
+
 async def test_cookies_come_back_from_a_numeric_host(org: Any, source: CdcSource, make_change: Change) -> None:
     """aiohttp's usual jar drops cookies of IP addresses: Salesforce would refuse every connect."""
     org.cookie_required = True
