@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
+from consumers import apart
+from consumers.faults import Fault, step
 from consumers.introductions import inherit
 from consumers.ledger.port import Kind, Ledger, Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
@@ -31,6 +33,8 @@ class Settled:
     """What a round came to."""
 
     claimed: int = 0
+    held: int = 0
+    """Pairs that a step of ours failed on."""
     calls: int = 0
     records: int = 0
     fates: Counter[str] = field(default_factory=Counter)
@@ -59,37 +63,64 @@ class Answers:
         *,
         after_ms: int = AGAIN_MS,
     ) -> None:
-        """`outcomes` in the order of `items`; None: there is no answer, `fate` and `detail` say why."""
+        """`outcomes` in the order of `items`; None: there is no answer, `fate` and `detail` say why.
+
+        A record whose answer can't be taken, whatever the reason, is held; the answers of the others stand.
+        """
+        try:
+            await self._commit(items, outcomes, fate, detail, settled, after_ms=after_ms)
+        except Fault as fault:
+            middle = len(items) // 2
+            for part in (slice(0, middle), slice(middle, None)) if middle else ():
+                await self.commit(items[part], None if outcomes is None else outcomes[part], fate, detail, settled, after_ms=after_ms)
+            if not middle:
+                await self._hold(items[0], fault, settled)
+
+    async def _hold(self, item: Item, fault: Fault, settled: Settled) -> None:
+        """The record's call stays open: it is found out like that of a crash, once its time is over."""
+        settled.held += await apart.held(self._ledger, self._terms, item.pair, fault, self._clock())
+
+    async def _commit(
+        self, items: Sequence[Item], outcomes: Sequence[Outcome] | None, fate: str, detail: str, settled: Settled, *, after_ms: int
+    ) -> None:
         now = self._clock()
+        fates: Counter[str] = Counter()
+        since: list[int] = []
         async with self._ledger.transaction(durable=outcomes is None) as tx:
             pairs = await tx.by_id([item.pair for item in items])
             decisions = []
             for place, item in enumerate(items):
                 outcome = outcomes[place] if outcomes is not None else None
-                settled.fates[outcome.fate if outcome else fate] += 1
+                fates[outcome.fate if outcome else fate] += 1
                 pair = pairs.get(item.pair)
                 if pair is None:
                     continue
-                state = self._after(pair.state, item, outcome, fate, now)
-                if outcome is not None and outcome.fate is Fate.EXISTS:
-                    state = self._met_again(state, item, outcome, now)
-                elif fate == "not sent" or (outcome is not None and outcome.fate in (Fate.BUSY, Fate.GONE)):
-                    state = later(state, self._kind, now + after_ms)
-                elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
-                    state = later(state, self._kind, now + REFUSED_DELETION_MS)
-                pair.state = self._terms.with_due(state, now)
-                if outcome is not None and outcome.fate is Fate.DONE and isinstance(item.order, (Create, Update)):
-                    settled.since.append(
-                        max((state.fields[out.key].agreed_at for out in item.order.fields if out.key in state.fields), default=0)
-                    )
-                result = outcome or Outcome(fate=Fate.REJECTED, reason=detail)
-                decisions.append(self._decision(item, result, fate or result.fate, pair, now))
+                with step("taking an answer", pair.id):
+                    self._take(pair, item, outcome, fate, now=now, after_ms=after_ms)
+                    if outcome is not None and outcome.fate is Fate.DONE and isinstance(item.order, (Create, Update)):
+                        told = pair.state.fields
+                        since.append(max((told[out.key].agreed_at for out in item.order.fields if out.key in told), default=0))
+                    result = outcome or Outcome(fate=Fate.REJECTED, reason=detail)
+                    decisions.append(self._decision(item, result, fate or result.fate, pair, now))
             await self._absorb(tx, items, outcomes, pairs)
             try:
                 await tx.save(list(pairs.values()), now)
             except Taken as error:
                 raise Retry(f"the ledger: {error}; it is tried again") from error
             await tx.record(decisions)
+        settled.fates.update(fates)
+        settled.since += since
+
+    def _take(self, pair: Pair, item: Item, outcome: Outcome | None, fate: str, *, now: int, after_ms: int) -> None:
+        """The pair as its answer leaves it, with what is due then."""
+        state = self._after(pair.state, item, outcome, fate, now)
+        if outcome is not None and outcome.fate is Fate.EXISTS:
+            state = self._met_again(state, item, outcome, now)
+        elif fate == "not sent" or (outcome is not None and outcome.fate in (Fate.BUSY, Fate.GONE)):
+            state = later(state, self._kind, now + after_ms)
+        elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
+            state = later(state, self._kind, now + REFUSED_DELETION_MS)
+        pair.state = self._terms.with_due(state, now)
 
     def _met_again(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         """The creation later, each time twice as much, with the reason where people look for it."""
@@ -113,14 +144,15 @@ class Answers:
         if not born_ids:
             return
         strangers = [pair for record, pair in (await tx.by_record(self._system, list(born_ids))).items() if pair.id != born_ids[record]]
-        for stranger in strangers:
-            record = stranger.state.record(self._system)
-            owner = pairs.get(born_ids[record.id])
-            if owner is not None and owner.state.record(self._system).id == record.id:
-                owner.state = inherit(owner.state, self._system, stranger.state)
-                ours = copy(owner.state.record(self._system))
-                ours.reread = True
-                owner.state = self._terms.with_due(owner.state.with_record(self._system, ours), self._clock())
+        with step("taking over from a pair"):
+            for stranger in strangers:
+                record = stranger.state.record(self._system)
+                owner = pairs.get(born_ids[record.id])
+                if owner is not None and owner.state.record(self._system).id == record.id:
+                    owner.state = inherit(owner.state, self._system, stranger.state)
+                    ours = copy(owner.state.record(self._system))
+                    ours.reread = True
+                    owner.state = self._terms.with_due(owner.state.with_record(self._system, ours), self._clock())
         if strangers:
             await tx.remove([pair.id for pair in strangers])
 

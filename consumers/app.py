@@ -18,7 +18,7 @@ from consumers.gaps import POLLS, Gaps
 from consumers.intake import Intake
 from consumers.judging import Observed
 from consumers.logs import configure
-from consumers.look import Looker
+from consumers.look import Looked, Looker
 from consumers.metrics import Metrics
 from consumers.observe import Observer
 from consumers.outbox import Outbox
@@ -304,7 +304,7 @@ class Worker:
     async def _look(self, system: System, tools: Tools, stop: asyncio.Event) -> None:
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         looker = Looker(tools.ledger, tools.writers[system], tools.terms, now_ms, self._lag(tools, system))
-        await look_after(looker, tools.ledger, self.bell, now_ms, stop)
+        await look_after(looker, tools.ledger, self.bell, now_ms, stop, on_looked=partial(self._looked, system))
 
     def _flooded(self, system: System) -> bool:
         return system in self._dispatchers and self._dispatchers[system].flood
@@ -319,8 +319,14 @@ class Worker:
         self._feed_lag = self._feed_lag or FeedLag(tools.pool, now_ms)
         return self._feed_lag
 
+    def _looked(self, system: System, looked: Looked) -> None:
+        if looked.held:
+            self.metrics.dead_letters.labels(f"look.{system}").inc(looked.held)
+
     def _settled(self, system: System, settled: Settled) -> None:
         self.metrics.write_batch.labels(system).observe(settled.records)
+        if settled.held:
+            self.metrics.dead_letters.labels(f"settle.{system}").inc(settled.held)
         for fate, count in settled.fates.items():
             self.metrics.writes.labels(system, fate).inc(count)
         self.recent.add({f"written to {system}: {fate}": count for fate, count in settled.fates.items()})

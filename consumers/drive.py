@@ -13,7 +13,7 @@ import structlog
 from consumers.answers import Settled
 from consumers.feed_lag import Lag, too_far
 from consumers.ledger.port import Kind, Ledger
-from consumers.look import Looker
+from consumers.look import Looked, Looker
 from consumers.pace import Pacing
 from consumers.prepaid import pay
 from consumers.reading_first import Choice
@@ -193,8 +193,16 @@ class Dispatcher:
         await self._bell.wait(self._kind, seconds, stop)
 
 
-async def look_after(looker: Looker, ledger: Ledger, bell: Bell, clock: Callable[[], int], stop: asyncio.Event) -> None:
-    """Look at one system until stopped."""
+async def look_after(
+    looker: Looker,
+    ledger: Ledger,
+    bell: Bell,
+    clock: Callable[[], int],
+    stop: asyncio.Event,
+    *,
+    on_looked: Callable[[Looked], None] = lambda _: None,
+) -> None:
+    """Look at one system until stopped. `on_looked` is told of each round."""
     kind = looker.kind
     while not stop.is_set():
         bell.quiet(kind)
@@ -204,6 +212,7 @@ async def look_after(looker: Looker, ledger: Ledger, bell: Bell, clock: Callable
                 continue
             looked = await looker.round()
             bell.ring(looked.due)
+            on_looked(looked)
             if not looked.pairs:
                 await bell.wait(kind, _LOOK_SECONDS, stop)
         except SyncError as error:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from consumers.candidates import AMBIGUOUS
+from consumers.faults import step
 from consumers.introductions import STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
 from consumers.ledger.port import Kind as DueKind
 from consumers.ledger.port import Pair, Taken, Transaction
+from consumers.merge.aside import lost_event
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.fold import fold
 from consumers.merge.reading import Look, look
@@ -47,6 +49,14 @@ class Observed:
     repaired: Counter[System] = field(default_factory=Counter)
     """Edits that only the poll had found."""
 
+    def add(self, other: "Observed") -> None:
+        """What another batch came to, too."""
+        self.events += other.events
+        self.dead += other.dead
+        self.verdicts.update(other.verdicts)
+        self.due |= other.due
+        self.repaired.update(other.repaired)
+
 
 class Judging:
     """The pairs that a batch touches, in memory, while its transaction is open."""
@@ -63,16 +73,20 @@ class Judging:
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
         self.observed = Observed()
 
-    async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = ()) -> None:
-        """Lock the pairs of these records, those that newcomers may belong to, and some more by their ids."""
+    async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = (), lost: Sequence[tuple[System, str]] = ()) -> None:
+        """Lock the pairs of these records, those that newcomers may belong to, and some more by their ids.
+
+        `lost`: records of which an event can't be judged.
+        """
         if also:
             await self._tx.by_id(also)
         for system in System:
-            ids = list({event.id for event in events if event.system is system})
+            ids = list({event.id for event in events if event.system is system} | {record for owner, record in lost if owner is system})
             if ids:
                 found = await self._tx.by_record(system, ids)
                 self._pairs.update({(system, record): pair for record, pair in found.items()})
-        newcomers = [event for event in events if self._is_newcomer(event)]
+        with step("looking for newcomers"):
+            newcomers = [event for event in events if self._is_newcomer(event)]
         if newcomers:
             await self._load_candidates(newcomers)
 
@@ -83,7 +97,8 @@ class Judging:
         return pair is None or not pair.state.record(event.system.other).id
 
     async def _load_candidates(self, newcomers: Sequence[ChangeEvent]) -> None:
-        hints = [(event.system, clues(event, self._terms)) for event in newcomers]
+        with step("recognising newcomers"):
+            hints = [(event.system, clues(event, self._terms)) for event in newcomers]
         keys = sorted({hint.key for _, hint in hints if hint.key})
         if keys:
             for key, pairs in (await self._tx.by_key(keys)).items():
@@ -216,6 +231,15 @@ class Judging:
             if moment:
                 self.observed.due.add(kind)
 
+    def lose(self, system: System, record: str, why: str) -> None:
+        """An event of this record, if it has a pair, can't be read: the pair is held until a reading has told what it may have told."""
+        pair = self._pairs.get((system, record))
+        if pair is None:
+            return
+        pair.state = self._terms.with_due(lost_event(pair.state, system, why, reread=True), self._now)
+        self.observed.due.update(kind for kind, moment in zip(_DUE_KINDS, pair.state.due, strict=True) if moment)
+        self._changed[id(pair)] = pair
+
     def pair_of(self, system: System, record: str) -> Pair | None:
         """The pair of a record, if it is among those loaded or made here."""
         return self._pairs.get((system, record))
@@ -225,36 +249,40 @@ class Judging:
         if self._removed:
             await self._tx.remove(self._removed)
         pairs = list(self._changed.values())
-        for pair in pairs:
-            if pair.loaded is None or self._terms.rules.email_key in pair.state.unsettled():  # else it is as it was stored
-                pair.match_key = self._terms.match_key(pair.state)
-                if pair.loaded_key and pair.match_key != pair.loaded_key:
-                    self._freed.add(pair.loaded_key)
+        with step("matching"):
+            for pair in pairs:
+                if pair.loaded is None or self._terms.rules.email_key in pair.state.unsettled():  # else it is as it was stored
+                    pair.match_key = self._terms.match_key(pair.state)
+                    if pair.loaded_key and pair.match_key != pair.loaded_key:
+                        self._freed.add(pair.loaded_key)
         pairs += await self._held_for_these()
         try:
             if pairs:
                 await self._tx.save(pairs, self._now)
         except Taken as error:
             raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
-        await self._tx.record([self._decision(*entry) for entry in self._decisions])
+        with step("deciding"):
+            decisions = [self._decision(*entry) for entry in self._decisions]
+        await self._tx.record(decisions)
 
     async def _held_for_these(self) -> list[Pair]:
         """The pairs that are held among those with a key that somebody has left: their records are read again."""
         if not self._freed:
             return []
-        found: list[Pair] = []
-        for alike in (await self._tx.by_key(sorted(self._freed))).values():
-            for pair in alike:
-                if not pair.state.hold.startswith(AMBIGUOUS) or pair.id in self._removed:
-                    continue
-                for system in System:
-                    if pair.state.record(system).id:
-                        pair.state = asked(pair.state, system)
-                pair.state = self._terms.with_due(pair.state, self._now)
-                self.observed.due.update(kind for kind, moment in zip(_DUE_KINDS, pair.state.due, strict=True) if moment)
-                if id(pair) not in self._changed:
-                    found.append(pair)
-        return found
+        alike = [pair for pairs in (await self._tx.by_key(sorted(self._freed))).values() for pair in pairs]
+        with step("asking again who they are"):
+            return [pair for pair in alike if self._ask_again(pair) and id(pair) not in self._changed]
+
+    def _ask_again(self, pair: Pair) -> bool:
+        """Whether this pair is held among others, so that its records are to be read again."""
+        if not pair.state.hold.startswith(AMBIGUOUS) or pair.id in self._removed:
+            return False
+        for system in System:
+            if pair.state.record(system).id:
+                pair.state = asked(pair.state, system)
+        pair.state = self._terms.with_due(pair.state, self._now)
+        self.observed.due.update(kind for kind, moment in zip(_DUE_KINDS, pair.state.due, strict=True) if moment)
+        return True
 
     def _decision(self, pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...]) -> Decision:
         return Decision(

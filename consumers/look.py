@@ -5,9 +5,13 @@ A look changes nothing on the systems. What it finds is judged like any other re
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 
+from consumers import apart
+from consumers.faults import Fault, step
 from consumers.feed_lag import Lag
-from consumers.judging import NOWHERE, Judging
+from consumers.judging import NOWHERE
 from consumers.ledger.port import Kind, Ledger, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.feed import rejudge
@@ -29,7 +33,24 @@ class Looked:
     pairs: int = 0
     read: int = 0
     gone: int = 0
+    held: int = 0
+    """Pairs that a step of ours failed on."""
     due: set[Kind] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Claimed:
+    """What a claim came to, by pair."""
+
+    to_read: dict[int, PairState] = field(default_factory=dict)
+    to_find: dict[int, PairState] = field(default_factory=dict)
+    decisions: dict[int, list[Decision]] = field(default_factory=dict)
+
+    def forget(self, pair: int) -> None:
+        """Nothing is done for this one."""
+        self.to_read.pop(pair, None)
+        self.to_find.pop(pair, None)
+        self.decisions.pop(pair, None)
 
 
 class Looker:
@@ -56,29 +77,43 @@ class Looker:
 
     async def _claim(self, looked: Looked, lag_ms: int) -> tuple[list[PairState], dict[int, PairState]]:
         """Lock, do what needs no reading, lease the rest."""
-        now = self._clock()
-        to_read: list[PairState] = []
-        to_find: dict[int, PairState] = {}
+        try:
+            claimed = await self._claim_all(looked, lag_ms, singly=False)
+        except Fault:
+            claimed = await self._claim_all(looked, lag_ms, singly=True)
+        return list(claimed.to_read.values()), claimed.to_find
+
+    async def _claim_all(self, looked: Looked, lag_ms: int, *, singly: bool) -> "_Claimed":
+        """`singly`: each pair by itself; one on which that fails is held."""
+        now, claimed = self._clock(), _Claimed()
         async with self._ledger.transaction() as tx:
             pairs = await tx.claim(self.kind, now, self._writer.batch_max, Lane.COPY)
             looked.pairs = len(pairs)
-            decisions: list[Decision] = []
+            looking = partial(self._claimed, claimed, looked, now, lag_ms)
             for pair in pairs:
-                state = _postponed(self._settled(pair, now, decisions), self._system, now, lag_ms)
-                record = state.record(self._system)
-                if record.id and (record.reread or _silent(state, self._system, now)):
-                    to_read.append(state)
-                elif not record.id and record.creating and not record.calling:
-                    to_find[pair.id] = state
-                state = self._terms.with_due(state, now)
-                looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
-                lease = now + self._terms.patience(self._system).call_ms
-                pair.state = _leased(state, self.kind, lease) if 0 < state.due[self.kind] <= now else state
-            if pairs:
+                if singly and await apart.alone(tx, self._terms, pair, now, looking):
+                    claimed.forget(pair.id)
+                    looked.held += 1
+                elif not singly:
+                    with step("preparing a look", pair.id):
+                        looking(pair)
+            if pairs and not singly:
                 await tx.save(pairs, now)
-            if decisions:
-                await tx.record(decisions)
-        return to_read, to_find
+            if claimed.decisions:
+                await tx.record(list(chain.from_iterable(claimed.decisions.values())))
+        return claimed
+
+    def _claimed(self, claimed: "_Claimed", looked: Looked, now: int, lag_ms: int, pair: Pair) -> None:
+        state = _postponed(self._settled(pair, now, claimed.decisions.setdefault(pair.id, [])), self._system, now, lag_ms)
+        record = state.record(self._system)
+        if record.id and (record.reread or _silent(state, self._system, now)):
+            claimed.to_read[pair.id] = state
+        elif not record.id and record.creating and not record.calling:
+            claimed.to_find[pair.id] = state
+        state = self._terms.with_due(state, now)
+        looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
+        lease = now + self._terms.patience(self._system).call_ms
+        pair.state = _leased(state, self.kind, lease) if 0 < state.due[self.kind] <= now else state
 
     def _settled(self, pair: Pair, now: int, decisions: list[Decision]) -> PairState:
         state = unclaimed(pair.state, self._system, now)
@@ -96,14 +131,10 @@ class Looker:
         events = [reading or self._gone(obj, record, now) for record, reading in readings.items()]
         looked.read += len(events)
         looked.gone += sum(event.kind is EventKind.DELETED for event in events)
-        async with self._ledger.transaction() as tx:
-            judging = Judging(tx, self._terms, now, self._at(now, lag_ms))
-            await judging.load(events)
-            for event in events:
-                if judging.pair_of(event.system, event.id) is not None:
-                    judging.judge(event, NOWHERE)
-            await judging.save()
-        looked.due |= judging.observed.due
+        at, stage = self._at(now, lag_ms), f"look.{self._system}"
+        observed = await apart.judged(self._ledger, self._terms, events, now, stage=stage, look=at, strangers=False)
+        looked.due |= observed.due
+        looked.held += observed.dead
 
     def _at(self, now: int, lag_ms: int) -> Look:
         patience = self._terms.patience(self._system)
@@ -119,19 +150,17 @@ class Looker:
         found = await self._writer.candidates(wanted, Lane.REPAIR)
         now = self._clock()
         events = [readings[0] for readings in found.values() if len(readings) == 1]
-        async with self._ledger.transaction() as tx:
-            judging = Judging(tx, self._terms, now)
-            await judging.load(events)
-            for event in events:
-                judging.judge(event, NOWHERE)
-            await judging.save()
-            missing = [pair for number, pair in (await tx.by_id(list(wanted))).items() if self._in_doubt(pair.state, wanted[number])]
-            for pair in missing:
+        observed = await apart.judged(self._ledger, self._terms, events, now, stage=f"look.{self._system}")
+        looked.due |= observed.due
+        looked.held += observed.dead
+
+        def missing(pair: Pair) -> None:
+            if self._in_doubt(pair.state, wanted[pair.id]):
                 state = given_up(pair.state, self._system, pair.state.record(self._system).creating)
                 pair.state = self._terms.with_due(state, now)
                 looked.due.update(kind for kind in Kind if pair.state.due[kind] and kind.writes)
-            await tx.save(missing, now)
-        looked.due |= judging.observed.due
+
+        looked.held += await apart.changed(self._ledger, self._terms, list(wanted), now, missing)
 
     def _in_doubt(self, state: PairState, asked: PairState) -> bool:
         """Whether the creation that was looked for is still without its record: it was never made."""

@@ -37,7 +37,7 @@ class Metrics:
     def _relay(self) -> None:
         on = self.registry
         self.events_relayed = Counter("tandem_events_relayed", "Change events acknowledged by Kafka", ["source", "kind"], registry=on)
-        self.dead_letters = Counter("tandem_dead_letters", "Events that can't be used", ["stage"], registry=on)
+        self.dead_letters = Counter("tandem_dead_letters", "Events, and pairs, that no step can do anything with", ["stage"], registry=on)
         self.gaps = Counter("tandem_gaps", "Stretches that a source could not deliver", ["source"], registry=on)
         self.source_failures = Counter("tandem_source_failures", "Failures of a source", ["source", "kind"], registry=on)
         self.relay_state = Gauge("tandem_relay_state", "1 for the state a relay is in", ["source", "state"], registry=on)

@@ -9,13 +9,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from consumers import apart
 from consumers.answers import AGAIN_MS, FATAL_MS, REFUSED_DELETION_MS, Answers, Settled
 from consumers.candidates import AMBIGUOUS
+from consumers.faults import Fault, step
 from consumers.feed_lag import Lag
 from consumers.judging import NOWHERE, Judging, held
 from consumers.ledger.port import Kind, Ledger, Pair
-from consumers.merge.plan import Create, Delete, Nothing, Update, plan
+from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, intend, refuse, uncreatable, withdrawn
@@ -42,6 +45,23 @@ class Work:
     asking: list[tuple[int, PairState, Lane]]
     leaving: list[Leaving] = field(default_factory=list)
     """Pairs with a record of ours that is to go if nothing hangs on it, which the system must be asked."""
+    held: int = 0
+    """Pairs that a step of ours failed on."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What is about to be committed, by pair."""
+
+    items: dict[int, tuple[Item, Lane]] = field(default_factory=dict)
+    asking: dict[int, tuple[int, PairState, Lane]] = field(default_factory=dict)
+    leaving: dict[int, Leaving] = field(default_factory=dict)
+
+    def forget(self, pair: int) -> None:
+        """Nothing is done for this one."""
+        self.items.pop(pair, None)
+        self.asking.pop(pair, None)
+        self.leaving.pop(pair, None)
 
 
 class Settler:
@@ -74,12 +94,12 @@ class Settler:
 
     async def finish(self, work: "Work") -> Settled:
         """The calls for what was claimed, and their outcomes."""
-        settled = Settled(claimed=work.claimed)
+        settled = Settled(claimed=work.claimed, held=work.held)
         items = list(work.items)
         failure: SyncError | None = None
         try:
-            items += await self._ask(work.asking)
-            items += await self._withdraw(work.leaving)
+            items += await self._ask(work.asking, settled)
+            items += await self._withdraw(work.leaving, settled)
         except SyncError as error:
             failure = error
         except BaseException:
@@ -96,28 +116,46 @@ class Settler:
         `read_first` overrides for this batch which records are read before they are written to.
         """
         reading = self._read_first if read_first is None else read_first
+        try:
+            return await self._claim(lane, reading=reading, singly=False)
+        except Fault:
+            return await self._claim(lane, reading=reading, singly=True)
+
+    async def _claim(self, lane: Lane, *, reading: Ahead, singly: bool) -> "Work":
+        """`singly`: each pair is planned and saved by itself, and held where that fails."""
         now, lag_ms = self._clock(), await self._lag() if self._lag is not None else 0
-        items: list[tuple[Item, Lane]] = []
-        asking: list[tuple[int, PairState, Lane]] = []
-        leaving: list[Leaving] = []
+        draft = _Draft()
         async with self._ledger.transaction() as tx:
             pairs = await tx.claim(self._kind, now, self._batch_max, lane)
             patience = self._patience(lag_ms, full=len(pairs) >= self._batch_max)
-            for pair in pairs:
-                planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
-                pair_lane = Lane(pair.state.lane)
-                if isinstance(planned, Delete) and planned.spare:
-                    pair.state = self._leased(pair.state, await self._ledger.write_id(), now)
-                    leaving.append((pair.id, pair.state, pair_lane))
-                elif isinstance(planned, Create) or (isinstance(planned, Update) and reading.covers(pair_lane)):
-                    pair.state = self._leased(pair.state, await self._ledger.write_id(), now)
-                    asking.append((pair.id, pair.state, pair_lane))
-                else:
-                    await self._intend(pair, planned, now, items, patience)
-                pair.state = self._terms.with_due(pair.state, now)
-            if pairs:
+            writes = [await self._ledger.write_id() for _ in pairs]
+            failed = 0
+            for pair, write in zip(pairs, writes, strict=True):
+                claimed = partial(self._claimed, draft, write=write, now=now, patience=patience, reading=reading)
+                if singly and await apart.alone(tx, self._terms, pair, now, claimed):
+                    draft.forget(pair.id)
+                    failed += 1
+                elif not singly:
+                    with step("planning", pair.id):
+                        claimed(pair)
+            if pairs and not singly:
                 await tx.save(pairs, now)
-        return Work(claimed=len(pairs), items=items, asking=asking, leaving=leaving)
+        items, asking = list(draft.items.values()), list(draft.asking.values())
+        return Work(claimed=len(pairs), items=items, asking=asking, leaving=list(draft.leaving.values()), held=failed)
+
+    def _claimed(self, draft: "_Draft", pair: Pair, *, write: int, now: int, patience: Patience, reading: Ahead) -> None:
+        """The pair with its intent or its lease."""
+        planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
+        pair_lane = Lane(pair.state.lane)
+        if isinstance(planned, Delete) and planned.spare:
+            pair.state = self._leased(pair.state, write, now)
+            draft.leaving[pair.id] = (pair.id, pair.state, pair_lane)
+        elif isinstance(planned, Create) or (isinstance(planned, Update) and reading.covers(pair_lane)):
+            pair.state = self._leased(pair.state, write, now)
+            draft.asking[pair.id] = (pair.id, pair.state, pair_lane)
+        else:
+            self._intend(draft, pair, planned, write=write, now=now, patience=patience)
+        pair.state = self._terms.with_due(pair.state, now)
 
     def _patience(self, lag_ms: int, *, full: bool) -> Patience:
         """How long the feed has for what is written now. Full calls fill it faster than it can be read, three rows and more a record."""
@@ -126,18 +164,16 @@ class Settler:
             return usual
         return replace(usual, silent_ms=usual.silent_ms + min(_LAG_GROWTH * lag_ms, _LATER_MS_MAX) + (_FLOOD_MS if full else 0))
 
-    async def _intend(self, pair: Pair, planned: object, now: int, items: list[tuple[Item, Lane]], patience: Patience) -> None:
+    def _intend(self, draft: "_Draft", pair: Pair, planned: Plan, *, write: int, now: int, patience: Patience) -> None:
         lane = Lane(pair.state.lane)
         match planned:
             case Create() | Update():
-                write = await self._ledger.write_id()
                 item = Item(write=write, pair=pair.id, order=planned, key=pair.state.marketo.id, begin_until=now + patience.begin_ms)
                 pair.state = intend(pair.state, self._system, planned, write=write, now=now, patience=patience)
-                items.append((item, lane))
+                draft.items[pair.id] = (item, lane)
             case Delete():
-                write = await self._ledger.write_id()
                 pair.state = self._leased(pair.state, write, now)
-                items.append((Item(write=write, pair=pair.id, order=planned, begin_until=now + patience.begin_ms), lane))
+                draft.items[pair.id] = (Item(write=write, pair=pair.id, order=planned, begin_until=now + patience.begin_ms), lane)
             case Nothing(refused=refused):
                 pair.state = refuse(pair.state, self._system, refused)
                 state = pair.state.with_fields({})
@@ -149,7 +185,7 @@ class Settler:
         record.calling, record.calling_until = write, now + self._terms.patience(self._system).call_ms
         return state.with_record(self._system, record)
 
-    async def _ask(self, asking: Sequence[tuple[int, PairState, Lane]]) -> list[tuple[Item, Lane]]:
+    async def _ask(self, asking: Sequence[tuple[int, PairState, Lane]], settled: Settled) -> list[tuple[Item, Lane]]:
         """Look people up before they are created, and read records before they are written to; then plan again.
 
         A question that is refused is narrowed down to the pair that caused it; that one waits until it changes.
@@ -161,35 +197,75 @@ class Settler:
         except Reject as error:
             middle = len(asking) // 2
             if middle:
-                return await self._ask(asking[:middle]) + await self._ask(asking[middle:])
+                return await self._ask(asking[:middle], settled) + await self._ask(asking[middle:], settled)
             await self._release(asking, f"{error.code} {error}".strip())
             return []
         except BaseException:
             await asyncio.shield(self._release(asking))
             raise
-        now, lag_ms = self._clock(), await self._lag() if self._lag is not None else 0
-        patience = self._patience(lag_ms, full=len(asking) >= self._batch_max)
-        items: list[tuple[Item, Lane]] = []
+        try:
+            return await self._answered(asking, readings, several)
+        except Fault:
+            return await self._answered_singly(asking, readings, several, settled)
+
+    async def _answered(
+        self, asking: Sequence[tuple[int, PairState, Lane]], readings: Sequence[ChangeEvent], several: dict[int, int]
+    ) -> list[tuple[Item, Lane]]:
+        """The readings judged, and their pairs planned again, all in one transaction."""
+        now, patience = self._clock(), await self._patience_now(len(asking))
+        draft = _Draft()
         async with self._ledger.transaction() as tx:
             judging = Judging(tx, self._terms, now)
             await judging.load(readings)
-            for event in readings:
-                judging.judge(event, NOWHERE)
+            with step("judging a reading"):
+                for event in readings:
+                    judging.judge(event, NOWHERE)
             await judging.save()
             pairs = await tx.by_id([number for number, _, _ in asking])
             for number, leased, _ in asking:
-                pair = pairs.get(number)
+                pair, write = pairs.get(number), await self._ledger.write_id()
                 if pair is not None:
-                    self._resolve(pair, leased, several.get(number))
-                    planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
-                    await self._intend(pair, planned, now, items, patience)
-                    pair.state = self._terms.with_due(pair.state, now)
+                    with step("planning", number):
+                        self._replanned(draft, leased, several.get(number), pair, write=write, now=now, patience=patience)
             await tx.save(list(pairs.values()), now)
-        return items
+        return list(draft.items.values())
 
-    async def _withdraw(self, leaving: Sequence[Leaving]) -> list[tuple[Item, Lane]]:
+    async def _answered_singly(
+        self, asking: Sequence[tuple[int, PairState, Lane]], readings: Sequence[ChangeEvent], several: dict[int, int], settled: Settled
+    ) -> list[tuple[Item, Lane]]:
+        """The same, each reading and each pair by itself."""
+        now, patience = self._clock(), await self._patience_now(len(asking))
+        settled.held += (await apart.judged(self._ledger, self._terms, readings, now, stage=f"settle.{self._system}")).dead
+        draft = _Draft()
+        async with self._ledger.transaction() as tx:
+            for number, leased, _ in sorted(asking, key=lambda one: one[0]):
+                write = await self._ledger.write_id()
+                replanned = partial(self._replanned, draft, leased, several.get(number), write=write, now=now, patience=patience)
+                if await apart.each(tx, self._terms, [number], now, replanned):
+                    draft.forget(number)
+                    settled.held += 1
+        return list(draft.items.values())
+
+    async def _patience_now(self, records: int) -> Patience:
+        lag_ms = await self._lag() if self._lag is not None else 0
+        return self._patience(lag_ms, full=records >= self._batch_max)
+
+    def _replanned(
+        self, draft: "_Draft", leased: PairState, found: int | None, pair: Pair, *, write: int, now: int, patience: Patience
+    ) -> None:
+        self._resolve(pair, leased, found)
+        planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
+        self._intend(draft, pair, planned, write=write, now=now, patience=patience)
+        pair.state = self._terms.with_due(pair.state, now)
+
+    async def _withdraw(self, leaving: Sequence[Leaving], settled: Settled) -> list[tuple[Item, Lane]]:
         try:
             return await self._withdrawals.ask(leaving) if leaving else []
+        except Fault as fault:
+            if len(leaving) > 1:
+                return [item for each in leaving for item in await self._withdraw([each], settled)]
+            settled.held += await apart.held(self._ledger, self._terms, leaving[0][0], fault, self._clock())
+            return []
         except BaseException as error:
             after_ms = REFUSED_DELETION_MS if isinstance(error, (Reject, Fatal)) else AGAIN_MS
             await asyncio.shield(self._withdrawals.release(leaving, after_ms))
@@ -222,15 +298,15 @@ class Settler:
 
     async def _release(self, asking: Sequence[tuple[int, PairState, Lane]], refused: str = "") -> None:
         """Nothing was found out. `refused`: the system won't answer for these, in its own words."""
-        async with self._ledger.transaction() as tx:
-            pairs = await tx.by_id([number for number, _, _ in asking])
-            for number, leased, _ in asking:
-                if number in pairs:
-                    state = withdrawn(pairs[number].state, self._system, leased.record(self._system).calling)
-                    if refused:
-                        state = uncreatable(state, self._system, refused)
-                    pairs[number].state = self._terms.with_due(state, self._clock())
-            await tx.save(list(pairs.values()), self._clock())
+        leases = {number: leased.record(self._system).calling for number, leased, _ in asking}
+
+        def released(pair: Pair) -> None:
+            state = withdrawn(pair.state, self._system, leases[pair.id])
+            if refused:
+                state = uncreatable(state, self._system, refused)
+            pair.state = self._terms.with_due(state, self._clock())
+
+        await apart.changed(self._ledger, self._terms, list(leases), self._clock(), released)
 
     async def _run(self, calls: Sequence[Sequence[tuple[Item, Lane]]], settled: Settled) -> None:
         """One call after the other. Where one ends it all, the rest were certainly not made."""

@@ -6,7 +6,7 @@ from consumers.ledger.port import Ledger
 from consumers.mapping import FieldMapping
 from consumers.merge.state import Field, PairState
 from consumers.merge.terms import Terms
-from consumers.merge.values import Unfit, equal, neutral
+from consumers.merge.values import Unfit, clipped, equal, neutral
 from streams.events import ChangeEvent, Kind
 from streams.systems import System
 
@@ -48,9 +48,10 @@ def is_news(event: ChangeEvent, state: PairState | None, terms: Terms) -> bool:
 def _differs(event: ChangeEvent, mapping: FieldMapping, field: Field, wire: object) -> bool:
     side = field.side(event.system)
     try:
-        same = side.known and equal(mapping, neutral(mapping.type, wire), side.seen)
-    except Unfit:
-        return False
+        value = neutral(mapping.type, wire)
+    except Unfit as error:
+        return side.unusable != str(error) or side.unusable_value != clipped(wire)
+    same = side.known and not side.unusable and equal(mapping, value, side.seen)
     if event.is_read:
         return not same
     if side.ahead_at and event.at + _SECOND_MS - 1 < side.ahead_at:

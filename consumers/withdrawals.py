@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import replace
 
 from consumers.answers import later
+from consumers.faults import step
 from consumers.judging import NOWHERE, Judging
 from consumers.ledger.port import Kind, Ledger, Pair
 from consumers.merge.decision import Decision
@@ -45,21 +46,23 @@ class Withdrawals:
             pairs = await tx.by_id([number for number, _, _ in leaving])
             decisions: list[Decision] = []
             for number, leased, lane in leaving:
-                pair = pairs.get(number)
-                spare = _spare(leased, self._system)
-                if pair is None or (self._system, spare) not in pair.state.retract:
-                    continue
-                pair.state = withdrawn(pair.state, self._system, leased.record(self._system).calling)
-                use = uses.get(spare)
-                if use is not None and not use.what:
-                    items.append((await self._delete(pair, spare, use, now), lane))
-                else:
-                    pair.state = _without(pair.state, self._system, spare)
-                    decisions.append(self._kept(pair, spare, use, now))
-                pair.state = self._terms.with_due(pair.state, now)
+                pair, write = pairs.get(number), await self._ledger.write_id()
+                with step("withdrawing a record", number):
+                    spare = _spare(leased, self._system)
+                    if pair is None or (self._system, spare) not in pair.state.retract:
+                        continue
+                    pair.state = withdrawn(pair.state, self._system, leased.record(self._system).calling)
+                    use = uses.get(spare)
+                    if use is not None and not use.what:
+                        items.append((self._delete(pair, spare, use, write, now), lane))
+                    else:
+                        pair.state = _without(pair.state, self._system, spare)
+                        decisions.append(self._kept(pair, spare, use, now))
+                    pair.state = self._terms.with_due(pair.state, now)
             await tx.save(list(pairs.values()), now)
-            for reading in kept:
-                judging.judge(reading, NOWHERE)
+            with step("judging a reading"):
+                for reading in kept:
+                    judging.judge(reading, NOWHERE)
             await judging.save()
             await tx.record(decisions)
         return items
@@ -84,10 +87,9 @@ class Withdrawals:
             uses.update(await self._writer.uses(obj, ids, min(lane for _, _, lane in leaving)))
         return uses
 
-    async def _delete(self, pair: Pair, spare: str, use: Use, now: int) -> Item:
+    def _delete(self, pair: Pair, spare: str, use: Use, write: int, now: int) -> Item:
         order = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
         assert isinstance(order, Delete)  # noqa: S101 - for the type checker: its record is still to be withdrawn, and the lease is over
-        write = await self._ledger.write_id()
         pair.state = self._lease(pair.state, write, now)
         theirs = pair.state.record(self._system).id
         why = f"made by Tandem at the same moment as {theirs}, the same person; nothing hangs on it (asked: {use.asked})"

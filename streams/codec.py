@@ -32,11 +32,30 @@ def decode(value: bytes | None) -> ChangeEvent:
         raise Undecodable(f"oversized event: {len(value)} bytes, at most {EVENT_BYTES_MAX}")
     try:
         event = _decoder.decode(value)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
+        event = _with_long_numbers(value, error)
+    except msgspec.DecodeError as error:
         raise Undecodable(f"not a change event: {error}") from error
     if not event.id.isalnum() or len(event.id) > _ID_LENGTH_MAX:
         raise Undecodable(f"not a record id: {event.id[:_ID_LENGTH_MAX]!r} (want letters and digits, at most {_ID_LENGTH_MAX})")
     return event
+
+
+def _with_long_numbers(value: bytes, error: msgspec.ValidationError) -> ChangeEvent:
+    """The event whose fields hold numbers that no column and no message keeps: they become text, and are judged as that."""
+    try:
+        raw = msgspec.json.decode(value)
+        for part in ("fields", "before"):
+            told = raw.get(part)
+            if isinstance(told, dict):
+                raw[part] = {name: str(each) if _is_long(each) else each for name, each in told.items()}
+        return msgspec.convert(raw, ChangeEvent)
+    except (msgspec.DecodeError, msgspec.ValidationError, AttributeError, ValueError) as again:
+        raise Undecodable(f"not a change event: {error}") from again
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63
 
 
 def encode_dead_letter(letter: DeadLetter) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -10,6 +10,13 @@ from streams.systems import Object, System
 
 Value = str | int | float | bool | None
 """A typed field value as its system gives it in JSON: Salesforce REST shapes, Marketo lead API shapes."""
+
+Moment = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""Milliseconds since the epoch, up to the end of the year 9999. Checked where events are decoded."""
+Place = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A place in a feed."""
+WireValue = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | bool | None
+"""A `Value` of a size that everything behind the border can keep; the codec makes text of a longer number."""
 
 
 class Kind(StrEnum):
@@ -37,11 +44,11 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     kind: Kind
     source: str
     """Which source: `cdc`, `activities`, `poll`, `read`, `replay`."""
-    at: int
+    at: Moment
     """Feed: when the change was made, as the system stamps it (often to the second). Read: the earliest moment the reading may show."""
-    until: int = 0
+    until: Moment = 0
     """Read: the latest moment the reading may show. Feed: 0."""
-    seq: int = 0
+    seq: Place = 0
     """Salesforce: the replay id, growing along the feed of one record. Marketo: 0 (its order is `at`, then `before` -> `fields`)."""
     ref: str = ""
     """The system's own name of this change, for recognising a redelivery: Marketo GUIDs (comma-separated), else empty."""
@@ -51,11 +58,11 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What names the call or transaction: Salesforce `transactionKey`, Marketo `Request Id`."""
     origin: str | None = None
     """How it was changed, in the system's words: Salesforce `changeOrigin`, Marketo `Source` / `Reason`."""
-    fields: dict[str, Value] = {}
+    fields: dict[str, WireValue] = {}
     """Field -> value after the change, by API name, only what the source told; null = empty."""
-    before: dict[str, Value] | None = None
+    before: dict[str, WireValue] | None = None
     """Field -> value before the change where the feed tells it (Marketo's Old Value, decoded)."""
-    relayed_at: int = 0
+    relayed_at: Moment = 0
     """When the relay took it in, on our clock (for latencies only)."""
 
     @property

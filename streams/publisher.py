@@ -107,7 +107,7 @@ class Publisher:
     async def publish(self, events: Sequence[ChangeEvent], dead: Sequence[DeadLetter] = ()) -> Published:
         """Send all and await every acknowledgement; dead letters are stored first, then sent.
 
-        An event too big for its topic becomes a dead letter. Raises whatever `keep_dead` raises, nothing of Kafka's.
+        An event that is too big for its topic, or can't be encoded, becomes a dead letter. Raises what `keep_dead` raises, not Kafka's.
         """
         messages, oversized = self._encode(events)
         letters = [*dead, *oversized]
@@ -133,9 +133,13 @@ class Publisher:
         messages, oversized = [], []
         for event in events:
             stamped = event if event.relayed_at else msgspec.structs.replace(event, relayed_at=now)
-            message = _Message(
-                topic=change_topic(event.system, event.object), key=f"{event.object}:{event.id}".encode(), value=encode(stamped)
-            )
+            try:
+                message = _Message(
+                    topic=change_topic(event.system, event.object), key=f"{event.object}:{event.id}".encode(), value=encode(stamped)
+                )
+            except Exception as error:  # noqa: BLE001 - whatever one event holds, the others go out
+                oversized.append(self._unencodable(event, error))
+                continue
             if len(message.value) > EVENT_BYTES_MAX:
                 oversized.append(self._too_big(message))
             else:
@@ -158,6 +162,15 @@ class Publisher:
         )
         return DeadLetter(
             stage="relay", reason=reason, original=message.value, key=message.key.decode(), topic=message.topic, at=self._now_ms()
+        )
+
+    def _unencodable(self, event: ChangeEvent, error: Exception) -> DeadLetter:
+        """With its bytes as far as they can be told."""
+        reason = f"an event can't be put on its topic ({type(error).__name__}); read the record again"
+        key = f"{event.object}:{event.id}".encode(errors="replace").decode()
+        original = repr(event).encode(errors="backslashreplace")
+        return DeadLetter(
+            stage="relay", reason=reason, original=original, key=key, topic=change_topic(event.system, event.object), at=self._now_ms()
         )
 
     async def _store(self, letters: Sequence[DeadLetter]) -> None:

@@ -1,4 +1,5 @@
-"""Where PostgreSQL's errors become ours: `Retry` for what passes, `Unknown` for a commit without an answer, `Fatal` for the rest."""
+"""Where PostgreSQL's errors become ours: `Retry` for what passes, `Unknown` for a commit without an answer, `Fault` for a value of ours
+that does not fit, `Fatal` for the rest."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +7,15 @@ from contextlib import contextmanager
 
 import asyncpg
 
+from consumers.faults import Fault
 from consumers.ledger.port import Taken
 from streams.errors import Fatal, Retry, Unknown
 from streams.systems import System
 
 _CLASHES = ("40001", "40P01", "55P03")
 """Serialization failure, deadlock, lock not available (PostgreSQL, appendix A)."""
+_MISFITS = ("22", "23")
+"""Classes of errors: a value of ours that the column, or what it promises, does not allow."""
 _PASSING = ("08", "25P03", "53", "57", "58")
 """Classes of errors: connection, a transaction that stood still for too long (a stopped process), resources, an operator's intervention
 (shutdown, crash of another session), the system's own."""
@@ -24,7 +28,7 @@ _CLASH_SECONDS, _AWAY_SECONDS = 0.05, 0.5
 def border(doing: str) -> Iterator[None]:
     """Translates what the database and its connection raise inside. The transaction, if any, can only be rolled back then.
 
-    `doing` says what was attempted. Raises `Taken` where a record belongs to another pair already.
+    `doing` says what was attempted. Raises `Taken` where a record belongs to another pair already, `Fault` for a value that doesn't fit.
     """
     try:
         yield
@@ -36,7 +40,7 @@ def border(doing: str) -> Iterator[None]:
         raise _told(doing, error) from error
     except (TimeoutError, asyncpg.InterfaceError, OSError) as error:
         if isinstance(error, ValueError):  # asyncpg.DataError: a value of ours that is none of the parameter's type
-            raise Fatal(f"{doing}: a value does not fit the ledger ({type(error).__name__})") from error
+            raise Fault(f"{doing}: fitting a value into the ledger", error) from error
         raise Retry(f"{doing}: the ledger is away ({type(error).__name__})", after_seconds=_AWAY_SECONDS, everyone=True) from error
 
 
@@ -58,6 +62,8 @@ def _told(doing: str, error: asyncpg.PostgresError) -> Exception:
         return Retry(f"{doing}: in the way of another transaction ({type(error).__name__})", after_seconds=_CLASH_SECONDS)
     if code.startswith(_PASSING) or isinstance(error, asyncpg.PostgresConnectionError):
         return Retry(f"{doing}: the ledger is away ({type(error).__name__})", after_seconds=_AWAY_SECONDS, everyone=True)
+    if code.startswith(_MISFITS):
+        return Fault(f"{doing}: fitting a value into the ledger ({code})", error)
     return Fatal(
         f"{doing}: the database refuses ({code} {type(error).__name__}).", remedy="Has `tandem-migrate` been run with this version?"
     )

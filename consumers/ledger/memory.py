@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from consumers.ledger.port import Fenced, Kind, Pair, Taken
 from consumers.merge.decision import Decision
-from consumers.merge.state import PairState
+from consumers.merge.state import PairState, copy
 from streams.events import DeadLetter
 from streams.systems import System
 
@@ -20,6 +20,8 @@ class MemoryLedger:
         self.offsets: dict[tuple[str, int], int] = {}
         self.decisions: list[Decision] = []
         self.dead: list[DeadLetter] = []
+        self.shelved: dict[int, str] = {}
+        """Pairs whose state is unusable, and why."""
         self._lock = asyncio.Lock()
         self._last_pair = self._last_write = 0
 
@@ -120,6 +122,14 @@ class MemoryTransaction:
             self._ledger.pairs.pop(number, None)
             self._ledger.keys.pop(number, None)
             self._held.pop(number, None)
+
+    async def shelve(self, pair: int, why: str, until: int) -> None:
+        """As the port says."""
+        if pair in self._ledger.pairs:
+            state = copy(self._ledger.pairs[pair])
+            state.due = tuple(until if moment else 0 for moment in state.due)  # type: ignore[assignment]
+            self._ledger.pairs[pair] = state
+        self._ledger.shelved[pair] = why
 
     async def record(self, decisions: Sequence[Decision]) -> None:
         """As the port says."""

@@ -61,6 +61,7 @@ class Transaction(Protocol):
 
     Each call locks pairs in the order of their ids. Where two transactions of several calls stand in each other's way all the same,
     one of them raises `Retry`, as everything here does while the database is away; nothing has happened then.
+    `Fault`: something in what is read or stored is unusable; nothing has been stored by that call.
     """
 
     async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
@@ -91,6 +92,10 @@ class Transaction(Protocol):
         """Forget pairs that were found to be part of another."""
         ...
 
+    async def shelve(self, pair: int, why: str, until: int) -> None:
+        """Set a pair aside whose state can't be read or stored: it is shown as held, and what is due for it waits until `until`."""
+        ...
+
     async def record(self, decisions: Sequence[Decision]) -> None:
         """Append decisions; they are published from here."""
         ...
@@ -116,7 +121,7 @@ class Ledger(Protocol):
         ...
 
     async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
-        """The pairs of these records as they are now, unlocked."""
+        """The pairs of these records as they are now, unlocked; without those whose state can't be read."""
         ...
 
     async def waiting(self, kind: Kind, now: int) -> int | None:

@@ -60,7 +60,13 @@ class PostgresLedger:
         statement = sql.STATES_SALESFORCE if system is System.SALESFORCE else sql.STATES_MARKETO
         with border("read pairs"):
             rows = await self._pool.fetch(statement, list(ids))
-        return {row[0]: unpack(row[1]) for row in rows}
+        states: dict[str, PairState] = {}
+        for record, packed in rows:
+            try:
+                states[record] = unpack(packed)
+            except Exception as error:  # noqa: BLE001 - whoever asks goes on with the others
+                self._log.error("state.unreadable", system=system, error=type(error).__name__)
+        return states
 
     async def waiting(self, kind: Kind, now: int) -> int | None:
         """As the port says."""

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
+import structlog
+
+from consumers.faults import Fault, step
 from consumers.ledger import sql
 from consumers.ledger.border import border
 from consumers.ledger.port import Fenced, Kind, Pair
@@ -18,6 +21,8 @@ from streams.errors import Fatal
 from streams.events import DeadLetter
 from streams.systems import System
 
+_SHELVED_MS = 3_600_000
+_log = structlog.get_logger("consumers.ledger")
 _NOT_DUE = (0, 0, 0, 0)
 _KINDS = tuple(int(kind) for kind in Kind)
 
@@ -60,7 +65,7 @@ class PostgresTransaction:
     async def claim(self, kind: Kind, now: int, limit: int, lane: int) -> list[Pair]:
         """As the port says. What was settled between the look at the queue and the lock on the pair is left out."""
         rows = await self._fetch("claim pairs", sql.CLAIM, int(kind), now, limit, lane)
-        pairs = [pair for row in rows if 0 < (pair := self._pair(row)).state.due[kind] <= now]
+        pairs = [pair for pair in await self._readable(rows, now) if 0 < pair.state.due[kind] <= now]
         if pairs and kind.writes:
             with border("take write ids"):
                 self._write_ids.begin(await self._connection.fetchval(sql.WRITE_IDS))
@@ -75,7 +80,7 @@ class PostgresTransaction:
             if pair.loaded is not None and (pair.state is not pair.loaded or pair.match_key != pair.loaded_key):
                 (wide if _moved(pair, pair.loaded) else plain).append(pair)
         if plain:
-            await self._update(sql.UPDATE_STATES, plain, [pack(pair.state) for pair in plain], now)
+            await self._update(sql.UPDATE_STATES, plain, [_packed(pair) for pair in plain], now)
         if wide:
             await self._update(sql.UPDATE_PAIRS, wide, *_columns(wide), now)
         if new:
@@ -95,11 +100,17 @@ class PostgresTransaction:
         for number in ids:
             self._held.pop(number, None)
 
+    async def shelve(self, pair: int, why: str, until: int) -> None:
+        """As the port says."""
+        await self._execute("hold a pair", sql.SHELVE_PAIR, pair, storable(why))
+        await self._execute("put off what is due", sql.SHELVE_DUE, pair, until)
+
     async def record(self, decisions: Sequence[Decision]) -> None:
         """As the port says."""
         if not decisions:
             return
-        rows = [(decision.at, decision.pair or None, decision.kind, encode_decision(decision)) for decision in decisions]
+        with step("encoding decisions"):
+            rows = [(decision.at, decision.pair or None, decision.kind, encode_decision(decision)) for decision in decisions]
         with border("record decisions"):
             await self._connection.copy_records_to_table("decisions", records=rows, columns=sql.DECISION_COLUMNS)
 
@@ -108,6 +119,17 @@ class PostgresTransaction:
         rows = [_buried(letter) for letter in letters]
         if rows:
             await self._execute("keep dead letters", sql.BURY, *_turned(rows))
+
+    async def _readable(self, rows: Iterable[Any], now: int) -> list[Pair]:
+        """Those whose state can be read; the others are shelved, so that they don't come again and again."""
+        pairs: list[Pair] = []
+        for row in rows:
+            try:
+                pairs.append(self._pair(row))
+            except Fault as fault:
+                _log.error("pair.held", pair=fault.pair, reason=str(fault))
+                await self.shelve(fault.pair, str(fault), now + _SHELVED_MS)
+        return pairs
 
     async def _update(self, statement: str, pairs: Sequence[Pair], *columns: object) -> None:
         done = await self._execute("save pairs", statement, [pair.id for pair in pairs], *columns)
@@ -161,7 +183,10 @@ class PostgresTransaction:
     def _pair(self, row: Any) -> Pair:
         pair = self._held.get(row[0])
         if pair is None:
-            state = unpack(row[1])
+            try:
+                state = unpack(row[1])
+            except Exception as error:
+                raise Fault("reading a pair's state", error, row[0]) from error
             pair = self._held[row[0]] = Pair(id=row[0], state=state, loaded=state, match_key=row[2], loaded_key=row[2])
         return pair
 
@@ -197,6 +222,13 @@ def _hashed(key: str) -> int:
     return int.from_bytes(blake2b(b"pairs.match_key:" + key.encode(), digest_size=8).digest(), signed=True)
 
 
+def _packed(pair: Pair) -> bytes:
+    try:
+        return pack(pair.state)
+    except Exception as error:
+        raise Fault("storing a pair's state", error, pair.id) from error
+
+
 def _moved(pair: Pair, loaded: PairState) -> bool:
     """Whether anything that stands in a column of its own has changed."""
     state = pair.state
@@ -213,7 +245,7 @@ def _moved(pair: Pair, loaded: PairState) -> bool:
 def _columns(pairs: Sequence[Pair]) -> tuple[Sequence[object], ...]:
     rows = (
         (
-            pack(pair.state),
+            _packed(pair),
             str(pair.state.object),
             pair.state.salesforce.id or None,
             pair.state.marketo.id or None,

@@ -85,6 +85,10 @@ delete from due as d using unnest($1::smallint[], $2::bigint[]) as gone (kind, p
 where d.kind = gone.kind and d.pair = gone.pair
 """
 
+SHELVE_PAIR = "update pairs set held = $2 where id = $1"
+SHELVE_DUE = "update due set at = $2 where kind between 0 and 3 and pair = $1"
+"""Beside a state that can't be read or stored."""
+
 DECISION_COLUMNS = ("at", "pair", "kind", "body")
 
 BURY = """

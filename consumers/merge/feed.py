@@ -14,6 +14,7 @@ from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_ec
 from consumers.merge.record import asked_again
 from consumers.merge.setting import Folded, Identity, Setting
 from consumers.merge.state import Field, PairState, Record, Waiting, Write, copy
+from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit, Judged
 from streams.events import ChangeEvent, Kind, Value
@@ -96,17 +97,20 @@ def judge_fields(state: PairState, event: ChangeEvent, setting: Setting, *, pati
                 continue
             field = state.fields.get(key) or Field()
             edit = edit_of(state, event, mapping, value, patient=patient)
+            missing = missing_link(mapping, field, edit) if not patient else None
+            if missing is not None:
+                field = changed[key] = missing[0]
+                rulings.append(missing[1])
+            write = _own_write(mapping, field, edit, stamped=stamped) if ours else None
+            if write is None and ours and not stamped:
+                write = _late_write(state, event, mapping, edit, names)
+            new, ruling = judge_echo(mapping, field, edit, write) if write else judge_feed(mapping, field, edit)
         except Unfit as error:
-            rulings.append(Ruling(field=key, verdict=Verdict.UNUSABLE, reason=str(error)))
+            changed[key], ruling = unusable(mapping, state.fields.get(key) or Field(), system, wire, error)
+            rulings.append(ruling)
             continue
-        missing = missing_link(mapping, field, edit) if not patient else None
-        if missing is not None:
-            field = changed[key] = missing[0]
-            rulings.append(missing[1])
-        write = _own_write(mapping, field, edit, stamped=stamped) if ours else None
-        if write is None and ours and not stamped:
-            write = _late_write(state, event, mapping, edit, names)
-        new, ruling = judge_echo(mapping, field, edit, write) if write else judge_feed(mapping, field, edit)
+        if new.side(system).unusable:
+            new = taken(new, system)
         if write and ruling.verdict is _ECHO:
             echoed = write.id
         unordered = unordered or ruling.reason is UNORDERED
@@ -137,11 +141,14 @@ def _answered_by_feed(record: Record) -> Record:
 
 
 def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, value: Value, *, patient: bool = True) -> Edit:
-    """One field of an event, for the judge. `value`: neutral. Raises `Unfit` where what stood there before is none."""
+    """One field of an event, for the judge. `value`: neutral."""
     before = UNTOLD
     if event.before is not None:
         name = mapping.name_on(event.system)
-        before = neutral(mapping.type, event.before[name]) if name in event.before else UNTOLD  # type: ignore[assignment]
+        try:
+            before = neutral(mapping.type, event.before[name]) if name in event.before else UNTOLD  # type: ignore[assignment]
+        except Unfit:
+            before = UNTOLD  # it was never taken, so nothing is said of the order
     return Edit(
         side=event.system,
         object=state.object,

@@ -3,6 +3,7 @@
 The first thing is whether the event is news at all: a redelivery is superseded as a whole. A reading is judged for itself.
 """
 
+from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import is_strange, judge_fields, rejudge, unlinked
 from consumers.merge.judge import judge_echo
@@ -28,6 +29,8 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
     if is_old(before, event):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told before"),)
     state = state.with_record(event.system, noted(before, event))
+    if state.hold:
+        state = relieved(state, event)
     if event.kind is _GAP:
         return asked_again(state, event.system), (
             Ruling(field="*", verdict=Verdict.WAITING, reason="the feed can't say what changed; it is read"),

@@ -28,7 +28,16 @@ def accepted_at_once(mapping: FieldMapping, field: Field, system: System, value:
     under way and nothing else to be remembered.
     """
     side = field.salesforce if system is SALESFORCE else field.marketo
-    if side.shows != field.version or side.ahead_at or side.writes or side.learnt or side.undone or field.hold or not side.known:
+    if (
+        side.shows != field.version
+        or side.ahead_at
+        or side.writes
+        or side.learnt
+        or side.undone
+        or side.unusable
+        or field.hold
+        or not side.known
+    ):
         return None
     if side.replaced is not None or side.forgotten or equal(mapping, value, field.value):
         return None

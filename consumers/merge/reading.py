@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from consumers.mapping import FieldMapping
+from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import edit_of, rejudge
 from consumers.merge.judge_reading import judge_look, judge_read
@@ -12,6 +13,7 @@ from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, noted, touched
 from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import NEVER, Field, PairState, Record, copy, is_out
+from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, neutral
 from consumers.merge.verdicts import UNORDERED, Edit, latest
 from streams.events import ChangeEvent, Kind
@@ -48,6 +50,8 @@ def judge_reading(state: PairState, event: ChangeEvent, setting: Setting, now: i
 def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look | None = None) -> Folded:
     """A reading of the whole record: every mapped field that it tells."""
     names = setting.mapping.by_name(event.system)
+    if state.hold:
+        state = relieved(state, event)
     record = copy(state.record(event.system))
     record.id, record.complete, record.reread, record.deleted = record.id or event.id, True, False, False
     changed: dict[str, Field] = {}
@@ -60,8 +64,11 @@ def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look
         try:
             new, ruling = _judge_one(mapping, field, edit_of(state, event, mapping, neutral(mapping.type, wire)), at, record.calling)
         except Unfit as error:
-            rulings.append(Ruling(field=mapping.key, verdict=Verdict.UNUSABLE, reason=str(error)))
+            changed[mapping.key], ruling = unusable(mapping, field, event.system, wire, error)
+            rulings.append(ruling)
             continue
+        if new.side(event.system).unusable:
+            new = taken(new, event.system)
         if new is not field:
             changed[mapping.key] = new
         if ruling.reason == UNORDERED:

@@ -73,6 +73,9 @@ class Side(msgspec.Struct, array_like=True, gc=False):
     reason: str = ""
     forgotten: tuple[Write, ...] = ()
     """Writes that nobody waits for any more though they may still arrive, or come back: kept until the feed is past them."""
+    unusable: str = ""
+    """Why the value that this side told last could not be taken; "" when it could. `unusable_value`: that value, clipped."""
+    unusable_value: str = ""
 
 
 class Field(msgspec.Struct, array_like=True, gc=False):

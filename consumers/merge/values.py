@@ -1,5 +1,6 @@
 """Values: neutral (one shape for both systems), canonical (what is compared), and the wire shape of each system."""
 
+import math
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -18,6 +19,10 @@ _COMPARED = _TYPED | {FieldType.EMAIL, FieldType.MULTIPICKLIST}
 """Types whose texts are compared by more than their characters."""
 _BOOLEAN, _EMAIL, _MULTIPICKLIST = FieldType.BOOLEAN, FieldType.EMAIL, FieldType.MULTIPICKLIST
 _DEFAULT_SCALE = 6
+_DIGITS_MAX, _CHARACTERS_MAX, _SHOWN_MAX = 18, 400, 80
+_BOUND = 10**_DIGITS_MAX
+_TOO_BIG = f"a number of more than {_DIGITS_MAX} digits"
+"""Salesforce's numbers have 18 digits at the most (object reference, field types); Marketo's fields take more, but hold a double."""
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
 
@@ -30,7 +35,7 @@ def neutral(kind: FieldType, wire: object) -> Value:
 
     Text keeps its characters (empty is None); numbers are int or float; dates `YYYY-MM-DD`; datetimes UTC to the second,
     `YYYY-MM-DDTHH:MM:SSZ` (Marketo keeps no fractions); booleans are never None (an empty checkbox is False); several choices are
-    joined by `;` in their own order. Raises `Unfit`.
+    joined by `;` in their own order. Raises `Unfit`, also for a number of more digits than can be carried.
     """
     if type(wire) is str and kind not in _TYPED:
         return wire or None
@@ -95,6 +100,8 @@ def wire(field: FieldMapping, system: System, value: Value) -> Value:
     """The value as `system` is sent it. Raises `Unfit` where it can't take it."""
     if value is None:
         return False if field.type is FieldType.BOOLEAN else None
+    if field.type in _NUMBERS and isinstance(value, (int, float)):
+        value = bounded(value)
     if field.type in _NUMBERS and field.scale is not None and isinstance(value, float):
         rounded = round(value, field.scale)
         return int(rounded) if field.scale == 0 else rounded
@@ -131,17 +138,36 @@ def _boolean(wire: object) -> bool:
     raise Unfit("not a boolean")
 
 
+def bounded(number: float) -> int | float:
+    """The number, if it is one of at most 18 digits before its point. Raises `Unfit`."""
+    if -_BOUND < number < _BOUND:
+        return number
+    raise Unfit(_TOO_BIG if math.isfinite(number) else "not a finite number")
+
+
+def clipped(value: object) -> str:
+    """A value as a person may be shown it, however long it is."""
+    text = str(value) if not isinstance(value, int) or -(10**_CHARACTERS_MAX) < value < 10**_CHARACTERS_MAX else "a number without end"
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+
+
 def _number(wire: object) -> int | float:
     if isinstance(wire, bool):
         return int(wire)
     if isinstance(wire, (int, float)):
+        wire = bounded(wire)
         return int(wire) if isinstance(wire, float) and wire.is_integer() and abs(wire) < 2**53 else wire
+    text = str(wire).strip().replace(",", "")
+    if len(text) > _CHARACTERS_MAX:
+        raise Unfit(_TOO_BIG)
     try:
-        number = Decimal(str(wire).strip().replace(",", ""))
+        number = Decimal(text)
     except InvalidOperation as error:
         raise Unfit("not a number") from error
     if not number.is_finite():
         raise Unfit("not a finite number")
+    if number.adjusted() >= _DIGITS_MAX:  # before it is made an integer: 1e999999999 is a short text
+        raise Unfit(_TOO_BIG)
     return int(number) if number == number.to_integral_value() else float(number)
 
 

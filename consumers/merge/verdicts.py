@@ -8,7 +8,7 @@ from consumers.mapping import FieldMapping, RuleName, Unwanted
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.rules import Contest, decide
 from consumers.merge.state import NEVER, Field, Side
-from consumers.merge.values import blank, choices, equal
+from consumers.merge.values import blank, bounded, choices, equal
 from streams.events import Value
 from streams.systems import Object, System
 
@@ -145,7 +145,10 @@ def _agree(field: Field, side: Side, edit: Edit, value: Value) -> Field:
 
 
 def _added(mapping: FieldMapping, field: Field, side: Side, edit: Edit, seen: Value) -> Judged:
-    """`sum_deltas` and `union`: what the edit changed against what this side showed before it is added to the agreement."""
+    """`sum_deltas` and `union`: what the edit changed against what this side showed before it is added to the agreement.
+
+    Raises `Unfit` where the sum is more than can be carried.
+    """
     conflicting = side.shows != field.version
     value = _sum(field.value, seen, edit.value) if mapping.rule.name is RuleName.SUM_DELTAS else _union(field.value, seen, edit.value)
     new = _agree(field, side, edit, value)
@@ -157,7 +160,7 @@ def _added(mapping: FieldMapping, field: Field, side: Side, edit: Edit, seen: Va
 
 def _sum(agreed: Value, seen: Value, value: Value) -> Value:
     terms = [term if isinstance(term, (int, float)) else 0 for term in (agreed, seen, value)]
-    return terms[0] + terms[2] - terms[1]
+    return bounded(terms[0] + terms[2] - terms[1])
 
 
 def _union(agreed: Value, seen: Value, value: Value) -> Value:

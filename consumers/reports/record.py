@@ -168,6 +168,8 @@ def _side(item: FieldMapping, field: Field, state: PairState, system: System, li
 def _stands(item: FieldMapping, field: Field, system: System) -> tuple[Mark, str]:
     side = field.side(system)
     reaches = item.direction.reaches(system)
+    if side.unusable:
+        return Mark.REFUSED, f"{system} has a value that can't be taken: {side.unusable} ({side.unusable_value})"
     if field.hold and side.shows != field.version:
         return Mark.HELD, field.hold
     if side.shows == field.version:

@@ -36,6 +36,8 @@ _COMPONENTS = frozenset(
         "StateCode", "CountryCode", "Latitude", "Longitude", "GeocodeAccuracy",
     }
 )  # fmt: skip
+_MOMENT_MAX, _PLACE_MAX = 253_402_300_800_000, 2**63
+"""The year 10000, ms; the end of a replay id."""
 _TRANSACTION_MS = 3_600_000
 """How long before its commit a very large transaction may have stamped its rows."""
 
@@ -206,12 +208,12 @@ def _replay_id(message: Mapping[str, Any]) -> int | None:
     data = message.get("data")
     event = data.get("event") if isinstance(data, dict) else None
     found = event.get("replayId") if isinstance(event, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < _PLACE_MAX else None
 
 
 def _at(header: Mapping[str, Any]) -> int:
     stamp = header.get("commitTimestamp")
-    return stamp if isinstance(stamp, int) and not isinstance(stamp, bool) else 0
+    return stamp if isinstance(stamp, int) and not isinstance(stamp, bool) and stamp < _MOMENT_MAX else 0
 
 
 def _record_ids(header: Mapping[str, Any]) -> list[str]:

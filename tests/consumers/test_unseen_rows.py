@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.merge.state import PairState, Record, Side
+from consumers.merge.state import Field, PairState, Record, Side
 from consumers.unseen import is_news, unseen_by
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import System
@@ -25,6 +25,10 @@ def deleted(state: PairState) -> PairState:
     return state.with_record(SF, msgspec.structs.replace(state.salesforce, deleted=True))
 
 
+def unusable(value: str) -> Field:
+    return agreed(10, salesforce=Side(seen=10, seen_at=T, shows=1, unusable="not a number", unusable_value=value))
+
+
 CASES: dict[str, tuple[ChangeEvent, PairState | None, bool]] = {
     "as it was seen": (row(), paired(), False),
     "the same in other characters": (row(Email="ADA@example.com"), paired(), False),
@@ -34,7 +38,9 @@ CASES: dict[str, tuple[ChangeEvent, PairState | None, bool]] = {
     "never read whole": (row(), paired().with_record(SF, Record(id="x")), True),
     "back from deletion": (row(), deleted(paired()), True),
     "not met yet": (row(), paired(title=agreed("a", 1, salesforce=Side(known=False))), True),
-    "a value that can't be used": (row(Score__c="many"), paired(), False),
+    "a value that can't be used": (row(Score__c="many"), paired(), True),
+    "a value that is known not to be usable": (row(Score__c="many"), paired(leadScore=unusable("many")), False),
+    "the former value, back after one that can't be used": (row(), paired(leadScore=unusable("many")), True),
     "a deletion": (event(SF, {}, kind=Kind.DELETED), paired(), True),
     "a deletion that is known": (event(SF, {}, kind=Kind.DELETED), deleted(paired()), False),
     "the end of somebody unknown": (event(SF, {}, kind=Kind.DELETED), None, False),

@@ -14,6 +14,7 @@ from streams.systems import Object, System
 
 TEXT = st.text(max_size=8)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), TEXT)
+MOMENTS = st.integers(0, 253_402_300_799_999)
 EVENTS = st.builds(
     ChangeEvent,
     system=st.sampled_from(System),
@@ -21,16 +22,16 @@ EVENTS = st.builds(
     id=st.from_regex(r"[0-9A-Za-z]{1,18}", fullmatch=True),
     kind=st.sampled_from(Kind),
     source=TEXT,
-    at=st.integers(0, 2**53),
-    until=st.integers(0, 2**53),
-    seq=st.integers(0, 2**53),
+    at=MOMENTS,
+    until=MOMENTS,
+    seq=st.integers(0, 2**63 - 1),
     ref=TEXT,
     author=st.none() | TEXT,
     call=st.none() | TEXT,
     origin=st.none() | TEXT,
     fields=st.dictionaries(TEXT, VALUES, max_size=4),
     before=st.none() | st.dictionaries(TEXT, VALUES, max_size=4),
-    relayed_at=st.integers(0, 2**53),
+    relayed_at=MOMENTS,
 )
 ONE = ChangeEvent(system=System.SALESFORCE, object=Object.LEAD, id="x", kind=Kind.UPDATED, source="cdc", at=1, fields={"Title": "a"})
 
@@ -91,3 +92,27 @@ def test_a_dead_letter_keeps_its_bytes(original: bytes) -> None:
     told = json.loads(encode_dead_letter(letter))
     assert base64.b64decode(told.pop("original")) == original
     assert told == {key: value for key, value in msgspec.structs.asdict(letter).items() if key != "original"}
+
+
+HUGE = 98765432109876543210987
+
+
+@pytest.mark.parametrize("name", ["at", "until", "seq", "relayed_at"])
+@pytest.mark.parametrize("value", [HUGE, -1, 2**63, "98765432109876543210987", 1.5, None])
+def test_a_place_or_moment_that_nothing_keeps_is_not_taken(name: str, value: object) -> None:
+    told = {"system": "salesforce", "object": "lead", "id": "00Q000000000001EAA", "kind": "updated", "source": "cdc", "at": 1, name: value}
+    with pytest.raises(Undecodable):
+        decode(json.dumps(told).encode())
+
+
+def test_a_number_that_nothing_keeps_is_text_and_the_rest_of_the_event_stands() -> None:
+    told = {
+        "system": "marketo", "object": "person", "id": "17", "kind": "updated", "source": "activities", "at": 1,
+        "fields": {"annualRevenue": HUGE, "title": "b", "score": -HUGE, "unsubscribed": True},
+        "before": {"annualRevenue": HUGE, "title": None},
+    }  # fmt: skip
+    event = decode(json.dumps(told).encode())
+    assert event.fields == {"annualRevenue": str(HUGE), "title": "b", "score": str(-HUGE), "unsubscribed": True}
+    assert event.before == {"annualRevenue": str(HUGE), "title": None}
+    assert decode(encode(event)) == event
+    msgspec.msgpack.encode(event)

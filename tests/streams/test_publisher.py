@@ -160,6 +160,19 @@ async def test_an_oversized_event_is_a_dead_letter_and_the_rest_flows(broker: Br
     assert kept[0].key == "person:1"
 
 
+async def test_an_event_that_can_not_be_encoded_is_a_dead_letter_and_the_rest_flows(broker: Broker) -> None:
+    kept: list[DeadLetter] = []
+
+    async def keep(letters: Sequence[DeadLetter]) -> None:
+        kept.extend(letters)
+
+    published = await Publisher(broker.producer, keep_dead=keep).publish([event(1), event(2, text="half a pair: \ud800"), event(3)])
+    assert (published.events, published.dead) == (2, 1)
+    assert times(broker) == [1, 3]
+    assert b"half a pair" in kept[0].original
+    assert "half a pair" not in kept[0].reason
+
+
 async def test_an_event_too_big_for_the_broker_alone_does_not_block_the_source(broker: Broker, waits: Waits) -> None:
     broker.limit = 500_000
     kept: list[DeadLetter] = []

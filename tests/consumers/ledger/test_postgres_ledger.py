@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from consumers.faults import Fault
 from consumers.ledger import sql
 from consumers.ledger.border import border, commit_border
 from consumers.ledger.port import Fenced, Kind, Ledger, Pair, Taken
@@ -340,7 +341,7 @@ async def test_no_statement_is_ever_planned_for_a_small_table(postgres_ledger: P
 def test_other_errors_are_told_in_our_words() -> None:
     with pytest.raises(Fatal, match="tandem-migrate"), border("load"):
         raise asyncpg.UndefinedTableError("relation pairs does not exist")
-    with pytest.raises(Fatal), border("load"):
+    with pytest.raises(Fault), border("load"):
         raise asyncpg.DataError("value out of int64 range")
     with pytest.raises(Unknown), commit_border():
         raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")

@@ -138,6 +138,7 @@ def _broken(make_change: Change, **header: Any) -> dict[str, Any]:
         ({"recordIds": [7]}, "recordIds"),
         ({"commitTimestamp": None}, "commitTimestamp"),
         ({"commitTimestamp": True}, "commitTimestamp"),
+        ({"commitTimestamp": 98765432109876543}, "commitTimestamp"),
         ({"entityName": None}, "entityName"),
     ],
 )
