@@ -67,7 +67,7 @@ class Looker:
         """One batch of what is due for a look. `pairs == 0`: nothing was."""
         looked = Looked()
         lag_ms = await self._lag() if self._lag is not None else 0
-        to_read, to_find = await self._claim(looked, lag_ms)
+        to_read, to_find = await self._due(looked, lag_ms)
         for obj, ids in _by_object(to_read, self._system).items():
             for start in range(0, len(ids), self._writer.batch_max):
                 await self._read(obj, ids[start : start + self._writer.batch_max], looked, lag_ms)
@@ -75,15 +75,15 @@ class Looker:
             await self._find(to_find, looked)
         return looked
 
-    async def _claim(self, looked: Looked, lag_ms: int) -> tuple[list[PairState], dict[int, PairState]]:
+    async def _due(self, looked: Looked, lag_ms: int) -> tuple[list[PairState], dict[int, PairState]]:
         """Lock, do what needs no reading, lease the rest."""
         try:
-            claimed = await self._claim_all(looked, lag_ms, singly=False)
+            claimed = await self._claim(looked, lag_ms, singly=False)
         except Fault:
-            claimed = await self._claim_all(looked, lag_ms, singly=True)
+            claimed = await self._claim(looked, lag_ms, singly=True)
         return list(claimed.to_read.values()), claimed.to_find
 
-    async def _claim_all(self, looked: Looked, lag_ms: int, *, singly: bool) -> "_Claimed":
+    async def _claim(self, looked: Looked, lag_ms: int, *, singly: bool) -> "_Claimed":
         """`singly`: each pair by itself; one on which that fails is held."""
         now, claimed = self._clock(), _Claimed()
         async with self._ledger.transaction() as tx:

@@ -79,7 +79,9 @@ TO_COME: dict[str, dict[str, Any]] = {
 
 DIES_AT = frozenset(
     f"{step}: {when} the commit"
-    for step in ("observe.observe", "settle.claim", "settle.ask", "settle.commit", "settle.release", "look.claim", "look.read", "look.find")
+    for step in (
+        "observe.observe", "settle.claim", "settle.answered", "settle.commit", "settle.changed", "look.claim", "look.judged", "look.changed",
+    )
     for when in ("before", "after")
 ) | {
     "before asking who is there",
@@ -152,7 +154,7 @@ def test_a_worker_may_die_between_any_two_effects(point: str) -> None:
     """Killed there each of the first times that it gets there, while answers get lost and feeds lose their order."""
     rest: dict[str, Any] = {"lost": 0.3, "read_first": True, "disorder": 0.2}
     born: tuple[str, ...] = ("both", "salesforce", "marketo", "twice")
-    if point.startswith("look.find"):  # a creation that nobody has answered, of a record that nobody has touched since
+    if point.startswith("look.changed"):  # a creation that nobody has answered, of a record that nobody has touched since
         born, rest = ("salesforce",) * 4, {"lost": 0.5, "edits": 1}
     told = [play(Plot(seed=seed, dies_at=point, born=born[seed % 4], **rest)) for seed in range(4 * DEATH_SEEDS)]
     assert [report.faults for report in told if report.faults] == []

@@ -93,7 +93,7 @@ class MortalLedger(Ledger):
         self._ledger, self._life, self._part = ledger, life, part
 
     def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[MemoryTransaction]:
-        """As the port says. The points are named by who asks: `settle.claim`, `look.read`, ..."""
+        """As the port says. The points are named by who asks: `settle.claim`, `look.judged`, ..."""
         return self._mortal(f"{self._part}.{sys._getframe(1).f_code.co_name.strip('_')}", durable=durable)
 
     @asynccontextmanager
