@@ -77,11 +77,19 @@ TO_COME: dict[str, dict[str, Any]] = {
 }
 """Known to fail still; each moves up with its mend."""
 
+STEPS = [
+    "observe.observe",
+    "settle.claim",
+    "settle.answered",
+    "settle.commit",
+    "settle.changed",
+    "look.claim",
+    "look.judged",
+    "look.changed",
+]
 DIES_AT = frozenset(
     f"{step}: {when} the commit"
-    for step in (
-        "observe.observe", "settle.claim", "settle.answered", "settle.commit", "settle.changed", "look.claim", "look.judged", "look.changed",
-    )
+    for step in STEPS
     for when in ("before", "after")
 ) | {
     "before asking who is there",
