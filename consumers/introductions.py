@@ -143,7 +143,7 @@ def found_born(state: PairState, event: ChangeEvent) -> PairState:
 def inherit(state: PairState, system: System, former: PairState) -> PairState:
     """What the feed told of a record while it stood in a pair of its own: it is not told again, and what waited there waits here."""
     record, before = copy(state.record(system)), former.record(system)
-    record.seq, record.at = max(record.seq, before.seq), max(record.at, before.at)
+    (record.epoch, record.seq), record.at = max((record.epoch, record.seq), (before.epoch, before.seq)), max(record.at, before.at)
     record.refs = (*before.refs, *(ref for ref in record.refs if ref not in before.refs))
     state = copy(state.with_record(system, record))
     state.waiting = (*state.waiting, *(entry for entry in former.waiting if entry.event.system is system))

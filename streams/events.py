@@ -50,6 +50,8 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Read: the latest moment the reading may show. Feed: 0."""
     seq: Place = 0
     """Salesforce: the replay id, growing along the feed of one record. Marketo: 0 (its order is `at`, then `before` -> `fields`)."""
+    epoch: Place = 0
+    """Salesforce: which numbering `seq` belongs to; another channel, or an org that was moved, begins another one."""
     ref: str = ""
     """The system's own name of this change, for recognising a redelivery: Marketo GUIDs (comma-separated), else empty."""
     author: str | None = None

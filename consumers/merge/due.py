@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from consumers.mapping import SyncRules
-from consumers.merge.plan import follows_deletion, may_create, owed
+from consumers.merge.plan import follows_deletion, is_known, may_create, owed
 from consumers.merge.state import Field, PairState, Record, Write, is_out
 from streams.systems import MARKETO, SALESFORCE, System
 
@@ -70,7 +70,7 @@ def _write_due(state: PairState, target: System, rules: SyncRules, now: int, beh
     if rules.delete_in_salesforce and follows_deletion(state, target, rules):
         wanted = True
     elif record.id:
-        wanted = bool(behind) and not record.deleted and record.complete and _any_owed(state, target, rules, behind, exact=exact)
+        wanted = bool(behind) and is_known(record) and _any_owed(state, target, rules, behind, exact=exact)
     else:
         wanted = may_create(state, target, rules)
     return (state.due[_place(target)] or now) if wanted else 0

@@ -9,10 +9,10 @@ from consumers.merge.feed import is_strange, judge_fields, rejudge, unlinked
 from consumers.merge.judge import judge_echo
 from consumers.merge.link import agree_link
 from consumers.merge.reading import judge_reading
-from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, noted, touched, undeleted, without_writes
+from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_unplaced, noted, touched, undeleted, without_writes
 from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import Field, PairState, Waiting, copy
-from consumers.merge.verdicts import Edit
+from consumers.merge.verdicts import UNORDERED, Edit
 from streams.events import ChangeEvent, Kind
 from streams.systems import SALESFORCE
 
@@ -28,6 +28,10 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
     before = state.record(event.system)
     if is_old(before, event):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told before"),)
+    if event.epoch != before.epoch and is_unplaced(before, event) and event.kind is not _DELETED:
+        return asked_again(state.with_record(event.system, noted(before, event)), event.system), (
+            Ruling(field="*", verdict=Verdict.WAITING, reason=UNORDERED),
+        )
     state = state.with_record(event.system, noted(before, event))
     if state.hold:
         state = relieved(state, event)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from consumers.mapping import Clause, FieldMapping, ObjectMapping, Qualification, SyncRules
-from consumers.merge.state import Field, PairState
+from consumers.merge.state import Field, PairState, Record
 from consumers.merge.values import Unfit, blank, wire
 from streams.events import Value
 from streams.systems import MARKETO, SALESFORCE, Object, System
@@ -80,7 +80,7 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
         why = f"person {state.marketo.id} was deleted in Marketo, which the configuration follows (people.delete_in_salesforce)"
         return Delete(object=_object(state, target), id=record.id, why=why)
     if record.id:
-        if record.deleted or not record.complete:
+        if not is_known(record):
             return Nothing()
         outs, refused = _outs(state, target, mapping, exact=exact)
         return Update(object=_object(state, target), id=record.id, fields=outs, refused=refused) if outs else Nothing(refused=refused)
@@ -125,6 +125,11 @@ def may_create(state: PairState, target: System, rules: SyncRules) -> bool:
     if record.refused and record.refused_mark == state.mark():
         return False
     return target is MARKETO or qualifies(state, rules.qualification)
+
+
+def is_known(record: Record) -> bool:
+    """Whether what stands in this record is known; one that is to be read is written to after that, else a change might go unread."""
+    return record.complete and not record.deleted and not record.reread
 
 
 def follows_deletion(state: PairState, target: System, rules: SyncRules) -> bool:

@@ -9,22 +9,35 @@ from streams.systems import SALESFORCE, System
 _REFS_KEPT = 48
 FOREIGN = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST, Verdict.REVIEW, Verdict.PUT_BACK})
 """Verdicts on what somebody else did."""
-_CREATED, _UPDATED, _UNDELETED = Kind.CREATED, Kind.UPDATED, Kind.UNDELETED
+_CREATED, _UPDATED, _UNDELETED, _GAP = Kind.CREATED, Kind.UPDATED, Kind.UNDELETED, Kind.GAP
+_SECOND_MS = 1_000
 
 
 def is_old(record: Record, event: ChangeEvent) -> bool:
-    """Whether this event of the feed was judged before."""
+    """Whether this event of the feed was judged before. Places of two numberings can't be compared: there the times tell.
+
+    That a change could not be told whole stands beside what could be, under the same name.
+    """
+    if event.kind is _GAP:
+        return bool(event.seq) and (event.seq < record.seq if event.epoch == record.epoch else event.at < record.at)
+    if event.seq and record.seq and event.epoch != record.epoch:
+        return event.at < record.at or (event.at == record.at and event.at % _SECOND_MS != 0)
     if event.seq:
         return event.seq <= record.seq
     return bool(event.ref) and all(ref in record.refs for ref in event.ref.split(","))
+
+
+def is_unplaced(record: Record, event: ChangeEvent) -> bool:
+    """Whether an event of another numbering can't be told from what was judged in the same second."""
+    return bool(event.seq and record.seq) and event.epoch != record.epoch and record.at <= event.at <= latest(record.at)
 
 
 def noted(record: Record, event: ChangeEvent) -> Record:
     """The record, with this event among those judged."""
     new = copy(record)
     new.id = record.id or event.id
-    if event.seq > record.seq:
-        new.seq = event.seq
+    if event.seq and (event.epoch != record.epoch or event.seq > record.seq):
+        new.seq, new.epoch = event.seq, event.epoch
     if event.at > record.at:
         new.at = event.at
     if event.ref:

@@ -232,6 +232,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """`tandem` when we created this record, else empty."""
     made_until: int = 0
     """With `origin`: by when our creation was answered (ms, the system's clock); 0: not known."""
+    epoch: int = 0
+    """Which numbering `seq` belongs to."""
 
 
 class Waiting(msgspec.Struct, array_like=True):

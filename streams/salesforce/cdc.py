@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
 import structlog
@@ -28,11 +28,15 @@ _ALIVE_SECONDS, _HEARD_SECONDS = 5.0, 15.0
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """The position as JSON: everything up to `replay_id` on this channel was yielded; `at` is when that was committed (ms)."""
+    """The position as JSON: everything up to `replay_id` on this channel was yielded; `at` is when that was committed (ms).
+
+    `epoch`: the numbering that the replay ids belong to, by when it began (ms, ours).
+    """
 
     channel: str
     replay_id: int
     at: int = 0
+    epoch: int = 0
 
     def text(self) -> str:
         """As saved."""
@@ -61,6 +65,7 @@ class CdcSource:
         fields: Mapping[Object, Iterable[str]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.last_heard_ms = 0
         """When the server last answered a connect, on our clock."""
@@ -72,7 +77,7 @@ class CdcSource:
         self._session = session
         self._settings = session.settings
         self._fields = None if fields is None else {obj: frozenset(names) for obj, names in fields.items()}
-        self._sleep, self._monotonic = sleep, monotonic
+        self._sleep, self._monotonic, self._now_ms = sleep, monotonic, now_ms
         self._client: CometClient | None = None
         self._told_alive = monotonic()
 
@@ -96,7 +101,7 @@ class CdcSource:
                 await client.open()
                 if client.end is None and progress.safe.replay_id == NEW_ONLY:
                     # a restart before the first event must not skip what came meanwhile
-                    progress.start_over(Mark(channel=self._settings.channel, replay_id=RETAINED, at=self._server_ms()))
+                    progress.start_over(msgspec.structs.replace(progress.safe, replay_id=RETAINED, at=self._server_ms()))
                     yield Batch(events=[], position=progress.safe.text())
                 while client.end is None or client.wire.messages:
                     if client.wire.messages:
@@ -127,17 +132,20 @@ class CdcSource:
     def _begin(self, position: str | None) -> Mark:
         if position is None:
             start = RETAINED if self._settings.stream_from_retained else NEW_ONLY
-            return Mark(channel=self._settings.channel, replay_id=start, at=0)
+            return Mark(channel=self._settings.channel, replay_id=start, epoch=self._now_ms())
         try:
             mark = msgspec.json.decode(position, type=Mark)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise Fatal(f"the saved position of {self.name} can't be read: {error}.", remedy="Reset the position and reconcile.") from None
         if mark.channel != self._settings.channel:
             # replay ids belong to their channel
-            fresh = Mark(channel=self._settings.channel, replay_id=RETAINED, at=mark.at)
-            words = f"the stream's channel was changed from {mark.channel} to {self._settings.channel}"
-            raise Gap(words, since_ms=mark.at or None, resume=fresh.text())
+            raise self._begun_anew(f"the stream's channel was changed from {mark.channel} to {self._settings.channel}", mark)
         return mark
+
+    def _begun_anew(self, words: str, mark: Mark) -> Gap:
+        """The replay ids from now on have nothing to do with those before."""
+        fresh = Mark(channel=self._settings.channel, replay_id=RETAINED, at=mark.at, epoch=max(self._now_ms(), mark.epoch + 1))
+        return Gap(words, since_ms=mark.at or None, resume=fresh.text())
 
     def _take(self, client: CometClient, progress: "_Progress") -> tuple[Batch, Hole | None]:
         events: list[ChangeEvent] = []
@@ -145,7 +153,9 @@ class CdcSource:
         hole: Hole | None = None
         waiting = client.wire.messages
         for _ in range(min(len(waiting), _MESSAGES_MAX)):
-            decoded = self._decode(waiting.popleft())
+            decoded = decode_message(waiting.popleft(), self._fields, progress.safe.epoch)
+            if decoded.replay_id is not None and decoded.replay_id < progress.safe.replay_id:
+                raise self._begun_anew(f"the stream's replay ids fell from {progress.safe.replay_id} to {decoded.replay_id}", progress.safe)
             if decoded.ignored:
                 self.ignored[decoded.ignored] += 1
             progress.passed(decoded)
@@ -155,9 +165,6 @@ class CdcSource:
             if hole is not None:
                 break
         return Batch(events=events, position=progress.safe.text(), dead=dead, caught_up=client.end is None and not waiting), hole
-
-    def _decode(self, message: Mapping[str, Any]) -> Decoded:
-        return decode_message(message, self._fields)
 
     def _heard(self, client: CometClient) -> None:
         if client.wire.connects:
@@ -184,9 +191,7 @@ class CdcSource:
                 words = f"an allocation of the stream is used up: {end.words}"
                 raise Retry(words, after_seconds=self._settings.stream_limit_pause_seconds)
             case Ending.REPLAY_LOST:
-                mark = progress.safe
-                fresh = Mark(channel=mark.channel, replay_id=RETAINED, at=mark.at)
-                raise Gap(f"the stream no longer holds position {mark.replay_id}", since_ms=mark.at or None, resume=fresh.text())
+                raise self._begun_anew(f"the stream no longer holds position {progress.safe.replay_id}", progress.safe)
             case Ending.REFUSED:
                 raise Fatal(f"Salesforce refuses the stream: {end.words}.", remedy=remedy(end.words))
             case _:
@@ -217,7 +222,7 @@ class _Progress:
         self.messages += 1
         if decoded.replay_id is not None and decoded.replay_id != self.last.replay_id:
             self.safe = self.last
-            self.last = Mark(channel=self.safe.channel, replay_id=decoded.replay_id, at=max(decoded.at, self.safe.at))
+            self.last = msgspec.structs.replace(self.safe, replay_id=decoded.replay_id, at=max(decoded.at, self.safe.at))
 
     def settle(self, *, quiet: bool) -> bool:
         """Take the last one for complete when the server had nothing more to say. Whether that moved the position."""

@@ -67,15 +67,15 @@ class _MalformedError(ValueError):
     """The message can't be used; the text says why."""
 
 
-def decode_message(message: Mapping[str, Any], fields: Mapping[Object, frozenset[str]] | None = None) -> Decoded:
+def decode_message(message: Mapping[str, Any], fields: Mapping[Object, frozenset[str]] | None = None, epoch: int = 0) -> Decoded:
     """The change events in one message of the stream: one for each record, in the order of `recordIds`.
 
-    `fields`: the fields wanted of each object (None: all). An update of none of them is no event.
+    `epoch`: which numbering the replay ids belong to. `fields`: those wanted of each object (None: all). An update of none is no event.
     A field whose value the feed can't show whole (a text difference, a list) is left out and a `GAP` event for the record follows.
     """
     replay_id = _replay_id(message)
     try:
-        return _decode(message, replay_id, fields)
+        return _decode(message, replay_id, fields, epoch)
     except _MalformedError as error:
         reason = f"change event of the Salesforce stream can't be used: {error}. Read the record again or replay after a fix."
         return Decoded(replay_id=replay_id, dead=[DeadLetter(stage=STAGE, reason=reason, original=orjson.dumps(message, default=repr))])
@@ -112,6 +112,7 @@ class _Change:
     kind: Kind
     at: int
     seq: int
+    epoch: int
     header: Mapping[str, Any]
     fields: dict[str, Value]
     unseen: bool
@@ -120,7 +121,7 @@ class _Change:
     """Worth an event although no wanted field is in it."""
 
 
-def _decode(message: Mapping[str, Any], replay_id: int | None, fields: Mapping[Object, frozenset[str]] | None) -> Decoded:
+def _decode(message: Mapping[str, Any], replay_id: int | None, fields: Mapping[Object, frozenset[str]] | None, epoch: int) -> Decoded:
     header, body = _parts(message)
     at = _at(header)
     obj = ENTITIES.get(header["entityName"])
@@ -139,7 +140,7 @@ def _decode(message: Mapping[str, Any], replay_id: int | None, fields: Mapping[O
         raise _MalformedError(f"changeType {change!r} is not one that the guide names")
     flat, unseen = _wanted(body, None if fields is None else fields.get(obj, frozenset()) | LIFECYCLE)
     told = fields is None or kind is not Kind.UPDATED or bool(flat)
-    common = _Change(object=obj, kind=kind, at=at, seq=replay_id, header=header, fields=flat, unseen=unseen, told=told)
+    common = _Change(object=obj, kind=kind, at=at, seq=replay_id, epoch=epoch, header=header, fields=flat, unseen=unseen, told=told)
     events: list[ChangeEvent] = []
     dead: list[DeadLetter] = []
     for each in ids:
@@ -184,6 +185,7 @@ def _event(record: RecordId, common: _Change, kind: Kind) -> ChangeEvent:
         source="cdc",
         at=common.at,
         seq=common.seq,
+        epoch=common.epoch,
         author=_id_or_none(user) if isinstance(user, str) else None,
         call=str(call) if call else None,
         origin=str(origin) if origin else None,

@@ -87,7 +87,7 @@ ANSWERS: dict[str, tuple[Answer, str, int | None, int]] = {
     "a lost answer": (Unknown("timeout"), "update unknown", FAILED, 0),
     "not sent": (Retry("606", after_seconds=7), "update not sent", None, T + 7_000),
     "busy": (Outcome(fate=Fate.BUSY, reason="locked"), "update busy", None, T + 3_000),
-    "gone": (Outcome(fate=Fate.GONE, reason="1004"), "update gone", None, T + 3_000),
+    "gone": (Outcome(fate=Fate.GONE, reason="1004"), "update gone", None, 0),  # it is read before it is written to again
     "refused": (Outcome(fate=Fate.REJECTED, reason="1003 no"), "update rejected", None, 0),
     "the call refused": (Reject("bad", code="609"), "update rejected", None, 0),
 }

@@ -478,3 +478,40 @@ async def test_cancelling_a_waiting_reader_releases_the_stream(org: Any, source:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not any("TransportBase" in repr(each) for each in asyncio.all_tasks() if each is not asyncio.current_task())
+
+
+async def test_replay_ids_belong_to_a_numbering(org: Any, session: Session, make_change: Change) -> None:
+    """Another channel begins another one; its events say so, and so does its position after a restart."""
+    async with reading(CdcSource(session, now_ms=lambda: 500), '{"channel":"/data/Other__chn","replay_id":7000,"at":99}') as reader:
+        with pytest.raises(Gap) as caught:
+            await reader.step()
+    assert caught.value.resume is not None
+    assert json.loads(caught.value.resume)["epoch"] == 500
+    await org.publish(make_change(3), make_change(4))
+    async with reading(CdcSource(session, now_ms=lambda: 900), caught.value.resume) as reader:
+        assert [(event.seq, event.epoch) for event in await reader.read(2)] == [(3, 500), (4, 500)]
+        position = reader.batches[-1].position
+    await org.publish(make_change(5))
+    async with reading(CdcSource(session, now_ms=lambda: 1_300), position) as reader:
+        assert {event.epoch for event in await reader.read(1)} == {500}
+
+
+async def test_a_position_of_before_there_were_numberings_goes_on_in_the_first(org: Any, source: CdcSource, make_change: Change) -> None:
+    await org.publish(make_change(7), make_change(8))
+    async with reading(source, '{"channel":"/data/ChangeEvents","replay_id":7,"at":1712694300000}') as reader:
+        assert [(event.seq, event.epoch) for event in await reader.read(1)] == [(8, 0)]
+
+
+async def test_replay_ids_that_fall_are_another_numbering(org: Any, session: Session, make_change: Change) -> None:
+    """An org that was moved counts from elsewhere."""
+    source = CdcSource(session, now_ms=lambda: 500)
+    async with reading(source) as reader:
+        await reader.step()
+        await org.publish(make_change(70), make_change(71))
+        assert [event.seq for event in await reader.read(2)] == [70, 71]
+        await org.publish(make_change(3))
+        with pytest.raises(Gap, match="fell") as caught:
+            await reader.read(3)
+    assert caught.value.resume is not None
+    assert json.loads(caught.value.resume)["replay_id"] == -2
+    assert json.loads(caught.value.resume)["epoch"] == 501
