@@ -24,7 +24,7 @@ from streams.systems import System
 
 AGAIN_MS, FATAL_MS = 3_000, 60_000
 """When a record that could not be written now is tried again."""
-REFUSED_DELETION_MS, _EXISTS_MS_MAX = 900_000, 600_000
+REFUSED_DELETION_MS, _EXISTS_MS_MAX, _WAIT_MS_MAX = 900_000, 600_000, 600_000
 _NEVER_MARKED = -1
 
 
@@ -52,6 +52,8 @@ class Answers:
         self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
         self._met: Counter[int] = Counter()
         """By pair: creations in a row that found somebody there whom no search finds."""
+        self._tried: Counter[int] = Counter()
+        """By pair: writes in a row that did not pass, or of which nobody knows."""
 
     async def commit(
         self,
@@ -116,7 +118,9 @@ class Answers:
         state = self._after(pair.state, item, outcome, fate, now)
         if outcome is not None and outcome.fate is Fate.EXISTS:
             state = self._met_again(state, item, outcome, now)
-        elif fate == "not sent" or (outcome is not None and outcome.fate in (Fate.BUSY, Fate.GONE)):
+        elif outcome is not None and outcome.fate is Fate.BUSY:
+            state = self._busy(state, item, outcome, now)
+        elif fate == "not sent" or (outcome is not None and outcome.fate is Fate.GONE):
             state = later(state, self._kind, now + after_ms)
         elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
             state = later(state, self._kind, now + REFUSED_DELETION_MS)
@@ -169,11 +173,27 @@ class Answers:
                 return withdrawn(state, self._system, item.write)
             case Fate.GONE:
                 return self._gone(withdrawn(state, self._system, item.write), item)
+            case Fate.UNKNOWN:
+                return failed(state, self._system, item.write, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
             case Fate.REJECTED:
                 return rejected(state, self._system, item.write, outcome.reason, outcome.fields)
 
+    def _longer(self, item: Item, usual_ms: int) -> int:
+        """How long to wait for what didn't pass: twice as long each time in a row."""
+        self._tried[item.pair] += 1
+        return min(max(usual_ms, _WAIT_MS_MAX), usual_ms << min(self._tried[item.pair] - 1, 20))
+
+    def _busy(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
+        """The same later; of a creation, which has no field to tell it at, the record tells why."""
+        if isinstance(item.order, Create):
+            record = copy(state.record(self._system))
+            record.refused, record.refused_mark = outcome.reason, _NEVER_MARKED
+            state = state.with_record(self._system, record)
+        return later(state, self._kind, now + self._longer(item, max(AGAIN_MS, round(outcome.after_seconds * 1000))))
+
     def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         self._met.pop(item.pair, None)
+        self._tried.pop(item.pair, None)
         if isinstance(item.order, Delete):
             return self._gone(withdrawn(state, self._system, item.write), item)
         state = answered(state, self._system, item.write, now, outcome.until)

@@ -183,18 +183,20 @@ def _own_write(mapping: FieldMapping, field: Field, edit: Edit, *, stamped: int)
             return write
     if stamped:
         return next((write for write in (*writes, *forgotten) if write.id == stamped), None)
-    return writes[0] if writes else None
+    return writes[0] if writes and not forgotten else None
 
 
 def _late_write(state: PairState, event: ChangeEvent, mapping: FieldMapping, edit: Edit, names: Mapping[str, FieldMapping]) -> Write | None:
-    """The forgotten write that this change of ours is though the value is another one: what the system made of it.
+    """The forgotten write (or the one under way) that this change of ours is though the value is another one: what the system made of it.
 
     Not so where the event brings another write of ours: then a flow has changed this field in that one's transaction.
     """
-    forgotten = remembered((state.fields.get(mapping.key) or Field()).side(edit.side), edit.at)
+    told = (state.fields.get(mapping.key) or Field()).side(edit.side)
+    forgotten = remembered(told, edit.at)
     if not forgotten:
         return None
-    known = {write.id for write in forgotten}
+    candidates = (*forgotten, *told.writes)
+    known = {write.id for write in candidates}
     for name, value in event.fields.items():
         other = names.get(name)
         if other is None or other is mapping or (field := state.fields.get(other.key)) is None:
@@ -203,10 +205,10 @@ def _late_write(state: PairState, event: ChangeEvent, mapping: FieldMapping, edi
         brought = {write.id for write in (*side.writes, *side.forgotten) if equal(other, write.value, value)}
         if brought and brought.isdisjoint(known):
             return None
-    if len(forgotten) == 1:
-        return forgotten[0]
+    if len(candidates) == 1:
+        return candidates[0]
     # any of them: the side is taken to show the oldest, so that the agreement is owed again, and nothing is learnt
-    return msgspec.structs.replace(min(forgotten, key=lambda write: write.version), id=0, value=edit.value)
+    return msgspec.structs.replace(min(candidates, key=lambda write: write.version), id=0, value=edit.value)
 
 
 def unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...], setting: Setting) -> ChangeEvent | None:

@@ -10,9 +10,10 @@ from consumers.merge.state import PairState
 from consumers.merge.values import canonical
 from consumers.writers.marketo_uses import ASKED, MarketoUses
 from consumers.writers.port import Fate, Item, Outcome, Use
+from consumers.writers.refused import passes
 from streams.budget import Lane
-from streams.errors import Unknown
 from streams.events import ChangeEvent, Kind, Value
+from streams.marketo.refusals import judge_item
 from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
 from streams.marketo.wire import ItemResult, Lead
 from streams.systems import CREATED_FIELD, MARKETO, Object, System
@@ -21,7 +22,6 @@ _EXISTS = frozenset({"1005", "1007"})
 """Lead exists already; several leads match (Marketo, record-level error codes)."""
 _GONE = frozenset({"1004"})
 _DAY_MS, _SECOND_MS = 86_400_000, 1_000
-_BUSY = frozenset({"1016", "1019", "1022", "1029"})
 
 
 class MarketoWriter:
@@ -120,13 +120,14 @@ def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
     if result.status in ("created", "updated", "deleted"):
         return Outcome(fate=Fate.DONE, id=result.id or _id(item), until=until)
     if result.status == "unknown":
-        raise Unknown(result.message)
+        return Outcome(fate=Fate.UNKNOWN, reason=result.message)
     reason = f"{result.code} {result.message}".strip()
     if result.code in _GONE:
         return Outcome(fate=Fate.GONE, reason=reason)
     if isinstance(item.order, Create) and result.code in _EXISTS:
         return Outcome(fate=Fate.EXISTS, reason=reason)
-    return Outcome(fate=Fate.BUSY if result.code in _BUSY else Fate.REJECTED, reason=reason, fields=_blamed(item, result.message))
+    passing = passes([judge_item(result.code, result.message)], reason)
+    return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=_blamed(item, result.message))
 
 
 def _blamed(item: Item, message: str) -> frozenset[str]:

@@ -24,7 +24,9 @@ class Fate(StrEnum):
     """There is no such record any more."""
     REJECTED = "rejected"
     BUSY = "busy"
-    """This record could not be written now (locked); the others could."""
+    """This record could not be written now (locked, the system too busy for it); the same write may pass later."""
+    UNKNOWN = "unknown"
+    """The system doesn't say whether this record was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class Outcome:
     reason: str = ""
     fields: frozenset[str] = frozenset()
     """Ledger keys of the fields that the system blames."""
+    after_seconds: float = 0.0
+    """Of what passes: how long to wait at least."""
     until: int = 0
     """The latest moment at which it may have been done (ms, the system's clock); 0 if not known."""
 

@@ -7,16 +7,17 @@ from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
 from consumers.writers.port import Fate, Item, Outcome, Use
+from consumers.writers.refused import passes
 from consumers.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
 from streams.budget import Lane
 from streams.events import ChangeEvent, Kind, Value
 from streams.salesforce.records import RECORDS_MAX, ItemResult
+from streams.salesforce.refusals import judge_item
 from streams.salesforce.rest import Page, Record, SalesforceRest
 from streams.salesforce.soql import any_of, select
 from streams.systems import CREATED_FIELD, SALESFORCE, Object, System, salesforce_id
 
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
-_BUSY = frozenset({"UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED", "ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
 _VALUES_A_QUERY = 100
 
 
@@ -122,8 +123,9 @@ class SalesforceWriter:
         names = {field for error in result.errors for field in error.fields}
         if codes & _GONE and not names and isinstance(item.order, (Update, Delete)):
             return Outcome(fate=Fate.GONE, reason=reason)
-        if codes & _BUSY or "UNABLE_TO_LOCK_ROW" in reason:
-            return Outcome(fate=Fate.BUSY, reason=reason)
+        passing = passes([judge_item(error) for error in result.errors], reason)
+        if passing is not None:
+            return passing
         mapping = self._rules.objects[item.order.object] if not isinstance(item.order, Delete) else None
         keys = frozenset(mapping.by_salesforce[each].key for each in names if each in mapping.by_salesforce) if mapping else frozenset()
         return Outcome(fate=Fate.REJECTED, reason=reason, fields=keys)

@@ -19,6 +19,7 @@ QUOTA_ZONE = ZoneInfo("America/Chicago")
 _RATE_SECONDS = 5.0
 _BUSY = {"608": 10.0, "614": 60.0, "615": 1.0}
 _LATER = {"713": 10.0, "719": 10.0, "1016": 60.0, "1019": 60.0, "1022": 60.0, "1029": 60.0}
+_ROW_AGAIN = {**_LATER, **_BUSY, "606": _RATE_SECONDS, "607": 300.0, "601": 1.0, "602": 1.0}
 _IN_DOUBT = {"500": 5.0, "502": 5.0, "604": 2.0, "611": 5.0}
 _DENIED = {
     "600": "Send the access token in the Authorization header.",
@@ -55,6 +56,20 @@ def refusal(code: str, message: str, *, what: str, write: bool, now_ms: int) -> 
     if code in _DENIED:
         return Refusal(error=Fatal(f"{text}.", remedy=_DENIED[code]))
     return Refusal(error=Reject(text, code=code))
+
+
+def judge_item(code: str, message: str) -> SyncError:
+    """What the refusal of one record means: `Retry` when the same write may pass later, `Unknown` when it may have been made all the
+    same, else `Reject`. This is the one classification of row refusals; each writer asks it.
+
+    A part of a batch may be refused as a whole, so that the codes of a response stand in its rows as well.
+    """
+    text = f"{code} {message}".strip()
+    if code in _IN_DOUBT:
+        return Unknown(text, after_seconds=_IN_DOUBT[code])
+    if code in _ROW_AGAIN:
+        return Retry(text, after_seconds=_ROW_AGAIN[code])
+    return Reject(text, code=code)
 
 
 def http_refusal(status: int, *, what: str, write: bool) -> SyncError:

@@ -10,19 +10,12 @@ import orjson
 
 from streams.errors import Reject, Unknown
 from streams.events import Value
+from streams.salesforce.refusals import Refusal
 from streams.salesforce.soql import name
 
 RECORDS_MAX = 200
 
 Row = Mapping[str, Value]
-
-
-class ItemError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why one item was refused, in Salesforce's words. `judge_item` of `refusals` says what to do about it."""
-
-    code: str
-    message: str
-    fields: tuple[str, ...] = ()
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +24,8 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None
     success: bool
     created: bool = False
-    errors: tuple[ItemError, ...] = ()
+    errors: tuple[Refusal, ...] = ()
+    """Why it was refused, in Salesforce's words. `judge_item` says what each of them means."""
     until: int = 0
     """The latest moment at which it may have been done (ms, the server's clock); 0 if the answer didn't tell."""
 
@@ -87,9 +81,9 @@ def _result(item: dict[str, object], *, creates: bool, until: int) -> ItemResult
     return ItemResult(id=str(found) if found else None, success=success, created=created, errors=errors, until=until)
 
 
-def _error(raw: dict[str, object]) -> ItemError:
+def _error(raw: dict[str, object]) -> Refusal:
     fields = raw.get("fields")
     named = tuple(str(each) for each in fields) if isinstance(fields, list) else ()
-    return ItemError(
+    return Refusal(
         code=str(raw.get("statusCode") or raw.get("errorCode") or "UNKNOWN_EXCEPTION"), message=str(raw.get("message") or ""), fields=named
     )

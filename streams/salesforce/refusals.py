@@ -46,15 +46,18 @@ _REMEDY = {
 _DAILY_LIMIT_SECONDS, _CONCURRENT_LIMIT_SECONDS = 300.0, 5.0
 
 _ITEM_AGAIN = {
-    "UNABLE_TO_LOCK_ROW": 0.5,
+    **_SOON,
+    **_EVERYONE,
+    "REQUEST_LIMIT_EXCEEDED": 60.0,
     "ALL_OR_NONE_OPERATION_ROLLED_BACK": 0.0,
     "PROCESSING_HALTED": 0.0,
     "ENTITY_IS_LOCKED": 300.0,
-    "SERVER_UNAVAILABLE": 5.0,
-    "REQUEST_RUNNING_TOO_LONG": 5.0,
-    "TOO_MANY_APEX_REQUESTS": 5.0,
-    "TXN_SECURITY_METERING_ERROR": 5.0,
 }
+"""Passing trouble of one row -> seconds to wait. What concerns the whole org waits as long: only rows are known to be refused by it, and
+others may pass (a full storage refuses new rows alone)."""
+
+
+_WRAPPED = ("UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +108,19 @@ def judge_answer(status: int, body: bytes, *, write: bool, what: str) -> SyncErr
 
 
 def judge_item(refusal: Refusal) -> SyncError:
-    """What the error of one item of a collection means: `Retry` when the same write may pass later, else `Reject`."""
+    """What the error of one item of a collection means: `Retry` when the same write may pass later, `Unknown` when it may have been
+    made all the same, else `Reject`. This is the one classification of row refusals; each writer asks it.
+
+    A trigger may wrap a passing error in its own: the text tells.
+    """
     told = f"{refusal.code}: {brief(refusal.message)}"
     if refusal.code in _ITEM_AGAIN:
         return Retry(told, after_seconds=_ITEM_AGAIN[refusal.code])
-    if "UNABLE_TO_LOCK_ROW" in refusal.message:
-        return Retry(told, after_seconds=_ITEM_AGAIN["UNABLE_TO_LOCK_ROW"])
-    if refusal.code in _EVERYONE:
-        return Retry(told, after_seconds=_EVERYONE[refusal.code], everyone=True)
     if refusal.code == "UNKNOWN_EXCEPTION":
         return Unknown(told, after_seconds=2.0)
+    wrapped = next((code for code in _WRAPPED if code in refusal.message), None)
+    if wrapped is not None:
+        return Retry(told, after_seconds=_ITEM_AGAIN[wrapped])
     return Reject(told, code=refusal.code)
 
 

@@ -87,6 +87,8 @@ ANSWERS: dict[str, tuple[Answer, str, int | None, int]] = {
     "a lost answer": (Unknown("timeout"), "update unknown", FAILED, 0),
     "not sent": (Retry("606", after_seconds=7), "update not sent", None, T + 7_000),
     "busy": (Outcome(fate=Fate.BUSY, reason="locked"), "update busy", None, T + 3_000),
+    "busy for long": (Outcome(fate=Fate.BUSY, reason="in approval", after_seconds=300), "update busy", None, T + 300_000),
+    "neither yes nor no": (Outcome(fate=Fate.UNKNOWN, reason="UNKNOWN_EXCEPTION"), "update unknown", FAILED, 0),
     "gone": (Outcome(fate=Fate.GONE, reason="1004"), "update gone", None, 0),  # it is read before it is written to again
     "refused": (Outcome(fate=Fate.REJECTED, reason="1003 no"), "update rejected", None, 0),
     "the call refused": (Reject("bad", code="609"), "update rejected", None, 0),
@@ -103,6 +105,35 @@ async def test_what_an_answer_leaves_behind(name: str) -> None:
     assert bench.due(Kind.WRITE_MARKETO) == due
     assert bench.ledger.pairs[1].marketo.calling == 0
     assert (await bench.round()).claimed == 0, "no hot loop"
+
+
+async def test_what_does_not_pass_is_tried_again_after_ever_longer_waits_and_never_given_up() -> None:
+    bench = Bench(owing(1, MK), answers=lambda _: Outcome(fate=Fate.BUSY, reason="SERVER_UNAVAILABLE", after_seconds=5))
+    waits = []
+    for _ in range(9):
+        await bench.round()
+        waits.append(bench.due(Kind.WRITE_MARKETO) - bench.clock.now)
+        bench.clock.now += waits[-1]
+    assert waits == [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 600_000, 600_000]
+    bench.writer.answers = done
+    await bench.round()
+    assert bench.outcomes()[-1] == "update done"
+
+
+async def test_a_creation_that_does_not_pass_says_why_and_is_tried_again() -> None:
+    bench = Bench(lone(1, SF), answers=lambda _: Outcome(fate=Fate.BUSY, reason="STORAGE_LIMIT_EXCEEDED: full", after_seconds=300))
+    await bench.round()
+    assert bench.ledger.pairs[1].marketo.refused == "STORAGE_LIMIT_EXCEEDED: full"
+    assert bench.due(Kind.WRITE_MARKETO) == T + 300_000
+    bench.clock.now, bench.writer.answers = T + 300_000, done
+    await bench.round()
+    assert (bench.ledger.pairs[1].marketo.id, bench.ledger.pairs[1].marketo.refused) == ("901", "")
+
+
+async def test_a_row_of_which_nobody_knows_is_looked_for_soon_and_ever_later() -> None:
+    bench = Bench(owing(1, MK), answers=lambda _: Outcome(fate=Fate.UNKNOWN, reason="UNKNOWN_EXCEPTION"))
+    await bench.round()
+    assert bench.due(Kind.LOOK_MARKETO) == T + TERMS.marketo.doubt_ms
 
 
 async def test_a_record_that_is_gone_is_looked_at() -> None:
