@@ -17,7 +17,7 @@ from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
-from consumers.merge.writes import answered, born, failed, rejected, withdrawn
+from consumers.merge.writes import answered, born, failed, refused_in_part, rejected, withdrawn
 from consumers.writers.port import Fate, Item, Outcome
 from streams.errors import Retry
 from streams.systems import System
@@ -176,7 +176,7 @@ class Answers:
             case Fate.UNKNOWN:
                 return failed(state, self._system, item.write, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
             case Fate.REJECTED:
-                return rejected(state, self._system, item.write, outcome.reason, outcome.fields)
+                return rejected(state, self._system, item.write, outcome.reason, outcome.fields, mark=_mark(item))
 
     def _longer(self, item: Item, usual_ms: int) -> int:
         """How long to wait for what didn't pass: twice as long each time in a row."""
@@ -196,6 +196,8 @@ class Answers:
         self._tried.pop(item.pair, None)
         if isinstance(item.order, Delete):
             return self._gone(withdrawn(state, self._system, item.write), item)
+        if outcome.refused or outcome.left:
+            state = refused_in_part(state, self._system, item.write, dict(outcome.refused), outcome.left, mark=_mark(item))
         state = answered(state, self._system, item.write, now, outcome.until)
         if isinstance(item.order, Update):
             return state
@@ -237,6 +239,11 @@ class Answers:
             outcome=f"{type(item.order).__name__.lower()} {fate}",
             detail="; ".join(part for part in (outcome.reason, item.order.why if isinstance(item.order, Delete) else "") if part),
         )
+
+
+def _mark(item: Item) -> int:
+    """What the order was planned from."""
+    return item.order.mark if isinstance(item.order, (Create, Update)) else 0
 
 
 def later(state: PairState, kind: Kind, at: int) -> PairState:

@@ -25,6 +25,7 @@ from consumers.outbox import Outbox
 from consumers.parts import marketo_feed, pace_of, salesforce_fields
 from consumers.reading_first import SalesforceFeed, reading_first
 from consumers.recent import Recent
+from consumers.reconsider import reconsider
 from consumers.reports.status import impersonal, status
 from consumers.roles import Role
 from consumers.settle import Settler
@@ -297,6 +298,8 @@ class Worker:
             on_settled=self._settled,
             lag=lag,
         )
+        if count := await reconsider(tools.ledger, tools.terms, now_ms):
+            _log.info("tried again under other rules", pairs=count)
         self._dispatchers[system] = dispatcher
         self._troubles[f"settle.{system}"] = lambda: dispatcher.trouble
         await dispatcher.run(stop)

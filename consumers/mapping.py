@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import blake2b
 
 from streams.events import Value
 from streams.systems import MARKETO, SALESFORCE, Object, System
@@ -147,15 +148,28 @@ class ObjectMapping:
     by_key: Mapping[str, FieldMapping] = field(init=False)
     by_salesforce: Mapping[str, FieldMapping] = field(init=False)
     by_marketo: Mapping[str, FieldMapping] = field(init=False)
+    print: int = field(init=False, repr=False, compare=False)
+    """A number of 32 bits that is another one when anything in this mapping or its rules is; the same in every process."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_key", {item.key: item for item in self.fields})
         object.__setattr__(self, "by_salesforce", {item.salesforce: item for item in self.fields if item.salesforce})
         object.__setattr__(self, "by_marketo", {item.marketo: item for item in self.fields if item.marketo})
+        told = repr([_told(item) for item in self.fields])
+        object.__setattr__(self, "print", int.from_bytes(blake2b(told.encode(), digest_size=4).digest()))
 
     def by_name(self, system: System) -> Mapping[str, FieldMapping]:
         """Fields by their API name on `system`."""
         return self.by_salesforce if system is SALESFORCE else self.by_marketo
+
+
+def _told(item: FieldMapping) -> tuple[object, ...]:
+    """All that a mapping says, in words that don't change from one process to the next."""
+    rule = item.rule
+    function = f"{rule.function.__module__}.{getattr(rule.function, '__qualname__', '')}" if rule.function else ""
+    rest = (item.salesforce_length, item.marketo_length, item.marketo_bytes, item.overlong, item.unwanted, item.required_default)
+    ruled = (rule.name, rule.default, rule.tolerance_ms, rule.order, rule.version, function)
+    return (item.key, item.salesforce, item.marketo, item.type, item.direction, item.scale, *rest, *ruled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

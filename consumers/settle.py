@@ -18,10 +18,11 @@ from consumers.faults import Fault, step
 from consumers.feed_lag import Lag
 from consumers.judging import NOWHERE, Judging, held
 from consumers.ledger.port import Kind, Ledger, Pair
-from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan
+from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan, row_mark
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, intend, refuse, uncreatable, withdrawn
+from consumers.narrow import narrowed
 from consumers.reading_first import Ahead
 from consumers.withdrawals import Leaving, Withdrawals
 from consumers.writers.port import Fate, Item, Outcome, Writer
@@ -303,7 +304,7 @@ class Settler:
         def released(pair: Pair) -> None:
             state = withdrawn(pair.state, self._system, leases[pair.id])
             if refused:
-                state = uncreatable(state, self._system, refused)
+                state = uncreatable(state, self._system, refused, row_mark(state, self._terms.rules))
             pair.state = self._terms.with_due(state, self._clock())
 
         await apart.changed(self._ledger, self._terms, list(leases), self._clock(), released)
@@ -331,7 +332,9 @@ class Settler:
         try:
             with leased(lambda: not begin_until or self._clock() < begin_until):
                 must_hold(f"a write to {self._system}")
-                outcomes: list[Outcome] | None = await self._writer.write(items, min(lane for _, lane in call))
+                call_lane = min(lane for _, lane in call)
+                outcomes: list[Outcome] | None = await self._writer.write(items, call_lane)
+                outcomes = await narrowed(partial(self._writer.write, lane=call_lane), items, outcomes or [])
         except Unknown as error:
             await self._answers.commit(items, None, "unknown", str(error), settled)
             settled.wait_seconds = max(settled.wait_seconds, error.after_seconds)

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from consumers.ledger.port import Fenced, Kind, Pair, Taken
 from consumers.merge.decision import Decision
-from consumers.merge.state import PairState, copy
+from consumers.merge.state import NEVER, PairState, copy
 from streams.events import DeadLetter
 from streams.systems import System
 
@@ -55,6 +55,10 @@ class MemoryLedger:
         """As the port says."""
         return min((state.lane for state in self.pairs.values() if 0 < state.due[kind] <= now), default=None)
 
+    async def refused(self, after: int, limit: int) -> list[int]:
+        """As the port says."""
+        return sorted(number for number, state in self.pairs.items() if number > after and _is_refused(state))[:limit]
+
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""
         return self.offsets.get((topic, partition))
@@ -63,6 +67,11 @@ class MemoryLedger:
         """The id of the next pair."""
         self._last_pair += 1
         return self._last_pair
+
+
+def _is_refused(state: PairState) -> bool:
+    sides = (side for field in state.unsettled().values() for side in (field.salesforce, field.marketo))
+    return bool(state.salesforce.refused or state.marketo.refused) or any(side.refused != NEVER for side in sides)
 
 
 class MemoryTransaction:

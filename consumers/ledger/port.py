@@ -128,6 +128,10 @@ class Ledger(Protocol):
         """The first lane in which something of this kind is due; None: nothing is."""
         ...
 
+    async def refused(self, after: int, limit: int) -> list[int]:
+        """The next pairs of which a system refuses anything, by ascending id: those after `after`."""
+        ...
+
     async def offset(self, topic: str, partition: int) -> int | None:
         """The next offset to be observed; None if the partition was never observed."""
         ...

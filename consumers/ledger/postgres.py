@@ -74,6 +74,12 @@ class PostgresLedger:
             lane: int | None = await self._pool.fetchval(sql.WAITING, int(kind), now)
         return lane
 
+    async def refused(self, after: int, limit: int) -> list[int]:
+        """As the port says."""
+        with border("look for refusals"):
+            rows = await self._pool.fetch(sql.REFUSED, after, limit)
+        return [row[0] for row in rows]
+
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""
         with border("read an offset"):

@@ -17,6 +17,8 @@ STATES_SALESFORCE = "select salesforce_id, state from pairs where salesforce_id 
 STATES_MARKETO = "select marketo_id, state from pairs where marketo_id = any($1::text[])"
 WAITING = "select lane from due where kind = $1 and at <= $2 order by lane, at limit 1"
 
+REFUSED = "select distinct pair from refusals where pair > $1 order by pair limit $2"
+
 ADVANCE = """
 insert into partition_offsets as known (topic, partition, next_offset) values ($1, $2, $4)
 on conflict (topic, partition) do update set next_offset = excluded.next_offset where known.next_offset = $3

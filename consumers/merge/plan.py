@@ -26,6 +26,8 @@ class Create:
     object: Object
     fields: tuple[Out, ...]
     refused: tuple[tuple[str, str], ...] = ()
+    mark: int = 0
+    """What it was planned from (`row_mark`): a refusal of the row holds as long as that is the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Update:
     fields: tuple[Out, ...]
     refused: tuple[tuple[str, str], ...] = ()
     """Fields that the target can't take, each with the reason."""
+    mark: int = 0
+    """As of a creation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class Nothing:
     refused: tuple[tuple[str, str], ...] = ()
 
 
+MAPPING_MARK = 0xFFFF_FFFF
 Plan = Create | Update | Delete | Nothing
 
 
@@ -83,11 +88,18 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
         if not is_known(record):
             return Nothing()
         outs, refused = _outs(state, target, mapping, exact=exact)
-        return Update(object=_object(state, target), id=record.id, fields=outs, refused=refused) if outs else Nothing(refused=refused)
+        if not outs:
+            return Nothing(refused=refused)
+        return Update(object=_object(state, target), id=record.id, fields=outs, refused=refused, mark=row_mark(state, rules))
     if not may_create(state, target, rules):
         return Nothing()
     outs, refused = _filled(state, target, mapping)
-    return Create(object=_object(state, target), fields=outs, refused=refused)
+    return Create(object=_object(state, target), fields=outs, refused=refused, mark=row_mark(state, rules))
+
+
+def row_mark(state: PairState, rules: SyncRules) -> int:
+    """A number that changes with every agreement of this pair, and (in the bits of `MAPPING_MARK`) with the mapping and its rules."""
+    return (state.mark() & 0x3FFF_FFFF) << 32 | rules.objects[state.object].print
 
 
 def qualifies(state: PairState, rule: Qualification) -> bool:
@@ -122,7 +134,7 @@ def may_create(state: PairState, target: System, rules: SyncRules) -> bool:
     source, record = state.record(target.other), state.record(target)
     if not source.id or source.deleted or not source.complete or record.creating:
         return False
-    if record.refused and record.refused_mark == state.mark():
+    if record.refused and record.refused_mark == row_mark(state, rules):
         return False
     return target is MARKETO or qualifies(state, rules.qualification)
 

@@ -80,9 +80,11 @@ def without_writes(field: Field, system: System) -> Field:
 
 def touched(state: PairState, system: System) -> PairState:
     """Somebody else has worked on this record: it is not only ours any more, and what it refused may be welcome now."""
-    if state.record(system).origin:
-        record = copy(state.record(system))
+    record = state.record(system)
+    if record.origin or (record.refused and record.id):
+        record = copy(record)
         record.origin = ""
+        record.refused = "" if record.id else record.refused
         state = state.with_record(system, record)
     changed: dict[str, Field] = {}
     salesforce = system is SALESFORCE

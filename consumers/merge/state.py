@@ -225,9 +225,9 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     reread: bool = False
     """Read this record: it is incomplete, or a read and the feed could not be put in order."""
     refused: str = ""
-    """Why the system refused to create it, in its own words."""
+    """Why the system refused to create it, or to take a write of it without naming a field, in its own words."""
     refused_mark: int = 0
-    """`PairState.mark()` when that creation was sent: once anything has changed, it is tried again."""
+    """`plan.row_mark` when the last write was planned: once anything has changed, what was refused is tried again, whole."""
     origin: str = ""
     """`tandem` when we created this record, else empty."""
     made_until: int = 0

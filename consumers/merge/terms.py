@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from consumers.mapping import SyncRules
 from consumers.merge.due import due
+from consumers.merge.plan import row_mark
 from consumers.merge.setting import Identity, Setting
 from consumers.merge.state import PairState, copy
 from consumers.merge.values import canonical
-from consumers.merge.writes import Patience
+from consumers.merge.writes import Patience, reconsidered
 from streams.systems import MARKETO, SALESFORCE, Object, System
 
 
@@ -47,7 +48,10 @@ class Terms:
         return self.exact and system is MARKETO
 
     def with_due(self, state: PairState, now: int) -> PairState:
-        """The state with what is due for it, from `now` on unless it was due before."""
+        """The state with what is due for it, from `now` on unless it was due before; what was refused under other terms is due again."""
+        if state.salesforce.refused or state.marketo.refused:
+            mark = row_mark(state, self.rules)
+            state = reconsidered(reconsidered(state, SALESFORCE, mark), MARKETO, mark)
         moments = due(state, self.rules, now, exact=self.exact)
         if moments == state.due:
             return state

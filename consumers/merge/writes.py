@@ -3,12 +3,12 @@
 What a write has done is told by the feed, or by a look; the answer only says that the system has taken it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from consumers.merge.forgotten import forget
-from consumers.merge.plan import Create, Update
-from consumers.merge.state import FAILED, PENDING, Field, PairState, Record, Side, Write, copy
+from consumers.merge.plan import MAPPING_MARK, Create, Update
+from consumers.merge.state import FAILED, NEVER, PENDING, Field, PairState, Record, Side, Write, copy
 from streams.systems import System
 
 
@@ -49,8 +49,9 @@ def intend(state: PairState, target: System, planned: Create | Update, *, write:
         changed[out.key] = field.with_side(target, side)
     record = copy(state.record(target))
     record.calling, record.calling_until = write, now + patience.call_ms
+    record.refused = ""
     if isinstance(planned, Create):
-        record.creating, record.refused, record.refused_mark = write, "", state.mark()
+        record.creating = write
     return refuse(state.with_fields(changed).with_record(target, record), target, planned.refused)
 
 
@@ -97,9 +98,11 @@ def given_up(state: PairState, target: System, write: int) -> PairState:
     return withdrawn(_each_write(state, target, write, lambda side: _forget(side, write)), target, write)
 
 
-def rejected(state: PairState, target: System, write: int, reason: str, only: frozenset[str]) -> PairState:
-    """The system refused the write in its own words; `only` names the fields it blames (none of those written: all that were).
+def rejected(state: PairState, target: System, write: int, reason: str, only: frozenset[str], *, mark: int) -> PairState:
+    """The system refused the write in its own words; `only` names the fields it blames (none of those written: the row as a whole).
+    `mark`: that of the plan.
 
+    A row that is refused as a whole is tried again whole when anything in it, its mapping or the rules have changed (`reconsidered`).
     What was refused is the version that was sent: where the agreement has moved on meanwhile, the field is owed again at once.
     """
     fields = state.unsettled().items()
@@ -107,23 +110,71 @@ def rejected(state: PairState, target: System, write: int, reason: str, only: fr
     blamed = (only & sent.keys()) or frozenset(sent)
     creating = state.record(target).creating == write
     state = withdrawn(state, target, write)
-    if creating:
-        record = copy(state.record(target))
+    record = copy(state.record(target))
+    record.refused_mark = mark
+    if creating or not only & sent.keys():
         record.refused = reason
-        return state.with_record(target, record)
+    state = state.with_record(target, record)
+    if creating:
+        return state
+    return _blamed(state, target, {key: (sent[key], reason) for key in blamed})
+
+
+def refused_in_part(
+    state: PairState, target: System, write: int, refused: Mapping[str, str], left: frozenset[str], *, mark: int
+) -> PairState:
+    """Of what a write carried, the system refuses these fields, each for its reason, and was not sent those that are `left`."""
+    sent = {key: entry.version for key, field in state.unsettled().items() for entry in field.side(target).writes if entry.id == write}
+    changed = {
+        key: (field := state.fields[key]).with_side(target, _drop(field.side(target), write))
+        for key in sent
+        if key in refused or key in left
+    }
+    record = copy(state.record(target))
+    record.refused_mark = mark
+    state = state.with_fields(changed).with_record(target, record)
+    return _blamed(state, target, {key: (sent[key], reason) for key, reason in refused.items() if key in sent})
+
+
+def reconsidered(state: PairState, target: System, mark: int) -> PairState:
+    """The state in which what was refused is tried again, if anything has changed since (`mark` is the row's now).
+
+    A row that was refused as a whole: when anything in it has. A field that was refused by its name: when the mapping has.
+    """
+    record = state.record(target)
+    if not record.id or record.refused_mark == mark:
+        return state
+    mapped_anew = (record.refused_mark ^ mark) & MAPPING_MARK != 0
+    if not record.refused and not mapped_anew:
+        return state
     changed: dict[str, Field] = {}
-    for key in blamed:
+    for key, field in state.unsettled().items():
+        side = field.side(target)
+        if side.refused != NEVER and (mapped_anew or side.reason == record.refused):
+            new = copy(side)
+            new.refused, new.reason = NEVER, ""
+            changed[key] = field.with_side(target, new)
+    if not changed and not record.refused:
+        return state
+    record = copy(record)
+    record.refused, record.refused_mark = "", mark
+    return state.with_fields(changed).with_record(target, record)
+
+
+def _blamed(state: PairState, target: System, refused: Mapping[str, tuple[int, str]]) -> PairState:
+    changed: dict[str, Field] = {}
+    for key, (version, reason) in refused.items():
         field = state.fields[key]
         side = copy(field.side(target))
-        side.refused, side.reason = sent[key], reason
+        side.refused, side.reason = version, reason
         changed[key] = field.with_side(target, side)
     return state.with_fields(changed)
 
 
-def uncreatable(state: PairState, target: System, reason: str) -> PairState:
+def uncreatable(state: PairState, target: System, reason: str, mark: int) -> PairState:
     """The system won't even say whether it has such a record: no creation until anything changes."""
     record = copy(state.record(target))
-    record.refused, record.refused_mark = reason, state.mark()
+    record.refused, record.refused_mark = reason, mark
     return state.with_record(target, record)
 
 

@@ -51,6 +51,10 @@ class Outcome:
     reason: str = ""
     fields: frozenset[str] = frozenset()
     """Ledger keys of the fields that the system blames."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """Of a record that was written in parts: the fields (ledger keys) that were refused, each with the reason."""
+    left: frozenset[str] = frozenset()
+    """The same: fields that were not sent in the end."""
     after_seconds: float = 0.0
     """Of what passes: how long to wait at least."""
     until: int = 0

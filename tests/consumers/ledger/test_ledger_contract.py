@@ -313,3 +313,15 @@ async def test_keys_with_characters_that_no_database_keeps_are_still_keys(ledger
     async with ledger.transaction() as tx:
         assert [one.id for one in (await tx.by_key([odd]))[odd]] == [number]
         assert await tx.by_record(System.MARKETO, ["\x00"]) == {}
+
+
+async def test_pairs_with_a_refusal_are_found_page_by_page(ledger: Ledger) -> None:
+    no = Side(seen="Ada", seen_at=NOW, shows=0, refused=1, reason="too long")
+    field = Field(value="Ada", version=1, agreed_at=NOW, salesforce=Side(seen="Ada", seen_at=NOW, shows=1), marketo=no)
+    refused = [pair(number, marketo=str(number)) for number in (1, 2, 3)]
+    for each in refused:
+        each.state = changed(each.state, fields={"firstName": field})
+    ids = await add(ledger, *refused, pair(4), pair(5))
+    assert await ledger.refused(0, 2) == ids[:2]
+    assert await ledger.refused(ids[1], 2) == [ids[2]]
+    assert await ledger.refused(ids[2], 2) == []

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.mapping import Clause, Qualification
 from consumers.merge.due import contested, due
-from consumers.merge.plan import Create, Delete, Nothing, Update, plan, qualifies
+from consumers.merge.plan import Create, Delete, Nothing, Update, plan, qualifies, row_mark
 from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Side
 from consumers.merge.stored import pack
 from consumers.merge.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
@@ -134,12 +134,15 @@ def test_a_salesforce_person_always_flows_to_marketo_but_not_from_a_record_that_
 
 def test_a_refused_creation_is_tried_again_once_anything_has_changed_since_it_was_sent() -> None:
     here = changed(paired(), marketo=Record())
-    refused = rejected(sent(here), MK, 7, "1003 bad", frozenset())
+    mark = row_mark(here, RULES)
+    refused = rejected(sent(here), MK, 7, "1003 bad", frozenset(), mark=mark)
     assert (refused.marketo.refused, written(refused), due(refused, RULES, T, exact=False)[1]) == ("1003 bad", {}, 0)
     typed = refused.with_fields({"title": agreed("b", 2)})
     assert written(typed)["title"] == "b"
     meanwhile = sent(here).with_fields({"title": agreed("b", 2)})
-    assert written(rejected(meanwhile, MK, 7, "1003 bad", frozenset()))["title"] == "b", "it changed while the call was under way"
+    assert written(rejected(meanwhile, MK, 7, "1003 bad", frozenset(), mark=row_mark(here, RULES)))["title"] == "b", (
+        "it changed while the call was under way"
+    )
 
 
 # -- deletion ------------------------------------------------------------------------------------------------------------------
@@ -191,7 +194,7 @@ def test_a_call_that_nobody_finished_is_in_doubt_after_its_time() -> None:
 
 def test_a_refusal_blames_the_fields_it_names_and_the_rest_is_owed_again() -> None:
     two = paired(title=OWED, lastName=agreed("Byron", 2, marketo=Side(seen="Lovelace", shows=1)))
-    state = rejected(sent(two), MK, 7, "1003 no", frozenset({"title"}))
+    state = rejected(sent(two), MK, 7, "1003 no", frozenset({"title"}), mark=0)
     assert (state.fields["title"].marketo.refused, state.fields["title"].marketo.reason) == (2, "1003 no")
     assert written(state) == {"lastName": "Byron"}
 
@@ -199,14 +202,14 @@ def test_a_refusal_blames_the_fields_it_names_and_the_rest_is_owed_again() -> No
 @pytest.mark.parametrize("blamed", [frozenset[str](), frozenset({"website"})])
 def test_a_refusal_that_names_none_of_the_fields_written_blames_all_of_them(blamed: frozenset[str]) -> None:
     """Else the same write would be sent, and refused, without end."""
-    state = rejected(sent(paired(title=OWED)), MK, 7, "a rule of ours says no", blamed)
+    state = rejected(sent(paired(title=OWED)), MK, 7, "a rule of ours says no", blamed, mark=0)
     assert (written(state), due(state, RULES, T, exact=False)) == ({}, (0, 0, 0, 0))
 
 
 def test_a_refusal_is_of_the_version_that_was_sent() -> None:
     state = sent(paired(title=OWED))
     moved = state.with_fields({"title": msgspec.structs.replace(state.fields["title"], value="c", version=3)})
-    assert written(rejected(moved, MK, 7, "1003 no", frozenset())) == {"title": "c"}
+    assert written(rejected(moved, MK, 7, "1003 no", frozenset(), mark=0)) == {"title": "c"}
 
 
 def test_a_record_that_was_created_shows_what_was_written_and_blanks() -> None:

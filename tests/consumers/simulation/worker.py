@@ -125,6 +125,10 @@ class MortalLedger(Ledger):
         """As the port says."""
         return await self._ledger.waiting(kind, now)
 
+    async def refused(self, after: int, limit: int) -> list[int]:
+        """As the port says."""
+        return await self._ledger.refused(after, limit)
+
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""
         return await self._ledger.offset(topic, partition)
