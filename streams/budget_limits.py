@@ -24,8 +24,10 @@ class Limits:
     """Share of the window that the repair lane gets also while the live lane would take all of it."""
     day_reserve: float = 0.2
     """Share of a whole day's calls that is kept for the live lane, shrinking evenly towards the reset."""
-    probe_ms: int = 300_000
-    """How often one call tries whether a long refusal still holds."""
+    probe_ms: int = 60_000
+    """When one call tries for the first time whether a long refusal still holds; then each time after twice as long."""
+    probe_ms_max: int = 900_000
+    """How rarely at the most."""
     lease_ms: int = 15_000
     """After so long without a word a worker is dead, and its places are free."""
 

@@ -132,10 +132,12 @@ def _told(state: BudgetState, limits: Limits, asking: Asking, now: int) -> Budge
     if asking.moved:
         state = msgspec.structs.replace(state, live=_moved(state.live, asking.moved), other=_moved(state.other, asking.moved))
     if asking.unblock:
-        state = msgspec.structs.replace(state, blocked_until=0)
+        state = msgspec.structs.replace(state, blocked_until=0, trials=0)
     if asking.block_ms:
+        trials = state.trials if now < state.blocked_until else 0
         until = max(state.blocked_until, now + asking.block_ms)
-        state = msgspec.structs.replace(state, blocked_until=until, probe_at=now + min(asking.block_ms, limits.probe_ms))
+        trial_at = now + min(asking.block_ms, _trial_ms(limits, trials))
+        state = msgspec.structs.replace(state, blocked_until=until, probe_at=trial_at, trials=trials)
     if asking.seen is not None:
         used, limit = asking.seen
         state = msgspec.structs.replace(state, day_used=used, day_limit=limit)
@@ -182,9 +184,15 @@ def _probe(state: BudgetState, limits: Limits, asking: Asking, refused_ms: int, 
     if lane is None or now < state.probe_at or counted_to_midnight:
         wait_ms = refused_ms if lane is not None else 0
         return state, Leave(granted=(0, 0, 0), wait_ms=wait_ms, quota_ms=(refused_ms,) * 3)
-    state = msgspec.structs.replace(_counted(state, lane, 1, now), probe_at=now + limits.probe_ms)
+    trial_ms = _trial_ms(limits, state.trials + 1)
+    state = msgspec.structs.replace(_counted(state, lane, 1, now), probe_at=now + trial_ms, trials=state.trials + 1)
     granted = _by_lane(lambda each: int(each == lane))
-    return state, Leave(granted=granted, probe=True, wait_ms=limits.probe_ms, quota_ms=(limits.probe_ms,) * 3)
+    return state, Leave(granted=granted, probe=True, wait_ms=trial_ms, quota_ms=(trial_ms,) * 3)
+
+
+def _trial_ms(limits: Limits, trials: int) -> int:
+    """How long after so many trials the next one is made."""
+    return min(limits.probe_ms_max, limits.probe_ms << min(trials, 20))
 
 
 def _share(state: BudgetState, limits: Limits, asking: Asking, others: _Others, now: int) -> tuple[BudgetState, Leave]:

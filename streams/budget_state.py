@@ -24,6 +24,8 @@ class BudgetState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     blocked_until: int = 0
     """The system itself said: no more until then."""
     probe_at: int = 0
+    trials: int = 0
+    """How many trials there were since the system began to say so: they come ever more rarely."""
     day_ends: int = 0
     day_used: int = 0
     day_limit: int | None = None

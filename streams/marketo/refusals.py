@@ -17,6 +17,9 @@ QUOTA_ZONE = ZoneInfo("America/Chicago")
 """The day's calls are counted from midnight here (Marketo, API limits: "12:00 AM CST")."""
 
 _RATE_SECONDS = 5.0
+_QUOTA_SECONDS = 60.0
+"""Whoever was refused for the day's quota asks for leave again then: others may have freed some of it, or got more, or their midnight is
+not ours. The budget lets one of all who ask try, ever more rarely."""
 _BUSY = {"608": 10.0, "614": 60.0, "615": 1.0}
 _LATER = {"713": 10.0, "719": 10.0, "1016": 60.0, "1019": 60.0, "1022": 60.0, "1029": 60.0}
 _ROW_AGAIN = {**_LATER, **_BUSY, "606": _RATE_SECONDS, "607": 300.0, "601": 1.0, "602": 1.0}
@@ -31,7 +34,8 @@ _HTTP_TOO_LARGE = frozenset({413, 414})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """An error answer, translated. `hold_seconds`: how long nobody should call at all, 0 when only this call is concerned."""
+    """An error answer, translated. `hold_seconds`: how long nobody should call at all, but for a trial now and then; 0 when only this
+    call is concerned."""
 
     error: SyncError
     hold_seconds: float = 0.0
@@ -46,7 +50,7 @@ def refusal(code: str, message: str, *, what: str, write: bool, now_ms: int) -> 
     if code == "606":
         return _everyone(text, _RATE_SECONDS)
     if code == "607":
-        return _everyone(text, seconds_to_reset(now_ms))
+        return Refusal(error=Retry(text, after_seconds=_QUOTA_SECONDS, everyone=True), hold_seconds=seconds_to_reset(now_ms))
     if code in _BUSY:
         return _everyone(text, _BUSY[code])
     if code in _IN_DOUBT:

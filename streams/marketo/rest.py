@@ -10,7 +10,7 @@ import orjson
 from streams.budget import Budget, Lane
 from streams.errors import Reject, Retry, SyncError, Unknown
 from streams.events import Value
-from streams.marketo.session import Answer, Call, Held, MarketoSession
+from streams.marketo.session import Answer, Call, Expired, Held, MarketoSession
 from streams.marketo.wire import ActivityType, FieldInfo, ItemResult, Lead, Page, PagingToken, Schema, SyncAnswer, Usage
 
 BATCH_RECORDS_MAX = 300
@@ -167,13 +167,20 @@ class MarketoRest:
         return await self._call(Call(method="GET", path=path, params=params), lane)
 
     async def _call(self, call: Call, lane: Lane) -> Answer:
+        """A call that is repeated with another token asks for leave a second time, with the first place given back: Marketo counts both."""
         try:
-            async with self._budget.call(lane):
-                self.calls += 1
-                return await self._session.call(call)
+            try:
+                return await self._attempt(call, lane)
+            except Expired as error:
+                return await self._attempt(call, lane, error)
         except Held as limit:
-            await self._budget.used_up(limit.after_seconds)
+            await self._budget.used_up(limit.hold_seconds)
             raise
+
+    async def _attempt(self, call: Call, lane: Lane, expired: Expired | None = None) -> Answer:
+        async with self._budget.call(lane):
+            self.calls += 1
+            return await self._session.attempt(call, expired)
 
     async def _write_batch(self, path: str, frame: Mapping[str, Any], records: Sequence[Mapping[str, Value]], lane: Lane) -> SyncAnswer:
         if len(records) > BATCH_RECORDS_MAX:

@@ -27,7 +27,19 @@ REFUSED_SECONDS = 30.0
 
 
 class Held(Retry):
-    """A `Retry` for everyone that came as Marketo's own word on a limit: the budget has to be told."""
+    """A `Retry` for everyone that came as Marketo's own word on a limit: the budget has to be told, for `hold_seconds`."""
+
+    def __init__(self, message: str, *, after_seconds: float, hold_seconds: float) -> None:
+        super().__init__(message, after_seconds=after_seconds, everyone=True)
+        self.hold_seconds = hold_seconds
+
+
+class Expired(Retry):
+    """The access token was refused: the call can be made again with another one. Nothing was done, but it counts as a call."""
+
+    def __init__(self, message: str, token: "_Token") -> None:
+        super().__init__(message, after_seconds=_AGAIN_SECONDS)
+        self.token = token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +113,25 @@ class MarketoSession:
         return (await self._live_token()).scope
 
     async def call(self, call: Call) -> Answer:
-        """The answer. Raises what `refusals` makes of an error; `Held` where Marketo named a limit of the whole instance; `Fatal` where
-        it has refused for a while a token that identity goes on giving."""
-        token = await self._live_token()
+        """The answer, in two attempts where the token was refused. Raises as `attempt`, but not `Expired`."""
+        try:
+            return await self.attempt(call)
+        except Expired as error:
+            return await self.attempt(call, error)
+
+    async def attempt(self, call: Call, expired: Expired | None = None) -> Answer:
+        """The answer to one request. `expired`: how the attempt before it ended; then another token is fetched first.
+
+        Raises what `refusals` makes of an error; `Held` where Marketo named a limit of the whole instance; `Expired` where the token was
+        refused; `Retry` where that was the second attempt, and `Fatal` where one that identity goes on giving has been for a while.
+        """
+        token = await self._live_token(refused=expired.token.number if expired else 0)
         answer = await self._exchange(call, token)
         if isinstance(answer, Answer):
             return self._taken(answer)
-        fresh = await self._live_token(refused=token.number)
-        answer = await self._exchange(call, fresh)
-        if isinstance(answer, Answer):
-            return self._taken(answer)
-        if fresh.text == token.text and self._refused_for() >= REFUSED_SECONDS:
+        if expired is None:
+            raise Expired(f"Marketo {call.what}: {answer}", token)
+        if token.text == expired.token.text and self._refused_for() >= REFUSED_SECONDS:
             raise Fatal(
                 f"Marketo {call.what}: {answer}, and identity gives the same access token again.",
                 remedy="Check that client id, secret and base URL belong to the same instance and that the custom service is active.",
@@ -147,8 +167,8 @@ class MarketoSession:
         if code in EXPIRED:
             return f"{code} {message}"
         refused = refusal(code, message, what=call.what, write=call.write, now_ms=date_ms)
-        if refused.hold_seconds:
-            raise Held(str(refused.error), after_seconds=refused.hold_seconds, everyone=True)
+        if refused.hold_seconds and isinstance(refused.error, Retry):
+            raise Held(str(refused.error), after_seconds=refused.error.after_seconds, hold_seconds=refused.hold_seconds)
         raise refused.error
 
     async def _send(self, call: Call, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:

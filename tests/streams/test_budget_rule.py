@@ -179,7 +179,7 @@ def test_a_long_refusal_is_tried_now_and_then_and_ends_when_a_trial_gets_through
     assert (leave.granted, leave.probe) == ((1, 0, 0), True)
     state, leave = leave_now(state, Asking(worker="c", want=LIVE), now=START + MARKETO.probe_ms + 1)
     assert leave.granted == (0, 0, 0)
-    assert leave.quota_ms[0] == MARKETO.probe_ms - 1
+    assert leave.quota_ms[0] == 2 * MARKETO.probe_ms - 1, "after a trial the next one waits twice as long"
     state, leave = leave_now(state, Asking(worker="b", want=(3, 0, 0), unblock=True), now=START + MARKETO.probe_ms + 2)
     assert (leave.granted, leave.probe) == ((3, 0, 0), False)
 
@@ -248,3 +248,25 @@ def test_whatever_workers_want_the_limits_hold_and_everybody_gets_on(seed: int) 
     assert sum(1 for _, _, lane in crowd.granted if lane == first) >= 0.4 * len(crowd.granted) > 0
     assert msgspec.json.decode(msgspec.json.encode(crowd.state), type=BudgetState) == crowd.state
     assert crowd.asks <= 4 * len(crowd.granted) + 60 * len(wants), "nobody asks in a circle"
+
+
+def test_trials_come_ever_more_rarely_while_the_refusal_stands_and_soon_again_after_one_that_got_through() -> None:
+    hours = 20 * 3_600_000
+    state, _ = leave_now(BudgetState(), Asking(worker="a", block_ms=hours))
+    waits, now = [], START
+    for _ in range(7):
+        last, now = now, state.probe_at
+        waits.append((now - last) // 1_000)
+        state, leave = leave_now(state, Asking(worker="a", want=(1, 0, 0)), now=now)
+        assert (leave.granted, leave.probe) == ((1, 0, 0), True)
+        state, _ = leave_now(state, Asking(worker="a", holding=0, block_ms=hours), now=now + 500)
+    assert waits == [60, 120, 240, 480, 900, 900, 900]
+    state, _ = leave_now(state, Asking(worker="a", unblock=True), now=now + 1_000)
+    state, _ = leave_now(state, Asking(worker="a", block_ms=hours), now=now + 2_000)
+    assert state.probe_at == now + 2_000 + MARKETO.probe_ms
+
+
+def test_reads_are_tried_as_well_as_writes() -> None:
+    state, _ = leave_now(BudgetState(), Asking(worker="a", block_ms=5 * 3_600_000))
+    _, leave = leave_now(state, Asking(worker="b", want=(0, 2, 0)), now=START + MARKETO.probe_ms)
+    assert (leave.granted, leave.probe) == ((0, 1, 0), True)

@@ -205,3 +205,49 @@ async def test_every_call_asks_for_leave_and_a_limit_is_told_to_the_budget(stub:
             await rest.sync([{"email": "a@x.example"}], "createOrUpdate", "email", Lane.REPAIR)
     assert counting.lanes == [Lane.COPY, Lane.REPAIR]
     assert len(counting.held) == 1
+
+
+class Counted:
+    """A budget with one place: whoever asks for leave while it is taken would wait for ever."""
+
+    def __init__(self) -> None:
+        self.calls, self.held = 0, 0
+        self.blocked: list[float] = []
+
+    def call(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+        return self._call()
+
+    @asynccontextmanager
+    async def _call(self) -> AsyncIterator[None]:
+        assert not self.held, "a place is held while another one is asked for"
+        self.calls, self.held = self.calls + 1, 1
+        try:
+            yield
+        finally:
+            self.held = 0
+
+    async def used_up(self, seconds: float) -> None:
+        self.blocked.append(seconds)
+
+    async def seen(self, used: int, limit: int) -> None:
+        """Not asked here."""
+
+
+@pytest.mark.parametrize("code", ["601", "602"])
+async def test_a_call_that_is_repeated_with_another_token_is_paid_for_twice(stub: MarketoStub, code: str) -> None:
+    budget = Counted()
+    stub.tokens = [{"access_token": "token-1"}, {"access_token": "token-2"}]
+    stub.scripts[LEADS] = [failure(code), done()]
+    async with MarketoSession(stub.settings()) as session:
+        rest = MarketoRest(session, budget)
+        await rest.sync([{"email": "a@x.example"}], "createOrUpdate", "email")
+    assert (budget.calls, len(stub.asked(LEADS)), rest.calls) == (2, 2, 2)
+
+
+async def test_the_budget_is_held_to_the_reset_but_the_caller_asks_again_in_a_minute(stub: MarketoStub) -> None:
+    budget = Counted()
+    stub.scripts[LEADS] = [failure("607", "Daily API Quota Reached")]
+    async with MarketoSession(stub.settings()) as session:
+        with pytest.raises(Retry) as caught:
+            await MarketoRest(session, budget).sync([{"email": "a@x.example"}], "createOrUpdate", "email")
+    assert (caught.value.after_seconds, budget.blocked) == (60.0, [20 * 3600.0])
