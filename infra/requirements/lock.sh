@@ -16,4 +16,5 @@ lock dev --extra dev --extra sandbox pyproject.toml infra/requirements/build.in
 lock systems infra/requirements/systems.in
 lock maven infra/requirements/maven.in
 lock tap-marketo infra/requirements/tap-marketo.in
+lock tap-salesforce infra/requirements/tap-salesforce.in
 .venv/bin/python -m infra.setup.jars

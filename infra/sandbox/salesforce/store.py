@@ -7,13 +7,14 @@ which take journal entries: replaying the journal rebuilds exactly this.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from sys import intern
 
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.formulas import Formula
 from infra.sandbox.salesforce.schema import ObjectType, Row, Schema, Value
+from infra.sandbox.salesforce.tallies import TALLIED, contribution, moved
 
 Point = tuple[str, str]
 LOWEST: Point = ("", "")
@@ -181,6 +182,27 @@ class Store:
 
     def apply(self, entry: Entry) -> None:
         """Carries out one journaled change: create, update, delete, undelete."""
+        if entry.object in TALLIED:
+            self._tallied(entry, self._apply)
+        else:
+            self._apply(entry)
+
+    def revert(self, entry: Entry) -> None:
+        """Undoes an entry that was the last one applied to its record."""
+        if entry.object in TALLIED:
+            self._tallied(entry, self._revert)
+        else:
+            self._revert(entry)
+
+    def _tallied(self, entry: Entry, change: Callable[[Entry], None]) -> None:
+        """Makes the change, and brings the campaign's counts with it."""
+        rows, campaigns = self.tables[entry.object].rows, self.tables["Campaign"]
+        before = contribution(entry.object, rows.get(entry.id))
+        change(entry)
+        for campaign, values in moved(campaigns.rows, before, contribution(entry.object, rows.get(entry.id))):
+            campaigns.change(campaign, values)
+
+    def _apply(self, entry: Entry) -> None:
         table = self.tables[entry.object]
         match entry.op:
             case "create":
@@ -197,8 +219,7 @@ class Store:
         if table.formulas or table.dependents:
             self._derive(table, entry.id)
 
-    def revert(self, entry: Entry) -> None:
-        """Undoes an entry that was the last one applied to its record."""
+    def _revert(self, entry: Entry) -> None:
         table = self.tables[entry.object]
         match entry.op:
             case "create":
