@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -54,7 +54,7 @@ async def test_the_opportunity_is_the_leads(org: Client) -> None:
 
 
 def org_day(org: Client) -> date:
-    return date.fromisoformat(date.fromtimestamp(org.running.system.clock.now_ms() / 1000).isoformat())
+    return datetime.fromtimestamp(org.running.system.clock.now_ms() / 1000, UTC).date()
 
 
 @pytest.mark.parametrize("status", ["", "Working - Contacted", "no such status"])

@@ -23,7 +23,9 @@ async def read(org: Client, name: str, record_id: str) -> dict[str, Any]:
 
 
 async def primaries(org: Client) -> list[str]:
-    return [each["ContactId"] for each in (await org.query("SELECT ContactId FROM OpportunityContactRole WHERE IsPrimary = TRUE"))["records"]]
+    return [
+        each["ContactId"] for each in (await org.query("SELECT ContactId FROM OpportunityContactRole WHERE IsPrimary = TRUE"))["records"]
+    ]
 
 
 async def test_an_opportunity_has_one_primary_role(org: Client) -> None:
@@ -53,7 +55,12 @@ async def test_the_contact_of_a_new_opportunity_is_its_primary_role(org: Client)
 async def test_an_opportunity_knows_what_follows_from_its_stage(org: Client) -> None:
     deal = await org.made("Opportunity", **DEAL, Amount=200)
     row = await read(org, "Opportunity", deal)
-    assert (row["Probability"], row["ExpectedRevenue"], row["ForecastCategoryName"], row["ForecastCategory"]) == (10, 20, "Pipeline", "Pipeline")
+    assert (row["Probability"], row["ExpectedRevenue"], row["ForecastCategoryName"], row["ForecastCategory"]) == (
+        10,
+        20,
+        "Pipeline",
+        "Pipeline",
+    )
     assert (row["FiscalYear"], row["FiscalQuarter"], row["Fiscal"], row["LastStageChangeDate"]) == (2026, 4, "2026 4", None)
     await org.call("PATCH", f"/sobjects/Opportunity/{deal}", {"StageName": "Closed Won"})
     row = await read(org, "Opportunity", deal)
@@ -91,7 +98,9 @@ async def test_a_member_stays_with_its_person_and_shows_it(org: Client) -> None:
     for values in ({"LeadId": None, "ContactId": contact}, {"LeadId": lead}):
         refused = await org.call("PATCH", f"/sobjects/CampaignMember/{member}", values)
         assert code(refused) == "INVALID_FIELD_FOR_INSERT_UPDATE"
-    assert code(await org.call("PATCH", f"/sobjects/CampaignMember/{member}", {"Email": "x@x.example"})) == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    assert (
+        code(await org.call("PATCH", f"/sobjects/CampaignMember/{member}", {"Email": "x@x.example"})) == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    )
     row = await read(org, "CampaignMember", member)
     assert (row["FirstName"], row["Name"], row["Email"], row["City"]) == ("Aki", "Aki Ito", "ito@x.example", "Oslo")
     assert (row["CompanyOrAccount"], row["Type"], row["LeadOrContactId"]) == ("Acme", "Lead", lead)
@@ -102,7 +111,10 @@ async def test_a_member_stays_with_its_person_and_shows_it(org: Client) -> None:
     assert (row["LastName"], row["City"], row["CompanyOrAccount"], row["Type"]) == ("Lee", "Rome", "Ltd", "Contact")
     described = {each["name"]: each for each in (await org.call("GET", "/sobjects/CampaignMember/describe")).body["fields"]}
     assert (described["LeadId"]["createable"], described["LeadId"]["updateable"]) == (True, False)
-    assert (described["Status"]["type"], [each["value"] for each in described["Status"]["picklistValues"]]) == ("picklist", ["Sent", "Responded"])
+    assert (described["Status"]["type"], [each["value"] for each in described["Status"]["picklistValues"]]) == (
+        "picklist",
+        ["Sent", "Responded"],
+    )
 
 
 async def test_a_campaign_counts_its_members_and_deals(org: Client) -> None:
@@ -111,7 +123,14 @@ async def test_a_campaign_counts_its_members_and_deals(org: Client) -> None:
     members = [await org.made("CampaignMember", CampaignId=campaign, LeadId=each) for each in leads]
     await org.made("CampaignMember", CampaignId=campaign, ContactId=contact, Status="Responded")
     deal = await org.made("Opportunity", **DEAL, CampaignId=campaign, Amount=10)
-    names = ("NumberOfLeads", "NumberOfContacts", "NumberOfConvertedLeads", "NumberOfResponses", "NumberOfOpportunities", "AmountAllOpportunities")
+    names = (
+        "NumberOfLeads",
+        "NumberOfContacts",
+        "NumberOfConvertedLeads",
+        "NumberOfResponses",
+        "NumberOfOpportunities",
+        "AmountAllOpportunities",
+    )
 
     async def counts() -> list[float]:
         row = await read(org, "Campaign", campaign)

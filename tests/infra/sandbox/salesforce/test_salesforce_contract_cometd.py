@@ -46,7 +46,9 @@ async def run(org: Client, *steps: str) -> list[str]:
 
 @pytest.mark.integration
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node here, and set-up could not install it")
-@pytest.mark.skipif(not (FOLDER / "node_modules" / "cometd").is_dir(), reason="the Node clients are not here, and set-up could not install them")
+@pytest.mark.skipif(
+    not (FOLDER / "node_modules" / "cometd").is_dir(), reason="the Node clients are not here, and set-up could not install them"
+)
 async def test_cometd_finds_what_it_expects(org: Client, conformance: Records) -> None:
     steps = ["replay", "session", "refusals"]
     said = await run(org, *steps)
