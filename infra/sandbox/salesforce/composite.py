@@ -15,6 +15,7 @@ from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.transaction import Transaction
 
 PARTS_MAX, HEAVY_MAX = 25, 5
+GRAPHS_MAX, NODES_MAX = 75, 500
 _REFERENCE = re.compile(r"@\{([A-Za-z_]\w*)\.([^}]+)\}")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 Dispatch = Callable[[Call], Reply]
@@ -31,7 +32,39 @@ def composite(call: Call, dispatch: Dispatch) -> Reply:
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise ApiError(400, "JSON_PARSER_ERROR", "compositeRequest must be an array of objects")
     _check_size(parts)
-    shared = call.org.transaction(call.caller) if body.get("allOrNone") is True else None
+    return json_reply({"compositeResponse": _together(call, parts, dispatch, all_or_none=body.get("allOrNone") is True)})
+
+
+def graph(call: Call, dispatch: Dispatch) -> Reply:
+    """Graphs of parts, each all or none, and none of them bound to another (REST API guide, composite graphs)."""
+    graphs = call.json_object().get("graphs")
+    if not isinstance(graphs, list) or not all(_is_graph(each) for each in graphs):
+        raise ApiError(400, "JSON_PARSER_ERROR", "graphs must be an array of objects with a graphId and a compositeRequest")
+    parts = [part for each in graphs for part in each["compositeRequest"]]
+    if len(graphs) > GRAPHS_MAX or len(parts) > NODES_MAX or len({each["graphId"] for each in graphs}) < len(graphs):
+        message = f"The request can't contain more than {GRAPHS_MAX} graphs with ids of their own and {NODES_MAX} nodes."
+        raise ApiError(400, "LIMIT_EXCEEDED", message)
+    for each in graphs:
+        _check_references(each["compositeRequest"])
+    results = [(each["graphId"], _together(call, each["compositeRequest"], dispatch, all_or_none=True)) for each in graphs]
+    return json_reply({
+        "graphs": [
+            {"graphId": graph_id, "graphResponse": {"compositeResponse": found},
+             "isSuccessful": all(one["httpStatusCode"] < 400 for one in found)}
+            for graph_id, found in results
+        ]
+    })  # fmt: skip
+
+
+def _is_graph(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("graphId"), str):
+        return False
+    parts = value.get("compositeRequest")
+    return isinstance(parts, list) and all(isinstance(part, dict) for part in parts)
+
+
+def _together(call: Call, parts: list[dict[str, Any]], dispatch: Dispatch, *, all_or_none: bool) -> list[dict[str, Any]]:
+    shared = call.org.transaction(call.caller) if all_or_none else None
     try:
         results = _run_parts(call, parts, dispatch, shared)
     except BaseException:
@@ -44,7 +77,7 @@ def composite(call: Call, dispatch: Dispatch) -> Reply:
             results = [_halted(result) if result["httpStatusCode"] < 300 else result for result in results]
         else:
             shared.commit()
-    return json_reply({"compositeResponse": results})
+    return results
 
 
 def _run_parts(call: Call, parts: list[dict[str, Any]], dispatch: Dispatch, shared: Transaction | None) -> list[dict[str, Any]]:
@@ -82,12 +115,16 @@ def batch(call: Call, dispatch: Dispatch) -> Reply:
 
 
 def _check_size(parts: list[dict[str, Any]]) -> None:
-    references = [part.get("referenceId") for part in parts]
     if len(parts) > PARTS_MAX:
         raise ApiError(400, "LIMIT_EXCEEDED", f"The request can't contain more than {PARTS_MAX} operations.")
     heavy = [part for part in parts if re.search(r"/(query|queryAll|composite/sobjects)", str(part.get("url", "")))]
     if len(heavy) > HEAVY_MAX:
         raise ApiError(400, "LIMIT_EXCEEDED", f"The request can't contain more than {HEAVY_MAX} query or collection operations.")
+    _check_references(parts)
+
+
+def _check_references(parts: list[dict[str, Any]]) -> None:
+    references = [part.get("referenceId") for part in parts]
     if not all(isinstance(each, str) for each in references) or len(set(references)) != len(references):
         raise ApiError(400, "INVALID_INPUT", "Each subrequest needs a referenceId of its own.")
 

@@ -12,6 +12,7 @@ from infra.sandbox.salesforce.cascades import along
 from infra.sandbox.salesforce.describe import describe_brief, describe_event, describe_full, event_brief
 from infra.sandbox.salesforce.errors import ApiError, not_found
 from infra.sandbox.salesforce.stamps import http_ms
+from infra.sandbox.salesforce.whoami import identity_url
 
 OLDEST, NEWEST = 31, 67
 RELEASES = ("Spring", "Summer", "Winter")
@@ -27,7 +28,8 @@ def versions() -> list[dict[str, str]]:
 
 def resources(call: Call) -> Reply:
     names = ("sobjects", "query", "queryAll", "limits", "composite", "event", "jobs", "tooling")
-    return json_reply({name: f"{call.base}/{name}" for name in names})
+    identity = identity_url(call.caller.user_id, "https://login.salesforce.com")
+    return json_reply({**{name: f"{call.base}/{name}" for name in names}, "identity": identity})
 
 
 def limits(call: Call) -> Reply:

@@ -14,31 +14,26 @@ from aiohttp import web
 
 from infra.sandbox.kernel.faults import CallFaults, Fault
 from infra.sandbox.kernel.wire import deliver
-from infra.sandbox.salesforce import batches, replication, resources, rows, tooling
+from infra.sandbox.salesforce import resources
 from infra.sandbox.salesforce.bulk.ingest import IngestJobs
 from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.query import QueryJobs
 from infra.sandbox.salesforce.call import Call, Reply, Route, Router, json_reply
 from infra.sandbox.salesforce.caller import Caller
-from infra.sandbox.salesforce.composite import batch, composite
+from infra.sandbox.salesforce.composite import batch, composite, graph
 from infra.sandbox.salesforce.duplicates import DuplicateHeader
 from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.oauth import GrantError, grant
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.queries import Queries
+from infra.sandbox.salesforce.routes import absent_routes, data_routes, job_routes
 from infra.sandbox.salesforce.sessions import Session, bearer_of
 from infra.sandbox.salesforce.soap import Soap
 from infra.sandbox.salesforce.streaming import Streaming
-from infra.sandbox.salesforce.trees import create_tree
+from infra.sandbox.salesforce.whoami import identity, userinfo
 
 BODY_BYTES_MAX = 160 << 20
 URI_BYTES_MAX = 16_384
-ABSENT = (
-    "jobs|tooling|search|analytics|composite|parameterizedSearch|actions|chatter|ui-api|apexrest|async|recent|tabs|theme|appMenu|support"
-    "|consent|quickActions|process|knowledgeManagement|licensing|wave|metadata|dedupe|connect|scheduling|localizedvalue|limits/recordCount"
-)
-ABSENT_OF_OBJECTS = "describe/.+|listviews(?:/.*)?|quickActions(?:/.*)?|defaultValues|suggestions"
-"""Parts of the real API that answer "not in the sandbox"."""
 _VERSIONED = re.compile(r"/services/data/v(\d+)\.0(/.*)?")
 _log = logging.getLogger(__name__)
 
@@ -61,8 +56,10 @@ class Server:
         app.router.add_post("/services/oauth2/revoke", self._revoke)
         for path in ("/services/data", "/services/data/"):
             app.router.add_get(path, self._versions)
-        for path in ("/cometd", "/cometd/", "/cometd/{version}"):
+        for path in ("/cometd", "/cometd/", "/cometd/{version}", "/cometd/{version}/"):
             app.router.add_post(path, self._cometd)
+        for path in ("/services/oauth2/userinfo", "/id/{organisation}/{user}"):
+            app.router.add_get(path, self._who)
         app.router.add_route("*", "/services/data/{tail:.*}", self._data)
         app.router.add_post("/services/Soap/{wsdl:[uc]}/{version}", self._soap)
         app.router.add_route("*", "/services/{tail:.*}", self._absent)
@@ -80,70 +77,14 @@ class Server:
         self._jobs.resume("ingest", self._ingest_jobs.work)
 
     def _routes(self) -> list[Route]:
-        row, batch = "/sobjects/{object}/{id}", "/composite/sobjects"
         return [
-            Route(methods=("GET",), pattern="", handler=resources.resources),
-            Route(methods=("GET",), pattern="/limits", handler=resources.limits),
-            Route(methods=("GET",), pattern="/query", handler=self._queries.query),
-            Route(methods=("GET",), pattern="/queryAll", handler=self._queries.query_all),
-            Route(methods=("GET",), pattern="/query/{locator}", handler=self._queries.more),
-            Route(methods=("GET",), pattern="/queryAll/{locator}", handler=self._queries.more),
-            Route(methods=("GET",), pattern="/sobjects", handler=resources.list_objects),
-            Route(methods=("GET",), pattern="/sobjects/{object}", handler=resources.basic_info),
-            Route(methods=("POST",), pattern="/sobjects/{object}", handler=rows.create_row),
-            Route(methods=("GET",), pattern="/sobjects/{object}/describe", handler=resources.describe),
-            Route(methods=("GET",), pattern="/sobjects/{object}/updated", handler=replication.updated),
-            Route(methods=("GET",), pattern="/sobjects/{object}/deleted", handler=replication.deleted),
-            Route(methods=("GET",), pattern="/sobjects/{object}/eventSchema", handler=resources.event_schema),
-            Route(methods=("GET",), pattern="/event/eventSchema/{schema}", handler=resources.event_schema_by_id),
-            Route(methods=("GET", "POST"), pattern=f"/sobjects/{{object}}/(?:{ABSENT_OF_OBJECTS})", handler=resources.not_here),
-            Route(methods=("GET",), pattern=row, handler=rows.read_row),
-            Route(methods=("PATCH",), pattern=row, handler=rows.update_row),
-            Route(methods=("DELETE",), pattern=row, handler=rows.delete_row),
-            Route(methods=("GET",), pattern="/sobjects/{object}/{field}/{value}", handler=rows.read_by_external_id),
-            Route(methods=("PATCH",), pattern="/sobjects/{object}/{field}/{value}", handler=rows.upsert_row),
-            Route(methods=("POST",), pattern=batch, handler=batches.create_batch),
-            Route(methods=("PATCH",), pattern=batch, handler=batches.update_batch),
-            Route(methods=("DELETE",), pattern=batch, handler=batches.delete_batch),
-            Route(methods=("GET", "POST"), pattern=batch + "/{object}", handler=batches.read_batch),
-            Route(methods=("PATCH",), pattern=batch + "/{object}/{field}", handler=batches.upsert_batch),
-            Route(methods=("POST",), pattern="/composite", handler=self._composite),
-            Route(methods=("POST",), pattern="/composite/batch", handler=self._batch),
-            Route(methods=("POST",), pattern="/composite/tree/{object}", handler=create_tree),
-            *self._bulk_routes(),
-            Route(methods=("GET",), pattern="/tooling/query", handler=tooling.query),
-            Route(methods=("POST",), pattern="/tooling/sobjects/{object}", handler=tooling.create),
-            Route(methods=("GET",), pattern="/tooling" + row, handler=tooling.read),
-            Route(methods=("PATCH",), pattern="/tooling" + row, handler=tooling.update),
-            Route(methods=("DELETE",), pattern="/tooling" + row, handler=tooling.delete),
-            Route(methods=("GET", "POST", "PATCH", "PUT", "DELETE"), pattern=f"/(?:{ABSENT})(?:/.*)?", handler=resources.not_here),
-        ]  # fmt: skip
-
-    def _bulk_routes(self) -> list[Route]:
-        query, ingest = self._query_jobs, self._ingest_jobs
-        job = "/jobs/ingest/{job}"
-        return [
-            Route(methods=("POST",), pattern="/jobs/query", handler=query.create),
-            Route(methods=("GET",), pattern="/jobs/query", handler=query.listed),
-            Route(methods=("GET",), pattern="/jobs/query/{job}", handler=query.info),
-            Route(methods=("PATCH",), pattern="/jobs/query/{job}", handler=query.change),
-            Route(methods=("DELETE",), pattern="/jobs/query/{job}", handler=query.delete),
-            Route(methods=("GET",), pattern="/jobs/query/{job}/results", handler=query.results),
-            Route(methods=("GET",), pattern="/jobs/query/{job}/resultPages", handler=query.result_pages),
-            Route(methods=("POST",), pattern="/jobs/ingest", handler=ingest.create),
-            Route(methods=("GET",), pattern="/jobs/ingest", handler=ingest.listed),
-            Route(methods=("GET",), pattern=job, handler=ingest.info),
-            Route(methods=("PATCH",), pattern=job, handler=ingest.change),
-            Route(methods=("DELETE",), pattern=job, handler=ingest.delete),
-            Route(methods=("PUT",), pattern=job + "/batches", handler=ingest.upload),
-            Route(methods=("GET",), pattern=job + "/{results}", handler=ingest.results),
-        ]  # fmt: skip
-
-    def _batch(self, call: Call) -> Reply:
-        return batch(call, self._dispatch)
-
-    def _composite(self, call: Call) -> Reply:
-        return composite(call, self._dispatch)
+            *data_routes(self._queries),
+            *job_routes(self._query_jobs, self._ingest_jobs),
+            Route(methods=("POST",), pattern="/composite", handler=lambda call: composite(call, self._dispatch)),
+            Route(methods=("POST",), pattern="/composite/batch", handler=lambda call: batch(call, self._dispatch)),
+            Route(methods=("POST",), pattern="/composite/graph", handler=lambda call: graph(call, self._dispatch)),
+            *absent_routes(),
+        ]
 
     # -- data API
 
@@ -284,6 +225,17 @@ class Server:
         form = await request.post()
         self._org.revoke(token=str(form.get("token", "")))
         return web.Response()
+
+    async def _who(self, request: web.Request) -> web.Response:
+        """Who the token is of: the identity URL, and OpenID's userinfo."""
+        session = self._org.session_of(bearer_of(request.headers.get("Authorization")))
+        wanted = request.match_info.get("user")
+        user = None if session is None else self._org.store.row(session.user_id)
+        if user is None or wanted not in (None, user["Id"], str(user["Id"])[:15]):
+            return web.Response(status=403, text="Bad_OAuth_Token" if user is None else "Wrong_User")
+        told = userinfo if wanted is None else identity
+        self._org.meters.count(self._org.user_name(str(user["Id"])), f"GET {told.__name__}", calls=1)
+        return self._response(json_reply(told(user, f"{request.scheme}://{request.host}")), self._org.clock.now_ms())
 
     async def _cometd(self, request: web.Request) -> web.StreamResponse:
         faults = self._org.faults.for_call(request.method, request.path, "")

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from infra.sandbox.salesforce.errors import ApiError
+
 DELIMITERS = {"COMMA": ",", "SEMICOLON": ";", "TAB": "\t", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
 LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 NULL = "#N/A"
@@ -29,6 +31,14 @@ def rows_of(data: IO[bytes], delimiter: str) -> Iterator[list[str]]:
         raise ValueError(str(error)) from None
     finally:
         text.detach()
+
+
+def check_line_ending(data: IO[bytes], line_ending: str) -> None:
+    """Raises `ApiError` for a file whose lines don't end as the job says (Bulk API guide, lineEnding)."""
+    data.seek(0)
+    first = data.readline()
+    if first.endswith(b"\n") and first.endswith(b"\r\n") is not (line_ending == "CRLF"):
+        raise ApiError(400, "ClientInputError", f"LineEnding is invalid on user data. Current LineEnding setting is {line_ending}")
 
 
 def line_of(values: Iterable[str], delimiter: str, line_ending: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import VisibleObject
-from infra.sandbox.salesforce.bulk.csvtext import NULL, line_of, rows_of
+from infra.sandbox.salesforce.bulk.csvtext import NULL, check_line_ending, line_of, rows_of
 from infra.sandbox.salesforce.bulk.job import Job
 from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.multipart import parts_of
@@ -18,14 +18,18 @@ from infra.sandbox.salesforce.checks import UNLOCKABLE
 from infra.sandbox.salesforce.errors import ApiError, RecordError, not_found
 from infra.sandbox.salesforce.input import read_values
 from infra.sandbox.salesforce.org import Org
-from infra.sandbox.salesforce.schema import Field
+from infra.sandbox.salesforce.schema import Field, Kind
 from infra.sandbox.salesforce.transaction import Transaction
-from infra.sandbox.salesforce.values import checked
+from infra.sandbox.salesforce.values import checked, read_json
 
 CHUNK = 200
 UPLOAD_BYTES_MAX = 150 << 20
 OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
 RESULTS = ("successfulResults", "failedResults", "unprocessedrecords")
+_XSD = {
+    Kind.DATE: "date", Kind.DATETIME: "dateTime", Kind.BOOLEAN: "boolean", Kind.INT: "int", Kind.DOUBLE: "double", Kind.CURRENCY: "double",
+    Kind.PERCENT: "double",
+}  # fmt: skip
 Step = Callable[[Transaction, dict[str, Any]], tuple[str, bool]]
 
 
@@ -119,6 +123,7 @@ class IngestJobs:
         if not job.uploaded:
             return
         with self._org.jobs.uploaded(job) as upload:
+            check_line_ending(upload, job.line_ending)
             rows = rows_of(upload, job.delimiter)
             header = next(rows, None)
             if header is None:
@@ -149,7 +154,7 @@ class _Batch:
         if seen is None:
             raise ApiError(400, "INVALIDENTITY", f"Unable to find object: {job.object}")
         self._org, self._job, self._seen = org, job, seen
-        self._columns = [_Column(org, seen, name) for name in header]
+        self._columns = [_Column(org, seen, name, place) for place, name in enumerate(header)]
         self._step = _step(org, seen, job)
 
     def run(self, rows: list[list[str]]) -> None:
@@ -172,13 +177,25 @@ class _Batch:
                 record_id, created = self._step(transaction, raw)
                 done.append([record_id, "true" if created else "false", *row])
             except (RecordError, ApiError) as refused:
-                failed.append(["", _told(refused), *row])
+                failed.append([self._id_of(row), _told(refused), *row])
         book = self._org.jobs
         book.sheet(job, "successfulResults").add(done)
         book.sheet(job, "failedResults").add(failed)
         purges = self._org.purges([each[0] for each in done]) if job.operation == "hardDelete" else []
         counts = {"processed": job.processed + len(rows), "failures": job.failures + len(failed)}
         transaction.commit([*purges, book.entry(job, **counts, extents=book.extents(job))])
+
+    def _id_of(self, row: list[str]) -> str:
+        """The id of the record that a row is about, where it is known (Bulk API guide, failed results)."""
+        named = dict(zip((column.name.lower() for column in self._columns), row, strict=False))
+        given = named.get("id", "")
+        if given or self._job.operation != "upsert":
+            return ids.normalise(given) if ids.well_formed(given) else ""
+        key = self._seen.fields[str(self._job.external_id).lower()]
+        value = named.get(key.name.lower(), "")
+        found = self._org.store.tables[self._seen.kind.name].find(key.name, value) if value else []
+        alive = [each for each in found if "IsDeleted" not in each and self._seen.sees(each)]
+        return str(alive[0]["Id"]) if len(alive) == 1 else ""
 
     def _fault(self) -> None:
         fault = self._org.faults.take(("record_errors",), method="PUT", path="/jobs/ingest", actor=self._job.caller.user_name)
@@ -189,20 +206,21 @@ class _Batch:
 class _Column:
     """One column: a field, or `Parent.Key__c`, which names a parent by an external id."""
 
-    def __init__(self, org: Org, seen: VisibleObject, name: str) -> None:
-        self._org, self._name = org, name.strip()
-        head, _, tail = self._name.partition(".")
+    def __init__(self, org: Org, seen: VisibleObject, name: str, place: int) -> None:
+        self._org, self.name, self._place = org, name.strip(), place
+        head, _, tail = self.name.partition(".")
         self._reference: Field | None = seen.relationships.get(head.lower()) if tail else None
         self._key = tail
-        if self._reference is None and seen.field(self._name) is None:
-            raise ApiError(400, "InvalidBatch", f"Field name not found : {self._name}")
+        self._field = seen.field(self.name)
+        if self._reference is None and self._field is None:
+            raise ApiError(400, "InvalidBatch", f"Field name not found : {self.name}")
 
     def read(self, text: str) -> tuple[str, Any] | None:
         """(field, value) of a cell; None for an empty one, which changes nothing."""
         if text == "":
             return None
         if self._reference is None:
-            return self._name, None if text == NULL else text
+            return self.name, None if text == NULL else self._text(text)
         for parent in self._reference.reference_to:
             table = self._org.store.tables[parent]
             if table.indexed(self._key):
@@ -211,6 +229,19 @@ class _Column:
                     return self._reference.name, found[0]["Id"]
         message = f"Foreign key external ID: {text} not found for field {self._key} in entity {self._reference.reference_to[0]}"
         raise RecordError("INVALID_FIELD", message)
+
+    def _text(self, text: str) -> str:
+        """The text when it can be read as the field's type."""
+        field, kind = self._field, _XSD.get(self._field.kind) if self._field is not None else None
+        if field is not None and kind is not None:
+            try:
+                value = read_json(field, text)
+                if kind in ("date", "dateTime"):
+                    checked(field, value)
+            except ApiError:
+                message = f"Failed to deserialize field at col {self._place}. Due to, '{text}' is not a valid value for the type xsd:{kind}"
+                raise RecordError("INVALID_FIELD", message, [field.name]) from None
+        return text
 
 
 def _step(org: Org, seen: VisibleObject, job: Job) -> Step:

@@ -53,8 +53,8 @@ class Encoder:
                 continue
             parts = [field["name"] for field in _record_of(self._fields[place]["type"])["fields"]]
             nested[place] = nested.get(place, 0) | 1 << parts.index(tail)
-        found = [f"0x{top:X}"] if top else []
-        return found + [f"{place}-0x{bits:X}" for place, bits in sorted(nested.items())]
+        found = [_bytes_of(top)] if top else []
+        return found + [f"{place}-{_bytes_of(bits)}" for place, bits in sorted(nested.items())]
 
     def _record(self, fields: Iterable[Schema], values: Mapping[str, Any], prefix: str, diffs: list[str], nulled: list[str]) -> Record:
         record: Record = {}
@@ -73,6 +73,12 @@ class Encoder:
             else:
                 record[name] = _avro(field["type"], value)
         return record
+
+
+def _bytes_of(bits: int) -> str:
+    """Whole bytes in hexadecimal (Pub/Sub API guide, event deserialisation considerations)."""
+    digits = f"{bits:X}"
+    return f"0x{'0' * (len(digits) % 2)}{digits}"
 
 
 def _record_of(union: list[Any]) -> Schema:

@@ -79,7 +79,12 @@ class PubSub:
         single = self._org.schema.by_change_event.get(name.removeprefix("/data/"))
         schema_id = "" if single is None else self._org.event_schemas.id_of(single.name)
         return message("TopicInfo")(
-            topic_name=name, tenant_guid=ORG_ID, can_publish=False, can_subscribe=bool(found), schema_id=schema_id, rpc_id=rpc_id
+            topic_name=name,
+            tenant_guid=f"core/sandbox/{ORG_ID}",
+            can_publish=False,
+            can_subscribe=bool(found),
+            schema_id=schema_id,
+            rpc_id=rpc_id,
         )
 
     def _schema(self, request: Any, _: str, rpc_id: str) -> Any:

@@ -274,7 +274,7 @@ async def test_events_that_are_not_as_they_should_be(bus: Bus) -> None:
 
 async def test_topics_and_custom_channels(bus: Bus) -> None:
     topic = await bus.stub.GetTopic(bus.pb.TopicRequest(topic_name=LEADS), metadata=bus.metadata)
-    assert (topic.can_subscribe, topic.can_publish, topic.tenant_guid) == (True, False, TENANT)
+    assert (topic.can_subscribe, topic.can_publish, topic.tenant_guid) == (True, False, f"core/sandbox/{TENANT}")
     assert topic.schema_id
     await bus.org.verb("add_channel", {"name": "Sync__chn"})
     member = {"channel": "Sync__chn", "entity": "Lead", "enriched": ["Email"], "filter": "ChangeEventHeader.changeType = 'UPDATE'"}
