@@ -96,7 +96,7 @@ class View:
     def __init__(self, schema: Schema, permissions: Permissions, user_id: str) -> None:
         self._schema = schema
         self._permissions = permissions
-        self._user_id = user_id
+        self.user_id = user_id
         self._seen: dict[str, VisibleObject | None] = {}
 
     def object(self, name: str) -> VisibleObject | None:
@@ -134,18 +134,18 @@ class View:
         kind = self._schema.by_lower.get(key)
         if kind is None:
             return None
-        right = _possible(kind, self._permissions.object_right(self._user_id, kind.name))
+        right = _possible(kind, self._permissions.object_right(self.user_id, kind.name))
         if not right.readable:
             return None
-        rights = {name: self._permissions.field_right(self._user_id, kind.name, each) for name, each in kind.fields.items()}
+        rights = {name: self._permissions.field_right(self.user_id, kind.name, each) for name, each in kind.fields.items()}
         visible = [each for name, each in kind.fields.items() if rights[name].readable and not each.internal]
         read_only = frozenset(name for name, each in rights.items() if not each.editable)
         return VisibleObject(kind, right, visible, read_only, self._only_owner(kind, right))
 
     def _only_owner(self, kind: ObjectType, right: ObjectRight) -> str | None:
-        if kind.name not in self._permissions.private or "OwnerId" not in kind.fields or not self._user_id:
+        if kind.name not in self._permissions.private or "OwnerId" not in kind.fields or not self.user_id:
             return None
-        return None if right.view_all or self._permissions.granted_all_data(self._user_id) else self._user_id
+        return None if right.view_all or self._permissions.granted_all_data(self.user_id) else self.user_id
 
 
 def _possible(kind: ObjectType, right: ObjectRight) -> ObjectRight:

@@ -116,6 +116,11 @@ def gap_body(header: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"ChangeEventHeader": {**header, "changeType": kind, "changeOrigin": "", "changedFields": []}})
 
 
+def as_gap(body: bytes) -> bytes:
+    """The event of that payload as a gap."""
+    return gap_body(orjson.loads(body)["ChangeEventHeader"])
+
+
 def without_fields(body: bytes, kind: ObjectType, hidden: frozenset[str]) -> bytes:
     """The payload as someone gets it who may not read the hidden fields: they are silently missing (CDC guide, field-level security)."""
     payload: dict[str, Any] = orjson.loads(body)

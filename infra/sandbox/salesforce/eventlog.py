@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from infra.sandbox.kernel.journal import Entry
+
 RETENTION_MS = 72 * 3600 * 1000
 DAY_MS = 24 * 3600 * 1000
 
@@ -107,3 +109,8 @@ class EventLog:
 
     def __len__(self) -> int:
         return len(self._events)
+
+
+def entry_of(event: Event) -> Entry:
+    """The journal's line of an event."""
+    return Entry(event.at_ms, "", "_event", event.entity, "", extra=[event.replay_id, event.body])

@@ -9,8 +9,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Entry, Journal
 from infra.sandbox.kernel.meters import Meters
@@ -19,10 +17,10 @@ from infra.sandbox.salesforce.automation import Automation
 from infra.sandbox.salesforce.board import CdcFaults
 from infra.sandbox.salesforce.bulk.book import JobBook
 from infra.sandbox.salesforce.caller import Caller
-from infra.sandbox.salesforce.changes import gap_body
+from infra.sandbox.salesforce.changes import as_gap
 from infra.sandbox.salesforce.channels import EVERY_ENTITY, Member
 from infra.sandbox.salesforce.duplicates import DuplicateRule
-from infra.sandbox.salesforce.eventlog import Event, EventLog
+from infra.sandbox.salesforce.eventlog import Event, EventLog, entry_of
 from infra.sandbox.salesforce.eventschema import EventSchemas
 from infra.sandbox.salesforce.firstrows import fill
 from infra.sandbox.salesforce.identity import Apps
@@ -169,7 +167,7 @@ class Org:
         """Journals changes that are already applied, with their events, as one block, and in the same block `also`, which is applied then;
         then the events go out. OSError: nothing happened."""
         events = self._events(bodies, now_ms)
-        self.journal.append([*entries, *(_event_entry(event) for event in events), *also])
+        self.journal.append([*entries, *(entry_of(event) for event in events), *also])
         for entry in entries:
             self.bin.note(entry)
         for entry in also:
@@ -180,7 +178,7 @@ class Org:
         """Puts events on the bus that no change made (gap and overflow events)."""
         now_ms = self.clock.now_ms()
         events = self._events([(entity, body) for body in bodies], now_ms)
-        self.journal.append([_event_entry(event) for event in events])
+        self.journal.append([entry_of(event) for event in events])
         self._publish(events, now_ms)
         return [event.replay_id for event in events]
 
@@ -291,7 +289,7 @@ class Org:
             if self.faults.loses_event(channel):
                 continue
             fault = self.faults.take(("gap",), path=channel)
-            kept.append((entity, body if fault is None else _as_gap(body), self.faults.visibility(channel)))
+            kept.append((entity, body if fault is None else as_gap(body), self.faults.visibility(channel)))
         ids = self.log.next_replay_ids(len(kept))
         return [Event(id_, now_ms, entity, body, visible) for id_, (entity, body, visible) in zip(ids, kept, strict=True)]
 
@@ -301,11 +299,3 @@ class Org:
             self.log.add(event)
         if events:
             self.log.wake()
-
-
-def _event_entry(event: Event) -> Entry:
-    return Entry(event.at_ms, "", "_event", event.entity, "", extra=[event.replay_id, event.body])
-
-
-def _as_gap(body: bytes) -> bytes:
-    return gap_body(orjson.loads(body)["ChangeEventHeader"])

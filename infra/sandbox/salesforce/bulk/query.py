@@ -120,7 +120,7 @@ class QueryJobs:
 
 
 def _refuse_unsupported(call: Call, query: Query) -> None:
-    if query.count or query.aggregates or query.children or query.offset:
+    if query.count or query.aggregates or query.children or query.offset or query.typeofs:
         raise ApiError(400, "API_ERROR", "Aggregates, GROUP BY, OFFSET and nested queries are not supported in bulk queries")
     answer = run(msgspec.structs.replace(query, limit=0), call.view, call.org.store, call.org.today, bulk=True)
     for bound in answer.columns:

@@ -8,6 +8,7 @@ from typing import Any
 from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.schema import NUMERIC, Kind, Row, Value
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Getter
+from infra.sandbox.salesforce.soql.functions import DATE_FUNCTIONS
 from infra.sandbox.salesforce.soql.query import (
     FIELDS,
     And,
@@ -38,9 +39,9 @@ Record = dict[str, Any]
 
 def summed_up(query: Query, binding: Binding, rows: Iterable[Row]) -> list[Record]:
     """One record a group, in the order asked for. Raises `ApiError` for a plain field that is not grouped by."""
-    grouped = {path.names: binding.getter(_groupable(binding, path)) for path in query.group}
+    grouped = {_key(path): binding.getter(_groupable(binding, path)) for path in query.group}
     for path in query.select:
-        if path.function in ("", FIELDS) and path.names not in grouped:
+        if _plain_path(path) and _key(path) not in grouped:
             raise binding.invalid(path, f"Field must be grouped or aggregated: {'.'.join(path.names)}", code="MALFORMED_QUERY")
     groups: dict[tuple[Value, ...], list[Row]] = {}
     for row in rows:
@@ -74,16 +75,25 @@ def _record(select: Sequence[Path], values: dict[Path, Any]) -> Record:
     return record
 
 
+def _plain_path(path: Path) -> bool:
+    """Whether it is no aggregate: a field, or a function of one field's date."""
+    return path.function in ("", FIELDS) or path.function in DATE_FUNCTIONS
+
+
+def _key(path: Path) -> tuple[str, ...]:
+    return (path.function if path.function in DATE_FUNCTIONS else "", *path.names)
+
+
 def _groupable(binding: Binding, path: Path) -> Bound:
     bound = binding.path(path)
-    if not bound.field.filterable or bound.field.kind in NUMERIC:
+    if not bound.field.filterable or (bound.field.kind in NUMERIC and not bound.function):
         raise binding.invalid(path, f"field '{bound.field.name}' can not be grouped in a query call", code="MALFORMED_QUERY")
     return bound
 
 
 def _work(binding: Binding, path: Path, grouped: dict[tuple[str, ...], Getter]) -> Callable[[list[Row]], Any]:
-    if not path.function:
-        get = grouped.get(path.names) or binding.getter(binding.path(path))
+    if _plain_path(path):
+        get = grouped.get(_key(path)) or binding.getter(binding.path(path))
         return lambda members: get(members[0]) if members else None
     if not path.names:
         return len

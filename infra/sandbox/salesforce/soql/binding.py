@@ -1,4 +1,4 @@
-"""Ties the names of a query to what a user may see: paths become getters, conditions become predicates, errors name their place.
+"""Conditions become predicates over rows.
 
 Two-valued logic: a comparison with null is false, `!=`, NOT IN and EXCLUDES are true for a null field, `= null` and `!= null` test for it.
 Text compares without case (SOQL guide, comparison operators).
@@ -8,132 +8,29 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-import msgspec
-
-from infra.sandbox.salesforce import ids
-from infra.sandbox.salesforce.access import View, VisibleObject
-from infra.sandbox.salesforce.errors import ApiError, no_such_type
-from infra.sandbox.salesforce.schema import IDS, NUMERIC, TEXTUAL, Field, Kind, Row, Value
-from infra.sandbox.salesforce.soql.polymorphic import NAME, TYPE, is_polymorphic
-from infra.sandbox.salesforce.soql.query import (
-    And,
-    Comparison,
-    Condition,
-    Day,
-    Literal,
-    Moment,
-    Not,
-    Null,
-    Number,
-    Operator,
-    Or,
-    Path,
-    Span,
-    Text,
-    Truth,
-)
+from infra.sandbox.salesforce.schema import TEXTUAL, Field, Kind, Row, Value
+from infra.sandbox.salesforce.soql.likeness import like_pattern
+from infra.sandbox.salesforce.soql.naming import Bound, Getter, Naming, expectation, is_type
+from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Not, Operator, Or, Span, Text
 from infra.sandbox.salesforce.soql.spans import days_of
-from infra.sandbox.salesforce.soql.tokens import located
 
-Getter = Callable[[Row], Value]
+__all__ = ["Binding", "Bound", "Getter", "Predicate", "is_type"]
+
 Predicate = Callable[[Row], bool]
-Parent = Callable[[str], Row | None]
-
 _COMPARE: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.LT: operator.lt,
     Operator.LE: operator.le,
     Operator.GT: operator.gt,
     Operator.GE: operator.ge,
 }
-MAX_HOPS = 5
 
 
-class Bound(msgspec.Struct, frozen=True):
-    """A path found in the schema: the reference fields to follow, then the field. `shown` are its names as the schema writes them."""
-
-    hops: tuple[Field, ...]
-    field: Field
-    shown: tuple[str, ...]
-
-
-def is_type(bound: Bound) -> bool:
-    """Whether the path asks for the type of a polymorphic parent."""
-    return bool(bound.hops) and is_polymorphic(bound.hops[-1]) and bound.field.name == TYPE
-
-
-class Binding:
-    """Everything that turns the names of one query on one object into functions over its rows."""
-
-    def __init__(self, source: str, view: View, name: str, parent: Parent, today: date) -> None:
-        visible = view.object(name)
-        if visible is None or not visible.kind.queryable:
-            raise no_such_type(name)
-        self.root: VisibleObject = visible
-        self._source = source
-        self._view = view
-        self._parent = parent
-        self.today = today
-
-    def path(self, path: Path) -> Bound:
-        """Raises INVALID_FIELD for what does not exist or is hidden."""
-        names = path.names
-        if len(names) > 1 and names[0].lower() == self.root.kind.name.lower() and names[0].lower() not in self.root.relationships:
-            names = names[1:]
-        here = self.root
-        hops: list[Field] = []
-        shown: list[str] = []
-        for name in names[:-1]:
-            reference = here.relationships.get(name.lower())
-            if reference is None or len(hops) == MAX_HOPS:
-                raise self.invalid(
-                    path, f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship,"
-                    " be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for"
-                    " the appropriate names.",
-                )  # fmt: skip
-            target = NAME if is_polymorphic(reference) else self._view.object(reference.reference_to[0])
-            if target is None:
-                raise self.invalid(path, self._no_column(name, here))
-            hops.append(reference)
-            shown.append(reference.relationship or name)
-            here = target
-        field = here.field(names[-1])
-        if field is None:
-            raise self.invalid(path, self._no_column(names[-1], here))
-        return Bound(tuple(hops), field, (*shown, field.name))
-
-    def getter(self, bound: Bound) -> Getter:
-        name = bound.field.name
-        missing = False if bound.field.kind is Kind.BOOLEAN else None
-        if not bound.hops:
-            return lambda row: row.get(name, missing)
-        hops = tuple(each.name for each in bound.hops)
-
-        def follow(row: Row) -> Value:
-            here = self.follow(row, hops)
-            return None if here is None else here.get(name, missing)
-
-        def type_of(row: Row) -> Value:
-            here = self.follow(row, hops)
-            return None if here is None else self.type_of(here)
-
-        return type_of if is_type(bound) else follow
-
-    def type_of(self, row: Row) -> str | None:
-        """The name of the object that the record is of."""
-        return self._view.name_of(str(row["Id"]))
-
-    def follow(self, row: Row, hops: Sequence[str]) -> Row | None:
-        here: Row | None = row
-        for hop in hops:
-            target = here.get(hop) if here is not None else None
-            here = self._parent(target) if isinstance(target, str) else None
-            if here is not None and not self._view.shows(here):
-                return None
-        return here
+class Binding(Naming):
+    """Everything that turns the names and conditions of one query on one object into functions over its rows."""
 
     def predicate(self, condition: Condition) -> Predicate:
         match condition:
@@ -148,29 +45,6 @@ class Binding:
             case Or(parts):
                 tests = [self.predicate(part) for part in parts]
                 return lambda row: any(test(row) for test in tests)
-
-    def invalid(self, path: Path, problem: str, code: str = "INVALID_FIELD") -> ApiError:
-        return ApiError(400, code, located(self._source, path.at, problem))
-
-    def value(self, path: Path, field: Field, literal: Literal) -> Value:
-        """The literal as a stored value of that field; None for null. Raises when the types don't fit."""
-        match literal:
-            case Null():
-                return None
-            case Text(text) if field.kind in IDS:
-                return self._id(path, text)
-            case Text(text) if field.kind in TEXTUAL:
-                return text or None
-            case Number(number) if field.kind in NUMERIC:
-                return number
-            case Truth(truth) if field.kind is Kind.BOOLEAN:
-                return truth
-            case Day(day) if field.kind is Kind.DATE:
-                return day
-            case Moment(moment) if field.kind is Kind.DATETIME:
-                return moment
-            case _:
-                raise self.invalid(path, _expectation(field))
 
     # -- comparisons
 
@@ -215,7 +89,7 @@ class Binding:
 
     def _span(self, comparison: Comparison, field: Field, get: Getter, span: Span) -> Predicate:
         if field.kind not in (Kind.DATE, Kind.DATETIME):
-            raise self.invalid(comparison.path, _expectation(field))
+            raise self.invalid(comparison.path, expectation(field))
         low, high = (self.edge(field, day) for day in days_of(span, self.today))
         tests: dict[Operator, Callable[[str], bool]] = {
             Operator.EQ: lambda here: low <= here < high,
@@ -249,7 +123,7 @@ class Binding:
         literal = comparison.values[0]
         if field.kind not in TEXTUAL or not isinstance(literal, Text):
             raise self.invalid(comparison.path, f"invalid operator on {field.kind} field")
-        pattern = re.compile(_like_pattern(literal.value), re.DOTALL)
+        pattern = re.compile(like_pattern(literal.value), re.DOTALL)
         return lambda row: isinstance(here := get(row), str) and pattern.fullmatch(here.casefold()) is not None
 
     def _selection(self, comparison: Comparison, field: Field, get: Getter) -> Predicate:
@@ -270,20 +144,6 @@ class Binding:
 
         return test
 
-    def _id(self, path: Path, text: str) -> str | None:
-        if not text:
-            return None
-        if not ids.well_formed(text):
-            raise self.invalid(path, f"invalid ID field: {text}", code="INVALID_QUERY_FILTER_OPERATOR")
-        return ids.normalise(text)
-
-    @staticmethod
-    def _no_column(name: str, owner: VisibleObject) -> str:
-        return (
-            f"No such column '{name}' on entity '{owner.kind.name}'. If you are attempting to use a custom field, be sure to append the"
-            " '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names."
-        )
-
 
 def _fold(value: Value) -> Value:
     return value.casefold() if isinstance(value, str) else value
@@ -291,24 +151,3 @@ def _fold(value: Value) -> Value:
 
 def _key(field: Field, value: Value) -> Value:
     return _fold(value) if field.kind in TEXTUAL else value
-
-
-def _expectation(field: Field) -> str:
-    text = field.kind in TEXTUAL or field.kind in IDS
-    kind = "string" if text else ("dateTime" if field.kind is Kind.DATETIME else str(field.kind))
-    quotes = "should be enclosed in quotes" if text else "should not be enclosed in quotes"
-    return f"value of filter criterion for field '{field.name}' must be of type {kind} and {quotes}"
-
-
-def _like_pattern(pattern: str) -> str:
-    """A regular expression for a LIKE pattern over case-folded text; `%` any run, `_` one character, both escaped by a backslash."""
-    out: list[str] = []
-    i = 0
-    while i < len(pattern):
-        if pattern[i] == "\\" and i + 1 < len(pattern) and pattern[i + 1] in "%_":
-            out.append(re.escape(pattern[i + 1]))
-            i += 2
-            continue
-        out.append({"%": ".*", "_": "."}.get(pattern[i]) or re.escape(pattern[i].casefold()))
-        i += 1
-    return "".join(out)

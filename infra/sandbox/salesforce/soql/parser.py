@@ -1,51 +1,42 @@
 """Reads a SOQL text. What is not in this grammar is refused with MALFORMED_QUERY; nothing is skipped over.
 
-query      = SELECT (COUNT() | item {, item}) FROM name [WHERE condition] [GROUP BY path {, path} [HAVING condition]]
-             [ORDER BY key {, key}] [LIMIT n] [OFFSET n]
+query      = SELECT (COUNT() | item {, item}) FROM name [alias] [USING SCOPE name] [WHERE condition] [WITH name]
+             [GROUP BY path {, path} [HAVING condition]] [ORDER BY key {, key}] [LIMIT n] [OFFSET n] {FOR name}
 item       = path | function ( path ) [alias] | FIELDS ( ALL | STANDARD | CUSTOM ) | ( query )     -- the last over a child relationship
+           | TYPEOF name WHEN name THEN path {, path} {WHEN ...} [ELSE path {, path}] END
 condition  = factor {AND factor} | factor {OR factor}      -- the two can't be mixed without parentheses, as in SOQL
 factor     = NOT factor | ( condition ) | path operator literal | path [NOT] IN ( literals | query ) | path INCLUDES|EXCLUDES ( texts )
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime
-from typing import TypeVar
-
 from infra.sandbox.salesforce.errors import ApiError
+from infra.sandbox.salesforce.soql.functions import DATE_FUNCTIONS, SHOWING, ZONE
+from infra.sandbox.salesforce.soql.literals import LiteralReader
 from infra.sandbox.salesforce.soql.query import (
     FIELD_GROUPS,
     FIELDS,
     And,
     Comparison,
     Condition,
-    Day,
     Inner,
     Literal,
-    Moment,
     Not,
-    Null,
-    Number,
     Operator,
     Or,
     OrderKey,
     Path,
     Query,
-    Span,
-    Text,
-    Truth,
+    TypeOf,
 )
-from infra.sandbox.salesforce.soql.spans import COUNTED, PLAIN
-from infra.sandbox.salesforce.soql.tokens import Sort, Token, malformed, tokenise
+from infra.sandbox.salesforce.soql.tokens import Sort, Token, malformed
 
-FUNCTIONS = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
+FUNCTIONS = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX", ZONE}) | DATE_FUNCTIONS | SHOWING
 _SIGNS = {"=": Operator.EQ, "!=": Operator.NE, "<>": Operator.NE, "<": Operator.LT, "<=": Operator.LE, ">": Operator.GT, ">=": Operator.GE}
-_CLAUSES = frozenset(
-    {"SELECT", "FROM", "WHERE", "ORDER", "BY", "LIMIT", "OFFSET", "AND", "OR", "NOT", "IN", "LIKE", "GROUP", "HAVING", "USING"}
-)
-T = TypeVar("T")
+_CLAUSES = frozenset({
+    "SELECT", "FROM", "WHERE", "ORDER", "BY", "LIMIT", "OFFSET", "AND", "OR", "NOT", "IN", "LIKE", "GROUP", "HAVING", "USING", "WITH",
+    "FOR",
+})  # fmt: skip
 MAX_DEPTH = 100
 MAX_LENGTH = 100_000
 
@@ -65,12 +56,7 @@ def parse_condition(source: str) -> Condition:
     return condition
 
 
-class _Parser:
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._tokens = tokenise(source)
-        self._next = 0
-
+class _Parser(LiteralReader):
     # -- clauses
 
     def query(self) -> Query:
@@ -82,37 +68,42 @@ class _Parser:
         if depth > 1:
             raise malformed(self._source, self._peek.at, "queries are nested too deeply")
         self._keyword("SELECT")
-        count, select, children = self._select(depth)
+        count, select, children, typeofs = self._select(depth)
         self._keyword("FROM")
         name = self._object_name()
+        alias = self._alias()
+        scope = self._scope()
         where = self.condition(0) if self._take("WHERE") else None
+        self._enforced()
         group, having = self._group() if self._take("GROUP") else ((), None)
         order = self._order() if self._take("ORDER") else ()
         limit = self._whole_number("LIMIT")
         offset = self._whole_number("OFFSET")
+        self._purpose()
         return Query(
             source=self._source, select=select, count=count, object=name.text, object_at=name.at, where=where, order=order, limit=limit,
-            offset=offset or 0, group=group, having=having, children=children,
+            offset=offset or 0, group=group, having=having, children=children, typeofs=typeofs, alias=alias, scope=scope,
         )  # fmt: skip
 
     def _group(self) -> tuple[tuple[Path, ...], Condition | None]:
         self._keyword("BY")
         return tuple(self._list(self._path)), self.condition(0) if self._take("HAVING") else None
 
-    def end(self) -> None:
-        if self._peek.sort is not Sort.END:
-            raise self._unexpected()
-
-    def _select(self, depth: int) -> tuple[bool, tuple[Path, ...], tuple[Query, ...]]:
+    def _select(self, depth: int) -> tuple[bool, tuple[Path, ...], tuple[Query, ...], tuple[TypeOf, ...]]:
         if self._peek.word == "COUNT" and self._after().text == "(" and self._after(2).text == ")":
             self._advance()
             self._sign("(")
             self._sign(")")
-            return True, (), ()
+            return True, (), (), ()
         items = self._list(lambda: self._item(depth))
-        return False, tuple(each for each in items if isinstance(each, Path)), tuple(each for each in items if isinstance(each, Query))
+        return (
+            False,
+            tuple(each for each in items if isinstance(each, Path)),
+            tuple(each for each in items if isinstance(each, Query)),
+            tuple(each for each in items if isinstance(each, TypeOf)),
+        )
 
-    def _item(self, depth: int) -> Path | Query:
+    def _item(self, depth: int) -> Path | Query | TypeOf:
         if self._peek.sort is Sort.SIGN and self._peek.text == "(":
             self._advance()
             inner = self._query(depth + 1)
@@ -120,6 +111,8 @@ class _Parser:
             return inner
         if self._peek.word == FIELDS and self._after().text == "(":
             return self._fields()
+        if self._peek.word == "TYPEOF" and self._after().sort is Sort.NAME:
+            return self._typeof()
         path = self._path()
         if self._peek.sort is Sort.NAME and self._peek.word not in _CLAUSES and path.function:
             return Path(path.names, path.at, path.function, self._advance().text)
@@ -133,6 +126,49 @@ class _Parser:
             raise self._unexpected(group)
         self._sign(")")
         return Path((group.word,), at, FIELDS)
+
+    def _typeof(self) -> TypeOf:
+        self._keyword("TYPEOF")
+        name = self._object_name()
+        whens = []
+        while self._take("WHEN"):
+            kind = self._object_name().text
+            self._keyword("THEN")
+            whens.append((kind, tuple(self._list(self._path))))
+        otherwise = tuple(self._list(self._path)) if self._take("ELSE") else ()
+        self._keyword("END")
+        if not whens:
+            raise malformed(self._source, name.at, "TYPEOF needs a WHEN")
+        return TypeOf(name.text, name.at, tuple(whens), otherwise)
+
+    def _alias(self) -> str:
+        """`FROM Contact c`, or `FROM Contact AS c`."""
+        if self._take("AS") or (self._peek.sort is Sort.NAME and self._peek.word not in _CLAUSES):
+            return self._object_name().text
+        return ""
+
+    def _scope(self) -> str:
+        if not self._take("USING"):
+            return "everything"
+        self._keyword("SCOPE")
+        token = self._object_name()
+        if token.text.lower() not in ("everything", "mine"):
+            raise malformed(self._source, token.at, f"the filter scope '{token.text}' is not supported")
+        return token.text.lower()
+
+    def _enforced(self) -> None:
+        """WITH SECURITY_ENFORCED, which the API does in any case."""
+        if self._take("WITH"):
+            token = self._object_name()
+            if token.word not in ("SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"):
+                raise self._unexpected(token)
+
+    def _purpose(self) -> None:
+        """FOR VIEW, FOR REFERENCE: who looks is somebody of the API, whose views are not kept."""
+        while self._take("FOR"):
+            token = self._object_name()
+            if token.word not in ("VIEW", "REFERENCE"):
+                raise self._unexpected(token)
 
     def _order(self) -> tuple[OrderKey, ...]:
         self._keyword("BY")
@@ -211,89 +247,6 @@ class _Parser:
         self._sign(")")
         return values
 
-    def _literal(self) -> Literal:
-        token = self._advance()
-        match token.sort:
-            case Sort.STRING:
-                return Text(token.text, token.at)
-            case Sort.NUMBER:
-                return Number(float(token.text), token.at)
-            case Sort.DATE:
-                return Day(self._day(token), token.at)
-            case Sort.DATETIME:
-                return Moment(self._moment(token), token.at)
-            case Sort.NAME:
-                return self._named_literal(token)
-            case _:
-                raise self._unexpected(token)
-
-    def _named_literal(self, token: Token) -> Literal:
-        word = token.word
-        if word == "NULL":
-            return Null(token.at)
-        if word in ("TRUE", "FALSE"):
-            return Truth(word == "TRUE", token.at)
-        if word in PLAIN:
-            return Span(word, 0, token.at)
-        if word in COUNTED:
-            self._sign(":")
-            n = self._advance()
-            if n.sort is not Sort.NUMBER or not n.text.isdigit() or int(n.text) > 100_000:
-                raise self._unexpected(n)
-            return Span(word, int(n.text), token.at)
-        raise self._unexpected(token)
-
-    def _day(self, token: Token) -> str:
-        try:
-            return date.fromisoformat(token.text).isoformat()
-        except ValueError:
-            raise malformed(self._source, token.at, f"Invalid date: {token.text}") from None
-
-    def _moment(self, token: Token) -> str:
-        text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", token.text)
-        try:
-            moment = datetime.fromisoformat(text).astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise malformed(self._source, token.at, f"Invalid datetime: {token.text}") from None
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
-
-    # -- words
-
-    @property
-    def _peek(self) -> Token:
-        return self._tokens[self._next]
-
-    def _after(self, steps: int = 1) -> Token:
-        return self._tokens[min(self._next + steps, len(self._tokens) - 1)]
-
-    def _advance(self) -> Token:
-        token = self._tokens[self._next]
-        if token.sort is not Sort.END:
-            self._next += 1
-        return token
-
-    def _take(self, keyword: str) -> bool:
-        if self._peek.word == keyword:
-            self._next += 1
-            return True
-        return False
-
-    def _keyword(self, keyword: str) -> None:
-        if not self._take(keyword):
-            raise self._unexpected(expected=keyword)
-
-    def _sign(self, sign: str) -> None:
-        if self._peek.sort is not Sort.SIGN or self._peek.text != sign:
-            raise self._unexpected(expected=sign)
-        self._next += 1
-
-    def _list(self, item: Callable[[], T]) -> list[T]:
-        items = [item()]
-        while self._peek.sort is Sort.SIGN and self._peek.text == ",":
-            self._advance()
-            items.append(item())
-        return items
-
     def _path(self) -> Path:
         token = self._peek
         if token.sort is not Sort.NAME or token.word in _CLAUSES:
@@ -303,6 +256,8 @@ class _Parser:
             self._advance()
             inner = self._path()
             self._sign(")")
+            if inner.function not in ("", ZONE) or (inner.function and token.word not in DATE_FUNCTIONS):
+                raise malformed(self._source, inner.at, f"unexpected function: '{inner.function}'")
             return Path(inner.names, token.at, token.word)
         return Path(tuple(token.text.split(".")), token.at)
 
@@ -312,11 +267,3 @@ class _Parser:
         if token.sort is not Sort.NAME or "." in token.text:
             raise self._unexpected()
         return self._advance()
-
-    def _unexpected(self, token: Token | None = None, *, expected: str | None = None) -> ApiError:
-        token = token or self._peek
-        shown = "<EOF>" if token.sort is Sort.END else token.text
-        problem = f"unexpected token: '{shown}'"
-        if expected is not None:
-            problem = f"expecting '{expected}', found '{shown}'"
-        return malformed(self._source, token.at, problem)

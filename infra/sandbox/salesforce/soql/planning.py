@@ -76,7 +76,7 @@ class _Implied:
 
     def _one(self, comparison: Comparison) -> Access:
         bound = self._binding.path(comparison.path)
-        if bound.hops:
+        if bound.hops or bound.function:
             return Access()
         field, op = bound.field, comparison.operator
         if op in (Operator.EQ, Operator.IN) and not any(isinstance(each, Span | Inner) for each in comparison.values):
@@ -115,6 +115,6 @@ class _Implied:
         for part in condition.parts:
             if isinstance(part, Comparison) and part.operator in (Operator.GT, Operator.GE):
                 bound = self._binding.path(part.path)
-                if bound.field.name == "Id" and not bound.hops:
+                if bound.field.name == "Id" and not bound.hops and not bound.function:
                     found = max(found, str(self._binding.value(part.path, bound.field, part.values[0]) or ""))
         return found

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from infra.sandbox.salesforce.soql.functions import SHOWING
+
 FIELDS = "FIELDS"
 FIELD_GROUPS = frozenset({"ALL", "STANDARD", "CUSTOM"})
 
@@ -33,6 +35,15 @@ class Path(msgspec.Struct, frozen=True):
     at: int
     function: str = ""
     alias: str = ""
+
+
+class TypeOf(msgspec.Struct, frozen=True):
+    """TYPEOF of a polymorphic relationship: which fields are shown of a record of which object, and of all others."""
+
+    relationship: str
+    at: int
+    whens: tuple[tuple[str, tuple[Path, ...]], ...]
+    otherwise: tuple[Path, ...]
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -128,7 +139,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     group: tuple[Path, ...] = ()
     having: Condition | None = None
     children: tuple[Query, ...] = ()
+    typeofs: tuple[TypeOf, ...] = ()
+    alias: str = ""
+    """What the object is called within the query."""
+    scope: str = "everything"
 
     @property
     def aggregates(self) -> bool:
-        return bool(self.group) or any(path.function not in ("", FIELDS) for path in self.select)
+        return bool(self.group) or any(path.function and path.function != FIELDS and path.function not in SHOWING for path in self.select)

@@ -16,6 +16,7 @@ from infra.sandbox.salesforce.soql.aggregates import summed_up
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Predicate
 from infra.sandbox.salesforce.soql.fields import spelled_out
 from infra.sandbox.salesforce.soql.planning import Access, access_of
+from infra.sandbox.salesforce.soql.polymorphic import TypedParent
 from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Inner, Not, Operator, Or, OrderKey, Path, Query, Text
 from infra.sandbox.salesforce.store import Store, Table
 
@@ -25,7 +26,7 @@ MAX_OFFSET = 2000
 class Answer:
     """The rows that a query found and how to write each of them. `count` queries have only a number, aggregate ones whole `records`."""
 
-    __slots__ = ("binding", "children", "columns", "count_only", "kind", "records", "rows", "total")
+    __slots__ = ("binding", "children", "columns", "count_only", "kind", "records", "rows", "total", "typed")
 
     def __init__(self, binding: Binding, columns: list[Bound], rows: list[Row], *, total: int, count_only: bool = False) -> None:
         self.binding = binding
@@ -35,6 +36,7 @@ class Answer:
         self.total = total
         self.count_only = count_only
         self.records: list[dict[str, Any]] | None = None
+        self.typed: list[TypedParent] = []
         self.children: list[tuple[str, Children]] = []
         """(relationship, the answer for one parent row)"""
 
@@ -45,7 +47,10 @@ Children = Callable[[Row], Answer]
 def run(query: Query, view: View, store: Store, today: date, *, deleted_too: bool = False, bulk: bool = False) -> Answer:
     """The answer, rows in order. Raises `ApiError` for names that the view does not show and for types that don't fit. `bulk`: for a query
     job."""
-    binding = Binding(query.source, view, query.object, store.row, today)
+    binding = Binding(query.source, view, query.object, store.row, today, alias=query.alias)
+    if query.scope == "mine" and binding.root.field("OwnerId") is not None:
+        mine = Comparison(Path(("OwnerId",), 0), Operator.EQ, (Text(binding.user_id, 0),))
+        query = msgspec.structs.replace(query, where=mine if query.where is None else And((mine, query.where)))
     query = spelled_out(query, binding, bulk=bulk)
     query = msgspec.structs.replace(query, where=_expanded(query.where, binding, view, store))
     if query.aggregates:
@@ -57,6 +62,7 @@ def run(query: Query, view: View, store: Store, today: date, *, deleted_too: boo
     columns = [binding.path(path) for path in query.select]
     rows = _found(query, binding, store, deleted_too=deleted_too)
     answer = Answer(binding, columns, [] if query.count else rows, total=len(rows), count_only=query.count)
+    answer.typed = [TypedParent(each, binding) for each in query.typeofs]
     for child in query.children:
         answer.children.append(_children(child, binding, view, store, deleted_too=deleted_too))
     return answer

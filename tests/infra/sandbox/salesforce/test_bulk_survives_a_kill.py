@@ -103,7 +103,7 @@ async def test_results_are_there_after_a_restart_in_pages_too(start: Start, tmp_
 async def test_an_aborted_job_keeps_its_unprocessed_rows(start: Start, tmp_path: Path) -> None:
     client = await start(tmp_path / "org")
     await client.log_in()
-    await client.fault({"type": "bulk_slow", "seconds": 0.2}, {"path": "/jobs/ingest"})
+    await client.fault({"type": "bulk_slow", "seconds": 600}, {"path": "/jobs/ingest"})  # this process must not come to it any more
     made = (await client.call("POST", "/jobs/ingest", {"object": "Lead", "operation": "insert"})).body
     path = f"/jobs/ingest/{made['id']}"
     await raw(client, "PUT", f"{path}/batches", b"LastName,Company\na,b\nc,d\n", "text/csv")

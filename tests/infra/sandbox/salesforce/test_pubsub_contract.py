@@ -128,6 +128,7 @@ def expanded(fields: list[dict[str, Any]], bitmaps: list[str]) -> list[str]:
         if place:
             parent = fields[int(place)]
             of, prefix = next(each for each in parent["type"] if isinstance(each, dict))["fields"], f"{parent['name']}."
+        assert len(bits) % 2 == 0, "whole bytes"
         number = int(bits, 16)
         names += [f"{prefix}{field['name']}" for position, field in enumerate(of) if number >> position & 1]
     return names

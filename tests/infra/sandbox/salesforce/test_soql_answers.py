@@ -134,7 +134,7 @@ def test_deleted_records_only_in_query_all(people: Rows) -> None:
         ("SELECT Id FRO Lead", "MALFORMED_QUERY"),
         ("SELECT Id FROM", "MALFORMED_QUERY"),
         ("SELECT Id, FROM Lead", "MALFORMED_QUERY"),
-        ("SELECT Id FROM Lead l", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Lead l m", "MALFORMED_QUERY"),
         ("SELECT Id FROM Lead;", "MALFORMED_QUERY"),
         ("SELECT Id FROM Lead WHERE", "MALFORMED_QUERY"),
         ("SELECT Id FROM Lead WHERE Email", "MALFORMED_QUERY"),
