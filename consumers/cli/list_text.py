@@ -13,6 +13,7 @@ from rich.table import Table
 from consumers.cli.status_text import SYSTEMS
 from consumers.reports.clock import moment
 from consumers.reports.lists import Listed, Queue
+from consumers.reports.plain import spelled
 
 _NOBODY = {
     Queue.HELD: "Nobody is held.",
@@ -31,7 +32,7 @@ def print_list(console: Console, queue: Queue, lines: Sequence[Listed], *, most:
     table = Table("person", "e-mail", "where", "field", "why", "since", box=box.SIMPLE, pad_edge=False)
     for each in lines:
         since = moment(each.since_ms) if each.since_ms else ""
-        table.add_row(*map(escape, (each.person, each.email, SYSTEMS.get(each.system, ""), each.field, each.why, since)))
+        table.add_row(*map(escape, (each.person, each.email, SYSTEMS.get(each.system, ""), each.field, spelled(each.why), since)))
     console.print(table)
     more = f" These are the first {most:,}; more: --most." if len(lines) >= most else ""
     console.print(f"{len(lines):,} in the list.{more} One of them in full: tandem record E-MAIL")

@@ -1,11 +1,13 @@
 """One person on both sides as people read it: what differs first, and why; the rest on request. Fits 80 columns."""
 
+from collections import Counter
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from consumers.reports.plain import quoted
+from consumers.reports.plain import quoted, spelled
 from consumers.reports.record import FieldShown, Mark, RecordShown, SideShown
 
 _COLOURS = {
@@ -33,16 +35,17 @@ def print_record(console: Console, record: RecordShown, *, everything: bool) -> 
         console.print(f"  [red]held: {escape(record.hold)}[/]", soft_wrap=True)
     if record.waiting:
         console.print(f"  {record.waiting} change(s) wait for one before them")
-    _fields(console, "", [each for each in record.fields if each.of_interest], rules=everything)
+    _fields(console, "", [each for each in record.fields if each.of_interest])
     rest = [each for each in record.fields if not each.of_interest]
     if everything:
-        _fields(console, "In step", rest, rules=True)
+        _fields(console, "In step", rest)
+        console.print(f"In a conflict {escape(_rules(record))}.", soft_wrap=True)
     source = "as the systems show them now" if record.live else "as their feeds last told (the systems were not asked)"
     more = "" if everything or not rest else " All of them: --all."
     console.print(f"{len(record.fields)} fields, {record.differences} not in step; values {source}.{more}", soft_wrap=True)
 
 
-def _fields(console: Console, title: str, fields: list[FieldShown], *, rules: bool) -> None:
+def _fields(console: Console, title: str, fields: list[FieldShown]) -> None:
     if not fields:
         return
     columns = ["field", "Salesforce", "Marketo", "why"]
@@ -54,13 +57,21 @@ def _fields(console: Console, title: str, fields: list[FieldShown], *, rules: bo
         table.add_column(column, overflow="fold", min_width=longest if column == "field" else 4)
     for each in fields:
         cells = {
-            "field": escape(each.field) + (f"\n[dim]{each.rule}[/]" if rules else ""),
+            "field": escape(each.field),
             "Salesforce": _side(each.salesforce),
             "Marketo": _side(each.marketo),
             "why": escape(_why(each)),
         }
         table.add_row(*(cells[column] for column in columns))
     console.print(table)
+
+
+def _rules(record: RecordShown) -> str:
+    """Who wins mostly, and where it is otherwise."""
+    counts = Counter(each.rule for each in record.fields)
+    ((mostly, _),) = counts.most_common(1)
+    others = [f"{each.field}: {each.rule}" for each in record.fields if each.rule != mostly]
+    return f"{mostly} ({'; '.join(others)})" if others else mostly
 
 
 def _why(field: FieldShown) -> str:
@@ -70,7 +81,7 @@ def _why(field: FieldShown) -> str:
     stray = all(side.value != field.agreed for _, side in sides if side.mark is not Mark.ABSENT)
     if stray and field.differs:
         told.append(f"agreed is {_plain(field.agreed)}")
-    return "; ".join(told)
+    return spelled("; ".join(told))
 
 
 def _side(side: SideShown) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from consumers.ledger.tallies import COUNTED_MAX, Refused
 from consumers.reports.clock import time_of_day
+from consumers.reports.plain import spelled
 from consumers.reports.status import State, Status
 from consumers.troubles.trouble import Trouble
 
@@ -84,7 +85,7 @@ def _people(console: Console, status: Status) -> None:
         return
     counts = ((pairs.linked, "on both sides"), (pairs.only_salesforce, "in Salesforce only"), (pairs.only_marketo, "in Marketo only"))
     where = ", ".join(f"{count:,} {place}" for count, place in counts if count)
-    console.print(f"{'About ' if pairs.about else ''}{pairs.pairs:,} people: {where}.")
+    console.print(f"{'About ' if pairs.about else ''}{pairs.pairs:,} {'person' if pairs.pairs == 1 else 'people'}: {where}.")
     for system, name in SYSTEMS.items():
         owed = sum(row.pairs for row in status.due if row.what == "write" and row.system == system)
         if owed:
@@ -102,7 +103,7 @@ def _waiting(console: Console, status: Status) -> None:
 
 def _refused(each: Refused) -> str:
     what = "the whole record" if each.field == "*" else each.field
-    return f"{what}: {each.reason}" if each.reason else what
+    return f"{what}: {spelled(each.reason)}" if each.reason else what
 
 
 def _machinery(console: Console, status: Status) -> None:

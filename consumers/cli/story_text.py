@@ -6,6 +6,7 @@ from rich.table import Table
 
 from consumers.cli.answers import Story
 from consumers.reports.clock import moment
+from consumers.reports.plain import spelled
 
 
 def print_story(console: Console, story: Story, *, technical: bool) -> None:
@@ -27,4 +28,4 @@ def print_story(console: Console, story: Story, *, technical: bool) -> None:
     else:
         console.print("No decision has touched this field: nobody ever gave it a value, or it was the same on both sides at first sight.")
     for sentence in story.now:
-        console.print(f"[bold]{escape(sentence)}[/]", soft_wrap=True)
+        console.print(f"[bold]{escape(spelled(sentence))}[/]", soft_wrap=True)

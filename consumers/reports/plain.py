@@ -3,6 +3,7 @@
 What only says how the machinery got there has no sentence here (an empty one): it is told with `--technical`.
 """
 
+import re
 from collections.abc import Mapping
 
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
@@ -67,6 +68,11 @@ def quoted(value: Value) -> str:
     return f"“{text}”"
 
 
+def spelled(reason: str) -> str:
+    """A reason of ours with the systems' own spelling."""
+    return re.sub(r"\b(salesforce|marketo)\b", lambda name: name[0].capitalize(), reason)
+
+
 def _judged(decision: Decision, ruling: Ruling, people: Mapping[str, str]) -> str:
     name = NAMES[decision.system]
     if ruling.field == WHOLE_RECORD:
@@ -81,7 +87,7 @@ def _judged(decision: Decision, ruling: Ruling, people: Mapping[str, str]) -> st
         value=quoted(ruling.value),
         agreed=quoted(ruling.agreed),
         lost=quoted(ruling.lost),
-        why=f": {_reason(ruling.reason)}" if ruling.reason else "",
+        why=f": {spelled(ruling.reason)}" if ruling.reason else "",
     )
 
 
@@ -89,14 +95,10 @@ def _said(decision: Decision, value: str, people: Mapping[str, str]) -> str:
     event, name = decision.event, NAMES[decision.system]
     if event is not None and event.kind == Kind.READ and not event.author:
         return f"It was {value} in {name}"
-    return f"{_author(event, people)} changed it to {value} in {name}"
+    did = "entered" if event is not None and event.kind == Kind.CREATED else "changed it to"
+    return f"{_author(event, people)} {did} {value} in {name}"
 
 
 def _author(event: Origin | None, people: Mapping[str, str]) -> str:
     author = event.author if event else None
     return people.get(author, author) if author else "Somebody"
-
-
-def _reason(reason: str) -> str:
-    """With the systems' own spelling."""
-    return reason.replace("salesforce", "Salesforce").replace("marketo", "Marketo")

@@ -58,7 +58,7 @@ class Beat:
                 self._board.heard(await ledger_troubles(connection, now))
                 counts = await due(connection, now.now_ms), await waiting(connection), await spent(connection, now.now_ms, now.day_calls)
                 self._stands(*counts, self._board.all())
-                await beat(connection, self._name, self._roles, self._board.of_roles(), self._recent.counts())
+                await beat(connection, self._name, self._roles, self._board.all(), self._recent.counts())
 
     async def _leave(self) -> None:
         try:

@@ -1,6 +1,7 @@
 """What one worker knows to be wrong: with its own roles now, and in the ledger as it read it last."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from consumers.troubles.trouble import Trouble, worst_first
 
@@ -30,8 +31,12 @@ class Board:
         return tuple(Trouble(where=role, what=why, since_ms=self._since[role]) for role, why in reasons.items())
 
     def heard(self, troubles: Sequence[Trouble]) -> None:
-        """The ledger was read."""
-        self._ledger, self._heard_ms, self._why = tuple(troubles), self._now_ms(), ""
+        """The ledger was read. What doesn't say itself since when it is so, is so since this worker first heard of it."""
+        self._heard_ms, self._why = self._now_ms(), ""
+        before = {(each.where, each.what): each.since_ms for each in self._ledger}
+        self._ledger = tuple(
+            replace(each, since_ms=each.since_ms or before.get((each.where, each.what), self._heard_ms)) for each in troubles
+        )
 
     def deaf(self, why: str) -> None:
         """The ledger could not be read."""

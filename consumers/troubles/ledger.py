@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from consumers.configuration import Settings
+from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Trouble, worst_first
 from streams.budget_state import BudgetState
@@ -74,4 +75,4 @@ async def sources_late(connection: Any, expected: Expected) -> list[Trouble]:
     )
 
 
-CHECKS: tuple[Check, ...] = (calls_short, sources_late)
+CHECKS: tuple[Check, ...] = (calls_short, sources_late, gaps_open)

@@ -197,6 +197,18 @@ async def test_a_system_that_takes_no_calls_is_degraded_with_the_next_try(
     assert (told.state, trouble.again_ms) == (State.DEGRADED, NOW + 300_000)
 
 
+async def test_an_open_gap_is_told_until_it_is_closed(postgres: str, database: Any) -> None:
+    await beat(database, "one", ["relay.marketo", "observe", "settle.marketo", "reconcile.person"], [])
+    await database.execute("insert into gaps (source, object, reason, opened_ms) values ('salesforce.cdc', 'lead', 'expired replay id', 7)")
+    async with ledger_connection(postgres) as connection:
+        told = await status(connection, now_ms=NOW)
+        (trouble,) = told.troubles
+        assert (told.state, trouble.since_ms) == (State.ATTENTION, 7)
+        assert trouble.what == "changes of leads may be missing and are being read back (expired replay id)"
+        await database.execute("update gaps set closed_ms = 8")
+        assert (await status(connection, now_ms=NOW)).state is State.IN_STEP
+
+
 async def test_lag_is_unknown_without_kafka(postgres: str, database: Any) -> None:
     await database.execute("insert into partition_offsets values ('crm.salesforce.lead.v1', 0, 90)")
     async with ledger_connection(postgres) as connection:

@@ -248,6 +248,12 @@ def test_marketing_is_told_without_versions_echoes_and_ids(name: str) -> None:
     assert chapter.plain == PLAIN[name]
 
 
+def test_the_value_of_a_new_record_was_entered() -> None:
+    made = Origin(topic="t", partition=0, offset=1, source="cdc", kind=Kind.CREATED, at=AT, author="eva@example.com")
+    (chapter,) = chapters_of(1, judged(Verdict.ACCEPTED, event=made, value="CEO", agreed="CEO"), "title", PEOPLE)
+    assert chapter.plain == f"{EVA} entered “CEO” in Marketo."
+
+
 def test_a_story_goes_in_the_order_in_which_things_happened_not_in_that_of_their_telling() -> None:
     def changed(value: str, at: int) -> Decision:
         origin = Origin(topic="t", partition=0, offset=1, source="activities", kind=Kind.UPDATED, at=at, author="005A")

@@ -51,3 +51,17 @@ def test_troubles_come_worst_first_and_once() -> None:
     late, early = (Trouble(where="observe", what="away", since_ms=ms, again_ms=again) for ms, again in ((9, 50), (5, 40)))
     away = Trouble(where="kafka", what="not there", away=True)
     assert worst_first([calm, late, away, early]) == (away, Trouble(where="observe", what="away", since_ms=5, again_ms=40), calm)
+
+
+def test_what_the_ledger_shows_is_so_since_it_was_first_heard_of_unless_it_says_itself() -> None:
+    clock = Clock()
+    board = Board(clock)
+    short, gap = Trouble(where="calls.marketo", what="no calls"), Trouble(where="gap", what="missing", since_ms=400)
+    board.heard([short])
+    clock.ms = 2_000
+    board.heard([short, gap])
+    assert {each.where: each.since_ms for each in board.all()} == {"calls.marketo": 1_000, "gap": 400}
+    board.heard([])
+    clock.ms = 3_000
+    board.heard([short])
+    assert board.all()[0].since_ms == 3_000
