@@ -36,6 +36,12 @@ CASES = {
     "corrected since: it is owed": Case(person(title=title(refused=1)), {}),
     "the system shows it all the same": Case(person(title=title(refused=2, shows=2)), {}),
     "never refused": Case(person(title=title()), {}),
+    "a value that can't be taken from the other side": Case(
+        person(
+            title=Field(value="a", version=1, salesforce=Side(seen="a", shows=1), marketo=Side(seen="a", shows=1, unusable="30 digits"))
+        ),
+        {(SF, "title"): "marketo has a value that can't be taken: 30 digits"},
+    ),
     "a record that may not be made": Case(person(marketo=Record(refused="1007 many")), {(MK, RECORD): "1007 many"}),
     "made in spite of it": Case(person(marketo=Record(id="7", refused="1007 many")), {}),
 }
