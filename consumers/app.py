@@ -52,6 +52,7 @@ from streams.salesforce.poll import CycleReport as SalesforceCycle
 from streams.salesforce.poll import PollSource
 from streams.singleton import PostgresSingleton
 from streams.systems import Object, System
+from streams.together import beside
 
 RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
 ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
@@ -170,11 +171,7 @@ class Worker:
             report=report,
             on_brake=keeping(tools.pool, obj),
         )
-        releasing = asyncio.create_task(release(tools.pool, obj, source, stop))
-        try:
-            await self._polled(f"reconcile.{obj}", source, tools, stop)
-        finally:
-            releasing.cancel()
+        await beside(self._polled(f"reconcile.{obj}", source, tools, stop), release(tools.pool, obj, source, stop))
 
     async def _poll_marketo(self, tools: Tools, stop: asyncio.Event) -> None:
         reports: asyncio.Queue[MarketoCycle] = asyncio.Queue()
@@ -194,18 +191,10 @@ class Worker:
             report=reports.put_nowait,
             live_behind=self._feed_lag_of(tools).behind,
         )
-        keeper = asyncio.create_task(keep())
-        try:
-            await self._polled("reconcile.person", source, tools, stop)
-        finally:
-            keeper.cancel()
+        await beside(self._polled("reconcile.person", source, tools, stop), keep())
 
     async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
-        telling = asyncio.create_task(self._gaps_of(tools).tell(source, stop))
-        try:
-            await self._relay(role, source, tools, stop)
-        finally:
-            telling.cancel()
+        await beside(self._relay(role, source, tools, stop), self._gaps_of(tools).tell(source, stop))
 
     def _gaps_of(self, tools: Tools) -> Gaps:
         self._gaps = self._gaps or Gaps(tools.pool, PostgresPositions(tools.pool), now_ms)
@@ -347,7 +336,14 @@ def run(settings: Settings, roles: frozenset[str] = frozenset(ROLES)) -> int:
     token = settings.web.token
     web = ShellSettings(host=settings.web.host, port=settings.web.port, token=token.reveal() if token else "")
     try:
-        return run_shell(worker.roles(roles), settings=web, metrics=worker.metrics, board=worker.board, status=worker.status)
+        return run_shell(
+            worker.roles(roles),
+            settings=web,
+            metrics=worker.metrics,
+            board=worker.board,
+            status=worker.status,
+            close=worker.toolbox.close,
+        )
     except Fatal as error:
         raise SystemExit(f"tandem: {error}") from error
 

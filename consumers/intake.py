@@ -19,6 +19,7 @@ from consumers.judging import Observed
 from consumers.ledger.port import Fenced, Ledger
 from consumers.observe import Message, Observer
 from streams.errors import Retry
+from streams.together import together
 from streams.topics import CHANGE_TOPICS
 
 BATCH_EVENTS_MAX = 500
@@ -90,7 +91,9 @@ class Intake:
                 await self._jump(consumer, error)
                 continue
             if fetched:
-                await asyncio.gather(*(self._partition(consumer, place, records, stop) for place, records in fetched.items()))
+                async with together() as group:
+                    for place, records in fetched.items():
+                        group.create_task(self._partition(consumer, place, records, stop))
             if asyncio.get_running_loop().time() - committed_at > _COMMIT_EVERY:
                 committed_at = asyncio.get_running_loop().time()
                 await self._commit(consumer)

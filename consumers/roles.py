@@ -9,7 +9,9 @@ import structlog
 
 from streams.errors import Fatal
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 7.5
+_CANCEL_SECONDS = 1.0
+"""With what the shell needs to close, the whole stays within the ten seconds that a container is given."""
 _BACKOFF_SECONDS = (0.5, 60.0)
 _GOOD_RUN_SECONDS = 60.0
 
@@ -71,7 +73,7 @@ class Supervisor:
             self._log.warning("role did not finish in time, cancelled", role=name)
             self._tasks[name].cancel()
         if late:
-            await asyncio.wait([self._tasks[name] for name in late], timeout=2.0)
+            await asyncio.wait([self._tasks[name] for name in late], timeout=_CANCEL_SECONDS)
         return late
 
     def unready(self) -> dict[str, str]:

@@ -28,7 +28,11 @@ from consumers.troubles.board import Board
 from consumers.troubles.trouble import unready
 
 EXIT_CONFIGURATION = 2
+CLOSE_SECONDS = 1.0
 _log = structlog.get_logger("consumers.shell")
+
+Closing = Callable[[], Awaitable[None]]
+"""Gives back what the roles have shared, after their end."""
 
 
 class StatusPage(Protocol):
@@ -42,6 +46,10 @@ class StatusPage(Protocol):
 async def _no_status(*, personal: bool) -> dict[str, Any]:
     del personal
     return {}
+
+
+async def _nothing_to_close() -> None:
+    """Roles that share nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +89,10 @@ class Shell(faust.App):
 class RolesService(faust.Service):
     """All roles as one service of Faust's tree, so that they stop at the same time."""
 
-    def __init__(self, supervisor: Supervisor, board: Board, stop_seconds: float, **options: Any) -> None:
+    def __init__(self, supervisor: Supervisor, board: Board, stop_seconds: float, close: Closing, **options: Any) -> None:
         super().__init__(**options)
         self.supervisor, self.board = supervisor, board
-        self._stop_seconds = stop_seconds
+        self._stop_seconds, self._close = stop_seconds, close
         self.stopping = False
 
     async def on_start(self) -> None:
@@ -93,9 +101,14 @@ class RolesService(faust.Service):
         self.supervisor.start()
 
     async def on_stop(self) -> None:
-        """Let every role finish what it has in hand."""
+        """Let every role finish what it has in hand, then give back what they share."""
         self.stopping = True
         await self.supervisor.stop(self._stop_seconds)
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._close()
+        except TimeoutError:
+            _log.warning("not everything could be closed in time; it ends with the process")
 
     def unready(self) -> dict[str, str]:
         """Why the worker isn't ready, by what is concerned: the same list as in its beat, so in `tandem status`."""
@@ -121,7 +134,13 @@ class _Ended:
 
 
 def run(
-    roles: Sequence[Role], *, settings: ShellSettings, metrics: Metrics, board: Board | None = None, status: StatusPage = _no_status
+    roles: Sequence[Role],
+    *,
+    settings: ShellSettings,
+    metrics: Metrics,
+    board: Board | None = None,
+    status: StatusPage = _no_status,
+    close: Closing = _nothing_to_close,
 ) -> int:
     """Run the roles until SIGTERM or SIGINT, or until all are done; the exit code of the process (2: a person has to act).
 
@@ -132,7 +151,7 @@ def run(
     supervisor = Supervisor(roles, restarted=lambda name: metrics.roles_restarted.labels(name).inc())
     board = board or Board(_now_ms)
     board.watch(supervisor.unready)
-    app = _app(supervisor, board, settings, metrics, status)
+    app = _app(RolesService(supervisor, board, settings.stop_seconds, close), settings, metrics, status)
     worker = ShellWorker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None
     code: object = None
@@ -150,7 +169,7 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _app(supervisor: Supervisor, board: Board, settings: ShellSettings, metrics: Metrics, status: StatusPage) -> Shell:
+def _app(roles: RolesService, settings: ShellSettings, metrics: Metrics, status: StatusPage) -> Shell:
     app = Shell(
         "tandem",
         broker="kafka://127.0.0.1:9092",  # never connected to
@@ -166,7 +185,7 @@ def _app(supervisor: Supervisor, board: Board, settings: ShellSettings, metrics:
         web_stats_enabled=False,
         web_metrics_enabled=False,
     )
-    app.roles = RolesService(supervisor, board, settings.stop_seconds)
+    app.roles = roles
     _pages(app, metrics, status, settings.token)
     return app
 

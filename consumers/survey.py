@@ -1,6 +1,5 @@
 """Asking both systems what they know about their fields: for the rules at the start of a worker, and for `tandem check`."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from streams.errors import Reject
 from streams.marketo.rest import MarketoRest
 from streams.salesforce.rest import SalesforceRest
 from streams.systems import Object
+from streams.together import together
 
 OBJECTS = (Object.LEAD, Object.CONTACT)
 
@@ -18,8 +18,9 @@ async def survey(salesforce: SalesforceRest, marketo: MarketoRest) -> Describes:
 
     Raises what the adapters raise (`Retry`, `Fatal`).
     """
-    objects, schema = await asyncio.gather(_objects(salesforce, ""), marketo.describe2())
-    return described({obj: answer for obj, answer in objects.items() if answer is not None}, schema)
+    async with together() as group:
+        objects, schema = group.create_task(_objects(salesforce, "")), group.create_task(marketo.describe2())
+    return described({obj: answer for obj, answer in objects.result().items() if answer is not None}, schema.result())
 
 
 async def stream_fields(salesforce: SalesforceRest) -> Mapping[Object, frozenset[str] | None]:
@@ -36,8 +37,9 @@ async def stream_fields(salesforce: SalesforceRest) -> Mapping[Object, frozenset
 
 
 async def _objects(salesforce: SalesforceRest, suffix: str) -> dict[Object, dict[str, Any] | None]:
-    answers = await asyncio.gather(*(_object(salesforce, f"{obj.capitalize()}{suffix}") for obj in OBJECTS))
-    return dict(zip(OBJECTS, answers, strict=True))
+    async with together() as group:
+        asked = {obj: group.create_task(_object(salesforce, f"{obj.capitalize()}{suffix}")) for obj in OBJECTS}
+    return {obj: task.result() for obj, task in asked.items()}
 
 
 async def _object(salesforce: SalesforceRest, name: str) -> dict[str, Any] | None:

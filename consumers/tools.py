@@ -44,6 +44,7 @@ _ECHO, _SAVE_ECHO = (
     "select value from findings where name = 'echo'",
     "insert into findings (name, value, at) values ('echo', $1, $2) on conflict (name) do update set value = $1, at = $2",
 )
+_CLOSE_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
 
 
@@ -118,7 +119,7 @@ async def _opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) -
     dsn = settings.postgres.dsn.reveal()
     with away_is_retry("open the database"):
         pool = await asyncpg.create_pool(dsn, min_size=1, max_size=4, command_timeout=60, server_settings={"application_name": "tandem"})
-    stack.push_async_callback(pool.close)
+    stack.push_async_callback(_close, pool)
     ledger = await open_ledger(dsn, transactions_max=settings.postgres.connections_max)
     stack.push_async_callback(ledger.close)
     budgets = _budgets(settings, dsn)
@@ -160,6 +161,14 @@ async def _opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) -
         marketo=marketo,
         writers=writers,
     )
+
+
+async def _close(pool: Any) -> None:
+    """Wait a moment for what is under way on its connections, then cut them."""
+    try:
+        await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
+    except TimeoutError:
+        pool.terminate()
 
 
 def _budgets(settings: Settings, dsn: str) -> dict[System, PostgresBudget]:

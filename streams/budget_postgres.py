@@ -83,6 +83,7 @@ class PostgresBudget:
         self._stored = StoredBudget()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self._told = Told()
         self._spent: Counter[tuple[int, str]] = Counter()
         self._flush_at = 0.0
@@ -119,7 +120,8 @@ class PostgresBudget:
         self._told.seen = (used, limit)
 
     async def close(self) -> None:
-        """Stop asking; whoever waits is cancelled. Places in flight come back when the lease ends."""
+        """Stop asking, for good: whoever waits is cancelled, who asks later is refused. Places in flight come back when the lease ends."""
+        self._closed = True
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -146,6 +148,8 @@ class PostgresBudget:
             self._told.moved = (*self._told.moved, (allowed_at, now))
 
     async def _leave(self, lane: Lane) -> Leave:
+        if self._closed:
+            raise Retry(f"no leave for calls to {self._system}: this budget is closed, its worker ends or failed to start")
         waiter = _Waiter(lane=lane, leave=asyncio.get_running_loop().create_future())
         first = not any(self._waiters[: lane + 1])
         self._waiters[lane].append(waiter)
@@ -172,6 +176,8 @@ class PostgresBudget:
             self._nudge()
 
     def _nudge(self) -> None:
+        if self._closed:
+            return
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"budget {self._system}")
             self._task.add_done_callback(self._ended)

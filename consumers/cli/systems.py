@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from consumers.canary import Patience, Sung, canary
 from consumers.check import Finding, Level, LinkField, compare
@@ -21,6 +22,7 @@ from streams.marketo.session import MarketoSession
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.systems import Object
+from streams.together import together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,9 @@ async def check_of(settings: Settings, *, canary: bool, canary_id: str | None) -
     """Both systems compared with the configuration; a system that can't be reached is told, not raised."""
     async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
         salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
-        users = await asyncio.gather(_user("Salesforce", session.user_id()), _user("Marketo", marketo_session.user()))
+        async with together() as group:
+            asked = group.create_task(_user("Salesforce", session.user_id())), group.create_task(_user("Marketo", marketo_session.user()))
+        users = [task.result() for task in asked]
         unreachable = tuple(each.error for each in users if each.error)
         if unreachable:
             return CheckReport(unreachable=unreachable)
@@ -85,7 +89,7 @@ class _User:
     error: str = ""
 
 
-async def _user(system: str, asking: Awaitable[str]) -> _User:
+async def _user(system: str, asking: Coroutine[Any, Any, str]) -> _User:
     try:
         return _User(name=await asking)
     except SyncError as error:

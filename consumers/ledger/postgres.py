@@ -28,7 +28,7 @@ SESSION = {
 """Every statement here walks an index for a handful of rows. Planned once, and never as if the tables were as empty as on the first day.
 What a stopped process has locked is let go after some seconds."""
 
-_CLOSE_SECONDS = 5.0
+_CLOSE_SECONDS = 0.5
 
 
 class PostgresLedger:

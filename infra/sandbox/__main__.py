@@ -19,7 +19,7 @@ from infra.sandbox.certificate import certificate_of
 from infra.sandbox.gateway import Child, Gateway
 from infra.sandbox.kernel.process import ChildSettings
 from infra.sandbox.numbering import Numbering
-from infra.sandbox.supervisor import ChildProcess, StartError
+from infra.sandbox.supervisor import ChildProcess, StartError, side_by_side
 
 SYSTEMS = ("salesforce", "marketo")
 
@@ -95,7 +95,7 @@ async def run(options: Options) -> None:
     known = credentials.load(options.data / "credentials.json")
     children = [_child(options, known, name) for name in SYSTEMS if name in options.only]
     try:
-        await asyncio.gather(*(child.start() for child in children))
+        await side_by_side(*(child.start() for child in children))
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=_trust(options))) as session:
             gateway, port = await _serve(options, children, session)
@@ -152,8 +152,10 @@ async def _until(stopping: asyncio.Event, children: Sequence[ChildProcess]) -> N
     watchers = [asyncio.ensure_future(child.watch()) for child in children]
     waiter = asyncio.ensure_future(stopping.wait())
     done, _ = await asyncio.wait({waiter, *watchers}, return_when=asyncio.FIRST_COMPLETED)
-    for one in {waiter, *watchers} - done:
+    others = {waiter, *watchers} - done
+    for one in others:
         one.cancel()
+    await asyncio.wait(others)
     for one in done:
         one.result()
 

@@ -17,6 +17,7 @@ from infra.sandbox.kernel.control import PREFIX
 from infra.sandbox.numbering import Numbering
 from infra.sandbox.pages.frame import first_page
 from infra.sandbox.pages.handlers import BASE_HEADER, POLICY
+from infra.sandbox.supervisor import side_by_side
 
 _FLUSH_BYTES = 1 << 18
 _BODY_MAX_BYTES = 1 << 30
@@ -71,11 +72,11 @@ class Gateway:
         return app
 
     async def health(self, _: web.Request) -> web.Response:
-        states = await asyncio.gather(*(self._get(child, "health") for child in self.children.values()))
+        states = await side_by_side(*(self._get(child, "health") for child in self.children.values()))
         return _json({"status": "ok", "systems": {state["system"]: state for state in states}})
 
     async def meters(self, _: web.Request) -> web.Response:
-        found = await asyncio.gather(*(self._get(child, "meters") for child in self.children.values()))
+        found = await side_by_side(*(self._get(child, "meters") for child in self.children.values()))
         return _json(dict(zip(self.children, found, strict=True)))
 
     async def reset_meters(self, _: web.Request) -> web.Response:
@@ -84,7 +85,7 @@ class Gateway:
         return _json({"reset": True})
 
     async def faults(self, _: web.Request) -> web.Response:
-        found = await asyncio.gather(*(self._get(child, "faults") for child in self.children.values()))
+        found = await side_by_side(*(self._get(child, "faults") for child in self.children.values()))
         return _json([{**fault, "system": name} for name, faults in zip(self.children, found, strict=True) for fault in faults])
 
     async def post_fault(self, request: web.Request) -> web.Response:

@@ -5,9 +5,10 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +18,7 @@ from infra.sandbox.kernel.process import TOKEN_VARIABLE, ChildSettings
 _START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 _RESTARTS_MAX = 5
+_T = TypeVar("_T")
 
 
 class StartError(RuntimeError):
@@ -86,3 +88,13 @@ class ChildProcess:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+async def side_by_side(*works: Coroutine[Any, Any, _T]) -> list[_T]:
+    """What all of them return, in their order. When one fails the others are cancelled and awaited, then its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in works]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -18,6 +18,7 @@ from infra.stack.part import Part
 from infra.stack.prepare import prepare
 from infra.stack.sandbox import Sandbox
 from infra.stack.tandem import Tandem, Worker
+from streams.together import together
 from streams.topics import all_topics
 
 PARTS = frozenset({"kafka", "postgres", "sandbox", "tandem"})
@@ -109,7 +110,7 @@ class Stack:
             part.told = self.told()
         begun = time.monotonic()
         was_running = part.process.running()
-        await asyncio.to_thread(part.start)
+        await _to_its_end(part.start)
         self.say(f"{name}: {'already running' if was_running else f'ready in {time.monotonic() - begun:.1f} s'}")
 
     async def stop(self, name: str) -> None:
@@ -147,10 +148,9 @@ class Stack:
         await self.down()
 
     async def _up(self) -> None:
-        results = await asyncio.gather(*(self.start(name) for name in self._grounds), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        async with together() as group:
+            for name in self._grounds:
+                group.create_task(self.start(name))
         if "kafka" in self._grounds:
             report = await ensure_topics(self.kafka.bootstrap, all_topics())
             for line in (*(f"topic {name} made" for name in report.created), *map(str, report.drift)):
@@ -184,3 +184,13 @@ class Stack:
         """The environment that a worker, or a command of Tandem, is started with; secrets are in files that it names."""
         dsn = self.postgres.dsn()
         return tell_tandem(self.run_dir, bootstrap=self.kafka.bootstrap, dsn=dsn, sandbox=self.sandbox.endpoints())
+
+
+async def _to_its_end(work: Callable[[], object]) -> None:
+    """Run it in a thread. Cancelled, it still waits for the thread: what starts behind our back would be stopped by nobody."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        raise
