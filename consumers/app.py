@@ -9,7 +9,9 @@ from typing import Any
 import structlog
 
 from consumers.answers import Settled
+from consumers.broker_watch import BrokerWatch
 from consumers.configuration import Settings
+from consumers.configuration_access import kafka_access
 from consumers.configuration_settings import LogFormat
 from consumers.confirmation import keeping, release
 from consumers.drive import Bell, Dispatcher, look_after
@@ -60,6 +62,7 @@ SOURCES = (CdcSource.name, ACTIVITIES, *(poll for polls in POLLS.values() for po
 _CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
 _SIDES_SECONDS = 12.0
 """Deletions in Marketo are asked for this far apart at the least."""
+_AGAIN_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -72,11 +75,13 @@ class Worker:
         self.board = Board(now_ms)
         self.recent = Recent(now_ms)
         self.toolbox = Toolbox(settings, self.metrics)
+        self.broker = BrokerWatch(kafka_access(settings))
         self.bell: Bell | None = None
         self._troubles: dict[str, Callable[[], str | None]] = {}
         self._gaps: Gaps | None = None
         self._feed_lag: FeedLag | None = None
         self._singleton: PostgresSingleton | None = None
+        self._said: set[str] = set()
         self._dispatchers: dict[System, Dispatcher] = {}
 
     def roles(self, wanted: frozenset[str]) -> list[Role]:
@@ -96,7 +101,10 @@ class Worker:
             roles.append(self._role("reconcile.person", self._poll_marketo))
         names = [role.name for role in roles]
         self.metrics.expect(names, SOURCES)
-        return [*roles, self._role("beat", partial(self._beat, names))]
+        roles.append(self._role("beat", partial(self._beat, names)))
+        if any(self._needs_kafka(name) for name in names):
+            roles.append(self._role("kafka", self._watch_kafka))
+        return roles
 
     async def status(self, *, personal: bool) -> dict[str, Any]:
         """For `/status.json`: what `tandem status` shows, from the ledger; `personal`: with the systems' own words."""
@@ -124,14 +132,31 @@ class Worker:
         while not stop.is_set():
             try:
                 tools = await self.toolbox.open()
+                if self._needs_kafka(name):
+                    await self.broker.opened()
             except Retry as error:
                 self._troubles[name] = lambda reason=str(error): reason  # type: ignore[misc]
-                _log.warning("not open yet", role=name, error=str(error))
-                await _pause(error.after_seconds, stop)
+                self._say_once(name, str(error))
+                await _pause(max(error.after_seconds, _AGAIN_SECONDS), stop)
                 continue
             self._troubles[name] = lambda: None
             return tools
         return None
+
+    @staticmethod
+    def _needs_kafka(name: str) -> bool:
+        return name.partition(".")[0] in (RELAY, OBSERVE, RECONCILE, "outbox", "kafka")
+
+    def _say_once(self, name: str, reason: str) -> None:
+        """What keeps all roles from starting is logged once, not by each of them every second."""
+        if reason not in self._said:
+            self._said.add(reason)
+            _log.warning("not open yet", role=name, error=reason)
+
+    async def _watch_kafka(self, tools: Tools, stop: asyncio.Event) -> None:
+        del tools
+        self._troubles["kafka"] = self.broker.trouble
+        await self.broker.run(stop)
 
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
         now = partial(expected, self.settings)
@@ -205,7 +230,7 @@ class Worker:
         return self._singleton
 
     async def _relay(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
-        make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
+        make = partial(kafka_producer, kafka_access(tools.settings))
         publisher = Publisher(make, keep_dead=tools.bury)
         relay = Relay(source, publisher, PostgresPositions(tools.pool), self._singleton_of(tools), watch=self.metrics)
         self._troubles[role] = relay.trouble
@@ -232,8 +257,9 @@ class Worker:
 
         kafka = tools.settings.kafka
         observer = Observer(tools.ledger, tools.terms, now_ms)
-        intake = Intake(kafka.bootstrap_servers, tools.ledger, observer, self._observed, gap, group=kafka.group)
+        intake = Intake(kafka_access(tools.settings), tools.ledger, observer, self._observed, gap, group=kafka.group)
         self.metrics.lag_of = intake.behind
+        self._troubles["observe"] = intake.trouble
         while not stop.is_set():
             try:
                 await intake.run(stop)
@@ -241,7 +267,7 @@ class Worker:
                 self._troubles["observe"] = lambda reason=str(error): reason  # type: ignore[misc]
                 _log.warning("observe waits", error=str(error))
                 await _pause(error.after_seconds, stop)
-                self._troubles["observe"] = lambda: None
+                self._troubles["observe"] = intake.trouble
 
     def _observed(self, topic: str, partition: int, observed: Observed) -> None:
         del partition
@@ -258,7 +284,7 @@ class Worker:
             self.bell.ring(observed.due)
 
     async def _outbox(self, tools: Tools, stop: asyncio.Event) -> None:
-        make = partial(kafka_producer, tools.settings.kafka.bootstrap_servers)
+        make = partial(kafka_producer, kafka_access(tools.settings))
         postgres = tools.settings.postgres
         outbox = Outbox(tools.pool, self._singleton_of(tools), make, retention_days=postgres.decisions_days)
         self._troubles["outbox"] = lambda: outbox.trouble

@@ -1,11 +1,12 @@
 """The configuration: one YAML file in, one frozen `Settings` out, or every problem of the file at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from consumers.configuration_access import kafka_problems
 from consumers.configuration_kinds import Secret
 from consumers.configuration_sections import Broken, Section
-from consumers.configuration_settings import Flow, SalesforceSettings, Settings
+from consumers.configuration_settings import Flow, Settings
 from consumers.configuration_times import duration_text
 from consumers.configuration_yaml import ConfigurationError, Invalid, Problem, Reading, document
 from consumers.defaults import mapping_problems
@@ -32,29 +33,36 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in a file; `environ` is where `{env: NAME}` looks. Raises `ConfigurationError` with all problems."""
     root = document(path)
     reading = Reading(directory=path.parent, environ=environ)
-    settings: Settings | None = None
+    rest: Settings | None = None
     try:
-        settings = Section("", Settings).read(root, reading)
+        rest = Section("", Settings).read(root, reading)
     except Invalid as error:
         reading.complain(error.place, str(error))
-    except Broken:
-        pass  # its problems have been noted one by one
-    if settings is not None:
-        for key, message in _contradictions(settings):
-            reading.complain_of(key, message)
-    if settings is None or reading.problems:
+    except Broken as broken:
+        rest = broken.rest  # what is wrong with single keys has been noted one by one; what contradicts itself is told as well
+    if rest is not None:
+        wrong = [problem.key for problem in reading.problems]
+        for key, message in _contradictions(rest):
+            if not any(_within(key, other) or _within(other, key) for other in wrong):
+                reading.complain_of(key, message)
+    if rest is None or reading.problems:
         raise ConfigurationError(str(path), reading.problems)
-    return settings
+    return rest
+
+
+def _within(key: str, other: str) -> bool:
+    """Whether a key is another one, or a part of it."""
+    return key == other or key.startswith(f"{other}.")
 
 
 def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
-    yield from _credential_problems(settings.salesforce)
-    yield from _interval_problems(settings)
-    yield from _link_problems(settings)
-    yield from mapping_problems(settings)
+    for needs, problems in _RULES:
+        if all(getattr(settings, name) is not None for name in needs):
+            yield from problems(settings)
 
 
-def _credential_problems(salesforce: SalesforceSettings) -> Iterator[tuple[str, str]]:
+def _credential_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    salesforce = settings.salesforce
     flow = salesforce.flow
     missing = [name for name in _NEEDED[flow] if getattr(salesforce, name) is None]
     if missing:
@@ -94,3 +102,13 @@ def _link_problems(settings: Settings) -> Iterator[tuple[str, str]]:
         if field in seen:
             yield f"links.{name}", f"{field} is used for {seen[field]} already; each link needs a field of its own"
         seen.setdefault(field, name)
+
+
+_RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[tuple[str, str]]]], ...] = (
+    (("salesforce",), _credential_problems),
+    (("marketo",), _interval_problems),
+    ((), _link_problems),
+    (("kafka",), lambda settings: kafka_problems(settings.kafka)),
+    ((), mapping_problems),
+)
+"""What may contradict itself, and the sections without defaults that must have been readable to tell."""

@@ -145,10 +145,11 @@ class FieldEntries:
             except Invalid as error:
                 reading.complain(error.place, str(error))
                 failed = True
-            except Broken:
+            except Broken as broken:
+                entries[name] = broken.rest
                 failed = True
         if failed:
-            raise Broken
+            raise Broken(entries)
         return entries
 
     def _entry(self, name: str, key: Place, value: Place, reading: Reading) -> FieldEntry | None:

@@ -18,13 +18,13 @@ class Section:
     of: type[Any]
 
     def read(self, place: Place, reading: Reading) -> Any:
-        """The dataclass; problems of single keys are collected, the section is returned only when it has none."""
+        """The dataclass; problems of single keys are collected. Raises `Broken` when there are any."""
         given = _read_keys(self.of, place, reading)
         missing = [key for key, setting in settings(self.of).items() if setting.required and key not in given.met]
         for key in missing:
             reading.complain(place, f"{key} is missing; add it ({settings(self.of)[key].kind.words()})")
         if missing or given.failed:
-            raise Broken
+            raise Broken(_rest(self.of, given))
         return self.of(**given.values)
 
     def schema(self) -> dict[str, Any]:
@@ -37,7 +37,17 @@ class Section:
 
 
 class Broken(Exception):  # noqa: N818 - says only that the problems have been noted already
-    """A section whose problems have been noted."""
+    """A section whose problems have been noted. `rest`: what is left of it, so that what else is wrong can be told in the same go."""
+
+    def __init__(self, rest: Any) -> None:
+        super().__init__("its problems have been noted")
+        self.rest = rest
+
+
+def _rest(of: type[Any], given: "_Given") -> Any:
+    """The section with what could be read: the default stands for what could not, and None where there is none."""
+    nothing = {setting.attribute: None for setting in settings(of).values() if setting.required}
+    return of(**{**nothing, **given.values})
 
 
 @dataclass(slots=True)
@@ -61,7 +71,8 @@ def _read_keys(of: type[Any], place: Place, reading: Reading) -> _Given:
         except Invalid as error:
             reading.complain(error.place, str(error))
             given.failed = True
-        except Broken:
+        except Broken as broken:
+            given.values[setting.attribute] = broken.rest
             given.failed = True
     return given
 

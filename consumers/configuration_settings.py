@@ -6,14 +6,17 @@ The one definition behind the file, its JSON Schema and its reference.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
+from consumers.configuration_files import Dsn, FilePath
 from consumers.configuration_kinds import Choice, Flag, Secret, SecretText, Servers, Text, Url, Whole
 from consumers.configuration_mapping import NAME, FieldEntries, FieldEntry
 from consumers.configuration_qualify import QualifyKind
 from consumers.configuration_sections import Section
 from consumers.configuration_times import Duration, TimeZone
 from consumers.mapping import LinkFields, Qualification
+from streams.kafka_access import Sasl
 from streams.systems import Object, System
 
 _NAME_FORM = "an API name (a letter, then letters, digits or _)"
@@ -121,13 +124,28 @@ class KafkaSettings:
 
     bootstrap_servers: Annotated[str, Servers("Addresses of brokers")]
     group: Annotated[str, Text("Name of the consumer group", r"[A-Za-z0-9._-]{1,200}", "a consumer group's name")] = "tandem"
+    tls: Annotated[bool, Flag("Whether the connection is encrypted, and the brokers' certificates are checked")] = False
+    ca_file: Annotated[Path | None, FilePath("PEM of the authority that signed them; without it, those that this machine trusts")] = None
+    certificate_file: Annotated[Path | None, FilePath("PEM of our own certificate, where the brokers ask for one")] = None
+    key_file: Annotated[Path | None, FilePath("PEM of its private key, where it is not in the same file")] = None
+    key_password: Annotated[Secret | None, SecretText("What opens the private key")] = None
+    sasl: Annotated[Sasl, Choice("How Tandem signs in to the brokers", Sasl)] = Sasl.NONE
+    username: Annotated[str | None, Text("User to sign in as (plain, scram-sha-256, scram-sha-512)")] = None
+    password: Annotated[Secret | None, SecretText("The user's password")] = None
+    token_file: Annotated[Path | None, FilePath("Holds the token (oauthbearer); read anew for each connection")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresSettings:
     """PostgreSQL, which holds the ledger."""
 
-    dsn: Annotated[Secret, SecretText("postgresql://user:password@host:port/database")]
+    dsn: Annotated[
+        Secret,
+        Dsn(
+            "postgresql://user:password@host:port/database; for TLS and client certificates with "
+            "?sslmode=verify-full&sslrootcert=…&sslcert=…&sslkey=…"
+        ),
+    ]
     connections_max: Annotated[int, Whole("Connections of one worker", 2, 100)] = 8
     decisions_days: Annotated[int, Whole("Days for which decisions are kept here (`tandem explain`); 0 keeps all", 0, 3_650)] = 90
 

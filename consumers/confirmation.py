@@ -5,10 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-import asyncpg
 import structlog
 
-from streams.database import away_is_retry
+from consumers.grounds import look_at_migrations
+from streams.database import away_is_retry, connected
 from streams.errors import Retry
 from streams.salesforce.poll import Braked
 from streams.systems import Object
@@ -64,10 +64,11 @@ async def braked_deletes(connection: Any, obj: Object) -> Braked | None:
 
 
 async def confirm_deletes(dsn: str, obj: Object, until_ms: int) -> None:
-    """Keep the confirmation of all deletes up to `until_ms` (the system's clock) for the polls to find. Raises `Retry`."""
+    """Keep the confirmation of all deletes up to `until_ms` (the system's clock) for the polls to find. Raises as `look_at_database`."""
     with away_is_retry("keep the confirmation"):
-        connection = await asyncpg.connect(dsn, timeout=10)
+        connection = await connected(dsn)
         try:
+            await look_at_migrations(connection, dsn)
             await connection.execute(CONFIRM, str(obj), until_ms)
         finally:
             await connection.close()

@@ -8,6 +8,7 @@ paused before the first await, and a failure is kept and raised by the loop (bot
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
@@ -16,15 +17,21 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumers.judging import Observed
+from consumers.leaving import leave
 from consumers.ledger.port import Fenced, Ledger
 from consumers.observe import Message, Observer
 from streams.errors import Retry
+from streams.kafka_access import KafkaAccess, access_of
 from streams.together import together
 from streams.topics import CHANGE_TOPICS
 
 BATCH_EVENTS_MAX = 500
 _FETCH_EVENTS_MAX = 3_000
 _COMMIT_EVERY = 5.0
+_HEARTBEAT_MS = 500
+"""A member learns by its heartbeat that the others wait for it to share the partitions anew: nothing flows till then."""
+_SILENT_MS = 9_000
+"""So long without an answer from a partition that nothing is to be read from, and it counts as away."""
 _log = structlog.get_logger(__name__)
 
 OnObserved = Callable[[str, int, Observed], None]
@@ -36,13 +43,14 @@ class Intake:
     """Consumes the change topics into the ledger until stopped. `on_observed` is told of each batch."""
 
     def __init__(
-        self, bootstrap: str, ledger: Ledger, observer: Observer, on_observed: OnObserved, on_gap: OnGap, *, group: str = "tandem"
+        self, kafka: KafkaAccess | str, ledger: Ledger, observer: Observer, on_observed: OnObserved, on_gap: OnGap, *, group: str = "tandem"
     ) -> None:  # fmt: skip
         self._ledger, self._observer, self._on_observed, self._on_gap = ledger, observer, on_observed, on_gap
-        self._bootstrap, self._group = bootstrap, group
+        self._kafka, self._group = access_of(kafka), group
         self._places: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._failure: BaseException | None = None
+        self._away: str | None = None
         self.assigned: frozenset[TopicPartition] = frozenset()
 
     def behind(self) -> dict[tuple[str, int], int]:
@@ -52,10 +60,17 @@ class Intake:
         ends = {place: self._consumer.highwater(place) for place in self.assigned if place in self._places}
         return {(place.topic, place.partition): max(0, end - self._places[place]) for place, end in ends.items() if end is not None}
 
+    def trouble(self) -> str | None:
+        """Why nothing is observed, by the last successful poll and commit; None while all is well."""
+        if self._away is not None:
+            return self._away
+        silent = silent_partitions(self._consumer) if self._consumer else []
+        return f"{len(silent)} of {len(self.assigned)} partitions of the change topics do not answer" if silent else None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`. Raises `Retry` when Kafka is away; the caller runs it again."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **self._kafka.options(),
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -63,7 +78,7 @@ class Intake:
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 << 20,
             session_timeout_ms=10_000,
-            heartbeat_interval_ms=2_000,
+            heartbeat_interval_ms=_HEARTBEAT_MS,
         )
         consumer.subscribe(list(CHANGE_TOPICS), listener=_Listener(consumer, self))
         try:
@@ -71,11 +86,10 @@ class Intake:
             self._consumer = consumer
             await self._consume(consumer, stop)
         except (KafkaError, OSError) as error:
-            raise Retry(f"Kafka at {self._bootstrap}: {type(error).__name__} {error}", after_seconds=2.0) from error
+            raise Retry(f"Kafka at {self._kafka.bootstrap}: {type(error).__name__} {error}", after_seconds=2.0) from error
         finally:
             self._consumer = None
-            with suppress(KafkaError, OSError):
-                await asyncio.wait_for(consumer.stop(), 10)
+            await leave(consumer)
 
     async def _consume(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
         committed_at = asyncio.get_running_loop().time()
@@ -111,9 +125,11 @@ class Intake:
                     await self.stand(consumer, [place])
                     return
                 except Retry as error:
+                    self._away = str(error)
                     _log.warning("ledger.away", detail=str(error))
                     await asyncio.sleep(error.after_seconds)
                     continue
+                self._away = None
                 self._places[place] = part[-1].offset + 1
                 self._on_observed(place.topic, place.partition, observed)
                 break
@@ -174,6 +190,25 @@ class Intake:
         if places:
             with suppress(KafkaError, IllegalStateError):  # for lag tools only
                 await consumer.commit(places)
+
+
+def silent_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    """The partitions whose broker has not answered a poll for some time. One that has not been polled yet, or is not polled since what
+    was read from it is still in hand, is not silent."""
+    now, found = time.time() * 1000, []
+    for place in consumer.assignment():
+        with suppress(IllegalStateError, AssertionError):  # taken away while we look
+            polled = consumer.last_poll_timestamp(place)
+            behind = (consumer.highwater(place) or 0) - _position(consumer, place)
+            if polled is not None and behind <= 0 and now - polled > _SILENT_MS:
+                found.append(place)
+    return found
+
+
+def _position(consumer: AIOKafkaConsumer, place: TopicPartition) -> int:
+    """Where the next read begins; without asking anybody."""
+    state = consumer._subscription.subscription.assignment.state_value(place)  # noqa: SLF001
+    return int(state.position) if state.has_valid_position else 0
 
 
 class _Listener(ConsumerRebalanceListener):

@@ -26,8 +26,9 @@ from consumers.metrics import CONTENT_TYPE, Metrics
 from consumers.roles import STOP_SECONDS, Role, Supervisor
 from consumers.troubles.board import Board
 from consumers.troubles.trouble import unready
+from streams.errors import Unprepared
 
-EXIT_CONFIGURATION = 2
+EXIT_PROBLEMS, EXIT_CONFIGURATION = 1, 2
 CLOSE_SECONDS = 1.0
 _log = structlog.get_logger("consumers.shell")
 
@@ -142,7 +143,8 @@ def run(
     status: StatusPage = _no_status,
     close: Closing = _nothing_to_close,
 ) -> int:
-    """Run the roles until SIGTERM or SIGINT, or until all are done; the exit code of the process (2: a person has to act).
+    """Run the roles until SIGTERM or SIGINT, or until all are done; the exit code of the process (2: a person has
+    to correct the configuration or a right; 1: a step of setting up is missing).
 
     Blocks. Makes the event loop (uvloop): `run` of a role must create what belongs to a loop, not whoever builds it.
     """
@@ -161,7 +163,7 @@ def run(
         code = done.code
     if supervisor.fatal is not None:
         sys.stderr.write(f"tandem: {supervisor.fatal}\n")
-        return EXIT_CONFIGURATION
+        return EXIT_PROBLEMS if isinstance(supervisor.fatal, Unprepared) else EXIT_CONFIGURATION
     return code if isinstance(code, int) else int(code is not None)
 
 

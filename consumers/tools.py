@@ -17,6 +17,7 @@ from consumers.configuration_settings import Echo
 from consumers.configuration_systems import marketo_settings, salesforce_settings
 from consumers.defaults import build
 from consumers.describes import Describes
+from consumers.grounds import look_at_database
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.mapping import SyncRules
 from consumers.merge.setting import Identity
@@ -32,7 +33,7 @@ from streams.budget import Budget
 from streams.budget_limits import MARKETO, SALESFORCE
 from streams.budget_postgres import PostgresBudget
 from streams.database import away_is_retry
-from streams.errors import Fatal
+from streams.errors import Fatal, Unprepared
 from streams.events import DeadLetter
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
@@ -117,6 +118,7 @@ class Toolbox:
 
 async def _opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) -> Tools:
     dsn = settings.postgres.dsn.reveal()
+    await look_at_database(dsn)
     with away_is_retry("open the database"):
         pool = await asyncpg.create_pool(dsn, min_size=1, max_size=4, command_timeout=60, server_settings={"application_name": "tandem"})
     stack.push_async_callback(_close, pool)
@@ -186,9 +188,9 @@ def _rules(settings: Settings, describes: Describes, *, stamped: bool) -> SyncRu
     links = rules.links
     missing = [name for name in (links.lead_id, links.contact_id, links.type, links.is_deleted) if name not in describes.marketo]
     if missing:
-        raise Fatal(f"Marketo has no field {', '.join(missing)} that Tandem's user can see.", remedy="Run `tandem setup`.")
+        raise Unprepared(f"Marketo has no field {', '.join(missing)} that Tandem's user can see.", remedy="Run `tandem setup`.")
     if links.stamp and links.stamp not in describes.marketo:
-        raise Fatal(f"Marketo has no field {links.stamp} that Tandem's user can see.", remedy="Run `tandem setup`.")
+        raise Unprepared(f"Marketo has no field {links.stamp} that Tandem's user can see.", remedy="Run `tandem setup`.")
     return rules
 
 

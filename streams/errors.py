@@ -41,6 +41,10 @@ class Fatal(SyncError):  # noqa: N818 - a verdict on a call, read as a word of t
         self.remedy = remedy
 
 
+class Unprepared(Fatal):
+    """The configuration is right and everything answers, but a step of setting up has not been done; `remedy` names its command."""
+
+
 class Gap(SyncError):  # noqa: N818 - a verdict on a call, read as a word of the design
     """A source can't continue from its position: everything since `since_ms` (server clock) must be read again.
 

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.codec import EVENT_BYTES_MAX, encode, encode_dead_letter
 from streams.events import ChangeEvent, DeadLetter
+from streams.kafka_access import KafkaAccess, access_of
 from streams.topics import DEAD_LETTERS, change_topic
 
 KeepDead = Callable[[Sequence[DeadLetter]], Awaitable[None]]
@@ -60,13 +61,13 @@ class _Message:
     letter: DeadLetter | None = None
 
 
-def kafka_producer(bootstrap_servers: str, *, linger_ms: int = 1, compression: str | None = None) -> Producer:
+def kafka_producer(kafka: KafkaAccess | str, *, linger_ms: int = 1, compression: str | None = None) -> Producer:
     """An idempotent producer: `acks=all`, one request in flight per partition, so that a retry neither doubles nor reorders.
 
     `compression`: `gzip` or None. None by default: events are small, and the time of the relay is worth more than the wire's.
     """
     producer: Producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers,
+        **access_of(kafka).options(),
         acks="all",
         enable_idempotence=True,
         linger_ms=linger_ms,

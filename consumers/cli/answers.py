@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consumers.configuration import Settings
+from consumers.configuration_access import kafka_access
 from consumers.configuration_systems import marketo_settings, salesforce_settings
 from consumers.defaults import build
 from consumers.mapping import SyncRules
 from consumers.merge.state import PairState
-from consumers.reports.database import Unreachable, ledger_connection
+from consumers.reports.database import ledger_connection
 from consumers.reports.lists import Listed, Queue, listed
 from consumers.reports.now import now
 from consumers.reports.people import find, people_of
@@ -20,7 +21,7 @@ from consumers.troubles.ledger import expected
 from consumers.troubles.trouble import Trouble
 from streams.budget import Lane
 from streams.budget_open import OpenBudget
-from streams.errors import SyncError
+from streams.errors import Retry, SyncError, Unprepared
 from streams.events import Value
 from streams.systems import Object, System
 
@@ -41,21 +42,21 @@ class Story:
 
 
 async def status_of(settings: Settings) -> Status:
-    """The status; without Kafka it goes on, and says so. Raises `Unreachable`."""
+    """The status; without Kafka or its topics it goes on, and says so. Raises as `ledger_connection`; `Fatal` where Kafka refuses."""
     from consumers.reports.lag import end_offsets  # noqa: PLC0415 - the Kafka client is slow to import
 
     found: tuple[Trouble, ...] = ()
     ends = None
     try:
-        ends = await end_offsets(settings.kafka.bootstrap_servers)
-    except Unreachable as error:
-        found = (Trouble(where="kafka", what=str(error), away=True),)
+        ends = await end_offsets(kafka_access(settings))
+    except (Retry, Unprepared) as error:
+        found = (Trouble(where="kafka", what=str(error).rstrip("."), away=isinstance(error, Retry)),)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         return await status(connection, expected(settings, round(time.time() * 1000)), ends=ends, found=found)
 
 
 async def list_of(settings: Settings, queue: Queue, *, most: int) -> tuple[Listed, ...]:
-    """Who waits in a queue, and why. Raises `Unreachable`."""
+    """Who waits in a queue, and why. Raises as `ledger_connection`."""
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         return await listed(connection, queue, build(settings), most=most)
 
@@ -72,7 +73,7 @@ class Deletes:
 
 
 async def deletes_of(settings: Settings, obj: Object) -> Deletes | None:
-    """What a poll has stopped before; None: nothing waits. Raises `Unreachable`."""
+    """What a poll has stopped before; None: nothing waits. Raises as `ledger_connection`."""
     from consumers.confirmation import braked_deletes  # noqa: PLC0415 - the poll is slow to import
 
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
@@ -84,7 +85,7 @@ async def deletes_of(settings: Settings, obj: Object) -> Deletes | None:
 
 
 async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list[RecordShown], list[str]]:
-    """The pairs that a name may mean, side by side, and what could not be asked. Raises `UnknownRecord`, `Unreachable`."""
+    """The pairs that a name may mean, side by side, and what could not be asked. Raises `UnknownRecord`, and as `ledger_connection`."""
     rules = build(settings)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         found = await find(connection, name)
@@ -98,7 +99,7 @@ async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list
 
 async def stories_of(settings: Settings, name: str, field: str, *, most: int, live: bool) -> tuple[list[Story], list[str]]:
     """The story of a field for each pair that a name may mean, and what could not be asked; `live`: Salesforce is asked for the names
-    of its users. Raises `UnknownRecord`, `UnknownField`, `Unreachable`.
+    of its users. Raises `UnknownRecord`, `UnknownField`, and as `ledger_connection`.
     """
     rules = build(settings)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:

@@ -218,6 +218,8 @@ def check(
         from consumers.cli.tables import print_check  # noqa: PLC0415 - quick start
 
         print_check(console(), told, notes=notes)
+    if told.refused:
+        raise typer.Exit(int(Exit.CONFIGURATION))
     if told.unreachable:
         raise typer.Exit(int(Exit.UNREACHABLE))
     if told.problems:

@@ -2,27 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from consumers.canary import Patience, Sung, canary
 from consumers.check import Finding, Level, LinkField, compare
 from consumers.configuration import Settings
+from consumers.configuration_access import kafka_access
 from consumers.configuration_settings import Echo
 from consumers.configuration_systems import marketo_settings, salesforce_settings
 from consumers.defaults import build
-from consumers.describes import Describes
+from consumers.grounds import look_at_database, look_at_kafka
 from consumers.setup_fields import create_fields, plan_setup
 from consumers.survey import stream_fields, survey
 from streams.budget_open import OpenBudget
-from streams.errors import SyncError
+from streams.errors import Fatal, SyncError, Unprepared
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
-from streams.systems import Object
 from streams.together import together
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class CheckReport:
     salesforce_user: str = ""
     marketo_user: str = ""
     canary: Sung | None = None
+    refused: tuple[str, ...] = ()
+    """What lets Tandem not in: wrong credentials, a certificate that isn't trusted."""
     unreachable: tuple[str, ...] = ()
 
 
@@ -51,24 +55,54 @@ class SetupReport:
 
 
 async def check_of(settings: Settings, *, canary: bool, canary_id: str | None) -> CheckReport:
-    """Both systems compared with the configuration; a system that can't be reached is told, not raised."""
+    """Both systems compared with the configuration, and what Tandem stands on; what can't be asked is told, not raised."""
     async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
-        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
         async with together() as group:
-            asked = group.create_task(_user("Salesforce", session.user_id())), group.create_task(_user("Marketo", marketo_session.user()))
-        users = [task.result() for task in asked]
-        unreachable = tuple(each.error for each in users if each.error)
-        if unreachable:
-            return CheckReport(unreachable=unreachable)
-        try:
-            describes = await survey(salesforce, marketo)
-            report = _compared(settings, describes, await stream_fields(salesforce))
-            report = replace(report, salesforce_user=users[0].name, marketo_user=users[1].name)
-            if canary:
-                report = replace(report, canary=await _sung(settings, marketo_session, marketo, canary_id))
-        except SyncError as error:
-            return CheckReport(unreachable=(str(error),))
-    return report
+            users = group.create_task(_asked(session.user_id())), group.create_task(_asked(marketo_session.user()))
+            grounds = (
+                group.create_task(_asked(look_at_database(settings.postgres.dsn.reveal()))),
+                group.create_task(_asked(look_at_kafka(kafka_access(settings)))),
+            )
+        failures = [error for task in (*users, *grounds) if (error := task.result()[1]) is not None]
+        report = CheckReport()
+        if not any(task.result()[1] for task in users):
+            names = [task.result()[0] or "" for task in users]
+            report = CheckReport(salesforce_user=names[0], marketo_user=names[1])
+            try:
+                report = await _check_systems(settings, report, session, marketo_session, canary=canary, canary_id=canary_id)
+            except SyncError as error:
+                failures.append(error)
+    return _with(report, failures)
+
+
+async def _check_systems(
+    settings: Settings, report: CheckReport, session: Session, marketo_session: MarketoSession, *, canary: bool, canary_id: str | None
+) -> CheckReport:  # fmt: skip
+    salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
+    rules = build(settings, describes := await survey(salesforce, marketo))
+    findings = compare(rules, describes, await stream_fields(salesforce))
+    fields = sum(len(mapping.fields) for mapping in rules.objects.values())
+    sung = await _sung(settings, marketo_session, marketo, canary_id) if canary else None
+    return replace(report, findings=findings, fields=fields, canary=sung)
+
+
+def _with(report: CheckReport, failures: Sequence[SyncError]) -> CheckReport:
+    """What failed, by what it means: steps of setting up are problems, the rest keeps `check` from telling."""
+    steps = tuple(
+        Finding(level=Level.PROBLEM, object="", field="", message=str(each).removesuffix(each.remedy).rstrip(" ."), remedy=each.remedy)
+        for each in failures
+        if isinstance(each, Unprepared)
+    )
+    findings = (*steps, *report.findings)
+    return replace(
+        report,
+        findings=findings,
+        problems=sum(each.level is Level.PROBLEM for each in findings),
+        warnings=sum(each.level is Level.WARNING for each in findings),
+        notes=sum(each.level is Level.NOTE for each in findings),
+        refused=tuple(str(each) for each in failures if isinstance(each, Fatal) and not isinstance(each, Unprepared)),
+        unreachable=tuple(str(each) for each in failures if not isinstance(each, Fatal)),
+    )
 
 
 async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
@@ -83,29 +117,11 @@ async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
     return SetupReport(marketo=plan.marketo, created=create, for_admin=plan.for_admin, complete=made and not plan.for_admin)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _User:
-    name: str = ""
-    error: str = ""
-
-
-async def _user(system: str, asking: Coroutine[Any, Any, str]) -> _User:
+async def _asked(asking: Coroutine[Any, Any, _T]) -> tuple[_T | None, SyncError | None]:
     try:
-        return _User(name=await asking)
+        return await asking, None
     except SyncError as error:
-        return _User(error=f"{system} can't be reached: {error}")
-
-
-def _compared(settings: Settings, describes: Describes, streamed: Mapping[Object, frozenset[str] | None]) -> CheckReport:
-    rules = build(settings, describes)
-    findings = compare(rules, describes, streamed)
-    return CheckReport(
-        findings=findings,
-        problems=sum(each.level is Level.PROBLEM for each in findings),
-        warnings=sum(each.level is Level.WARNING for each in findings),
-        notes=sum(each.level is Level.NOTE for each in findings),
-        fields=sum(len(mapping.fields) for mapping in rules.objects.values()),
-    )
+        return None, error
 
 
 async def _sung(settings: Settings, session: MarketoSession, rest: MarketoRest, person: str | None) -> Sung:

@@ -13,11 +13,12 @@ _COLOURS = {Level.PROBLEM: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
 
 def print_check(console: Console, report: CheckReport, *, notes: bool) -> None:
     """Findings as a table, problems first, notes only when asked for; a line that sums up."""
-    for line in report.unreachable:
+    for line in (*report.refused, *report.unreachable):
         console.print(f"[red]{escape(line)}[/]")
-    if report.unreachable:
-        return
-    shown = [each for each in report.findings if notes or each.level is not Level.NOTE]
+    for step in report.findings:
+        if not step.object:  # a step of setting up, before anything can be compared
+            console.print(f"[red]{escape(step.message)}. {escape(step.remedy)}[/]")
+    shown = [each for each in report.findings if each.object and (notes or each.level is not Level.NOTE)]
     if shown:
         table = Table("", "object", "field", "what", "remedy", box=box.SIMPLE, pad_edge=False)
         for each in shown:
@@ -26,6 +27,8 @@ def print_check(console: Console, report: CheckReport, *, notes: bool) -> None:
         console.print(table)
     if report.canary:
         console.print(f"Canary (person {report.canary.person}): {escape(report.canary.detail)}.")
+    if not report.fields:
+        return
     console.print(f"Signed in as {escape(report.salesforce_user)} (Salesforce) and {escape(report.marketo_user)} (Marketo).")
     hint = "" if notes or not report.notes else " (tandem check --notes)"
     verdict = f"[red]{report.problems} problem(s)[/]" if report.problems else "[green]no problems[/]"

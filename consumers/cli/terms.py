@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from consumers.configuration import Settings
+    from streams.errors import SyncError
 
 _T = TypeVar("_T")
 
@@ -29,8 +30,8 @@ class Exit(IntEnum):
 
 
 EXIT_CODES = (
-    "Exit codes: 0 all is well, 1 problems were found (or the record is unknown), 2 wrong configuration or usage, "
-    "3 a system can't be reached."
+    "Exit codes: 0 all is well, 1 problems were found (or the record is unknown, or migrations or topics are missing), "
+    "2 wrong configuration, credentials or usage, 3 a system can't be reached."
 )
 
 
@@ -69,7 +70,6 @@ def finish(work: Coroutine[Any, Any, _T]) -> _T:
     """
     import structlog  # noqa: PLC0415 - quick start
 
-    from consumers.reports.database import Unreachable  # noqa: PLC0415 - quick start
     from consumers.reports.people import UnknownRecord  # noqa: PLC0415 - quick start
     from consumers.reports.story import UnknownField  # noqa: PLC0415 - quick start
     from streams.errors import SyncError  # noqa: PLC0415 - quick start
@@ -81,12 +81,19 @@ def finish(work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run(work)
     except (UnknownRecord, UnknownField) as error:
         fail(str(error.args[0]), Exit.PROBLEMS)
-    except Unreachable as error:
-        fail(str(error), Exit.UNREACHABLE)
     except SyncError as error:
-        fail(f"{error}", Exit.UNREACHABLE)
+        fail(f"{error}", exit_of(error))
     except KeyboardInterrupt:
         fail("stopped", Exit.PROBLEMS)
+
+
+def exit_of(error: "SyncError") -> Exit:
+    """The exit code that belongs to what an adapter has raised, the same for every command and for the worker."""
+    from streams.errors import Fatal, Reject, Unprepared  # noqa: PLC0415 - quick start
+
+    if isinstance(error, Unprepared | Reject):
+        return Exit.PROBLEMS
+    return Exit.CONFIGURATION if isinstance(error, Fatal) else Exit.UNREACHABLE
 
 
 def print_json(value: Any) -> None:

@@ -5,28 +5,29 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from consumers.reports.database import Unreachable
+from consumers.grounds import look_at_topics
+from streams.kafka import why_not
+from streams.kafka_access import KafkaAccess, access_of
 from streams.topics import CHANGE_TOPICS
 
 _PATIENCE_SECONDS = 5.0
 
 
-async def end_offsets(bootstrap_servers: str) -> dict[tuple[str, int], int]:
-    """End offset of every partition of the change topics. Raises `Unreachable`."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, request_timeout_ms=int(_PATIENCE_SECONDS * 1000))
+async def end_offsets(kafka: KafkaAccess | str) -> dict[tuple[str, int], int]:
+    """End offset of every partition of the change topics. Raises as `consumers.grounds.look_at_kafka`."""
+    access = access_of(kafka)
+    consumer = AIOKafkaConsumer(request_timeout_ms=int(_PATIENCE_SECONDS * 1000), **access.options())
     try:
         async with asyncio.timeout(2 * _PATIENCE_SECONDS):
             await consumer.start()
             topics = await consumer.topics()
+            look_at_topics(topics, access.bootstrap)
             partitions = [
-                TopicPartition(topic, number)
-                for topic in CHANGE_TOPICS
-                if topic in topics
-                for number in sorted(consumer.partitions_for_topic(topic) or ())
+                TopicPartition(topic, number) for topic in CHANGE_TOPICS for number in sorted(consumer.partitions_for_topic(topic) or ())
             ]
             ends = await consumer.end_offsets(partitions) if partitions else {}
     except (KafkaError, OSError, TimeoutError) as error:
-        raise Unreachable(f"Kafka can't be reached at {bootstrap_servers} ({type(error).__name__}); check that it runs") from error
+        raise await why_not(access, error) from error
     finally:
         await consumer.stop()
     return {(place.topic, place.partition): offset for place, offset in ends.items()}

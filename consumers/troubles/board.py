@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from consumers.troubles.trouble import Trouble, worst_first
 
-STALE_MS = 15_000
+STALE_MS = 10_000
 """So long without a look at the ledger, and what it showed is no longer known."""
 
 

@@ -183,7 +183,7 @@ class MarketoSession:
             async with self._client().request(method, url, data=data, headers=headers, timeout=timeout, allow_redirects=False) as response:
                 return response.status, response.headers, await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            text = f"Marketo {call.what}: no connection to {settings.base_url} ({type(error).__name__})"
+            text = f"Marketo {call.what}: no connection to {settings.base_url} ({type(error).__name__}). Check marketo.url and the network."
             raise Retry(text, after_seconds=1.0, everyone=True) from error
         except TimeoutError as error:
             raise in_doubt(f"Marketo {call.what}: no answer within {total:g} s", write=call.write) from error

@@ -185,7 +185,8 @@ class Session:
                 heard = self._monotonic()
                 content = await response.read()
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise Retry(f"log-in to Salesforce: no answer ({type(error).__name__})", after_seconds=5.0, everyone=True) from None
+            text = f"log-in to Salesforce: no answer from {self.settings.base_url} ({type(error).__name__})."
+            raise Retry(f"{text} Check salesforce.url and the network.", after_seconds=5.0, everyone=True) from None
         finally:
             self._last_login = self._monotonic()
         answer = self._heard(response, content, started, heard)

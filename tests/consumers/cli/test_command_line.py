@@ -155,7 +155,7 @@ def test_the_configuration_may_be_named_by_the_environment(tmp_path: Path) -> No
 def test_a_database_that_is_away_is_said_with_3(config: str, command: list[str]) -> None:
     result = runner.invoke(app, [*command, "-c", config], env=ENVIRON)
     assert result.exit_code == 3
-    assert result.stderr.startswith("PostgreSQL can't be reached (")
+    assert result.stderr.startswith("PostgreSQL at 127.0.0.1:1/nowhere can't be reached (")
     assert "pg-secret" not in result.stderr
 
 

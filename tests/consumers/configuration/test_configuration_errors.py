@@ -299,6 +299,87 @@ def test_all_problems_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     ]
 
 
+def test_what_contradicts_itself_is_told_with_what_has_no_form(tmp_path: Path) -> None:
+    told = problems(
+        tmp_path,
+        complete(
+            "web: {port: x}\n"
+            "lead: {fields: {title: {rule: sum_deltas}, city: {tpye: text}}}\n"
+            "intervals: {activities_min: 20s}\n"
+            "contact: {fields: {phone: {direction: sideways}, title: {rule: union}}}",
+            salesforce="salesforce: {url: https://a.my.salesforce.com, client_secret: {env: NONE}}",
+            kafka="kafka: {bootstrap_servers: nowhere, sasl: plain}",
+        ),
+    )
+    assert [line.split(": ")[1] for line in told] == [
+        "web.port",
+        "lead.fields.title.rule",
+        "lead.fields.city.tpye",
+        "intervals.activities_min",
+        "contact.fields.phone.direction",
+        "contact.fields.title.rule",
+        "salesforce",
+        "salesforce.client_secret",
+        "kafka.bootstrap_servers",
+    ]
+
+
+KAFKA_CASES = {
+    "password without a mechanism": (
+        "username: u, password: {env: SF}",
+        [
+            "1:44: kafka.username: not used with sasl: none; remove it, or change kafka.sasl",
+            "1:57: kafka.password: not used with sasl: none; remove it, or change kafka.sasl",
+        ],
+    ),
+    "mechanism without a password": (
+        "sasl: scram-sha-256, username: u",
+        ["1:1: kafka: password is missing for sasl: scram-sha-256; add it"],
+    ),
+    "token without its file": ("sasl: oauthbearer", ["1:1: kafka: token_file is missing for sasl: oauthbearer; add it"]),
+    "unknown mechanism": (
+        "sasl: gssapi",
+        ["1:50: kafka.sasl: 'gssapi' is not one of none, plain, scram-sha-256, scram-sha-512, oauthbearer"],
+    ),
+    "authority without tls": ("ca_file: here.pem", ["1:44: kafka.ca_file: not used without TLS; add `tls: true`, or remove it"]),
+    "key without its certificate": ("tls: true, key_file: here.pem", ["1:1: kafka: certificate_file is missing beside its key; add it"]),
+    "password in the file": (
+        "sasl: plain, username: u, password: hunter2",
+        ["1:80: kafka.password: a secret must not stand in this file; write {env: NAME} or {file: PATH}"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "said"), KAFKA_CASES.values(), ids=KAFKA_CASES)
+def test_how_kafka_is_reached(tmp_path: Path, given: str, said: list[str]) -> None:
+    (tmp_path / "here.pem").write_text("-")
+    assert problems(tmp_path, complete(f"kafka: {{bootstrap_servers: localhost:9092, {given}}}")) == said
+
+
+def test_a_file_of_kafka_that_is_not_there(tmp_path: Path) -> None:
+    told = problems(tmp_path, complete("kafka: {bootstrap_servers: localhost:9092, tls: true, ca_file: none.pem}"))
+    assert told == [f"1:64: kafka.ca_file: the file {tmp_path / 'none.pem'} can't be read (No such file or directory)"]
+
+
+@pytest.mark.parametrize(
+    ("dsn", "said"),
+    [
+        ("nonsense", "does not begin with postgresql://"),
+        ("https://u:hunter2@host/db", "does not begin with postgresql://"),
+        ("postgresql://u:hunter2@[broken/db", "can't be read (special characters of a password stand as %XX)"),
+        ("postgresql://u:hunter2@host:port/db", "can't be read (special characters of a password stand as %XX)"),
+        ("postgresql://u:hun#ter2@host/db", "can't be read (special characters of a password stand as %XX)"),
+        ("postgresql://u:hunter2@host/db#1", "has a # in it, which stands as %23"),
+    ],
+)
+def test_an_address_of_a_database_that_is_none(tmp_path: Path, dsn: str, said: str) -> None:
+    (tmp_path / "dsn").write_text(dsn)
+    (told,) = problems(tmp_path, complete("postgres: {dsn: {file: dsn}}"))
+    assert told == (
+        f"1:17: postgres.dsn: the address of the database {said}; write it as postgresql://user:password@host:port/database (file: dsn)"
+    )
+
+
 def test_an_empty_file_names_what_it_needs(tmp_path: Path) -> None:
     told = problems(tmp_path, "# nothing\n")
     assert [line.split(" is missing")[0] for line in told] == [f"1:1: {name}" for name in SECTIONS]

@@ -17,7 +17,7 @@ from streams.systems import Object
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "infra/config/example.yaml"
 NAMES = ("SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET", "MARKETO_CLIENT_ID", "MARKETO_CLIENT_SECRET", "POSTGRES_DSN")
-ENVIRON = {f"TANDEM_{name}": "something" for name in NAMES}
+ENVIRON = {f"TANDEM_{name}": "something" for name in NAMES} | {"TANDEM_POSTGRES_DSN": "postgresql://someone:secret@localhost/tandem"}
 SECTIONS: dict[str, Any] = {
     "salesforce": {"url": "https://a.b", "client_id": "a", "client_secret": {"env": "TANDEM_POSTGRES_DSN"}},
     "marketo": {"url": "https://a.b", "client_id": "a", "client_secret": {"env": "TANDEM_POSTGRES_DSN"}},

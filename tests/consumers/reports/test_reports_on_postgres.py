@@ -14,7 +14,7 @@ from consumers.ledger.port import Kind
 from consumers.merge.decision import Decision, Ruling, Verdict, encode
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.stored import pack
-from consumers.reports.database import Unreachable, ledger_connection
+from consumers.reports.database import ledger_connection
 from consumers.reports.lists import Queue, listed
 from consumers.reports.people import UnknownRecord, find
 from consumers.reports.status import State, Status, impersonal
@@ -24,6 +24,7 @@ from consumers.troubles.ledger import Expected
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import beat
 from streams.budget_state import BudgetState
+from streams.errors import Fatal, Retry, Unprepared
 from streams.events import Value
 from streams.systems import System, salesforce_id
 from tests.consumers.configuration.test_default_mapping import SETTINGS
@@ -360,13 +361,24 @@ async def test_a_database_without_tables_is_told(postgres_server: Any) -> None:
         async with ledger_connection(postgres_server.dsn("postgres")) as connection:
             await status(connection, now_ms=NOW)
 
-    with pytest.raises(Unreachable, match="no ledger yet; run tandem-migrate"):
+    with pytest.raises(Unprepared, match=r"has no tables of Tandem's yet\. Run tandem-migrate\."):
         await ask()
 
 
-@pytest.mark.parametrize("dsn", ["postgresql://someone:s3cret@127.0.0.1:1/x", "postgresql://someone:s3cret@[broken/x", "nonsense"])
-async def test_an_unreachable_database_is_told_without_its_password(dsn: str) -> None:
-    with pytest.raises(Unreachable, match="PostgreSQL can't be reached") as caught:
+@pytest.mark.parametrize(
+    ("dsn", "kind", "said"),
+    [
+        (
+            "postgresql://someone:s3cret@127.0.0.1:1/x",
+            Retry,
+            r"PostgreSQL at 127\.0\.0\.1:1/x can't be reached .*Check that it runs",
+        ),
+        ("postgresql://someone:s3cret@[broken/x", Fatal, "Write postgres.dsn as postgresql://"),
+        ("nonsense", Fatal, "Write postgres.dsn as postgresql://"),
+    ],
+)
+async def test_an_unreachable_database_is_told_without_its_password(dsn: str, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said) as caught:
         async with ledger_connection(dsn):
             pass
     assert "s3cret" not in str(caught.value)

@@ -1,5 +1,6 @@
 """docker-compose.yml: pinned images, health checks, no default passwords, loopback ports; where there is a client, it must agree."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,8 +15,10 @@ import pytest
 import yaml
 
 from infra.compose.sandboxed import environment
+from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import SETTINGS
 from infra.setup.found import POM, ROOT
+from streams.topics import all_topics
 
 FILE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "infra" / "compose" / "Dockerfile"
@@ -124,7 +127,10 @@ def test_the_demo_worker_signs_in_as_tandem_and_keeps_its_secrets_in_files(tmp_p
 
 
 @pytest.mark.integration
-def test_the_demo_worker_makes_the_fields_before_it_becomes_tandem(tmp_path: Path, sandbox: dict[str, Any], postgres: str) -> None:
+def test_the_demo_worker_makes_the_fields_before_it_becomes_tandem(
+    tmp_path: Path, sandbox: dict[str, Any], postgres: str, kafka: str
+) -> None:  # fmt: skip
+    asyncio.run(ensure_topics(kafka, all_topics()))
     endpoints = tmp_path / "endpoints.json"
     endpoints.write_text(json.dumps(sandbox))
     stand_in = tmp_path / "bin" / "tandem"
@@ -144,7 +150,7 @@ def test_the_demo_worker_makes_the_fields_before_it_becomes_tandem(tmp_path: Pat
         config,
     ]
     web = {"TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
-    outside = {"TANDEM_KAFKA_BOOTSTRAP": "127.0.0.1:1", "TANDEM_POSTGRES_DSN": postgres, "PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
+    outside = {"TANDEM_KAFKA_BOOTSTRAP": kafka, "TANDEM_POSTGRES_DSN": postgres, "PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
     for _again in range(2):
         done = subprocess.run(command, cwd=ROOT, env=outside | web, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
