@@ -7,7 +7,7 @@ Faust's own producer and consumer stay off: they would carry nothing, and a brok
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from itertools import chain

@@ -18,7 +18,6 @@ from consumers.cli.application import app
 from consumers.grounds import MIGRATIONS
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
-from infra.postgres.migrate import read_migrations
 from infra.setup.found import ROOT
 from streams.topics import all_topics
 
@@ -102,10 +101,6 @@ async def _appears(log: Path, said: str, worker: "subprocess.Popen[bytes]") -> N
         while said not in log.read_text():
             assert worker.poll() is None, log.read_text()
             await asyncio.sleep(0.05)
-
-
-def test_the_code_knows_its_last_migration() -> None:
-    assert read_migrations()[-1].number == MIGRATIONS, "whoever adds a migration counts on `consumers.grounds.MIGRATIONS`"
 
 
 async def _statement(dsn: str, sql: str) -> None:
