@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup clients demo up down clean status tandem test unit lint format bench nightly lock
+.PHONY: help setup clients demo up down clean status test unit lint format bench nightly lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ setup: ## check the prerequisites, install what is missing, make .venv and .tool
 demo: setup ## the whole thing, end to end, with an independent check (ARGS=... are passed on; report: .run/demo.json)
 	@$(BIN)/python -m infra.demo $(ARGS)
 
-up: setup ## start everything in the background; where it is: .run/endpoints.json
+up: setup ## start everything in the background, with twenty people; then ./tandem status (where it is: .run/endpoints.json)
 	@$(BIN)/python -m infra.stack up $(ARGS)
 
 down: ## stop what `make up` started
@@ -26,9 +26,6 @@ clean: ## stop it and remove its data
 
 status: setup ## what runs
 	@$(BIN)/python -m infra.stack status
-
-tandem: setup ## a command of Tandem's against what `make up` started (ARGS="status", ARGS="record ada@example.com")
-	@$(BIN)/python -m infra.stack tandem -- $(ARGS)
 
 lint: setup ## ruff, mypy --strict, the import contracts
 	$(BIN)/ruff check .

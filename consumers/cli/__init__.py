@@ -5,4 +5,4 @@ def main() -> None:
     """Entry point of the console script."""
     from consumers.cli.application import app  # noqa: PLC0415 - quick start
 
-    app()
+    app(prog_name="tandem")

@@ -11,6 +11,7 @@ from infra.kafka.admin import AdminError
 from infra.postgres.migrate import MigrationError
 from infra.process import StartError
 from infra.setup.found import ROOT
+from streams.errors import SyncError
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
     )
     try:
         passed = asyncio.run(run(wish))
-    except (StartError, AdminError, MigrationError) as error:
+    except (StartError, AdminError, MigrationError, SyncError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,22 +1,27 @@
 """The admin step: makes the topics that are missing and says where the others differ from the code. Also `tandem-topics`."""
 
-import argparse
 import asyncio
-import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from consumers.configuration_access import access_to
+from consumers.configuration_grounds import kafka_in
+from consumers.configuration_yaml import ConfigurationError
+from infra import step
+from streams.errors import SyncError
+from streams.kafka import admin
+from streams.kafka_access import KafkaAccess, access_of
 from streams.topics import TopicSpec, all_topics
 
 POLL_SECONDS = 0.05
+PROG, ADDRESS = "tandem-topics", "TANDEM_KAFKA_BOOTSTRAP"
 
 
 class AdminError(Exception):
@@ -44,26 +49,19 @@ class Report:
     drift: tuple[Drift, ...]
 
 
-async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec], *, timeout_seconds: float = 30.0) -> Report:
-    """Creates what is missing, returns when every partition has a leader, and reports drift. May be repeated. Raises AdminError."""
+async def ensure_topics(kafka: KafkaAccess | str, specs: Sequence[TopicSpec], *, timeout_seconds: float = 30.0) -> Report:
+    """Creates what is missing, returns when every partition has a leader, and reports drift. May be repeated.
+
+    Raises AdminError where Kafka refuses to make them; `Retry` where no broker answers, `Fatal` where none lets us in.
+    """
     try:
-        async with asyncio.timeout(timeout_seconds), _client(bootstrap) as client:
+        async with asyncio.timeout(timeout_seconds), admin(kafka) as client:
             there = set(await client.list_topics())
             created = await _create(client, [spec for spec in specs if spec.name not in there])
             await _leaders(client, specs)
             return Report(created=created, drift=(*await _partition_drift(client, specs), *await _config_drift(client, specs)))
     except (KafkaError, OSError, TimeoutError) as error:
-        raise AdminError(f"topics could not be made at {bootstrap}: {error or type(error).__name__}") from error
-
-
-@asynccontextmanager
-async def _client(bootstrap: str) -> AsyncIterator[Any]:
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="tandem-admin")
-    try:
-        await client.start()
-        yield client
-    finally:
-        await client.close()
+        raise AdminError(f"topics could not be made at {access_of(kafka).bootstrap}: {error or type(error).__name__}") from error
 
 
 async def _create(client: Any, specs: Sequence[TopicSpec]) -> tuple[str, ...]:
@@ -121,20 +119,22 @@ def _differences(spec: TopicSpec, found: Mapping[str, str]) -> Iterator[Drift]:
 
 
 def main() -> None:
-    """`tandem-topics`: makes Tandem's topics at TANDEM_KAFKA_BOOTSTRAP. Exit code 1 when Kafka refuses, 2 without an address."""
-    parser = argparse.ArgumentParser(prog="tandem-topics", description="Makes Tandem's topics and says where existing ones differ.")
+    """`tandem-topics`: makes Tandem's topics. Exit code 1 when Kafka refuses, 2 without an address or a way in, 3 when it is away."""
+    parser = step.parser(PROG, "Makes Tandem's topics and says where existing ones differ.", ADDRESS)
     parser.add_argument("--replication", type=int, default=1, help="copies of each partition (default 1)")
     parser.add_argument("--timeout-seconds", type=float, default=60.0)
-    arguments = parser.parse_args()
-    bootstrap = os.environ.get("TANDEM_KAFKA_BOOTSTRAP")
-    if not bootstrap:
-        parser.error("set TANDEM_KAFKA_BOOTSTRAP to the broker's host:port")
+    arguments, environ = parser.parse_args(), step.environment()
     begun = time.monotonic()
     try:
+        access = step.settings_of(
+            arguments.config, environ, ADDRESS, lambda path: access_to(kafka_in(path, environ)), lambda text: KafkaAccess(bootstrap=text)
+        )
+        if access is None:
+            parser.error(f"there is no tandem.yaml here; name the configuration with --config, or set {ADDRESS} to the broker's host:port")
         specs = all_topics(replication=arguments.replication)
-        report = asyncio.run(ensure_topics(bootstrap, specs, timeout_seconds=arguments.timeout_seconds))
-    except AdminError as error:
-        sys.exit(f"tandem-topics: {error}")
+        report = asyncio.run(ensure_topics(access, specs, timeout_seconds=arguments.timeout_seconds))
+    except (AdminError, SyncError, ConfigurationError, OSError) as error:
+        step.end(PROG, error)
     for drift in report.drift:
-        sys.stderr.write(f"tandem-topics: {drift}\n")
-    sys.stdout.write(f"tandem-topics: {len(report.created)} made, {len(report.drift)} differences, {time.monotonic() - begun:.1f} s\n")
+        sys.stderr.write(f"{PROG}: {drift}\n")
+    sys.stdout.write(f"{PROG}: {len(report.created)} made, {len(report.drift)} differences, {time.monotonic() - begun:.1f} s\n")

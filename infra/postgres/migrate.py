@@ -1,8 +1,6 @@
 """Numbered migrations, each applied once, in order, in a transaction of its own. Also `tandem-migrate`."""
 
-import argparse
 import asyncio
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,13 @@ from typing import Any
 
 import asyncpg
 
+from consumers.configuration_grounds import postgres_in
+from consumers.configuration_yaml import ConfigurationError
+from infra import step
+from streams.database import connected
+from streams.errors import SyncError
+
+PROG, ADDRESS = "tandem-migrate", "TANDEM_POSTGRES_DSN"
 MIGRATIONS = Path(__file__).with_name("migrations")
 NAME = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
 LOCK = 0x74616E64_656D0001  # any number that only Tandem's migrations use
@@ -65,11 +70,12 @@ def read_migrations(directory: Path = MIGRATIONS) -> list[Migration]:
 async def migrate(dsn: str, *, migrations: Sequence[Migration] | None = None, lock_timeout_seconds: float = 60.0) -> list[str]:
     """Applies what is missing and returns the names. Two at once: the second waits, then finds nothing to do.
 
-    Raises MigrationError when the database has a migration that is not here, or one that has been changed since it was applied,
+    Raises `Retry` where nothing answers there, `Fatal` where it refuses. Raises MigrationError when the database has a
+    migration that is not here, or one that has been changed since it was applied,
     when a statement fails (that migration leaves nothing behind), or when the lock is not free in time.
     """
     wanted = read_migrations() if migrations is None else migrations
-    connection = await asyncpg.connect(dsn)
+    connection = await connected(dsn, application_name="tandem-migrate")
     try:
         await _lock(connection, lock_timeout_seconds)
         await connection.execute(TABLE)
@@ -120,17 +126,20 @@ async def _apply(connection: Any, migration: Migration) -> None:
 
 
 def main() -> None:
-    """`tandem-migrate`: applies the migrations to TANDEM_POSTGRES_DSN. Exit code 1 when it can't, 2 without a DSN."""
-    parser = argparse.ArgumentParser(prog="tandem-migrate", description="Applies the migrations to the database of TANDEM_POSTGRES_DSN.")
-    parser.parse_args()
-    dsn = os.environ.get("TANDEM_POSTGRES_DSN")
-    if not dsn:
-        parser.error("set TANDEM_POSTGRES_DSN to the database's address, postgresql://user:password@host:port/database")
+    """`tandem-migrate`: applies the migrations. Exit code 1 when they don't fit, 2 without a way in, 3 when the database is away."""
+    parser = step.parser(PROG, "Applies the migrations to Tandem's database.", ADDRESS)
+    arguments, environ = parser.parse_args(), step.environment()
     try:
+        dsn = step.settings_of(arguments.config, environ, ADDRESS, lambda path: postgres_in(path, environ).dsn.reveal(), str)
+        if dsn is None:
+            parser.error(
+                f"there is no tandem.yaml here; name the configuration with --config, or set {ADDRESS} to the database's address, "
+                "postgresql://user:password@host:port/database"
+            )
         names = asyncio.run(migrate(dsn))
-    except (MigrationError, OSError, asyncpg.PostgresError) as error:
-        sys.exit(f"tandem-migrate: {error}")
-    sys.stdout.write(f"tandem-migrate: {', '.join(names) if names else 'nothing to do'}\n")
+    except (MigrationError, SyncError, ConfigurationError, OSError, asyncpg.PostgresError) as error:
+        step.end(PROG, error)
+    sys.stdout.write(f"{PROG}: {', '.join(names) if names else 'nothing to do'}\n")
 
 
 if __name__ == "__main__":

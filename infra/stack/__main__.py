@@ -1,24 +1,24 @@
-"""`python -m infra.stack up|down|clean|status|tandem`: what `make up`, `make down`, `make clean`, `make status` and `make tandem` run."""
+"""`python -m infra.stack up|down|clean|status`: what `make up`, `make down`, `make clean` and `make status` run."""
 
 import argparse
 import asyncio
 import fcntl
-import os
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from infra.kafka.admin import AdminError
 from infra.postgres.migrate import MigrationError
 from infra.process import StartError
-from infra.setup.found import ROOT
+from infra.stack.command import RUN_DIR
 from infra.stack.endpoints import read_endpoints
 from infra.stack.part import as_json
+from infra.stack.people import move_in
 from infra.stack.stack import CONFIG, PARTS, Stack
-
-RUN_DIR = ROOT / ".run"
+from streams.errors import SyncError
 
 
 def main() -> int:
@@ -28,12 +28,15 @@ def main() -> int:
     stack = Stack(arguments.run_dir.resolve(), parts=arguments.parts, config=config, latency_ms=arguments.latency_ms, say=_say)
     if arguments.action == "status":
         return _status(stack, json=arguments.json)
-    if arguments.action == "tandem":
-        return _tandem(stack, config, arguments.command)
     try:
         with _alone(arguments.run_dir):
-            asyncio.run({"up": _up, "down": Stack.down, "clean": Stack.clean}[arguments.action](stack))
-    except (StartError, AdminError, MigrationError) as error:
+            works: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+                "up": partial(_up, stack, people=not arguments.empty),
+                "down": stack.down,
+                "clean": stack.clean,
+            }
+            asyncio.run(works[arguments.action]())
+    except (StartError, AdminError, MigrationError, SyncError) as error:
         print(f"stack: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -42,9 +45,35 @@ def main() -> int:
     return 0
 
 
-async def _up(stack: Stack) -> None:
-    await stack.up()
+async def _up(stack: Stack, *, people: bool) -> None:
+    endpoints = await stack.up()
     print(f"everything is up; addresses and credentials: {stack.run_dir / 'endpoints.json'}")
+    if "sandbox" not in endpoints or "tandem" not in endpoints:
+        return
+    moved_in = stack.run_dir / "sandbox" / "moved-in"
+    if people and not moved_in.exists():
+        count = await asyncio.to_thread(move_in, endpoints["sandbox"]["url"])
+        moved_in.touch()
+        print(f"{count} people have moved in: some in Salesforce, some in Marketo; Tandem is bringing them together")
+    print(to_try(endpoints))
+
+
+def to_try(endpoints: Mapping[str, Any]) -> str:
+    """Where to look, and what to try first."""
+    pages, own = endpoints["sandbox"]["url"], endpoints["tandem"]["url"]
+    return "\n".join(
+        (
+            "",
+            "  side by side   " + f"{pages}/ui/salesforce",
+            "                 " + f"{pages}/ui/marketo",
+            "  the worker     " + f"{own}/readyz  /metrics  /status.json",
+            "",
+            "  to try         ./tandem status",
+            "                 ./tandem record ada@example.com",
+            "                 ./tandem explain ada@example.com title",
+            "",
+        )
+    )
 
 
 def _status(stack: Stack, *, json: bool) -> int:
@@ -61,18 +90,6 @@ def _status(stack: Stack, *, json: bool) -> int:
     return 0 if all(state == "healthy" for state in states.values()) else 3
 
 
-def _tandem(stack: Stack, config: Path, command: list[str]) -> int:
-    """A command of Tandem's, told where this stack is; its exit code."""
-    try:
-        told = stack.told()
-    except (StartError, OSError) as error:
-        print(f"stack: nothing is up here ({error}); `make up` starts it", file=sys.stderr)
-        return 1
-    web = {"TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
-    environment = {**os.environ, **told, **web, "TANDEM_CONFIG": str(config)}
-    return subprocess.run([sys.executable, "-m", "consumers.cli", *command], env=environment, cwd=ROOT, check=False).returncode
-
-
 def _state(stack: Stack, name: str) -> str:
     part = stack.parts[name]
     if not part.process.running():
@@ -84,19 +101,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m infra.stack",
         description="Kafka, PostgreSQL, the sandbox systems and Tandem, on this machine.",
-        epilog="What follows `--` after the action tandem is a command of Tandem's: tandem -- status --json",
     )
-    parser.add_argument("action", choices=["up", "down", "clean", "status", "tandem"])
+    parser.add_argument("action", choices=["up", "down", "clean", "status"])
     parser.add_argument("--run-dir", type=Path, default=RUN_DIR, help="where data, logs, secrets and endpoints.json are (default: .run)")
     parser.add_argument("--parts", type=lambda text: set(text.split(",")), default=set(PARTS), help="some of: kafka,postgres,sandbox")
     parser.add_argument("--config", type=Path, default=CONFIG, help="Tandem's configuration")
     parser.add_argument("--latency-ms", type=int, default=0, help="what a call to the sandbox systems takes (default 0)")
+    parser.add_argument("--empty", action="store_true", help="without the twenty people that a fresh sandbox starts with")
     parser.add_argument("--json", action="store_true", help="status as JSON")
-    given = sys.argv[1:]
-    split = given.index("--") if "--" in given else len(given)
-    arguments = parser.parse_args(given[:split])
-    arguments.command = given[split + 1 :]
-    return arguments
+    return parser.parse_args()
 
 
 @contextmanager

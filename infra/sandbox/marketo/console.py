@@ -113,6 +113,25 @@ class MarketoConsole:
         except (RecordError, ApiError, VerbRefusedError) as refused:
             raise EditRefusedError(str(refused)) from refused
 
+    def blank(self, name: str) -> Sequence[FieldShown]:
+        """Only people are made by hand here."""
+        store = self.verbs.instance.store
+        if name != LEAD:
+            if name not in {one.name for one in self.objects()}:
+                raise KeyError(name)
+            return ()
+        order = [*_KEY_FIELDS, *(one for one in store.fields if one not in _KEY_FIELDS)]
+        return [shown for one in order if one != "id" and (shown := _field(store.fields[one], {}, editable=True)).editable]
+
+    def create(self, name: str, values: dict[str, str | None]) -> str:
+        if name != LEAD:
+            raise KeyError(name)
+        try:
+            made = self.verbs.create({"fields": values, "user": self.person})
+        except (RecordError, ApiError, VerbRefusedError) as refused:
+            raise EditRefusedError(str(refused)) from refused
+        return str(made["id"])
+
     def _own(self, name: str, field: str) -> bool:
         return name == PROGRAM_MEMBER and field == "statusName"
 

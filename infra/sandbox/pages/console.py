@@ -88,3 +88,11 @@ class Console(Protocol):
     def edit(self, name: str, key: str, values: dict[str, str | None]) -> None:
         """Changes fields as that person would. EditRefusedError when the system refuses; KeyError when there is no such record."""
         ...
+
+    def blank(self, name: str) -> Sequence[FieldShown]:
+        """The fields of a record that is still to be made; none where people make no such records here. KeyError for an unknown object."""
+        ...
+
+    def create(self, name: str, values: dict[str, str | None]) -> str:
+        """Makes a record as that person would; its id. EditRefusedError when the system refuses; KeyError for an unknown object."""
+        ...

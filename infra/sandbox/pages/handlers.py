@@ -1,6 +1,7 @@
 """The routes of the pages, under the control routes of a system; people come through the gateway at `/ui/{system}`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -33,6 +34,8 @@ class PageHandlers:
         app.router.add_get("/ui/-/faults", self.faults)
         app.router.add_post("/ui/-/faults", self.change_faults)
         app.router.add_get("/ui/{object}", self.listing)
+        app.router.add_get("/ui/{object}/-new", self.blank)
+        app.router.add_post("/ui/{object}/-new", self.create)
         app.router.add_get("/ui/{object}/{id}", self.record)
         app.router.add_post("/ui/{object}/{id}", self.edit)
 
@@ -49,8 +52,7 @@ class PageHandlers:
             found = self._console.records(name, search, int(start) if start.isdecimal() else 0, PAGE_ROWS)
         except KeyError:
             return _page(views.missing(place, f"There is no object {name}."), 404)
-        label = next((one.label for one in self._console.objects() if one.name == name), name)
-        return _page(views.listing(place, label, found, search, int(start) if start.isdecimal() else 0))
+        return _page(views.listing(place, self._label(name), found, search, int(start) if start.isdecimal() else 0))
 
     async def record(self, request: web.Request) -> web.Response:
         mode = request.query.get("mode", "view")
@@ -75,6 +77,36 @@ class PageHandlers:
         except EditRefusedError as refused:
             return self._record(request, "edit", str(refused), bad=True)
         raise web.HTTPSeeOther(self._place(request, name).url(name, key, saved=1))
+
+    async def blank(self, request: web.Request) -> web.Response:
+        return self._blank(request, {}, "")
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        """Makes a record of what was filled in."""
+        name = request.match_info["object"]
+        typed = {field: str(value).replace("\r\n", "\n") for field, value in (await request.post()).items()}
+        try:
+            fields = {one.name for one in self._console.blank(name) if one.editable}
+            key = self._console.create(name, {field: value for field, value in typed.items() if value and field in fields})
+        except KeyError:
+            return _page(views.missing(self._place(request, name), f"There is no object {name}."), 404)
+        except EditRefusedError as refused:
+            return self._blank(request, typed, str(refused))
+        raise web.HTTPSeeOther(self._place(request, name).url(name, key, saved=1))
+
+    def _blank(self, request: web.Request, typed: Mapping[str, str], refused: str) -> web.Response:
+        name = request.match_info["object"]
+        place = self._place(request, name)
+        try:
+            fields = [replace(one, value=typed.get(one.name)) for one in self._console.blank(name)]
+        except KeyError:
+            fields = []
+        if not fields:
+            return _page(views.missing(place, f"No {name} can be made here."), 404)
+        return _page(views.blank(place, self._label(name), fields, refused), 400 if refused else 200)
+
+    def _label(self, name: str) -> str:
+        return next((one.label for one in self._console.objects() if one.name == name), name)
 
     async def faults(self, request: web.Request) -> web.Response:
         return self._faults(request, "", bad=False)

@@ -35,9 +35,10 @@ def listing(place: Place, label: str, page: Page, search: str, start: int) -> st
     ]
     back = f'<a class="button quiet" href="{place.url(name, q=search, start=max(0, start - PAGE_ROWS))}">Newer</a>' if start else ""
     on = f'<a class="button quiet" href="{place.url(name, q=search, start=start + PAGE_ROWS)}">Older</a>' if page.more else ""
+    new = f'<a class="button" href="{place.url(name, "-new")}">New</a>' if place.console.blank(name) else ""
     bar = (
         f'<div class="bar"><form class="search" method="get" action="{place.url(name)}"><input name="q" value="{escape(search)}" '
-        f'placeholder="Search" aria-label="Search"><button>Search</button></form><span class="right">{back} {on}</span></div>'
+        f'placeholder="Search" aria-label="Search"><button>Search</button></form><span class="right">{back} {on} {new}</span></div>'
     )
     count = next((one.count for one in place.console.objects() if one.name == name), 0)
     said = f"{count:,} record{'' if count == 1 else 's'}, the newest first" + (f" · search: {escape(search)}" if search else "")
@@ -65,6 +66,14 @@ def record(
     fields = _form(place, key, shown.fields) if mode == "edit" else _fields(shown.fields, fresh)
     body = f'{head}{frame.told(message, bad=bad)}<div class="split"><div class="card">{fields}</div><div>{history}{related}</div></div>'
     return frame.document(place, shown.title, body, refresh_seconds=WATCH_SECONDS if mode == "watch" else None)
+
+
+def blank(place: Place, label: str, fields: Sequence[FieldShown], message: str) -> str:
+    """The form of a record that is still to be made."""
+    buttons = f'<a class="button quiet" href="{place.url(place.here)}">Cancel</a> <button form="edit">Save</button>'
+    head = _head(f"New in {label}", "what is left blank stays blank", buttons)
+    body = f'{head}{frame.told(message, bad=True)}<div class="card">{_form(place, "-new", fields)}</div>'
+    return frame.document(place, f"New in {label}", body)
 
 
 def history(place: Place, entries: Sequence[tuple[int, Entry]], *, watch: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
 from infra.sandbox.pages.console import EditRefusedError, FieldShown, Listed, Note, ObjectLink, Page, RecordShown
@@ -14,6 +15,7 @@ from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.input import read_values
 from infra.sandbox.salesforce.org import SYSTEM, Org
 from infra.sandbox.salesforce.schema import Kind, Row
+from infra.sandbox.salesforce.transaction import Transaction
 from infra.sandbox.salesforce.verbs import USER_INTERFACE
 
 _COLUMNS = ("Name", "Email", "Company", "Title", "Status", "StageName", "Subject", "Username", "Amount", "LastModifiedDate")
@@ -66,12 +68,38 @@ class OrgConsole:
     def edit(self, name: str, key: str, values: dict[str, str | None]) -> None:
         seen = self._seen(name)
         self._row(name, key)
+        with self._by_hand() as transaction:
+            transaction.update(ids.normalise(key), read_values(seen, values, "update"))
+
+    def blank(self, name: str) -> Sequence[FieldShown]:
+        seen = self._seen(name)
+        if not seen.kind.creatable:
+            return ()
+        ordered = sorted(seen.names.values(), key=lambda each: (each.name not in _FIRST, _place(each.name)))
+        return [
+            FieldShown(
+                name=each.name, label=each.label, value=None,
+                type="textarea" if each.kind is Kind.TEXTAREA else str(each.kind), editable=True,
+                choices=[one for one in each.picklist if one not in each.inactive],
+            )
+            for each in ordered if each.kind is not Kind.ADDRESS and seen.createable(each)
+        ]  # fmt: skip
+
+    def create(self, name: str, values: dict[str, str | None]) -> str:
+        seen = self._seen(name)
+        with self._by_hand() as transaction:
+            made = transaction.create(seen.kind.name, read_values(seen, values, "create"))
+        return str(made)
+
+    @contextmanager
+    def _by_hand(self) -> Iterator[Transaction]:
+        """A transaction as the person makes one in the user interface: all or nothing."""
         user = self._org.user_named(self.person)
         if user is None:
             raise EditRefusedError(f"no user {self.person}")
         transaction = self._org.transaction(self._org.caller(user, origin=USER_INTERFACE))
         try:
-            transaction.update(ids.normalise(key), read_values(seen, values, "update"))
+            yield transaction
         except (RecordError, ApiError) as refused:
             transaction.rollback()
             raise EditRefusedError(refused.message) from refused

@@ -59,6 +59,23 @@ async def test_records_search_and_edit(start: Any, tmp_path: Path) -> None:
             assert answer.status == 200
 
 
+async def test_a_person_is_made(start: Any, tmp_path: Path) -> None:
+    async with start(tmp_path / "sandbox", "--only", "salesforce") as sandbox:
+        assert 'href="/ui/salesforce/Lead/-new"' in await page(sandbox, "/Lead")
+        assert 'name="LastName"' in await page(sandbox, "/Lead/-new")
+        assert 'name="CreatedDate"' not in await page(sandbox, "/Lead/-new")
+        status, text = await send(sandbox, "/Lead/-new", {"LastName": "<b>Ito</b>", "Email": "i@x.example"})
+        assert (status, "Required fields are missing" in text) == (400, True)
+        assert 'value="i@x.example"' in text, "what was typed is not lost"
+        status, where = await send(sandbox, "/Lead/-new", {"LastName": "Ito", "Company": "Acme", "Email": "i@x.example", "Phone": ""})
+        assert status == 303
+        assert "i@x.example" in await page(sandbox, where.removeprefix("/ui/salesforce"))
+        (line,) = await sandbox.lines("/history?object=Lead")
+        assert (line["op"], line["actor"], line["after"]["Company"]) == ("create", "ann.operator@sandbox.example", "Acme")
+        async with sandbox.http.get(f"{sandbox.url}/ui/salesforce/Nothing/-new") as answer:
+            assert answer.status == 404
+
+
 @pytest.mark.skipif(not _CHROMIUM, reason="chromium is not installed")
 async def test_a_browser_shows_a_lead(start: Any, tmp_path: Path) -> None:
     async with start(tmp_path / "sandbox", "--only", "salesforce") as sandbox:

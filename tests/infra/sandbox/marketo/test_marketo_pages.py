@@ -29,6 +29,21 @@ async def send(sandbox: Any, path: str, form: dict[str, str], **headers: str) ->
         return answer.status, answer.headers.get("Location") or await answer.text()
 
 
+async def test_a_person_is_made(marketo_only: Any) -> None:
+    assert 'href="/ui/marketo/Lead/-new"' in await page(marketo_only, "/Lead")
+    assert "-new" not in await page(marketo_only, "/Program"), "only people are made by hand here"
+    assert "/Lead/-new" not in await page(marketo_only, "/Program/-new", status=404)
+    form = await page(marketo_only, "/Lead/-new")
+    assert ('name="email"' in form, 'name="id"' in form) == (True, False)
+    status, text = await send(marketo_only, "/Lead/-new", {"email": "zoe@x.example", "leadScore": "many"})
+    assert (status, 'value="zoe@x.example"' in text) == (400, True)
+    status, where = await send(marketo_only, "/Lead/-new", {"email": "zoe@x.example", "firstName": "Zoë", "leadScore": "60"})
+    assert status == 303
+    assert "Zoë" in await page(marketo_only, where.removeprefix("/ui/marketo"))
+    lines = [one for one in await marketo_only.lines("/history?object=Lead") if one["op"] == "create"]
+    assert [(one["after"]["email"], one["after"]["leadScore"]) for one in lines] == [("zoe@x.example", 60)]
+
+
 async def test_records_search_edit_history_and_faults(marketo_only: Any) -> None:
     for name in ("Zoë", "<b>Bob</b>"):
         await marketo_only.post("/marketo/person/create", {"fields": {"email": f"{len(name)}@x.example", "firstName": name}})

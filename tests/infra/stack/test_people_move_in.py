@@ -1,0 +1,37 @@
+"""A fresh sandbox has twenty people, and `make up` says where to look and what to try."""
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from infra.stack.__main__ import to_try
+from infra.stack.people import move_in
+from infra.stack.sandbox import Sandbox
+
+
+@pytest.mark.integration
+def test_twenty_people_live_in_both_systems(tmp_path: Path) -> None:
+    part = Sandbox(tmp_path / "sandbox")
+    try:
+        part.start()
+        url = part.endpoints()["sandbox"]["url"]
+        assert move_in(url) == 20
+        dumped = {}
+        for where in ("salesforce/Lead", "salesforce/Contact", "marketo/Lead"):
+            with urllib.request.urlopen(f"{url}/dump/{where}", timeout=10) as answer:  # noqa: S310 - our own sandbox
+                dumped[where] = [json.loads(line) for line in answer.read().splitlines()]
+    finally:
+        part.remove()
+    assert [len(rows) for rows in dumped.values()] == [8, 4, 8]
+    assert "ada@example.com" in json.dumps(dumped["salesforce/Lead"])
+    assert "50" in json.dumps(dumped["marketo/Lead"])
+
+
+def test_where_to_look_and_what_to_try() -> None:
+    told = to_try({"sandbox": {"url": "http://localhost:1"}, "tandem": {"url": "http://localhost:2"}})
+    for wanted in ("http://localhost:1/ui/salesforce", "http://localhost:1/ui/marketo", "http://localhost:2/readyz"):
+        assert wanted in told
+    commands = [line.partition("./tandem ")[2] for line in told.splitlines() if "./tandem " in line]
+    assert commands == ["status", "record ada@example.com", "explain ada@example.com title"]
