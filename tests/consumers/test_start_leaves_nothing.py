@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from consumers.configuration import Settings, load
-from consumers.tools import Toolbox
+from consumers.metrics import Metrics
+from consumers.tools import Toolbox, now_ms
 from streams.errors import SyncError
 from streams.systems import System
 
@@ -46,7 +47,7 @@ async def none_left(watcher: Any) -> None:
 @pytest.mark.parametrize("away", System)
 async def test_starts_while_a_system_refuses_connections(tmp_path: Path, sandbox: dict[str, Any], postgres: str, away: System) -> None:
     settings = settings_of(tmp_path, sandbox, postgres, {away: NOWHERE})
-    toolbox = Toolbox(settings)
+    toolbox = Toolbox(settings, Metrics(now_ms))
     watcher = await asyncpg.connect(postgres)
     before = {task for task in asyncio.all_tasks() if not task.done()}
     most = 0
@@ -64,7 +65,7 @@ async def test_starts_while_a_system_refuses_connections(tmp_path: Path, sandbox
 
 
 async def test_what_was_opened_is_given_back_at_the_end(tmp_path: Path, sandbox: dict[str, Any], postgres: str) -> None:
-    toolbox = Toolbox(settings_of(tmp_path, sandbox, postgres, {}))
+    toolbox = Toolbox(settings_of(tmp_path, sandbox, postgres, {}), Metrics(now_ms))
     watcher = await asyncpg.connect(postgres)
     before = {task for task in asyncio.all_tasks() if not task.done()}
     try:
