@@ -11,7 +11,7 @@ from streams.kafka import admin
 from streams.kafka_access import KafkaAccess, access_of
 from streams.topics import all_topics
 
-MIGRATIONS = 9
+MIGRATIONS = 10
 """The last migration that this version needs (infra/postgres/migrations): whoever adds one counts on here."""
 APPLIED = "select number from schema_migrations order by number"
 TOPICS = "Run tandem-topics."
