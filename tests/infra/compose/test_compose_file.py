@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from consumers.configuration import ConfigurationError, load
 from infra.compose.sandboxed import environment
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import SETTINGS
@@ -22,8 +23,8 @@ from streams.topics import all_topics
 
 FILE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "infra" / "compose" / "Dockerfile"
-ONE_SHOT = {"migrate", "topics"}
-CORE = {"kafka", "postgres", "migrate", "topics", "tandem"}
+ONE_SHOT = {"migrate", "topics", "check"}
+CORE = {"kafka", "postgres", "migrate", "topics", "check", "tandem"}
 DEMO = {"kafka", "postgres", "migrate", "topics", "sandbox", "tandem-sandboxed"}
 
 
@@ -97,13 +98,56 @@ def test_every_port_is_on_loopback(services: dict[str, Any]) -> None:
 
 def test_tandem_runs_without_root_and_without_powers(services: dict[str, Any]) -> None:
     assert re.findall(r"^USER (\S+)", DOCKERFILE.read_text(), flags=re.MULTILINE) == ["tandem"]
-    for name in ("tandem", "tandem-sandboxed", "sandbox", "migrate", "topics"):
+    for name in ("tandem", "tandem-sandboxed", "sandbox", "migrate", "topics", "check"):
         assert services[name]["cap_drop"] == ["ALL"], name
         assert services[name]["read_only"] is True, name
 
 
 def test_the_image_is_installed_from_the_lock_with_hashes() -> None:
     assert "pip install --require-hashes -r infra/requirements/runtime.txt" in DOCKERFILE.read_text()
+
+
+def test_core_never_gets_the_configuration_of_the_sandbox(services: dict[str, Any]) -> None:
+    own = str(Path("infra") / "stack" / "tandem.yaml")
+    for name in _profile(services, "core"):
+        assert not any(own in str(volume) for volume in services[name].get("volumes", [])), name
+    assert own not in DOCKERFILE.read_text(), "nor does the image bring one along"
+    assert [volume for volume in services["tandem-sandboxed"]["volumes"] if own in volume], "the demo's is that one, whatever is named"
+    assert load_problems(ROOT / "infra" / "compose" / "no-configuration.yaml")
+
+
+def load_problems(file: Path) -> list[str]:
+    try:
+        load(file, {})
+    except ConfigurationError as error:
+        return [problem.message for problem in error.problems]
+    return []
+
+
+def test_core_starts_only_after_its_check(services: dict[str, Any]) -> None:
+    assert services["tandem"]["depends_on"]["check"] == {"condition": "service_completed_successfully"}
+    assert services["check"]["volumes"] == services["tandem"]["volumes"]
+    assert services["check"]["environment"] == services["tandem"]["environment"]
+
+
+@pytest.mark.parametrize(("named", "found", "ends"), [("", 0, 2), ("mine.yaml", 0, 0), ("mine.yaml", 1, 1), ("mine.yaml", 3, 3)])
+def test_the_check_needs_a_configuration_and_ends_as_tandem_check_does(
+    services: dict[str, Any], tmp_path: Path, named: str, found: int, ends: int
+) -> None:
+    stand_in = tmp_path / "tandem"
+    stand_in.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexit {found}\n')
+    stand_in.chmod(0o700)
+    shell, option, script = services["check"]["command"]
+    command = [shell, option, script.replace("$$", "$")]
+    environ = {"CONFIGURATION": named, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == ends
+    asked = tmp_path / "asked"
+    if named:
+        assert asked.read_text().split() == ["check", "--config", "/etc/tandem/tandem.yaml"]
+    else:
+        assert not asked.exists()
+        assert "set TANDEM_CONFIG" in done.stderr
 
 
 def test_what_the_image_copies_exists() -> None:
