@@ -15,7 +15,7 @@ setup: ## check the prerequisites, install what is missing, make .venv and .tool
 demo: setup ## the whole thing, end to end, with an independent check (ARGS=... are passed on; report: .run/demo.json)
 	@$(BIN)/python -m infra.demo $(ARGS)
 
-up: setup ## start everything in the background, with twenty people; then ./tandem status (where it is: .run/endpoints.json)
+up: setup ## start everything in the background, with twenty people; then: ./tandem status
 	@$(BIN)/python -m infra.stack up $(ARGS)
 
 down: ## stop what `make up` started
