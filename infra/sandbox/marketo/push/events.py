@@ -1,16 +1,46 @@
 """An activity as an event of the lead activity data stream (Adobe I/O Events, Marketo lead activity data stream)."""
 
 import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from infra.sandbox.marketo import activities
 from infra.sandbox.marketo.activities import FIRST_CUSTOM_TYPE, Activity
-from infra.sandbox.marketo.activity_types import TYPES
+from infra.sandbox.marketo.activity_types import TYPES, data_type
 from infra.sandbox.marketo.push.flow_steps import MUNCHKIN_ID
 from infra.sandbox.marketo.records import second
-from infra.sandbox.marketo.store import Store
+from infra.sandbox.marketo.store import CAMPAIGN, Store
 
 _NAMES = {int(one["id"]): str(one["name"]) for one in TYPES}
+_CARRIED: Mapping[int, tuple[str, ...]] = {
+    activities.NEW_LEAD: ("Created Date", "Source Type"),
+    activities.CHANGE_VALUE: ("Reason", "Attribute Name", "New Value", "Old Value", "Source", "Campaign"),
+    activities.CHANGE_SCORE: ("Reason", "Change Value", "New Value", "Old Value", "Score Name"),
+    activities.ADD_TO_LIST: ("List ID", "Campaign"),
+    activities.REMOVE_FROM_LIST: ("List ID", "Campaign"),
+    activities.MERGE_LEADS: ("Merge IDs", "Merge Fields"),
+    activities.ADD_TO_OPPORTUNITY: ("Oppty ID", "Is Primary", "Role"),
+    activities.DELETE_LEAD: (),
+    activities.REQUEST_CAMPAIGN: ("Campaign ID", "Source"),
+    activities.CHANGE_PARTITION: ("New Partition ID", "Old Partition ID", "Reason"),
+    activities.CHANGE_STATUS: ("Acquired By", "Old Status", "New Status ID", "Success", "New Status", "Program ID", "Old Status ID"),
+    activities.CALL_WEBHOOK: ("Error Type",),
+    activities.CHANGE_MEMBER_DATA: (
+        *("Program ID", "Attribute Name", "New Value", "Old Value", "Reason", "Source"),
+        *("Attribute Display Name", "Campaign"),
+    ),
+    activities.PUSH_LEAD: ("Reason", "Source"),
+}
+"""The types of the published event list, as far as this instance has them, with their attributes (Channel, whose values nobody shows, is
+left out). Removals from an opportunity and its updates are not among them."""
+_SOURCED = frozenset({activities.CHANGE_VALUE, activities.CHANGE_SCORE, activities.CHANGE_PARTITION})
+_PRIMARY: Mapping[int, str] = {
+    **dict.fromkeys((activities.ADD_TO_LIST, activities.REMOVE_FROM_LIST), "List ID"),
+    **dict.fromkeys((activities.CHANGE_STATUS, activities.CHANGE_MEMBER_DATA), "Program ID"),
+    activities.ADD_TO_OPPORTUNITY: "Oppty ID",
+    activities.REQUEST_CAMPAIGN: "Campaign ID",
+}
 _SPACE = uuid.UUID("6f6bd4a8-3a1c-4f0e-9d53-0f4f3f1f9a10")
 
 
@@ -30,7 +60,7 @@ def event_of(store: Store, row: Activity, client_id: str) -> dict[str, Any]:
         "activityLogItemId": row.id,
         "primaryAttributeValueId": row.primary_id,
         "primaryAttributeValue": shown.display if shown is not None else row.primary,
-        "attributes": [{"name": one, "dataType": "string", "value": value} for one, value in _attributes(row)],
+        "attributes": _attributes(store, row),
     }
     if row.origin.campaign is not None:
         data["campaignId"] = row.origin.campaign
@@ -47,9 +77,37 @@ def event_of(store: Store, row: Activity, client_id: str) -> dict[str, Any]:
     }
 
 
-def _attributes(row: Activity) -> list[tuple[str, Any]]:
-    if row.type == activities.CHANGE_VALUE:
-        return [("New Value", row.new), ("Old Value", row.old), ("Reason", row.origin.reason), ("Source", row.origin.source)]
-    if row.type == activities.NEW_LEAD:
-        return [("Source Type", row.origin.source)]
-    return list(row.extra)
+def streamed(row: Activity) -> bool:
+    """Whether streams carry the activity: custom ones, and the types of the published list."""
+    return row.type >= FIRST_CUSTOM_TYPE or row.type in _CARRIED
+
+
+def _attributes(store: Store, row: Activity) -> list[dict[str, Any]]:
+    """Those that the published list names for the type, as far as they hold something, with typed values."""
+    told = {**dict(row.extra), **_own(store, row)}
+    names = told if row.type >= FIRST_CUSTOM_TYPE else _CARRIED.get(row.type, ())
+    return [
+        {"name": name, "dataType": data_type(name, row.type), "value": told[name]}
+        for name in names
+        if told.get(name) is not None and told[name] != ""
+    ]
+
+
+def _own(store: Store, row: Activity) -> dict[str, Any]:
+    """What stands elsewhere in a row of the API: source and reason, the primary attribute, the campaign."""
+    own: dict[str, Any] = {"Reason": row.origin.reason, "Source": row.origin.source} if row.type in _SOURCED else {}
+    match row.type:
+        case activities.CHANGE_VALUE:
+            own |= {"Attribute Name": row.primary, "New Value": row.new, "Old Value": row.old}
+        case activities.CHANGE_SCORE:
+            own |= {"Score Name": row.primary}
+        case activities.NEW_LEAD:
+            at = datetime.fromtimestamp(row.at_s, UTC).astimezone(store.zone)
+            own = {"Created Date": at.date().isoformat(), "Source Type": row.origin.source}
+    number = _PRIMARY.get(row.type)
+    if number is not None:
+        own[number] = row.primary_id
+    if row.origin.campaign is not None:
+        campaign = store.table(CAMPAIGN).get(str(row.origin.campaign)) or {}
+        own["Campaign"] = campaign.get("name") or str(row.origin.campaign)
+    return own

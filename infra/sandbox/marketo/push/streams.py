@@ -21,7 +21,7 @@ from infra.sandbox.kernel.faults import FaultBoard
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.named_faults import STREAM_TYPES
-from infra.sandbox.marketo.push.events import event_of
+from infra.sandbox.marketo.push.events import event_of, streamed
 from infra.sandbox.marketo.push.signing import Signing
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.store import STREAM
@@ -187,7 +187,7 @@ class Streams:
         while position < len(commits) and len(found) < count:
             activity = commits[position]
             position += 1
-            if not types or activity.type in types:
+            if streamed(activity) and (not types or activity.type in types):
                 found.append((position, event_of(store, activity, row["clientId"])))
         return found, position
 

@@ -320,3 +320,37 @@ async def test_scripted_faults_of_a_stream(server: Any, receiver: Receiver) -> N
     await server.sync({"email": "next@x.example"})
     await receiver.until(6)
     assert [one["data"]["leadId"] for one in json.loads(receiver.calls[5][2])] == ["10"]
+
+
+async def test_a_stream_carries_the_published_types_with_typed_attributes(server: Any) -> None:
+    made = await server.verb("stream/create", {"client_id": "c"})
+    headers = {"Authorization": "Bearer x", "x-api-key": "c", "x-ims-org-id": "1"}
+    (lead,) = await server.sync({"email": "a@x.example"})
+    program = (await server.verb("program/create", {"name": "P"}))["id"]
+    campaign = (await server.verb("campaign/create", {"name": "Score", "on": "request", "steps": []}))["id"]
+    await server.verb("program/status", {"program": program, "ids": [lead["id"]], "status": "Clicked"})
+    await server.verb("person/edit", {"id": lead["id"], "fields": {"leadScore": 10}, "campaign": campaign})
+    await server.call("POST", "opportunities.json", json={"input": [{"externalOpportunityId": "O", "name": "n"}]})
+    role = {"externalOpportunityId": "O", "leadId": lead["id"], "role": "r", "isPrimary": True}
+    await server.call("POST", "opportunities/roles.json", json={"input": [role]})
+    await server.call("POST", "opportunities.json", json={"input": [{"externalOpportunityId": "O", "stage": "Won"}]})
+    await server.call("POST", "opportunities/roles/delete.json", json={"input": [role]})
+    async with server.http.get(made["journal"], headers=headers) as answer:
+        events = [one["event"]["data"] for one in (await answer.json())["events"]]
+    assert [one["activityTypeId"] for one in events] == [12, 104, 13, 22, 34]  # no 35, no 36
+    shown = [{one["name"]: (one["dataType"], one["value"]) for one in event["attributes"]} for event in events]
+    assert shown[0].keys() == {"Created Date", "Source Type"}
+    assert shown[1] == {
+        "Acquired By": ("boolean", False),
+        "Old Status": ("string", "Not in Program"),
+        "New Status ID": ("integer", 21),
+        "Success": ("boolean", False),
+        "New Status": ("string", "Clicked"),
+        "Program ID": ("integer", program),
+        "Old Status ID": ("integer", 20),
+    }
+    assert (shown[2]["Attribute Name"], shown[2]["New Value"]) == (("string", "leadScore"), ("string", "10"))
+    assert shown[2]["Campaign"] == ("string", "Score")
+    assert "Old Value" not in shown[2]
+    assert (shown[3]["New Value"], shown[3]["Score Name"]) == (("integer", 10), ("string", "Lead Score"))
+    assert (shown[4]["Is Primary"], shown[4]["Role"]) == (("boolean", True), ("string", "r"))
