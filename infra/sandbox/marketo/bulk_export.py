@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from infra.sandbox.marketo import custom_types, lists, programs
+from infra.sandbox.marketo import custom_types, lists, programs, smart_lists
 from infra.sandbox.marketo.activities import DELETE_LEAD
 from infra.sandbox.marketo.activity_endpoints import ActivityEndpoints
 from infra.sandbox.marketo.bulk_jobs import EXPORT, BulkJobs
@@ -20,7 +20,7 @@ from infra.sandbox.marketo.errors import ApiError
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
 from infra.sandbox.marketo.records import Row, second
-from infra.sandbox.marketo.store import LEAD, PROGRAM_MEMBER, STATIC_LIST, Store
+from infra.sandbox.marketo.store import LEAD, PROGRAM_MEMBER, SMART_LIST, STATIC_LIST, Store
 
 RANGE_DAYS_MAX = 31
 PROGRAMS_MAX = 10
@@ -104,8 +104,6 @@ class BulkExport:
         for name, value in filters.items():
             if name not in allowed or (name in _NEEDS_CORONA and not corona):
                 raise ApiError("1035", f"Unsupported filter type for target subscription: {name}")
-            if name.startswith("smartList"):
-                raise ApiError("1013", "Smart lists are not in the sandbox")
             if name in {"createdAt", "updatedAt"}:
                 _range(value)
         if entity == "leads" and len(filters) != 1:
@@ -121,7 +119,7 @@ class BulkExport:
                 raise ApiError("1003", f"programId, or programIds of at most {PROGRAMS_MAX}, is required")
             for program_id in wanted:
                 programs.known(self.instance.store, program_id)
-        _list_id(self.instance.store, filters)
+        _listed(self.instance.store, filters)
 
     def _rows(self, entity: str, fields: list[str], filters: Mapping[str, Any]) -> Iterator[Values]:
         match entity:
@@ -135,9 +133,9 @@ class BulkExport:
                 return self._objects(entity.partition("/")[2], fields, filters)
 
     def _people(self, fields: list[str], filters: Mapping[str, Any]) -> Iterator[Values]:
-        store, list_id = self.instance.store, _list_id(self.instance.store, filters)
+        store, listed = self.instance.store, _listed(self.instance.store, filters)
         created, updated = _within(filters, "createdAt"), _within(filters, "updatedAt")
-        for lead_id in lists.members(store, list_id) if list_id is not None else store.ids():
+        for lead_id in listed if listed is not None else store.ids():
             person = store.person(lead_id)
             if person is not None and created(person["createdAt"]) and updated(store.touched(lead_id, person)):
                 yield list(self.leads.shown(lead_id, person, fields).values())
@@ -171,9 +169,9 @@ class BulkExport:
 
     def _objects(self, name: str, fields: list[str], filters: Mapping[str, Any]) -> Iterator[Values]:
         store = self.instance.store
-        kind, updated, list_id = custom_types.kind_of(store, name), _within(filters, "updatedAt"), _list_id(store, filters)
+        kind, updated, listed = custom_types.kind_of(store, name), _within(filters, "updatedAt"), _listed(store, filters)
         link = next((one for one, (target, its_field) in kind.links.items() if (target, its_field) == (LEAD, "id")), None)
-        wanted = set(lists.members(store, list_id)) if list_id is not None else None
+        wanted = set(listed) if listed is not None else None
         for key, row in store.table(name).items():
             if updated(row["updatedAt"]) and (wanted is None or (link is not None and row.get(link) in wanted)):
                 yield [key if one == kind.id_field else row.get(one) for one in fields]
@@ -181,6 +179,19 @@ class BulkExport:
 
 def _programs(filters: Mapping[str, Any]) -> list[int]:
     return [filters["programId"]] if "programId" in filters else list(filters.get("programIds") or ())
+
+
+def _listed(store: Store, filters: Mapping[str, Any]) -> list[int] | None:
+    """The people on the static or smart list that the filters name; None when they name none. ApiError 1013 for an unknown name."""
+    if "smartListId" in filters:
+        return smart_lists.members(store, filters["smartListId"])
+    if "smartListName" in filters:
+        found = store.table(SMART_LIST).find(("name",), (filters["smartListName"],))
+        if not found:
+            raise ApiError("1013", f"Smart list '{filters['smartListName']}' not found")
+        return smart_lists.members(store, found[0])
+    list_id = _list_id(store, filters)
+    return None if list_id is None else lists.members(store, list_id)
 
 
 def _list_id(store: Store, filters: Mapping[str, Any]) -> int | None:

@@ -15,10 +15,13 @@ from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.list_endpoints import ListEndpoints
 from infra.sandbox.marketo.member_endpoints import MemberEndpoints
 from infra.sandbox.marketo.object_endpoints import standard_routes
+from infra.sandbox.marketo.program_copies import ProgramCopyEndpoints
 from infra.sandbox.marketo.program_endpoints import ProgramEndpoints
 from infra.sandbox.marketo.push.campaigns import CampaignEndpoints
+from infra.sandbox.marketo.push.smart_campaigns import SmartCampaignEndpoints
 from infra.sandbox.marketo.routes import Endpoint, Routes
 from infra.sandbox.marketo.schema_endpoints import SchemaEndpoints
+from infra.sandbox.marketo.smart_lists import SmartListEndpoints
 
 
 def all_routes(instance: Instance, in_flight: InFlight, limits: Limits, jobs: BulkJobs) -> Routes:
@@ -39,6 +42,9 @@ def all_routes(instance: Instance, in_flight: InFlight, limits: Limits, jobs: Bu
         FolderEndpoints(instance).routes(),
         BulkEndpoints(instance, jobs, export).routes(),
         CampaignEndpoints(instance).routes(),
+        SmartCampaignEndpoints(instance).routes(),
+        SmartListEndpoints(instance).routes(),
+        ProgramCopyEndpoints(instance).routes(),
         _statistics(limits),
     ]
     return [route for part in parts for route in part]

@@ -11,6 +11,7 @@ import msgspec
 from infra.sandbox.marketo.fields import Field, standard_fields
 
 COMPANY, SALES_PERSON, OPPORTUNITY, ROLE = "Company", "SalesPerson", "Opportunity", "OpportunityRole"
+NAMED_ACCOUNT = "NamedAccount"
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +132,22 @@ def standard_kinds() -> Mapping[str, Kind]:
                 _field("externalCreatedDate", "datetime"),
             ),
             links={"leadId": ("Lead", "id"), "externalOpportunityId": (OPPORTUNITY, "externalOpportunityId")},
+        ),
+        Kind(
+            name=NAMED_ACCOUNT,
+            display="Named Account",
+            said="Named Account",
+            id_field="marketoGUID",
+            dedupe=("name",),
+            searchable=("annualRevenue", "city", "country", "domainName", "industry", "logoUrl", "numberOfEmployees", "sicCode", "state"),
+            fields=_table(
+                guid,
+                *(_field(name) for name in ("name", "domainName", "industry", "city", "state", "country")),
+                _field("sicCode", length=40),
+                _field("logoUrl", "url"),
+                _field("annualRevenue", "currency"),
+                _field("numberOfEmployees", "integer"),
+            ),
         ),
     ]
     return {kind.name: kind for kind in kinds}

@@ -13,7 +13,8 @@ from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.people import Action, SyncRequest
 from infra.sandbox.marketo.routes import Routes
-from infra.sandbox.marketo.store import DEFAULT_PARTITION, PROGRAM, Person, current, full_name
+from infra.sandbox.marketo.settings import DEFAULT_PARTITION
+from infra.sandbox.marketo.store import COOKIE, PROGRAM, Person, current, full_name
 
 DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "firstName", "lastName")
 _MATCHES_MAX = 1000
@@ -35,6 +36,7 @@ class LeadEndpoints:
             ("POST", f"{base}/push.json", self.push),
             ("GET", "/rest/v1/lead/{id}.json", self.get),
             ("POST", f"{base}/{{id}}/merge.json", self.merge),
+            ("POST", f"{base}/{{id}}/associate.json", self.associate),
             ("GET", f"{base}/partitions.json", self.partitions),
             ("POST", f"{base}/partitions.json", self.move),
         ]
@@ -165,6 +167,19 @@ class LeadEndpoints:
             people.merge(section, int(call.path_args[0]), losers, call.origin("mergeLeads"), call.entry_extra())
         return {}
 
+    def associate(self, call: Call) -> Answer:
+        """From now on the cookie is this person's: people are found by it (associate lead)."""
+        lead_id, cookie = call.path_args[0], call.required("cookie")
+        if not self.instance.store.find("id", lead_id):
+            raise ApiError("1004", f"Lead '{lead_id}' not found")
+        with self.instance.section() as section:
+            table, origin = section.store.table(COOKIE), call.origin("associateLead")
+            after = {"cookie": cookie, "leadId": int(lead_id)}
+            for key in table.find(("cookie",), (cookie,)):
+                section.add("delete", COOKIE, key, origin, before=table.get(key), after=None)
+            section.add("create", COOKIE, str(table.next_id), origin, before=None, after=after)
+        return {}
+
     def partitions(self, _: Call) -> Answer:
         rows = self.instance.store.settings.partitions
         return {"result": [{"id": number, "name": name, "description": name} for name, number in rows.items()]}
@@ -198,7 +213,12 @@ class LeadEndpoints:
         if filter_type == "leadPartitionId":
             people_there = self.instance.store.people()
             return [lead_id for lead_id, person in people_there if person.get("leadPartitionId", "1") == value]
-        return self.instance.store.find(filter_type, value)
+        found = self.instance.store.find(filter_type, value)
+        if filter_type == "cookies":
+            table = self.instance.store.table(COOKIE)
+            rows = (table.get(key) or {} for key in table.find(("cookie",), (value,)))
+            found += [row["leadId"] for row in rows if self.instance.store.person(row["leadId"]) is not None]
+        return found
 
     def _fields(self, call: Call) -> list[str]:
         names = call.listed("fields")

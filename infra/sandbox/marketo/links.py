@@ -7,9 +7,14 @@ from infra.sandbox.marketo.custom_types import TYPE, made_kind
 from infra.sandbox.marketo.instance import Section
 from infra.sandbox.marketo.kinds import OPPORTUNITY, ROLE
 from infra.sandbox.marketo.records import Row
-from infra.sandbox.marketo.store import LEAD, LIST_MEMBER, PROGRAM_MEMBER, Store
+from infra.sandbox.marketo.store import COOKIE, LEAD, LIST_MEMBER, PROGRAM_MEMBER, Store
 
-_KEYED = {LIST_MEMBER: ("listId", "leadId"), PROGRAM_MEMBER: ("programId", "leadId"), ROLE: ("externalOpportunityId", "leadId", "role")}
+_KEYED = {
+    LIST_MEMBER: ("listId", "leadId"),
+    PROGRAM_MEMBER: ("programId", "leadId"),
+    ROLE: ("externalOpportunityId", "leadId", "role"),
+    COOKIE: ("cookie", "leadId"),
+}
 """Rows of which a person has at most one per key."""
 
 

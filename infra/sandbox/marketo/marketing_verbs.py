@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
-from infra.sandbox.marketo import lists, objects, program_endpoints, programs
+from infra.sandbox.marketo import lists, objects, program_endpoints, programs, smart_lists
 from infra.sandbox.marketo.fields import stored
 from infra.sandbox.marketo.hand import by_hand, member, taking_object
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.kinds import standard_kinds
 from infra.sandbox.marketo.program_endpoints import KINDS
+from infra.sandbox.marketo.store import SMART_LIST
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class MarketingVerbs:
     def table(self) -> Mapping[str, Verb]:
         return {
             "list/create": taking_object(self.create_list),
+            "smart_list/create": taking_object(self.create_smart_list),
             "list/add": taking_object(self.add_to_list),
             "list/remove": taking_object(self.remove_from_list),
             "channel": taking_object(self.channel),
@@ -34,6 +36,20 @@ class MarketingVerbs:
         """{"name", "user"?} -> {"id"}"""
         with self.instance.section() as section:
             return {"id": lists.create(section, member(body, "name", str), by_hand(body, "Lists"))}
+
+    def create_smart_list(self, body: Mapping[str, Any]) -> Any:
+        """{"name", "field", "values": [...], "folder"? (15), "user"?} -> {"id"}: the people whose field has one of the values."""
+        field, table = member(body, "field", str), self.instance.store.table(SMART_LIST)
+        if field not in self.instance.store.fields:
+            raise VerbRefusedError(f"no field {field!r}")
+        after = {"name": member(body, "name", str), "field": field, "values": member(body, "values", list)}
+        if table.find(("name",), (after["name"],)):
+            raise VerbRefusedError(f"there is a smart list {after['name']!r}")
+        with self.instance.section() as section:
+            key = str(max(table.next_id, smart_lists.FIRST_ID))
+            folder = {"folder": [body.get("folder", 15), "Folder"]}
+            section.add("create", SMART_LIST, key, by_hand(body, "Lists"), before=None, after=after | folder)
+        return {"id": int(key)}
 
     def add_to_list(self, body: Mapping[str, Any]) -> Any:
         """{"list", "ids": [...], "user"?} -> {"added": N}"""

@@ -10,7 +10,7 @@ from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import Field, schema_shown
 from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, SALES_PERSON, Kind
+from infra.sandbox.marketo.kinds import COMPANY, NAMED_ACCOUNT, OPPORTUNITY, ROLE, SALES_PERSON, Kind
 from infra.sandbox.marketo.objects import ObjectSync
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.routes import Routes
@@ -161,11 +161,17 @@ class ObjectEndpoints:
         return list(dict.fromkeys([kind.id_field, *(names or (*kind.dedupe, "createdAt", "updatedAt"))]))
 
 
-PATHS = {COMPANY: "companies", SALES_PERSON: "salespersons", ROLE: "opportunities/roles", OPPORTUNITY: "opportunities"}
+PATHS = {
+    COMPANY: "companies",
+    SALES_PERSON: "salespersons",
+    ROLE: "opportunities/roles",
+    OPPORTUNITY: "opportunities",
+    NAMED_ACCOUNT: "namedaccounts",
+}
 
 
 def standard_routes(instance: Instance) -> Routes:
-    """Of companies, sales people, opportunities and roles."""
+    """Of companies, sales people, opportunities, roles and named accounts."""
     table: Routes = []
     for name, path in PATHS.items():
         base, endpoints = f"/rest/v1/{path}", ObjectEndpoints(instance, lambda _, name=name: instance.store.kind(name))  # type: ignore[misc]
@@ -175,7 +181,7 @@ def standard_routes(instance: Instance) -> Routes:
             ("GET", f"{base}.json", endpoints.query),
             ("POST", f"{base}/delete.json", endpoints.delete),
         ]
-        if name in {COMPANY, OPPORTUNITY}:
+        if name in {COMPANY, OPPORTUNITY, NAMED_ACCOUNT}:
             table.append(("GET", f"{base}/schema/fields.json", endpoints.schema))
             table.append(("GET", f"{base}/schema/fields/{{name}}.json", endpoints.schema_field))
     return table

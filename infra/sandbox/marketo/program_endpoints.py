@@ -64,7 +64,7 @@ class ProgramEndpoints:
         wanted, values = call.params.get("filterType"), set(call.listed("filterValues"))
         status = call.params.get("status")
         found = [
-            _shown(key, row, tags=False, costs=False)
+            program_shown(key, row, tags=False, costs=False)
             for key, row in rows
             if asset.updated_within(call, row["updatedAt"])
             and (not status or row.get("status", "") == status)
@@ -74,19 +74,19 @@ class ProgramEndpoints:
 
     def get(self, call: Call) -> Answer:
         row = self.instance.store.table(PROGRAM).get(call.path_args[0])
-        return asset.answer([_shown(call.path_args[0], row)] if row is not None else [])
+        return asset.answer([program_shown(call.path_args[0], row)] if row is not None else [])
 
     def by_name(self, call: Call) -> Answer:
         table, name = self.instance.store.table(PROGRAM), call.required("name")
         if "," in name:
             return asset.answer([])  # names with commas can't be searched
         tags, costs = (call.params.get(one, "").lower() == "true" for one in ("includeTags", "includeCosts"))
-        return asset.answer([_shown(key, table.get(key) or {}, tags=tags, costs=costs) for key in table.find(("name",), (name,))])
+        return asset.answer([program_shown(key, table.get(key) or {}, tags=tags, costs=costs) for key in table.find(("name",), (name,))])
 
     def by_tag(self, call: Call) -> Answer:
         pair = {"tagType": call.required("tagType"), "tagValue": call.required("tagValue")}
         rows = self.instance.store.table(PROGRAM).items()
-        return asset.page(call, [_shown(key, row) for key, row in rows if pair in (row.get("tags") or [])])
+        return asset.page(call, [program_shown(key, row) for key, row in rows if pair in (row.get("tags") or [])])
 
     def create(self, call: Call) -> Answer:
         folder, kind = asset.folder_of(call), _TYPES.get(call.required("type").lower())
@@ -96,7 +96,7 @@ class ProgramEndpoints:
             made = {"name": call.required("name"), "type": kind[0], "channel": call.required("channel"), "folder": list(folder)}
             made |= {"description": call.params.get("description", "")} | _dates(call) | _tags_and_costs(call, section.store, {})
             key = create(section, made, call.origin("createProgram"))
-        return asset.answer([_shown(key, self.instance.store.table(PROGRAM).get(key) or {})])
+        return asset.answer([program_shown(key, self.instance.store.table(PROGRAM).get(key) or {})])
 
     def update(self, call: Call) -> Answer:
         """Only words, dates, tags and costs: channel and type stay as they are."""
@@ -112,7 +112,7 @@ class ProgramEndpoints:
             if after:
                 before = {name: row.get(name) for name in after}
                 section.add("update", PROGRAM, key, call.origin("updateProgram"), before=before, after=after)
-        return asset.answer([_shown(key, self._known(key))])
+        return asset.answer([program_shown(key, self._known(key))])
 
     def delete(self, call: Call) -> Answer:
         key = call.path_args[0]
@@ -228,7 +228,7 @@ def _check_tag(tag_type: str, value: str) -> None:
         raise ApiError("709", f"Invalid tag '{tag_type}': '{value}'")
 
 
-def _shown(key: str, row: Row, *, tags: bool = True, costs: bool = True) -> dict[str, Any]:
+def program_shown(key: str, row: Row, *, tags: bool = True, costs: bool = True) -> dict[str, Any]:
     number, kind = row["folder"]
     _, prefix, suffix = next(one for one in _TYPES.values() if one[0] == row["type"])
     shown = {

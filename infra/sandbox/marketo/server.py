@@ -87,6 +87,7 @@ async def build(settings: ChildSettings) -> Running:
         flow_steps.base_url = streams.base_url = url
         jobs.resume()
         streams.resume()
+        engine.resume()
 
     async def stop() -> None:
         await asyncio.gather(jobs.stop(), engine.stop(), streams.stop())

@@ -22,7 +22,8 @@ from infra.sandbox.marketo.limits import LIMITS, Limits
 from infra.sandbox.marketo.marketing_verbs import MarketingVerbs
 from infra.sandbox.marketo.normalisers import Normaliser
 from infra.sandbox.marketo.push.verbs import PushVerbs
-from infra.sandbox.marketo.store import LEAD, Settings
+from infra.sandbox.marketo.settings import Settings
+from infra.sandbox.marketo.store import LEAD
 
 OPTIONS = (
     *("native_sync", "corona", "object_schema_api", "activity_ids", "partitions", "bulk"),

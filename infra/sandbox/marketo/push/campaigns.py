@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from infra.sandbox.kernel.journal import Entry
+from infra.sandbox.marketo import lists, smart_lists
 from infra.sandbox.marketo.activities import REQUEST_CAMPAIGN
-from infra.sandbox.marketo.call import Answer, Call, offset, paged
+from infra.sandbox.marketo.call import Answer, Call, offset, paged, parse_datetime
 from infra.sandbox.marketo.errors import ApiError
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.records import Row, second
 from infra.sandbox.marketo.routes import Routes
-from infra.sandbox.marketo.store import CAMPAIGN, LEAD, LIST_MEMBER, PROGRAM_MEMBER, Store
+from infra.sandbox.marketo.store import CAMPAIGN, LEAD, LIST_MEMBER, PROGRAM_MEMBER, SCHEDULED, Store
 
-ON = ("request", "person_created", "value_changed", "added_to_list", "program_status")
+ON = ("request", "batch", "person_created", "value_changed", "added_to_list", "program_status")
 REQUESTED = "CampaignRequest"
 LEADS_MAX = 100
+BATCH_LEAST_MS = 300_000
+"""A batch campaign that the API schedules never runs earlier than so much later."""
+_SCHEDULE_MAX = timedelta(days=2 * 365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,7 @@ class CampaignEndpoints:
             ("GET", "/rest/v1/campaigns.json", self.query),
             ("GET", "/rest/v1/campaigns/{id}.json", self.get),
             ("POST", "/rest/v1/campaigns/{id}/trigger.json", self.request),
+            ("POST", "/rest/v1/campaigns/{id}/schedule.json", self.schedule),
             ("GET", "/rest/v1/leads/{id}/smartCampaignMembership.json", self.of_person),
         ]
 
@@ -112,6 +118,28 @@ class CampaignEndpoints:
             section.add("_request", REQUESTED, key, call.origin("requestCampaign"), before=None, after=after, activities=activities)
         return {"result": [{"id": int(key)}]}
 
+    def schedule(self, call: Call) -> Answer:
+        """Has a batch campaign run, five minutes from now at the earliest; its tokens count for that run."""
+        key, given = call.path_args[0], call.json().get("input") or {}
+        if self._known(key)["on"] != "batch":
+            raise ApiError("1003", f"Campaign '{key}' is not a batch campaign")
+        if not isinstance(given, Mapping):
+            raise ApiError("1001", "Invalid value for 'input'")
+        if given.get("cloneToProgramName"):
+            raise ApiError("1003", "cloneToProgramName is not in the sandbox: use Clone Program")
+        at_ms = call.now_ms + BATCH_LEAST_MS
+        if given.get("runAt"):
+            wanted = parse_datetime(str(given["runAt"]))
+            if wanted > datetime.fromtimestamp(call.now_ms / 1000, UTC) + _SCHEDULE_MAX:
+                raise ApiError("1042", "Invalid runAt date")
+            at_ms = max(at_ms, int(wanted.timestamp() * 1000))
+        tokens = {str(one.get("name")).strip("{}"): str(one.get("value")) for one in given.get("tokens") or [] if isinstance(one, Mapping)}
+        with self.instance.section() as section:
+            after = {"campaign": int(key), "atMs": at_ms, "tokens": tokens}
+            run = str(section.store.table(SCHEDULED).next_id)
+            section.add("create", SCHEDULED, run, call.origin("scheduleCampaign"), before=None, after=after)
+        return {"result": [{"id": int(key)}]}
+
     def of_person(self, call: Call) -> Answer:
         """The campaigns that ran for a person, as far as its activities tell."""
         store = self.instance.store
@@ -137,9 +165,23 @@ class CampaignEndpoints:
         return row
 
 
+def batch(store: Store, row: Row) -> Iterator[Run]:
+    """The runs of a scheduled campaign: everybody who is on its list at that time."""
+    key = str(row["campaign"])
+    campaign = store.table(CAMPAIGN).get(key)
+    if campaign is None:
+        return
+    people = smart_lists.members(store, campaign["smart_list"]) if campaign.get("smart_list") else []
+    if campaign.get("key") is not None:
+        people = lists.members(store, int(campaign["key"]))
+    for lead_id in people:
+        yield Run(campaign_id=int(key), campaign=campaign, lead_id=lead_id, trigger="batch", tokens=row.get("tokens") or {})
+
+
 def _shown(key: str, row: Row) -> dict[str, Any]:
-    shown = {"id": int(key), "name": row["name"], "type": "trigger", "programId": row.get("program"), "workspaceName": "Default"}
+    kind = "batch" if row["on"] == "batch" else "trigger"
+    shown = {"id": int(key), "name": row["name"], "type": kind, "programId": row.get("program"), "workspaceName": "Default"}
     return {**shown, "active": row.get("active", True), "createdAt": row["createdAt"], "updatedAt": row["updatedAt"]}
 
 
-WATCHED = frozenset({LEAD, LIST_MEMBER, PROGRAM_MEMBER, REQUESTED})
+WATCHED = frozenset({LEAD, LIST_MEMBER, PROGRAM_MEMBER, REQUESTED, SCHEDULED})

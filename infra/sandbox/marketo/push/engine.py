@@ -4,7 +4,7 @@ A webhook is called once: Marketo waits up to 30 seconds, logs what came of it, 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from infra.sandbox.marketo.push.campaigns import Run
 from infra.sandbox.marketo.push.flow_steps import FlowSteps
 from infra.sandbox.marketo.push.templates import mapped, rendered, token_values
 from infra.sandbox.marketo.records import Row
-from infra.sandbox.marketo.store import WEBHOOK
+from infra.sandbox.marketo.store import SCHEDULED, WEBHOOK
 
 WAIT_SECONDS = 30.0
 _AT_ONCE_MAX = 10
@@ -39,9 +39,20 @@ class Engine:
         if not any(entry.object in campaigns.WATCHED for entry in entries):
             return
         for run in campaigns.runs(self.instance.store, entries):
-            task = asyncio.get_running_loop().create_task(self._run(run))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._run(run))
+        for entry in entries:
+            if (entry.object, entry.op) == (SCHEDULED, "create"):
+                self._spawn(self._run_batch(entry.id, entry.after or {}))
+
+    def resume(self) -> None:
+        """Scheduled runs that a restart found waiting."""
+        for key, row in self.instance.store.table(SCHEDULED).items():
+            self._spawn(self._run_batch(key, row))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def idle(self) -> None:
         """Returns when nothing runs."""
@@ -60,6 +71,14 @@ class Engine:
         if self._session is None:
             self._session = aiohttp.ClientSession()
         return self._session
+
+    async def _run_batch(self, key: str, row: Row) -> None:
+        """Waits for the time of a scheduled run, runs it for everybody, and forgets it: a run that a kill interrupts begins anew."""
+        await self.instance.clock.wait_until(float(row["atMs"]))
+        for run in list(campaigns.batch(self.instance.store, row)):
+            await self._run(run)
+        with self.instance.section() as section:
+            section.put(Entry(section.now_ms, "sandbox", "_delete", SCHEDULED, key, row, None))
 
     async def _run(self, run: Run) -> None:
         async with self._gate:

@@ -61,7 +61,7 @@ async def test_wrong_requests(server: Any) -> None:
         ("POST", PEOPLE, {"data": b"{}", "headers": {"Content-Type": "text/plain"}}, "612"),
         ("PUT", PEOPLE, {"data": b"{}", "headers": json}, "605"),
         ("GET", "/rest/v1/nope.json", {}, "610"),
-        ("GET", "/rest/v1/namedaccounts.json", {}, "610"),
+        ("GET", "/rest/v1/namedAccountLists.json", {}, "610"),
         ("GET", "/rest/asset/v1/emails.json", {}, "610"),
     ]
     for method, path, more, code in cases:
