@@ -53,7 +53,7 @@ class PushVerbs:
 
     def create_campaign(self, body: Mapping[str, Any]) -> Any:
         """{"name", "on": "request" / "batch" / "person_created" / "value_changed" / "added_to_list" / "program_status", "key"? (field,
-        list or program id; of a batch the list whose people it runs for), "smart_list"? (of a batch, instead), "program"?, "steps": [{"type":
+        list or program id; of a batch the list that it runs for), "smart_list"? (of a batch, instead), "program"?, "steps": [{"type":
         "webhook", "webhook"} / {"type": "flow_step", "service", "context"?} / {"type": "change_value", "field", "value"} / {"type":
         "status", "program", "status"} / {"type": "add_to_list", "list"}]} -> {"id"}"""
         member(body, "name", str)
