@@ -17,9 +17,10 @@ from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
-from consumers.merge.writes import answered, born, failed, refused_in_part, rejected, withdrawn
+from consumers.merge.writes import answered, born, failed, knows, refused_in_part, rejected, withdrawn
+from consumers.persist import persistently
 from consumers.writers.port import Fate, Item, Outcome
-from streams.errors import Retry
+from streams.errors import Retry, Unknown
 from streams.systems import System
 
 AGAIN_MS, FATAL_MS = 3_000, 60_000
@@ -40,6 +41,8 @@ class Settled:
     fates: Counter[str] = field(default_factory=Counter)
     wait_seconds: float = 0.0
     """How long the system asked to be left alone."""
+    trouble: str = ""
+    """Why a call could not be made, or has no answer."""
     since: list[int] = field(default_factory=list)
     """When the edits behind the written records were made (ms, the clock of their own side), one a record."""
 
@@ -64,17 +67,21 @@ class Answers:
         settled: Settled,
         *,
         after_ms: int = AGAIN_MS,
+        unsure: bool = False,
     ) -> None:
         """`outcomes` in the order of `items`; None: there is no answer, `fate` and `detail` say why.
 
-        A record whose answer can't be taken, whatever the reason, is held; the answers of the others stand.
+        A record whose answer can't be taken, whatever the reason, is held; the answers of the others stand. Answers are kept and their
+        commit tried again until the lease of their calls is over: by then a look has found them out. `unsure`: nobody knows whether the
+        ledger has been told of these writes at all.
         """
         try:
-            await self._commit(items, outcomes, fate, detail, settled, after_ms=after_ms)
+            await self._persist(items, outcomes, fate, detail, settled, after_ms=after_ms, unsure=unsure)
         except Fault as fault:
             middle = len(items) // 2
             for part in (slice(0, middle), slice(middle, None)) if middle else ():
-                await self.commit(items[part], None if outcomes is None else outcomes[part], fate, detail, settled, after_ms=after_ms)
+                half = None if outcomes is None else outcomes[part]
+                await self.commit(items[part], half, fate, detail, settled, after_ms=after_ms, unsure=unsure)
             if not middle:
                 await self._hold(items[0], fault, settled)
 
@@ -82,12 +89,44 @@ class Answers:
         """The record's call stays open: it is found out like that of a crash, once its time is over."""
         settled.held += await apart.held(self._ledger, self._terms, item.pair, fault, self._clock())
 
-    async def _commit(
-        self, items: Sequence[Item], outcomes: Sequence[Outcome] | None, fate: str, detail: str, settled: Settled, *, after_ms: int
+    async def _persist(
+        self,
+        items: Sequence[Item],
+        outcomes: Sequence[Outcome] | None,
+        fate: str,
+        detail: str,
+        settled: Settled,
+        *,
+        after_ms: int,
+        unsure: bool,
     ) -> None:
-        now = self._clock()
-        fates: Counter[str] = Counter()
-        since: list[int] = []
+        again = unsure
+
+        async def told() -> None:
+            nonlocal again
+            counted = self._met.copy(), self._tried.copy()
+            try:
+                await self._commit(items, outcomes, fate, detail, settled, after_ms=after_ms, again=again)
+            except Retry as error:
+                self._met, self._tried = counted
+                again = again or isinstance(error, Unknown)
+                raise
+
+        await persistently(told, doing=f"keeping answers of {self._system}", seconds=self._terms.patience(self._system).call_ms / 1000)
+
+    async def _commit(
+        self,
+        items: Sequence[Item],
+        outcomes: Sequence[Outcome] | None,
+        fate: str,
+        detail: str,
+        settled: Settled,
+        *,
+        after_ms: int,
+        again: bool,
+    ) -> None:
+        """`again`: they may have been told before."""
+        now, fates, since = self._clock(), Counter[str](), list[int]()
         async with self._ledger.transaction(durable=outcomes is None) as tx:
             pairs = await tx.by_id([item.pair for item in items])
             decisions = []
@@ -95,7 +134,7 @@ class Answers:
                 outcome = outcomes[place] if outcomes is not None else None
                 fates[outcome.fate if outcome else fate] += 1
                 pair = pairs.get(item.pair)
-                if pair is None:
+                if pair is None or (again and not knows(pair.state, self._system, item.write)):
                     continue
                 with step("taking an answer", pair.id):
                     self._take(pair, item, outcome, fate, now=now, after_ms=after_ms)

@@ -322,7 +322,12 @@ class Worker:
     async def _look(self, system: System, tools: Tools, stop: asyncio.Event) -> None:
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         looker = Looker(tools.ledger, tools.writers[system], tools.terms, now_ms, self._lag(tools, system))
-        await look_after(looker, tools.ledger, self.bell, now_ms, stop, on_looked=partial(self._looked, system))
+
+        def troubled(why: str | None) -> None:
+            self._troubles[f"look.{system}"] = lambda: why
+
+        told = partial(self._looked, system)
+        await look_after(looker, tools.ledger, self.bell, now_ms, stop, on_looked=told, troubled=troubled)
 
     def _flooded(self, system: System) -> bool:
         return system in self._dispatchers and self._dispatchers[system].flood

@@ -86,8 +86,11 @@ class Dispatcher:
         self._claims: set[asyncio.Future[int]] = set()
         self._flood = False
         """The last call was full, so that the next one will be, too: nothing is gained by waiting for more."""
+        self._away = False
+        """The ledger could not be asked, so that its next answer ends the trouble."""
+        self._defect: BaseException | None = None
         self.trouble: str | None = None
-        """Why nothing is written at the moment; None while all is well."""
+        """Why nothing is written at the moment; None while all is well, and again as soon as it is, also with nothing to write."""
 
     @property
     def flood(self) -> bool:
@@ -95,10 +98,12 @@ class Dispatcher:
         return self._flood
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Dispatch until `stop`; then wait for the calls under way."""
+        """Dispatch until `stop`; then wait for the calls under way. What a call raises that is no `SyncError` is a defect, and raised."""
         calls: set[asyncio.Task[None]] = set()
         try:
             while not stop.is_set():
+                if self._defect is not None:
+                    raise self._defect
                 try:
                     busy = await self._dispatch(calls, stop)
                 except Retry as error:
@@ -119,7 +124,7 @@ class Dispatcher:
             await self._bell.wait(self._kind, min(_IDLE_SECONDS, self._quiet_until - loop.time()), stop)
             return True
         self._bell.quiet(self._kind)
-        lane = await self._ledger.waiting(self._kind, self._clock())
+        lane = await self._first_lane()
         if lane is None:
             self._flood = False
             return False
@@ -134,12 +139,35 @@ class Dispatcher:
         call = asyncio.create_task(self._call(lane, claimed), name=f"settle {self._system}")
         calls.add(call)
         call.add_done_callback(calls.discard)
+        call.add_done_callback(self._ended)
         self._claims.add(claimed)
         if len(self._claims) >= (_CLAIMS_AT_ONCE if flood else 1):
             await asyncio.wait(self._claims, return_when=asyncio.FIRST_COMPLETED)
         done = {each for each in self._claims if each.done()}
         self._claims -= done
-        return all(each.result() > 0 for each in done)  # raises what one of them raised
+        ended = [each for each in done if not each.cancelled()]
+        for error in [error for each in ended if (error := each.exception()) is not None]:
+            raise error
+        return all(each.result() > 0 for each in ended)
+
+    async def _first_lane(self) -> int | None:
+        """The first lane in which something is due. An answer ends the trouble of having none; nothing due ends any other."""
+        try:
+            lane = await self._ledger.waiting(self._kind, self._clock())
+        except Retry:
+            self._away = True
+            raise
+        if self._away or lane is None:
+            self._away, self.trouble = False, None
+        return lane
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        """Every call's end is looked at: what is no error of the system or the ledger is a defect of ours, and ends the dispatcher."""
+        if call.cancelled() or (error := call.exception()) is None:
+            return
+        self._defect = self._defect or error
+        self.trouble = f"a defect of Tandem's stopped the writing to {self._system} ({type(error).__name__}: {error})"
+        _log.error("settle.defect", system=self._system, exc_info=error)
 
     async def _lane(self, lane: int) -> Lane:
         """The lane in which to ask for leave: full calls stand behind the feed when it has fallen too far behind."""
@@ -175,7 +203,7 @@ class Dispatcher:
         except SyncError as error:
             self._quiet(error)
         else:
-            self.trouble = None
+            self.trouble = settled.trouble or None
             if settled.wait_seconds:
                 self._quiet_until = asyncio.get_running_loop().time() + settled.wait_seconds
             self._on_settled(self._system, settled)
@@ -201,22 +229,27 @@ async def look_after(
     stop: asyncio.Event,
     *,
     on_looked: Callable[[Looked], None] = lambda _: None,
+    troubled: Callable[[str | None], None] = lambda _: None,
 ) -> None:
-    """Look at one system until stopped. `on_looked` is told of each round."""
+    """Look at one system until stopped. `on_looked` is told of each round, `troubled` why nothing can be looked at, and None as soon as
+    it can."""
     kind = looker.kind
     while not stop.is_set():
         bell.quiet(kind)
         try:
             if await ledger.waiting(kind, clock()) is None:
+                troubled(None)
                 await bell.wait(kind, _LOOK_SECONDS, stop)
                 continue
             looked = await looker.round()
+            troubled(None)
             bell.ring(looked.due)
             on_looked(looked)
             if not looked.pairs:
                 await bell.wait(kind, _LOOK_SECONDS, stop)
         except SyncError as error:
             seconds = _seconds(error)
+            troubled(str(error))
             _log.warning("look.waits", kind=kind.name, error=str(error), again_seconds=seconds)
             await bell.wait(kind, seconds, stop)
 

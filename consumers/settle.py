@@ -6,7 +6,7 @@ whether it has this person already; where the configuration wants it, a record i
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +23,7 @@ from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, intend, refuse, uncreatable, withdrawn
 from consumers.narrow import narrowed
+from consumers.persist import persistently
 from consumers.reading_first import Ahead
 from consumers.withdrawals import Leaving, Withdrawals
 from consumers.writers.port import Fate, Item, Outcome, Writer
@@ -57,6 +58,11 @@ class _Draft:
     items: dict[int, tuple[Item, Lane]] = field(default_factory=dict)
     asking: dict[int, tuple[int, PairState, Lane]] = field(default_factory=dict)
     leaving: dict[int, Leaving] = field(default_factory=dict)
+
+    def work(self, *, claimed: int, held: int) -> Work:
+        """What is to be done."""
+        items, asking = list(self.items.values()), list(self.asking.values())
+        return Work(claimed=claimed, items=items, asking=asking, leaving=list(self.leaving.values()), held=held)
 
     def forget(self, pair: int) -> None:
         """Nothing is done for this one."""
@@ -124,8 +130,15 @@ class Settler:
 
     async def _claim(self, lane: Lane, *, reading: Ahead, singly: bool) -> "Work":
         """`singly`: each pair is planned and saved by itself, and held where that fails."""
-        now, lag_ms = self._clock(), await self._lag() if self._lag is not None else 0
         draft = _Draft()
+        try:
+            return await self._planned(draft, lane, reading=reading, singly=singly)
+        except Unknown as error:
+            await asyncio.shield(self._never_made(draft.work(claimed=0, held=0), str(error)))
+            raise
+
+    async def _planned(self, draft: "_Draft", lane: Lane, *, reading: Ahead, singly: bool) -> "Work":
+        now, lag_ms = self._clock(), await self._lag() if self._lag is not None else 0
         async with self._ledger.transaction() as tx:
             pairs = await tx.claim(self._kind, now, self._batch_max, lane)
             patience = self._patience(lag_ms, full=len(pairs) >= self._batch_max)
@@ -141,8 +154,7 @@ class Settler:
                         claimed(pair)
             if pairs and not singly:
                 await tx.save(pairs, now)
-        items, asking = list(draft.items.values()), list(draft.asking.values())
-        return Work(claimed=len(pairs), items=items, asking=asking, leaving=list(draft.leaving.values()), held=failed)
+        return draft.work(claimed=len(pairs), held=failed)
 
     def _claimed(self, draft: "_Draft", pair: Pair, *, write: int, now: int, patience: Patience, reading: Ahead) -> None:
         """The pair with its intent or its lease."""
@@ -157,6 +169,18 @@ class Settler:
         else:
             self._intend(draft, pair, planned, write=write, now=now, patience=patience)
         pair.state = self._terms.with_due(pair.state, now)
+
+    async def _never_made(self, work: "Work", why: str) -> None:
+        """Intents and leases that may have been committed, for calls that were certainly not made, are taken back at once."""
+        await self._unsent(work.items, f"not sent: {why}", Settled(), unsure=True)
+        if work.asking:
+            await self._release(work.asking)
+        if work.leaving:
+            await self._persist(lambda: self._withdrawals.release(work.leaving, AGAIN_MS))
+
+    async def _persist(self, step: Callable[[], Awaitable[object]]) -> None:
+        seconds = self._terms.patience(self._system).call_ms / 1000
+        await persistently(step, doing=f"releasing records of {self._system}", seconds=seconds)
 
     def _patience(self, lag_ms: int, *, full: bool) -> Patience:
         """How long the feed has for what is written now. Full calls fill it faster than it can be read, three rows and more a record."""
@@ -204,17 +228,32 @@ class Settler:
         except BaseException:
             await asyncio.shield(self._release(asking))
             raise
+        draft = _Draft()
+
+        async def answered() -> list[tuple[Item, Lane]]:
+            try:
+                return await self._answered(asking, readings, several, draft)
+            except Fault:
+                return await self._answered_singly(asking, readings, several, draft, settled)
+
         try:
-            return await self._answered(asking, readings, several)
-        except Fault:
-            return await self._answered_singly(asking, readings, several, settled)
+            return await persistently(
+                answered,
+                doing=f"keeping what was asked of {self._system}",
+                seconds=self._terms.patience(self._system).call_ms / 1000,
+                passes=lambda error: not isinstance(error, Unknown),
+            )
+        except BaseException as error:
+            work = Work(claimed=0, items=list(draft.items.values()), asking=list(asking))
+            await asyncio.shield(self._never_made(work, str(error) or "interrupted"))
+            raise
 
     async def _answered(
-        self, asking: Sequence[tuple[int, PairState, Lane]], readings: Sequence[ChangeEvent], several: dict[int, int]
+        self, asking: Sequence[tuple[int, PairState, Lane]], readings: Sequence[ChangeEvent], several: dict[int, int], draft: "_Draft"
     ) -> list[tuple[Item, Lane]]:
         """The readings judged, and their pairs planned again, all in one transaction."""
         now, patience = self._clock(), await self._patience_now(len(asking))
-        draft = _Draft()
+        draft.items.clear()
         async with self._ledger.transaction() as tx:
             judging = Judging(tx, self._terms, now)
             await judging.load(readings)
@@ -232,12 +271,17 @@ class Settler:
         return list(draft.items.values())
 
     async def _answered_singly(
-        self, asking: Sequence[tuple[int, PairState, Lane]], readings: Sequence[ChangeEvent], several: dict[int, int], settled: Settled
+        self,
+        asking: Sequence[tuple[int, PairState, Lane]],
+        readings: Sequence[ChangeEvent],
+        several: dict[int, int],
+        draft: "_Draft",
+        settled: Settled,
     ) -> list[tuple[Item, Lane]]:
         """The same, each reading and each pair by itself."""
         now, patience = self._clock(), await self._patience_now(len(asking))
         settled.held += (await apart.judged(self._ledger, self._terms, readings, now, stage=f"settle.{self._system}")).dead
-        draft = _Draft()
+        draft.items.clear()
         async with self._ledger.transaction() as tx:
             for number, leased, _ in sorted(asking, key=lambda one: one[0]):
                 write = await self._ledger.write_id()
@@ -307,7 +351,7 @@ class Settler:
                 state = uncreatable(state, self._system, refused, row_mark(state, self._terms.rules))
             pair.state = self._terms.with_due(state, self._clock())
 
-        await apart.changed(self._ledger, self._terms, list(leases), self._clock(), released)
+        await self._persist(lambda: apart.changed(self._ledger, self._terms, list(leases), self._clock(), released))
 
     async def _run(self, calls: Sequence[Sequence[tuple[Item, Lane]]], settled: Settled) -> None:
         """One call after the other. Where one ends it all, the rest were certainly not made."""
@@ -319,9 +363,9 @@ class Settler:
                 await asyncio.shield(self._unsent(rest, str(error) or "interrupted", settled))
                 raise
 
-    async def _unsent(self, items: Sequence[tuple[Item, Lane]], why: str, settled: Settled) -> None:
+    async def _unsent(self, items: Sequence[tuple[Item, Lane]], why: str, settled: Settled, *, unsure: bool = False) -> None:
         if items:
-            await self._answers.commit([item for item, _ in items], None, "not sent", why, settled, after_ms=AGAIN_MS)
+            await self._answers.commit([item for item, _ in items], None, "not sent", why, settled, after_ms=AGAIN_MS, unsure=unsure)
 
     async def _call(self, call: Sequence[tuple[Item, Lane]], settled: Settled) -> None:
         """One call and its outcomes. A refusal of the whole call is narrowed down to the record that caused it."""
@@ -336,12 +380,12 @@ class Settler:
                 outcomes: list[Outcome] | None = await self._writer.write(items, call_lane)
                 outcomes = await narrowed(partial(self._writer.write, lane=call_lane), items, outcomes or [])
         except Unknown as error:
+            settled.trouble, settled.wait_seconds = str(error), max(settled.wait_seconds, error.after_seconds)
             await self._answers.commit(items, None, "unknown", str(error), settled)
-            settled.wait_seconds = max(settled.wait_seconds, error.after_seconds)
             return
         except Retry as error:
+            settled.trouble, settled.wait_seconds = str(error), max(settled.wait_seconds, error.after_seconds)
             await self._answers.commit(items, None, "not sent", str(error), settled, after_ms=round(error.after_seconds * 1000))
-            settled.wait_seconds = max(settled.wait_seconds, error.after_seconds)
             return
         except Fatal as error:
             await self._answers.commit(items, None, "not sent", str(error), settled, after_ms=FATAL_MS)

@@ -93,6 +93,16 @@ def withdrawn(state: PairState, target: System, write: int) -> PairState:
     return state
 
 
+def knows(state: PairState, target: System, write: int) -> bool:
+    """Whether an answer to this write is still waited for."""
+    record = state.record(target)
+    if write in (record.calling, record.creating):
+        return True
+    return any(
+        entry.id == write and entry.answered == PENDING for field in state.unsettled().values() for entry in field.side(target).writes
+    )
+
+
 def given_up(state: PairState, target: System, write: int) -> PairState:
     """The creation was looked for and is not there: it is owed again, but may still arrive."""
     return withdrawn(_each_write(state, target, write, lambda side: _forget(side, write)), target, write)
@@ -112,7 +122,7 @@ def rejected(state: PairState, target: System, write: int, reason: str, only: fr
     state = withdrawn(state, target, write)
     record = copy(state.record(target))
     record.refused_mark = mark
-    if creating or not only & sent.keys():
+    if creating or (sent and not only & sent.keys()):
         record.refused = reason
     state = state.with_record(target, record)
     if creating:

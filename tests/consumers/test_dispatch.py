@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from consumers.answers import Settled
 from consumers.drive import Bell, Dispatcher, look_after
 from consumers.feed_lag import Lag
@@ -241,3 +243,66 @@ async def test_leave_that_was_paid_for_is_good_for_one_call_of_one_task() -> Non
     assert (inner.lanes, ticket.told) == ([Lane.LIVE], 1)
     await asyncio.create_task(calls(paid=None))
     assert len(inner.lanes) == 3
+
+
+class Outage:
+    """The ledger can't be asked until it can."""
+
+    def __init__(self, ledger: MemoryLedger, times: int) -> None:
+        self.waiting, self.times = ledger.waiting, times
+        ledger.waiting = self  # type: ignore[method-assign]
+
+    async def __call__(self, kind: Kind, now: int) -> int | None:
+        if self.times:
+            self.times -= 1
+            raise Retry("look for work: the ledger is away", after_seconds=0.01, everyone=True)
+        return await self.waiting(kind, now)
+
+
+async def test_trouble_ends_when_the_ledger_is_back_though_there_is_nothing_to_write() -> None:
+    bench = Bench(ledger_with(), ScriptedWriter(MK))
+    Outage(bench.dispatcher._ledger, 1)  # type: ignore[arg-type]
+    seen: list[str | None] = []
+
+    def well() -> bool:
+        seen.append(bench.dispatcher.trouble)
+        return any(seen) and bench.dispatcher.trouble is None
+
+    await bench.until(well)
+    assert "the ledger is away" in str(next(each for each in seen if each))
+
+
+async def test_trouble_with_the_system_ends_when_nothing_is_to_be_written_any_more() -> None:
+    """Whoever was owed it was corrected by hand meanwhile, say."""
+    ledger = ledger_with(owing(1, MK))
+    bench = Bench(ledger, ScriptedWriter(MK, lambda _: Retry("no connection", after_seconds=0.05)))
+    seen: list[str | None] = []
+
+    def well() -> bool:
+        seen.append(bench.dispatcher.trouble)
+        if bench.settled:
+            ledger.pairs.clear()
+        return any(seen) and bench.dispatcher.trouble is None
+
+    await bench.until(well)
+    assert "no connection" in seen, "a call that could not be made is shown, though nothing was raised"
+
+
+async def test_a_defect_in_a_call_ends_the_dispatcher_and_says_why() -> None:
+    bench = Bench(ledger_with(owing(1, MK)), ScriptedWriter(MK, lambda _: ZeroDivisionError("ours")))
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(bench.dispatcher.run(bench.stop), DEADLINE)
+    assert bench.dispatcher.trouble == "a defect of Tandem's stopped the writing to marketo (ZeroDivisionError: ours)"
+    assert bench.budget.held == 0
+
+
+async def test_a_defect_in_a_claim_ends_the_dispatcher_too() -> None:
+    ledger = ledger_with(owing(1, MK))
+    bench = Bench(ledger, ScriptedWriter(MK))
+
+    async def broken() -> int:
+        raise ZeroDivisionError("ours")
+
+    ledger.write_id = broken  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(bench.dispatcher.run(bench.stop), DEADLINE)
