@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
+from aiokafka.errors import KafkaError
 
 from streams.database import AWAY, MIGRATE, address, connected, told
 from streams.errors import Unprepared
-from streams.kafka import admin
+from streams.kafka import admin, why_not
 from streams.kafka_access import KafkaAccess, access_of
 from streams.topics import all_topics
 
@@ -44,7 +45,10 @@ async def look_at_migrations(connection: Any, dsn: str) -> None:
 async def look_at_kafka(kafka: KafkaAccess | str) -> None:
     """Raises `Retry` while no broker answers, `Fatal` where it refuses, `Unprepared` where topics are missing."""
     async with admin(kafka, client_id="tandem-look") as client:
-        there = set(await client.list_topics())
+        try:
+            there = set(await client.list_topics())
+        except (KafkaError, OSError) as error:
+            raise await why_not(kafka, error) from error
     look_at_topics(there, access_of(kafka).bootstrap)
 
 

@@ -32,6 +32,7 @@ REFUSED: tuple[type[Exception], ...] = (
 
 _UNDEFINED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError, asyncpg.UndefinedObjectError)
 MIGRATE = "Run tandem-migrate."
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _FORM = "Write postgres.dsn as postgresql://user:password@host:port/database; files that it names (sslrootcert, ...) must exist."
 
 
@@ -71,6 +72,8 @@ async def connected(dsn: str, *, seconds: float = 10.0, **settings: str) -> Any:
     except ValueError:  # of the parser of addresses; it may quote the password
         raise Fatal("PostgreSQL's address can't be read.", remedy=_FORM) from None
     except AWAY as error:
+        if isinstance(error, FileNotFoundError | PermissionError) and any(name in dsn for name in _FILES):
+            raise Fatal("A file that postgres.dsn names can't be read.", remedy=_FORM) from error
         remedy = "Check that it runs there and that postgres.dsn is right."
         raise Retry(f"PostgreSQL at {address(dsn)} can't be reached ({_said(error)}). {remedy}", after_seconds=1.0) from error
 

@@ -16,7 +16,10 @@ _PATIENCE_SECONDS = 5.0
 async def end_offsets(kafka: KafkaAccess | str) -> dict[tuple[str, int], int]:
     """End offset of every partition of the change topics. Raises as `consumers.grounds.look_at_kafka`."""
     access = access_of(kafka)
-    consumer = AIOKafkaConsumer(request_timeout_ms=int(_PATIENCE_SECONDS * 1000), **access.options())
+    # of topics that nobody has subscribed to, a client of aiokafka knows no partitions
+    consumer = AIOKafkaConsumer(
+        *CHANGE_TOPICS, enable_auto_commit=False, request_timeout_ms=int(_PATIENCE_SECONDS * 1000), **access.options()
+    )
     try:
         async with asyncio.timeout(2 * _PATIENCE_SECONDS):
             await consumer.start()

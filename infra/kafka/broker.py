@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from infra.kafka.guarded import Guarded
 from infra.kafka.wire import coordinator_ready
 from infra.ports import LOOPBACK, free_port, is_free
 from infra.process import Process, StartError
@@ -52,8 +53,10 @@ class Broker:
     after a restart. Nothing listens beyond loopback. Methods block; call them in a thread from asynchronous code.
     """
 
-    def __init__(self, home: Path, *, log: Path | None = None, heap_mib: int = 512) -> None:
+    def __init__(self, home: Path, *, log: Path | None = None, heap_mib: int = 512, guarded: Guarded | None = None) -> None:
+        """`guarded`: listeners beside the plain one that ask who a client is."""
         self.home = home
+        self._guarded = guarded
         self.heap_mib = heap_mib
         self.process = Process("kafka", pidfile=home / "kafka.pid", log=log or home / "kafka.log")
         self._properties = home / "server.properties"
@@ -67,6 +70,10 @@ class Broker:
     def bootstrap(self) -> str:
         """`host:port` for clients' `bootstrap_servers`."""
         return f"{LOOPBACK}:{self.port}"
+
+    def address(self, listener: str) -> str:
+        """`host:port` of one of the guarded listeners."""
+        return f"{LOOPBACK}:{self._ports()[self._listeners.index(listener)]}"
 
     def start(self, *, timeout_seconds: float = 120.0) -> None:
         """Starts it and returns when it serves requests and coordinates groups. Raises StartError with the end of the log."""
@@ -103,37 +110,46 @@ class Broker:
 
     def _format(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        client = free_port()
-        self._write_properties(client, free_port(taken=frozenset({client})))
-        arguments = ["format", "--standalone", "-t", _cluster_id(), "-c", str(self._properties)]
+        self._write_properties(_free(len(self._listeners)))
+        scram = self._guarded.credentials() if self._guarded else []
+        arguments = ["format", "--standalone", "-t", _cluster_id(), "-c", str(self._properties), *scram]
         done = subprocess.run(self._command("kafka.tools.StorageTool", *arguments), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             self._properties.unlink()
             raise StartError(f"kafka's storage could not be formatted: {(done.stderr or done.stdout).strip()[-500:]}")
 
-    def _keep_or_change_ports(self) -> None:
-        client, controller = self._ports()
-        client = client if is_free(client) else free_port()
-        controller = controller if is_free(controller) else free_port(taken=frozenset({client}))
-        self._write_properties(client, controller)
+    @property
+    def _listeners(self) -> list[str]:
+        return ["PLAINTEXT", "CONTROLLER", *(self._guarded.protocols if self._guarded else ())]
 
-    def _write_properties(self, client: int, controller: int) -> None:
+    def _keep_or_change_ports(self) -> None:
+        kept: list[int] = []
+        for port in self._ports():
+            kept.append(port if is_free(port) and port not in kept else free_port(taken=frozenset(kept)))
+        self._write_properties(kept)
+
+    def _write_properties(self, ports: list[int]) -> None:
+        places = [f"{name}://{LOOPBACK}:{port}" for name, port in zip(self._listeners, ports, strict=True)]
         settings = SETTINGS | {
-            "listeners": f"PLAINTEXT://{LOOPBACK}:{client},CONTROLLER://{LOOPBACK}:{controller}",
-            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{client},CONTROLLER://{LOOPBACK}:{controller}",
-            "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller}",
+            "listeners": ",".join(places),
+            "advertised.listeners": ",".join(places),
+            "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{ports[1]}",
             "log.dirs": str(self.home / "data"),
         }
+        if self._guarded is not None:
+            protocols = ",".join(f"{name}:{protocol}" for name, protocol in self._guarded.protocols.items())
+            settings |= self._guarded.settings()
+            settings["listener.security.protocol.map"] += f",{protocols}"
+        self._properties.touch(mode=0o600)
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
 
-    def _ports(self) -> tuple[int, int]:
+    def _ports(self) -> list[int]:
         try:
             lines = self._properties.read_text().splitlines()
         except OSError:
             raise StartError("kafka has not been started here yet") from None
         listeners = next(line for line in lines if line.startswith("listeners="))
-        client, controller = (int(listener.rpartition(":")[2]) for listener in listeners.split(","))
-        return client, controller
+        return [int(listener.rpartition(":")[2]) for listener in listeners.split(",")]
 
     def _command(self, main: str, *arguments: str) -> list[str]:
         java, jars = found.java(), found.jars()
@@ -141,6 +157,13 @@ class Broker:
             raise StartError("Java or Kafka's jars are not here; run `make setup`")
         options = [f"-Xmx{self.heap_mib}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
         return [str(java.path), *options, *LOGGING, "-cp", f"{jars}/*", main, *arguments]
+
+
+def _free(count: int) -> list[int]:
+    ports: list[int] = []
+    while len(ports) < count:
+        ports.append(free_port(taken=frozenset(ports)))
+    return ports
 
 
 def _cluster_id() -> str:

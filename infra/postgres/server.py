@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -49,7 +50,23 @@ SETTINGS = {
 No values of parameters reach the log: they are people's data. There is no Unix socket, so no path can be too long for one.
 """
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """Encryption, and a role that signs in by certificate alone: for tests of how Tandem reaches such servers. All are PEM files."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+    role: str
+
+
 HBA = "# nobody without a password, nobody from elsewhere\nhost all all 127.0.0.1/32 scram-sha-256\n"
+
+
+HBA_GUARDED = """hostssl all {role} 127.0.0.1/32 cert
+host all {role} 127.0.0.1/32 reject
+"""
 
 
 class Server:
@@ -59,8 +76,9 @@ class Server:
     (mode 0600). The port is chosen with the data and kept while it is free. Methods block; use a thread from asynchronous code.
     """
 
-    def __init__(self, home: Path, *, log: Path | None = None) -> None:
+    def __init__(self, home: Path, *, log: Path | None = None, guarded: Guarded | None = None) -> None:
         self.home = home
+        self._guarded = guarded
         self.process = Process("postgres", pidfile=home / "postgres.pid", log=log or home / "postgres.log")
         self._password_file = home / "password"
         self._port_file = home / "port"
@@ -89,6 +107,8 @@ class Server:
         data = self._data()
         _wait_for_former_children(data, timeout_seconds)
         settings = SETTINGS | {"port": str(self.port), "wal_compression": _compression(data, run_as)}
+        if self._guarded:
+            settings |= {"ssl": "on", "ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "ssl_ca_file": "authority.pem"}
         arguments = [f"-c{key}={value}" for key, value in settings.items()]
         self.process.start([str(_bin() / "postgres"), "-D", str(data), *arguments], env=_environment(), cwd=data, run_as=run_as)
         self.process.wait_until_ready(self.ready, timeout_seconds=timeout_seconds)
@@ -136,7 +156,9 @@ class Server:
             options = ["-U", ROLE, "-A", "scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums", "--no-sync"]
             command = [str(_bin() / "initdb"), "-D", str(data), f"--pwfile={pwfile.name}", *options]
             _run(command, cwd=place, run_as=run_as)
-        (data / "pg_hba.conf").write_text(HBA)
+        (data / "pg_hba.conf").write_text((HBA_GUARDED.format(role=self._guarded.role) if self._guarded else "") + HBA)
+        if self._guarded:
+            _bring(self._guarded, data, run_as)
         self._data_file.write_text(str(data))
         self._port_file.write_text(str(free_port()))
         _write_secret(self._password_file, password)
@@ -166,6 +188,14 @@ class Server:
         environment = _environment() | {"PGPASSWORD": self._recorded(self._password_file)}
         address = ["-h", LOOPBACK, "-p", str(self.port), "-U", ROLE]
         _run([str(_bin() / "createdb"), *address, "--maintenance-db=postgres", DATABASE], cwd=self.home, env=environment)
+
+
+def _bring(guarded: Guarded, data: Path, run_as: RunAs | None) -> None:
+    """The server reads its key only where nobody else can."""
+    for name, source in (("server.pem", guarded.certificate), ("server.key", guarded.key), ("authority.pem", guarded.authority)):
+        _write_secret(data / name, source.read_text())
+        if run_as:
+            os.chown(data / name, run_as.uid, run_as.gid)
 
 
 def _compression(data: Path, run_as: RunAs | None) -> str:
