@@ -7,12 +7,15 @@ the one who stands in the way may be out of our sight.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consumers import apart
+from consumers.candidates import AMBIGUOUS, listed, named
 from consumers.faults import Fault, step
 from consumers.introductions import inherit
+from consumers.judging import Judging, held
 from consumers.ledger.port import Kind, Ledger, Pair, Taken, Transaction
+from consumers.lookups import shown
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState, Record
@@ -128,7 +131,12 @@ class Answers:
         """`again`: they may have been told before."""
         now, fates, since = self._clock(), Counter[str](), list[int]()
         async with self._ledger.transaction(durable=outcomes is None) as tx:
-            pairs = await tx.by_id([item.pair for item in items])
+            numbers = [item.pair for item in items]
+            rivals = [event for outcome in outcomes or () for event in outcome.rivals]
+            judging = Judging(tx, self._terms, now)
+            if rivals:
+                await judging.load(rivals, also=numbers)
+            pairs = await tx.by_id(numbers)
             decisions = []
             for place, item in enumerate(items):
                 outcome = outcomes[place] if outcomes is not None else None
@@ -137,6 +145,8 @@ class Answers:
                 if pair is None or (again and not knows(pair.state, self._system, item.write)):
                     continue
                 with step("taking an answer", pair.id):
+                    if outcome is not None and outcome.fate is Fate.SEVERAL:
+                        outcome = self._named(pair.state, outcome, judging)
                     self._take(pair, item, outcome, fate, now=now, after_ms=after_ms)
                     if outcome is not None and outcome.fate is Fate.DONE and isinstance(item.order, (Create, Update)):
                         told = pair.state.fields
@@ -148,6 +158,8 @@ class Answers:
                 await tx.save(list(pairs.values()), now)
             except Taken as error:
                 raise Retry(f"the ledger: {error}; it is tried again") from error
+            if rivals:
+                await judging.save()
             await tx.record(decisions)
         settled.fates.update(fates)
         settled.since += since
@@ -155,7 +167,9 @@ class Answers:
     def _take(self, pair: Pair, item: Item, outcome: Outcome | None, fate: str, *, now: int, after_ms: int) -> None:
         """The pair as its answer leaves it, with what is due then."""
         state = self._after(pair.state, item, outcome, fate, now)
-        if outcome is not None and outcome.fate is Fate.EXISTS:
+        if outcome is not None and outcome.fate is Fate.SEVERAL:
+            state = held(state, outcome.reason, self._terms.match_key(state) or "")
+        elif outcome is not None and outcome.fate is Fate.EXISTS:
             state = self._met_again(state, item, outcome, now)
         elif outcome is not None and outcome.fate is Fate.BUSY:
             state = self._busy(state, item, outcome, now)
@@ -164,6 +178,16 @@ class Answers:
         elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
             state = later(state, self._kind, now + REFUSED_DELETION_MS)
         pair.state = self._terms.with_due(state, now)
+
+    def _named(self, state: PairState, outcome: Outcome, judging: Judging) -> Outcome:
+        """The system has several like this one already: why, with their names; whoever of them was unknown is held with it."""
+        known = [judging.pair_of(self._system, event.id) for event in outcome.rivals]
+        names = [named([pair]) if pair else shown(event, self._terms) for pair, event in zip(known, outcome.rivals, strict=True)]
+        who = listed(names) or "none of them can be seen"
+        reason = f"{AMBIGUOUS}: {self._system} has several like this one ({outcome.reason}): {who}"
+        for event in outcome.rivals:
+            judging.keep_apart(event, reason, self._terms.match_key(state) or "")
+        return replace(outcome, reason=reason)
 
     def _met_again(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         """The creation later, each time twice as much, with the reason where people look for it."""
@@ -208,7 +232,7 @@ class Answers:
         match outcome.fate:
             case Fate.DONE:
                 return self._done(state, item, outcome, now)
-            case Fate.EXISTS | Fate.BUSY:
+            case Fate.EXISTS | Fate.SEVERAL | Fate.BUSY:
                 return withdrawn(state, self._system, item.write)
             case Fate.GONE:
                 return self._gone(withdrawn(state, self._system, item.write), item)

@@ -15,6 +15,7 @@ from consumers.merge.aside import lost_event, stuck
 from consumers.merge.reading import Look
 from consumers.merge.state import PairState, Record, copy
 from consumers.merge.terms import Terms
+from consumers.unhindered import unhindered
 from streams.codec import encode
 from streams.events import ChangeEvent, DeadLetter, Kind
 from streams.systems import SALESFORCE, Object
@@ -37,15 +38,7 @@ async def judged(
     if not events:
         return Observed()
     try:
-        async with ledger.transaction() as tx:
-            judging = Judging(tx, terms, now, look)
-            await judging.load(events)
-            with step("judging a reading"):
-                for event in events:
-                    if strangers or judging.pair_of(event.system, event.id) is not None:
-                        judging.judge(event, NOWHERE)
-            await judging.save()
-        return judging.observed
+        return await unhindered(lambda: _judged(ledger, terms, events, now, look=look, strangers=strangers))
     except Fault as fault:
         if len(events) == 1:
             letter = DeadLetter(
@@ -57,6 +50,18 @@ async def judged(
     first = await judged(ledger, terms, events[:middle], now, stage=stage, look=look, strangers=strangers)
     first.add(await judged(ledger, terms, events[middle:], now, stage=stage, look=look, strangers=strangers))
     return first
+
+
+async def _judged(ledger: Ledger, terms: Terms, events: Sequence[ChangeEvent], now: int, *, look: Look | None, strangers: bool) -> Observed:
+    async with ledger.transaction() as tx:
+        judging = Judging(tx, terms, now, look)
+        await judging.load(events)
+        with step("judging a reading"):
+            for event in events:
+                if strangers or judging.pair_of(event.system, event.id) is not None:
+                    judging.judge(event, NOWHERE)
+        await judging.save()
+    return judging.observed
 
 
 async def buried(ledger: Ledger, terms: Terms, event: ChangeEvent, letter: DeadLetter, *, fault: Fault, move: Move | None = None) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from consumers.ledger.port import Pair
 from consumers.merge.state import PairState
+from consumers.merge.terms import Terms
+from consumers.merge.values import canonical
 from streams.systems import System
 
 AMBIGUOUS = "ambiguous match"
 """How the hold of a pair begins that may belong to several records, or to one that is another's."""
+ALIKE_MAX = 12
+"""Of the pairs with one e-mail, so many are looked at: two make a match ambiguous, the rest is for the names."""
 _NAMED_MAX = 5
 _NAME_KEYS = ("firstName", "lastName")
 
@@ -21,21 +25,40 @@ def alike(known: Sequence[Pair], system: System, own: Pair | None) -> list[Pair]
     return [pair for pair in known if pair is not own and _counts(pair.state, system)]
 
 
-def named(pairs: Iterable[Pair], known_more: int = 0) -> str:
+def named(pairs: Sequence[Pair]) -> str:
     """The records of these pairs with their names, the first few in full."""
-    return listed([_shown(pair.state) for pair in pairs], known_more)
+    return listed([_shown(pair.state) for pair in pairs])
 
 
-def listed(texts: Sequence[str], known_more: int = 0) -> str:
+def listed(texts: Sequence[str]) -> str:
     """The first few of these, and how many more there are."""
-    more = len(texts) - _NAMED_MAX + known_more if len(texts) > _NAMED_MAX else known_more
-    return "; ".join(texts[:_NAMED_MAX]) + (f"; and {more} more" if more else "")
+    more = len(texts) - _NAMED_MAX
+    at_least = "at least " if len(texts) >= ALIKE_MAX - 1 else ""
+    return "; ".join(texts[:_NAMED_MAX]) + (f"; and {at_least}{more} more" if more > 0 else "")
+
+
+def tokens(state: PairState, terms: Terms) -> set[str]:
+    """What others may wait for in this pair: its live records, and every e-mail that it has or shows, as match keys."""
+    found = {record.id for system in System if (record := state.record(system)).id and not record.deleted}
+    mapping = terms.rules.objects[state.object].by_key.get(terms.rules.email_key)
+    field = state.fields.get(terms.rules.email_key)
+    if mapping is None or field is None or not found:
+        return found
+    shown = (field.side(system).seen for system in System if state.record(system).id and not state.record(system).deleted)
+    keys = {canonical(mapping, value) for value in (field.value, *shown)}
+    return found | {key for key in keys if isinstance(key, str)}
 
 
 def person(name: Iterable[object]) -> str:
     """A name in brackets, or nothing."""
     text = " ".join(str(part) for part in name if part)
     return f" ({text})" if text else ""
+
+
+def can_take(state: PairState, system: System) -> bool:
+    """Whether this pair has no record on that side (any more)."""
+    record = state.record(system)
+    return not record.id or record.deleted
 
 
 def _counts(state: PairState, system: System) -> bool:

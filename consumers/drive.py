@@ -231,12 +231,15 @@ async def look_after(
     on_looked: Callable[[Looked], None] = lambda _: None,
     troubled: Callable[[str | None], None] = lambda _: None,
 ) -> None:
-    """Look at one system until stopped. `on_looked` is told of each round, `troubled` why nothing can be looked at, and None as soon as
-    it can."""
+    """Look at one system until stopped, and bring those together who were held because of somebody who has changed.
+
+    `on_looked` is told of each round, `troubled` why nothing can be looked at, and None as soon as it can.
+    """
     kind = looker.kind
     while not stop.is_set():
         bell.quiet(kind)
         try:
+            bell.ring(await looker.reunited())
             if await ledger.waiting(kind, clock()) is None:
                 troubled(None)
                 await bell.wait(kind, _LOOK_SECONDS, stop)

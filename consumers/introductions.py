@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 
-from consumers.candidates import AMBIGUOUS, alike, named
+from consumers.candidates import AMBIGUOUS, alike, can_take, named
 from consumers.ledger.port import Pair
 from consumers.mapping import FieldType, LinkFields
 from consumers.merge.reading import meet
@@ -49,9 +49,10 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ambiguous:
-    """More than one answer: `reason` names them."""
+    """More than one answer: `reason` names them. `waits`: what may end it when it changes hands."""
 
     reason: str
+    waits: str
 
 
 def is_full(event: ChangeEvent) -> bool:
@@ -67,8 +68,10 @@ def clues(event: ChangeEvent, terms: Terms) -> Clues:
     return Clues(stored=_stored(event, terms.rules.links), key=key if isinstance(key, str) else None)
 
 
-def recognise(event: ChangeEvent, own: Pair | None, stored: Pair | None, known: Sequence[Pair], ours: bool) -> Match | Ambiguous | None:
-    """The pair that this record belongs to, of the pair it carries the id of and those `known` with the same e-mail.
+def recognise(
+    event: ChangeEvent, hint: Clues, own: Pair | None, stored: Pair | None, known: Sequence[Pair], *, ours: bool
+) -> Match | Ambiguous | None:
+    """The pair that this record belongs to, of the pair it carries the id of and those `known` with the same e-mail (`hint.key`).
 
     `own`: the pair that the record has already. `ours`: the event is our own creation. None: nobody's, it stands alone.
     """
@@ -80,7 +83,7 @@ def recognise(event: ChangeEvent, own: Pair | None, stored: Pair | None, known: 
         return Match(pair=others[0], how=EMAIL)
     if not others:
         return None
-    return Ambiguous(reason=f"{AMBIGUOUS}: the same e-mail as {named(others)}")
+    return Ambiguous(reason=f"{AMBIGUOUS}: the same e-mail as {named(others)}", waits=hint.key or "")
 
 
 def gives_way(record: Record, event: ChangeEvent) -> bool:
@@ -113,7 +116,8 @@ def join(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
         state.object = event.object
     if before.id and before.id != event.id and gives_way(before, event):
         state.retract = (*state.retract, (event.system, before.id))
-    state.hold = "" if state.hold.startswith(AMBIGUOUS) else state.hold
+    if state.hold.startswith(AMBIGUOUS):
+        state.hold = state.waits = ""
     return meet(state, event, terms.setting(state.object))
 
 
@@ -183,10 +187,10 @@ def _by_stored(event: ChangeEvent, stored: Pair, *, ours: bool) -> Match | Ambig
     record = stored.state.record(event.system)
     if ours or record.id == event.id or _is_open(stored, event):
         return Match(pair=stored, how=STORED)
-    return Ambiguous(reason=f"{AMBIGUOUS}: it carries the id of a record that is paired with another one, {named([stored])}")
+    reason = f"{AMBIGUOUS}: it carries the id of a record that is paired with another one, {named([stored])}"
+    return Ambiguous(reason=reason, waits=record.id)
 
 
 def _is_open(pair: Pair, event: ChangeEvent) -> bool:
     """Whether this pair can take the record: it has none on that side (any more), or one of ours that gives way."""
-    record = pair.state.record(event.system)
-    return not record.id or record.deleted or gives_way(record, event)
+    return can_take(pair.state, event.system) or gives_way(pair.state.record(event.system), event)

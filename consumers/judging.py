@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from consumers.candidates import AMBIGUOUS
+from consumers.candidates import ALIKE_MAX, AMBIGUOUS, tokens
 from consumers.faults import step
 from consumers.introductions import STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
 from consumers.ledger.port import Kind as DueKind
-from consumers.ledger.port import Pair, Taken, Transaction
+from consumers.ledger.port import Pair, Taken, Transaction, is_gone
 from consumers.merge.aside import lost_event
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.fold import fold
@@ -68,57 +68,45 @@ class Judging:
         self._settings: dict[Object, Setting] = {}
         self._changed: dict[int, Pair] = {}
         self._removed: list[int] = []
-        self._freed: set[str] = set()
-        """Match keys that somebody has left: whoever was held for having several candidates may have one now."""
+        self._left: set[str] = set()
+        """Match keys and records that changed hands: whoever was held because of them is looked at again."""
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
         self.observed = Observed()
 
     async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = (), lost: Sequence[tuple[System, str]] = ()) -> None:
-        """Lock the pairs of these records, those that newcomers may belong to, and some more by their ids.
+        """Lock the pairs of these records, those that newcomers may belong to, and some more by their ids: all in one step.
 
         `lost`: records of which an event can't be judged.
         """
-        if also:
-            await self._tx.by_id(also)
-        for system in System:
-            ids = list({event.id for event in events if event.system is system} | {record for owner, record in lost if owner is system})
-            if ids:
-                found = await self._tx.by_record(system, ids)
-                self._pairs.update({(system, record): pair for record, pair in found.items()})
+        records: dict[System, set[str]] = {system: {event.id for event in events if event.system is system} for system in System}
+        for system, record in lost:
+            records[system].add(record)
         with step("looking for newcomers"):
-            newcomers = [event for event in events if self._is_newcomer(event)]
-        if newcomers:
-            await self._load_candidates(newcomers)
+            full = [(event.system, clues(event, self._terms)) for event in events if is_full(event)]
+        if not full and not also:
+            for system, ids in records.items():
+                if ids:
+                    found = await self._tx.by_record(system, list(ids))
+                    self._pairs.update({(system, record): pair for record, pair in found.items()})
+            return
+        for system, hint in full:
+            if hint.stored:
+                records[system.other].add(hint.stored)
+        keys = sorted({hint.key for _, hint in full if hint.key})
+        wanted = {system: sorted(ids) for system, ids in records.items()}
+        self._by_key = {key: [] for key in keys}
+        for pair in await self._tx.gather(ids=also, records=wanted, keys=keys, most=ALIKE_MAX):
+            for system in System:
+                if known := pair.state.record(system).id:
+                    self._pairs[system, known] = pair
+            if pair.match_key in self._by_key and not is_gone(pair.state):
+                self._by_key[pair.match_key].append(pair)
 
     def _is_newcomer(self, event: ChangeEvent) -> bool:
         if not is_full(event):
             return False
         pair = self._pairs.get((event.system, event.id))
         return pair is None or not pair.state.record(event.system.other).id
-
-    async def _load_candidates(self, newcomers: Sequence[ChangeEvent]) -> None:
-        with step("recognising newcomers"):
-            hints = [(event.system, clues(event, self._terms)) for event in newcomers]
-        keys = sorted({hint.key for _, hint in hints if hint.key})
-        if keys:
-            for key, pairs in (await self._tx.by_key(keys)).items():
-                self._by_key[key] = [self._known(pair) for pair in pairs]
-        for system in System:
-            ids = list({hint.stored for origin, hint in hints if hint.stored and origin is not system} - self._ids(system))
-            if ids:
-                for record, pair in (await self._tx.by_record(system, ids)).items():
-                    self._pairs[system, record] = self._known(pair)
-
-    def _ids(self, system: System) -> set[str]:
-        return {record for owner, record in self._pairs if owner is system}
-
-    def _known(self, pair: Pair) -> Pair:
-        """One object for one pair, however it was found."""
-        for system in System:
-            record = pair.state.record(system).id
-            if record:
-                pair = self._pairs.setdefault((system, record), pair)
-        return pair
 
     def judge(self, event: ChangeEvent, origin: Origin) -> None:
         """One event against its pair."""
@@ -129,14 +117,22 @@ class Judging:
         else:
             rulings = self._fold(pair, event)
         self._decisions.append((pair, event, origin, rulings))
-        if event.kind is _DELETED and pair is not None and pair.loaded_key:
-            self._freed.add(pair.loaded_key)
+        if event.kind is _DELETED and pair is not None and is_gone(pair.state) and pair.state.hold.startswith(AMBIGUOUS):
+            pair.state = held(pair.state, "")
         verdicts = self.observed.verdicts
         for ruling in rulings:
             verdict = ruling.verdict
             verdicts[verdict] = verdicts.get(verdict, 0) + 1
         if event.source in POLLED and any(ruling.verdict in _REPAIRING for ruling in rulings):
             self.observed.repaired[event.system] += 1
+
+    def keep_apart(self, event: ChangeEvent, reason: str, waits: str) -> None:
+        """A reading of a record that the ledger doesn't know, one of several who may be meant: a pair of its own, held like the others."""
+        if self.pair_of(event.system, event.id) is None:
+            pair = self._new(event)
+            rulings = self._fold(pair, event)
+            self._keep(pair, held(pair.state, reason, waits), event)
+            self._decisions.append((pair, event, NOWHERE, (*rulings, Ruling(field="*", verdict=Verdict.REVIEW, reason=reason))))
 
     def _fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]:
         setting = self._settings.get(pair.state.object)
@@ -163,22 +159,28 @@ class Judging:
         if stored is not None and stored is not pair and (event.system, event.id) in stored.state.retract:
             return stored, (WITHDRAWN,)
         own = self._terms.identity.owns(event) and stored is not None and stored is not pair
-        match recognise(event, pair, stored, self._by_key.get(hint.key or "", []), ours=own):
+        match recognise(event, hint, pair, stored, self._by_key.get(hint.key or "", []), ours=own):
             case Match(pair=found, how=how):
                 return found, self._join(found, event, pair, own=own, how=how)
-            case Ambiguous(reason=reason):
+            case Ambiguous(reason=reason, waits=waits):
                 pair = pair or self._new(event)
                 rulings = self._fold(pair, event)
-                self._keep(pair, held(pair.state, reason), event)
+                self._keep(pair, held(pair.state, reason, waits), event)
+                self._meets(hint.key, pair)
                 return pair, (*rulings, Ruling(field="*", verdict=Verdict.REVIEW, reason=reason))
             case None:
                 pair = pair or self._new(event)
                 if pair.state.hold.startswith(AMBIGUOUS):
                     pair.state = held(pair.state, "")
                 rulings = self._fold(pair, event)
-                if hint.key and pair not in self._by_key.setdefault(hint.key, []):
-                    self._by_key[hint.key].append(pair)
+                self._meets(hint.key, pair)
                 return pair, rulings
+
+    def _meets(self, key: str | None, pair: Pair) -> None:
+        """Who comes later in this batch meets this pair, too."""
+        alike = self._by_key.get(key) if key else None
+        if alike is not None and len(alike) < ALIKE_MAX and all(pair is not other for other in alike):
+            alike.append(pair)
 
     def _join(self, found: Pair, event: ChangeEvent, former: Pair | None, *, own: bool, how: str) -> tuple[Ruling, ...]:
         system, record = event.system, found.state.record(event.system)
@@ -207,8 +209,7 @@ class Judging:
     def _forget(self, pair: Pair) -> None:
         if pair.id:
             self._removed.append(pair.id)
-        if pair.loaded_key:
-            self._freed.add(pair.loaded_key)
+        self._left |= tokens(pair.loaded or pair.state, self._terms)
         self._changed.pop(id(pair), None)
 
     def _keep(self, pair: Pair, state: PairState, event: ChangeEvent) -> None:
@@ -250,12 +251,7 @@ class Judging:
             await self._tx.remove(self._removed)
         pairs = list(self._changed.values())
         with step("matching"):
-            for pair in pairs:
-                if pair.loaded is None or self._terms.rules.email_key in pair.state.unsettled():  # else it is as it was stored
-                    pair.match_key = self._terms.match_key(pair.state)
-                    if pair.loaded_key and pair.match_key != pair.loaded_key:
-                        self._freed.add(pair.loaded_key)
-        pairs += await self._held_for_these()
+            introduced = self._matched(pairs)
         try:
             if pairs:
                 await self._tx.save(pairs, self._now)
@@ -265,24 +261,35 @@ class Judging:
             decisions = [self._decision(*entry) for entry in self._decisions]
         await self._tx.record(decisions)
 
-    async def _held_for_these(self) -> list[Pair]:
-        """The pairs that are held among those with a key that somebody has left: their records are read again."""
-        if not self._freed:
-            return []
-        alike = [pair for pairs in (await self._tx.by_key(sorted(self._freed))).values() for pair in pairs]
-        with step("asking again who they are"):
-            return [pair for pair in alike if self._ask_again(pair) and id(pair) not in self._changed]
+        if self._left:
+            await self._tx.left(sorted(self._left))
+        if introduced:
+            await self._nobody_else(introduced)
 
-    def _ask_again(self, pair: Pair) -> bool:
-        """Whether this pair is held among others, so that its records are to be read again."""
-        if not pair.state.hold.startswith(AMBIGUOUS) or pair.id in self._removed:
-            return False
-        for system in System:
-            if pair.state.record(system).id:
-                pair.state = asked(pair.state, system)
-        pair.state = self._terms.with_due(pair.state, self._now)
-        self.observed.due.update(kind for kind, moment in zip(_DUE_KINDS, pair.state.due, strict=True) if moment)
-        return True
+    def _matched(self, pairs: Sequence[Pair]) -> set[str]:
+        """The pairs with their match keys, and what they leave behind. The keys that are had by somebody new."""
+        introduced: set[str] = set()
+        for pair in pairs:
+            email_told = self._terms.rules.email_key in pair.state.unsettled()
+            if pair.loaded is None or email_told:  # else it is as it was stored
+                pair.match_key = self._terms.match_key(pair.state)
+            if pair.match_key in self._by_key and (pair.loaded is None or pair.match_key != pair.loaded_key):
+                introduced.add(pair.match_key)
+            if pair.loaded is not None and _hands_changed(pair.loaded, pair.state):
+                self._left |= tokens(pair.loaded, self._terms)
+            elif pair.loaded is not None and email_told:
+                self._left |= tokens(pair.loaded, self._terms) - tokens(pair.state, self._terms)
+        return introduced
+
+    async def _nobody_else(self, introduced: set[str]) -> None:
+        """Raises `Retry` where somebody with one of these e-mails was introduced by another transaction meanwhile: it has to be met.
+
+        Who has more namesakes than are ever looked at is ambiguous whoever else comes.
+        """
+        keys = sorted(key for key in introduced if len(self._by_key[key]) < ALIKE_MAX)
+        known = {pair.id for key in keys for pair in self._by_key[key]} | {pair.id for pair in self._changed.values()}
+        if keys and await self._tx.others_with(keys, sorted(known)):
+            raise Retry("the ledger: somebody with the same e-mail is being introduced; it is tried again", after_seconds=0.05)
 
     def _decision(self, pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...]) -> Decision:
         return Decision(
@@ -322,8 +329,14 @@ def asked(state: PairState, system: System) -> PairState:
     return state.with_record(system, record)
 
 
-def held(state: PairState, reason: str) -> PairState:
-    """The pair held for a person; "" lets it go."""
+def held(state: PairState, reason: str, waits: str = "") -> PairState:
+    """The pair held for a person; "" lets it go. `waits`: what ends an ambiguous match when it changes hands."""
     new = state.with_fields({})
-    new.hold = reason
+    new.hold, new.waits = reason, waits
     return new
+
+
+def _hands_changed(before: PairState, after: PairState) -> bool:
+    """Whether one of the pair's records is another one now, gone, or back."""
+    one, other, was, were = after.salesforce, after.marketo, before.salesforce, before.marketo
+    return one.id != was.id or one.deleted != was.deleted or other.id != were.id or other.deleted != were.deleted

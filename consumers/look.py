@@ -19,6 +19,7 @@ from consumers.merge.reading import Look
 from consumers.merge.state import Field, PairState, Write, copy, is_out
 from consumers.merge.terms import Terms
 from consumers.merge.writes import given_up, unclaimed
+from consumers.reunions import reunite
 from consumers.writers.port import Writer
 from streams.budget import Lane
 from streams.events import ChangeEvent
@@ -62,6 +63,10 @@ class Looker:
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._system = writer.system
         self.kind = Kind.LOOK_SALESFORCE if writer.system is System.SALESFORCE else Kind.LOOK_MARKETO
+
+    async def reunited(self) -> set[Kind]:
+        """Those who wait for somebody who has changed are to be read again; what has become due by it."""
+        return await reunite(self._ledger, self._terms, self._clock())
 
     async def round(self) -> Looked:
         """One batch of what is due for a look. `pairs == 0`: nothing was."""

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from consumers import apart
-from consumers.answers import AGAIN_MS, FATAL_MS, REFUSED_DELETION_MS, Answers, Settled
-from consumers.candidates import AMBIGUOUS
+from consumers.answers import AGAIN_MS, FATAL_MS, REFUSED_DELETION_MS, Answers, Settled, later
+from consumers.candidates import ALIKE_MAX
 from consumers.faults import Fault, step
 from consumers.feed_lag import Lag
 from consumers.judging import NOWHERE, Judging, held
 from consumers.ledger.port import Kind, Ledger, Pair
+from consumers.lookups import stands
+from consumers.merge.decision import Decision
 from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan, row_mark
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
@@ -36,6 +38,8 @@ from streams.systems import System
 _LAG_GROWTH, _LATER_MS_MAX, _FLOOD_MS = 4, 600_000, 60_000
 """What is written while the feed is behind comes back after that many times its lag (so much at most: after a long stop the lag is short
 again soon); what is written in full calls, so much later."""
+Found = dict[int, list[ChangeEvent]]
+"""By pair: readings of those who may be meant by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +62,26 @@ class _Draft:
     items: dict[int, tuple[Item, Lane]] = field(default_factory=dict)
     asking: dict[int, tuple[int, PairState, Lane]] = field(default_factory=dict)
     leaving: dict[int, Leaving] = field(default_factory=dict)
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    soon: set[int] = field(default_factory=set)
+    """Whose creation is put off a moment, since somebody is about to leave their e-mail."""
 
     def work(self, *, claimed: int, held: int) -> Work:
         """What is to be done."""
         items, asking = list(self.items.values()), list(self.asking.values())
         return Work(claimed=claimed, items=items, asking=asking, leaving=list(self.leaving.values()), held=held)
 
+    def restart(self) -> None:
+        """What was asked for is judged once more."""
+        for told in (self.items, self.decisions, self.soon):
+            told.clear()
+
     def forget(self, pair: int) -> None:
         """Nothing is done for this one."""
         self.items.pop(pair, None)
         self.asking.pop(pair, None)
         self.leaving.pop(pair, None)
+        self.decisions.pop(pair, None)
 
 
 class Settler:
@@ -218,7 +231,7 @@ class Settler:
         if not asking:
             return []
         try:
-            readings, several = await self._readings(asking)
+            readings, found = await self._readings(asking)
         except Reject as error:
             middle = len(asking) // 2
             if middle:
@@ -232,9 +245,9 @@ class Settler:
 
         async def answered() -> list[tuple[Item, Lane]]:
             try:
-                return await self._answered(asking, readings, several, draft)
+                return await self._answered(asking, readings, found, draft)
             except Fault:
-                return await self._answered_singly(asking, readings, several, draft, settled)
+                return await self._answered_singly(asking, readings, found, draft, settled)
 
         try:
             return await persistently(
@@ -249,24 +262,29 @@ class Settler:
             raise
 
     async def _answered(
-        self, asking: Sequence[tuple[int, PairState, Lane]], readings: Sequence[ChangeEvent], several: dict[int, int], draft: "_Draft"
+        self, asking: Sequence[tuple[int, PairState, Lane]], readings: Sequence[ChangeEvent], found: Found, draft: "_Draft"
     ) -> list[tuple[Item, Lane]]:
         """The readings judged, and their pairs planned again, all in one transaction."""
         now, patience = self._clock(), await self._patience_now(len(asking))
-        draft.items.clear()
+        draft.restart()
         async with self._ledger.transaction() as tx:
             judging = Judging(tx, self._terms, now)
-            await judging.load(readings)
+            numbers = [number for number, _, _ in asking]
+            await judging.load([*readings, *(event for events in found.values() for event in events)], also=numbers)
             with step("judging a reading"):
                 for event in readings:
                     judging.judge(event, NOWHERE)
-            await judging.save()
-            pairs = await tx.by_id([number for number, _, _ in asking])
+            pairs = await tx.by_id(numbers)
             for number, leased, _ in asking:
-                pair, write = pairs.get(number), await self._ledger.write_id()
-                if pair is not None:
-                    with step("planning", number):
-                        self._replanned(draft, leased, several.get(number), pair, write=write, now=now, patience=patience)
+                if (pair := pairs.get(number)) is not None:
+                    with step("resolving a look-up", number):
+                        self._resolve(draft, leased, found.get(number, []), pair, now=now, judging=judging)
+            await judging.save()
+            for number, pair in pairs.items():
+                write = await self._ledger.write_id()
+                with step("planning", number):
+                    self._replanned(draft, pair, write=write, now=now, patience=patience)
+            await tx.record(list(draft.decisions.values()))
             await tx.save(list(pairs.values()), now)
         return list(draft.items.values())
 
@@ -274,18 +292,22 @@ class Settler:
         self,
         asking: Sequence[tuple[int, PairState, Lane]],
         readings: Sequence[ChangeEvent],
-        several: dict[int, int],
+        found: Found,
         draft: "_Draft",
         settled: Settled,
     ) -> list[tuple[Item, Lane]]:
         """The same, each reading and each pair by itself."""
         now, patience = self._clock(), await self._patience_now(len(asking))
         settled.held += (await apart.judged(self._ledger, self._terms, readings, now, stage=f"settle.{self._system}")).dead
-        draft.items.clear()
+        draft.restart()
         async with self._ledger.transaction() as tx:
             for number, leased, _ in sorted(asking, key=lambda one: one[0]):
                 write = await self._ledger.write_id()
-                replanned = partial(self._replanned, draft, leased, several.get(number), write=write, now=now, patience=patience)
+
+                def replanned(pair: Pair, leased: PairState = leased, write: int = write) -> None:
+                    self._resolve(draft, leased, found.get(pair.id, []), pair, now=now)
+                    self._replanned(draft, pair, write=write, now=now, patience=patience)
+
                 if await apart.each(tx, self._terms, [number], now, replanned):
                     draft.forget(number)
                     settled.held += 1
@@ -295,12 +317,12 @@ class Settler:
         lag_ms = await self._lag() if self._lag is not None else 0
         return self._patience(lag_ms, full=records >= self._batch_max)
 
-    def _replanned(
-        self, draft: "_Draft", leased: PairState, found: int | None, pair: Pair, *, write: int, now: int, patience: Patience
-    ) -> None:
-        self._resolve(pair, leased, found)
-        planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
-        self._intend(draft, pair, planned, write=write, now=now, patience=patience)
+    def _replanned(self, draft: "_Draft", pair: Pair, *, write: int, now: int, patience: Patience) -> None:
+        if pair.id in draft.soon:
+            pair.state = later(pair.state, self._kind, now + AGAIN_MS)
+        else:
+            planned = plan(pair.state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
+            self._intend(draft, pair, planned, write=write, now=now, patience=patience)
         pair.state = self._terms.with_due(pair.state, now)
 
     async def _withdraw(self, leaving: Sequence[Leaving], settled: Settled) -> list[tuple[Item, Lane]]:
@@ -316,16 +338,17 @@ class Settler:
             await asyncio.shield(self._withdrawals.release(leaving, after_ms))
             raise
 
-    async def _readings(self, asking: Sequence[tuple[int, PairState, Lane]]) -> tuple[list[ChangeEvent], dict[int, int]]:
+    async def _readings(self, asking: Sequence[tuple[int, PairState, Lane]]) -> tuple[list[ChangeEvent], Found]:
+        """Readings to be judged, and for each pair without a record who may be meant (so many as are ever looked at)."""
         lane = min(lane for _, _, lane in asking)
         nameless = {number: state for number, state, _ in asking if not state.record(self._system).id}
         readings: list[ChangeEvent] = []
-        several: dict[int, int] = {}
+        found: Found = {}
         if nameless:
-            for number, found in (await self._writer.candidates(nameless, lane)).items():
-                several[number] = len(found)
-                if len(found) == 1:
-                    readings.append(found[0])
+            for number, events in (await self._writer.candidates(nameless, lane)).items():
+                found[number] = events[:ALIKE_MAX]
+                if len(events) == 1:
+                    readings.append(events[0])
         named: dict[str, list[str]] = {}
         for _, state, _ in asking:
             if state.record(self._system).id:
@@ -333,13 +356,29 @@ class Settler:
         for ids in named.values():
             obj = next(state.object for _, state, _ in asking if state.record(self._system).id in ids)
             readings += [event for event in (await self._writer.read(obj, ids, lane)).values() if event is not None]
-        return readings, several
+        return readings, found
 
-    def _resolve(self, pair: Pair, leased: PairState, found: int | None) -> None:
-        """The lease is over; the pair is held where the answer was not one person who is free."""
+    def _resolve(
+        self, draft: "_Draft", leased: PairState, found: Sequence[ChangeEvent], pair: Pair, *, now: int, judging: Judging | None = None
+    ) -> None:
+        """The lease is over; the pair is held where the answer was not one person who is free.
+
+        Without `judging` nobody who was found is known, and nobody becomes so.
+        """
         pair.state = withdrawn(pair.state, self._system, leased.record(self._system).calling)
-        if not pair.state.record(self._system).id and found is not None and not pair.state.hold:
-            pair.state = held(pair.state, f"{AMBIGUOUS}: {self._system} has {found} record(s) like this one, none of them free")
+        if pair.state.record(self._system).id or not found or pair.state.hold:
+            return
+        standing = stands(pair.state, found, judging.pair_of if judging else lambda *_: None, self._terms)
+        if standing.soon:
+            draft.soon.add(pair.id)
+        if standing.reason:
+            other, key = self._system.other, self._terms.match_key(pair.state) or ""
+            pair.state = held(pair.state, standing.reason, key)
+            record = pair.state.record(other).id
+            draft.decisions[pair.id] = Decision(kind="held", at=now, pair=pair.id, system=other, record=record, detail=standing.reason)
+            if judging is not None:
+                for stranger in standing.strangers:
+                    judging.keep_apart(stranger, standing.reason, key)
 
     async def _release(self, asking: Sequence[tuple[int, PairState, Lane]], refused: str = "") -> None:
         """Nothing was found out. `refused`: the system won't answer for these, in its own words."""
@@ -369,16 +408,15 @@ class Settler:
 
     async def _call(self, call: Sequence[tuple[Item, Lane]], settled: Settled) -> None:
         """One call and its outcomes. A refusal of the whole call is narrowed down to the record that caused it."""
-        items = [item for item, _ in call]
+        items, lane = [item for item, _ in call], min(lane for _, lane in call)
         begin_until = min((item.begin_until for item in items if item.begin_until), default=0)
         settled.calls += 1
         settled.records += len(items)
         try:
             with leased(lambda: not begin_until or self._clock() < begin_until):
                 must_hold(f"a write to {self._system}")
-                call_lane = min(lane for _, lane in call)
-                outcomes: list[Outcome] | None = await self._writer.write(items, call_lane)
-                outcomes = await narrowed(partial(self._writer.write, lane=call_lane), items, outcomes or [])
+                outcomes = await self._writer.write(items, lane)
+                outcomes = await narrowed(partial(self._writer.write, lane=lane), items, outcomes)
         except Unknown as error:
             settled.trouble, settled.wait_seconds = str(error), max(settled.wait_seconds, error.after_seconds)
             await self._answers.commit(items, None, "unknown", str(error), settled)
@@ -399,7 +437,23 @@ class Settler:
         except BaseException:
             await asyncio.shield(self._answers.commit(items, None, "unknown", "interrupted", settled))
             raise
-        await self._answers.commit(items, outcomes, "", "", settled)
+        await self._answers.commit(items, await self._with_rivals(items, outcomes, lane), "", "", settled)
+
+    async def _with_rivals(self, items: Sequence[Item], outcomes: Sequence[Outcome], lane: Lane) -> list[Outcome]:
+        """The outcomes, those of creations that would be one too many with readings of who is there; without where they can't be had."""
+        met = {item.pair: place for place, (item, outcome) in enumerate(zip(items, outcomes, strict=True)) if outcome.fate is Fate.SEVERAL}
+        told = list(outcomes)
+        if not met:
+            return told
+        async with self._ledger.transaction() as tx:
+            wanted = {number: pair.state for number, pair in (await tx.by_id(list(met))).items()}
+        try:
+            found = await self._writer.candidates(wanted, lane)
+        except SyncError:
+            return told
+        for number, events in found.items():
+            told[met[number]] = replace(told[met[number]], rivals=tuple(events[:ALIKE_MAX]))
+        return told
 
 
 def _calls(items: Sequence[tuple[Item, Lane]], most: int) -> list[list[tuple[Item, Lane]]]:

@@ -3,7 +3,7 @@
 The system is asked right before. Where anything hangs on the record it stays, in a pair of its own that is held with the names of both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ from consumers.merge.plan import Delete, plan
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import withdrawn
+from consumers.unhindered import unhindered
 from consumers.writers.port import Item, Use, Writer
 from streams.budget import Lane
 from streams.systems import Object, System
@@ -37,6 +38,9 @@ class Withdrawals:
     async def ask(self, leaving: Sequence[Leaving]) -> list[tuple[Item, Lane]]:
         """The deletions that may be made; what may not is settled in the ledger. The leases are kept when asking fails."""
         uses = await self._uses(leaving)
+        return await unhindered(lambda: self._told(leaving, uses))
+
+    async def _told(self, leaving: Sequence[Leaving], uses: Mapping[str, Use | None]) -> list[tuple[Item, Lane]]:
         now = self._clock()
         items: list[tuple[Item, Lane]] = []
         async with self._ledger.transaction() as tx:
@@ -92,6 +96,7 @@ class Withdrawals:
         assert isinstance(order, Delete)  # noqa: S101 - for the type checker: its record is still to be withdrawn, and the lease is over
         pair.state = self._lease(pair.state, write, now)
         theirs = pair.state.record(self._system).id
+        begin_until = now + self._terms.patience(self._system).begin_ms
         why = f"made by Tandem at the same moment as {theirs}, the same person; nothing hangs on it (asked: {use.asked})"
         begin_until = now + self._terms.patience(self._system).begin_ms
         return Item(write=write, pair=pair.id, order=replace(order, id=spare, why=why), begin_until=begin_until)

@@ -1,10 +1,10 @@
 """A ledger in memory, for the simulation and for tests of the loops: one transaction at a time, rolled back on an exception."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from consumers.ledger.port import Fenced, Kind, Pair, Taken
+from consumers.ledger.port import NOTHING, Fenced, Kind, Pair, Taken, is_gone
 from consumers.merge.decision import Decision
 from consumers.merge.state import NEVER, PairState, copy
 from streams.events import DeadLetter
@@ -18,6 +18,7 @@ class MemoryLedger:
         self.pairs: dict[int, PairState] = {}
         self.keys: dict[int, str | None] = {}
         self.offsets: dict[tuple[str, int], int] = {}
+        self.left: frozenset[str] = frozenset()
         self.decisions: list[Decision] = []
         self.dead: list[DeadLetter] = []
         self.shelved: dict[int, str] = {}
@@ -34,10 +35,11 @@ class MemoryLedger:
     async def _transaction(self) -> AsyncIterator["MemoryTransaction"]:
         async with self._lock:
             saved = dict(self.pairs), dict(self.keys), dict(self.offsets), len(self.decisions), len(self.dead)
+            left = self.left
             try:
                 yield MemoryTransaction(self)
             except BaseException:
-                self.pairs, self.keys, self.offsets = saved[0], saved[1], saved[2]
+                self.pairs, self.keys, self.offsets, self.left = saved[0], saved[1], saved[2], left
                 del self.decisions[saved[3] :], self.dead[saved[4] :]
                 raise
 
@@ -58,6 +60,10 @@ class MemoryLedger:
     async def refused(self, after: int, limit: int) -> list[int]:
         """As the port says."""
         return sorted(number for number, state in self.pairs.items() if number > after and _is_refused(state))[:limit]
+
+    async def anything_left(self) -> bool:
+        """As the port says."""
+        return bool(self.left)
 
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""
@@ -93,13 +99,42 @@ class MemoryTransaction:
         found = ((state.record(system).id, number) for number, state in self._ledger.pairs.items())
         return {record: self._pair(number) for record, number in found if record in wanted}
 
-    async def by_key(self, keys: Sequence[str]) -> dict[str, list[Pair]]:
+    async def gather(
+        self, *, ids: Sequence[int] = (), records: Mapping[System, Sequence[str]] = NOTHING, keys: Sequence[str] = (),
+        waiting: Sequence[str] = (), most: int,
+    ) -> list[Pair]:  # fmt: skip
         """As the port says."""
-        found: dict[str, list[Pair]] = {}
-        for number, key in self._ledger.keys.items():
-            if key is not None and key in keys:
-                found.setdefault(key, []).append(self._pair(number))
-        return found
+        found = {number for number in ids if number in self._ledger.pairs}
+        alike: dict[str, list[int]] = {}
+        for number, state in self._ledger.pairs.items():
+            if any(state.record(system).id in wanted for system, wanted in records.items()):
+                found.add(number)
+            key = self._ledger.keys.get(number)
+            if key in keys and key is not None and not is_gone(state):
+                alike.setdefault(f"key {key}", []).append(number)
+            if state.waits and state.waits in waiting:
+                alike.setdefault(f"waits {state.waits}", []).append(number)
+        found.update(number for numbers in alike.values() for number in sorted(numbers)[:most])
+        return [self._pair(number) for number in sorted(found)]
+
+    async def others_with(self, keys: Sequence[str], known: Sequence[int]) -> list[str]:
+        """As the port says."""
+        told = self._ledger.keys.items()
+        return sorted({key for number, key in told if key in keys and key is not None and number not in known and self._meets(number)})
+
+    async def left(self, what: Sequence[str]) -> None:
+        """As the port says."""
+        waited = {state.waits for state in self._ledger.pairs.values() if state.waits}
+        self._ledger.left = self._ledger.left | (waited & set(what))
+
+    async def take_left(self, most: int) -> list[str]:
+        """As the port says."""
+        taken = sorted(self._ledger.left)[:most]
+        self._ledger.left = self._ledger.left - set(taken)
+        return taken
+
+    def _meets(self, number: int) -> bool:
+        return not is_gone(self._ledger.pairs[number])
 
     async def by_id(self, ids: Sequence[int]) -> dict[int, Pair]:
         """As the port says."""

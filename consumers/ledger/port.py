@@ -1,6 +1,6 @@
 """What the loops ask of the ledger. Two implementations: PostgreSQL, and one in memory for the simulation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,6 +10,8 @@ from consumers.merge.decision import Decision
 from consumers.merge.state import PairState
 from streams.events import DeadLetter
 from streams.systems import System
+
+NOTHING: Mapping[System, Sequence[str]] = {}
 
 
 class Kind(IntEnum):
@@ -43,6 +45,12 @@ class Pair:
     loaded_key: str | None = None
 
 
+def is_gone(state: PairState) -> bool:
+    """Whether no record of the pair is alive: nobody meets it any more."""
+    one, other = state.salesforce, state.marketo
+    return (not one.id or one.deleted) and (not other.id or other.deleted) and bool(one.id or other.id)
+
+
 class Fenced(Exception):  # noqa: N818 - not an error of this worker: another one owns the partition
     """Another worker has already taken these offsets."""
 
@@ -59,8 +67,9 @@ class Taken(Exception):  # noqa: N818 - a case, not a failure: somebody else was
 class Transaction(Protocol):
     """One atomic step. Whatever it returns is locked until the end; a pair asked for twice is the same object.
 
-    Each call locks pairs in the order of their ids. Where two transactions of several calls stand in each other's way all the same,
-    one of them raises `Retry`, as everything here does while the database is away; nothing has happened then.
+    Each call locks pairs in the order of their ids, so whoever locks all that it needs in one call (`gather`) stands in nobody's way.
+    Where two transactions of several calls do so all the same, one of them raises `Retry`, as everything here does while the database
+    is away; nothing has happened then.
     `Fault`: something in what is read or stored is unusable; nothing has been stored by that call.
     """
 
@@ -72,8 +81,28 @@ class Transaction(Protocol):
         """The pairs of these records, by record id; unknown ones are absent."""
         ...
 
-    async def by_key(self, keys: Sequence[str]) -> dict[str, list[Pair]]:
-        """The pairs with these match keys; nobody else can add one of these keys until the end of this transaction."""
+    async def gather(
+        self, *, ids: Sequence[int] = (), records: Mapping[System, Sequence[str]] = NOTHING, keys: Sequence[str] = (),
+        waiting: Sequence[str] = (), most: int,
+    ) -> list[Pair]:  # fmt: skip
+        """Pairs by their ids, by their records, by a match key that they share or by what they wait for, all locked in one step.
+
+        Of one key, and of what is waited for, no more than `most`, the oldest; pairs of which no record is alive are not found by key.
+        """
+        ...
+
+    async def others_with(self, keys: Sequence[str], known: Sequence[int]) -> list[str]:
+        """The match keys that a pair has which isn't `known`, by now. To be asked last: it waits for others who ask, none of whom then
+        waits for anything, and whoever asks after this transaction sees what it has saved.
+        """
+        ...
+
+    async def left(self, what: Sequence[str]) -> None:
+        """These match keys and records have been left by somebody: kept where a pair waits for them (`PairState.waits`)."""
+        ...
+
+    async def take_left(self, most: int) -> list[str]:
+        """Take some of what was left off the list."""
         ...
 
     async def by_id(self, ids: Sequence[int]) -> dict[int, Pair]:
@@ -130,6 +159,10 @@ class Ledger(Protocol):
 
     async def refused(self, after: int, limit: int) -> list[int]:
         """The next pairs of which a system refuses anything, by ascending id: those after `after`."""
+        ...
+
+    async def anything_left(self) -> bool:
+        """Whether somebody has left what a pair waits for."""
         ...
 
     async def offset(self, topic: str, partition: int) -> int | None:

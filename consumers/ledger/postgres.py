@@ -80,6 +80,11 @@ class PostgresLedger:
             rows = await self._pool.fetch(sql.REFUSED, after, limit)
         return [row[0] for row in rows]
 
+    async def anything_left(self) -> bool:
+        """As the port says."""
+        with border("look for what was left"):
+            return bool(await self._pool.fetchval(sql.ANYTHING_LEFT))
+
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""
         with border("read an offset"):

@@ -1,7 +1,6 @@
 """One step on the ledger in PostgreSQL: whole batches by statement, nothing written that has not changed."""
 
-from collections.abc import Iterable, Sequence
-from hashlib import blake2b
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -9,7 +8,7 @@ import structlog
 from consumers.faults import Fault, step
 from consumers.ledger import sql
 from consumers.ledger.border import border
-from consumers.ledger.port import Fenced, Kind, Pair
+from consumers.ledger.port import NOTHING, Fenced, Kind, Pair, is_gone
 from consumers.ledger.refusals import DROP_OF, keep_refusals
 from consumers.ledger.text import storable
 from consumers.merge.decision import Decision
@@ -48,14 +47,30 @@ class PostgresTransaction:
         rows = await self._fetch("load pairs by record", statement, [record for record in ids if record == storable(record)])
         return {row[3]: self._pair(row) for row in rows}
 
-    async def by_key(self, keys: Sequence[str]) -> dict[str, list[Pair]]:
-        """As the port says. A key is locked by its hash: two keys that share one merely wait for each other."""
+    async def gather(
+        self, *, ids: Sequence[int] = (), records: Mapping[System, Sequence[str]] = NOTHING, keys: Sequence[str] = (),
+        waiting: Sequence[str] = (), most: int,
+    ) -> list[Pair]:  # fmt: skip
+        """As the port says."""
+        theirs = [[record for record in records.get(system, ()) if record == storable(record)] for system in System]
+        wanted = [[storable(text) for text in texts] for texts in (keys, waiting)]
+        rows = await self._fetch("gather pairs", sql.GATHER, list(ids), *theirs, *wanted, most)
+        return [self._pair(row) for row in rows]
+
+    async def others_with(self, keys: Sequence[str], known: Sequence[int]) -> list[str]:
+        """As the port says."""
         wanted = {storable(key): key for key in keys}
-        await self._fetch("lock match keys", sql.LOCK_KEYS, sorted(_hashed(key) for key in wanted))
-        found: dict[str, list[Pair]] = {}
-        for row in await self._fetch("load pairs by key", sql.BY_KEY, list(wanted)):
-            found.setdefault(wanted[row[2]], []).append(self._pair(row))
-        return found
+        await self._fetch("wait for who is being introduced", sql.LOCK_MEETING)
+        rows = await self._fetch("look who was introduced", sql.OTHERS_WITH, list(wanted), list(known))
+        return [wanted[row[0]] for row in rows]
+
+    async def left(self, what: Sequence[str]) -> None:
+        """As the port says."""
+        await self._execute("note what was left", sql.NOTE_LEFT, sorted({storable(each) for each in what}))
+
+    async def take_left(self, most: int) -> list[str]:
+        """As the port says."""
+        return [row[0] for row in await self._fetch("take what was left", sql.TAKE_LEFT, most)]
 
     async def by_id(self, ids: Sequence[int]) -> dict[int, Pair]:
         """As the port says."""
@@ -217,11 +232,6 @@ def _buried(letter: DeadLetter) -> tuple[object, ...]:
     return (letter.at, storable(letter.stage), storable(letter.reason), *place, storable(letter.key), letter.original)
 
 
-def _hashed(key: str) -> int:
-    """A number for `pg_advisory_xact_lock`, the same in every process."""
-    return int.from_bytes(blake2b(b"pairs.match_key:" + key.encode(), digest_size=8).digest(), signed=True)
-
-
 def _packed(pair: Pair) -> bytes:
     try:
         return pack(pair.state)
@@ -239,6 +249,8 @@ def _moved(pair: Pair, loaded: PairState) -> bool:
         or state.hold != loaded.hold
         or state.object is not loaded.object
         or contested(state) != contested(loaded)
+        or state.waits != loaded.waits
+        or is_gone(state) != is_gone(loaded)
     )
 
 
@@ -252,6 +264,8 @@ def _columns(pairs: Sequence[Pair]) -> tuple[Sequence[object], ...]:
             None if pair.match_key is None else storable(pair.match_key),
             storable(pair.state.hold) or None,
             contested(pair.state),
+            is_gone(pair.state),
+            storable(pair.state.waits) or None,
         )
         for pair in pairs
     )

@@ -1,6 +1,6 @@
 """Every statement of the ledger on PostgreSQL, by name. Values travel as parameters only; arrays make one statement of a batch.
 
-Locks are taken in one order: pairs by id, then what is due for them. `claim` never waits for a lock.
+Locks are taken in one order: pairs by id, then what is due for them, then what was left, last the meeting. `claim` never waits for one.
 """
 
 BEGIN = "begin"
@@ -28,10 +28,35 @@ returning 1
 BY_SALESFORCE = "select id, state, match_key, salesforce_id from pairs where salesforce_id = any($1::text[]) order by id for update"
 BY_MARKETO = "select id, state, match_key, marketo_id from pairs where marketo_id = any($1::text[]) order by id for update"
 BY_ID = "select id, state, match_key from pairs where id = any($1::bigint[]) order by id for update"
-BY_KEY = "select id, state, match_key from pairs where match_key = any($1::text[]) order by id for update"
+GATHER = """
+select id, state, match_key from pairs where id = any(array(
+    select unnest($1::bigint[])
+    union all select id from pairs where salesforce_id = any($2::text[])
+    union all select id from pairs where marketo_id = any($3::text[])
+    union all select alike.id from unnest($4::text[]) as wanted (key) cross join lateral (
+        select id from pairs where match_key = wanted.key and not gone order by id limit $6) as alike
+    union all select waiting.id from unnest($5::text[]) as wanted (what) cross join lateral (
+        select id from pairs where waits_for = wanted.what order by id limit $6) as waiting
+)) order by id for update
+"""
+"""Found without a lock, then locked in the order of ids: whoever changed meanwhile is shown as it is now."""
 
-LOCK_KEYS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
-"""One after the other, in the order given."""
+LOCK_MEETING = "select pg_advisory_xact_lock(hashtext('tandem: introductions'))"
+"""The last lock that a transaction takes: its holder waits for nobody, and what it has saved is there for the next one."""
+OTHERS_WITH = """
+select wanted.key from unnest($1::text[]) as wanted (key) where exists (
+    select from pairs where match_key = wanted.key and not gone and id <> all($2::bigint[]))
+"""
+
+NOTE_LEFT = """
+insert into left_behind (what) select what from unnest($1::text[]) as told (what)
+where exists (select from pairs where waits_for = told.what) order by what
+on conflict do nothing
+"""
+TAKE_LEFT = """
+delete from left_behind where what = any(array(select what from left_behind order by what limit $1 for update skip locked)) returning what
+"""
+ANYTHING_LEFT = "select exists (select from left_behind)"
 
 _LANE = """(
     select p.id, p.state, p.match_key
@@ -55,17 +80,19 @@ where p.id = new.id
 
 UPDATE_PAIRS = """
 update pairs as p set state = new.state, salesforce_object = new.salesforce_object, salesforce_id = new.salesforce_id,
-    marketo_id = new.marketo_id, match_key = new.match_key, held = new.held, contested = new.contested, updated_at = $9
-from unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
-    as new (id, state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested)
+    marketo_id = new.marketo_id, match_key = new.match_key, held = new.held, contested = new.contested, gone = new.gone,
+    waits_for = new.waits_for, updated_at = $11
+from unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
+    $9::boolean[], $10::text[])
+    as new (id, state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for)
 where p.id = new.id
 """
 
 INSERT_PAIRS = """
-insert into pairs (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, updated_at)
-select new.*, $8
-from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
-    as new (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested)
+insert into pairs (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, updated_at)
+select new.*, $10
+from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::text[])
+    as new (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for)
 returning id, salesforce_id, marketo_id
 """
 

@@ -259,6 +259,8 @@ class PairState(msgspec.Struct, gc=False):
     """Records that we created while a person was creating the same one: to be deleted again."""
     due: tuple[int, int, int, int] = (0, 0, 0, 0)
     """As stored beside the pair: from when on (ms, ours; 0: not) a write is owed to Salesforce, to Marketo, a look is due at each."""
+    waits: str = ""
+    """With an ambiguous match: what may end it when it changes hands, a match key or the id of a record."""
 
     def mark(self) -> int:
         """A number that grows with every change of an agreement."""

@@ -20,6 +20,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     hold: str
     retract: tuple[tuple[System, str], ...]
     due: tuple[int, int, int, int]
+    waits: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -50,6 +51,7 @@ def pack(state: PairState) -> bytes:
             state.hold,
             state.retract,
             state.due,
+            state.waits,
         )
     )
 
@@ -67,6 +69,7 @@ def unpack(data: bytes) -> PairState:
         stored.hold,
         stored.retract,
         stored.due,
+        stored.waits,
     )
 
 

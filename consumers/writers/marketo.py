@@ -18,7 +18,7 @@ from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
 from streams.marketo.wire import ItemResult, Lead
 from streams.systems import CREATED_FIELD, MARKETO, Object, System
 
-_EXISTS = frozenset({"1005", "1007"})
+_EXISTS, _SEVERAL = frozenset({"1005"}), frozenset({"1007"})
 """Lead exists already; several leads match (Marketo, record-level error codes)."""
 _GONE = frozenset({"1004"})
 _DAY_MS, _SECOND_MS = 86_400_000, 1_000
@@ -126,6 +126,8 @@ def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
         return Outcome(fate=Fate.GONE, reason=reason)
     if isinstance(item.order, Create) and result.code in _EXISTS:
         return Outcome(fate=Fate.EXISTS, reason=reason)
+    if isinstance(item.order, Create) and result.code in _SEVERAL:
+        return Outcome(fate=Fate.SEVERAL, reason=reason)
     passing = passes([judge_item(result.code, result.message)], reason)
     return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=_blamed(item, result.message))
 

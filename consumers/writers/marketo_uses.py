@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from consumers.writers.port import unasked
 from streams.budget import Lane
+from streams.errors import Fatal, Reject
 from streams.marketo.rest import ACTIVITY_TYPES_MAX, MarketoRest
 
 ASKED = "lists, programs, smart campaigns and all activities"
@@ -26,12 +28,20 @@ class MarketoUses:
         found: dict[str, list[str]] = {lead: [] for lead in made}
         for lead in made:
             for kind, word in _OF.items():
-                members = await self._rest.memberships(lead, kind, lane)
+                try:
+                    members = await self._rest.memberships(lead, kind, lane)
+                except (Reject, Fatal) as error:
+                    found[lead].append(unasked(f"{word}s", error))
+                    continue
                 found[lead] += [f"{word} {each}" for each in members]
         leads = list(made)
         for start in range(0, len(leads), _LEADS_MAX):
             part = leads[start : start + _LEADS_MAX]
-            for lead, name in await self._activities(part, min(made[lead] for lead in part), lane):
+            try:
+                told = await self._activities(part, min(made[lead] for lead in part), lane)
+            except (Reject, Fatal) as error:
+                told = [(lead, unasked("activities", error)) for lead in part]
+            for lead, name in told:
                 if name not in found[lead]:
                     found[lead].append(name)
         return found

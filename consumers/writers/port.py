@@ -8,6 +8,7 @@ from typing import Protocol
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from streams.budget import Lane
+from streams.errors import SyncError
 from streams.events import ChangeEvent
 from streams.systems import Object, System
 
@@ -20,6 +21,8 @@ class Fate(StrEnum):
     DONE = "done"
     EXISTS = "exists"
     """A creation found the record there already: look it up."""
+    SEVERAL = "several"
+    """A creation would have been one too many for the system: several like it are there."""
     GONE = "gone"
     """There is no such record any more."""
     REJECTED = "rejected"
@@ -59,6 +62,8 @@ class Outcome:
     """Of what passes: how long to wait at least."""
     until: int = 0
     """The latest moment at which it may have been done (ms, the system's clock); 0 if not known."""
+    rivals: tuple[ChangeEvent, ...] = ()
+    """With `SEVERAL`: readings of those that are there, as far as they can be seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,11 @@ class Use:
     reading: ChangeEvent
     what: tuple[str, ...]
     asked: str
+
+
+def unasked(what: str, error: SyncError) -> str:
+    """A use that can't be ruled out, since the system doesn't answer."""
+    return f"{what} can't be asked for ({getattr(error, 'code', '') or error})"
 
 
 class Writer(Protocol):

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from consumers.writers.port import unasked
 from streams.budget import Lane
-from streams.errors import Reject
+from streams.errors import Fatal, Reject
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.soql import any_of, select
 
@@ -30,9 +31,9 @@ class SalesforceUses:
         for child, field in await self._asked(obj, lane):
             try:
                 page = await self._rest.page(select(child, [field], [any_of(field, list(ids))]), lane)
-            except Reject as error:
+            except (Reject, Fatal) as error:
                 for record in ids:
-                    found[record].append(f"{child} can't be asked for ({error.code or error})")
+                    found[record].append(unasked(child, error))
                 continue
             for row in page.rows:
                 if row.get(field) in found and child not in found[str(row[field])]:

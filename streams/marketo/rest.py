@@ -140,10 +140,13 @@ class MarketoRest:
         return await self._page(".json", params | ({"leadIds": ",".join(leads)} if leads else {}), lane)
 
     async def memberships(self, lead: str, of: str, lane: Lane = Lane.LIVE) -> list[str]:
-        """The ids of the lists, programs or smart campaigns that a lead is in (`of`: list, program, smartCampaign); the first 300."""
+        """The ids of the lists, programs or smart campaigns that a lead is in (`of`: list, program, smartCampaign); the first 300.
+
+        A row of another shape than expected is a membership all the same, and shown as it is.
+        """
         answer = await self._get(f"/rest/v1/leads/{int(lead)}/{of}Membership.json", {"batchSize": str(BATCH_RECORDS_MAX)}, lane)
         with _shape("memberships"):
-            return [str(row["id"]) for row in answer.result]
+            return [str(row.get(f"{of}Id") or row.get("id") or row) for row in answer.result]
 
     async def deleted_leads(self, token: str, lane: Lane = Lane.LIVE) -> Page:
         """Type 37 from `token` on; Marketo may forget deletions after 14 days."""

@@ -202,6 +202,9 @@ async def test_a_look_rings_for_what_it_has_made_due_and_waits_where_the_system_
         def __init__(self) -> None:
             self.answers: list[Any] = [Retry("away", after_seconds=0.01), Looked(pairs=1, due={Kind.WRITE_SALESFORCE}), Looked()]
 
+        async def reunited(self) -> set[Kind]:
+            return set()
+
         async def round(self) -> Looked:
             answer = self.answers.pop(0)
             if not self.answers:

@@ -14,6 +14,7 @@ from consumers.merge.decision import Verdict
 from consumers.merge.plan import Create, Delete, Update, plan
 from consumers.merge.state import PairState, Record
 from consumers.merge.writes import intend
+from consumers.reunions import reunite
 from streams.errors import Retry
 from streams.events import ChangeEvent, Kind, Value
 from streams.systems import Object, System
@@ -138,9 +139,9 @@ async def held_between(first: int, second: int) -> MemoryLedger:
 
 async def test_a_held_person_is_read_again_when_one_of_the_candidates_is_deleted() -> None:
     ledger = await held_between(1, 2)
-    observed = await judge(ledger, event(SF, {}, T + 53_000, kind=Kind.DELETED, id=ids(2)[SF], seq=99))
+    await judge(ledger, event(SF, {}, T + 53_000, kind=Kind.DELETED, id=ids(2)[SF], seq=99))
+    assert Due.LOOK_MARKETO in await reunite(ledger, TERMS, T + 54_000)
     assert ledger.pairs[3].marketo.reread
-    assert Due.LOOK_MARKETO in observed.due
     await judge(ledger, whole(MK, NEW_MK, at=T + 55_000))
     assert 3 not in ledger.pairs
     assert ledger.pairs[1].marketo.id == NEW_MK
@@ -149,8 +150,10 @@ async def test_a_held_person_is_read_again_when_one_of_the_candidates_is_deleted
 async def test_a_held_person_is_read_again_when_one_of_the_candidates_turns_out_to_be_somebody_else() -> None:
     ledger = await held_between(1, 2)
     await judge(ledger, event(SF, {"Phone": "1"}, T + 52_000, id=ids(2)[SF], seq=98))
+    assert not await reunite(ledger, TERMS, T + 54_000)
     assert not ledger.pairs[3].marketo.reread
     await judge(ledger, event(SF, {"Email": "grace@example.com"}, T + 53_000, id=ids(2)[SF], seq=99))
+    await reunite(ledger, TERMS, T + 54_000)
     assert ledger.pairs[3].marketo.reread
 
 

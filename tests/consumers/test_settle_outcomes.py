@@ -1,14 +1,15 @@
 """Settle: intents before the call, outcomes after it, and what each kind of answer leaves behind."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
 
 from consumers.answers import Settled
-from consumers.ledger.memory import MemoryLedger
+from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Kind
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Delete
@@ -205,7 +206,7 @@ async def test_several_candidates_make_a_hold_never_a_guess() -> None:
     bench.writer.found = {1: [reading(MK, {"email": "p1@example.com"}, id=each) for each in ("77", "78")]}
     await bench.round()
     assert bench.writer.calls == []
-    assert "2 record(s)" in bench.ledger.pairs[1].hold
+    assert bench.ledger.pairs[1].hold.endswith("marketo 77; marketo 78")
     assert (await bench.round()).claimed == 0
 
 
@@ -425,3 +426,34 @@ def test_a_lease_outlives_every_time_out_of_the_client() -> None:
         Patience(call_ms=120_000, time_out_ms=120_000)
     patience = Patience(call_ms=300_000, time_out_ms=190_000)
     assert patience.begin_ms + patience.time_out_ms < patience.call_ms
+
+
+# -- others in the way -----------------------------------------------------------------------------------------------------------
+class Hindered(MemoryLedger):
+    """Somebody else stands in the way of some transactions, just before they would be committed."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        super().__init__()
+        self.pairs, self.keys = ledger.pairs, ledger.keys
+        self.hindered = 0
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[MemoryTransaction]:
+        async with super()._transaction() as tx:
+            yield tx
+            if self.hindered:
+                self.hindered -= 1
+                raise Retry("in the way of another transaction", after_seconds=0)
+
+
+@pytest.mark.parametrize("order", ["creation", "withdrawal"])
+async def test_what_a_system_has_told_is_not_lost_because_others_stand_in_the_way_in_the_ledger(order: str) -> None:
+    states = {"creation": lone(1, SF), "withdrawal": msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),))}
+    bench = Bench(states[order])
+    ledger = Hindered(bench.ledger)
+    bench.settler = Settler(ledger, bench.writer, TERMS, bench.clock)
+    work = await bench.settler.claim()
+    ledger.hindered = 3
+    settled = await bench.settler.finish(work)
+    assert (settled.records, len(bench.writer.asked) + len(bench.writer.asked_uses)) == (1, 1), "asked once, written at once"
+    assert ledger.pairs[1].marketo.calling == 0

@@ -131,7 +131,7 @@ async def test_a_pair_asked_for_twice_is_one_object(ledger: Ledger) -> None:
     async with ledger.transaction() as tx:
         first = (await tx.by_record(System.MARKETO, ["17"]))["17"]
         first.state = changed(first.state, hold="waits")
-        assert (await tx.by_key(["ada@example.com"]))["ada@example.com"] == [first]
+        assert await tx.gather(keys=["ada@example.com"], most=9) == [first]
         assert (await tx.by_id([number]))[number] is first
         assert (await tx.by_record(System.SALESFORCE, [first.state.salesforce.id]))[first.state.salesforce.id] is first
 
@@ -174,14 +174,58 @@ async def test_what_is_raised_in_the_middle_takes_everything_back(ledger: Ledger
 async def test_pairs_are_found_by_their_key_as_it_is_now(ledger: Ledger) -> None:
     numbers = await add(ledger, pair(1, key="twin@example.com"), pair(2, key="twin@example.com"), pair(3, key="ada@example.com"), pair(4))
     async with ledger.transaction() as tx:
-        found = await tx.by_key(["twin@example.com", "nobody@example.com"])
-        assert sorted(one.id for one in found.pop("twin@example.com")) == sorted(numbers[:2])
-        assert found == {}
+        found = await tx.gather(keys=["twin@example.com", "nobody@example.com"], most=9)
+        assert [one.id for one in found] == numbers[:2]
         one = (await tx.by_id([numbers[0]]))[numbers[0]]
         one.match_key = None
         await tx.save([one], NOW)
     async with ledger.transaction() as tx:
-        assert [one.id for one in (await tx.by_key(["twin@example.com"]))["twin@example.com"]] == [numbers[1]]
+        assert [one.id for one in await tx.gather(keys=["twin@example.com"], most=9)] == [numbers[1]]
+
+
+async def test_pairs_are_gathered_by_whatever_is_known_of_them_in_the_order_of_their_ids(ledger: Ledger) -> None:
+    waiting = Pair(id=0, state=changed(state(6), hold="ambiguous match: x", waits="17"), loaded=None)
+    numbers = await add(ledger, *(pair(number, key=f"k{number}", marketo=str(number)) for number in range(1, 6)), waiting)
+    async with ledger.transaction() as tx:
+        records = {System.SALESFORCE: [state(2).salesforce.id, "none"], System.MARKETO: ["1", "2"]}
+        found = await tx.gather(ids=[numbers[3], 404], records=records, keys=["k5", "none"], waiting=["17", "none"], most=9)
+        assert [one.id for one in found] == [numbers[each] for each in (0, 1, 3, 4, 5)]
+        assert found[1] is (await tx.by_id([numbers[1]]))[numbers[1]]
+        assert found[-1].state.waits == "17"
+
+
+async def test_of_many_with_one_key_the_oldest_are_gathered_and_none_that_is_gone(ledger: Ledger) -> None:
+    several = [pair(number, key="twin@example.com") for number in range(1, 31)]
+    several[1].state = changed(several[1].state, salesforce=Record(id=several[1].state.salesforce.id, deleted=True))
+    numbers = await add(ledger, *several)
+    async with ledger.transaction() as tx:
+        assert [one.id for one in await tx.gather(keys=["twin@example.com"], most=3)] == [numbers[0], numbers[2], numbers[3]]
+
+
+async def test_who_else_has_a_key_by_now_is_told(ledger: Ledger) -> None:
+    gone = pair(3, key="gone@example.com")
+    gone.state = changed(gone.state, salesforce=Record(id="00Q3", deleted=True))
+    numbers = await add(ledger, pair(1, key="ada@example.com"), pair(2, key="zoe@example.com"), gone)
+    async with ledger.transaction() as tx:
+        asked = ["ada@example.com", "zoe@example.com", "gone@example.com", "nobody@example.com"]
+        assert sorted(await tx.others_with(asked, [])) == ["ada@example.com", "zoe@example.com"]
+        assert await tx.others_with(asked, numbers[:1]) == ["zoe@example.com"]
+        assert await tx.others_with([], []) == []
+
+
+async def test_what_was_left_behind_is_kept_once_and_only_where_somebody_waits_for_it(ledger: Ledger) -> None:
+    held = [Pair(id=0, state=changed(state(n), hold="ambiguous match: x", waits=what), loaded=None) for n, what in enumerate(("a@x", "17"))]
+    await add(ledger, *held)
+    assert not await ledger.anything_left()
+    for what in (["a@x", "17", "nobody@x"], ["17"], []):
+        async with ledger.transaction() as tx:
+            await tx.left(what)
+    assert await ledger.anything_left()
+    async with ledger.transaction() as tx:
+        assert await tx.take_left(1) == ["17"]
+    async with ledger.transaction() as tx:
+        assert await tx.take_left(9) == ["a@x"]
+    assert not await ledger.anything_left()
 
 
 @pytest.mark.parametrize("system", list(System))
@@ -226,7 +270,7 @@ async def test_removing_nobody_and_saving_nothing_is_no_fault(ledger: Ledger) ->
         await tx.bury([])
         assert await tx.by_id([]) == {}
         assert await tx.by_record(System.MARKETO, []) == {}
-        assert await tx.by_key([]) == {}
+        assert await tx.gather(most=9) == []
 
 
 # what is due
@@ -311,7 +355,8 @@ async def test_keys_with_characters_that_no_database_keeps_are_still_keys(ledger
     odd = "a\x00b\ud800@example.com"
     [number] = await add(ledger, pair(1, key=odd))
     async with ledger.transaction() as tx:
-        assert [one.id for one in (await tx.by_key([odd]))[odd]] == [number]
+        assert [one.id for one in await tx.gather(keys=[odd], most=9)] == [number]
+        assert await tx.others_with([odd], []) == [odd]
         assert await tx.by_record(System.MARKETO, ["\x00"]) == {}
 
 

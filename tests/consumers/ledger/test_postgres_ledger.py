@@ -94,20 +94,21 @@ async def test_what_was_settled_while_the_claim_looked_is_not_claimed(postgres_l
 
 
 async def test_two_newcomers_with_one_key_meet(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
-    met: list[int] = []
+    """Who comes to the meeting second sees whom the first has saved."""
+    met: list[list[str]] = []
 
     async def arrive(name: str) -> None:
         async with postgres_ledger.transaction() as tx:
-            found = await tx.by_key(["ada@example.com", "zoe@example.com"])
-            met.append(sum(len(pairs) for pairs in found.values()))
-            await tx.save([pair(name, key="ada@example.com")], NOW)
+            one = pair(name, key="ada@example.com")
+            await tx.save([one], NOW)
+            met.append(await tx.others_with(["ada@example.com"], [one.id]))
 
     async with postgres_ledger.transaction() as tx:
-        await tx.by_key(["zoe@example.com", "ada@example.com"])
+        await tx.others_with(["somebody@else.example"], [])
         arrivals = [asyncio.create_task(arrive(name)) for name in ("1", "2")]
         await somebody_waits(watcher)
     await asyncio.gather(*arrivals)
-    assert met == [0, 1]
+    assert met == [[], ["ada@example.com"]]
 
 
 async def test_two_newcomers_with_one_record_are_told_apart_by_taken(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
@@ -292,7 +293,7 @@ async def test_the_columns_say_what_the_state_says(postgres_ledger: PostgresLedg
     async with postgres_ledger.transaction() as tx:
         known = (await tx.by_id([number]))[number]
         state = known.state.with_record(System.SALESFORCE, Record(id="003000000000000001"))
-        state.hold = "ambiguous match: two"
+        state.hold, state.waits = "ambiguous match: two", "ada@example.com"
         known.state, known.match_key = state, "ada@example.com"
         await tx.save([known], NOW + 1)
     row = dict(await watcher.fetchrow("select * from pairs"))
@@ -305,6 +306,8 @@ async def test_the_columns_say_what_the_state_says(postgres_ledger: PostgresLedg
         "match_key": "ada@example.com",
         "held": "ambiguous match: two",
         "contested": False,
+        "gone": False,
+        "waits_for": "ada@example.com",
         "updated_at": NOW + 1,
     }
 
@@ -327,12 +330,16 @@ async def test_a_migration_under_way_is_no_reason_to_stop(postgres_ledger: Postg
 
 
 @pytest.mark.parametrize(
-    "statement", [sql.BY_SALESFORCE, sql.BY_MARKETO, sql.BY_ID, sql.BY_KEY, sql.UPDATE_STATES, sql.CLAIM, sql.DROP_DUE]
+    "statement",
+    [sql.BY_SALESFORCE, sql.BY_MARKETO, sql.BY_ID, sql.GATHER, sql.OTHERS_WITH, sql.NOTE_LEFT, sql.UPDATE_STATES, sql.CLAIM, sql.DROP_DUE],
 )
 async def test_no_statement_is_ever_planned_for_a_small_table(postgres_ledger: PostgresLedger, statement: str) -> None:
     async with postgres_ledger._pool.acquire() as connection:
         await connection.execute(f"prepare asked as {statement}")
-        arguments = {sql.UPDATE_STATES: "'{1}', '{a}', 1", sql.CLAIM: "0, 1, 1, 1", sql.DROP_DUE: "'{1}', '{1}'"}.get(statement, "'{1}'")
+        many = "'{1}', '{a}', '{a}', '{a}', '{a}', 1"
+        told = {sql.GATHER: many, sql.OTHERS_WITH: "'{a}', '{1}'"}
+        made = told | {sql.UPDATE_STATES: "'{1}', '{a}', 1", sql.CLAIM: "0, 1, 1, 1", sql.DROP_DUE: "'{1}', '{1}'"}
+        arguments = made.get(statement, "'{1}'")
         plan = "\n".join(row[0] for row in await connection.fetch(f"explain execute asked ({arguments})"))
     assert "Seq Scan" not in plan
     assert "Hash" not in plan

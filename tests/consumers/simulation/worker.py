@@ -129,6 +129,10 @@ class MortalLedger(Ledger):
         """As the port says."""
         return await self._ledger.refused(after, limit)
 
+    async def anything_left(self) -> bool:
+        """As the port says."""
+        return await self._ledger.anything_left()
+
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""
         return await self._ledger.offset(topic, partition)

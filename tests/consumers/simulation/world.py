@@ -265,9 +265,11 @@ class World:
         writer = SimulatedWriter(self.systems[system], self.rules, life, lost=self.plot.lost, late=self.plot.late)
         settling = MortalLedger(self.ledger, life, "settle")
         settler = Settler(settling, writer, self.terms, self.now_ms, read_first=self.plot.read_first)
-        looker = Looker(MortalLedger(self.ledger, life, "look"), writer, self.terms, self.now_ms)
+        looking = MortalLedger(self.ledger, life, "look")
+        looker = Looker(looking, writer, self.terms, self.now_ms)
         while True:
             try:
+                await looker.reunited()
                 done = await settler.round()
                 looked = await looker.round()
             except Retry as error:

@@ -317,3 +317,13 @@ async def test_what_others_have_made_of_a_lead_in_salesforce(systems: Systems, s
     assert told[tasked] == ("Task",)
     assert told[owned] == (f"owner {user}", f"changed by {user}")
     assert told[typed] == (f"changed by {user}",)
+
+
+async def test_what_may_not_be_asked_counts_as_a_use(systems: Systems) -> None:
+    """Without the permission to read them nobody can say that there are none."""
+    person, lead = await systems.person(MK), await systems.person(SF)
+    refusing = {"system": "marketo", "match": {"path": f"/rest/v1/leads/{person}/listMembership.json"}, "times": 1}
+    refusing["action"] = {"type": "access_denied"}
+    await systems.control("/faults", refusing)
+    assert (await used(systems, MK, person)).startswith("lists can't be asked for (")
+    assert not await used(systems, SF, lead)
