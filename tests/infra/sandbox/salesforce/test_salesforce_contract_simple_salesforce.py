@@ -78,6 +78,9 @@ async def test_composite_batch_and_tree(org: Client, use: Use) -> None:
         answer = sf.restful("composite/batch", method="POST", json={"batchRequests": calls})
         assert answer["hasErrors"] is True
         assert [each["statusCode"] for each in answer["results"]] == [200, 204, 404]
+        node = {"method": "POST", "url": "/services/data/v66.0/sobjects/Account", "referenceId": "a", "body": {"Name": "In a graph"}}
+        graphs = sf.restful("composite/graph", method="POST", json={"graphs": [{"graphId": "g", "compositeRequest": [node]}]})["graphs"]
+        assert graphs[0]["isSuccessful"] is True
 
     await use(work)
 
