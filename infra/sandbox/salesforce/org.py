@@ -109,8 +109,9 @@ class Org:
         return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC).date()
 
     @property
-    def today_stamp(self) -> str:
-        return stamp_of(self.clock.now_ms())
+    def setup_stamp(self) -> str:
+        """The stamp of rows that a change of the set-up makes: the same when it is carried out again at start."""
+        return stamp_of(self.schema_ms)
 
     def member_of(self, channel: str, entity: str) -> Member | None:
         return next((each for each in self.members.values() if each.channel == channel and each.entity == entity), None)
@@ -184,8 +185,12 @@ class Org:
 
     def set_up(self, verb: str, args: Mapping[str, Any]) -> None:
         """Changes the org's set-up and journals that. Raises ValueError or `ApiError`, and changes nothing, when it makes no sense."""
-        apply_setup(self, verb, args)
-        self.schema_ms = self.clock.now_ms()
+        before, self.schema_ms = self.schema_ms, self.clock.now_ms()
+        try:
+            apply_setup(self, verb, args)
+        except BaseException:
+            self.schema_ms = before
+            raise
         self.journal.append([Entry(self.schema_ms, "sandbox", "_setup", verb, "", None, dict(args))])
 
     def open_session(self, user_id: str, client_id: str) -> Session:
@@ -245,8 +250,8 @@ class Org:
                 self.log.add(Event(entry.extra[0], entry.at_ms, entry.object, entry.extra[1]))
                 self._commits += 1
             case "_setup":
-                apply_setup(self, entry.object, entry.after or {})
                 self.schema_ms = entry.at_ms
+                apply_setup(self, entry.object, entry.after or {})
             case "_session":
                 token, user_id, client_id, issued_ms = entry.extra
                 self.sessions.add(Session(token, user_id, client_id, issued_ms, issued_ms))

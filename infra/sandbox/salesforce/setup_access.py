@@ -49,7 +49,7 @@ def define_profile(org: Org, args: Mapping[str, Any]) -> None:
     define_bundle(org, args)
     name = str(args["name"])
     if all(row["Name"] != name for row in org.store.tables["Profile"].rows.values()):
-        add_profile(org, name, ("ApiEnabled",), org.today_stamp)
+        add_profile(org, name, ("ApiEnabled",), org.setup_stamp)
 
 
 def assign_bundles(org: Org, args: Mapping[str, Any]) -> None:

@@ -69,7 +69,7 @@ def set_statuses(org: Org, args: Mapping[str, Any]) -> None:
         raise ValueError("values are at least one, each with a label of its own")
     if name == "LeadStatus" and not any(each.converted for each in values):
         raise ValueError("one lead status at least is that of a converted lead")
-    put_statuses(org, name, values, str(args.get("at") or org.today_stamp))
+    put_statuses(org, name, values, org.setup_stamp)
 
 
 def put_statuses(org: Org, name: str, values: tuple[Status, ...], stamp: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.sandbox.salesforce.stamps import stamp_of
 from tests.infra.sandbox.salesforce.bayeux_client import Stream
-from tests.infra.sandbox.salesforce.conftest import Client
+from tests.infra.sandbox.salesforce.conftest import Client, Start
 
 LEAD = {"LastName": "Ito", "Company": "Acme"}
 
@@ -151,3 +154,19 @@ async def test_a_queue_owns_nothing_else(org: Client, name: str, values: dict[st
 async def test_a_profile_that_is_defined_is_a_record_too(org: Client) -> None:
     await org.verb("define_profile", {"name": "Reader", "objects": {"Lead": {}}})
     assert (await org.query("SELECT Name FROM Profile WHERE Name = 'Reader'"))["totalSize"] == 1
+
+
+async def test_what_the_set_up_made_is_the_same_after_a_restart(start: Start, tmp_path: Path) -> None:
+    first = await start(tmp_path / "org")
+    await first.log_in()
+    values = [{"label": "New", "default": True}, {"label": "Won", "converted": True}]
+    await first.verb("set_statuses", {"object": "LeadStatus", "values": values})
+    await first.verb("define_profile", {"name": "Reader", "objects": {"Lead": {}}})
+    asked = ("SELECT Id, MasterLabel, SystemModstamp FROM LeadStatus", "SELECT Id, Name, SystemModstamp FROM Profile")
+    before = [(await first.query(soql))["records"] for soql in asked]
+    async with asyncio.timeout(10):
+        while stamp_of(first.running.system.clock.now_ms()) <= before[0][0]["SystemModstamp"]:  # stamps are of whole seconds
+            await asyncio.sleep(0.01)
+    again = await start(tmp_path / "org")
+    again.token = first.token
+    assert [(await again.query(soql))["records"] for soql in asked] == before
