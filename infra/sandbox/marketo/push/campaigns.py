@@ -120,7 +120,7 @@ class CampaignEndpoints:
 
     def schedule(self, call: Call) -> Answer:
         """Has a batch campaign run, five minutes from now at the earliest; its tokens count for that run."""
-        key, given = call.path_args[0], call.json().get("input") or {}
+        key, given = call.path_args[0], (call.json().get("input") if call.body else None) or {}
         if self._known(key)["on"] != "batch":
             raise ApiError("1003", f"Campaign '{key}' is not a batch campaign")
         if not isinstance(given, Mapping):
