@@ -8,6 +8,8 @@ from consumers.merge.values import blank, canonical
 from streams.events import Value
 from streams.systems import Object, System
 
+UNSEEN = "neither had seen the other; "
+"""How the reason of a plain conflict begins."""
 _BEATS = {FieldType.BOOLEAN: "true beats false"}
 
 
@@ -49,7 +51,7 @@ def decide(field: FieldMapping, contest: Contest) -> Outcome:
     rule = field.rule
     match rule.name:
         case RuleName.SALESFORCE | RuleName.MARKETO:
-            return Outcome(winner=System(rule.name.value), reason=f"neither had seen the other; {rule.name} wins")
+            return Outcome(winner=System(rule.name.value), reason=f"{UNSEEN}{rule.name} wins")
         case RuleName.NEWEST:
             return _newest(field, contest)
         case RuleName.NON_BLANK:

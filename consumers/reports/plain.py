@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.rules import UNSEEN
 from streams.events import Kind, Value
 from streams.systems import System
 
@@ -87,7 +88,7 @@ def _judged(decision: Decision, ruling: Ruling, people: Mapping[str, str]) -> st
         value=quoted(ruling.value),
         agreed=quoted(ruling.agreed),
         lost=quoted(ruling.lost),
-        why=f": {spelled(ruling.reason)}" if ruling.reason else "",
+        why=f": {spelled(ruling.reason.removeprefix(UNSEEN))}" if ruling.reason else "",
     )
 
 

@@ -95,7 +95,7 @@ class Status:
     spent: tuple[Spent, ...]
     cycles: tuple[Cycle, ...]
     recent: Mapping[str, int]
-    """Verdicts and writes of the last `recent_minutes`, of the workers that live."""
+    """Verdicts and writes of the last `recent_minutes`, or some more for a worker that died in them."""
     recent_minutes: int
     dead_letters: int
     """Counted to 1,000."""

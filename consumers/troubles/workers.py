@@ -21,7 +21,8 @@ select worker, roles, troubles, beat_at > clock_timestamp() - interval '30 secon
 from workers order by beat_at desc limit 1000
 """
 """Silent for half a minute: it is gone, or hangs."""
-RECENT = "select recent from workers where beat_at > clock_timestamp() - interval '30 seconds' limit 1000"
+RECENT = "select recent from workers where beat_at > clock_timestamp() - interval '5 minutes' limit 1000"
+"""Also of workers that have died meanwhile."""
 GROUPS = ("relay", "observe", "settle", "reconcile")
 """What some worker has to do, as `tandem run --role` names it."""
 _NOTHING: Mapping[str, int] = {}

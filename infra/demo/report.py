@@ -18,6 +18,7 @@ from infra.demo.table import MARKETO, OBJECTS, SALESFORCE
 
 CONFLICTS_LEAST = 30
 """Of leads, and of contacts: fewer would show nothing."""
+_WRITTEN = "written to "
 _LISTED = 50
 _SHOWN = 10
 
@@ -126,14 +127,16 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     """The content of `demo.json`."""
     daily, by_phase = latencies(outcome)
     calls = calls_by_tandem(outcome.meters, outcome.tandem)
-    verdicts = dict(outcome.status.get("verdicts", {}))
+    recent = dict(outcome.status.get("recent", {}))
+    writes = {name: count for name, count in recent.items() if name.startswith(_WRITTEN)}
+    verdicts = {name: count for name, count in recent.items() if name not in writes}
     return {
         "passed": not outcome.failures(), "failures": outcome.failures(), "seed": outcome.seed, "seconds": round(outcome.seconds, 1),
         "pairs": len(outcome.compared.pairs), "fields_compared": outcome.compared.fields_compared, "edits": outcome.judged.edits,
         **outcome.counts(), "conflicts": outcome.conflicts(), "latency_ms": daily, "latency_ms_by_phase": by_phase, "calls": calls,
         "calls_by_endpoint": calls_by_endpoint(outcome.meters, outcome.tandem), "most_at_once": outcome.meters[MARKETO]["high"],
         "repaired_by_poll": outcome.repaired_by_poll, "echoes": verdicts.get("echo", 0), "verdicts": verdicts,
-        "writes": dict(outcome.status.get("writes", {})), "phases": [asdict(phase) for phase in outcome.phases],
+        "writes": writes, "phases": [asdict(phase) for phase in outcome.phases],
         "found": {
             "differences": [asdict(each) for each in outcome.compared.differences[:_LISTED]],
             "lost_edits": [asdict(each) for each in outcome.judged.lost[:_LISTED]],
@@ -204,7 +207,7 @@ def _facts_table(told: Mapping[str, Any]) -> Table:
     table.add_row("edits by people", f"{told['edits']:,}")
     table.add_row("differences, lost edits, duplicates", f"{told['differences']}, {told['lost_edits']}, {told['duplicates']}")
     table.add_row("conflicts", conflicts)
-    table.add_row("verdicts (last five minutes)", ", ".join(f"{name} {count:,}" for name, count in told["verdicts"].items()))
+    table.add_row("verdicts (of the last minutes)", ", ".join(f"{name} {count:,}" for name, count in told["verdicts"].items()))
     table.add_row("echoes", f"{told['echoes']:,}")
     table.add_row("calls spent", ", ".join(f"{system} {count:,}" for system, count in told["calls"].items()))
     table.add_row("found by the poll alone", f"{told['repaired_by_poll']:,}")

@@ -100,7 +100,7 @@ async def test_status(postgres: str, database: Any) -> None:
     await beat(database, "one", ["observe"], [], {"accepted": 1, "echo": 1})
     await beat(database, "two", ["observe"], [], {"accepted": 2})
     await beat(database, "gone", ["observe"], [], {"accepted": 9})
-    await database.execute("update workers set beat_at = now() - interval '31 seconds' where worker = 'gone'")
+    await database.execute("update workers set beat_at = now() - interval '6 minutes' where worker = 'gone'")
     await database.execute(
         'insert into dead_letters (at, stage, reason, topic, partition, "offset", original)'
         " values (1, 'observe', 'not JSON', 't', 0, 1, ''), (2, 'observe', 'not JSON', 't', 0, 2, '')"

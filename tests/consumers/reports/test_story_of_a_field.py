@@ -54,9 +54,12 @@ CASES = {
         f"{WHO} changed it to “CEO”. That is the agreement already, version 4: nothing to do (both sides say the same).",
     ),
     "won": (
-        judged(Verdict.WON, value="CTO", agreed="CTO", version=5, lost="CEO", rule="marketo@1", reason="marketo wins"),
-        (f"{WHO} changed it to “CTO”. Conflict, decided by marketo@1 (marketo wins): “CTO” stands, version 5; “CEO” lost; "
-        "Salesforce is owed it."),
+        judged(
+            Verdict.WON, value="CTO", agreed="CTO", version=5, lost="CEO", rule="marketo@1",
+            reason="neither had seen the other; marketo wins",
+        ),
+        (f"{WHO} changed it to “CTO”. Conflict, decided by marketo@1 (neither had seen the other; marketo wins): “CTO” stands, "
+        "version 5; “CEO” lost; Salesforce is owed it."),
     ),
     "lost": (
         judged(Verdict.LOST, value="CTO", agreed="CEO", version=4, lost="CTO", rule="salesforce@1", reason="salesforce wins"),

@@ -14,7 +14,7 @@ from infra.demo.administrator import write_configuration
 from infra.demo.latency import percentiles
 from infra.demo.population import NOTES_BYTES_MAX, Newcomer, Populace, marketo_record, salesforce_record
 from infra.demo.sameness import normal
-from infra.demo.table import CONTACT, DELETED_FLAG, FIELDS, LEAD, LINKS, PLACEHOLDER, QUALIFIER, WINNER, Kind
+from infra.demo.table import CONTACT, DELETED_FLAG, FIELDS, LEAD, LINKS, OPT_OUT, PLACEHOLDER, QUALIFIER, WINNER, Kind
 from streams.systems import Object
 
 LENGTHS = {"FirstName": 40, "LastName": 80, "Title": 128, "Company": 255, "Phone": 40, "Fax": 40, "MobilePhone": 40, "Email": 80,
@@ -79,6 +79,7 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
     write_configuration(file)
     told = dict.fromkeys(re.findall(r"TANDEM_[A-Z_]+", file.read_text()), "x")
     addresses = {"TANDEM_SALESFORCE_URL": "http://localhost:1", "TANDEM_MARKETO_URL": "http://localhost:2"}
+    addresses["TANDEM_POSTGRES_DSN"] = "postgresql://localhost:5/x"
     settings = load(file, {**told, **addresses, "TANDEM_KAFKA_BOOTSTRAP": "localhost:3", "TANDEM_WEB_PORT": "4"})
     rules = build(settings)
     for object_name, obj in ((LEAD, Object.LEAD), (CONTACT, Object.CONTACT)):
@@ -88,6 +89,7 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
             item = mapped[each.salesforce]
             assert str(item.type) in KINDS[each.kind], each
             assert str(item.rule.default) == WINNER[object_name]
+            assert str(item.rule.name) == ("true_wins" if each.marketo == OPT_OUT else WINNER[object_name])
             assert (item.required_default == PLACEHOLDER) == (each.kind is Kind.DEMANDED)
     assert (rules.links.lead_id, rules.links.contact_id, rules.links.is_deleted) == (LINKS[LEAD], LINKS[CONTACT], DELETED_FLAG)
     assert [clause.field for group in rules.qualification.groups for clause in group] == [QUALIFIER]
