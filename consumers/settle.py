@@ -311,6 +311,7 @@ class Settler:
                 if await apart.each(tx, self._terms, [number], now, replanned):
                     draft.forget(number)
                     settled.held += 1
+            await tx.record(list(draft.decisions.values()))
         return list(draft.items.values())
 
     async def _patience_now(self, records: int) -> Patience:

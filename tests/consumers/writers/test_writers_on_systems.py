@@ -1,21 +1,28 @@
 """The writers against the sandbox systems: full batches, candidates, readings, and every refusal in the systems' own words."""
 
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
+from consumers.judging import NOWHERE, Judging
+from consumers.ledger.memory import MemoryLedger
 from consumers.mapping import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Qualification, Rule, RuleName, SyncRules
 from consumers.merge.plan import Create, Delete, Out, Update
+from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record
+from consumers.merge.terms import Terms
+from consumers.settle import Settler
 from consumers.writers.marketo import MarketoWriter
 from consumers.writers.port import Fate, Item, Outcome, Writer
 from consumers.writers.salesforce import SalesforceWriter
 from streams.budget import Lane
 from streams.budget_open import OpenBudget
-from streams.events import Kind, Value
+from streams.events import ChangeEvent, Kind, Value
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.marketo.settings import MarketoSettings
@@ -43,6 +50,7 @@ FIELDS = (
     mapped("lastName", "LastName"),
     mapped("company", "Company"),
     mapped("title", "Title"),
+    mapped("unsubscribed", "HasOptedOutOfEmail", FieldType.BOOLEAN),
     mapped("numberOfEmployees", "NumberOfEmployees", FieldType.NUMBER),
     mapped(LINKS.lead_id, ""),
     mapped(LINKS.contact_id, ""),
@@ -327,3 +335,74 @@ async def test_what_may_not_be_asked_counts_as_a_use(systems: Systems) -> None:
     await systems.control("/faults", refusing)
     assert (await used(systems, MK, person)).startswith("lists can't be asked for (")
     assert not await used(systems, SF, lead)
+
+
+# -- a life on both systems ----------------------------------------------------------------------------------------------------
+def terms() -> Terms:
+    return Terms(rules=RULES, identity=Identity(salesforce_user="005000000000001AAA", marketo_user="tandem@example.com"))
+
+
+async def told(ledger: MemoryLedger, *events: ChangeEvent) -> None:
+    """The readings judged, as the topics would bring them."""
+    async with ledger.transaction() as tx:
+        judging = Judging(tx, terms(), now_ms())
+        await judging.load(events)
+        for each in events:
+            judging.judge(each, NOWHERE)
+        await judging.save()
+
+
+async def reading(systems: Systems, system: System, record: str) -> ChangeEvent:
+    found = (await systems.writers[system].read(Object.LEAD, [record], Lane.LIVE))[record]
+    assert found is not None
+    return found
+
+
+def now_ms() -> int:
+    return round(time.time() * 1000)
+
+
+async def settled(systems: Systems, ledger: MemoryLedger, system: System) -> None:
+    settler = Settler(ledger, systems.writers[system], terms(), now_ms)
+    while (await settler.round()).claimed:
+        pass
+
+
+async def test_the_opt_out_of_a_person_made_again_reaches_the_lead(systems: Systems) -> None:
+    ledger, address = MemoryLedger(), email()
+    lead = await systems.person(SF, email=address)
+    await told(ledger, await reading(systems, SF, lead))
+    await settled(systems, ledger, MK)
+    (state,) = ledger.pairs.values()
+    first = state.marketo.id
+    await systems.control("/marketo/person/delete", {"ids": [int(first)]})
+    await told(ledger, ChangeEvent(system=MK, object=Object.PERSON, id=first, kind=Kind.DELETED, source="activities", at=now_ms()))
+    fields = {"email": address, "lastName": "Lovelace", "company": "Engines", "unsubscribed": True}
+    again = str((await systems.control("/marketo/person/create", {"fields": fields}))["id"])
+    await told(ledger, await reading(systems, MK, again))
+    (state,) = ledger.pairs.values()
+    assert (state.salesforce.id, state.marketo.id, state.hold) == (lead, again, "")
+    await settled(systems, ledger, SF)
+    assert (await reading(systems, SF, lead)).fields["HasOptedOutOfEmail"] is True
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_a_second_person_of_ours_goes_only_where_nothing_hangs_on_it(systems: Systems, listed: bool) -> None:
+    ledger, address = MemoryLedger(), email()
+    lead, ours = await systems.person(SF, email=address), await systems.person(MK, email=address)
+    fields = {"email": address, "lastName": "Lovelace", "company": "Engines"}
+    theirs = str((await systems.control("/marketo/person/create", {"fields": fields}))["id"])
+    if listed:
+        static = (await systems.control("/marketo/list/create", {"name": secrets.token_hex(4)}))["id"]
+        await systems.control("/marketo/list/add", {"list": static, "ids": [int(ours)]})
+    await told(ledger, await reading(systems, SF, lead))
+    await told(ledger, await reading(systems, MK, theirs))
+    (number,) = ledger.pairs
+    ledger.pairs[number] = terms().with_due(msgspec.structs.replace(ledger.pairs[number], retract=((MK, ours),)), now_ms())
+    await settled(systems, ledger, MK)
+    there = (await systems.writers[MK].read(Object.PERSON, [ours], Lane.LIVE))[ours]
+    assert (there is not None) is listed
+    holds = [state.hold for state in ledger.pairs.values() if state.hold]
+    assert len(holds) == listed
+    assert all(theirs in hold for hold in holds)
+    assert any("nothing hangs on it" in decision.detail for decision in ledger.decisions) is not listed
