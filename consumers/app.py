@@ -8,8 +8,10 @@ from typing import Any
 
 import structlog
 
+from consumers.abandoned import Abandoned
 from consumers.answers import Settled
 from consumers.broker_watch import BrokerWatch
+from consumers.callers import Caller, Callers
 from consumers.configuration import Settings
 from consumers.configuration_access import kafka_access
 from consumers.configuration_settings import LogFormat
@@ -37,6 +39,7 @@ from consumers.tools import Toolbox, Tools, now_ms
 from consumers.troubles.beat import Beat
 from consumers.troubles.board import Board
 from consumers.troubles.ledger import expected
+from consumers.troubles.workers import name_of_worker
 from consumers.unseen import unseen_by
 from streams.database import away_is_retry
 from streams.errors import Fatal, Retry
@@ -77,6 +80,7 @@ class Worker:
         self.toolbox = Toolbox(settings, self.metrics)
         self.broker = BrokerWatch(kafka_access(settings))
         self.bell: Bell | None = None
+        self.caller = Caller(name_of_worker())
         self._troubles: dict[str, Callable[[], str | None]] = {}
         self._gaps: Gaps | None = None
         self._feed_lag: FeedLag | None = None
@@ -95,6 +99,7 @@ class Worker:
             for system in System:
                 roles.append(self._role(f"settle.{system}", partial(self._settle, system)))
                 roles.append(self._role(f"look.{system}", partial(self._look, system)))
+            roles.append(self._role("look.abandoned", self._abandoned))
         if RECONCILE in wanted:
             for obj in (Object.LEAD, Object.CONTACT):
                 roles.append(self._role(f"reconcile.{obj}", partial(self._poll_salesforce, obj)))
@@ -160,7 +165,15 @@ class Worker:
 
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
         now = partial(expected, self.settings)
-        beat = Beat(tools.pool, self.board, roles=names, recent=self.recent, stands=self.metrics.stands, expected=lambda: now(now_ms()))
+        beat = Beat(
+            tools.pool,
+            self.board,
+            roles=names,
+            recent=self.recent,
+            stands=self.metrics.stands,
+            expected=lambda: now(now_ms()),
+            caller=self.caller,
+        )
         await beat.run(stop)
 
     # -- relay, reconcile ------------------------------------------------------------------------------------------------
@@ -296,7 +309,7 @@ class Worker:
         reads = settings.read_salesforce if salesforce else settings.read_marketo
         full = settings.salesforce_records_max if salesforce else settings.marketo_records_max
         lag = self._lag(tools, system)
-        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full, lag=lag)
+        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full, lag=lag, caller=self.caller)
         pace = pace_of(tools, system)
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         dispatcher = Dispatcher(
@@ -328,6 +341,11 @@ class Worker:
 
         told = partial(self._looked, system)
         await look_after(looker, tools.ledger, self.bell, now_ms, stop, on_looked=told, troubled=troubled)
+
+    async def _abandoned(self, tools: Tools, stop: asyncio.Event) -> None:
+        assert self.bell is not None  # noqa: S101 - `_tools` made it
+        alive, me = Callers(tools.pool).alive, self.caller.number
+        await Abandoned(tools.ledger, tools.terms, now_ms, alive, me=me, found=self.bell.ring).run(stop)
 
     def _flooded(self, system: System) -> bool:
         return system in self._dispatchers and self._dispatchers[system].flood

@@ -26,6 +26,9 @@ from streams.events import ChangeEvent
 from streams.events import Kind as EventKind
 from streams.systems import Object, System
 
+_LEASE_MS = 20_000
+"""A look that nobody finished is made again then: two of the same do no harm."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Looked:
@@ -117,7 +120,7 @@ class Looker:
             claimed.to_find[pair.id] = state
         state = self._terms.with_due(state, now)
         looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
-        lease = now + self._terms.patience(self._system).call_ms
+        lease = now + min(_LEASE_MS, self._terms.patience(self._system).call_ms)
         pair.state = _leased(state, self.kind, lease) if 0 < state.due[self.kind] <= now else state
 
     def _settled(self, pair: Pair, now: int, decisions: list[Decision]) -> PairState:

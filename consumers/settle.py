@@ -13,6 +13,7 @@ from functools import partial
 
 from consumers import apart
 from consumers.answers import AGAIN_MS, FATAL_MS, REFUSED_DELETION_MS, Answers, Settled, later
+from consumers.callers import Caller
 from consumers.candidates import ALIKE_MAX
 from consumers.faults import Fault, step
 from consumers.feed_lag import Lag
@@ -97,8 +98,11 @@ class Settler:
         read_first: bool = False,
         batch_max: int = 300,
         lag: Lag | None = None,
+        caller: Caller | None = None,
     ) -> None:
-        """`lag`: how far behind the system's feed is read; what is written meanwhile comes back later still."""
+        """`lag`: how far behind the system's feed is read; what is written meanwhile comes back later still. `caller`: this process, so
+        that others know whose its calls are."""
+        self._caller = caller
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._read_first = Ahead.LIVE if read_first else Ahead.NOTHING
         self._batch_max = min(batch_max, writer.batch_max)
@@ -107,6 +111,14 @@ class Settler:
         self._lag = lag
         self._answers = Answers(ledger, writer.system, terms, clock)
         self._withdrawals = Withdrawals(ledger, writer, terms, clock, self._leased)
+
+    @property
+    def _number(self) -> int:
+        return self._caller.number if self._caller else 0
+
+    def _may_begin(self, begin_until: int) -> bool:
+        """Whether a call may still begin: its lease has not run out, and nobody has taken us for dead and its records in hand."""
+        return (not begin_until or self._clock() < begin_until) and (self._caller is None or self._caller.lively())
 
     async def round(self, lane: Lane = Lane.COPY) -> Settled:
         """One batch: what is due now in lanes up to `lane`. `claimed == 0`: nothing was."""
@@ -207,7 +219,7 @@ class Settler:
         match planned:
             case Create() | Update():
                 item = Item(write=write, pair=pair.id, order=planned, key=pair.state.marketo.id, begin_until=now + patience.begin_ms)
-                pair.state = intend(pair.state, self._system, planned, write=write, now=now, patience=patience)
+                pair.state = intend(pair.state, self._system, planned, write=write, now=now, patience=patience, caller=self._number)
                 draft.items[pair.id] = (item, lane)
             case Delete():
                 pair.state = self._leased(pair.state, write, now)
@@ -221,6 +233,7 @@ class Settler:
     def _leased(self, state: PairState, write: int, now: int) -> PairState:
         record = copy(state.record(self._system))
         record.calling, record.calling_until = write, now + self._terms.patience(self._system).call_ms
+        record.caller = self._number
         return state.with_record(self._system, record)
 
     async def _ask(self, asking: Sequence[tuple[int, PairState, Lane]], settled: Settled) -> list[tuple[Item, Lane]]:
@@ -414,7 +427,7 @@ class Settler:
         settled.calls += 1
         settled.records += len(items)
         try:
-            with leased(lambda: not begin_until or self._clock() < begin_until):
+            with leased(lambda: self._may_begin(begin_until)):
                 must_hold(f"a write to {self._system}")
                 outcomes = await self._writer.write(items, lane)
                 outcomes = await narrowed(partial(self._writer.write, lane=lane), items, outcomes)

@@ -57,6 +57,10 @@ class MemoryLedger:
         """As the port says."""
         return min((state.lane for state in self.pairs.values() if 0 < state.due[kind] <= now), default=None)
 
+    async def looked_for(self, kind: Kind, now: int, after: int, limit: int) -> list[int]:
+        """As the port says."""
+        return sorted(number for number, state in self.pairs.items() if number > after and state.due[kind] > now)[:limit]
+
     async def refused(self, after: int, limit: int) -> list[int]:
         """As the port says."""
         return sorted(number for number, state in self.pairs.items() if number > after and _is_refused(state))[:limit]

@@ -157,6 +157,10 @@ class Ledger(Protocol):
         """The first lane in which something of this kind is due; None: nothing is."""
         ...
 
+    async def looked_for(self, kind: Kind, now: int, after: int, limit: int) -> list[int]:
+        """The next pairs for which a look of this kind is due some time after `now`, by ascending id: those after `after`."""
+        ...
+
     async def refused(self, after: int, limit: int) -> list[int]:
         """The next pairs of which a system refuses anything, by ascending id: those after `after`."""
         ...

@@ -74,6 +74,12 @@ class PostgresLedger:
             lane: int | None = await self._pool.fetchval(sql.WAITING, int(kind), now)
         return lane
 
+    async def looked_for(self, kind: Kind, now: int, after: int, limit: int) -> list[int]:
+        """As the port says."""
+        with border("look for calls"):
+            rows = await self._pool.fetch(sql.LOOKED_FOR, int(kind), now, after, limit)
+        return [row[0] for row in rows]
+
     async def refused(self, after: int, limit: int) -> list[int]:
         """As the port says."""
         with border("look for refusals"):

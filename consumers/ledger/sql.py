@@ -17,6 +17,7 @@ STATES_SALESFORCE = "select salesforce_id, state from pairs where salesforce_id 
 STATES_MARKETO = "select marketo_id, state from pairs where marketo_id = any($1::text[])"
 WAITING = "select lane from due where kind = $1 and at <= $2 order by lane, at limit 1"
 
+LOOKED_FOR = "select pair from due where kind = $1 and at > $2 and pair > $3 order by pair limit $4"
 REFUSED = "select distinct pair from refusals where pair > $1 order by pair limit $2"
 
 ADVANCE = """

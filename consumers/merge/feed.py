@@ -136,7 +136,7 @@ def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Val
 def _answered_by_feed(record: Record) -> Record:
     """The feed was quicker than the answer, or the answer never comes: the record may be written to again."""
     new = copy(record)
-    new.calling = new.calling_until = 0
+    new.calling = new.calling_until = new.caller = 0
     return new
 
 

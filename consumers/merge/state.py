@@ -234,6 +234,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """With `origin`: by when our creation was answered (ms, the system's clock); 0: not known."""
     epoch: int = 0
     """Which numbering `seq` belongs to."""
+    caller: int = 0
+    """The process that makes the call under way (`callers.number_of`); 0 when none is, or nobody knows."""
 
 
 class Waiting(msgspec.Struct, array_like=True):

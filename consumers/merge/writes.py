@@ -38,8 +38,10 @@ class Patience:
         return (self.call_ms - self.time_out_ms) * 3 // 4
 
 
-def intend(state: PairState, target: System, planned: Create | Update, *, write: int, now: int, patience: Patience) -> PairState:
-    """The state with the intent: to be committed before the call is made."""
+def intend(
+    state: PairState, target: System, planned: Create | Update, *, write: int, now: int, patience: Patience, caller: int = 0
+) -> PairState:
+    """The state with the intent: to be committed before the call is made. `caller`: the process that will make it."""
     changed: dict[str, Field] = {}
     for out in planned.fields:
         field = state.fields.get(out.key) or Field()
@@ -48,7 +50,7 @@ def intend(state: PairState, target: System, planned: Create | Update, *, write:
         side.writes = (*side.writes, entry)
         changed[out.key] = field.with_side(target, side)
     record = copy(state.record(target))
-    record.calling, record.calling_until = write, now + patience.call_ms
+    record.calling, record.calling_until, record.caller = write, now + patience.call_ms, caller
     record.refused = ""
     if isinstance(planned, Create):
         record.creating = write
@@ -294,5 +296,5 @@ def _over(state: PairState, target: System, write: int) -> PairState:
 
 def _uncalled(record: Record) -> Record:
     new = copy(record)
-    new.calling = new.calling_until = 0
+    new.calling = new.calling_until = new.caller = 0
     return new

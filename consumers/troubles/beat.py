@@ -6,13 +6,14 @@ from typing import Any
 
 import structlog
 
+from consumers.callers import Caller
 from consumers.ledger.spent import Spent, spent
 from consumers.ledger.tallies import Due, Waiting, due, waiting
 from consumers.recent import Recent
 from consumers.troubles.board import Board
 from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.trouble import Trouble
-from consumers.troubles.workers import beat, forget, name_of_worker
+from consumers.troubles.workers import beat, forget
 from streams.database import away_is_retry
 from streams.errors import Retry
 
@@ -26,15 +27,23 @@ class Beat:
     """Beats until stopped.
 
     `roles`: what this worker does; `recent`: what it did of late; `stands`: is told how the whole stands; `expected`: what is to be
-    expected now.
+    expected now; `caller`: this worker, which is told when its beat was heard.
     """
 
     def __init__(
-        self, pool: Any, board: Board, *, roles: Sequence[str], recent: Recent, stands: Stands, expected: Callable[[], Expected]
+        self,
+        pool: Any,
+        board: Board,
+        *,
+        roles: Sequence[str],
+        recent: Recent,
+        stands: Stands,
+        expected: Callable[[], Expected],
+        caller: Caller,
     ) -> None:
         self._pool, self._board, self._roles, self._recent = pool, board, roles, recent
         self._stands, self._expected = stands, expected
-        self._name = name_of_worker()
+        self._caller, self._name = caller, caller.worker
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read and tell every few seconds; at the end, take leave."""
@@ -59,6 +68,7 @@ class Beat:
                 counts = await due(connection, now.now_ms), await waiting(connection), await spent(connection, now.now_ms, now.day_calls)
                 self._stands(*counts, self._board.all())
                 await beat(connection, self._name, self._roles, self._board.all(), self._recent.counts())
+                self._caller.beaten()
 
     async def _leave(self) -> None:
         try:

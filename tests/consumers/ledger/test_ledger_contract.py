@@ -370,3 +370,11 @@ async def test_pairs_with_a_refusal_are_found_page_by_page(ledger: Ledger) -> No
     assert await ledger.refused(0, 2) == ids[:2]
     assert await ledger.refused(ids[1], 2) == [ids[2]]
     assert await ledger.refused(ids[2], 2) == []
+
+
+async def test_pairs_that_are_to_be_looked_at_later_are_found_page_by_page(ledger: Ledger) -> None:
+    later = [pair(number, due=(0, 0, 0, NOW + 1)) for number in (1, 2, 3)]
+    ids = await add(ledger, *later, pair(4, due=(0, 0, 0, NOW)), pair(5, due=(0, NOW + 1, NOW + 1, 0)))
+    assert await ledger.looked_for(Kind.LOOK_MARKETO, NOW, 0, 2) == ids[:2]
+    assert await ledger.looked_for(Kind.LOOK_MARKETO, NOW, ids[1], 2) == [ids[2]]
+    assert await ledger.looked_for(Kind.LOOK_SALESFORCE, NOW, 0, 9) == [ids[4]]

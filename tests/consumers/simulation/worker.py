@@ -125,6 +125,10 @@ class MortalLedger(Ledger):
         """As the port says."""
         return await self._ledger.waiting(kind, now)
 
+    async def looked_for(self, kind: Kind, now: int, after: int, limit: int) -> list[int]:
+        """As the port says."""
+        return await self._ledger.looked_for(kind, now, after, limit)
+
     async def refused(self, after: int, limit: int) -> list[int]:
         """As the port says."""
         return await self._ledger.refused(after, limit)
