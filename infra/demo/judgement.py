@@ -9,12 +9,12 @@ Who could see what: an edit was made in sight of another side's edit when, befor
 when both systems had come to rest in between. Where its side merely happened to hold the same value, either reading is allowed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from infra.demo.comparison import Pair, Records
-from infra.demo.history import Line, Mirror, Values
+from infra.demo.history import Line, Mirror
 from infra.demo.sameness import Normal, normal
 from infra.demo.table import FIELDS, MARKETO, OPT_OUT, SALESFORCE, WINNER, Field, Kind
 
@@ -111,29 +111,28 @@ class FieldStory:
         return Sight.PERHAPS if edit.before == other.value else Sight.NO
 
 
-def judge(mirror: Mirror, pairs: Sequence[Pair], salesforce: Records, marketo: Records, *, tandem: Mapping[str, str],
-          rests: Sequence[int]) -> Judged:  # fmt: skip
-    """Judges every edit of every pair. `tandem`: the user name under which Tandem works, by system. `rests`: when (ms) both systems agreed
-    and nothing was under way.
-    """
+def judge(told: Iterable[FieldStory]) -> Judged:
+    """Judges every edit of every field."""
     judged = Judged()
-    for pair in pairs:
-        finals = {SALESFORCE: salesforce[pair.key(SALESFORCE)], MARKETO: marketo[pair.key(MARKETO)]}
-        for told in stories(mirror, pair, finals, tandem=tandem, rests=rests):
-            judged.edits += sum(not edit.entered for system in SYSTEMS for edit in told.edits(system))
-            judged.lost += lost_edits(told)
-            judged.clashes += clashes(told)
+    for each in told:
+        judged.edits += sum(not edit.entered for system in SYSTEMS for edit in each.edits(system))
+        judged.lost += lost_edits(each)
+        judged.clashes += clashes(each)
     return judged
 
 
-def stories(mirror: Mirror, pair: Pair, finals: Mapping[str, Values], *, tandem: Mapping[str, str], rests: Sequence[int]
-            ) -> Iterator[FieldStory]:  # fmt: skip
-    """The story of each field that somebody ever gave a value or took it from."""
-    for each in FIELDS[pair.object]:
-        changes = {system: _changes(mirror.lines_of(system, pair.key(system)), each, system, tandem[system]) for system in SYSTEMS}
-        if any(changes.values()):
-            final = {system: normal(each.kind, finals[system].get(each.on(system))) for system in SYSTEMS}
-            yield FieldStory(pair, each, changes, final, rests)
+def stories(mirror: Mirror, pairs: Sequence[Pair], salesforce: Records, marketo: Records, *, tandem: Mapping[str, str],
+            rests: Sequence[int]) -> Iterator[FieldStory]:  # fmt: skip
+    """The story of each field of each pair that somebody ever gave a value or took it from. `tandem`: the user name under which Tandem
+    works, by system. `rests`: when (ms) both systems agreed and nothing was under way.
+    """
+    for pair in pairs:
+        finals = {SALESFORCE: salesforce[pair.key(SALESFORCE)], MARKETO: marketo[pair.key(MARKETO)]}
+        for each in FIELDS[pair.object]:
+            changes = {system: _changes(mirror.lines_of(system, pair.key(system)), each, system, tandem[system]) for system in SYSTEMS}
+            if any(changes.values()):
+                final = {system: normal(each.kind, finals[system].get(each.on(system))) for system in SYSTEMS}
+                yield FieldStory(pair, each, changes, final, rests)
 
 
 def lost_edits(told: FieldStory) -> Iterator[Lost]:

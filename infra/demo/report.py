@@ -14,6 +14,7 @@ from infra.demo.comparison import Compared, Pair
 from infra.demo.history import Mirror
 from infra.demo.judgement import Judged
 from infra.demo.latency import DIRECTIONS, Arrival, by_direction
+from infra.demo.naming import Unnamed
 from infra.demo.table import MARKETO, OBJECTS, SALESFORCE
 
 CONFLICTS_LEAST = 30
@@ -48,6 +49,7 @@ class Outcome:
     meters: Mapping[str, Any]
     tandem: Mapping[str, str]
     status: Mapping[str, Any]
+    unnamed: Sequence[Unnamed]
     trouble: str = ""
     """What kept the demo from its end; nothing when it got there."""
 
@@ -55,6 +57,7 @@ class Outcome:
         """What has to be 0."""
         return {
             "differences": len(self.compared.differences), "lost_edits": len(self.judged.lost), "duplicates": len(self.compared.duplicates),
+            "unnamed_edits": len(self.unnamed),
         }  # fmt: skip
 
     def conflicts(self) -> dict[str, dict[str, int]]:
@@ -141,6 +144,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
             "differences": [asdict(each) for each in outcome.compared.differences[:_LISTED]],
             "lost_edits": [asdict(each) for each in outcome.judged.lost[:_LISTED]],
             "duplicates": [asdict(each) for each in outcome.compared.duplicates[:_LISTED]],
+            "unnamed_edits": [asdict(each) for each in outcome.unnamed[:_LISTED]],
         },
     }  # fmt: skip
 
@@ -169,7 +173,8 @@ def verdict(outcome: Outcome) -> str:
         return f"[bold red]FAILED:[/] {escape('; '.join(failures))}"
     return (
         f"[bold green]passed:[/] {len(outcome.compared.pairs):,} pairs, {outcome.compared.fields_compared:,} fields compared, "
-        f"{outcome.judged.edits:,} edits; nothing differs, nothing was lost, nobody exists twice "
+        f"{outcome.judged.edits:,} edits; nothing differs, nothing was lost, nobody exists twice, "
+        "a decision names every edit that gave way "
         f"({outcome.seconds:.0f} s, seed {outcome.seed})"
     )
 
@@ -206,6 +211,7 @@ def _facts_table(told: Mapping[str, Any]) -> Table:
     table.add_row("pairs, fields compared", f"{told['pairs']:,}, {told['fields_compared']:,}")
     table.add_row("edits by people", f"{told['edits']:,}")
     table.add_row("differences, lost edits, duplicates", f"{told['differences']}, {told['lost_edits']}, {told['duplicates']}")
+    table.add_row("replaced edits that no decision names", f"{told['unnamed_edits']}")
     table.add_row("conflicts", conflicts)
     table.add_row("verdicts (of the last minutes)", ", ".join(f"{name} {count:,}" for name, count in told["verdicts"].items()))
     table.add_row("echoes", f"{told['echoes']:,}")

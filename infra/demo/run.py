@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,9 @@ from rich.markup import escape
 from infra.demo.administrator import prepare, write_configuration
 from infra.demo.comparison import compare
 from infra.demo.history import Mirror
-from infra.demo.judgement import judge
+from infra.demo.judgement import FieldStory, judge, stories
 from infra.demo.latency import Arrival, arrivals
+from infra.demo.naming import Unnamed, decisions, named_by, unnamed
 from infra.demo.population import Populace
 from infra.demo.report import Outcome, Phase, a_conflict, as_json, edits_in, show, verdict
 from infra.demo.scenario import Scenario
@@ -34,7 +35,7 @@ from infra.stack.stack import PARTS, Stack
 LATENCY_MS = 150
 COPY_SECONDS = 90.0
 PHASE_SECONDS, TROUBLED_SECONDS = 60.0, 120.0
-_COMMAND_SECONDS = 60.0
+_COMMAND_SECONDS, _PUBLISHED_SECONDS = 60.0, 10.0
 _MISHAPS_SECONDS = 4.0
 _PEOPLE = {"method": "POST", "path": "/rest/v1/leads.json"}
 _COLLECTION = {"method": "PATCH", "path": "/services/data/*/composite/sobjects"}
@@ -135,7 +136,7 @@ class Demo:
             ("The same field edited on both sides at the same moment", True, scenario.collide),
             ("New people on both sides, some of them the same", True, lambda: scenario.newcomers(one_side=20, both=12)),
             ("Deletions in Salesforce", True, lambda: scenario.delete_in_salesforce(6)),
-            ("The stream is muted: only the poll can find these", False, lambda: self._muted(scenario, waiting)),
+            ("The stream is muted, and Marketo edits the same fields meanwhile", False, lambda: self._muted(scenario, waiting)),
             ("kill -9 of the worker in the middle of edits", False, lambda: scenario.edit_both(150, interrupt=self._kill)),
             (
                 "The broker restarts in the middle of edits",
@@ -159,6 +160,7 @@ class Demo:
         fault = await self.systems.add_fault(SALESFORCE, {"type": "mute", "mode": "lost"})
         try:
             await scenario.edit_salesforce(60)
+            await scenario.edit_both_unheard(40)
             await waiting.rest(within_seconds=PHASE_SECONDS)
         finally:
             await self.systems.lift_fault(fault)
@@ -195,14 +197,23 @@ class Demo:
         salesforce = await self.systems.read_salesforce()
         marketo = await self.systems.read_marketo(self.mirror.ids_ever(MARKETO, PERSON))
         compared = compare(salesforce, marketo, deleted=self._deleted(users))
-        judged = judge(self.mirror, compared.pairs, salesforce, marketo, tandem=users, rests=waiting.rests)
+        told = list(stories(self.mirror, compared.pairs, salesforce, marketo, tandem=users, rests=waiting.rests))
+        judged = judge(told)
         since = self.phases[0].ended_ms if self.phases else _now_ms()
         found = arrivals(self.mirror, compared.pairs, tandem=users, since_ms=since)
         return Outcome(
             seed=self.wish.seed, seconds=seconds, phases=self.phases, compared=compared, judged=judged, arrivals=found,
             repaired_by_poll=self._found_by_poll(found), meters=await self.systems.meters(), tandem=users, status=await self._status(),
-            trouble=trouble,
+            trouble=trouble, unnamed=await self._unnamed(told),
         )  # fmt: skip
+
+    async def _unnamed(self, told: Sequence[FieldStory]) -> list[Unnamed]:
+        """Edits that Tandem replaced and no decision names; the topic is given the time that publishing takes."""
+        deadline = time.monotonic() + _PUBLISHED_SECONDS
+        while True:
+            missing = unnamed(told, named_by(await decisions(self.stack.kafka.bootstrap)))
+            if not missing or time.monotonic() > deadline:
+                return missing
 
     def _found_by_poll(self, found: list[Arrival]) -> int:
         """Edits made in Salesforce while no event left it, and carried over all the same."""

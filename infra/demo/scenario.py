@@ -97,6 +97,12 @@ class Scenario:
         """Edits on that side alone."""
         await self._make(self._edits(SALESFORCE, count))
 
+    async def edit_both_unheard(self, count: int) -> None:
+        """Fields edited in Salesforce, and then the same ones in Marketo, by people who don't see each other's work."""
+        edits = self._edits(SALESFORCE, count)
+        await self._make(edits)
+        await self._make(Edit(pair=each.pair, system=MARKETO, field=each.field, value=self._populace.value(each.field)) for each in edits)
+
     def _edits(self, system: str, count: int) -> list[Edit]:
         edits = []
         for _ in range(count):

@@ -7,7 +7,8 @@ import pytest
 
 from infra.demo.comparison import compare
 from infra.demo.history import Key, Line, Mirror
-from infra.demo.judgement import Judged, judge
+from infra.demo.judgement import FieldStory, Judged, judge, stories
+from infra.demo.naming import named_by, unnamed
 from infra.demo.sameness import normal
 from infra.demo.table import CONTACT, LEAD, MARKETO, PERSON, SALESFORCE, Kind
 
@@ -44,10 +45,13 @@ class Histories:
         self.change(who, system, {"Title" if system == SALESFORCE else "title": value}, at=at)
 
     def judged(self, rests: Sequence[int] = (REST,)) -> Judged:
+        return judge(self.stories(rests))
+
+    def stories(self, rests: Sequence[int] = (REST,)) -> list[FieldStory]:
         salesforce, marketo = self.mirror.live[SALESFORCE], self.mirror.live[MARKETO]
         compared = compare(salesforce, marketo)
         assert compared.pairs, "the pair is found by its link"
-        return judge(self.mirror, compared.pairs, salesforce, marketo, tandem=USERS, rests=rests)
+        return list(stories(self.mirror, compared.pairs, salesforce, marketo, tandem=USERS, rests=rests))
 
 
 @pytest.mark.parametrize("object_name", [LEAD, CONTACT])
@@ -260,3 +264,31 @@ def test_the_check_knows_nothing_of_tandem() -> None:
             )
         }
         assert not imported & {"streams", "consumers"}, name
+
+
+# -- named by a decision ---------------------------------------------------------------------------------------------------
+def decided(system: str, record: str, verdict: str = "lost", field: str = "title", value: str = "a") -> dict[str, Any]:
+    """A line of the decisions topic."""
+    return {"kind": "judged", "system": system, "record": record, "fields": [{"field": field, "verdict": verdict, "value": value}]}
+
+
+@pytest.mark.parametrize(
+    ("told", "missing"),
+    [
+        ([decided(S, LEAD_ID)], []),
+        ([decided(S, LEAD_ID, "lost"), decided(M, "7")], []),
+        ([], ["a"]),
+        ([decided(M, "7")], ["a"]),
+        ([decided(S, "00Q000000000002AAA")], ["a"]),
+        ([decided(S, LEAD_ID, field="city")], ["a"]),
+        ([decided(S, LEAD_ID, value="b")], ["a"]),
+        ([decided(S, LEAD_ID, "superseded")], ["a"]),
+        ([{**decided(S, LEAD_ID), "kind": "written"}], ["a"]),
+    ],
+)
+def test_an_edit_that_tandem_replaced_is_named_by_a_decision(told: list[dict[str, Any]], missing: list[str]) -> None:
+    histories = Histories(LEAD)
+    for place, (who, system, value) in enumerate([(ANN, S, "a"), (EVA, M, "b"), (TANDEM, S, "b"), (ANN, S, "c"), (TANDEM, M, "c")]):
+        histories.title(who, system, value, at=2_000 + 1_000 * place)
+    named = named_by([*told, decided(M, "7", value="b")])
+    assert [each.value for each in unnamed(histories.stories(), named) if each.field == "title"] == missing
