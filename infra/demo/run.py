@@ -33,6 +33,8 @@ from infra.setup.found import ROOT
 from infra.stack.stack import PARTS, Stack
 
 LATENCY_MS = 150
+_SOMETHING_TO_SEE = 1
+"""The exit code with which a command says that a person should look at something."""
 COPY_SECONDS = 90.0
 PHASE_SECONDS, TROUBLED_SECONDS = 60.0, 120.0
 _COMMAND_SECONDS, _PUBLISHED_SECONDS = 60.0, 10.0
@@ -235,7 +237,7 @@ class Demo:
 
     async def _status(self) -> dict[str, Any]:
         try:
-            told: dict[str, Any] = json.loads(await tandem(self.stack, "status", "--json"))
+            told: dict[str, Any] = json.loads(await tandem(self.stack, "status", "--json", accepted=(0, _SOMETHING_TO_SEE)))
         except CommandError as error:
             self.teller.say(f"[red]{escape(str(error))}[/]")
             return {}
@@ -246,8 +248,8 @@ class CommandError(Exception):
     """One of Tandem's own commands failed; the message is what it said."""
 
 
-async def tandem(stack: Stack, *arguments: str) -> str:
-    """What `tandem ARGUMENTS` prints. Raises CommandError."""
+async def tandem(stack: Stack, *arguments: str, accepted: Sequence[int] = (0,)) -> str:
+    """What `tandem ARGUMENTS` prints. Raises CommandError when it ends with another exit code than those."""
     environment = (
         os.environ | stack.told() | {"TANDEM_CONFIG": str(stack.tandem.config), "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
     )
@@ -255,7 +257,7 @@ async def tandem(stack: Stack, *arguments: str) -> str:
     done = await asyncio.to_thread(
         subprocess.run, command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
     )
-    if done.returncode:
+    if done.returncode not in accepted:
         raise CommandError(f"tandem {' '.join(arguments)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}")
     return done.stdout
 
