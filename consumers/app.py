@@ -35,6 +35,7 @@ from consumers.roles import Role
 from consumers.settle import Settler
 from consumers.shell import ShellSettings
 from consumers.shell import run as run_shell
+from consumers.sight import LOOK_SECONDS
 from consumers.tools import Toolbox, Tools, now_ms
 from consumers.troubles.beat import Beat
 from consumers.troubles.board import Board
@@ -104,6 +105,7 @@ class Worker:
             for obj in (Object.LEAD, Object.CONTACT):
                 roles.append(self._role(f"reconcile.{obj}", partial(self._poll_salesforce, obj)))
             roles.append(self._role("reconcile.person", self._poll_marketo))
+        roles.append(self._role("fields", self._fields))
         names = [role.name for role in roles]
         self.metrics.expect(names, SOURCES)
         roles.append(self._role("beat", partial(self._beat, names)))
@@ -163,6 +165,10 @@ class Worker:
         self._troubles["kafka"] = self.broker.trouble
         await self.broker.run(stop)
 
+    async def _fields(self, tools: Tools, stop: asyncio.Event) -> None:
+        self.board.also(tools.sight.troubles)
+        await tools.sight.run(stop, min(LOOK_SECONDS, tools.settings.intervals.poll_seconds))
+
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
         now = partial(expected, self.settings)
         beat = Beat(
@@ -208,6 +214,8 @@ class Worker:
             unseen=unseen_by(tools.ledger, tools.terms),
             report=report,
             on_brake=keeping(tools.pool, obj),
+            visible=partial(tools.sight.visible, System.SALESFORCE, obj),
+            unseen_fields=tools.sight.doubts,
         )
         await beside(self._polled(f"reconcile.{obj}", source, tools, stop), release(tools.pool, obj, source, stop))
 
@@ -309,7 +317,16 @@ class Worker:
         reads = settings.read_salesforce if salesforce else settings.read_marketo
         full = settings.salesforce_records_max if salesforce else settings.marketo_records_max
         lag = self._lag(tools, system)
-        settler = Settler(tools.ledger, tools.writers[system], tools.terms, now_ms, batch_max=full, lag=lag, caller=self.caller)
+        settler = Settler(
+            tools.ledger,
+            tools.writers[system],
+            tools.terms,
+            now_ms,
+            batch_max=full,
+            lag=lag,
+            caller=self.caller,
+            fitting=partial(tools.sight.fitting, system),
+        )
         pace = pace_of(tools, system)
         assert self.bell is not None  # noqa: S101 - `_tools` made it
         dispatcher = Dispatcher(

@@ -16,7 +16,7 @@ from streams.errors import Retry
 from streams.positions import OpenGap, Positions
 
 POLLS = {"salesforce": ("salesforce.poll.lead", "salesforce.poll.contact"), "marketo": ("marketo.poll",)}
-OPEN = "insert into gaps (source, object, since_ms, reason, opened_ms) values ($1, $2, null, $3, $4)"
+OPEN = "insert into gaps (source, object, since_ms, reason, opened_ms) values ($1, $2, $3, $4, $5)"
 READ = "insert into gap_reads (gap, poll) values ($1, $2) on conflict do nothing"
 READ_BY = "select poll from gap_reads where gap = $1"
 _LOOK_SECONDS = 2.0
@@ -47,10 +47,10 @@ class Gaps:
         self._pool, self._positions, self._now_ms = pool, positions, now_ms
         self._logged: set[tuple[str, int]] = set()
 
-    async def open(self, source: str, obj: str, reason: str) -> None:
-        """Record a gap of unknown length: everything of this kind is read again. Raises `Retry`."""
+    async def open(self, source: str, obj: str, reason: str, since_ms: int | None = None) -> None:
+        """Record a gap; of unknown length (None): everything of this kind is read again. Raises `Retry`."""
         with away_is_retry("record a gap"):
-            await self._pool.execute(OPEN, source, obj, reason, self._now_ms())
+            await self._pool.execute(OPEN, source, obj, since_ms, reason, self._now_ms())
 
     async def tell(self, poll: ReadsBack, stop: asyncio.Event) -> None:
         """Tell a poll of every gap that concerns it and that it has not read, again and again, until stopped."""

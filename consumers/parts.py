@@ -1,6 +1,7 @@
 """What roles are put together from: the feed of Marketo's leads, the fields that are read, the pace of calls."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from consumers.configuration_systems import marketo_settings
 from consumers.pace import BucketPace, Pacing, WindowPace
@@ -20,7 +21,9 @@ async def marketo_feed(tools: Tools, source: str) -> LeadFeed:
     own = None if tools.terms.identity.stamp else tools.terms.identity.marketo_user
     zone = marketo_settings(tools.settings).zone
     shown = shown_names(await tools.marketo.describe(), types)
-    return LeadFeed(tools.marketo, Decoding(source=source, types=types, zone=zone, own_user=own, shown=shown))
+    decoding = Decoding(source=source, types=types, zone=zone, own_user=own, shown=shown)
+    visible = partial(tools.sight.visible, System.MARKETO, Object.PERSON)
+    return LeadFeed(tools.marketo, decoding, visible=visible, unseen_fields=tools.sight.doubts)
 
 
 def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:

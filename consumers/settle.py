@@ -99,10 +99,11 @@ class Settler:
         batch_max: int = 300,
         lag: Lag | None = None,
         caller: Caller | None = None,
+        fitting: Callable[[Plan], Plan] = lambda planned: planned,
     ) -> None:
         """`lag`: how far behind the system's feed is read; what is written meanwhile comes back later still. `caller`: this process, so
-        that others know whose its calls are."""
-        self._caller = caller
+        that others know whose its calls are. `fitting`: what is planned without the fields that can't be written at the moment."""
+        self._caller, self._fitting = caller, fitting
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._read_first = Ahead.LIVE if read_first else Ahead.NOTHING
         self._batch_max = min(batch_max, writer.batch_max)
@@ -216,6 +217,7 @@ class Settler:
 
     def _intend(self, draft: "_Draft", pair: Pair, planned: Plan, *, write: int, now: int, patience: Patience) -> None:
         lane = Lane(pair.state.lane)
+        planned = self._fitting(planned)
         match planned:
             case Create() | Update():
                 item = Item(write=write, pair=pair.id, order=planned, key=pair.state.marketo.id, begin_until=now + patience.begin_ms)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -17,6 +18,7 @@ from consumers.configuration_settings import Echo
 from consumers.configuration_systems import marketo_settings, salesforce_settings
 from consumers.defaults import build
 from consumers.describes import Describes
+from consumers.gaps import Gaps
 from consumers.grounds import look_at_database
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.mapping import SyncRules
@@ -24,11 +26,14 @@ from consumers.merge.setting import Identity
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
 from consumers.prepaid import PrepaidBudget
+from consumers.returned_fields import welcome
+from consumers.sight import Sight
 from consumers.survey import survey
 from consumers.watched import CallWatch, CallWatched, WaitWatched
 from consumers.writers.marketo import MarketoWriter
 from consumers.writers.port import Writer
 from consumers.writers.salesforce import SalesforceWriter
+from consumers.writers.sighted import SightedWriter
 from streams.budget import Budget
 from streams.budget_limits import MARKETO, SALESFORCE
 from streams.budget_postgres import PostgresBudget
@@ -37,6 +42,7 @@ from streams.errors import Fatal, Unprepared
 from streams.events import DeadLetter
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
+from streams.positions import PostgresPositions
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.systems import System
@@ -70,6 +76,7 @@ class Tools:
     salesforce: SalesforceRest
     marketo: MarketoRest
     writers: dict[System, Writer]
+    sight: Sight
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """Keep dead letters of a relay."""
@@ -145,9 +152,15 @@ async def _opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) -
     terms = Terms(rules=rules, identity=own, lateness_ms=late_ms, salesforce=ours, marketo=theirs)
     leave: dict[System, Budget] = {system: WaitWatched(budget.for_purpose("write"), system, watch) for system, budget in budgets.items()}
     paid = {system: CallWatched(PrepaidBudget(budget), system, "write", watch) for system, budget in leave.items()}
+    gaps = Gaps(pool, PostgresPositions(pool), now_ms)
+    poll_seconds = settings.intervals.poll_seconds
+    back = partial(welcome, gaps=gaps, pool=pool, ledger=ledger, terms=terms, poll_seconds=poll_seconds, now_ms=now_ms)
+    sight = Sight(rules, describes, partial(survey, salesforce, marketo), back, now_ms, monotonic=time.monotonic)
+    into_salesforce = SalesforceWriter(SalesforceRest(session, paid[System.SALESFORCE]), rules, sight.visible)
+    into_marketo = MarketoWriter(MarketoRest(marketo_session, paid[System.MARKETO]), rules, own.marketo_user, sight.visible)
     writers: dict[System, Writer] = {
-        System.SALESFORCE: SalesforceWriter(SalesforceRest(session, paid[System.SALESFORCE]), rules),
-        System.MARKETO: MarketoWriter(MarketoRest(marketo_session, paid[System.MARKETO]), rules, own.marketo_user),
+        System.SALESFORCE: SightedWriter(into_salesforce, sight),
+        System.MARKETO: SightedWriter(into_marketo, sight),
     }
     _log.info("open", salesforce_user=own.salesforce_user, echo=str(echo), fields=len(describes.marketo))
     return Tools(
@@ -162,6 +175,7 @@ async def _opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) -
         salesforce=salesforce,
         marketo=marketo,
         writers=writers,
+        sight=sight,
     )
 
 

@@ -68,6 +68,18 @@ def refuse(state: PairState, target: System, refused: tuple[tuple[str, str], ...
     return state.with_fields(changed) if changed else state
 
 
+def welcomed(state: PairState, target: System, keys: frozenset[str]) -> PairState:
+    """The target takes these fields again: what it refused of them is owed. The same state where it had refused none."""
+    changed: dict[str, Field] = {}
+    for key, field in state.unsettled().items():
+        side = field.side(target)
+        if key in keys and side.refused != NEVER:
+            side = copy(side)
+            side.refused, side.reason = NEVER, ""
+            changed[key] = field.with_side(target, side)
+    return state.with_fields(changed) if changed else state
+
+
 def answered(state: PairState, target: System, write: int, at: int, done_by: int = 0) -> PairState:
     """The call was answered: the system has taken the write, at `done_by` by its own clock at the latest (0: it didn't tell)."""
     return _over(_each_write(state, target, write, lambda side: _answer(side, write, at, done_by)), target, write)

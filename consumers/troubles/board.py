@@ -15,6 +15,7 @@ class Board:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._reasons: Callable[[], Mapping[str, str]] = dict
+        self._found: Callable[[], Sequence[Trouble]] = tuple
         self._since: dict[str, int] = {}
         self._ledger: tuple[Trouble, ...] = ()
         self._heard_ms = 0
@@ -24,11 +25,15 @@ class Board:
         """Whom to ask why roles aren't ready now, by role."""
         self._reasons = reasons
 
+    def also(self, found: Callable[[], Sequence[Trouble]]) -> None:
+        """Whom to ask what else this worker finds wrong."""
+        self._found = found
+
     def of_roles(self) -> tuple[Trouble, ...]:
-        """What is wrong with this worker's roles."""
+        """What is wrong with this worker's roles, and what they have found out."""
         reasons, now = self._reasons(), self._now_ms()
         self._since = {role: self._since.get(role, now) for role in reasons}
-        return tuple(Trouble(where=role, what=why, since_ms=self._since[role]) for role, why in reasons.items())
+        return (*(Trouble(where=role, what=why, since_ms=self._since[role]) for role, why in reasons.items()), *self._found())
 
     def heard(self, troubles: Sequence[Trouble]) -> None:
         """The ledger was read. What doesn't say itself since when it is so, is so since this worker first heard of it."""

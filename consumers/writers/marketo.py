@@ -9,7 +9,7 @@ from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
 from consumers.writers.marketo_uses import ASKED, MarketoUses
-from consumers.writers.port import Fate, Item, Outcome, Use
+from consumers.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.writers.refused import passes
 from streams.budget import Lane
 from streams.events import ChangeEvent, Kind, Value
@@ -30,9 +30,9 @@ class MarketoWriter:
     system = System.MARKETO
     batch_max = BATCH_RECORDS_MAX
 
-    def __init__(self, rest: MarketoRest, rules: SyncRules, own_user: str = "") -> None:
+    def __init__(self, rest: MarketoRest, rules: SyncRules, own_user: str = "", visible: Visible = all_of) -> None:
         """`own_user`: our API user, as activities name it."""
-        self._rest = rest
+        self._rest, self._visible = rest, visible
         self._uses = MarketoUses(rest, own_user)
         self._rules = rules
         self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.objects.values() for field in mapping.fields)})
@@ -44,7 +44,7 @@ class MarketoWriter:
         for obj, name in ((Object.LEAD, links.lead_id), (Object.CONTACT, links.contact_id)):
             by_id = {state.salesforce.id: pair for pair, state in wanted.items() if state.object is obj}
             if by_id:
-                for lead in await self._rest.find(name, sorted(by_id), self._fields, lane):
+                for lead in await self._rest.find(name, sorted(by_id), self._shown(), lane):
                     found.setdefault(by_id[str(lead.fields[name]).strip()], []).append(_reading(lead))
         by_email: dict[str, list[int]] = {}
         for pair, state in wanted.items():
@@ -52,7 +52,7 @@ class MarketoWriter:
             if pair not in found and email is not None:
                 by_email.setdefault(email, []).append(pair)
         if by_email:
-            for lead in await self._rest.find(self._rules.email_key, sorted(by_email), self._fields, lane):
+            for lead in await self._rest.find(self._rules.email_key, sorted(by_email), self._shown(), lane):
                 for pair in by_email.get(str(lead.fields[self._rules.email_key] or "").strip().lower(), []):
                     found.setdefault(pair, []).append(_reading(lead))
         return found
@@ -60,7 +60,7 @@ class MarketoWriter:
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each person; None for one that is deleted or merged away."""
         del obj
-        leads = await self._rest.read(ids, self._fields, lane)
+        leads = await self._rest.read(ids, self._shown(), lane)
         return {each: _reading(leads[each]) if each in leads else None for each in ids}
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
@@ -81,6 +81,9 @@ class MarketoWriter:
             records = [{"id": int(_id(item)), **self._record(item)} for item in items]
             answer = await self._rest.sync(records, "updateOnly", "id", lane)
         return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
+
+    def _shown(self) -> list[str]:
+        return self._visible(self.system, Object.PERSON, self._fields)
 
     def _record(self, item: Item) -> dict[str, Value]:
         order = item.order

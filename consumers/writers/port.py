@@ -1,6 +1,6 @@
 """What settle asks of a system: look people up, read them, write to them in batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -78,6 +78,16 @@ class Use:
 def unasked(what: str, error: SyncError) -> str:
     """A use that can't be ruled out, since the system doesn't answer."""
     return f"{what} can't be asked for ({getattr(error, 'code', '') or error})"
+
+
+Visible = Callable[[System, Object, Iterable[str]], list[str]]
+"""Those of some fields of a record that can be read now."""
+
+
+def all_of(system: System, obj: Object, names: Iterable[str]) -> list[str]:
+    """Nothing is hidden."""
+    del system, obj
+    return list(names)
 
 
 class Writer(Protocol):

@@ -6,7 +6,7 @@ from consumers.mapping import SyncRules
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
-from consumers.writers.port import Fate, Item, Outcome, Use
+from consumers.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.writers.refused import passes
 from consumers.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
 from streams.budget import Lane
@@ -27,8 +27,8 @@ class SalesforceWriter:
     system = System.SALESFORCE
     batch_max = RECORDS_MAX
 
-    def __init__(self, rest: SalesforceRest, rules: SyncRules) -> None:
-        self._rest = rest
+    def __init__(self, rest: SalesforceRest, rules: SyncRules, visible: Visible = all_of) -> None:
+        self._rest, self._visible = rest, visible
         self._uses = SalesforceUses(rest)
         self._rules = rules
         own = {"Id", CREATED_FIELD[SALESFORCE], rules.links.salesforce_key}
@@ -62,12 +62,12 @@ class SalesforceWriter:
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record; None for one that is deleted or out of our sight."""
-        rows, at, until = await self._rest.read_timed(_name(obj), ids, self._fields[obj], lane)
+        rows, at, until = await self._rest.read_timed(_name(obj), ids, self._shown(obj), lane)
         return {each: _reading(obj, row, at, until) if row else None for each, row in zip(ids, rows, strict=True)}
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""
-        names = sorted({*self._fields[obj], *FIELDS})
+        names = sorted({*self._shown(obj), *FIELDS})
         rows, at, until = await self._rest.read_timed(_name(obj), ids, names, lane)
         there = {each: row for each, row in zip(ids, rows, strict=True) if row}
         found = await self._uses.of(_name(obj), list(there), there, lane) if there else {}
@@ -95,13 +95,16 @@ class SalesforceWriter:
         for column, values in ((self._rules.links.salesforce_key, ids), (self._email_name(obj), emails)):
             for start in range(0, len(values), _VALUES_A_QUERY):
                 part = values[start : start + _VALUES_A_QUERY]
-                soql = select(_name(obj), self._fields[obj], [*open_only, any_of(column, part)])
+                soql = select(_name(obj), self._shown(obj), [*open_only, any_of(column, part)])
                 page = await self._rest.page(soql, lane)
                 found += [(obj, row, page) for row in page.rows]
                 while page.next_url:
                     page = await self._rest.next_page(page.next_url, lane)
                     found += [(obj, row, page) for row in page.rows]
         return list({str(row["Id"]): (obj, row, page) for obj, row, page in found}.values())
+
+    def _shown(self, obj: Object) -> list[str]:
+        return self._visible(self.system, obj, self._fields[obj])
 
     def _email_name(self, obj: Object) -> str:
         mapping = self._rules.objects[obj].by_key.get(self._rules.email_key)

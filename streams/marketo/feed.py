@@ -1,6 +1,6 @@
 """One step along Marketo's activity log: a page of rows, the leads re-read that it calls for, the events."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from streams.budget import Lane
@@ -9,7 +9,7 @@ from streams.events import ChangeEvent, DeadLetter
 from streams.marketo.decode import Decoding, events, gather, to_read
 from streams.marketo.rest import MarketoRest
 from streams.marketo.rows import FEED, Row, date
-from streams.marketo.wire import Page
+from streams.marketo.wire import Lead, Page
 
 CHANGES_RETENTION_MS = 90 * 86_400_000
 """Changed values are kept for 90 days, New Lead for ever (Marketo knowledge base, activity retention)."""
@@ -42,10 +42,19 @@ class LeadFeed:
     activities are changes of fields that are not mapped.
     """
 
-    def __init__(self, rest: MarketoRest, decoding: Decoding) -> None:
+    def __init__(
+        self,
+        rest: MarketoRest,
+        decoding: Decoding,
+        *,
+        visible: Callable[[Iterable[str]], list[str]] = list,
+        unseen_fields: Callable[[Reject], Awaitable[bool]] | None = None,
+    ) -> None:
+        """`visible`: those of some fields that can be read now; `unseen_fields`, of a reading that was refused, whether that has become
+        fewer."""
         self.rest = rest
         self.decoding = decoding
-        self.fields = sorted(decoding.types)
+        self._names, self._visible, self._unseen_fields = sorted(decoding.types), visible, unseen_fields
 
     async def walk(self, token: str, lane: Lane) -> Page:
         """One page of changed values, new leads and merges, as it is."""
@@ -58,8 +67,17 @@ class LeadFeed:
     async def typed(self, changes: Sequence[tuple[Row, ...]], lane: Lane) -> list[ChangeEvent]:
         """The events of these changes, with the leads read again that they call for."""
         wanted = to_read(changes, self.decoding)
-        leads = await self.rest.read(wanted, self.fields, lane) if wanted else {}
+        leads = await self.leads(wanted, lane) if wanted else {}
         return events(changes, leads, self.decoding)
+
+    async def leads(self, ids: Sequence[str], lane: Lane) -> dict[str, Lead]:
+        """The leads of interest with every field that can be read."""
+        try:
+            return await self.rest.read(ids, self._visible(self._names), lane)
+        except Reject as error:
+            if self._unseen_fields is None or not await self._unseen_fields(error):
+                raise
+        return await self.rest.read(ids, self._visible(self._names), lane)
 
     async def step(self, page: Page, lane: Lane) -> Step:
         """The page put in order and typed."""

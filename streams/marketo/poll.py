@@ -273,7 +273,7 @@ class MarketoPollSource:
     async def _copied(self, changes: list[tuple[Row, ...]], report: CycleReport) -> list[ChangeEvent]:
         """Readings of the leads that were created by these, as far as they still exist."""
         ids = list(dict.fromkeys(rows[0].lead for rows in changes))
-        leads = await self._feed.rest.read(ids, self._feed.fields, Lane.COPY) if ids else {}
+        leads = await self._feed.leads(ids, Lane.COPY) if ids else {}
         report.relayed += len(leads)
         return [read_event(lead) for lead in leads.values()]
 

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 ENTITY = {Object.LEAD: "Lead", Object.CONTACT: "Contact"}
 PAGE_ROWS = 2000
 _ORDER = ("SystemModstamp", "Id")
+_NOT_OF_THE_RECORD = frozenset({"Id", "SystemModstamp", "attributes"})
 _DELETE_LOG_MS = 15 * 86_400_000 - 3_600_000
 """How far back `/deleted` answers, less an hour."""
 _MINUTE_MS = 60_000
@@ -89,6 +90,7 @@ class PollSource:
 
     A row is a `READ` event with all of `fields`, nulls included; a deleted one is `DELETED`, with `MasterRecordId` when it lost a merge.
     With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page.
+    `visible`: those of `fields` that can be read now; `unseen_fields`, of a query that was refused, whether that has become fewer.
     `unseen` gets each batch and returns what the ledger doesn't know yet; `report` gets one `CycleReport` for each complete cycle.
     A cycle that reports more than `deletes_percent_max` of the object deleted (and more than `deletes_ignored_max` records)
     raises `Fatal` before it yields one of them, until `confirm_deletes()` was called; `on_brake` is told of them before, and None once
@@ -112,6 +114,8 @@ class PollSource:
         deletes_ignored_max: int = 100,
         lane: Lane = Lane.REPAIR,
         once: bool = False,
+        visible: Callable[[Iterable[str]], list[str]] = list,
+        unseen_fields: Callable[[Reject], Awaitable[bool]] | None = None,
     ) -> None:
         self.name = f"salesforce.poll.{obj}"
         self._rest, self._object, self._entity = rest, obj, ENTITY[obj]
@@ -121,6 +125,7 @@ class PollSource:
         self._since_ms, self._unseen, self._report = since_ms, unseen, report
         self._percent_max, self._ignored_max = deletes_percent_max, deletes_ignored_max
         self._lane, self._once = lane, once
+        self._visible, self._unseen_fields = visible, unseen_fields
         self._wake = asyncio.Event()
         self._gaps = ReadBack(self._lag_ms)
         self._on_brake = on_brake
@@ -156,6 +161,8 @@ class PollSource:
                         mark = passed
                         yield batch
                 except Reject as error:
+                    if self._unseen_fields is not None and await self._unseen_fields(error):
+                        raise Retry(f"{self.name}: a field can't be read any more, it goes on without: {error}") from error
                     remedy = "Check the mapping against the fields that the integration user may see."
                     raise Fatal(f"{self.name}: Salesforce refuses the query: {error}.", remedy=remedy) from error
             if self._once:
@@ -201,7 +208,7 @@ class PollSource:
 
     async def _rows(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Page, PollMark]]:
         """Pages in (SystemModstamp, Id) order, each its own query: resumable, and read within a narrow moment."""
-        columns = ("Id", "SystemModstamp", *self._fields)
+        columns = ("Id", "SystemModstamp", *self._visible(self._fields))
         while True:
             where = changed_between(window.start_ms, window.end_ms) if window.start_ms else changed_between(0, window.end_ms)[1:]
             if mark.id:
@@ -301,7 +308,7 @@ class PollSource:
     def _reading(self, row: dict[str, Value], page: Page) -> ChangeEvent:
         return ChangeEvent(
             system=System.SALESFORCE, object=self._object, id=salesforce_id(str(row["Id"])), kind=Kind.READ, source="poll",
-            at=page.at, until=page.until, fields={each: row.get(each) for each in self._fields},
+            at=page.at, until=page.until, fields={name: value for name, value in row.items() if name not in _NOT_OF_THE_RECORD},
         )  # fmt: skip
 
     def _deletion(self, record: str, at: int, master: Value) -> ChangeEvent:

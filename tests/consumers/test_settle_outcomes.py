@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from consumers.answers import Settled
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Kind
 from consumers.merge.fold import fold
-from consumers.merge.plan import Create, Delete
+from consumers.merge.plan import Create, Delete, Plan, Update
 from consumers.merge.state import FAILED, PairState, Record
 from consumers.merge.stored import pack
 from consumers.merge.writes import Patience
@@ -378,6 +379,23 @@ async def test_every_lane_is_read_first_where_the_feed_may_have_lost_something(l
     bench.writer.records = {ids(1)[MK]: reading(MK, found, id=ids(1)[MK])}
     await bench.settler.finish(await bench.settler.claim(read_first=Ahead.ALL))
     assert (bench.writer.calls, bench.ledger.pairs[1].fields["title"].value) == ([], "c")
+
+
+async def test_a_field_that_cannot_be_written_now_is_refused_and_its_neighbours_are_sent() -> None:
+    both = owing(1, MK)
+    both = both.with_fields({"lastName": msgspec.structs.replace(both.fields["title"], value="Byron")})
+
+    def without_title(planned: Plan) -> Plan:
+        assert isinstance(planned, Update)
+        left = tuple(out for out in planned.fields if out.key != "title")
+        return replace(planned, fields=left, refused=(("title", "not now"),))
+
+    bench = Bench(both, fitting=without_title)
+    await bench.round()
+    assert bench.writer.sent() == [{"lastName": "Byron"}]
+    side = bench.ledger.pairs[1].fields["title"].marketo
+    assert (side.refused, side.reason, side.writes) == (2, "not now", ())
+    assert bench.due(Kind.WRITE_MARKETO) == 0
 
 
 async def test_the_ledgers_own_state_is_never_changed_in_place() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.errors import Fatal, Retry
+from streams.errors import Fatal, Reject, Retry
 from streams.events import AsyncBatches, Batch, ChangeEvent, Kind, Source
 from streams.marketo.decode import Decoding
 from streams.marketo.feed import LeadFeed
@@ -340,3 +340,23 @@ async def test_a_cycle_waits_for_a_live_source_that_is_behind_unless_it_is_asked
     impatient = source_of(rest, stub, ledger, live_behind=behind, patience_seconds=0.01)
     async with following(impatient) as batches:
         assert (await anext(batches)).caught_up
+
+
+@pytest.mark.parametrize("since_ms", [NOW_MS, None])
+async def test_a_field_that_is_hidden_while_it_runs_costs_only_itself(since_ms: int | None, stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [creation("g1", 1)]
+    stub.leads = {1: {"id": 1, "firstName": "Ada", "leadScore": 2}}
+    stub.scripts[LEADS] = [failure("1006", "Field 'leadScore' not found")]
+    shown = {"firstName", "leadScore"}
+
+    async def unseen(error: Reject) -> bool:
+        shown.discard("leadScore")
+        return error.code == "1006"
+
+    decoding = Decoding(source="poll", types=TYPES, zone=stub.settings().zone, own_user=OWN, shown=SHOWN)
+    feed = LeadFeed(rest, decoding, visible=lambda names: [name for name in names if name in shown], unseen_fields=unseen)
+    source = MarketoPollSource(feed, unseen=Ledger().unseen, interval_seconds=3600.0, since_ms=since_ms)
+    async with following(source) as batches:
+        found = [event for batch in await cycle(batches) for event in batch.events]
+    assert [event.fields for event in found if event.is_read] == [{"firstName": "Ada"}]
+    assert [each.query["fields"] for each in stub.asked(LEADS)] == ["firstName,id,leadScore", "firstName,id"]

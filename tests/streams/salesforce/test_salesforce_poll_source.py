@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from streams.budget_open import OpenBudget
-from streams.errors import Fatal, Retry
+from streams.errors import Fatal, Reject, Retry
 from streams.events import Batch, ChangeEvent, Kind, Source
 from streams.salesforce import poll as poll_module
 from streams.salesforce.cdc import CdcSource
@@ -394,6 +394,34 @@ async def test_wake_runs_a_cycle_now(rows: Rows, make_poll: Make) -> None:
 
 async def test_a_field_that_is_not_there_is_for_a_person(session: Session, rows: Rows) -> None:
     source = PollSource(SalesforceRest(session, OpenBudget()), Object.LEAD, ["Nope__c"], once=True)
+    with pytest.raises(Fatal, match="mapping"):
+        await cycle(source, None)
+
+
+async def test_a_field_that_is_hidden_while_it_runs_costs_only_itself(rows: Rows, make_poll: Make) -> None:
+    lead = rows.put(1, NOW - 100_000, Title="CTO")
+    hidden = {"Nope__c"}
+    asked: list[str] = []
+
+    async def unseen(error: Reject) -> bool:
+        asked.append(error.code)
+        shown.difference_update(hidden)
+        return bool(hidden)
+
+    shown = {"Title", "Nope__c"}
+    source = PollSource(
+        make_poll()._rest, Object.LEAD, ["Title", "Nope__c"], once=True, unseen_fields=unseen,
+        visible=lambda names: [name for name in names if name in shown],
+    )  # fmt: skip
+    with pytest.raises(Retry, match="goes on without"):
+        await cycle(source, None)
+    events, _ = await cycle(source, None)
+    assert [(event.id, event.fields) for event in events] == [(lead, {"Title": "CTO"})], (
+        "what was not asked for is not told, not even as null"
+    )
+    assert asked == ["INVALID_FIELD"]
+    hidden.clear()
+    shown.add("Nope__c")
     with pytest.raises(Fatal, match="mapping"):
         await cycle(source, None)
 

@@ -1,0 +1,154 @@
+"""A right on a field that is taken away costs that field and nothing else, and is noticed when it is given back."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from consumers.describes import Describes, FieldFacts
+from consumers.merge.plan import Create, Delete, Nothing, Out, Update
+from consumers.sight import Returned, Sight
+from consumers.troubles.trouble import Grade
+from streams.errors import Reject, Retry
+from streams.systems import Object, System
+from tests.consumers.merge.person_pair import MK, SF, terms
+
+RULES = terms().rules
+LEAD = Object.LEAD
+TITLE = {SF: "Title", MK: "title"}
+
+
+class Systems:
+    """What both systems describe, and how often they were asked."""
+
+    def __init__(self) -> None:
+        self.hidden: set[tuple[System, str]] = set()
+        self.closed: set[tuple[System, str]] = set()
+        self.asked, self.now, self.seconds = 0, 1_000, 0.0
+        self.returned: list[Returned] = []
+        self.trouble: Exception | None = None
+
+    async def survey(self) -> Describes:
+        self.asked += 1
+        return self.describes()
+
+    async def back(self, returned: list[Returned]) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.returned += returned
+
+    def describes(self) -> Describes:
+        marketo = {name for mapping in RULES.objects.values() for name in mapping.by_name(MK)}
+        salesforce = {obj: self._facts(SF, set(mapping.by_name(SF))) for obj, mapping in RULES.objects.items()}
+        return Describes(salesforce=salesforce, marketo=self._facts(MK, marketo))
+
+    def _facts(self, system: System, names: set[str]) -> dict[str, FieldFacts]:
+        return {
+            name: FieldFacts(name=name, wire_type="string", type=None, updateable=(system, name) not in self.closed)
+            for name in names
+            if (system, name) not in self.hidden
+        }
+
+    def sight(self) -> Sight:
+        return Sight(RULES, self.describes(), self.survey, self.back, lambda: self.now, monotonic=lambda: self.seconds)
+
+
+def out(key: str, name: str) -> Out:
+    return Out(key=key, name=name, value="x", version=1)
+
+
+def refusal(system: System) -> Reject:
+    return Reject("No such column", code="INVALID_FIELD" if system is SF else "1006")
+
+
+@pytest.mark.parametrize("system", [SF, MK])
+async def test_a_field_that_is_hidden_is_left_out_and_said(system: System) -> None:
+    systems = Systems()
+    sight = systems.sight()
+    obj = LEAD if system is SF else Object.PERSON
+    assert sight.visible(system, obj, [TITLE[system], "Other"]) == [TITLE[system], "Other"]
+    systems.hidden.add((system, TITLE[system]))
+    assert not await sight.doubts(Reject("a trigger", code="CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"))
+    assert systems.asked == 0
+    assert await sight.doubts(refusal(system))
+    assert sight.visible(system, obj, [TITLE[system], "Other"]) == ["Other"]
+    assert sight.visible(system.other, LEAD, [TITLE[system.other]]) == [TITLE[system.other]]
+    troubles = sight.troubles()
+    assert {(trouble.where, trouble.grade, trouble.since_ms) for trouble in troubles} == {(f"fields.{system}", Grade.ATTENTION, 1_000)}
+    assert TITLE[system] in troubles[0].what
+
+
+@pytest.mark.parametrize("right", ["hidden", "closed"])
+@pytest.mark.parametrize("system", [SF, MK])
+async def test_what_is_planned_goes_without_it(system: System, right: str) -> None:
+    systems = Systems()
+    sight = systems.sight()
+    obj = LEAD if system is SF else Object.PERSON
+    title, other = out("title", TITLE[system]), out("lastName", "Other")
+    update, create = Update(object=obj, id="1", fields=(title, other)), Create(object=obj, fields=(title, other))
+    assert sight.fitting(system, update) is update
+    getattr(systems, right).add((system, TITLE[system]))
+    assert await sight.doubts(refusal(system))
+    for planned in (update, create):
+        fitting: Any = sight.fitting(system, planned)
+        assert (type(fitting), fitting.fields, [key for key, _ in fitting.refused]) == (type(planned), (other,), ["title"])
+        assert TITLE[system] in fitting.refused[0][1]
+    nothing = sight.fitting(system, replace(update, fields=(title,)))
+    assert isinstance(nothing, Nothing)
+    assert [key for key, _ in nothing.refused] == ["title"]
+    delete = Delete(object=obj, id="1")
+    assert sight.fitting(system, delete) is delete
+
+
+async def test_many_who_doubt_at_once_ask_once() -> None:
+    systems = Systems()
+    sight = systems.sight()
+    assert not await sight.doubts(refusal(SF)), "nothing is hidden: the refusal is about something else"
+    assert not await sight.doubts(refusal(SF))
+    assert systems.asked == 1
+    systems.seconds += 60
+    assert not await sight.doubts(refusal(SF))
+    assert systems.asked == 2
+
+
+async def test_it_is_told_once_the_field_is_back_and_told_again_where_that_failed() -> None:
+    systems = Systems()
+    sight = systems.sight()
+    systems.hidden.add((SF, "Title"))
+    await sight.look()
+    systems.hidden.clear()
+    systems.now, systems.seconds = 900_000, 900.0
+    systems.trouble = Retry("PostgreSQL is away")
+    with pytest.raises(Retry):
+        await sight.look()
+    assert sight.visible(SF, LEAD, ["Title"]) == [], "not used again before the gap is recorded"
+    systems.trouble, systems.seconds = None, 960.0
+    assert await sight.look()
+    assert sight.visible(SF, LEAD, ["Title"]) == ["Title"]
+    assert {(each.system, each.object, each.name, each.since_ms) for each in systems.returned} == {
+        (SF, obj, "Title", 1_000) for obj in RULES.objects
+    }
+    assert sight.troubles() == []
+
+
+async def test_a_right_to_write_that_is_back_is_told_too() -> None:
+    systems = Systems()
+    sight = systems.sight()
+    systems.closed.add((MK, "title"))
+    await sight.look()
+    assert ["can't be written" in trouble.what for trouble in sight.troubles()] == [True] * len(RULES.objects)
+    assert sight.visible(MK, Object.PERSON, ["title"]) == ["title"], "it can still be read"
+    systems.closed.clear()
+    systems.seconds += 60
+    await sight.look()
+    assert {(each.system, each.name) for each in systems.returned} == {(MK, "title")}
+
+
+async def test_what_is_hidden_from_the_start_is_left_out_too() -> None:
+    systems = Systems()
+    systems.hidden.add((SF, "Title"))
+    sight = systems.sight()
+    assert sight.visible(SF, LEAD, ["Title"]) == []
+    systems.hidden.clear()
+    await sight.look()
+    assert {each.since_ms for each in systems.returned} == {0}
