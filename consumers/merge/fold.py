@@ -7,6 +7,7 @@ from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import is_strange, judge_fields, rejudge, unlinked
 from consumers.merge.judge import judge_echo
+from consumers.merge.late import is_late, still_news
 from consumers.merge.link import agree_link
 from consumers.merge.reading import judge_reading
 from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_unplaced, noted, touched, undeleted, without_writes
@@ -18,7 +19,7 @@ from streams.systems import SALESFORCE
 
 _WAITING = Verdict.WAITING
 _SECOND_MS = 1_000
-_CREATED, _DELETED, _READ, _GAP = Kind.CREATED, Kind.DELETED, Kind.READ, Kind.GAP
+_CREATED, _UPDATED, _DELETED, _READ, _GAP = Kind.CREATED, Kind.UPDATED, Kind.DELETED, Kind.READ, Kind.GAP
 
 
 def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
@@ -35,6 +36,8 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
     state = state.with_record(event.system, noted(before, event))
     if state.hold:
         state = relieved(state, event)
+    if event.seq < before.seq and is_late(before, event):
+        return _told_late(state, event, setting, now)
     if event.kind is _GAP:
         return asked_again(state, event.system), (
             Ruling(field="*", verdict=Verdict.WAITING, reason="the feed can't say what changed; it is read"),
@@ -44,6 +47,18 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
     if is_alive(before, event):
         state = undeleted(state, event.system)
     return _changes(state, event, setting, now)
+
+
+def _told_late(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
+    """A change before others that were judged. What it says of the record's life they have overtaken; what it says of fields that
+    nothing has touched since is news."""
+    if event.kind not in (_CREATED, _UPDATED):
+        return asked_again(state, event.system), (Ruling(field="*", verdict=Verdict.WAITING, reason="told late; the record is read"),)
+    if state.record(event.system).deleted:
+        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told late: it was deleted after that"),)
+    event, overtaken = still_news(state, event, setting)
+    state, rulings = _changes(state, event, setting, now)
+    return state, (*overtaken, *rulings)
 
 
 def _deleted(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:

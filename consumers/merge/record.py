@@ -1,6 +1,7 @@
 """The life of one side's record: what of it was told before, whether it is there, who has worked on it. Pure."""
 
 from consumers.merge.decision import Verdict
+from consumers.merge.late import KEPT, was_judged, with_judged
 from consumers.merge.state import NEVER, Field, PairState, Record, copy
 from consumers.merge.verdicts import latest
 from streams.events import ChangeEvent, Kind
@@ -19,11 +20,13 @@ def is_old(record: Record, event: ChangeEvent) -> bool:
     That a change could not be told whole stands beside what could be, under the same name.
     """
     if event.kind is _GAP:
-        return bool(event.seq) and (event.seq < record.seq if event.epoch == record.epoch else event.at < record.at)
+        if event.epoch != record.epoch:
+            return bool(event.seq) and event.at < record.at
+        return 0 < event.seq < record.seq and was_judged(record, event.seq)
     if event.seq and record.seq and event.epoch != record.epoch:
         return event.at < record.at or (event.at == record.at and event.at % _SECOND_MS != 0)
     if event.seq:
-        return event.seq <= record.seq
+        return event.seq <= record.seq and was_judged(record, event.seq)
     return bool(event.ref) and all(ref in record.refs for ref in event.ref.split(","))
 
 
@@ -36,8 +39,15 @@ def noted(record: Record, event: ChangeEvent) -> Record:
     """The record, with this event among those judged."""
     new = copy(record)
     new.id = record.id or event.id
-    if event.seq and (event.epoch != record.epoch or event.seq > record.seq):
+    if event.seq and event.epoch != record.epoch:
+        new.lately = (event.seq,) if record.seq else (0, event.seq)
         new.seq, new.epoch = event.seq, event.epoch
+    elif event.seq > record.seq:  # what it nearly always is
+        lately = record.lately or (record.seq,)
+        new.lately = (*lately[1:], event.seq) if len(lately) >= KEPT else (*lately, event.seq)
+        new.seq = event.seq
+    elif event.seq:
+        new.lately = with_judged(record, event.seq)
     if event.at > record.at:
         new.at = event.at
     if event.ref:

@@ -236,6 +236,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """Which numbering `seq` belongs to."""
     caller: int = 0
     """The process that makes the call under way (`callers.number_of`); 0 when none is, or nobody knows."""
+    lately: tuple[int, ...] = ()
+    """The numbers (`seq`) of the newest feed events judged, growing; the first stands for all before it."""
 
 
 class Waiting(msgspec.Struct, array_like=True):

@@ -1,0 +1,53 @@
+"""Events of Salesforce's stream that come after later ones: told for the first time when the stream is replayed around a gap. Pure.
+
+Which events of a record were judged is remembered for the last few, so that "later has been judged" is not taken for "was judged".
+"""
+
+import msgspec
+
+from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.setting import Setting
+from consumers.merge.state import Field, PairState, Record
+from consumers.merge.values import Unfit, neutral
+from streams.events import ChangeEvent
+
+KEPT = 8
+"""So many numbers are remembered of each record."""
+_LATER = "told late: a later change of this field has been judged"
+_OURS = "told late: our own write, settled meanwhile"
+
+
+def was_judged(record: Record, seq: int) -> bool:
+    """Whether the event with this number was judged, as far as is remembered: what is older than that counts as judged."""
+    lately = record.lately
+    return seq <= record.seq and (not lately or seq <= lately[0] or seq in lately)
+
+
+def with_judged(record: Record, seq: int) -> tuple[int, ...]:
+    """The numbers remembered once this one was judged, later than others. The first stands for everything up to it."""
+    return tuple(sorted({*record.lately, record.seq, seq}))[-KEPT:]
+
+
+def is_late(record: Record, event: ChangeEvent) -> bool:
+    """Whether later events of the record, of the same numbering, have been judged."""
+    return event.epoch == record.epoch and 0 < event.seq < record.seq
+
+
+def still_news(state: PairState, event: ChangeEvent, setting: Setting) -> tuple[ChangeEvent, tuple[Ruling, ...]]:
+    """The event with only those fields that nothing later has told of, and a ruling for each of the others."""
+    names, own = setting.mapping.by_name(event.system), setting.identity.owns(event)
+    left, rulings = dict(event.fields), []
+    for name, wire in event.fields.items():
+        mapping = names.get(name)
+        if mapping is None:
+            continue
+        side = (state.fields.get(mapping.key) or Field()).side(event.system)
+        reason = _LATER if side.seen_at >= event.at else _OURS if own and not side.writes else ""
+        if reason:
+            try:
+                value = neutral(mapping.type, wire)
+            except Unfit:
+                value = None
+            del left[name]
+            rulings.append(Ruling(field=mapping.key, verdict=Verdict.SUPERSEDED, value=value, reason=reason))
+    return msgspec.structs.replace(event, fields=left), tuple(rulings)
