@@ -226,8 +226,12 @@ class SettleSettings:
     marketo_records_max: Annotated[int, Whole("Records a call to Marketo", 1, 300)] = 300
     salesforce_calls_at_once: Annotated[int, Whole("Writing calls of one worker under way at once", 1, 25)] = 4
     marketo_calls_at_once: Annotated[int, Whole("Writing calls of one worker under way at once", 1, 10)] = 6
-    read_salesforce: Annotated[Reads, Choice("Whether Salesforce is read before it is written", Reads)] = Reads.AUTO
-    read_marketo: Annotated[Reads, Choice("Whether Marketo is read before it is written", Reads)] = Reads.AUTO
+    read_salesforce: Annotated[
+        Reads, Choice("Whether Salesforce is read before it is written; `auto`: unless its feed is proven fresh and calls are short", Reads)
+    ] = Reads.AUTO
+    read_marketo: Annotated[
+        Reads, Choice("Whether Marketo is read before it is written; `auto`: what was just edited, while calls are plenty", Reads)
+    ] = Reads.AUTO
     lease_seconds: Annotated[float, Duration("How long an unanswered call is waited for before it is taken for lost", "5s", "1h")] = 300.0
 
 

@@ -3,8 +3,9 @@
 Edits are made by hand (the sandbox's control verbs: no API calls), each on a person of its own, so evenly that no two fall together by
 plan, with a random moment within each turn. Times are those of the systems' own histories. What is taken off, and nothing else:
 Salesforce to Marketo, the half of the writing call that passes before Marketo applies it (75 ms); Marketo to Salesforce, the half of
-the page of activities that passes after Marketo has made it up (75 ms), the call that reads the person's typed values (150 ms), and the
-half of Salesforce's writing call (75 ms). The wait for the next look at the activities, and for a call that the limits allow, stays in.
+the page of activities that passes after Marketo has made it up (75 ms), the call that reads the person's typed values (150 ms), the
+call that reads Salesforce's record before it is written (150 ms), and the half of Salesforce's writing call (75 ms). The wait for the
+next look at the activities, and for a call that the limits allow, stays in.
 
 Figures are of the steady state: edits of the first `warm` seconds have used up what calls were saved, and don't count.
 """
@@ -26,7 +27,7 @@ from tests.benchmarks.ground import LATENCY_MS, Ground, Person
 from tests.benchmarks.settle_speed import asked, marker
 
 SALESFORCE_TO_MARKETO, MARKETO_TO_SALESFORCE = "salesforce_to_marketo", "marketo_to_salesforce"
-TAKEN_OFF_MS = {SALESFORCE_TO_MARKETO: LATENCY_MS // 2, MARKETO_TO_SALESFORCE: 2 * LATENCY_MS}
+TAKEN_OFF_MS = {SALESFORCE_TO_MARKETO: LATENCY_MS // 2, MARKETO_TO_SALESFORCE: 3 * LATENCY_MS}
 _FIELD = {"salesforce": "Title", "marketo": "title"}
 _PATIENCE_SECONDS = 90.0
 
