@@ -27,8 +27,8 @@ AGAIN_MS = 300_000
 _NOT_DUE = (0, 0, 0, 0)
 _log = structlog.get_logger(__name__)
 
-Move = tuple[str, int, int, int]
-"""An offset to be moved together with it: topic, partition, from, to."""
+Move = tuple[str, int, int, int, int]
+"""An offset to be moved together with it: topic, partition, from, to, and the fingerprint of the last message."""
 
 
 async def judged(

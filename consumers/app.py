@@ -273,6 +273,8 @@ class Worker:
         async def gap(topic: str, partition: int, stood: int, begins: int) -> None:
             self.metrics.gap(topic)
             reason = f"offsets {stood} to {begins} of partition {partition} are no longer on the topic"
+            if begins < stood:
+                reason = f"partition {partition} is another one than was read up to {stood}; it is read from {begins}"
             _log.error("gap", topic=topic, reason=reason)
             await self._gaps_of(tools).open(topic, "", reason)
 

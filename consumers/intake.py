@@ -20,6 +20,7 @@ from consumers.judging import Observed
 from consumers.leaving import leave
 from consumers.ledger.port import Fenced, Ledger
 from consumers.observe import Message, Observer
+from consumers.refilled import refilled
 from streams.errors import Retry
 from streams.kafka_access import KafkaAccess, access_of
 from streams.together import together
@@ -36,7 +37,8 @@ _log = structlog.get_logger(__name__)
 
 OnObserved = Callable[[str, int, Observed], None]
 OnGap = Callable[[str, int, int, int], Awaitable[None]]
-"""(topic, partition, where the ledger stood, where the topic begins now): events between the two are lost to the topic."""
+"""(topic, partition, where the ledger stood, where it is read from now): events between the two are lost to the topic; or, where it
+is read from an earlier place, all that was not read of a topic that is there no more."""
 
 
 class Intake:
@@ -114,7 +116,11 @@ class Intake:
 
     async def _partition(self, consumer: AIOKafkaConsumer, place: TopicPartition, records: Sequence[object], stop: asyncio.Event) -> None:
         """One partition's records in their order, in batches."""
-        messages = [Message(offset=record.offset, key=record.key, value=record.value) for record in records]  # type: ignore[attr-defined]
+        messages = [
+            Message(offset=record.offset, key=record.key, value=record.value)  # type: ignore[attr-defined]
+            for record in records
+            if record.offset >= self._places.get(place, 0)  # type: ignore[attr-defined]
+        ]
         for begin in range(0, len(messages), BATCH_EVENTS_MAX):
             part = messages[begin : begin + BATCH_EVENTS_MAX]
             while not stop.is_set() and place in self.assigned:
@@ -159,6 +165,7 @@ class Intake:
         self.assigned = frozenset(taken)
         try:
             await self.stand(consumer, taken)
+            await self._compare(consumer, taken)
         except Exception as error:  # noqa: BLE001 - raised by the loop: aiokafka would swallow it here
             self._failure = error
             return
@@ -166,24 +173,38 @@ class Intake:
             consumer.resume(*taken)
         _log.info("partitions", count=len(taken))
 
+    async def _compare(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
+        """A partition that is not the one that was read, though it goes as far, is read from its beginning."""
+        known = {place: await self._ledger.last_read(place.topic, place.partition) for place in places}
+        others = await refilled(self._bootstrap, {place: last for place, last in known.items() if last is not None})
+        begins = await consumer.beginning_offsets(list(others)) if others else {}
+        for place in others:
+            await self._go(consumer, place, self._places[place], begins[place], anew=True)
+
+    async def _go(self, consumer: AIOKafkaConsumer, place: TopicPartition, stood: int, begin: int, *, anew: bool) -> None:
+        """Go on from elsewhere: a gap, told loudly, never skipped in silence. `anew`: what is there now was never read."""
+        await self._on_gap(place.topic, place.partition, stood, begin)
+        async with self._ledger.transaction() as tx:
+            if anew:
+                await tx.rewind(place.topic, place.partition, stood, begin)
+            else:
+                await tx.advance(place.topic, place.partition, stood, begin)
+        self._places[place] = begin
+        consumer.seek(place, begin)
+
     def revoke(self) -> None:
         """All partitions are taken away until the next assignment."""
         self.assigned = frozenset()
 
     async def _jump(self, consumer: AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
-        """The topic no longer holds what comes next: a gap, told loudly, never skipped in silence."""
+        """The topic does not hold what comes next: it has forgotten that, or it is another topic, shorter than the one that was read."""
         offsets: dict[TopicPartition, int] = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        places = list(offsets) or list(self.assigned)
-        begins = await consumer.beginning_offsets(places)
+        places = [place for place in (list(offsets) or list(self.assigned)) if place in self._places]
+        begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         for place in places:
-            stood, begin = self._places.get(place, 0), begins[place]
-            if stood >= begin and place not in offsets:
-                continue
-            await self._on_gap(place.topic, place.partition, stood, begin)
-            async with self._ledger.transaction() as tx:
-                await tx.advance(place.topic, place.partition, stood, begin)
-            self._places[place] = begin
-            consumer.seek(place, begin)
+            stood = self._places[place]
+            if not begins[place] <= stood <= ends[place]:
+                await self._go(consumer, place, stood, begins[place], anew=stood > ends[place])
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         places = {place: self._places[place] for place in self.assigned if place in self._places}

@@ -14,6 +14,7 @@ from consumers.judging import Judging, Observed
 from consumers.ledger.port import Fenced, Ledger
 from consumers.merge.decision import Origin
 from consumers.merge.terms import Terms
+from consumers.refilled import fingerprint
 from streams.codec import Undecodable, decode
 from streams.errors import SyncError
 from streams.events import ChangeEvent, DeadLetter
@@ -59,7 +60,7 @@ class Observer:
             told, dead = _decoded(topic, partition, messages, now)
             lost = _records_of(dead)
         async with self._ledger.transaction(durable=False) as tx:
-            await tx.advance(topic, partition, start, messages[-1].offset + 1)
+            await tx.advance(topic, partition, start, messages[-1].offset + 1, _print(messages[-1]))
             batch = Judging(tx, self._terms, now)
             await batch.load([event for _, event in told], lost=[(system, record) for system, record, _ in lost])
             with step("judging"):
@@ -76,7 +77,7 @@ class Observer:
     async def _bury(self, topic: str, partition: int, start: int, message: Message, fault: Fault) -> Observed:
         """The one that stopped its batch; its pair is held."""
         letter = _letter(topic, partition, message, str(fault), self._clock())
-        move = (topic, partition, start, message.offset + 1)
+        move = (topic, partition, start, message.offset + 1, _print(message))
         try:
             event = decode(message.value)
         except Exception:  # noqa: BLE001 - then the fault is in telling what can't be decoded
@@ -92,6 +93,10 @@ class Observer:
         else:
             await buried(self._ledger, self._terms, event, letter, fault=fault, move=move)
         return Observed(dead=1)
+
+
+def _print(message: Message) -> int:
+    return fingerprint(message.key, message.value)
 
 
 def _decoded(topic: str, partition: int, messages: Sequence[Message], now: int) -> tuple[list[tuple[int, ChangeEvent]], list[DeadLetter]]:

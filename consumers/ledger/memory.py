@@ -19,6 +19,7 @@ class MemoryLedger:
         self.keys: dict[int, str | None] = {}
         self.offsets: dict[tuple[str, int], int] = {}
         self.left: frozenset[str] = frozenset()
+        self.prints: dict[tuple[str, int], int | None] = {}
         self.decisions: list[Decision] = []
         self.dead: list[DeadLetter] = []
         self.shelved: dict[int, str] = {}
@@ -73,6 +74,11 @@ class MemoryLedger:
         """As the port says."""
         return self.offsets.get((topic, partition))
 
+    async def last_read(self, topic: str, partition: int) -> tuple[int, int] | None:
+        """As the port says."""
+        last = self.prints.get((topic, partition))
+        return None if last is None else (self.offsets[topic, partition] - 1, last)
+
     def new_pair_id(self) -> int:
         """The id of the next pair."""
         self._last_pair += 1
@@ -91,11 +97,19 @@ class MemoryTransaction:
         self._ledger = ledger
         self._held: dict[int, Pair] = {}
 
-    async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
+    async def advance(self, topic: str, partition: int, start: int, end: int, last: int | None = None) -> None:
         """As the port says."""
-        if self._ledger.offsets.get((topic, partition), start) != start:
-            raise Fenced(f"{topic}/{partition} does not stand at {start}")
+        if self._ledger.offsets.get((topic, partition), start) != start or end < start:
+            raise Fenced(f"{topic}/{partition} does not stand at {start}, or {end} lies before that")
         self._ledger.offsets[topic, partition] = end
+        self._ledger.prints[topic, partition] = last
+
+    async def rewind(self, topic: str, partition: int, stood: int, begin: int) -> None:
+        """As the port says."""
+        if self._ledger.offsets.get((topic, partition)) != stood:
+            raise Fenced(f"{topic}/{partition} does not stand at {stood}")
+        self._ledger.offsets[topic, partition] = begin
+        self._ledger.prints[topic, partition] = None
 
     async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
         """As the port says."""

@@ -73,8 +73,15 @@ class Transaction(Protocol):
     `Fault`: something in what is read or stored is unusable; nothing has been stored by that call.
     """
 
-    async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
-        """Move the partition's offset from `start` to `end`; raise `Fenced` if it does not stand at `start`."""
+    async def advance(self, topic: str, partition: int, start: int, end: int, last: int | None = None) -> None:
+        """Move the partition's offset on from `start` to `end`; raise `Fenced` if it does not stand at `start`, or stands beyond `end`.
+
+        `last`: the fingerprint of the message before `end`.
+        """
+        ...
+
+    async def rewind(self, topic: str, partition: int, stood: int, begin: int) -> None:
+        """The partition is another one than was read: its offset goes from `stood` back to `begin`. Raises `Fenced` as above."""
         ...
 
     async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
@@ -171,4 +178,8 @@ class Ledger(Protocol):
 
     async def offset(self, topic: str, partition: int) -> int | None:
         """The next offset to be observed; None if the partition was never observed."""
+        ...
+
+    async def last_read(self, topic: str, partition: int) -> tuple[int, int] | None:
+        """Offset and fingerprint of the last message observed; None if that is not known."""
         ...

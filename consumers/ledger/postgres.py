@@ -97,6 +97,12 @@ class PostgresLedger:
             found: int | None = await self._pool.fetchval(sql.OFFSET, topic, partition)
         return found
 
+    async def last_read(self, topic: str, partition: int) -> tuple[int, int] | None:
+        """As the port says."""
+        with border("read an offset"):
+            row = await self._pool.fetchrow(sql.LAST_READ, topic, partition)
+        return None if row is None or row[1] is None else (row[0] - 1, row[1])
+
     async def close(self) -> None:
         """Wait a moment for open transactions, then close all connections."""
         try:

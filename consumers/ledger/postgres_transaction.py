@@ -34,12 +34,19 @@ class PostgresTransaction:
         self._write_ids = write_ids
         self._held: dict[int, Pair] = {}
 
-    async def advance(self, topic: str, partition: int, start: int, end: int) -> None:
+    async def advance(self, topic: str, partition: int, start: int, end: int, last: int | None = None) -> None:
         """As the port says."""
         with border("move the offset"):
-            moved = await self._connection.fetchval(sql.ADVANCE, topic, partition, start, end)
+            moved = await self._connection.fetchval(sql.ADVANCE, topic, partition, start, end, last)
         if moved is None:
-            raise Fenced(f"{topic}/{partition} does not stand at {start}")
+            raise Fenced(f"{topic}/{partition} does not stand at {start}, or {end} lies before that")
+
+    async def rewind(self, topic: str, partition: int, stood: int, begin: int) -> None:
+        """As the port says."""
+        with border("move the offset back"):
+            moved = await self._connection.fetchval(sql.REWIND, topic, partition, stood, begin)
+        if moved is None:
+            raise Fenced(f"{topic}/{partition} does not stand at {stood}")
 
     async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
         """As the port says."""

@@ -19,11 +19,17 @@ WAITING = "select lane from due where kind = $1 and at <= $2 order by lane, at l
 
 LOOKED_FOR = "select pair from due where kind = $1 and at > $2 and pair > $3 order by pair limit $4"
 REFUSED = "select distinct pair from refusals where pair > $1 order by pair limit $2"
+LAST_READ = "select next_offset, last_read from partition_offsets where topic = $1 and partition = $2"
 
 ADVANCE = """
-insert into partition_offsets as known (topic, partition, next_offset) values ($1, $2, $4)
-on conflict (topic, partition) do update set next_offset = excluded.next_offset where known.next_offset = $3
+insert into partition_offsets as known (topic, partition, next_offset, last_read)
+select $1::text, $2::integer, $4::bigint, $5::bigint where $4::bigint >= $3::bigint
+on conflict (topic, partition) do update set next_offset = excluded.next_offset, last_read = excluded.last_read
+    where known.next_offset = $3
 returning 1
+"""
+REWIND = """
+update partition_offsets set next_offset = $4, last_read = null where topic = $1 and partition = $2 and next_offset = $3 returning 1
 """
 
 BY_SALESFORCE = "select id, state, match_key, salesforce_id from pairs where salesforce_id = any($1::text[]) order by id for update"

@@ -168,7 +168,7 @@ class ObserveBench:
         for (topic, partition), end in (await self._ends()).items():
             await connection.execute(
                 "insert into partition_offsets (topic, partition, next_offset) values ($1, $2, $3)"
-                " on conflict (topic, partition) do update set next_offset = $3", topic, partition, end)  # fmt: skip
+                " on conflict (topic, partition) do update set next_offset = $3, last_read = null", topic, partition, end)  # fmt: skip
         await connection.execute("truncate due, decisions")
         await connection.execute("vacuum analyze pairs")
         await connection.execute("checkpoint")

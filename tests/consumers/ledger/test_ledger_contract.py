@@ -88,6 +88,32 @@ async def test_an_unknown_partition_has_no_offset_and_takes_any(ledger: Ledger) 
     assert await ledger.offset(TOPIC, 4) is None
 
 
+@pytest.mark.parametrize("stood", [None, 10])
+async def test_an_offset_never_moves_back_by_itself(ledger: Ledger, stood: int | None) -> None:
+    if stood is not None:
+        async with ledger.transaction() as tx:
+            await tx.advance(TOPIC, 0, 0, stood)
+    with pytest.raises(Fenced):
+        async with ledger.transaction() as tx:
+            await tx.advance(TOPIC, 0, 10, 9)
+    assert await ledger.offset(TOPIC, 0) == stood
+
+
+async def test_only_another_partition_in_its_place_is_read_from_an_earlier_offset(ledger: Ledger) -> None:
+    async with ledger.transaction() as tx:
+        await tx.advance(TOPIC, 0, 0, 10, -7)
+    assert await ledger.last_read(TOPIC, 0) == (9, -7)
+    with pytest.raises(Fenced):
+        async with ledger.transaction() as tx:
+            await tx.rewind(TOPIC, 0, 9, 0)
+    async with ledger.transaction() as tx:
+        await tx.rewind(TOPIC, 0, 10, 0)
+    assert (await ledger.offset(TOPIC, 0), await ledger.last_read(TOPIC, 0)) == (0, None)
+    async with ledger.transaction() as tx:
+        await tx.advance(TOPIC, 0, 0, 3)
+    assert (await ledger.offset(TOPIC, 0), await ledger.last_read(TOPIC, 0)) == (3, None)
+
+
 @pytest.mark.parametrize("start", [0, 9, 11])
 async def test_who_starts_from_elsewhere_is_fenced_and_changes_nothing(ledger: Ledger, start: int) -> None:
     async with ledger.transaction() as tx:

@@ -140,3 +140,7 @@ class MortalLedger(Ledger):
     async def offset(self, topic: str, partition: int) -> int | None:
         """As the port says."""
         return await self._ledger.offset(topic, partition)
+
+    async def last_read(self, topic: str, partition: int) -> tuple[int, int] | None:
+        """As the port says."""
+        return await self._ledger.last_read(topic, partition)
