@@ -176,7 +176,7 @@ class Intake:
     async def _compare(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
         """A partition that is not the one that was read, though it goes as far, is read from its beginning."""
         known = {place: await self._ledger.last_read(place.topic, place.partition) for place in places}
-        others = await refilled(self._bootstrap, {place: last for place, last in known.items() if last is not None})
+        others = await refilled(self._kafka, {place: last for place, last in known.items() if last is not None})
         begins = await consumer.beginning_offsets(list(others)) if others else {}
         for place in others:
             await self._go(consumer, place, self._places[place], begins[place], anew=True)

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.errors import Retry
+from streams.kafka_access import KafkaAccess
 
 _SECONDS = 15.0
 _POLL_MS = 500
@@ -23,21 +24,21 @@ def fingerprint(key: bytes | None, value: bytes | None) -> int:
     return int.from_bytes(blake2b((key or b"") + b"\0" + (value or b""), digest_size=8).digest(), signed=True)
 
 
-async def refilled(bootstrap: str, last: Mapping[TopicPartition, tuple[int, int]]) -> frozenset[TopicPartition]:
+async def refilled(kafka: KafkaAccess, last: Mapping[TopicPartition, tuple[int, int]]) -> frozenset[TopicPartition]:
     """The partitions that do not hold, where it was read, what was read last. `last`: for each the offset and the fingerprint.
 
     What has grown too old to be kept can't be compared, and is taken for the same. Raises `Retry` when Kafka doesn't tell.
     """
     if not last:
         return frozenset()
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, auto_offset_reset="none")
+    consumer = AIOKafkaConsumer(**kafka.options(), group_id=None, enable_auto_commit=False, auto_offset_reset="none")
     try:
         async with asyncio.timeout(_SECONDS):
             await consumer.start()
             consumer.assign(list(last))
             return await _compared(consumer, last)
     except (KafkaError, OSError, TimeoutError) as error:
-        raise Retry(f"looking up the last messages read at {bootstrap}: {type(error).__name__} {error}", after_seconds=2.0) from error
+        raise Retry(f"looking up the last messages read at {kafka.bootstrap}: {type(error).__name__} {error}", after_seconds=2.0) from error
     finally:
         with suppress(KafkaError, OSError):
             await asyncio.wait_for(consumer.stop(), _SECONDS)
