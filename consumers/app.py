@@ -301,6 +301,8 @@ class Worker:
         for verdict, count in observed.verdicts.items():
             self.metrics.verdicts.labels(system, verdict).inc(count)
         self.recent.add({str(verdict): count for verdict, count in observed.verdicts.items()})
+        for altering, count in observed.altered.items():
+            self.metrics.verdicts.labels(altering, "altered").inc(count)
         for repaired, count in observed.repaired.items():
             self.metrics.cycle_rows.labels(f"{repaired}.poll", "repaired").inc(count)
         if observed.due and self.bell is not None:

@@ -15,6 +15,7 @@ from consumers.ledger.port import Pair, Taken, Transaction, is_gone
 from consumers.merge.aside import lost_event
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.fold import fold
+from consumers.merge.judge import ALTERED
 from consumers.merge.reading import Look, look
 from consumers.merge.record import is_old
 from consumers.merge.setting import Setting
@@ -48,6 +49,8 @@ class Observed:
     """What has become due by it."""
     repaired: Counter[System] = field(default_factory=Counter)
     """Edits that only the poll had found."""
+    altered: Counter[System] = field(default_factory=Counter)
+    """Writes of ours that their system did not keep as they were sent."""
 
     def add(self, other: "Observed") -> None:
         """What another batch came to, too."""
@@ -56,6 +59,7 @@ class Observed:
         self.verdicts.update(other.verdicts)
         self.due |= other.due
         self.repaired.update(other.repaired)
+        self.altered.update(other.altered)
 
 
 class Judging:
@@ -123,6 +127,8 @@ class Judging:
         for ruling in rulings:
             verdict = ruling.verdict
             verdicts[verdict] = verdicts.get(verdict, 0) + 1
+            if ruling.reason is ALTERED:
+                self.observed.altered[event.system] += 1
         if event.source in POLLED and any(ruling.verdict in _REPAIRING for ruling in rulings):
             self.observed.repaired[event.system] += 1
 

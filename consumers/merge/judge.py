@@ -8,6 +8,8 @@ Here are the two things that a side's feed may tell of a field: somebody's edit 
 (`judge_echo`). Readings have a module of their own.
 """
 
+from types import NoneType
+
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.forgotten import came_back, forget, in_doubt, remembered, told_of
@@ -18,6 +20,8 @@ from streams.events import Value
 from streams.systems import MARKETO, SALESFORCE, System
 
 _ACCEPTED, _ECHO = Verdict.ACCEPTED, Verdict.ECHO
+ALTERED = "our own write came back altered: the system, or a flow in it, stores something else for it"
+"""Reason of a ruling on a value that its system did not keep as it was sent; that difference is known from now on, and stays."""
 _LINK_MISSING = "a change before this one has not arrived yet"
 
 
@@ -94,7 +98,7 @@ def _out_of_order(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -
     if _lacks_link(mapping, side, edit):
         if _is_known(mapping, side, edit):
             return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
-        if edit.patient:
+        if edit.patient and not _is_made_of_ours(side, edit):
             return field, ruled(mapping, field, edit, Verdict.WAITING, _LINK_MISSING)
         if edit.at <= side.seen_at:
             return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
@@ -115,12 +119,13 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
     if _lacks_link(mapping, before, edit):
         if _is_known(mapping, before, edit):
             return field.with_side(edit.side, side), ruled(mapping, field, edit, Verdict.SUPERSEDED, "older than what has been judged")
-        if edit.patient:
+        if edit.patient and not _is_made_of_ours(before, edit):
             return field, ruled(mapping, field, edit, Verdict.WAITING, _LINK_MISSING)
         if edit.at <= before.seen_at:
             return field.with_side(edit.side, side), ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
         return judge_echo(mapping, _linked(mapping, field, edit), edit, write)
-    if not equal(mapping, edit.value, write.value):
+    altered = not equal(mapping, edit.value, write.value)
+    if altered:
         side.learnt, side.sent, side.shown = True, write.value, edit.value
     if side.known and not equal(mapping, side.seen, edit.value):
         side.replaced = side.seen
@@ -128,6 +133,8 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
     side.ahead_at = side.ahead_until = 0
     side.refused, side.reason = NEVER, ""
     new = field.with_side(edit.side, side)
+    if altered:
+        return new, ruled(mapping, new, edit, _ECHO, ALTERED)
     late = write not in before.writes
     return new, ruled(mapping, new, edit, _ECHO, "a write of ours that was given up came back late" if late else "our own write came back")
 
@@ -135,6 +142,14 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
 def _lacks_link(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
     """Whether the feed says that something else stood there before than what we have seen."""
     return side.known and not isinstance(edit.before, Untold) and not same(mapping, side, edit.before, side.seen)
+
+
+def _is_made_of_ours(side: Side, edit: Edit) -> bool:
+    """Whether what stood there before may be what the system made of the text that we created it with, by leaving some of it out."""
+    if not unproven(side) or not isinstance(edit.before, (str, NoneType)):
+        return False
+    sent = iter(str(side.seen))
+    return all(character in sent for character in edit.before or "")
 
 
 def _lacks_echo(side: Side, edit: Edit) -> bool:
@@ -181,7 +196,8 @@ def _linked(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
     """
     if unproven(field.side(edit.side)):
         side = copy(field.side(edit.side))
-        side.seen = None if isinstance(edit.before, Untold) else edit.before
+        made = None if isinstance(edit.before, Untold) else edit.before
+        side.learnt, side.sent, side.shown, side.seen = True, side.seen, made, made
         return field.with_side(edit.side, side)
     return _link(mapping, field, edit)[0]
 

@@ -64,7 +64,7 @@ def canonical(field: FieldMapping, value: Value) -> Canonical:
         if kind is _EMAIL:
             return text.lower() or None
         if kind is _MULTIPICKLIST:
-            return tuple(sorted(choices(text))) or None
+            return tuple(sorted(set(choices(text)))) or None
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         return text or None

@@ -57,7 +57,7 @@ def verdict_on(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> J
         return _unwanted(mapping, field, side, edit, first_meeting=not met)
     rule = mapping.rule.name
     if rule is _UNION or (rule is _SUM_DELTAS and met):
-        return _added(mapping, field, side, edit, seen)
+        return _added(mapping, field, side, edit, seen, met=met)
     if same(mapping, side, edit.value, field.value):
         side.shows = field.version
         new = field.with_side(edit.side, side)
@@ -144,18 +144,31 @@ def _agree(field: Field, side: Side, edit: Edit, value: Value) -> Field:
     return new
 
 
-def _added(mapping: FieldMapping, field: Field, side: Side, edit: Edit, seen: Value) -> Judged:
+def _added(mapping: FieldMapping, field: Field, side: Side, edit: Edit, seen: Value, *, met: bool) -> Judged:
     """`sum_deltas` and `union`: what the edit changed against what this side showed before it is added to the agreement.
 
     Raises `Unfit` where the sum is more than can be carried.
     """
     conflicting = side.shows != field.version
     value = _sum(field.value, seen, edit.value) if mapping.rule.name is RuleName.SUM_DELTAS else _union(field.value, seen, edit.value)
+    if met and equal(mapping, value, field.value):
+        return _nothing_added(mapping, field, side, edit)
     new = _agree(field, side, edit, value)
     if not equal(mapping, value, edit.value):
         side.shows = NEVER
     verdict = Verdict.WON if conflicting else Verdict.ACCEPTED
     return new, ruled(mapping, new, edit, verdict, "what the edit changed is added", rule=f"{mapping.rule.name}@{mapping.rule.version}")
+
+
+def _nothing_added(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Judged:
+    """The agreement stands, in its own order and spelling, so that the other side is owed nothing."""
+    stands = equal(mapping, edit.value, field.value)
+    side.shows = field.version if stands else NEVER
+    new = field.with_side(edit.side, side)
+    if stands:
+        return new, ruled(mapping, new, edit, _SAME, "the same as agreed, told otherwise")
+    rule = f"{mapping.rule.name}@{mapping.rule.version}"
+    return new, ruled(mapping, new, edit, Verdict.LOST, "the agreement has all of it already", rule=rule, lost=edit.value)
 
 
 def _sum(agreed: Value, seen: Value, value: Value) -> Value:

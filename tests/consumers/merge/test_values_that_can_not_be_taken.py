@@ -96,7 +96,7 @@ def test_a_change_of_a_stranger_with_such_a_value_can_be_kept_until_it_is_known(
 
 def test_sums_stay_within_the_bound() -> None:
     state = paired(leadScore=agreed(9 * 10**17))
-    state, _ = after(state, SF, 9 * 10**17 + 5, T + 9_000)
+    state, _ = after(state, SF, 9 * 10**17 + 5_000, T + 9_000)
     told = event(MK, {"leadScore": 10**18 - 1}, T + 19_000)
     state, rulings = fold(state, told, SETTING, T)
     assert rulings[0].verdict is Verdict.UNUSABLE
