@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from consumers.bursts import Bursts
 from consumers.candidates import ALIKE_MAX, AMBIGUOUS, tokens
 from consumers.faults import step
 from consumers.introductions import STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
@@ -65,8 +66,8 @@ class Observed:
 class Judging:
     """The pairs that a batch touches, in memory, while its transaction is open."""
 
-    def __init__(self, tx: Transaction, terms: Terms, now: int, look_at: Look | None = None) -> None:
-        self._tx, self._terms, self._now, self._look = tx, terms, now, look_at
+    def __init__(self, tx: Transaction, terms: Terms, now: int, look_at: Look | None = None, bursts: Bursts | None = None) -> None:
+        self._tx, self._terms, self._now, self._look, self._bursts = tx, terms, now, look_at, bursts
         self._pairs: dict[tuple[System, str], Pair] = {}
         self._by_key: dict[str, list[Pair]] = {}
         self._settings: dict[Object, Setting] = {}
@@ -227,6 +228,9 @@ class Judging:
         pair.state = self._terms.with_due(state, self._now)
         if pair.state.due != old.due:
             self._note_due(pair, event)
+            ahead_ms = self._bursts.ahead(event, self._now) if self._bursts is not None and pair.state.lane == _LIVE else 0
+            if ahead_ms:
+                pair.state.due = _dated_back(pair.state.due, old.due, ahead_ms)
         self._changed[id(pair)] = pair
 
     def _note_due(self, pair: Pair, event: ChangeEvent) -> None:
@@ -326,6 +330,12 @@ def _met(before: Record, event: ChangeEvent, state: PairState, how: str) -> str:
     if (event.system, before.id) in state.retract:
         return f"found on both sides by {how}; made at the same moment as {before.id}, which Tandem had created: that one gives way"
     return f"found on both sides by {how}: made again, after {before.id} was deleted"
+
+
+def _dated_back(due: tuple[int, int, int, int], before: tuple[int, int, int, int], by_ms: int) -> tuple[int, int, int, int]:
+    """The writes that have become due are due earlier."""
+    salesforce, marketo = (moment - by_ms if moment and not earlier else moment for moment, earlier in zip(due[:2], before, strict=False))
+    return salesforce, marketo, due[2], due[3]
 
 
 def asked(state: PairState, system: System) -> PairState:

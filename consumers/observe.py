@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from consumers.apart import buried
+from consumers.bursts import Bursts
 from consumers.faults import Fault, step
 from consumers.judging import Judging, Observed
 from consumers.ledger.port import Fenced, Ledger
@@ -37,6 +38,7 @@ class Observer:
         self._ledger = ledger
         self._terms = terms
         self._clock = clock
+        self._bursts = Bursts()
 
     async def observe(self, topic: str, partition: int, start: int, messages: Sequence[Message]) -> Observed:
         """Judge the messages from offset `start` on. Raises `Fenced`, or `Retry` when the ledger is away; then nothing has happened."""
@@ -59,9 +61,10 @@ class Observer:
         with step("decoding"):
             told, dead = _decoded(topic, partition, messages, now)
             lost = _records_of(dead)
+            self._bursts.told((event for _, event in told), now)
         async with self._ledger.transaction(durable=False) as tx:
             await tx.advance(topic, partition, start, messages[-1].offset + 1, _print(messages[-1]))
-            batch = Judging(tx, self._terms, now)
+            batch = Judging(tx, self._terms, now, bursts=self._bursts)
             await batch.load([event for _, event in told], lost=[(system, record) for system, record, _ in lost])
             with step("judging"):
                 for offset, event in told:
