@@ -57,7 +57,7 @@ class BrokerWatch:
                             self._answered(await client.list_topics())
                         await _pause(stop)
             except (Retry, Fatal) as error:
-                self._silent(str(error))
+                self._silent(_reason(str(error)))
             except (KafkaError, OSError, TimeoutError) as error:
                 self._silent(type(error).__name__)
             await _pause(stop)
@@ -85,3 +85,9 @@ async def _pause(stop: asyncio.Event) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(LOOK_SECONDS):
             await stop.wait()
+
+
+def _reason(told: str) -> str:
+    """What is in brackets there: the rest is said already."""
+    inside = told.partition(" (")[2]
+    return inside[: inside.rfind(")")] if ")" in inside else told

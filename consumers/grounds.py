@@ -12,7 +12,7 @@ from streams.kafka import admin, why_not
 from streams.kafka_access import KafkaAccess, access_of
 from streams.topics import all_topics
 
-MIGRATIONS = 10
+MIGRATIONS = 12
 """The last migration that this version needs (infra/postgres/migrations): whoever adds one counts on here."""
 APPLIED = "select number from schema_migrations order by number"
 TOPICS = "Run tandem-topics."

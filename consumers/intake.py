@@ -8,7 +8,6 @@ paused before the first await, and a failure is kept and raised by the loop (bot
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
@@ -17,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumers.judging import Observed
+from consumers.last_poll import LastPoll
 from consumers.leaving import leave
 from consumers.ledger.port import Fenced, Ledger
 from consumers.observe import Message, Observer
@@ -31,8 +31,6 @@ _FETCH_EVENTS_MAX = 3_000
 _COMMIT_EVERY = 5.0
 _HEARTBEAT_MS = 500
 """A member learns by its heartbeat that the others wait for it to share the partitions anew: nothing flows till then."""
-_SILENT_MS = 9_000
-"""So long without an answer from a partition that nothing is to be read from, and it counts as away."""
 _log = structlog.get_logger(__name__)
 
 OnObserved = Callable[[str, int, Observed], None]
@@ -53,6 +51,7 @@ class Intake:
         self._consumer: AIOKafkaConsumer | None = None
         self._failure: BaseException | None = None
         self._away: str | None = None
+        self._last_poll = LastPoll()
         self.assigned: frozenset[TopicPartition] = frozenset()
 
     def behind(self) -> dict[tuple[str, int], int]:
@@ -66,8 +65,7 @@ class Intake:
         """Why nothing is observed, by the last successful poll and commit; None while all is well."""
         if self._away is not None:
             return self._away
-        silent = silent_partitions(self._consumer) if self._consumer else []
-        return f"{len(silent)} of {len(self.assigned)} partitions of the change topics do not answer" if silent else None
+        return self._last_poll.trouble(self._consumer) if self._consumer else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`. Raises `Retry` when Kafka is away; the caller runs it again."""
@@ -88,7 +86,8 @@ class Intake:
             self._consumer = consumer
             await self._consume(consumer, stop)
         except (KafkaError, OSError) as error:
-            raise Retry(f"Kafka at {self._kafka.bootstrap}: {type(error).__name__} {error}", after_seconds=2.0) from error
+            self._away = f"Kafka at {self._kafka.bootstrap}: {type(error).__name__} {error}"
+            raise Retry(self._away, after_seconds=2.0) from error
         finally:
             self._consumer = None
             await leave(consumer)
@@ -171,6 +170,8 @@ class Intake:
             return
         with suppress(IllegalStateError):
             consumer.resume(*taken)
+        self._last_poll.given()
+        self._away = None
         _log.info("partitions", count=len(taken))
 
     async def _compare(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
@@ -192,8 +193,9 @@ class Intake:
         self._places[place] = begin
         consumer.seek(place, begin)
 
-    def revoke(self) -> None:
+    def revoke(self, consumer: AIOKafkaConsumer) -> None:
         """All partitions are taken away until the next assignment."""
+        self._last_poll.taken(consumer)
         self.assigned = frozenset()
 
     async def _jump(self, consumer: AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
@@ -213,32 +215,13 @@ class Intake:
                 await consumer.commit(places)
 
 
-def silent_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-    """The partitions whose broker has not answered a poll for some time. One that has not been polled yet, or is not polled since what
-    was read from it is still in hand, is not silent."""
-    now, found = time.time() * 1000, []
-    for place in consumer.assignment():
-        with suppress(IllegalStateError, AssertionError):  # taken away while we look
-            polled = consumer.last_poll_timestamp(place)
-            behind = (consumer.highwater(place) or 0) - _position(consumer, place)
-            if polled is not None and behind <= 0 and now - polled > _SILENT_MS:
-                found.append(place)
-    return found
-
-
-def _position(consumer: AIOKafkaConsumer, place: TopicPartition) -> int:
-    """Where the next read begins; without asking anybody."""
-    state = consumer._subscription.subscription.assignment.state_value(place)  # noqa: SLF001
-    return int(state.position) if state.has_valid_position else 0
-
-
 class _Listener(ConsumerRebalanceListener):
     def __init__(self, consumer: AIOKafkaConsumer, intake: Intake) -> None:
         self._consumer, self._intake = consumer, intake
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         del revoked
-        self._intake.revoke()
+        self._intake.revoke(self._consumer)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         await self._intake.assign(self._consumer, assigned)

@@ -73,20 +73,26 @@ def configure(*, level: str = "INFO", json: bool | None = None, stream: TextIO |
 
 
 class Calm(logging.Filter):
-    """What libraries say over and over while a broker is away is said once in ten seconds, with how often it was left out."""
+    """What libraries say over and over while a broker is away is said once in a while, with how often it was left out.
 
-    def __init__(self, seconds: float = 10.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+    A part of aiokafka is heard once in a minute, whatever it says: for each broker, attempt and partition it has other words. That Kafka is
+    away, and why, our own watch says once. Others are heard once in ten seconds with the same words.
+    """
+
+    def __init__(self, seconds: float = 10.0, kafka_seconds: float = 60.0, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._seconds, self._monotonic = seconds, monotonic
+        self._seconds, self._kafka_seconds, self._monotonic = seconds, kafka_seconds, monotonic
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this record is written."""
-        if not record.name.startswith(("aiokafka", "asyncio")):
+        kafka = record.name.startswith("aiokafka")
+        if not kafka and not record.name.startswith("asyncio"):
             return True
-        key, now = (record.name, str(record.msg)), self._monotonic()
-        said, left_out = self._said.get(key, (-self._seconds, 0))
-        if now - said < self._seconds:
+        key, seconds = ((record.name, ""), self._kafka_seconds) if kafka else ((record.name, str(record.msg)), self._seconds)
+        now = self._monotonic()
+        said, left_out = self._said.get(key, (-seconds, 0))
+        if now - said < seconds:
             self._said[key] = (said, left_out + 1)
             return False
         self._said[key] = (now, 0)

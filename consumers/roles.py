@@ -94,12 +94,24 @@ class Supervisor:
                 self._log.error("role failed for good", role=role.name, error=str(error))
                 self.fatal = self.fatal or error
                 return
+            except asyncio.CancelledError:
+                if self._told_to_end():
+                    self._states[role.name] = "ended"
+                    raise
+                failures += 1
+                await self._cool_down(role, RuntimeError("something inside of it was cancelled"), failures)
             except Exception as error:  # noqa: BLE001 (the supervisor: whatever a role raises, the others go on)
                 failures = 1 if loop.time() - started > _GOOD_RUN_SECONDS else failures + 1
                 await self._cool_down(role, error, failures)
             else:
                 self._log.info("role finished", role=role.name)
                 return
+
+    @staticmethod
+    def _told_to_end() -> bool:
+        """Whether a cancellation was meant for the role itself, not let out by something that it had waited for."""
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
 
     async def _cool_down(self, role: Role, error: Exception, failures: int) -> None:
         shortest, longest = _BACKOFF_SECONDS

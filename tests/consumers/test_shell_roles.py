@@ -134,3 +134,21 @@ async def test_stop_before_start_is_nothing() -> None:
 def test_only_the_shell_imports_faust(module: str) -> None:
     code = f"import sys, {module}; sys.exit('faust' in sys.modules or 'mode' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_a_role_in_which_something_was_cancelled_is_started_again_and_says_so() -> None:
+    gate, role, restarted = asyncio.Event(), Script(asyncio.CancelledError()), list[str]()
+
+    async def wait(_: float) -> None:
+        await gate.wait()
+
+    supervisor = Supervisor([Role(name="relay", run=role)], restarted=restarted.append, wait=wait)
+    supervisor.start()
+    async with asyncio.timeout(10):
+        while "cancelled" not in supervisor.unready().get("relay", ""):
+            await asyncio.sleep(0)
+        assert not supervisor.ended.is_set()
+        gate.set()
+        await role.running.wait()
+        await supervisor.stop()
+    assert (role.runs, restarted) == (2, ["relay"])
