@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from infra.sandbox.salesforce.errors import RecordError
 from infra.sandbox.salesforce.schema import Row, Value
 from infra.sandbox.salesforce.stamps import ms_of, stamp_of
+from infra.sandbox.salesforce.state import State
 from infra.sandbox.salesforce.store import put
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
 
 MINUTE_MS, DAY_MINUTES = 60_000, 24 * 60
 SHARED_WITH_CHILDREN = (
@@ -21,7 +17,7 @@ SHARED_WITH_CHILDREN = (
 _TIMES = frozenset({"StartDateTime", "ActivityDateTime", "ActivityDate", "EndDateTime", "DurationInMinutes", "IsAllDayEvent"})
 
 
-def derive_task(org: Org, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
+def derive_task(org: State, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
     values = _account(org, proposed, changed)
     if "Status" in changed:
         status = org.statuses["TaskStatus"].get(str(proposed.get("Status")))
@@ -38,7 +34,7 @@ def derive_task(org: Org, proposed: Row, changed: set[str], _: set[str]) -> set[
     return set(values)
 
 
-def derive_event(org: Org, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
+def derive_event(org: State, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
     """The times from each other. Raises REQUIRED_FIELD_MISSING without a beginning or a length, and FIELD_INTEGRITY_EXCEPTION where those
     given say different things."""
     values = _account(org, proposed, changed)
@@ -111,7 +107,7 @@ def _contradiction(one: str, other: str) -> RecordError:
     return RecordError("FIELD_INTEGRITY_EXCEPTION", f"{one} and {other} must say the same", [one, other])
 
 
-def _account(org: Org, row: Row, changed: set[str]) -> Row:
+def _account(org: State, row: Row, changed: set[str]) -> Row:
     """The account of what the activity is about, or else of who it is with."""
     if not changed & {"WhoId", "WhatId"}:
         return {}

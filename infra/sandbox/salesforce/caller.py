@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.sandbox.salesforce.duplicates import DuplicateHeader
+
+class DuplicateHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """`Sforce-Duplicate-Rule-Header: allowSave=true; includeRecordDetails=true; runAsCurrentUser=true`."""
+
+    allow_save: bool = False
+    details: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> DuplicateHeader:
+        said = {name.strip().lower(): value.strip().lower() for part in text.split(";") for name, _, value in [part.partition("=")]}
+        return cls(allow_save=said.get("allowsave") == "true", details=said.get("includerecorddetails") == "true")
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):

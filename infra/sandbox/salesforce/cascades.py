@@ -4,14 +4,11 @@ converted (SOAP API guide, delete and undelete; Object Reference)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from infra.sandbox.salesforce.errors import RecordError
 from infra.sandbox.salesforce.schema import ObjectType, Row, Schema
 from infra.sandbox.salesforce.standard_activities import CHILD
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.state import State
 
 MERGED, CUT_OFF = "merge", "parent deleted"
 CLEARED = "ClearedReferences"
@@ -40,7 +37,7 @@ def along(schema: Schema, kind: ObjectType) -> list[tuple[str, str]]:
     return [*fixed, *schema.details_of(kind.name)]
 
 
-def refuse(org: Org, kind: ObjectType, row: Row) -> None:
+def refuse(org: State, kind: ObjectType, row: Row) -> None:
     """Raises DELETE_FAILED for what can't be deleted as it stands."""
     if not kind.deletable:
         raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", f"entity type cannot be deleted: {kind.name}")
@@ -51,21 +48,21 @@ def refuse(org: Org, kind: ObjectType, row: Row) -> None:
             _refuse_status(org, row)
 
 
-def _refuse_account(org: Org, row: Row) -> None:
+def _refuse_account(org: State, row: Row) -> None:
     for deal in org.store.tables["Opportunity"].find("AccountId", row["Id"]):
         if "IsDeleted" not in deal and ("IsWon" in deal or deal.get("OwnerId") != row.get("OwnerId")):
             why = "could not be completed because it is associated with the following opportunities."
             raise RecordError("DELETE_FAILED", f"Your attempt to delete {row.get('Name')} {why}: {deal.get('Name')}")
 
 
-def _refuse_status(org: Org, row: Row) -> None:
+def _refuse_status(org: State, row: Row) -> None:
     members = org.store.tables["CampaignMember"].find("CampaignId", row.get("CampaignId"))
     used = any(each.get("Status") == row.get("Label") for each in members if "IsDeleted" not in each)
     if "IsDefault" in row or used:
         raise RecordError("DELETE_FAILED", "You cannot delete a campaign member status that is the default, or that members have")
 
 
-def going_along(org: Org, kind: ObjectType, record_id: str) -> Iterator[str]:
+def going_along(org: State, kind: ObjectType, record_id: str) -> Iterator[str]:
     """The ids of live children that a deletion takes with it, grandchildren first."""
     for child, reference in along(org.schema, kind):
         for row in org.store.tables[child].find(reference, record_id):
@@ -77,7 +74,7 @@ def going_along(org: Org, kind: ObjectType, record_id: str) -> Iterator[str]:
         yield from (each for each in _child_event(org, org.store.row(record_id)) if "IsDeleted" not in (org.store.row(each) or {}))
 
 
-def coming_back(org: Org, kind: ObjectType, row: Row) -> list[str]:
+def coming_back(org: State, kind: ObjectType, row: Row) -> list[str]:
     """The ids of the children in the bin that went in the same moment as this record, and whose other parents are there."""
     children = [
         each for child, reference in along(org.schema, kind) for each in org.store.tables[child].find(reference, str(row["Id"]))
@@ -92,7 +89,7 @@ def coming_back(org: Org, kind: ObjectType, row: Row) -> list[str]:
     ]
 
 
-def cut_off(org: Org, kind: ObjectType, record_id: str) -> list[tuple[str, str]]:
+def cut_off(org: State, kind: ObjectType, record_id: str) -> list[tuple[str, str]]:
     """(id, field) of live records that point at a record which goes, and stay: their reference is cleared."""
     fields = [(child, name) for child, name in references_to(org, kind) if f"{child}.{name}" in _CUT or name.endswith("__c")]
     found = []
@@ -103,14 +100,14 @@ def cut_off(org: Org, kind: ObjectType, record_id: str) -> list[tuple[str, str]]
     return found
 
 
-def tied_again(org: Org, row: Row) -> list[tuple[str, str]]:
+def tied_again(org: State, row: Row) -> list[tuple[str, str]]:
     """(id, field) of the records that pointed at this one when it was deleted, and still point at nothing."""
     pairs = [each.split(":") for each in str(row.get(CLEARED, "")).split()]
     found = [(record_id, name, org.store.row(record_id)) for record_id, name in pairs]
     return [(record_id, name) for record_id, name, there in found if there is not None and "IsDeleted" not in there and name not in there]
 
 
-def children_of(org: Org, kind: ObjectType, record_id: str) -> Iterator[tuple[str, Row]]:
+def children_of(org: State, kind: ObjectType, record_id: str) -> Iterator[tuple[str, Row]]:
     """(reference field, live row) of everything that points at a record, system references apart."""
     for child, reference in references_to(org, kind):
         table = org.store.tables[child]
@@ -120,7 +117,7 @@ def children_of(org: Org, kind: ObjectType, record_id: str) -> Iterator[tuple[st
                 yield reference, row
 
 
-def references_to(org: Org, kind: ObjectType) -> list[tuple[str, str]]:
+def references_to(org: State, kind: ObjectType) -> list[tuple[str, str]]:
     """(object, reference field) of everything that can point at records of this object."""
     return [
         (each.name, field.name)
@@ -130,12 +127,12 @@ def references_to(org: Org, kind: ObjectType) -> list[tuple[str, str]]:
     ]
 
 
-def _child_event(org: Org, relation: Row | None) -> list[str]:
+def _child_event(org: State, relation: Row | None) -> list[str]:
     found = None if relation is None else relation.get(CHILD)
     return [str(found)] if found is not None and org.store.row(str(found)) is not None else []
 
 
-def _others_alive(org: Org, child: str, row: Row, parent_id: str) -> bool:
+def _others_alive(org: State, child: str, row: Row, parent_id: str) -> bool:
     for parent, pairs in _ALONG.items():
         for name, reference in pairs:
             there = row.get(reference)

@@ -4,23 +4,21 @@ enrichment, event filters). CometD and Pub/Sub API deliver the same."""
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
 import orjson
 
 from infra.sandbox.salesforce.access import Permissions, View
 from infra.sandbox.salesforce.changes import event_path, event_value, without_fields
 from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.eventlog import Event
+from infra.sandbox.salesforce.members import Member
 from infra.sandbox.salesforce.schema import Field, Kind, ObjectType, Row, Schema
 from infra.sandbox.salesforce.soql.binding import Binding, Predicate
 from infra.sandbox.salesforce.soql.parser import parse_condition
 from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Not, Or, Path
 from infra.sandbox.salesforce.stamps import parse_stamp
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.state import State
 
 EVERY_ENTITY = "ChangeEvents"
 NEEDS_VIEW_ALL_DATA = frozenset({"Task", "Event"})
@@ -37,17 +35,7 @@ class ChannelError(Exception):
         self.denied = denied
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """An entity on a channel (Tooling API, PlatformEventChannelMember). Fields of the filter are enriched by themselves."""
-
-    id: str
-    channel: str
-    entity: str
-    enriched: tuple[str, ...] = ()
-    filter: str | None = None
-
-
-def entities_of(org: Org, user_id: str, name: str) -> frozenset[str]:
+def entities_of(org: State, user_id: str, name: str) -> frozenset[str]:
     """The entities whose events the user gets on the channel (its name without `/data/`). A multi-entity channel leaves out in silence
     what isn't permitted; a single-entity channel refuses (CDC guide, required permissions). Raises `ChannelError`."""
     kind = org.schema.by_change_event.get(name)
@@ -64,18 +52,18 @@ def entities_of(org: Org, user_id: str, name: str) -> frozenset[str]:
     return frozenset(each for each in wanted if permitted(org, user_id, each))
 
 
-def permitted(org: Org, user_id: str, entity: str) -> bool:
+def permitted(org: State, user_id: str, entity: str) -> bool:
     right = org.permissions.object_right(user_id, entity)
     return right.readable and (right.view_all if entity not in NEEDS_VIEW_ALL_DATA else org.permissions.sees_all_data(user_id))
 
 
-def carries(org: Org, name: str, entities: frozenset[str], entity: str) -> bool:
+def carries(org: State, name: str, entities: frozenset[str], entity: str) -> bool:
     if name == EVERY_ENTITY and entity not in org.standard_entities:
         return False
     return entity in entities
 
 
-def payloads(org: Org, user_id: str, name: str, event: Event) -> list[bytes]:
+def payloads(org: State, user_id: str, name: str, event: Event) -> list[bytes]:
     """The event as this user gets it on this channel: filtered, enriched with present values, without what he may not read. An enriched
     event of several records is one for each, under the same replay id."""
     kind = org.schema.objects[event.entity]
@@ -90,7 +78,7 @@ def payloads(org: Org, user_id: str, name: str, event: Event) -> list[bytes]:
     return bodies
 
 
-def check_member(org: Org, kind: ObjectType, member: Member) -> None:
+def check_member(org: State, kind: ObjectType, member: Member) -> None:
     """Raises `ApiError` for an enrichment or a filter that the real org refuses."""
     if len(member.enriched) > ENRICHED_MAX:
         raise ApiError(400, "INVALID_INPUT", f"You can select up to {ENRICHED_MAX} fields for enrichment")
@@ -110,7 +98,7 @@ def _ungrouped(body: bytes) -> list[bytes]:
     return [orjson.dumps({**payload, "ChangeEventHeader": {**payload["ChangeEventHeader"], "recordIds": [each]}}) for each in ids]
 
 
-def _passes(org: Org, kind: ObjectType, member: Member, body: bytes) -> bool:
+def _passes(org: State, kind: ObjectType, member: Member, body: bytes) -> bool:
     if member.filter is None:
         return True
     payload = orjson.loads(body)
@@ -126,7 +114,7 @@ def _passes(org: Org, kind: ObjectType, member: Member, body: bytes) -> bool:
     return _filter(org, kind, member.filter)(row)
 
 
-def _enriched(org: Org, kind: ObjectType, member: Member, body: bytes) -> bytes:
+def _enriched(org: State, kind: ObjectType, member: Member, body: bytes) -> bytes:
     payload = orjson.loads(body)
     header = payload["ChangeEventHeader"]
     if header["changeType"] not in ("UPDATE", "DELETE"):
@@ -147,12 +135,12 @@ def _enriched(org: Org, kind: ObjectType, member: Member, body: bytes) -> bytes:
     return orjson.dumps(payload)
 
 
-def _filter(org: Org, kind: ObjectType, text: str) -> Predicate:
+def _filter(org: State, kind: ObjectType, text: str) -> Predicate:
     return _compiled(kind.name, text, len(kind.fields), org)
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(_entity: str, text: str, _fields: int, org: Org) -> Predicate:
+def _compiled(_entity: str, text: str, _fields: int, org: State) -> Predicate:
     """The filter over a row of the entity's fields and `header_...`: SOQL conditions with `ChangeEventHeader.changeType` and the like."""
     kind = org.schema.objects[_entity]
     header = {

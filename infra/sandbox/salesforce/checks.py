@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from infra.sandbox.salesforce.errors import RecordError
 from infra.sandbox.salesforce.schema import Field, Kind, Row, Value
+from infra.sandbox.salesforce.state import State
 from infra.sandbox.salesforce.store import Table
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
 
 UNLOCKABLE = "unable to obtain exclusive access to this record"
 
 
-def check_saved(org: Org, table: Table, proposed: Row, changed: Mapping[str, Value], record_id: str | None) -> None:
+def check_saved(org: State, table: Table, proposed: Row, changed: Mapping[str, Value], record_id: str | None) -> None:
     """Raises `RecordError`. `changed` are the fields that this save touches; `record_id` is None for a new record."""
     kind = table.kind
     missing = [name for name in kind.required if name not in proposed and (record_id is None or name in changed)]
@@ -34,13 +31,29 @@ def check_saved(org: Org, table: Table, proposed: Row, changed: Mapping[str, Val
             _check_reference(org, table, field, value)
 
 
-def check_unlocked(org: Org, record_id: str) -> None:
+def check_unlocked(org: State, record_id: str) -> None:
     """Raises UNABLE_TO_LOCK_ROW or ENTITY_IS_LOCKED for a record that someone holds (control verb `lock`)."""
     if not org.locks:
         return
     code, until_ms = org.locks.get(record_id, ("", 0))
     if until_ms and org.clock.now_ms() < until_ms:
         raise RecordError(code, UNLOCKABLE if code == "UNABLE_TO_LOCK_ROW" else "the entity is locked for editing")
+
+
+def check_shared(org: State, table: Table, record_id: str, user_id: str) -> None:
+    """Raises for a record that is there, but not for this user: sharing keeps it from him."""
+    seen = org.view(user_id).object(table.kind.name)
+    row = table.rows.get(record_id)
+    if seen is not None and row is not None and not seen.sees(row):
+        raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+
+
+def table_of(org: State, record_id: str) -> Table:
+    """The table that the record is in, or would be. Raises `RecordError` for an id of no object."""
+    kind = org.schema.of_id(record_id)
+    if kind is None:
+        raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+    return org.store.tables[kind.name]
 
 
 def live_row(table: Table, record_id: str) -> Row:
@@ -60,7 +73,7 @@ def _check_unique(table: Table, field: Field, value: Value, record_id: str | Non
         raise RecordError("DUPLICATE_VALUE", message)
 
 
-def _check_reference(org: Org, table: Table, field: Field, value: Value) -> None:
+def _check_reference(org: State, table: Table, field: Field, value: Value) -> None:
     target = org.store.row(str(value))
     kind = org.schema.of_id(str(value))
     if kind is None or kind.name not in field.reference_to:
@@ -74,7 +87,7 @@ def _check_reference(org: Org, table: Table, field: Field, value: Value) -> None
         raise RecordError("INACTIVE_OWNER_OR_USER", message, [field.name])
 
 
-def _takes(org: Org, group: Row, object_name: str) -> bool:
+def _takes(org: State, group: Row, object_name: str) -> bool:
     """Whether the group is a queue for records of that object (Object Reference, QueueSobject)."""
     objects = org.store.tables["QueueSobject"].find("QueueId", group["Id"])
     return group.get("Type") == "Queue" and any(row.get("SobjectType") == object_name for row in objects)

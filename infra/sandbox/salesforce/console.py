@@ -13,8 +13,9 @@ from infra.sandbox.salesforce.cascades import children_of
 from infra.sandbox.salesforce.compound import shown_value
 from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.input import read_values
-from infra.sandbox.salesforce.org import SYSTEM, Org
+from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.schema import Kind, Row
+from infra.sandbox.salesforce.state import SYSTEM
 from infra.sandbox.salesforce.transaction import Transaction
 from infra.sandbox.salesforce.verbs import USER_INTERFACE
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from infra.sandbox.salesforce.cascades import MERGED, children_of
 from infra.sandbox.salesforce.errors import RecordError
 from infra.sandbox.salesforce.schema import Row, Value
+from infra.sandbox.salesforce.state import State
 from infra.sandbox.salesforce.transaction import Transaction
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
 
 _ADDRESS = ("Street", "City", "State", "PostalCode", "Country", "Latitude", "Longitude", "GeocodeAccuracy")
 TO_CONTACT = {
@@ -49,7 +46,7 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """One of LeadStatus with IsConverted (SOAP API guide, convertLead); the API asks for it."""
 
 
-def convert(org: Org, transaction: Transaction, wanted: Conversion, today: date) -> dict[str, str | None]:
+def convert(org: State, transaction: Transaction, wanted: Conversion, today: date) -> dict[str, str | None]:
     """Account, contact and opportunity first, then the lead, as their events come (CDC guide, lead conversion); after it what hung on the
     lead. Existing records get only what they lack. Raises `RecordError` and leaves nothing behind."""
     mark = transaction.mark
@@ -60,7 +57,7 @@ def convert(org: Org, transaction: Transaction, wanted: Conversion, today: date)
         raise
 
 
-def merge(org: Org, transaction: Transaction, master: str, victims: Sequence[str], values: Mapping[str, Value]) -> list[str]:
+def merge(org: State, transaction: Transaction, master: str, victims: Sequence[str], values: Mapping[str, Value]) -> list[str]:
     """The losers go to the recycle bin with MasterRecordId, the master gets the values, their children become its children. Returns the
     ids of the children that moved. Raises `RecordError` and leaves nothing behind."""
     kind = org.schema.of_id(master)
@@ -83,7 +80,7 @@ def merge(org: Org, transaction: Transaction, master: str, victims: Sequence[str
     return moved
 
 
-def _convert(org: Org, transaction: Transaction, wanted: Conversion, today: date) -> dict[str, str | None]:
+def _convert(org: State, transaction: Transaction, wanted: Conversion, today: date) -> dict[str, str | None]:
     lead = _lead(org, wanted)
     if wanted.owner is not None:
         lead["OwnerId"] = wanted.owner
@@ -108,7 +105,7 @@ def _convert(org: Org, transaction: Transaction, wanted: Conversion, today: date
     return {"accountId": account_id, "contactId": contact_id, "opportunityId": opportunity_id}
 
 
-def _lead(org: Org, wanted: Conversion) -> Row:
+def _lead(org: State, wanted: Conversion) -> Row:
     lead = org.store.tables["Lead"].rows.get(wanted.lead)
     if lead is None:
         raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
@@ -125,12 +122,12 @@ def _lead(org: Org, wanted: Conversion) -> Row:
     return dict(lead)
 
 
-def converted_status(org: Org) -> str:
+def converted_status(org: State) -> str:
     """The first status of converted leads."""
     return next(each.label for each in org.statuses["LeadStatus"].values() if each.converted)
 
 
-def _opportunity(org: Org, transaction: Transaction, wanted: Conversion, lead: Row, *, account_id: str, today: date) -> str | None:
+def _opportunity(org: State, transaction: Transaction, wanted: Conversion, lead: Row, *, account_id: str, today: date) -> str | None:
     """The id of the opportunity, new or existing. A new one is of the lead's owner and source, closes at the end of the quarter, and has
     the campaign that the lead joined last (CDC guide, lead conversion; Object Reference, Opportunity)."""
     if wanted.opportunity_id is not None or wanted.opportunity is None:
@@ -160,19 +157,19 @@ def _move(transaction: Transaction, child: str, reference: str, parent: str) -> 
         transaction.delete(child, by_org=True)
 
 
-def _object_of(org: Org, row: Row) -> str:
+def _object_of(org: State, row: Row) -> str:
     kind = org.schema.of_id(str(row["Id"]))
     return "" if kind is None else kind.name
 
 
-def _account_of(org: Org, contact: str | None) -> str | None:
+def _account_of(org: State, contact: str | None) -> str | None:
     row = org.store.row(contact) if contact is not None else None
     found = row.get("AccountId") if row is not None else None
     return str(found) if found is not None else None
 
 
 def _place(
-    org: Org,
+    org: State,
     transaction: Transaction,
     object_name: str,
     record_id: str | None,
@@ -191,7 +188,7 @@ def _place(
     return record_id
 
 
-def _mapped(org: Org, lead: Row, names: Mapping[str, str], target: str) -> dict[str, Value]:
+def _mapped(org: State, lead: Row, names: Mapping[str, str], target: str) -> dict[str, Value]:
     """Standard fields by the map, custom ones as the administrator has mapped them."""
     pairs = [*names.items(), *org.lead_mapping.get(target, ())]
     if org.options.convert_lead_maps_same_names:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from infra.sandbox.salesforce.activities import derive_event, derive_task
 from infra.sandbox.salesforce.errors import RecordError
@@ -11,15 +10,13 @@ from infra.sandbox.salesforce.ids import number_of
 from infra.sandbox.salesforce.memberships import derive_member, derive_member_status
 from infra.sandbox.salesforce.schema import ObjectType, Row
 from infra.sandbox.salesforce.stamps import stamp_of
+from infra.sandbox.salesforce.state import State
 from infra.sandbox.salesforce.store import put
 
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
-
-Derive = Callable[["Org", Row, set[str], set[str]], set[str]]
+Derive = Callable[["State", Row, set[str], set[str]], set[str]]
 
 
-def derive(org: Org, kind: ObjectType, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
+def derive(org: State, kind: ObjectType, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
     """Sets the derived fields of a record about to be saved; returns their names. `given` are the fields that the caller named."""
     step = _STEPS.get(kind.name)
     return set() if step is None else step(org, proposed, changed, given)
@@ -36,7 +33,7 @@ def auto_numbered(kind: ObjectType, record_id: str) -> Row:
     return found
 
 
-def _lead(org: Org, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
+def _lead(org: State, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
     """Only a conversion gives a lead a status of converted ones."""
     if "Status" in changed and "IsConverted" not in proposed and not org.options.converted_status_by_update:
         status = org.statuses["LeadStatus"].get(str(proposed.get("Status")))
@@ -45,13 +42,13 @@ def _lead(org: Org, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
     return set()
 
 
-def _contact(_: Org, proposed: Row, changed: set[str], __: set[str]) -> set[str]:
+def _contact(_: State, proposed: Row, changed: set[str], __: set[str]) -> set[str]:
     if "EmailBouncedDate" in changed:
         put(proposed, {"IsEmailBounced": "EmailBouncedDate" in proposed})
     return set()
 
 
-def _opportunity(org: Org, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
+def _opportunity(org: State, proposed: Row, changed: set[str], given: set[str]) -> set[str]:
     """Closed, won, probability and forecast category follow the stage, the expected revenue the amount, fiscal dates the close date."""
     values: Row = {}
     status = org.statuses["OpportunityStage"].get(str(proposed.get("StageName")))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
+from infra.sandbox.salesforce.caller import DuplicateHeader
 from infra.sandbox.salesforce.errors import RecordError
 from infra.sandbox.salesforce.schema import ObjectType, Row
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.store import Table
 
 
 class DuplicateRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,32 +23,19 @@ class DuplicateRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     message: str = "Use one of these records?"
 
 
-class DuplicateHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """`Sforce-Duplicate-Rule-Header: allowSave=true; includeRecordDetails=true; runAsCurrentUser=true`."""
-
-    allow_save: bool = False
-    details: bool = False
-
-    @classmethod
-    def read(cls, text: str) -> DuplicateHeader:
-        said = {name.strip().lower(): value.strip().lower() for part in text.split(";") for name, _, value in [part.partition("=")]}
-        return cls(allow_save=said.get("allowsave") == "true", details=said.get("includerecorddetails") == "true")
-
-
-def check_duplicates(org: Org, kind: ObjectType, proposed: Row, record_id: str | None, header: DuplicateHeader) -> None:
+def check_duplicates(rules: Iterable[DuplicateRule], table: Table, proposed: Row, record_id: str | None, header: DuplicateHeader) -> None:
     """Raises DUPLICATES_DETECTED, with the answer's `duplicateResut` (the API's own spelling) in the error."""
-    for rule in org.duplicate_rules.values():
-        if rule.object != kind.name or (rule.allow_save and header.allow_save):
+    for rule in rules:
+        if rule.object != table.kind.name or (rule.allow_save and header.allow_save):
             continue
-        found = _matches(org, rule, proposed, record_id)
+        found = _matches(table, rule, proposed, record_id)
         if found:
-            raise RecordError("DUPLICATES_DETECTED", rule.message, [], {"duplicateResut": _result(rule, kind, found, header)})
+            raise RecordError("DUPLICATES_DETECTED", rule.message, [], {"duplicateResut": _result(rule, table.kind, found, header)})
 
 
-def _matches(org: Org, rule: DuplicateRule, proposed: Row, record_id: str | None) -> list[Row]:
+def _matches(table: Table, rule: DuplicateRule, proposed: Row, record_id: str | None) -> list[Row]:
     if any(name not in proposed for name in rule.fields):
         return []
-    table = org.store.tables[rule.object]
     indexed = next((name for name in rule.fields if table.indexed(name)), None)
     rows = table.rows.values() if indexed is None else table.find(indexed, proposed[indexed])
     wanted = {name: str(proposed[name]).casefold() for name in rule.fields}

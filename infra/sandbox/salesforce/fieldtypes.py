@@ -5,18 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import orjson
 
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce.changes import Origin, gap_body, header_of
+from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Kind, Value
 from infra.sandbox.salesforce.setup import field_of
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
 
 NAME = "change_field_type"
 

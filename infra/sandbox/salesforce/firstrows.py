@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.schema import Row
-from infra.sandbox.salesforce.statuses import STANDARD, put_statuses
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.setup_statuses import put_statuses
+from infra.sandbox.salesforce.state import State
+from infra.sandbox.salesforce.statuses import STANDARD
 
 BORN = "2026-01-01T00:00:00.000+0000"
 ADMINISTRATOR = "System Administrator"
@@ -21,7 +18,7 @@ _PROFILES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-def fill(org: Org) -> None:
+def fill(org: State) -> None:
     for name, values in STANDARD.items():
         put_statuses(org, name, values, BORN)
     for name, permissions in _PROFILES:
@@ -35,12 +32,12 @@ def fill(org: Org) -> None:
     })  # fmt: skip
 
 
-def add_profile(org: Org, name: str, permissions: tuple[str, ...], stamp: str) -> None:
+def add_profile(org: State, name: str, permissions: tuple[str, ...], stamp: str) -> None:
     values: Row = {"Name": name, "UserType": "Standard", **{f"Permissions{each}": True for each in permissions}}
     _put(org, "Profile", org.store.tables["Profile"].new_id(), values, stamp)
 
 
-def profile_id(org: Org, name: str) -> str:
+def profile_id(org: State, name: str) -> str:
     """Raises LookupError for a profile that isn't there."""
     for row in org.store.tables["Profile"].rows.values():
         if row["Name"] == name:
@@ -48,7 +45,7 @@ def profile_id(org: Org, name: str) -> str:
     raise LookupError(f"no profile {name!r}")
 
 
-def _put(org: Org, name: str, record_id: str, values: Row, stamp: str = BORN) -> None:
+def _put(org: State, name: str, record_id: str, values: Row, stamp: str = BORN) -> None:
     author = ids.make("005", 1)
     row: Row = {
         "Id": record_id, **values, "CreatedDate": stamp, "CreatedById": author, "LastModifiedDate": stamp, "LastModifiedById": author,

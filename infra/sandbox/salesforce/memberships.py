@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from infra.sandbox.salesforce.errors import RecordError
 from infra.sandbox.salesforce.formulas import Formula, Parent
 from infra.sandbox.salesforce.schema import Row, Value
+from infra.sandbox.salesforce.state import State
 from infra.sandbox.salesforce.store import put
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
 
 FIRST_STATUSES: tuple[Row, ...] = (
     {"Label": "Sent", "SortOrder": 1, "IsDefault": True},
@@ -24,7 +20,7 @@ _OF_PERSON = (
 _OF_ADDRESS = ("Street", "City", "State", "Country", "PostalCode")
 
 
-def derive_member(org: Org, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
+def derive_member(org: State, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
     """One membership a person and campaign. A status that the campaign doesn't have becomes its default one."""
     campaign = str(proposed.get("CampaignId", ""))
     _refuse_second(org, proposed, campaign)
@@ -44,7 +40,7 @@ def derive_member(org: Org, proposed: Row, changed: set[str], _: set[str]) -> se
     return touched
 
 
-def derive_member_status(org: Org, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
+def derive_member_status(org: State, proposed: Row, changed: set[str], _: set[str]) -> set[str]:
     """Labels and places are unlike within a campaign; the default is taken away only by giving it to another."""
     others = [row for row in _statuses(org, str(proposed.get("CampaignId"))) if row["Id"] != proposed.get("Id")]
     touched = set()
@@ -62,7 +58,7 @@ def derive_member_status(org: Org, proposed: Row, changed: set[str], _: set[str]
     return touched
 
 
-def other_defaults(org: Org, row: Row) -> list[str]:
+def other_defaults(org: State, row: Row) -> list[str]:
     """The ids of the campaign's other statuses that still say they are the default."""
     return [str(each["Id"]) for each in _statuses(org, str(row["CampaignId"])) if "IsDefault" in each and each["Id"] != row["Id"]]
 
@@ -100,11 +96,11 @@ def _person(row: Row, parent: Parent) -> Row | None:
     return parent(str(row.get("ContactId") or row.get("LeadId")))
 
 
-def _statuses(org: Org, campaign: str) -> list[Row]:
+def _statuses(org: State, campaign: str) -> list[Row]:
     return [row for row in org.store.tables["CampaignMemberStatus"].find("CampaignId", campaign) if "IsDeleted" not in row]
 
 
-def _refuse_second(org: Org, proposed: Row, campaign: str) -> None:
+def _refuse_second(org: State, proposed: Row, campaign: str) -> None:
     if "LeadId" not in proposed and "ContactId" not in proposed:
         raise RecordError("REQUIRED_FIELD_MISSING", "Required fields are missing: [LeadId or ContactId]", ["LeadId", "ContactId"])
     table = org.store.tables["CampaignMember"]

@@ -10,8 +10,9 @@ from infra.sandbox.salesforce.compound import shown_value
 from infra.sandbox.salesforce.schema import Field, Row, Schema
 from infra.sandbox.salesforce.soql.binding import Bound, is_type
 from infra.sandbox.salesforce.soql.functions import shown_as
-from infra.sandbox.salesforce.soql.polymorphic import TYPE, TypedParent
+from infra.sandbox.salesforce.soql.polymorphic import TYPE
 from infra.sandbox.salesforce.soql.run import Answer
+from infra.sandbox.salesforce.soql.typeof import TypedParent
 
 Render = Callable[[Row], dict[str, Any]]
 

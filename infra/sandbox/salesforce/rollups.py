@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 from infra.sandbox.salesforce.schema import Field, ObjectType, Row, Value
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.store import Table
 
 
 class Rollups:
@@ -23,7 +20,7 @@ class Rollups:
         known = [each for each in self._by_child.get(field.rollup.object, []) if each[1].name != field.name or each[0] is not parent]
         self._by_child[field.rollup.object] = [*known, (parent, field)]
 
-    def due(self, org: Org, child: str, rows: Iterable[Row]) -> list[tuple[str, dict[str, Value]]]:
+    def due(self, tables: Mapping[str, Table], child: str, rows: Iterable[Row]) -> list[tuple[str, dict[str, Value]]]:
         """(parent id, its new values) of the parents of these rows, where they differ from what stands there."""
         found: dict[str, dict[str, Value]] = {}
         rows = list(rows)
@@ -32,10 +29,10 @@ class Rollups:
             if rollup is None:
                 continue
             for record_id in dict.fromkeys(str(row[rollup.field]) for row in rows if rollup.field in row):
-                above = org.store.tables[parent.name].rows.get(record_id)
+                above = tables[parent.name].rows.get(record_id)
                 if above is None or "IsDeleted" in above:
                     continue
-                value = _summed(org, field, record_id)
+                value = _summed(tables, field, record_id)
                 if above.get(field.name) != value:
                     found.setdefault(record_id, {})[field.name] = value
         return list(found.items())
@@ -44,11 +41,11 @@ class Rollups:
         return bool(self._by_child)
 
 
-def _summed(org: Org, field: Field, parent_id: str) -> Value:
+def _summed(tables: Mapping[str, Table], field: Field, parent_id: str) -> Value:
     rollup = field.rollup
     if rollup is None:
         return None
-    children = [row for row in org.store.tables[rollup.object].find(rollup.field, parent_id) if "IsDeleted" not in row]
+    children = [row for row in tables[rollup.object].find(rollup.field, parent_id) if "IsDeleted" not in row]
     if rollup.op == "COUNT":
         return len(children)
     values = [value for row in children if isinstance(value := row.get(rollup.of or ""), int | float)]

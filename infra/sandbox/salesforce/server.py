@@ -19,9 +19,8 @@ from infra.sandbox.salesforce.bulk.ingest import IngestJobs
 from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.query import QueryJobs
 from infra.sandbox.salesforce.call import Call, Reply, Route, Router, json_reply
-from infra.sandbox.salesforce.caller import Caller
+from infra.sandbox.salesforce.caller import Caller, DuplicateHeader
 from infra.sandbox.salesforce.composite import batch, composite, graph
-from infra.sandbox.salesforce.duplicates import DuplicateHeader
 from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.oauth import GrantError, grant
 from infra.sandbox.salesforce.org import Org

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -12,51 +12,17 @@ from infra.sandbox.salesforce.automation import AssignmentRule, Flow, Validation
 from infra.sandbox.salesforce.duplicates import DuplicateRule
 from infra.sandbox.salesforce.formulas import compiled
 from infra.sandbox.salesforce.identity import App
+from infra.sandbox.salesforce.options import Options
 from infra.sandbox.salesforce.schema import NUMERIC, Field, Kind, ObjectType, Schema
 from infra.sandbox.salesforce.setup_access import object_of
+from infra.sandbox.salesforce.setup_statuses import set_statuses
 from infra.sandbox.salesforce.shapes import USER_OR_QUEUE, label_of, object_type, ref
-from infra.sandbox.salesforce.statuses import set_statuses
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.state import State
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Limits and habits of the org. The daily allowances are far above those of a real edition, so that a benchmark isn't cut short."""
-
-    api_calls_per_day: int = 5_000_000
-    delivered_events_per_day: int = 5_000_000
-    selected_entities_max: int = 5
-    """Without the add-on, an org may select five entities for change data capture (CDC guide, allocations)."""
-    session_seconds: float = 7200.0
-    cometd_connect_seconds: float = 110.0
-    """How long a connect is held when there is nothing to deliver (Streaming API guide, clients and timeouts)."""
-    cometd_idle_seconds: float = 40.0
-    """After that long without a connect the client id is forgotten; real time."""
-    cometd_clients_max: int = 2000
-    query_batch: int = 2000
-    changes_per_transaction_max: int = 100_000
-    """More changes than this in one transaction end in a GAP_OVERFLOW event (CDC guide, overflow events)."""
-    pubsub_keepalive_seconds: float = 270.0
-    """How long a subscription with events asked for stays without an answer (Pub/Sub API guide, flow control)."""
-    pubsub_idle_seconds: float = 60.0
-    """How long one on which no events are asked for stays open."""
-    bulk_jobs_per_day: int = 10_000
-    bulk_seconds: float = 0.0
-    """How long a bulk job stays InProgress at least."""
-    converted_status_by_update: bool = False
-    """Whether an update may give a lead a status of converted ones without converting it."""
-    convert_lead_maps_same_names: bool = False
-    """Whether custom fields of one name on lead and target are mapped at conversion without an administrator (`map_lead_fields`)."""
-    unchanged_events: bool = True
-    """Whether an update that changes no value publishes an event with nothing but its stamp."""
-    latest_date_held_back_seconds: int = 0
-    """How far `latestDateCovered` stays behind, as it does while a transaction runs for long."""
-
-
-def apply_setup(org: Org, verb: str, args: Mapping[str, Any]) -> None:
+def apply_setup(org: State, verb: str, args: Mapping[str, Any]) -> None:
     """Raises ValueError for an unknown verb or arguments that make no sense; then nothing has changed."""
     action = _ACTIONS.get(verb)
     if action is None:
@@ -65,7 +31,7 @@ def apply_setup(org: Org, verb: str, args: Mapping[str, Any]) -> None:
     org.forget_views()
 
 
-def _define_field(org: Org, args: Mapping[str, Any]) -> None:
+def _define_field(org: State, args: Mapping[str, Any]) -> None:
     kind = object_of(org, args)
     field = field_of(args.get("field"))
     if field.name not in kind.fields and not field.custom:
@@ -91,7 +57,7 @@ def _define_field(org: Org, args: Mapping[str, Any]) -> None:
         org.rollups.add(kind, field)
 
 
-def _check_rollup(org: Org, kind: ObjectType, field: Field) -> None:
+def _check_rollup(org: State, kind: ObjectType, field: Field) -> None:
     rollup = field.rollup
     child = org.schema.objects.get(rollup.object) if rollup is not None else None
     reference = child.fields.get(rollup.field) if child is not None and rollup is not None else None
@@ -134,7 +100,7 @@ def field_of(raw: Any) -> Field:
     return field
 
 
-def _define_object(org: Org, args: Mapping[str, Any]) -> None:
+def _define_object(org: State, args: Mapping[str, Any]) -> None:
     name = str(args.get("name", ""))
     if not name.endswith("__c") or name in org.schema.objects:
         raise ValueError(f"{name!r}: the name of a new custom object ends with __c")
@@ -156,7 +122,7 @@ def _define_object(org: Org, args: Mapping[str, Any]) -> None:
             org.schema.objects[activity].put_field(msgspec.structs.replace(what, reference_to=(*what.reference_to, name)))
 
 
-def _map_lead_fields(org: Org, args: Mapping[str, Any]) -> None:
+def _map_lead_fields(org: State, args: Mapping[str, Any]) -> None:
     """{"fields": {lead field: ["Contact.X__c", "Account.Y__c", ...]}}: which custom fields a conversion hands on; replaces what was."""
     found: dict[str, list[tuple[str, str]]] = {}
     for name, targets in dict(args.get("fields", {})).items():
@@ -173,8 +139,8 @@ def _free_prefix(schema: Schema) -> str:
     return next(f"a{a}{b}" for a in BASE62 for b in BASE62 if f"a{a}{b}" not in schema.by_prefix)
 
 
-def _add_rule(rule_type: type[Flow | ValidationRule | AssignmentRule]) -> Callable[[Org, Mapping[str, Any]], None]:
-    def add(org: Org, args: Mapping[str, Any]) -> None:
+def _add_rule(rule_type: type[Flow | ValidationRule | AssignmentRule]) -> Callable[[State, Mapping[str, Any]], None]:
+    def add(org: State, args: Mapping[str, Any]) -> None:
         rule = msgspec.convert(dict(args), rule_type)
         kind = object_of(org, args)
         if isinstance(rule, Flow):
@@ -186,13 +152,13 @@ def _add_rule(rule_type: type[Flow | ValidationRule | AssignmentRule]) -> Callab
     return add
 
 
-def _remove_rule(org: Org, args: Mapping[str, Any]) -> None:
+def _remove_rule(org: State, args: Mapping[str, Any]) -> None:
     name = str(args.get("name", ""))
     if org.duplicate_rules.pop(name, None) is None and not org.automation.remove(name):
         raise ValueError(f"no rule named {args.get('name')!r}")
 
 
-def _add_duplicate_rule(org: Org, args: Mapping[str, Any]) -> None:
+def _add_duplicate_rule(org: State, args: Mapping[str, Any]) -> None:
     rule = msgspec.convert(dict(args), DuplicateRule)
     kind = object_of(org, args)
     unknown = [name for name in rule.fields if name not in kind.fields]
@@ -201,18 +167,18 @@ def _add_duplicate_rule(org: Org, args: Mapping[str, Any]) -> None:
     org.duplicate_rules[rule.name] = rule
 
 
-def _enable_person_accounts(org: Org, _: Mapping[str, Any]) -> None:
+def _enable_person_accounts(org: State, _: Mapping[str, Any]) -> None:
     for field in personaccounts.enable(org.schema):
         if field.indexed:
             org.store.tables["Account"].add_index(field.name)
 
 
-def _use_record_types(org: Org, args: Mapping[str, Any]) -> None:
+def _use_record_types(org: State, args: Mapping[str, Any]) -> None:
     """{object}: gives the object a RecordTypeId; the types themselves are records of RecordType."""
     object_of(org, args).put_field(ref("RecordTypeId", "RecordType"))
 
 
-def _set_options(org: Org, args: Mapping[str, Any]) -> None:
+def _set_options(org: State, args: Mapping[str, Any]) -> None:
     options = msgspec.convert({**msgspec.structs.asdict(org.options), **args}, Options)
     org.options = options
     org.api_calls.most = options.api_calls_per_day
@@ -221,27 +187,27 @@ def _set_options(org: Org, args: Mapping[str, Any]) -> None:
     org.sessions.lifetime_ms = int(options.session_seconds * 1000)
 
 
-def _add_app(org: Org, args: Mapping[str, Any]) -> None:
+def _add_app(org: State, args: Mapping[str, Any]) -> None:
     app = msgspec.convert(dict(args), App)
     org.apps.apps[app.client_id] = app
 
 
-def _register_certificate(org: Org, args: Mapping[str, Any]) -> None:
+def _register_certificate(org: State, args: Mapping[str, Any]) -> None:
     app = org.apps.apps.get(str(args.get("client_id", "")))
     if app is None:
         raise ValueError("no app with that client_id")
     app.certificate = str(args.get("pem", ""))
 
 
-def _set_password(org: Org, args: Mapping[str, Any]) -> None:
+def _set_password(org: State, args: Mapping[str, Any]) -> None:
     org.apps.passwords[str(args["username"])] = str(args["password"])
 
 
-def _add_refresh_token(org: Org, args: Mapping[str, Any]) -> None:
+def _add_refresh_token(org: State, args: Mapping[str, Any]) -> None:
     org.apps.refresh_tokens[str(args["token"])] = (str(args["client_id"]), str(args["username"]))
 
 
-_ACTIONS: dict[str, Callable[[Org, Mapping[str, Any]], None]] = {
+_ACTIONS: dict[str, Callable[[State, Mapping[str, Any]], None]] = {
     "define_field": _define_field,
     "define_object": _define_object,
     "set_field_permission": setup_access.set_field_permission,

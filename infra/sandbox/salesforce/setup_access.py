@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -11,12 +11,10 @@ from infra.sandbox.salesforce.firstrows import add_profile
 from infra.sandbox.salesforce.profiles import Bundle
 from infra.sandbox.salesforce.rights import FieldRight, ObjectRight
 from infra.sandbox.salesforce.schema import ObjectType
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.state import State
 
 
-def set_field_permission(org: Org, args: Mapping[str, Any]) -> None:
+def set_field_permission(org: State, args: Mapping[str, Any]) -> None:
     kind = object_of(org, args)
     name = str(args.get("field", ""))
     if name not in kind.fields:
@@ -25,17 +23,17 @@ def set_field_permission(org: Org, args: Mapping[str, Any]) -> None:
     org.permissions.fields[user_id_of(org, args), kind.name, name] = right
 
 
-def set_object_permission(org: Org, args: Mapping[str, Any]) -> None:
+def set_object_permission(org: State, args: Mapping[str, Any]) -> None:
     kind = object_of(org, args)
     wanted = {key: args[key] for key in ObjectRight.__struct_fields__ if key in args}
     org.permissions.objects[user_id_of(org, args), kind.name] = msgspec.convert(wanted, ObjectRight)
 
 
-def set_view_all_data(org: Org, args: Mapping[str, Any]) -> None:
+def set_view_all_data(org: State, args: Mapping[str, Any]) -> None:
     org.permissions.view_all_data[user_id_of(org, args)] = bool(args.get("value", True))
 
 
-def define_bundle(org: Org, args: Mapping[str, Any]) -> None:
+def define_bundle(org: State, args: Mapping[str, Any]) -> None:
     """{name, everything?, objects?, fields?, view_all_data?}: a profile or permission set."""
     bundle = msgspec.convert(dict(args), Bundle)
     unknown = [name for name in bundle.objects if name not in org.schema.objects]
@@ -44,7 +42,7 @@ def define_bundle(org: Org, args: Mapping[str, Any]) -> None:
     org.permissions.bundles[bundle.name] = bundle
 
 
-def define_profile(org: Org, args: Mapping[str, Any]) -> None:
+def define_profile(org: State, args: Mapping[str, Any]) -> None:
     """A bundle that is a row of Profile too."""
     define_bundle(org, args)
     name = str(args["name"])
@@ -52,7 +50,7 @@ def define_profile(org: Org, args: Mapping[str, Any]) -> None:
         add_profile(org, name, ("ApiEnabled",), org.setup_stamp)
 
 
-def assign_bundles(org: Org, args: Mapping[str, Any]) -> None:
+def assign_bundles(org: State, args: Mapping[str, Any]) -> None:
     """{user, names}: the user's profile and permission sets; none is everything."""
     names = [str(each) for each in args.get("names", [])]
     unknown = [name for name in names if name not in org.permissions.bundles]
@@ -61,20 +59,20 @@ def assign_bundles(org: Org, args: Mapping[str, Any]) -> None:
     org.permissions.assigned[user_id_of(org, args)] = names
 
 
-def set_sharing(org: Org, args: Mapping[str, Any]) -> None:
+def set_sharing(org: State, args: Mapping[str, Any]) -> None:
     """{object, private}: whether only owners, and who has View All, see its records."""
     kind = object_of(org, args)
     (org.permissions.private.add if args.get("private", True) else org.permissions.private.discard)(kind.name)
 
 
-def object_of(org: Org, args: Mapping[str, Any]) -> ObjectType:
+def object_of(org: State, args: Mapping[str, Any]) -> ObjectType:
     kind = org.schema.objects.get(str(args.get("object", "")))
     if kind is None:
         raise ValueError(f"no object {args.get('object')!r}")
     return kind
 
 
-def user_id_of(org: Org, args: Mapping[str, Any]) -> str:
+def user_id_of(org: State, args: Mapping[str, Any]) -> str:
     user = org.user_named(str(args.get("user", "")))
     if user is None:
         raise ValueError(f"no user {args.get('user')!r}")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import msgspec
 
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.channels import EVERY_ENTITY as CHANGE_EVENTS
-from infra.sandbox.salesforce.channels import Member, check_member
-
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.channels import check_member
+from infra.sandbox.salesforce.members import ManagedSubscription, Member
+from infra.sandbox.salesforce.state import State
 
 CHANNELS_MAX = 100
 
 
-def select_entities(org: Org, args: Mapping[str, Any]) -> None:
+def select_entities(org: State, args: Mapping[str, Any]) -> None:
     """For the standard channel, or with `channel` (`X__chn`) for a custom one; each entity counts once in all."""
     entities = {str(each) for each in args.get("entities", [])}
     unknown = [each for each in sorted(entities) if each not in org.schema.objects or not org.schema.objects[each].captured]
@@ -38,7 +37,7 @@ def select_entities(org: Org, args: Mapping[str, Any]) -> None:
     sync_members(org, CHANGE_EVENTS if channel is None else str(channel), entities)
 
 
-def add_channel(org: Org, args: Mapping[str, Any]) -> None:
+def add_channel(org: State, args: Mapping[str, Any]) -> None:
     """{name: X__chn}: a custom channel without members."""
     name = str(args.get("name", ""))
     if not name.endswith("__chn") or name in org.channels or len(org.channels) >= CHANNELS_MAX:
@@ -46,7 +45,7 @@ def add_channel(org: Org, args: Mapping[str, Any]) -> None:
     org.channels[name] = set()
 
 
-def add_channel_member(org: Org, args: Mapping[str, Any]) -> None:
+def add_channel_member(org: State, args: Mapping[str, Any]) -> None:
     """{channel, entity, enriched?, filter?}: selects the entity on the channel, or changes how it is there."""
     channel, entity = str(args.get("channel", CHANGE_EVENTS)), str(args.get("entity", ""))
     if channel != CHANGE_EVENTS and channel not in org.channels:
@@ -65,7 +64,7 @@ def add_channel_member(org: Org, args: Mapping[str, Any]) -> None:
         org.members[placed.id] = msgspec.structs.replace(member, id=placed.id)
 
 
-def remove_channel_member(org: Org, args: Mapping[str, Any]) -> None:
+def remove_channel_member(org: State, args: Mapping[str, Any]) -> None:
     member = org.members.get(str(args.get("id", "")))
     if member is None:
         raise ValueError(f"no channel member {args.get('id')!r}")
@@ -74,29 +73,18 @@ def remove_channel_member(org: Org, args: Mapping[str, Any]) -> None:
     select_entities(org, {"channel": channel, "entities": [each for each in there if each != member.entity]})
 
 
-class ManagedSubscription(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A subscription whose place the org keeps (Metadata API, ManagedEventSubscription)."""
-
-    name: str
-    topic: str
-    default_replay: Literal["LATEST", "EARLIEST"] = "LATEST"
-    error_recovery_replay: Literal["LATEST", "EARLIEST"] = "EARLIEST"
-    id: str = ""
-    committed: int | None = None
-
-
-def add_managed_subscription(org: Org, args: Mapping[str, Any]) -> None:
+def add_managed_subscription(org: State, args: Mapping[str, Any]) -> None:
     """{name, topic, default_replay?, error_recovery_replay?}"""
     managed = msgspec.convert(dict(args), ManagedSubscription)
     managed.id = ids.make("18x", len(org.managed) + 1)
     org.managed[managed.name] = managed
 
 
-def commit_replay(org: Org, args: Mapping[str, Any]) -> None:
+def commit_replay(org: State, args: Mapping[str, Any]) -> None:
     org.managed[str(args["name"])].committed = int(args["replay_id"])
 
 
-def sync_members(org: Org, channel: str, entities: set[str]) -> None:
+def sync_members(org: State, channel: str, entities: set[str]) -> None:
     """A member for every entity of the channel, and no other; those that stay keep their enrichment and filter."""
     for member in [each for each in org.members.values() if each.channel == channel and each.entity not in entities]:
         del org.members[member.id]

@@ -10,9 +10,8 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from infra.sandbox.salesforce import ids
-from infra.sandbox.salesforce.caller import Caller
+from infra.sandbox.salesforce.caller import Caller, DuplicateHeader
 from infra.sandbox.salesforce.conversion import Conversion, convert, merge
-from infra.sandbox.salesforce.duplicates import DuplicateHeader
 from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.input import read_values
 from infra.sandbox.salesforce.org import Org

@@ -10,10 +10,11 @@ from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce import ids
 from infra.sandbox.salesforce.access import Permissions, View
 from infra.sandbox.salesforce.call import Call, Reply, json_reply
-from infra.sandbox.salesforce.channels import EVERY_ENTITY, Member
+from infra.sandbox.salesforce.channels import EVERY_ENTITY
 from infra.sandbox.salesforce.definitions import ENTITY, check_query, entity_definition
 from infra.sandbox.salesforce.definitions import rows as definitions
 from infra.sandbox.salesforce.errors import ApiError, no_such_type, not_found
+from infra.sandbox.salesforce.members import Member
 from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.rendering import query_render
 from infra.sandbox.salesforce.schema import ObjectType, Row, Schema

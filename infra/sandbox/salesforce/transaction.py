@@ -7,35 +7,38 @@ appends everything as one journal block.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import assert_never
 
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce import cascades, consequences, personaccounts
 from infra.sandbox.salesforce.automation import Flow, Occasion, worked_out
 from infra.sandbox.salesforce.caller import Caller
-from infra.sandbox.salesforce.checks import check_saved, check_unlocked, live_row
+from infra.sandbox.salesforce.checks import check_saved, check_shared, check_unlocked, live_row, table_of
 from infra.sandbox.salesforce.compound import full_name
+from infra.sandbox.salesforce.consequences import Changed, Consequence, Made
 from infra.sandbox.salesforce.derivations import auto_numbered, derive
 from infra.sandbox.salesforce.duplicates import check_duplicates
 from infra.sandbox.salesforce.errors import RecordError
-from infra.sandbox.salesforce.publishing import bodies_of
 from infra.sandbox.salesforce.schema import Field, Kind, ObjectType, Row, Value
 from infra.sandbox.salesforce.stamps import stamp_of
+from infra.sandbox.salesforce.standard_activities import CHILD
+from infra.sandbox.salesforce.state import State
 from infra.sandbox.salesforce.store import Table, changed_names, compact, put
 from infra.sandbox.salesforce.values import checked
 
-if TYPE_CHECKING:
-    from infra.sandbox.salesforce.org import Org
-
 FLOW_DEPTH_MAX = 5
 PERSON_ACCOUNT = "person account"
+CONSEQUENCE = "consequence"
+Keep = Callable[[Caller, Sequence[Entry], int, Sequence[Entry]], None]
+"""Journals what a caller changed, when it was changed, and what else belongs to it, then publishes. OSError: nothing happened."""
 
 
 class Transaction:
-    def __init__(self, org: Org, caller: Caller) -> None:
+    def __init__(self, org: State, caller: Caller, keep: Keep) -> None:
         self._org = org
         self._caller = caller
+        self._keep = keep
         self._now_ms = org.clock.now_ms()
         self._stamp = stamp_of(self._now_ms - int(caller.late_seconds * 1000))
         self._entries: list[Entry] = []
@@ -46,7 +49,10 @@ class Transaction:
         """Creates a record from values as read from JSON; returns its id. Raises `RecordError` and leaves nothing behind."""
         mark = len(self._entries)
         try:
-            values = consequences.before_create(self._org, self, object_name, dict(values))
+            values = dict(values)
+            child = consequences.child_event(self._org, values) if object_name == "EventRelation" else None
+            if child is not None:
+                values[CHILD] = self.create("Event", child)
             record_id = self._create(self._org.store.tables[object_name], values)
         except RecordError:
             self.rollback(mark)
@@ -56,9 +62,9 @@ class Transaction:
     def update(self, record_id: str, values: Mapping[str, Value], *, via: str | None = None) -> None:
         """Changes a record, even when no value differs: the stamps move. Raises `RecordError` and leaves nothing behind."""
         mark = len(self._entries)
-        table = self._table_of(record_id)
+        table = table_of(self._org, record_id)
         if via is None:
-            self._check_shared(table, record_id)
+            check_shared(self._org, table, record_id, self._caller.user_id)
         try:
             self._update(table, record_id, values, via=via)
         except RecordError:
@@ -68,10 +74,10 @@ class Transaction:
     def delete(self, record_id: str, *, master: str | None = None, by_org: bool = False) -> None:
         """Moves a record to the recycle bin, and what hangs on it; a record of an object without one is gone. `master`: it was merged
         into that record, and its children were moved before. `by_org`: not the caller deletes it, the org does."""
-        table, mark = self._table_of(record_id), len(self._entries)
+        table, mark = table_of(self._org, record_id), len(self._entries)
         row = live_row(table, record_id)
         if not by_org:
-            self._check_shared(table, record_id)
+            check_shared(self._org, table, record_id, self._caller.user_id)
         check_unlocked(self._org, record_id)
         if master is not None:
             self._delete(table, record_id, master)
@@ -79,7 +85,7 @@ class Transaction:
         cascades.refuse(self._org, table.kind, row)
         try:
             for child in cascades.going_along(self._org, table.kind, record_id):
-                self._delete(self._table_of(child), child, None, along=True)
+                self._delete(table_of(self._org, child), child, None, along=True)
             cleared = cascades.cut_off(self._org, table.kind, record_id)
             self._delete(table, record_id, None, cleared=cleared)
             for child, name in cleared:
@@ -90,9 +96,9 @@ class Transaction:
 
     def undelete(self, record_id: str, *, by_org: bool = False) -> None:
         """Takes a record out of the recycle bin, and what was deleted with it. Raises UNDELETE_FAILED when it is not in there."""
-        table = self._table_of(record_id)
+        table = table_of(self._org, record_id)
         if not by_org:
-            self._check_shared(table, record_id)
+            check_shared(self._org, table, record_id, self._caller.user_id)
         row = table.rows.get(record_id)
         kept = table.kind.undeletable or table.kind.name in cascades.KEPT_WITH_PARENT
         if row is None or "IsDeleted" not in row or not kept:
@@ -124,9 +130,8 @@ class Transaction:
         OSError is raised."""
         if not self._entries and not also:
             return
-        bodies = bodies_of(self._org, self._caller, self._entries, self._now_ms) if self._caller.captured else []
         try:
-            self._org.commit(self._entries, bodies, self._now_ms, also)
+            self._keep(self._caller, self._entries, self._now_ms, also)
         except OSError:
             self.rollback()
             raise
@@ -147,7 +152,7 @@ class Transaction:
             fresh["Name"] = full_name(fresh)
         derive(org, kind, fresh, set(fresh), set(values))
         if self._caller.duplicates is not None and org.duplicate_rules:
-            check_duplicates(org, kind, fresh, None, self._caller.duplicates)
+            check_duplicates(org.duplicate_rules.values(), table, fresh, None, self._caller.duplicates)
         check_saved(org, table, fresh, fresh, None)
         record_id = table.new_id()
         if kind.auto_numbers:
@@ -165,7 +170,7 @@ class Transaction:
         self._record("create", table, record_id, after=fresh)
         if contact is not None:
             self._create(org.store.tables["Contact"], contact)
-        consequences.follow_create(org, self, kind.name, table.rows[record_id])
+        self._follow(consequences.of_create(org, kind.name, table.rows[record_id]))
         self._after_save(table, record_id, "create", given, 0)
         self._sum_up(table, [fresh])
         return record_id
@@ -190,7 +195,7 @@ class Transaction:
         touched |= derive(org, kind, proposed, changed_names(row, proposed, touched), set(values))
         changed = changed_names(row, proposed, touched)
         if self._caller.duplicates is not None and org.duplicate_rules and changed:
-            check_duplicates(org, kind, proposed, record_id, self._caller.duplicates)
+            check_duplicates(org.duplicate_rules.values(), table, proposed, record_id, self._caller.duplicates)
         check_saved(org, table, proposed, {name: proposed.get(name) for name in changed}, record_id)
         before = {name: row.get(name, _empty(kind.fields[name])) for name in changed}
         after = {name: proposed.get(name, _empty(kind.fields[name])) for name in changed}
@@ -200,7 +205,7 @@ class Transaction:
         self._record("update", table, record_id, before=before, after={**after, **stamps}, extra=None if via is None else {"via": via})
         if "IsPersonAccount" in row and via != PERSON_ACCOUNT:
             self._mirror(table, record_id, after, depth)
-        consequences.follow_update(org, self, kind.name, table.rows[record_id], changed)
+        self._follow(consequences.of_update(org, kind.name, table.rows[record_id], changed))
         self._after_save(table, record_id, "update", changed, depth)
         self._sum_up(table, [old, table.rows[record_id]])
 
@@ -253,11 +258,21 @@ class Transaction:
                 raise RecordError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
             self._update(table, record_id, values, depth + 1, via=flow.name)
 
+    def _follow(self, following: Iterable[Consequence]) -> None:
+        for each in following:
+            match each:
+                case Made(object_name, values):
+                    self.create(object_name, values)
+                case Changed(record_id, values):
+                    self.update(record_id, values, via=CONSEQUENCE)
+                case _:
+                    assert_never(each)
+
     def _sum_up(self, table: Table, rows: list[Row]) -> None:
         """Brings the roll-ups of the parents of these rows up to date: updates of the parents within this transaction."""
         if self._org.rollups:
-            for parent_id, values in self._org.rollups.due(self._org, table.kind.name, rows):
-                self._update(self._table_of(parent_id), parent_id, values, 1, via="roll-up")
+            for parent_id, values in self._org.rollups.due(self._org.store.tables, table.kind.name, rows):
+                self._update(table_of(self._org, parent_id), parent_id, values, 1, via="roll-up")
 
     # -- parts
 
@@ -274,20 +289,6 @@ class Transaction:
         entry = Entry(self._now_ms, self._caller.user_name, op, table.kind.name, record_id, before, after, self._caller.request_id, extra)
         self._org.store.apply(entry)
         self._entries.append(entry)
-
-    def _check_shared(self, table: Table, record_id: str) -> None:
-        """Raises for a record that is there, but not for this caller: sharing keeps it from him."""
-        seen = self._org.view(self._caller.user_id).object(table.kind.name)
-        row = table.rows.get(record_id)
-        if seen is not None and row is not None and not seen.sees(row):
-            raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
-
-    def _table_of(self, record_id: str) -> Table:
-        kind = self._org.schema.of_id(record_id)
-        if kind is None:
-            raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-        table: Table = self._org.store.tables[kind.name]
-        return table
 
 
 def _empty(field: Field) -> Value:

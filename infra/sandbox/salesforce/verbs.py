@@ -21,9 +21,10 @@ from infra.sandbox.salesforce.errors import ApiError, RecordError
 from infra.sandbox.salesforce.fieldtypes import NAME, change_type
 from infra.sandbox.salesforce.firstrows import ADMINISTRATOR, profile_id
 from infra.sandbox.salesforce.input import read_values
-from infra.sandbox.salesforce.org import SYSTEM, Org
+from infra.sandbox.salesforce.org import Org
 from infra.sandbox.salesforce.schema import Row
 from infra.sandbox.salesforce.setup import PUBLIC_SETUP
+from infra.sandbox.salesforce.state import SYSTEM
 from infra.sandbox.salesforce.transaction import Transaction
 
 USER_INTERFACE = "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/"

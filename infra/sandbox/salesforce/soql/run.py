@@ -16,8 +16,8 @@ from infra.sandbox.salesforce.soql.aggregates import summed_up
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Predicate
 from infra.sandbox.salesforce.soql.fields import spelled_out
 from infra.sandbox.salesforce.soql.planning import Access, access_of
-from infra.sandbox.salesforce.soql.polymorphic import TypedParent
 from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Inner, Not, Operator, Or, OrderKey, Path, Query, Text
+from infra.sandbox.salesforce.soql.typeof import TypedParent
 from infra.sandbox.salesforce.store import Store, Table
 
 MAX_OFFSET = 2000
