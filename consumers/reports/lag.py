@@ -5,7 +5,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from consumers.grounds import look_at_topics
+from consumers.grounds import look_at_kafka
 from streams.kafka import why_not
 from streams.kafka_access import KafkaAccess, access_of
 from streams.topics import CHANGE_TOPICS
@@ -16,6 +16,7 @@ _PATIENCE_SECONDS = 5.0
 async def end_offsets(kafka: KafkaAccess | str) -> dict[tuple[str, int], int]:
     """End offset of every partition of the change topics. Raises as `consumers.grounds.look_at_kafka`."""
     access = access_of(kafka)
+    await look_at_kafka(access)  # a client that asks for a topic that isn't there fails, and doesn't say for which
     # of topics that nobody has subscribed to, a client of aiokafka knows no partitions
     consumer = AIOKafkaConsumer(
         *CHANGE_TOPICS, enable_auto_commit=False, request_timeout_ms=int(_PATIENCE_SECONDS * 1000), **access.options()
@@ -23,8 +24,6 @@ async def end_offsets(kafka: KafkaAccess | str) -> dict[tuple[str, int], int]:
     try:
         async with asyncio.timeout(2 * _PATIENCE_SECONDS):
             await consumer.start()
-            topics = await consumer.topics()
-            look_at_topics(topics, access.bootstrap)
             partitions = [
                 TopicPartition(topic, number) for topic in CHANGE_TOPICS for number in sorted(consumer.partitions_for_topic(topic) or ())
             ]
