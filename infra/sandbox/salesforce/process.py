@@ -11,12 +11,12 @@ from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running
 from infra.sandbox.kernel.system import System, restore
-from infra.sandbox.salesforce.board import CdcFaults
-from infra.sandbox.salesforce.console import OrgConsole
-from infra.sandbox.salesforce.ids import ORG_ID
-from infra.sandbox.salesforce.org import Org
-from infra.sandbox.salesforce.server import Server
-from infra.sandbox.salesforce.verbs import Verbs, add_user
+from infra.sandbox.salesforce.control.console import OrgConsole
+from infra.sandbox.salesforce.control.verbs import Verbs, add_user
+from infra.sandbox.salesforce.http.server import Server
+from infra.sandbox.salesforce.org.faults import CdcFaults
+from infra.sandbox.salesforce.org.org import Org
+from infra.sandbox.salesforce.wire.ids import ORG_ID
 
 API_VERSION = "66.0"
 PERSON = {"username": "ann.operator@sandbox.example", "first_name": "Ann", "last_name": "Operator"}

@@ -7,20 +7,20 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
-from infra.sandbox.salesforce import ids
-from infra.sandbox.salesforce.access import VisibleObject
-from infra.sandbox.salesforce.bulk.csvtext import NULL, check_line_ending, line_of, rows_of
-from infra.sandbox.salesforce.bulk.job import Job
+from infra.sandbox.salesforce.access.views import VisibleObject
 from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.multipart import parts_of
-from infra.sandbox.salesforce.call import Call, Reply, json_reply
-from infra.sandbox.salesforce.checks import UNLOCKABLE
-from infra.sandbox.salesforce.errors import ApiError, RecordError, not_found
-from infra.sandbox.salesforce.input import read_values
-from infra.sandbox.salesforce.org import Org
-from infra.sandbox.salesforce.schema import Field, Kind
-from infra.sandbox.salesforce.transaction import Transaction
-from infra.sandbox.salesforce.values import checked, read_json
+from infra.sandbox.salesforce.jobs.csvtext import NULL, check_line_ending, line_of, rows_of
+from infra.sandbox.salesforce.jobs.job import Job
+from infra.sandbox.salesforce.org.org import Org
+from infra.sandbox.salesforce.records.values import checked, read_json
+from infra.sandbox.salesforce.rest.call import Call, Reply, json_reply
+from infra.sandbox.salesforce.rest.input import read_values
+from infra.sandbox.salesforce.saving.checks import UNLOCKABLE
+from infra.sandbox.salesforce.saving.transaction import Transaction
+from infra.sandbox.salesforce.schema.types import Field, Kind
+from infra.sandbox.salesforce.wire import ids
+from infra.sandbox.salesforce.wire.errors import ApiError, RecordError, not_found
 
 CHUNK = 200
 UPLOAD_BYTES_MAX = 150 << 20

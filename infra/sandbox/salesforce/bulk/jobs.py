@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from infra.sandbox.salesforce import ids
-from infra.sandbox.salesforce.bulk.csvtext import DELIMITERS, LINE_ENDINGS
-from infra.sandbox.salesforce.bulk.job import ENDED, Job
-from infra.sandbox.salesforce.call import Call
-from infra.sandbox.salesforce.errors import ApiError, not_found
-from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.jobs.csvtext import DELIMITERS, LINE_ENDINGS
+from infra.sandbox.salesforce.jobs.job import ENDED, Job
+from infra.sandbox.salesforce.org.org import Org
+from infra.sandbox.salesforce.rest.call import Call
+from infra.sandbox.salesforce.wire import ids
+from infra.sandbox.salesforce.wire.errors import ApiError, not_found
 
 KEPT_MS = 7 * 24 * 3600 * 1000
 """Jobs and results are kept seven days (Bulk API guide)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from infra.sandbox.salesforce.errors import ApiError
+from infra.sandbox.salesforce.wire.errors import ApiError
 
 CHARACTERS_MAX = 100_000
 """Of the data; more has to be uploaded by itself."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import grpc
 
-from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.org.org import Org
 from infra.sandbox.salesforce.pubsub.service import PubSub
 
 STOP_SECONDS = 0.2

@@ -12,10 +12,10 @@ from typing import Any
 import grpc
 import msgspec
 
-from infra.sandbox.salesforce.ids import ORG_ID
-from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.org.org import Org
 from infra.sandbox.salesforce.pubsub.messages import SERVICE, message
 from infra.sandbox.salesforce.pubsub.subscription import Encoders, RpcError, Subscription, entities, replay_bytes, start
+from infra.sandbox.salesforce.wire.ids import ORG_ID
 
 _log = logging.getLogger(__name__)
 Context = Any

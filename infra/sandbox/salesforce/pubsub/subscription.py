@@ -7,11 +7,11 @@ from typing import Any
 import grpc
 import msgspec
 
-from infra.sandbox.salesforce.channels import ChannelError, carries, entities_of, payloads
-from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.events.channels import ChannelError, carries, entities_of, payloads
+from infra.sandbox.salesforce.events.spoiling import with_avro_faults
+from infra.sandbox.salesforce.org.org import Org
 from infra.sandbox.salesforce.pubsub.avro import Encoder
 from infra.sandbox.salesforce.pubsub.messages import message
-from infra.sandbox.salesforce.spoiling import with_avro_faults
 
 PENDING_MAX = 100
 """More requested events than this are treated as this many (Pub/Sub API guide, flow control)."""

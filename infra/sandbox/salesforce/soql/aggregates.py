@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from infra.sandbox.salesforce.errors import ApiError
-from infra.sandbox.salesforce.schema import NUMERIC, Kind, Row, Value
+from infra.sandbox.salesforce.schema.types import NUMERIC, Kind, Row, Value
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Getter
 from infra.sandbox.salesforce.soql.functions import DATE_FUNCTIONS
 from infra.sandbox.salesforce.soql.query import (
@@ -26,6 +25,7 @@ from infra.sandbox.salesforce.soql.query import (
     Text,
     Truth,
 )
+from infra.sandbox.salesforce.wire.errors import ApiError
 
 GROUPS_MAX = 2000
 _ORDERED = {

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from infra.sandbox.salesforce.schema import TEXTUAL, Field, Kind, Row, Value
+from infra.sandbox.salesforce.schema.types import TEXTUAL, Field, Kind, Row, Value
 from infra.sandbox.salesforce.soql.likeness import like_pattern
 from infra.sandbox.salesforce.soql.naming import Bound, Getter, Naming, expectation, is_type
 from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Not, Operator, Or, Span, Text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.sandbox.salesforce.errors import ApiError
-from infra.sandbox.salesforce.schema import Kind
+from infra.sandbox.salesforce.schema.types import Kind
 from infra.sandbox.salesforce.soql.binding import Binding
 from infra.sandbox.salesforce.soql.query import FIELDS, Path, Query
+from infra.sandbox.salesforce.wire.errors import ApiError
 
 ROWS_MAX = 200
 UNBOUNDED = "The SOQL FIELDS function is not supported with an unbounded set of fields in this API."

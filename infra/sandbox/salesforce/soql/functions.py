@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from infra.sandbox.salesforce.schema import NUMERIC, Field, Kind, Value
+from infra.sandbox.salesforce.schema.types import NUMERIC, Field, Kind, Value
 
 _DATES: dict[str, Callable[[datetime], int]] = {
     "CALENDAR_MONTH": lambda at: at.month,

@@ -7,14 +7,14 @@ from datetime import date
 
 import msgspec
 
-from infra.sandbox.salesforce import ids
-from infra.sandbox.salesforce.access import View, VisibleObject
-from infra.sandbox.salesforce.errors import ApiError, no_such_type
-from infra.sandbox.salesforce.schema import IDS, NUMERIC, TEXTUAL, Field, Kind, Row, Value
+from infra.sandbox.salesforce.access.views import View, VisibleObject
+from infra.sandbox.salesforce.schema.types import IDS, NUMERIC, TEXTUAL, Field, Kind, Row, Value
 from infra.sandbox.salesforce.soql.functions import DATE_FUNCTIONS, SHOWING, result_of, worked_out
 from infra.sandbox.salesforce.soql.polymorphic import NAME, TYPE, is_polymorphic
 from infra.sandbox.salesforce.soql.query import Day, Literal, Moment, Null, Number, Path, Text, Truth
 from infra.sandbox.salesforce.soql.tokens import located
+from infra.sandbox.salesforce.wire import ids
+from infra.sandbox.salesforce.wire.errors import ApiError, no_such_type
 
 Getter = Callable[[Row], Value]
 Parent = Callable[[str], Row | None]

@@ -10,7 +10,6 @@ factor     = NOT factor | ( condition ) | path operator literal | path [NOT] IN 
 
 from __future__ import annotations
 
-from infra.sandbox.salesforce.errors import ApiError
 from infra.sandbox.salesforce.soql.functions import DATE_FUNCTIONS, SHOWING, ZONE
 from infra.sandbox.salesforce.soql.literals import LiteralReader
 from infra.sandbox.salesforce.soql.query import (
@@ -30,6 +29,7 @@ from infra.sandbox.salesforce.soql.query import (
     TypeOf,
 )
 from infra.sandbox.salesforce.soql.tokens import Sort, Token, malformed
+from infra.sandbox.salesforce.wire.errors import ApiError
 
 FUNCTIONS = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX", ZONE}) | DATE_FUNCTIONS | SHOWING
 _SIGNS = {"=": Operator.EQ, "!=": Operator.NE, "<>": Operator.NE, "<": Operator.LT, "<=": Operator.LE, ">": Operator.GT, ">=": Operator.GE}

@@ -3,10 +3,10 @@ a Type (SOQL guide, polymorphic keys and relationships)."""
 
 from __future__ import annotations
 
-from infra.sandbox.salesforce.access import VisibleObject
-from infra.sandbox.salesforce.rights import EVERYTHING
-from infra.sandbox.salesforce.schema import Field, Kind, ObjectType
-from infra.sandbox.salesforce.shapes import email, field, flag, phone, ref, text
+from infra.sandbox.salesforce.access.rights import EVERYTHING
+from infra.sandbox.salesforce.access.views import VisibleObject
+from infra.sandbox.salesforce.schema.shapes import email, field, flag, phone, ref, text
+from infra.sandbox.salesforce.schema.types import Field, Kind, ObjectType
 
 TYPE = "Type"
 _NAME = ObjectType(name="Name", prefix="", label="Name", fields={

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from infra.sandbox.salesforce.errors import ApiError
+from infra.sandbox.salesforce.wire.errors import ApiError
 
 
 class Sort(StrEnum):

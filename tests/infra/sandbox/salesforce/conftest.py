@@ -20,10 +20,10 @@ from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running, start_server
-from infra.sandbox.salesforce.board import CdcFaults
-from infra.sandbox.salesforce.org import Org
+from infra.sandbox.salesforce.http.server import Server
+from infra.sandbox.salesforce.org.faults import CdcFaults
+from infra.sandbox.salesforce.org.org import Org
 from infra.sandbox.salesforce.process import build
-from infra.sandbox.salesforce.server import Server
 from tests.infra.sandbox.conformance import Records
 
 CREDENTIALS = {

@@ -7,14 +7,14 @@ from datetime import date
 from typing import Any
 
 from infra.sandbox.kernel.journal import Entry
-from infra.sandbox.salesforce import ids
-from infra.sandbox.salesforce.access import Permissions, View
-from infra.sandbox.salesforce.rendering import query_render
-from infra.sandbox.salesforce.schema import Schema
+from infra.sandbox.salesforce.access.views import Permissions, View
+from infra.sandbox.salesforce.records.store import Store
+from infra.sandbox.salesforce.rest.rendering import query_render
+from infra.sandbox.salesforce.schema.standard.sales import standard_objects
+from infra.sandbox.salesforce.schema.types import Schema
 from infra.sandbox.salesforce.soql.parser import parse
 from infra.sandbox.salesforce.soql.run import run
-from infra.sandbox.salesforce.standard import standard_objects
-from infra.sandbox.salesforce.store import Store
+from infra.sandbox.salesforce.wire import ids
 
 TODAY = date(2026, 8, 12)
 STAMP = "2026-08-10T09:00:00.000+0000"

@@ -22,10 +22,10 @@ from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import TOKEN_VARIABLE, ChildSettings
 from infra.sandbox.kernel.system import restore
-from infra.sandbox.salesforce.board import CdcFaults
-from infra.sandbox.salesforce.errors import RecordError
-from infra.sandbox.salesforce.org import Org
-from infra.sandbox.salesforce.verbs import add_user
+from infra.sandbox.salesforce.control.verbs import add_user
+from infra.sandbox.salesforce.org.faults import CdcFaults
+from infra.sandbox.salesforce.org.org import Org
+from infra.sandbox.salesforce.wire.errors import RecordError
 from tests.infra.sandbox.salesforce.conftest import API, CONTROL_TOKEN, CREDENTIALS
 
 TITLES = st.sampled_from([None, "a", "b"])

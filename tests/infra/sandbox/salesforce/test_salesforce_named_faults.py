@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.sandbox.salesforce.board import NAMED
+from infra.sandbox.salesforce.org.faults import NAMED
 from tests.infra.sandbox.salesforce.bayeux_client import Stream
 from tests.infra.sandbox.salesforce.conftest import Client
 

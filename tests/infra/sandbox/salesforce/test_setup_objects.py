@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.salesforce.stamps import stamp_of
+from infra.sandbox.salesforce.wire.stamps import stamp_of
 from tests.infra.sandbox.salesforce.bayeux_client import Stream
 from tests.infra.sandbox.salesforce.conftest import Client, Start
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.salesforce.stamps import stamp_of
+from infra.sandbox.salesforce.wire.stamps import stamp_of
 from tests.infra.sandbox.salesforce.conftest import API, Client
 
 USER = "tandem@sandbox.example"

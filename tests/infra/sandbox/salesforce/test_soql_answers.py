@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.salesforce.errors import ApiError
+from infra.sandbox.salesforce.wire.errors import ApiError
 from tests.infra.sandbox.salesforce.rows import Rows
 
 PEOPLE: list[dict[str, Any]] = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from infra.sandbox.salesforce import ids
+from infra.sandbox.salesforce.records.store import HIGHEST, LOWEST
 from infra.sandbox.salesforce.soql.binding import Binding
 from infra.sandbox.salesforce.soql.parser import parse_condition
 from infra.sandbox.salesforce.soql.planning import Access, access_of
-from infra.sandbox.salesforce.store import HIGHEST, LOWEST
+from infra.sandbox.salesforce.wire import ids
 from tests.infra.sandbox.salesforce.rows import TODAY, Rows
 
 ONE, TWO = ids.make("00Q", 1), ids.make("00Q", 2)

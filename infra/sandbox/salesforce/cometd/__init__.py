@@ -1,0 +1,1 @@
+"""The Streaming API: CometD clients and the endpoint that they poll."""
