@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any
 
 from infra.sandbox.salesforce.access.views import VisibleObject
-from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.multipart import parts_of
+from infra.sandbox.salesforce.bulk.running import Jobs
 from infra.sandbox.salesforce.jobs.csvtext import NULL, check_line_ending, line_of, rows_of
 from infra.sandbox.salesforce.jobs.job import Job
 from infra.sandbox.salesforce.org.org import Org

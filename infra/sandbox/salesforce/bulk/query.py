@@ -9,15 +9,15 @@ from typing import Any
 
 import msgspec
 
-from infra.sandbox.salesforce.bulk.jobs import Jobs
+from infra.sandbox.salesforce.bulk.running import Jobs
 from infra.sandbox.salesforce.jobs.csvtext import Sheet
 from infra.sandbox.salesforce.jobs.job import ENDED, Job
 from infra.sandbox.salesforce.org.org import Org
 from infra.sandbox.salesforce.rest.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.schema.types import Field, Kind, Row, Value
 from infra.sandbox.salesforce.soql.binding import Getter
-from infra.sandbox.salesforce.soql.parser import parse
-from infra.sandbox.salesforce.soql.query import Query
+from infra.sandbox.salesforce.soql.grammar.parser import parse
+from infra.sandbox.salesforce.soql.grammar.query import Query
 from infra.sandbox.salesforce.soql.run import run
 from infra.sandbox.salesforce.wire.errors import ApiError
 from infra.sandbox.salesforce.wire.stamps import event_time

@@ -21,7 +21,7 @@ from infra.sandbox.salesforce.rest.input import read_values
 from infra.sandbox.salesforce.saving.conversion import Conversion, convert, converted_status, merge
 from infra.sandbox.salesforce.saving.transaction import Transaction
 from infra.sandbox.salesforce.schema.types import Row
-from infra.sandbox.salesforce.setup.changes import PUBLIC_SETUP
+from infra.sandbox.salesforce.setup.actions import PUBLIC_SETUP
 from infra.sandbox.salesforce.setup.firstrows import ADMINISTRATOR, profile_id
 from infra.sandbox.salesforce.state.state import SYSTEM
 from infra.sandbox.salesforce.wire import ids

@@ -13,8 +13,8 @@ from infra.sandbox.salesforce.events.changes import event_path, event_value, wit
 from infra.sandbox.salesforce.events.log import Event
 from infra.sandbox.salesforce.schema.types import Field, Kind, ObjectType, Row, Schema
 from infra.sandbox.salesforce.soql.binding import Binding, Predicate
-from infra.sandbox.salesforce.soql.parser import parse_condition
-from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Not, Or, Path
+from infra.sandbox.salesforce.soql.grammar.parser import parse_condition
+from infra.sandbox.salesforce.soql.grammar.query import And, Comparison, Condition, Not, Or, Path
 from infra.sandbox.salesforce.state.members import Member
 from infra.sandbox.salesforce.state.state import State
 from infra.sandbox.salesforce.wire.errors import ApiError

@@ -17,8 +17,8 @@ from infra.sandbox.kernel.wire import deliver
 from infra.sandbox.salesforce.access.caller import Caller, DuplicateHeader
 from infra.sandbox.salesforce.access.sessions import Session, bearer_of
 from infra.sandbox.salesforce.bulk.ingest import IngestJobs
-from infra.sandbox.salesforce.bulk.jobs import Jobs
 from infra.sandbox.salesforce.bulk.query import QueryJobs
+from infra.sandbox.salesforce.bulk.running import Jobs
 from infra.sandbox.salesforce.cometd.endpoint import Streaming
 from infra.sandbox.salesforce.http.oauth import GrantError, grant
 from infra.sandbox.salesforce.http.routes import absent_routes, data_routes, job_routes

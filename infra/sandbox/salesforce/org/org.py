@@ -22,7 +22,7 @@ from infra.sandbox.salesforce.org.faults import CdcFaults
 from infra.sandbox.salesforce.org.recyclebin import RecycleBin
 from infra.sandbox.salesforce.saving.memberships import member_formulas
 from infra.sandbox.salesforce.saving.transaction import Transaction
-from infra.sandbox.salesforce.setup.changes import apply_setup
+from infra.sandbox.salesforce.setup.actions import apply_setup
 from infra.sandbox.salesforce.setup.channels import sync_members
 from infra.sandbox.salesforce.setup.firstrows import fill
 from infra.sandbox.salesforce.state.state import State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from infra.sandbox.salesforce.access.views import View, VisibleObject
 from infra.sandbox.salesforce.schema.shapes import field, text
 from infra.sandbox.salesforce.schema.types import Field, Kind, ObjectType, Row
-from infra.sandbox.salesforce.soql.query import And, Condition, Not, Operator, Or, Query
+from infra.sandbox.salesforce.soql.grammar.query import And, Condition, Not, Operator, Or, Query
 from infra.sandbox.salesforce.wire import ids
 from infra.sandbox.salesforce.wire.errors import ApiError
 

@@ -12,7 +12,7 @@ import msgspec
 from infra.sandbox.salesforce.rest.call import Call, Reply, json_reply
 from infra.sandbox.salesforce.rest.rendering import query_render
 from infra.sandbox.salesforce.schema.types import Row
-from infra.sandbox.salesforce.soql.parser import parse
+from infra.sandbox.salesforce.soql.grammar.parser import parse
 from infra.sandbox.salesforce.soql.run import run
 from infra.sandbox.salesforce.wire import ids
 from infra.sandbox.salesforce.wire.errors import ApiError

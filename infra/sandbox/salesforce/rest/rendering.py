@@ -9,7 +9,7 @@ from infra.sandbox.salesforce.access.views import VisibleObject
 from infra.sandbox.salesforce.schema.compound import shown_value
 from infra.sandbox.salesforce.schema.types import Field, Row, Schema
 from infra.sandbox.salesforce.soql.binding import Bound, is_type
-from infra.sandbox.salesforce.soql.functions import shown_as
+from infra.sandbox.salesforce.soql.grammar.functions import shown_as
 from infra.sandbox.salesforce.soql.polymorphic import TYPE
 from infra.sandbox.salesforce.soql.run import Answer
 from infra.sandbox.salesforce.soql.typeof import TypedParent

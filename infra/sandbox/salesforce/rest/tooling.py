@@ -17,7 +17,7 @@ from infra.sandbox.salesforce.rest.definitions import rows as definitions
 from infra.sandbox.salesforce.rest.rendering import query_render
 from infra.sandbox.salesforce.schema.shapes import area, object_type, text
 from infra.sandbox.salesforce.schema.types import ObjectType, Row, Schema
-from infra.sandbox.salesforce.soql.parser import parse
+from infra.sandbox.salesforce.soql.grammar.parser import parse
 from infra.sandbox.salesforce.soql.run import run
 from infra.sandbox.salesforce.state.members import Member
 from infra.sandbox.salesforce.wire import ids

@@ -7,8 +7,8 @@ from typing import Any
 
 from infra.sandbox.salesforce.schema.types import NUMERIC, Kind, Row, Value
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Getter
-from infra.sandbox.salesforce.soql.functions import DATE_FUNCTIONS
-from infra.sandbox.salesforce.soql.query import (
+from infra.sandbox.salesforce.soql.grammar.functions import DATE_FUNCTIONS
+from infra.sandbox.salesforce.soql.grammar.query import (
     FIELDS,
     And,
     Comparison,

@@ -13,10 +13,10 @@ from datetime import date
 from typing import Any
 
 from infra.sandbox.salesforce.schema.types import TEXTUAL, Field, Kind, Row, Value
+from infra.sandbox.salesforce.soql.grammar.query import And, Comparison, Condition, Not, Operator, Or, Span, Text
+from infra.sandbox.salesforce.soql.grammar.spans import days_of
 from infra.sandbox.salesforce.soql.likeness import like_pattern
 from infra.sandbox.salesforce.soql.naming import Bound, Getter, Naming, expectation, is_type
-from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Not, Operator, Or, Span, Text
-from infra.sandbox.salesforce.soql.spans import days_of
 
 __all__ = ["Binding", "Bound", "Getter", "Predicate", "is_type"]
 

@@ -6,7 +6,7 @@ import msgspec
 
 from infra.sandbox.salesforce.schema.types import Kind
 from infra.sandbox.salesforce.soql.binding import Binding
-from infra.sandbox.salesforce.soql.query import FIELDS, Path, Query
+from infra.sandbox.salesforce.soql.grammar.query import FIELDS, Path, Query
 from infra.sandbox.salesforce.wire.errors import ApiError
 
 ROWS_MAX = 200

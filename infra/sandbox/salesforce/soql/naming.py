@@ -9,10 +9,10 @@ import msgspec
 
 from infra.sandbox.salesforce.access.views import View, VisibleObject
 from infra.sandbox.salesforce.schema.types import IDS, NUMERIC, TEXTUAL, Field, Kind, Row, Value
-from infra.sandbox.salesforce.soql.functions import DATE_FUNCTIONS, SHOWING, result_of, worked_out
+from infra.sandbox.salesforce.soql.grammar.functions import DATE_FUNCTIONS, SHOWING, result_of, worked_out
+from infra.sandbox.salesforce.soql.grammar.query import Day, Literal, Moment, Null, Number, Path, Text, Truth
+from infra.sandbox.salesforce.soql.grammar.tokens import located
 from infra.sandbox.salesforce.soql.polymorphic import NAME, TYPE, is_polymorphic
-from infra.sandbox.salesforce.soql.query import Day, Literal, Moment, Null, Number, Path, Text, Truth
-from infra.sandbox.salesforce.soql.tokens import located
 from infra.sandbox.salesforce.wire import ids
 from infra.sandbox.salesforce.wire.errors import ApiError, no_such_type
 

@@ -11,8 +11,8 @@ import msgspec
 from infra.sandbox.salesforce.records.store import HIGHEST, LOWEST, Point, Table
 from infra.sandbox.salesforce.schema.types import Field, Value
 from infra.sandbox.salesforce.soql.binding import Binding
-from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Inner, Not, Operator, Or, Span
-from infra.sandbox.salesforce.soql.spans import days_of
+from infra.sandbox.salesforce.soql.grammar.query import And, Comparison, Condition, Inner, Not, Operator, Or, Span
+from infra.sandbox.salesforce.soql.grammar.spans import days_of
 
 _LOWER = frozenset({Operator.EQ, Operator.GT, Operator.GE})
 _UPPER = frozenset({Operator.EQ, Operator.LT, Operator.LE})

@@ -15,8 +15,8 @@ from infra.sandbox.salesforce.schema.types import IDS, TEXTUAL, Row
 from infra.sandbox.salesforce.soql.aggregates import summed_up
 from infra.sandbox.salesforce.soql.binding import Binding, Bound, Predicate
 from infra.sandbox.salesforce.soql.fields import spelled_out
+from infra.sandbox.salesforce.soql.grammar.query import And, Comparison, Condition, Inner, Not, Operator, Or, OrderKey, Path, Query, Text
 from infra.sandbox.salesforce.soql.planning import Access, access_of
-from infra.sandbox.salesforce.soql.query import And, Comparison, Condition, Inner, Not, Operator, Or, OrderKey, Path, Query, Text
 from infra.sandbox.salesforce.soql.typeof import TypedParent
 from infra.sandbox.salesforce.wire.errors import ApiError
 

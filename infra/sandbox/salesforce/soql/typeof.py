@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from infra.sandbox.salesforce.access.views import VisibleObject
 from infra.sandbox.salesforce.schema.types import Field
+from infra.sandbox.salesforce.soql.grammar.query import Path, TypeOf
 from infra.sandbox.salesforce.soql.naming import Naming
 from infra.sandbox.salesforce.soql.polymorphic import NAME, is_polymorphic
-from infra.sandbox.salesforce.soql.query import Path, TypeOf
 from infra.sandbox.salesforce.wire.errors import ApiError
 
 

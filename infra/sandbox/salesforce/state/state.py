@@ -20,7 +20,7 @@ from infra.sandbox.salesforce.schema.standard.sales import standard_objects
 from infra.sandbox.salesforce.schema.statuses import Statuses
 from infra.sandbox.salesforce.schema.types import Row, Schema
 from infra.sandbox.salesforce.soql.binding import Binding
-from infra.sandbox.salesforce.soql.parser import parse_condition
+from infra.sandbox.salesforce.soql.grammar.parser import parse_condition
 from infra.sandbox.salesforce.state.limits import Allowance
 from infra.sandbox.salesforce.state.members import ManagedSubscription, Member
 from infra.sandbox.salesforce.state.options import Options

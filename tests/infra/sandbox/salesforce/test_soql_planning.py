@@ -6,7 +6,7 @@ import pytest
 
 from infra.sandbox.salesforce.records.store import HIGHEST, LOWEST
 from infra.sandbox.salesforce.soql.binding import Binding
-from infra.sandbox.salesforce.soql.parser import parse_condition
+from infra.sandbox.salesforce.soql.grammar.parser import parse_condition
 from infra.sandbox.salesforce.soql.planning import Access, access_of
 from infra.sandbox.salesforce.wire import ids
 from tests.infra.sandbox.salesforce.rows import TODAY, Rows

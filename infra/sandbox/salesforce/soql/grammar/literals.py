@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
-from infra.sandbox.salesforce.soql.query import Day, Literal, Moment, Null, Number, Span, Text, Truth
-from infra.sandbox.salesforce.soql.reader import Reader
-from infra.sandbox.salesforce.soql.spans import COUNTED, PLAIN
-from infra.sandbox.salesforce.soql.tokens import Sort, Token, malformed
+from infra.sandbox.salesforce.soql.grammar.query import Day, Literal, Moment, Null, Number, Span, Text, Truth
+from infra.sandbox.salesforce.soql.grammar.reader import Reader
+from infra.sandbox.salesforce.soql.grammar.spans import COUNTED, PLAIN
+from infra.sandbox.salesforce.soql.grammar.tokens import Sort, Token, malformed
 
 _CURRENCY = re.compile(r"[A-Z]{3}\d+")
 """USD5000: an amount in a currency of the org, which has one."""

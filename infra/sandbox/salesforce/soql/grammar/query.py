@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from infra.sandbox.salesforce.soql.functions import SHOWING
+from infra.sandbox.salesforce.soql.grammar.functions import SHOWING
 
 FIELDS = "FIELDS"
 FIELD_GROUPS = frozenset({"ALL", "STANDARD", "CUSTOM"})

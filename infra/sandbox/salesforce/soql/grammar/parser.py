@@ -10,9 +10,9 @@ factor     = NOT factor | ( condition ) | path operator literal | path [NOT] IN 
 
 from __future__ import annotations
 
-from infra.sandbox.salesforce.soql.functions import DATE_FUNCTIONS, SHOWING, ZONE
-from infra.sandbox.salesforce.soql.literals import LiteralReader
-from infra.sandbox.salesforce.soql.query import (
+from infra.sandbox.salesforce.soql.grammar.functions import DATE_FUNCTIONS, SHOWING, ZONE
+from infra.sandbox.salesforce.soql.grammar.literals import LiteralReader
+from infra.sandbox.salesforce.soql.grammar.query import (
     FIELD_GROUPS,
     FIELDS,
     And,
@@ -28,7 +28,7 @@ from infra.sandbox.salesforce.soql.query import (
     Query,
     TypeOf,
 )
-from infra.sandbox.salesforce.soql.tokens import Sort, Token, malformed
+from infra.sandbox.salesforce.soql.grammar.tokens import Sort, Token, malformed
 from infra.sandbox.salesforce.wire.errors import ApiError
 
 FUNCTIONS = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX", ZONE}) | DATE_FUNCTIONS | SHOWING

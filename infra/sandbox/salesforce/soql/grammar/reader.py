@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from infra.sandbox.salesforce.soql.tokens import Sort, Token, malformed, tokenise
+from infra.sandbox.salesforce.soql.grammar.tokens import Sort, Token, malformed, tokenise
 from infra.sandbox.salesforce.wire.errors import ApiError
 
 T = TypeVar("T")

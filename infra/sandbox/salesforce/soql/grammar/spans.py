@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
-from infra.sandbox.salesforce.soql.query import Span
+from infra.sandbox.salesforce.soql.grammar.query import Span
 
 DAY = timedelta(days=1)
 _DAYS = {"TODAY": (0, 1), "YESTERDAY": (-1, 0), "TOMORROW": (1, 2), "LAST_90_DAYS": (-90, 1), "NEXT_90_DAYS": (1, 91)}
