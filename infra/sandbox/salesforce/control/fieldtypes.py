@@ -14,7 +14,7 @@ from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce.events.changes import Origin, gap_body, header_of
 from infra.sandbox.salesforce.org.org import Org
 from infra.sandbox.salesforce.schema.types import NUMERIC, TEXTUAL, Field, Kind, Value
-from infra.sandbox.salesforce.setup.actions import field_of
+from infra.sandbox.salesforce.setup.fields import field_of
 
 NAME = "change_field_type"
 

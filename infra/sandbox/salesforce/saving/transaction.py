@@ -185,10 +185,9 @@ class Transaction:
         proposed: Row = dict(row)
         wanted = {name: checked(kind.fields[name], value) for name, value in values.items()}
         put(proposed, wanted)
-        if self._caller.auto_assign and depth == 0:
-            owner = org.automation.assigned_owner(kind.name, proposed)
-            if owner is not None:
-                wanted["OwnerId"] = proposed["OwnerId"] = owner
+        owner = org.automation.assigned_owner(kind.name, proposed) if self._caller.auto_assign and depth == 0 else None
+        if owner is not None:
+            wanted["OwnerId"] = proposed["OwnerId"] = owner
         touched = self._before_save(kind, proposed, "update", changed_names(row, proposed, wanted)) | wanted.keys()
         if kind.personal or "IsPersonAccount" in row:
             proposed["Name"] = full_name(proposed)

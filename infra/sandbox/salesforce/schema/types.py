@@ -1,4 +1,4 @@
-"""The types of an org: objects and their fields, as data. What a user may see of them is `access.View`."""
+"""The types of an org: objects and their fields, as data. What a user may see of them is `access.views.View`."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from infra.sandbox.salesforce.records.store import Store
 from infra.sandbox.salesforce.rules.automation import Automation
 from infra.sandbox.salesforce.rules.duplicates import DuplicateRule
 from infra.sandbox.salesforce.rules.rollups import Rollups
-from infra.sandbox.salesforce.schema.standard.sales import standard_objects
+from infra.sandbox.salesforce.schema.standard.objects import standard_objects
 from infra.sandbox.salesforce.schema.statuses import Statuses
 from infra.sandbox.salesforce.schema.types import Row, Schema
 from infra.sandbox.salesforce.soql.binding import Binding

@@ -10,7 +10,7 @@ from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.salesforce.access.views import Permissions, View
 from infra.sandbox.salesforce.records.store import Store
 from infra.sandbox.salesforce.rest.rendering import query_render
-from infra.sandbox.salesforce.schema.standard.sales import standard_objects
+from infra.sandbox.salesforce.schema.standard.objects import standard_objects
 from infra.sandbox.salesforce.schema.types import Schema
 from infra.sandbox.salesforce.soql.grammar.parser import parse
 from infra.sandbox.salesforce.soql.run import run

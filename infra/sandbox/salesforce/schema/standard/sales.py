@@ -1,8 +1,4 @@
-"""The standard objects that people work with (Object Reference): leads, contacts, accounts, campaigns, opportunities.
-
-Activities are in `standard_activities`, users and what an administrator keeps in `standard_setup`. More come through the control verb
-`define_object`.
-"""
+"""The standard objects that people work with (Object Reference): leads, contacts, accounts, campaigns, opportunities."""
 
 from __future__ import annotations
 
@@ -24,8 +20,6 @@ from infra.sandbox.salesforce.schema.shapes import (
     unsent,
     worked_out,
 )
-from infra.sandbox.salesforce.schema.standard.activities import event, event_relation, task
-from infra.sandbox.salesforce.schema.standard.setup import setup_objects
 from infra.sandbox.salesforce.schema.statuses import LEAD_STATUSES, STAGES, labels
 from infra.sandbox.salesforce.schema.types import Field, Kind, ObjectType
 
@@ -167,10 +161,3 @@ def contact_role() -> ObjectType:
         pick("Role", "Business User", "Decision Maker", "Economic Buyer", "Evaluator", "Executive Sponsor", "Influencer", "Other"),
         unsent(flag("IsPrimary")),
     ], owners=(), undeletable=False)  # fmt: skip
-
-
-def standard_objects() -> list[ObjectType]:
-    return [
-        lead(), contact(), account(), campaign(), campaign_member(), campaign_member_status(), opportunity(), contact_role(), task(),
-        event(), event_relation(), *setup_objects(),
-    ]  # fmt: skip
