@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from infra.sandbox.marketo.errors import ApiError
+from infra.sandbox.marketo.origin import Origin
 
 NEW_LEAD, CHANGE_VALUE, MERGE_LEADS, DELETE_LEAD = 12, 13, 32, 37
 ADD_TO_LIST, REMOVE_FROM_LIST = 24, 25
@@ -26,7 +27,6 @@ REQUEST_CAMPAIGN, CHANGE_PARTITION, CHANGE_STATUS, CALL_WEBHOOK = 47, 100, 104, 
 CHANGE_MEMBER_DATA, PUSH_LEAD = 123, 145
 FIRST_CUSTOM_TYPE = 100_001
 """Ids of custom activity types and of "Add to ..." a custom object begin here."""
-PAGE_MAX = 300
 BLOCK_ROWS = 1000
 """How many activities of any kind one call scans."""
 _DAY_SECONDS = 86_400
@@ -37,18 +37,6 @@ RETENTION_SECONDS = {
 """After this long a row of the type may be pruned (activities reference; data retention policy). Other types here are kept."""
 
 _TOKEN = struct.Struct(">BQqI")
-
-
-class Origin(msgspec.Struct, frozen=True, gc=False):
-    """Who and what made a change; shared by all activities of one call."""
-
-    actor: str
-    source: str
-    reason: str
-    request_id: str | None = None
-    method: str | None = None
-    """API method; None for what was not done through the API."""
-    campaign: int | None = None
 
 
 class Activity(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ Refusals arrive as HTTP 200 with `success: false`, except 413/414 (too large), a
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
@@ -21,7 +21,6 @@ from infra.sandbox.marketo.call import Answer, Call, Raw, new_request_id
 from infra.sandbox.marketo.errors import MESSAGES, UNCOUNTED, ApiError
 from infra.sandbox.marketo.identity import LIFE_SECONDS, Identity
 from infra.sandbox.marketo.in_flight import Flight, InFlight
-from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.named_faults import CODES
 from infra.sandbox.marketo.routes import Endpoint, Router
@@ -37,7 +36,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Api:
-    instance: Instance
+    permitted: Callable[[str], Collection[str] | None]
+    """What an API user's role holds; None: everything."""
     identity: Identity
     limits: Limits
     faults: FaultBoard
@@ -148,7 +148,7 @@ class Api:
 
     def _permit(self, user: str, endpoint: str) -> None:
         """ApiError 603 for a user whose role has none of the endpoint's permissions."""
-        held, wanted = self.instance.store.settings.roles.get(user), self.router.needed[endpoint]
+        held, wanted = self.permitted(user), self.router.needed[endpoint]
         if held is not None and wanted and wanted.isdisjoint(held):
             raise ApiError("603", MESSAGES["603"])
 

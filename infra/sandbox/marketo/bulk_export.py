@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from infra.sandbox.marketo import custom_types, lists, programs, smart_lists
+from infra.sandbox.marketo import custom_types, lists, members, programs, smart_lists
 from infra.sandbox.marketo.activities import DELETE_LEAD
 from infra.sandbox.marketo.activity_endpoints import ActivityEndpoints
 from infra.sandbox.marketo.bulk_jobs import EXPORT, BulkJobs
@@ -88,7 +88,7 @@ class BulkExport:
             case ["activities"]:
                 return {*ACTIVITY_COLUMNS, "actionResult"}
             case ["program", "members"]:
-                return {*programs.member_fields(store), *store.fields}
+                return {*members.member_fields(store), *store.fields}
             case [_, name]:
                 return set(custom_types.kind_of(store, name).fields)
             case _:
@@ -154,7 +154,7 @@ class BulkExport:
 
     def _members(self, fields: list[str], filters: Mapping[str, Any]) -> Iterator[Values]:
         store, statuses, updated = self.instance.store, filters.get("statusNames"), _within(filters, "updatedAt")
-        known = programs.member_fields(store)
+        known = members.member_fields(store)
         of_people = [name for name in fields if name not in known]
         for program_id in _programs(filters):
             name, table = programs.known(store, program_id)["name"], store.table(PROGRAM_MEMBER)

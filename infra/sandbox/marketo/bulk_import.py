@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from typing import Any
 
-from infra.sandbox.marketo import custom_types, lists, objects, people, programs
-from infra.sandbox.marketo.activities import Origin
+from infra.sandbox.marketo import custom_types, lists, members, objects, people
 from infra.sandbox.marketo.bulk_jobs import IMPORT, BulkJobs
 from infra.sandbox.marketo.call import Call
 from infra.sandbox.marketo.errors import MESSAGES, ApiError, RecordError
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.objects import ObjectSync
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.people import Action, SyncRequest
 from infra.sandbox.marketo.records import Row
 
@@ -57,7 +57,7 @@ class BulkImport:
         if entity == "leads":
             known = set(store.fields)
         elif entity == "members":
-            known = {*programs.member_fields(store), *store.fields}
+            known = {*members.member_fields(store), *store.fields}
         else:
             known = set(custom_types.kind_of(store, entity.partition("/")[2]).fields)
         unknown = [name for name in heads if name not in known]
@@ -133,15 +133,15 @@ def _upsert_person(section: Section, request: SyncRequest, record: Record, list_
 
 def _upsert_member(section: Section, request: SyncRequest, record: Record, program_id: int, status: str) -> None:
     """A row's person is upserted, its membership gets the status of the call and the member fields of the row."""
-    fields = programs.member_fields(section.store)
+    fields = members.member_fields(section.store)
     own = {name: value for name, value in record.items() if name in fields and name not in section.store.fields}
     lead_id = _upsert_person(section, request, {name: value for name, value in record.items() if name not in own}, None)
     try:
-        programs.set_status(section, program_id, lead_id, status, request.origin)
+        members.set_status(section, program_id, lead_id, status, request.origin)
     except RecordError as error:
         if error.code != "1037":
             raise
-    programs.set_data(section, program_id, lead_id, own, request.origin)
+    members.set_data(section, program_id, lead_id, own, request.origin)
 
 
 def _upsert_object(section: Section, request: ObjectSync, record: Mapping[str, Any]) -> None:

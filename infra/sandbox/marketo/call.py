@@ -10,12 +10,15 @@ from typing import Any
 import orjson
 
 from infra.sandbox.kernel.faults import Fault
-from infra.sandbox.marketo.activities import PAGE_MAX, Origin
 from infra.sandbox.marketo.errors import MESSAGES, ApiError, RecordError
 from infra.sandbox.marketo.in_flight import Flight
 from infra.sandbox.marketo.named_faults import RECORD_CODES
+from infra.sandbox.marketo.origin import Origin
 
 BATCH_MAX = 300
+"""Records that one call may carry."""
+PAGE_MAX = 300
+"""Rows of one page."""
 Answer = dict[str, Any]
 
 

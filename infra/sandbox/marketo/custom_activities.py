@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.call import Answer, Call, parse_datetime
 from infra.sandbox.marketo.custom_types import ACTIVITY_TYPE, next_activity_type
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import Field, stored
 from infra.sandbox.marketo.instance import Instance, Section
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.routes import Routes
 from infra.sandbox.marketo.store import CUSTOM_ACTIVITY, Store

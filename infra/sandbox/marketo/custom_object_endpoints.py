@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.sandbox.marketo import custom_types
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.call import Answer, Call
 from infra.sandbox.marketo.custom_types import DATA_TYPES, TYPE, made_kind, state_of
 from infra.sandbox.marketo.errors import MESSAGES, ApiError
@@ -13,6 +12,7 @@ from infra.sandbox.marketo.fields import Field
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.kinds import Kind
 from infra.sandbox.marketo.object_endpoints import ObjectEndpoints
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.routes import Routes
 

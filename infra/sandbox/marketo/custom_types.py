@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from infra.sandbox.marketo.activities import FIRST_CUSTOM_TYPE, Origin
+from infra.sandbox.marketo.activities import FIRST_CUSTOM_TYPE
 from infra.sandbox.marketo.errors import ApiError
 from infra.sandbox.marketo.fields import Field
 from infra.sandbox.marketo.instance import Section
 from infra.sandbox.marketo.kinds import COMPANY, Kind, standard_kinds
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.store import FIELD, LEAD, SERVICE, Store
 

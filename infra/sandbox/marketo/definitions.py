@@ -9,12 +9,11 @@ from typing import Any
 
 import msgspec
 
-from infra.sandbox.marketo import programs
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.errors import RecordError
 from infra.sandbox.marketo.fields import CUSTOM_TYPES, STRING_LENGTH_MAX, Field
 from infra.sandbox.marketo.instance import Section
 from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.store import FIELD, MEMBER_FIELD, OPPORTUNITY_FIELD
 
 CUSTOM_MAX = 100
@@ -36,17 +35,8 @@ def create_person_field(section: Section, record: Any, origin: Origin) -> dict[s
     known = section.store.fields
     if sum(one.custom and one.by_api for one in known.values()) >= CUSTOM_MAX:
         raise RecordError("1003", f"At most {CUSTOM_MAX} custom fields can be created")
-    made = _made(record, known, FIELD)
+    made = made_field(record, known, FIELD)
     section.add("create", FIELD, made.name, origin, before=None, after=msgspec.to_builtins(made))
-    return {"name": made.name, "status": "created"}
-
-
-def create_member_field(section: Section, record: Any, origin: Origin) -> dict[str, Any]:
-    """As for people; RecordError 1028 for more than twenty."""
-    if len(section.store.table(MEMBER_FIELD)) >= programs.CUSTOM_FIELDS_MAX:
-        raise RecordError("1028", f"At most {programs.CUSTOM_FIELDS_MAX} custom fields")
-    made = _made(record, programs.member_fields(section.store), MEMBER_FIELD)
-    section.add("create", MEMBER_FIELD, made.name, origin, before=None, after=msgspec.to_builtins(made))
     return {"name": made.name, "status": "created"}
 
 
@@ -54,7 +44,7 @@ def create_by_hand(section: Section, target: str, record: Any, origin: Origin) -
     """What an administrator does: a field of people, companies (which people show too) or opportunities, long texts among them."""
     known: Mapping[str, Field] = section.store.kind(OPPORTUNITY).fields if target == OPPORTUNITY else section.store.fields
     table = OPPORTUNITY_FIELD if target == OPPORTUNITY else FIELD
-    made = _made(record, known, table, (*CUSTOM_TYPES, _TEXT))
+    made = made_field(record, known, table, (*CUSTOM_TYPES, _TEXT))
     made = msgspec.structs.replace(made, company=target == COMPANY, by_api=False)
     after = msgspec.to_builtins(made)
     section.add("create", table, made.name, origin, before=None, after={"field": after} if target == OPPORTUNITY else after)
@@ -64,26 +54,14 @@ def create_by_hand(section: Section, target: str, record: Any, origin: Origin) -
 def update_person_field(section: Section, name: str, record: Any, origin: Origin) -> dict[str, Any]:
     """Changes the words and marks of a field; name and type stay. RecordError 1006 for an unknown field."""
     one = section.store.fields.get(name)
-    changes = _changes(one, name, record)
+    changes = field_changes(one, name, record)
     if one is not None and changes:
         after = msgspec.to_builtins(msgspec.structs.replace(one, **changes))
         section.add("update", FIELD, name, origin, before=msgspec.to_builtins(one), after=after)
     return {"name": name, "status": "updated"}
 
 
-def update_member_field(section: Section, name: str, record: Any, origin: Origin) -> dict[str, Any]:
-    """As for people; the standard fields of members stay as they are."""
-    one = programs.member_fields(section.store).get(name)
-    changes = _changes(one, name, record)
-    if one is not None and not one.custom:
-        raise RecordError("1003", f"Field '{name}' can not be changed")
-    if one is not None and changes:
-        before = {member: getattr(one, member) for member in changes}
-        section.add("update", MEMBER_FIELD, name, origin, before=before, after=changes)
-    return {"name": name, "status": "updated"}
-
-
-def _made(record: Any, known: Mapping[str, Field], table: str, types: tuple[str, ...] = CUSTOM_TYPES) -> Field:
+def made_field(record: Any, known: Mapping[str, Field], table: str, types: tuple[str, ...] = CUSTOM_TYPES) -> Field:
     if not isinstance(record, Mapping):
         raise RecordError("1001", "Invalid value: a field must be an object")
     for member in ("displayName", "name", "dataType"):
@@ -110,7 +88,7 @@ def _made(record: Any, known: Mapping[str, Field], table: str, types: tuple[str,
     )
 
 
-def _changes(one: Field | None, name: str, record: Any) -> dict[str, Any]:
+def field_changes(one: Field | None, name: str, record: Any) -> dict[str, Any]:
     if one is None:
         raise RecordError("1006", f"Field '{name}' not found")
     if not isinstance(record, Mapping):

@@ -11,6 +11,7 @@ from infra.sandbox.marketo.folder_endpoints import FolderEndpoints
 from infra.sandbox.marketo.in_flight import InFlight
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
+from infra.sandbox.marketo.lead_push import LeadPushEndpoint
 from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.list_endpoints import ListEndpoints
 from infra.sandbox.marketo.member_endpoints import MemberEndpoints
@@ -31,6 +32,7 @@ def all_routes(instance: Instance, in_flight: InFlight, limits: Limits, jobs: Bu
     jobs.work.update({EXPORT: export.work, IMPORT: BulkImport(instance, jobs).work})
     parts = [
         leads.routes(),
+        LeadPushEndpoint(instance, leads).routes(),
         SchemaEndpoints(instance).routes(),
         log.routes(),
         CustomActivityEndpoints(instance).routes(),

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.instance import OPERATOR
+from infra.sandbox.marketo.origin import Origin
 
 
 def taking_object(verb: Callable[[Mapping[str, Any]], Any]) -> Verb:

@@ -10,7 +10,7 @@ from typing import Any
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Entry, Journal
 from infra.sandbox.kernel.system import restore
-from infra.sandbox.marketo.activities import Origin
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.store import Store
 
 OPERATOR = "operator@marketo.example"

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo import people, programs
-from infra.sandbox.marketo.activities import PUSH_LEAD
+from infra.sandbox.marketo import people
 from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import OWNER_FIELDS
@@ -14,11 +13,10 @@ from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.people import Action, SyncRequest
 from infra.sandbox.marketo.routes import Routes
 from infra.sandbox.marketo.settings import DEFAULT_PARTITION
-from infra.sandbox.marketo.store import COOKIE, PROGRAM, Person, current, full_name
+from infra.sandbox.marketo.store import COOKIE, Person, current, full_name
 
 DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "firstName", "lastName")
 _MATCHES_MAX = 1000
-PUSH = "PushLead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,6 @@ class LeadEndpoints:
             ("GET", f"{base}.json", self.query),
             ("DELETE", f"{base}.json", self.delete),
             ("POST", f"{base}/delete.json", self.delete),
-            ("POST", f"{base}/push.json", self.push),
             ("GET", "/rest/v1/lead/{id}.json", self.get),
             ("POST", f"{base}/{{id}}/merge.json", self.merge),
             ("POST", f"{base}/{{id}}/associate.json", self.associate),
@@ -43,40 +40,11 @@ class LeadEndpoints:
 
     def sync(self, call: Call) -> Answer:
         body = call.json()
-        request = self._sync_request(call, body)
-        results = self._each(call, call.input(body), lambda section, record: people.sync(section, request, record))
+        request = self.sync_request(call, body)
+        results = self.each(call, call.input(body), lambda section, record: people.sync(section, request, record))
         return {} if body.get("asyncProcessing") is True else {"result": results}
 
-    def push(self, call: Call) -> Answer:
-        """Upserts, puts everyone into a program, and leaves an activity with the caller's own source and reason (push lead)."""
-        body = call.json()
-        name, status = body.get("programName"), body.get("programStatus")
-        if not isinstance(name, str) or not name:
-            raise ApiError("1002", "Missing value for required parameter 'programName'")
-        store = self.instance.store
-        found = store.table(PROGRAM).find(("name",), (name,))
-        if not found:
-            raise ApiError("1013", f"Program '{name}' not found")
-        program_id = int(found[0])
-        request = self._sync_request(call, {**body, "action": "createOrUpdate"}, "pushLead")
-        steps = programs.channels(store)[programs.known(store, program_id)["channel"]]["progressionStatuses"]
-        wanted = status or next(one["name"] for one in steps if one["step"])
-        shown = [["Source", body.get("source")], ["Reason", body.get("reason")]]
-
-        def one(section: Section, record: Any) -> dict[str, Any]:
-            made = people.sync(section, request, record)
-            try:
-                programs.set_status(section, program_id, made["id"], wanted, request.origin)
-            except RecordError as error:
-                if error.code != "1037":
-                    raise
-            row = [made["id"], PUSH_LEAD, program_id, name, shown]
-            section.add("_push", PUSH, "", request.origin, before=None, after=None, activities=[row])
-            return made
-
-        return {"result": self._each(call, call.input(body), one)}
-
-    def _each(self, call: Call, records: list[Any], act: Callable[[Section, Any], dict[str, Any]]) -> list[dict[str, Any]]:
+    def each(self, call: Call, records: list[Any], act: Callable[[Section, Any], dict[str, Any]]) -> list[dict[str, Any]]:
         """The results of a batch in input order; a refused record does not stop the others."""
         failure, results = call.record_errors(), []
         with self.instance.section() as section:
@@ -88,7 +56,8 @@ class LeadEndpoints:
                     results.append(error.skipped())
         return results
 
-    def _sync_request(self, call: Call, body: Mapping[str, Any], method: str = "syncLead") -> SyncRequest:
+    def sync_request(self, call: Call, body: Mapping[str, Any], method: str = "syncLead") -> SyncRequest:
+        """What a call asks to be done with each of its people. ApiError 1003 for what makes no sense."""
         try:
             action = Action(body.get("action") or "createOrUpdate")
         except ValueError as error:
@@ -196,7 +165,7 @@ class LeadEndpoints:
                 raise RecordError("1010", f"Lead partition '{record['partitionName']}' not found")
             return {"id": record["id"], "status": people.move(section, record["id"], number, origin)}
 
-        return {"result": self._each(call, call.input(call.json()), one)}
+        return {"result": self.each(call, call.input(call.json()), one)}
 
     def _partition(self, name: Any) -> int | None:
         number = self.instance.store.settings.partitions.get(name) if isinstance(name, str) else None

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.custom_types import TYPE, made_kind
 from infra.sandbox.marketo.instance import Section
 from infra.sandbox.marketo.kinds import OPPORTUNITY, ROLE
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.store import COOKIE, LEAD, LIST_MEMBER, PROGRAM_MEMBER, Store
 

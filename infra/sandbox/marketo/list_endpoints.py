@@ -1,17 +1,18 @@
-"""Endpoints of static lists and memberships under /rest/v1 (REST API, static lists; leads)."""
+"""Endpoints of static lists under /rest/v1, and on which of them a person is (REST API, static lists; leads)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo import asset, lists, programs
+from infra.sandbox.marketo import lists
 from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
+from infra.sandbox.marketo.memberships import memberships
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.routes import Routes
-from infra.sandbox.marketo.store import LIST_MEMBER, PROGRAM_MEMBER, STATIC_LIST
+from infra.sandbox.marketo.store import LIST_MEMBER, STATIC_LIST
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,8 @@ class ListEndpoints:
                 ("DELETE", f"{base}.json", self.remove),
                 ("GET", f"{base}/ismember.json", self.is_member),
             ]
-        for name, table_name, field in (("list", LIST_MEMBER, "listId"), ("program", PROGRAM_MEMBER, "programId")):
-            table.append(("GET", f"/rest/v1/leads/{{id}}/{name}Membership.json", self._memberships(table_name, field)))
-        return table
+        of_person = memberships(self.instance, LIST_MEMBER, "listId", _membership)
+        return [*table, ("GET", "/rest/v1/leads/{id}/listMembership.json", of_person)]
 
     def query(self, call: Call) -> Answer:
         ids, names = call.numbers("id"), call.listed("name")
@@ -92,26 +92,9 @@ class ListEndpoints:
                     results.append({"id": lead_id, **error.skipped()})
         return {"result": results}
 
-    def _memberships(self, name: str, field: str) -> Callable[[Call], Answer]:
-        def find(call: Call) -> Answer:
-            lead_id = call.path_args[0]
-            if not self.instance.store.find("id", lead_id):
-                raise ApiError("1004", f"Lead '{lead_id}' not found")
-            table = self.instance.store.table(name)
-            wanted = set(call.listed("filterValues")) if call.params.get("filterType") == field else None
-            rows = [row for key in table.find(("leadId",), (lead_id,)) if (row := table.get(key)) is not None]
-            rows = [row for row in rows if asset.updated_within(call, row["updatedAt"])]
-            shown = [_membership(row, field) for row in rows if wanted is None or str(row[field]) in wanted]
-            start, size = offset(call.params.get("nextPageToken")), call.batch_size()
-            return {**paged(shown[start : start + size], start, size, len(shown)), "moreResult": start + size < len(shown)}
 
-        return find
-
-
-def _membership(row: Row, field: str) -> dict[str, Any]:
-    if field == "listId":
-        return {"listId": row["listId"], "createdAt": row["createdAt"], "updatedAt": row["updatedAt"]}
-    return {"id": row["programId"], "progressionStatus": row["statusName"], **programs.membership(row)}
+def _membership(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("listId", "createdAt", "updatedAt")}
 
 
 def _shown(key: str, row: Row) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from infra.sandbox.marketo.activities import ADD_TO_LIST, REMOVE_FROM_LIST, Origin
+from infra.sandbox.marketo.activities import ADD_TO_LIST, REMOVE_FROM_LIST
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.instance import Section
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.store import LIST_MEMBER, STATIC_LIST, Store
 

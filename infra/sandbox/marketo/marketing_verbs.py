@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
-from infra.sandbox.marketo import lists, objects, program_endpoints, programs, smart_lists
+from infra.sandbox.marketo import lists, members, objects, programs, smart_lists
 from infra.sandbox.marketo.fields import stored
 from infra.sandbox.marketo.hand import by_hand, member, taking_object
 from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.kinds import standard_kinds
-from infra.sandbox.marketo.program_endpoints import KINDS
 from infra.sandbox.marketo.store import SMART_LIST
 
 
@@ -94,30 +93,30 @@ class MarketingVerbs:
             "type": body.get("type", "Default"),
             "channel": body.get("channel", "Online Advertising"),
         }
-        if made["type"] not in KINDS:
-            raise VerbRefusedError(f"type: one of {', '.join(KINDS)} expected")
+        if made["type"] not in programs.KINDS:
+            raise VerbRefusedError(f"type: one of {', '.join(programs.KINDS)} expected")
         with self.instance.section() as section:
             made |= {"folder": [body.get("folder", 15), "Folder"], "description": body.get("description", "")}
-            return {"id": int(program_endpoints.create(section, made, by_hand(body, "Marketing activities")))}
+            return {"id": int(programs.create(section, made, by_hand(body, "Marketing activities")))}
 
     def set_status(self, body: Mapping[str, Any]) -> Any:
         """{"program", "ids": [...], "status", "user"?, "campaign"?} -> {"created", "updated"}: forward only, as everywhere."""
         program_id, status, origin = member(body, "program", int), member(body, "status", str), by_hand(body, "Manual status change")
         with self.instance.section() as section:
-            done = [programs.set_status(section, program_id, lead_id, status, origin) for lead_id in member(body, "ids", list)]
+            done = [members.set_status(section, program_id, lead_id, status, origin) for lead_id in member(body, "ids", list)]
         return {"created": done.count("created"), "updated": done.count("updated")}
 
     def edit_member(self, body: Mapping[str, Any]) -> Any:
         """{"program", "id", "fields", "user"?} -> {"changed"}: a member's own fields."""
         values, origin = member(body, "fields", dict), by_hand(body, "Manual person edit")
         with self.instance.section() as section:
-            return {"changed": programs.set_data(section, member(body, "program", int), member(body, "id", int), values, origin)}
+            return {"changed": members.set_data(section, member(body, "program", int), member(body, "id", int), values, origin)}
 
     def remove_member(self, body: Mapping[str, Any]) -> Any:
         """{"program", "ids": [...], "user"?} -> {"removed"}"""
         with self.instance.section() as section:
             for lead_id in member(body, "ids", list):
-                programs.remove(section, member(body, "program", int), lead_id, by_hand(body, "Manual remove"))
+                members.remove(section, member(body, "program", int), lead_id, by_hand(body, "Manual remove"))
         return {"removed": len(body["ids"])}
 
     def edit_record(self, body: Mapping[str, Any]) -> Any:

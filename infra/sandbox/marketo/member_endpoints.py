@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from infra.sandbox.marketo import programs
+from infra.sandbox.marketo import members, programs
 from infra.sandbox.marketo.call import BATCH_MAX, Answer, Call, offset, paged, parse_datetime
-from infra.sandbox.marketo.definitions import create_member_field, update_member_field
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import Field, schema_shown
 from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
+from infra.sandbox.marketo.member_fields import create_member_field, update_member_field
+from infra.sandbox.marketo.memberships import memberships
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.routes import Routes
 from infra.sandbox.marketo.schema_endpoints import each_field
@@ -42,10 +43,11 @@ class MemberEndpoints:
             ("GET", f"{base}/{{id}}/members.json", self.query),
             ("GET", "/rest/v1/leads/programs/{id}.json", self.people),
             ("POST", "/rest/v1/leads/programs/{id}/status.json", self.old_status),
+            ("GET", "/rest/v1/leads/{id}/programMembership.json", memberships(self.instance, PROGRAM_MEMBER, "programId", _membership)),
         ]
 
     def describe(self, _: Call) -> Answer:
-        fields = programs.member_fields(self.instance.store)
+        fields = members.member_fields(self.instance.store)
         customs = [name for name, one in fields.items() if one.custom and one.type in {"string", "email", "integer"}]
         shown = {
             "name": "API Program Membership",
@@ -59,12 +61,12 @@ class MemberEndpoints:
         return {"result": [shown]}
 
     def fields(self, call: Call) -> Answer:
-        every = [schema_shown(one) for one in programs.member_fields(self.instance.store).values()]
+        every = [schema_shown(one) for one in members.member_fields(self.instance.store).values()]
         start, size = offset(call.params.get("nextPageToken")), call.batch_size()
         return paged(every[start : start + size], start, size, len(every))
 
     def field(self, call: Call) -> Answer:
-        found = programs.member_fields(self.instance.store).get(call.path_args[0])
+        found = members.member_fields(self.instance.store).get(call.path_args[0])
         if found is None:
             raise ApiError("1006", f"Field '{call.path_args[0]}' not found")
         return {"result": [schema_shown(found)]}
@@ -84,7 +86,7 @@ class MemberEndpoints:
         if not isinstance(status, str) or not status:
             raise ApiError("1002", "Missing value for required parameter 'statusName'")
         origin = call.origin("syncProgramMemberStatus")
-        return self._each(call, body, "leadId", lambda section, lead, _: programs.set_status(section, program_id, lead, status, origin))
+        return self._each(call, body, "leadId", lambda section, lead, _: members.set_status(section, program_id, lead, status, origin))
 
     def old_status(self, call: Call) -> Answer:
         """The superseded endpoint: existing members only, people named by `id`."""
@@ -92,7 +94,7 @@ class MemberEndpoints:
         status, origin = str(body.get("status") or ""), call.origin("changeLeadProgramStatus")
 
         def one(section: Section, lead: Any, _: Mapping[str, Any]) -> str:
-            return programs.set_status(section, program_id, lead, status, origin, only_members=True)
+            return members.set_status(section, program_id, lead, status, origin, only_members=True)
 
         return self._each(call, body, "id", one)
 
@@ -101,7 +103,7 @@ class MemberEndpoints:
 
         def one(section: Section, lead: Any, record: Mapping[str, Any]) -> str:
             values = {name: value for name, value in record.items() if name != "leadId"}
-            programs.set_data(section, program_id, lead, values, origin)
+            members.set_data(section, program_id, lead, values, origin)
             return "updated"
 
         return self._each(call, call.json(), "leadId", one)
@@ -110,14 +112,14 @@ class MemberEndpoints:
         program_id, origin = self._program(call), call.origin("deleteProgramMember")
 
         def one(section: Section, lead: Any, _: Mapping[str, Any]) -> str:
-            programs.remove(section, program_id, lead, origin)
+            members.remove(section, program_id, lead, origin)
             return "deleted"
 
         return self._each(call, call.json(), "leadId", one)
 
     def query(self, call: Call) -> Answer:
         program_id, by = self._program(call), call.required("filterType")
-        fields = programs.member_fields(self.instance.store)
+        fields = members.member_fields(self.instance.store)
         names = call.listed("fields") or list(_DEFAULT_FIELDS)
         for name in names:
             if name not in fields:
@@ -137,7 +139,7 @@ class MemberEndpoints:
         for person in answer["result"]:
             row = rows[person["id"]]
             status = {"progressionStatus": row["statusName"], "progressionStatusType": row["statusName"]}
-            person["membership"] = {"id": program_id, **status, **programs.membership(row)}
+            person["membership"] = {"id": program_id, **status, **members.membership(row)}
         return answer
 
     def _matching(self, call: Call, program_id: int, by: str) -> list[Row]:
@@ -156,7 +158,7 @@ class MemberEndpoints:
             if end - start > timedelta(days=_RANGE_DAYS_MAX):
                 raise ApiError("1003", f"The range must not exceed {_RANGE_DAYS_MAX} days")
             return [row for row in rows if start <= parse_datetime(row["updatedAt"]) <= end]
-        fields = programs.member_fields(self.instance.store)
+        fields = members.member_fields(self.instance.store)
         if by not in {"reachedSuccess", "statusName"} and not (by in fields and fields[by].custom):
             raise ApiError("1011", f"Filter type '{by}' is not supported")
         if not values:
@@ -189,6 +191,10 @@ def _named(lead: Any, id_name: str) -> Any:
     if lead is None:
         raise RecordError("1002", f"Missing value for required parameter '{id_name}'")
     return lead
+
+
+def _membership(row: Row) -> dict[str, Any]:
+    return {"id": row["programId"], "progressionStatus": row["statusName"], **members.membership(row)}
 
 
 def _member(row: Row, names: list[str], program: str) -> dict[str, Any]:

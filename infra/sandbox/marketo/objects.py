@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.sandbox.marketo.activities import ADD_TO_OPPORTUNITY, REMOVE_FROM_OPPORTUNITY, UPDATE_OPPORTUNITY, Origin
+from infra.sandbox.marketo.activities import ADD_TO_OPPORTUNITY, REMOVE_FROM_OPPORTUNITY, UPDATE_OPPORTUNITY
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import Value, display, stored
 from infra.sandbox.marketo.instance import Section
 from infra.sandbox.marketo.kinds import OPPORTUNITY, ROLE, SALES_PERSON, Kind
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.store import LEAD, Store
 

@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import Any
 
 from infra.sandbox.marketo import links, objects
-from infra.sandbox.marketo.activities import CHANGE_PARTITION, CHANGE_SCORE, Origin
+from infra.sandbox.marketo.activities import CHANGE_PARTITION, CHANGE_SCORE
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import Value, is_score, stored
 from infra.sandbox.marketo.instance import Section
 from infra.sandbox.marketo.kinds import COMPANY
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.store import LEAD, Person, Store, current
 
 MERGE_MAX = 25

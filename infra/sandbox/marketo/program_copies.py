@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra.sandbox.marketo import asset, program_endpoints
+from infra.sandbox.marketo import asset, programs
 from infra.sandbox.marketo.call import Answer, Call
 from infra.sandbox.marketo.errors import ApiError
 from infra.sandbox.marketo.instance import Instance
@@ -38,7 +38,7 @@ class ProgramCopyEndpoints:
         made |= {"name": name, "folder": list(folder), "description": call.params.get("description", "")}
         origin = call.origin("cloneProgram")
         with self.instance.section() as section:
-            key = program_endpoints.create(section, made, origin)
+            key = programs.create(section, made, origin)
             tokens, campaigns = section.store.table(TOKEN), section.store.table(CAMPAIGN)
             for found in tokens.find(("folder",), (f"Program/{call.path_args[0]}",)):
                 token = {**_copied(tokens.get(found) or {}), "folder": f"Program/{key}"}

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.sandbox.marketo import asset, programs
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.asset import time_of
 from infra.sandbox.marketo.call import Answer, Call, parse_datetime
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.fields import Field, stored
-from infra.sandbox.marketo.instance import Instance, Section
+from infra.sandbox.marketo.instance import Instance
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.routes import Routes
 from infra.sandbox.marketo.store import PROGRAM, PROGRAM_MEMBER, Store
@@ -25,8 +24,6 @@ _TYPES = {
     "engagement": ("Engagement", "NP", "A"),
     "email": ("Email", "EBP", "A"),
 }
-_CHANNEL_TYPES = {"Default": "program", "Event": "event", "Event with Webinar": "event", "Engagement": "nurture", "Email": "email"}
-KINDS = tuple(_CHANNEL_TYPES)
 TAG_TYPES: Mapping[str, tuple[str, ...]] = {
     "Business Unit": ("EMEA", "NA", "APAC"),
     "Program Owner": ("Ann", "Bob"),
@@ -95,7 +92,7 @@ class ProgramEndpoints:
         with self.instance.section() as section:
             made = {"name": call.required("name"), "type": kind[0], "channel": call.required("channel"), "folder": list(folder)}
             made |= {"description": call.params.get("description", "")} | _dates(call) | _tags_and_costs(call, section.store, {})
-            key = create(section, made, call.origin("createProgram"))
+            key = programs.create(section, made, call.origin("createProgram"))
         return asset.answer([program_shown(key, self.instance.store.table(PROGRAM).get(key) or {})])
 
     def update(self, call: Call) -> Answer:
@@ -159,21 +156,6 @@ class ProgramEndpoints:
         if row is None:
             raise ApiError("702", f"Program with id '{key}' not found")
         return row
-
-
-def create(section: Section, made: Row, origin: Origin) -> str:
-    """Creates a program. ApiError 709 for a name that is taken, 711 for a channel of another type, 1013 for an unknown one."""
-    table = section.store.table(PROGRAM)
-    channel = programs.channels(section.store).get(made["channel"])
-    if channel is None:
-        raise ApiError("1013", f"Channel '{made['channel']}' not found")
-    if channel["applicableProgramType"] != _CHANNEL_TYPES[made["type"]]:
-        raise ApiError("709", f"Channel '{made['channel']}' does not apply to programs of type '{made['type']}'")
-    if table.find(("name",), (made["name"],)):
-        raise ApiError("709", "Program name already exists")
-    key = str(max(table.next_id, 1001))
-    section.add("create", PROGRAM, key, origin, before=None, after=made)
-    return key
 
 
 def _passes(by: str | None, values: set[str], key: str, row: Row) -> bool:

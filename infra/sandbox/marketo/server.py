@@ -30,7 +30,7 @@ from infra.sandbox.marketo.push.engine import Engine
 from infra.sandbox.marketo.push.flow_steps import CALLBACK, FlowSteps
 from infra.sandbox.marketo.push.signing import Signing
 from infra.sandbox.marketo.push.streams import Streams
-from infra.sandbox.marketo.push.verbs import PushVerbs
+from infra.sandbox.marketo.push_verbs import PushVerbs
 from infra.sandbox.marketo.routes import Router
 from infra.sandbox.marketo.store import CUSTOM_ACTIVITY, Store
 from infra.sandbox.marketo.verbs import Verbs
@@ -52,8 +52,12 @@ async def build(settings: ChildSettings) -> Running:
     engine = Engine(instance, flow_steps)
     verbs = Verbs(instance, limits, PushVerbs(instance, streams))
     identity = Identity([msgspec.convert(one, ApiUser) for one in settings.credentials.values()])
+
+    def permitted(user: str) -> list[str] | None:
+        return store.settings.roles.get(user)
+
     api = Api(
-        instance=instance,
+        permitted=permitted,
         identity=identity,
         limits=limits,
         faults=faults,

@@ -15,9 +15,10 @@ import msgspec
 
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.marketo import activities
-from infra.sandbox.marketo.activities import Activity, ActivityLog, Origin
+from infra.sandbox.marketo.activities import Activity, ActivityLog
 from infra.sandbox.marketo.fields import DEFAULTS, Field, Value, display, standard_fields
 from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, SALES_PERSON, Kind, standard_kinds, with_fields
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.records import Row, Table, second
 from infra.sandbox.marketo.settings import Settings
 

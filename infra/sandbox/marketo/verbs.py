@@ -11,7 +11,6 @@ import orjson
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
 from infra.sandbox.marketo import people, permissions
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.definitions import create_by_hand
 from infra.sandbox.marketo.errors import RecordError
 from infra.sandbox.marketo.fields import Value
@@ -21,7 +20,8 @@ from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY
 from infra.sandbox.marketo.limits import LIMITS, Limits
 from infra.sandbox.marketo.marketing_verbs import MarketingVerbs
 from infra.sandbox.marketo.normalisers import Normaliser
-from infra.sandbox.marketo.push.verbs import PushVerbs
+from infra.sandbox.marketo.origin import Origin
+from infra.sandbox.marketo.push_verbs import PushVerbs
 from infra.sandbox.marketo.settings import Settings
 from infra.sandbox.marketo.store import LEAD
 

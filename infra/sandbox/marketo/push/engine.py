@@ -11,10 +11,11 @@ from typing import Any
 import aiohttp
 
 from infra.sandbox.kernel.journal import Entry
-from infra.sandbox.marketo import lists, people, programs
-from infra.sandbox.marketo.activities import CALL_WEBHOOK, Origin
+from infra.sandbox.marketo import lists, members, people
+from infra.sandbox.marketo.activities import CALL_WEBHOOK
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.instance import Instance, Section
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.push import campaigns
 from infra.sandbox.marketo.push.campaigns import Run
 from infra.sandbox.marketo.push.flow_steps import FlowSteps
@@ -146,7 +147,7 @@ def _step(section: Section, run: Run, step: Mapping[str, Any], origin: Origin) -
                 values = people.checked(section.store, {step["field"]: step["value"]})
                 people.change(section, run.lead_id, values, origin)
         case "status":
-            programs.set_status(section, step["program"], run.lead_id, step["status"], origin)
+            members.set_status(section, step["program"], run.lead_id, step["status"], origin)
         case "add_to_list":
             lists.add(section, step["list"], run.lead_id, origin)
 

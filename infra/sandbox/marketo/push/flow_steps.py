@@ -13,9 +13,9 @@ import orjson
 from aiohttp import web
 
 from infra.sandbox.marketo import people
-from infra.sandbox.marketo.activities import Origin
 from infra.sandbox.marketo.errors import RecordError
 from infra.sandbox.marketo.instance import Instance
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.push.campaigns import Run
 from infra.sandbox.marketo.records import Row
 from infra.sandbox.marketo.store import SERVICE

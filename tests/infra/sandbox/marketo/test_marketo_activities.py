@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from infra.sandbox.marketo.activities import BLOCK_ROWS, Activity, ActivityLog, Origin
+from infra.sandbox.marketo.activities import BLOCK_ROWS, Activity, ActivityLog
+from infra.sandbox.marketo.origin import Origin
 
 ORIGIN = Origin(actor="a", source="s", reason="r")
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Journal
-from infra.sandbox.marketo import lists, objects, people, program_endpoints, programs
-from infra.sandbox.marketo.activities import Origin
+from infra.sandbox.marketo import lists, members, objects, people, programs
 from infra.sandbox.marketo.definitions import create_person_field
 from infra.sandbox.marketo.errors import ApiError, RecordError
 from infra.sandbox.marketo.in_flight import InFlight
@@ -18,6 +17,7 @@ from infra.sandbox.marketo.instance import Instance, Section
 from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, standard_kinds
 from infra.sandbox.marketo.normalisers import Normaliser
 from infra.sandbox.marketo.objects import ObjectSync
+from infra.sandbox.marketo.origin import Origin
 from infra.sandbox.marketo.people import Action, SyncRequest
 from infra.sandbox.marketo.store import Store
 
@@ -86,7 +86,7 @@ def perform_other(section: Section, operation: tuple[Any, ...]) -> None:
             write(section, OPPORTUNITY, {"externalOpportunityId": key, "name": "n"})
             write(section, ROLE, {"externalOpportunityId": key, "leadId": lead_id, "role": "r"})
         case ("status", lead_id, status):
-            programs.set_status(section, 1001, lead_id, status, API)
+            members.set_status(section, 1001, lead_id, status, API)
         case ("list", lead_id, True):
             lists.add(section, 1, lead_id, API)
         case ("list", lead_id, False):
@@ -123,7 +123,7 @@ def test_replay_gives_the_stored_state(steps: list[tuple[Any, ...]]) -> None:
         with instance.section() as section:
             create_person_field(section, {"name": "own", "displayName": "Own", "dataType": "string"}, HAND)
             program = {"name": "P", "type": "Default", "channel": "Online Advertising", "folder": [15, "Folder"]}
-            program_endpoints.create(section, program, HAND)
+            programs.create(section, program, HAND)
             lists.create(section, "L", HAND)
             section.store.settings.normalisers.append(Normaliser(field="firstName", how="trim"))
         instance.store.find("email", "a@example.com")  # from here on the index is kept up to date
