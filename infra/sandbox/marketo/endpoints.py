@@ -1,28 +1,28 @@
 """Every endpoint of the instance, in the order in which paths are tried."""
 
-from infra.sandbox.marketo.activity_endpoints import ActivityEndpoints
-from infra.sandbox.marketo.bulk_endpoints import BulkEndpoints
-from infra.sandbox.marketo.bulk_export import BulkExport
-from infra.sandbox.marketo.bulk_import import BulkImport
-from infra.sandbox.marketo.bulk_jobs import EXPORT, IMPORT, BulkJobs
-from infra.sandbox.marketo.custom_activities import CustomActivityEndpoints
-from infra.sandbox.marketo.custom_object_endpoints import CustomObjectEndpoints
-from infra.sandbox.marketo.folder_endpoints import FolderEndpoints
-from infra.sandbox.marketo.in_flight import InFlight
-from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
-from infra.sandbox.marketo.lead_push import LeadPushEndpoint
-from infra.sandbox.marketo.limits import Limits
-from infra.sandbox.marketo.list_endpoints import ListEndpoints
-from infra.sandbox.marketo.member_endpoints import MemberEndpoints
-from infra.sandbox.marketo.object_endpoints import standard_routes
-from infra.sandbox.marketo.program_copies import ProgramCopyEndpoints
-from infra.sandbox.marketo.program_endpoints import ProgramEndpoints
+from infra.sandbox.marketo.activities.custom import CustomActivityEndpoints
+from infra.sandbox.marketo.activities.endpoints import ActivityEndpoints
+from infra.sandbox.marketo.assets.folder_endpoints import FolderEndpoints
+from infra.sandbox.marketo.assets.list_endpoints import ListEndpoints
+from infra.sandbox.marketo.assets.smart_lists import SmartListEndpoints
+from infra.sandbox.marketo.border.in_flight import InFlight
+from infra.sandbox.marketo.border.limits import Limits
+from infra.sandbox.marketo.border.routes import Endpoint, Routes
+from infra.sandbox.marketo.bulk.endpoints import BulkEndpoints
+from infra.sandbox.marketo.bulk.extracts import BulkExport
+from infra.sandbox.marketo.bulk.imports import BulkImport
+from infra.sandbox.marketo.bulk.jobs import EXPORT, IMPORT, BulkJobs
+from infra.sandbox.marketo.objects.custom_endpoints import CustomObjectEndpoints
+from infra.sandbox.marketo.objects.endpoints import standard_routes
+from infra.sandbox.marketo.people.lead_endpoints import LeadEndpoints
+from infra.sandbox.marketo.people.schema_endpoints import SchemaEndpoints
+from infra.sandbox.marketo.programs.copies import ProgramCopyEndpoints
+from infra.sandbox.marketo.programs.endpoints import ProgramEndpoints
+from infra.sandbox.marketo.programs.lead_push import LeadPushEndpoint
+from infra.sandbox.marketo.programs.member_endpoints import MemberEndpoints
 from infra.sandbox.marketo.push.campaigns import CampaignEndpoints
 from infra.sandbox.marketo.push.smart_campaigns import SmartCampaignEndpoints
-from infra.sandbox.marketo.routes import Endpoint, Routes
-from infra.sandbox.marketo.schema_endpoints import SchemaEndpoints
-from infra.sandbox.marketo.smart_lists import SmartListEndpoints
+from infra.sandbox.marketo.state.instance import Instance
 
 
 def all_routes(instance: Instance, in_flight: InFlight, limits: Limits, jobs: BulkJobs) -> Routes:

@@ -14,26 +14,26 @@ from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running
 from infra.sandbox.kernel.system import System
-from infra.sandbox.marketo.activity_endpoints import ActivityEndpoints
-from infra.sandbox.marketo.api import Api
-from infra.sandbox.marketo.bulk_jobs import BulkJobs
-from infra.sandbox.marketo.console import MarketoConsole
-from infra.sandbox.marketo.custom_activities import custom_activity_ids
+from infra.sandbox.marketo.activities.custom import custom_activity_ids
+from infra.sandbox.marketo.activities.endpoints import ActivityEndpoints
+from infra.sandbox.marketo.border.api import Api
+from infra.sandbox.marketo.border.identity import ApiUser, Identity
+from infra.sandbox.marketo.border.in_flight import InFlight
+from infra.sandbox.marketo.border.limits import Limits
+from infra.sandbox.marketo.border.named_faults import FAULT_TYPES, STREAM_TYPES
+from infra.sandbox.marketo.border.routes import Router
+from infra.sandbox.marketo.bulk.jobs import BulkJobs
+from infra.sandbox.marketo.by_hand.console import MarketoConsole
+from infra.sandbox.marketo.by_hand.push_verbs import PushVerbs
+from infra.sandbox.marketo.by_hand.verbs import Verbs
 from infra.sandbox.marketo.endpoints import all_routes
-from infra.sandbox.marketo.identity import ApiUser, Identity
-from infra.sandbox.marketo.in_flight import InFlight
-from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.lead_endpoints import LeadEndpoints
-from infra.sandbox.marketo.limits import Limits
-from infra.sandbox.marketo.named_faults import FAULT_TYPES, STREAM_TYPES
+from infra.sandbox.marketo.people.lead_endpoints import LeadEndpoints
 from infra.sandbox.marketo.push.engine import Engine
 from infra.sandbox.marketo.push.flow_steps import CALLBACK, FlowSteps
 from infra.sandbox.marketo.push.signing import Signing
 from infra.sandbox.marketo.push.streams import Streams
-from infra.sandbox.marketo.push_verbs import PushVerbs
-from infra.sandbox.marketo.routes import Router
-from infra.sandbox.marketo.store import CUSTOM_ACTIVITY, Store
-from infra.sandbox.marketo.verbs import Verbs
+from infra.sandbox.marketo.state.instance import Instance
+from infra.sandbox.marketo.state.store import CUSTOM_ACTIVITY, Store
 
 
 async def build(settings: ChildSettings) -> Running:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from infra.sandbox.kernel.journal import Entry
-from infra.sandbox.marketo import lists, smart_lists
-from infra.sandbox.marketo.activities import REQUEST_CAMPAIGN
-from infra.sandbox.marketo.call import Answer, Call, offset, paged, parse_datetime
-from infra.sandbox.marketo.errors import ApiError
-from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.records import Row, second
-from infra.sandbox.marketo.routes import Routes
-from infra.sandbox.marketo.store import CAMPAIGN, LEAD, LIST_MEMBER, PROGRAM_MEMBER, SCHEDULED, Store
+from infra.sandbox.marketo.assets import lists, smart_lists
+from infra.sandbox.marketo.border.call import Answer, Call, offset, paged, parse_datetime
+from infra.sandbox.marketo.border.errors import ApiError
+from infra.sandbox.marketo.border.routes import Routes
+from infra.sandbox.marketo.state.activity_log import REQUEST_CAMPAIGN
+from infra.sandbox.marketo.state.instance import Instance
+from infra.sandbox.marketo.state.records import Row, second
+from infra.sandbox.marketo.state.store import CAMPAIGN, LEAD, LIST_MEMBER, PROGRAM_MEMBER, SCHEDULED, Store
 
 ON = ("request", "batch", "person_created", "value_changed", "added_to_list", "program_status")
 REQUESTED = "CampaignRequest"

@@ -11,17 +11,19 @@ from typing import Any
 import aiohttp
 
 from infra.sandbox.kernel.journal import Entry
-from infra.sandbox.marketo import lists, members, people
-from infra.sandbox.marketo.activities import CALL_WEBHOOK
-from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.instance import Instance, Section
-from infra.sandbox.marketo.origin import Origin
+from infra.sandbox.marketo.assets import lists
+from infra.sandbox.marketo.border.errors import ApiError, RecordError
+from infra.sandbox.marketo.border.origin import Origin
+from infra.sandbox.marketo.people import people
+from infra.sandbox.marketo.programs import members
 from infra.sandbox.marketo.push import campaigns
 from infra.sandbox.marketo.push.campaigns import Run
 from infra.sandbox.marketo.push.flow_steps import FlowSteps
 from infra.sandbox.marketo.push.templates import mapped, rendered, token_values
-from infra.sandbox.marketo.records import Row
-from infra.sandbox.marketo.store import SCHEDULED, WEBHOOK
+from infra.sandbox.marketo.state.activity_log import CALL_WEBHOOK
+from infra.sandbox.marketo.state.instance import Instance, Section
+from infra.sandbox.marketo.state.records import Row
+from infra.sandbox.marketo.state.store import SCHEDULED, WEBHOOK
 
 WAIT_SECONDS = 30.0
 _AT_ONCE_MAX = 10

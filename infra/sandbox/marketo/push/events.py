@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.sandbox.marketo import activities
-from infra.sandbox.marketo.activities import FIRST_CUSTOM_TYPE, Activity
-from infra.sandbox.marketo.activity_types import TYPES, data_type
+from infra.sandbox.marketo.activities.types import TYPES, data_type
 from infra.sandbox.marketo.push.flow_steps import MUNCHKIN_ID
-from infra.sandbox.marketo.records import second
-from infra.sandbox.marketo.store import CAMPAIGN, Store
+from infra.sandbox.marketo.state import activity_log as activities
+from infra.sandbox.marketo.state.activity_log import FIRST_CUSTOM_TYPE, Activity
+from infra.sandbox.marketo.state.records import second
+from infra.sandbox.marketo.state.store import CAMPAIGN, Store
 
 _NAMES = {int(one["id"]): str(one["name"]) for one in TYPES}
 _CARRIED: Mapping[int, tuple[str, ...]] = {

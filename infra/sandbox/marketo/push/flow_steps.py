@@ -12,13 +12,13 @@ import aiohttp
 import orjson
 from aiohttp import web
 
-from infra.sandbox.marketo import people
-from infra.sandbox.marketo.errors import RecordError
-from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.origin import Origin
+from infra.sandbox.marketo.border.errors import RecordError
+from infra.sandbox.marketo.border.origin import Origin
+from infra.sandbox.marketo.people import people
 from infra.sandbox.marketo.push.campaigns import Run
-from infra.sandbox.marketo.records import Row
-from infra.sandbox.marketo.store import SERVICE
+from infra.sandbox.marketo.state.instance import Instance
+from infra.sandbox.marketo.state.records import Row
+from infra.sandbox.marketo.state.store import SERVICE
 
 MUNCHKIN_ID = "123-ABC-456"
 CALLBACK = "/flowsteps/callback"

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo import asset
-from infra.sandbox.marketo.asset import time_of
-from infra.sandbox.marketo.call import Answer, Call
-from infra.sandbox.marketo.errors import ApiError
-from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.records import Row
-from infra.sandbox.marketo.routes import Routes
-from infra.sandbox.marketo.store import CAMPAIGN
+from infra.sandbox.marketo.assets import conventions as asset
+from infra.sandbox.marketo.assets.conventions import time_of
+from infra.sandbox.marketo.border.call import Answer, Call
+from infra.sandbox.marketo.border.errors import ApiError
+from infra.sandbox.marketo.border.routes import Routes
+from infra.sandbox.marketo.state.instance import Instance
+from infra.sandbox.marketo.state.records import Row
+from infra.sandbox.marketo.state.store import CAMPAIGN
 
 FIRST_ID = 1001
 

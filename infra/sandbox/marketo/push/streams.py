@@ -19,12 +19,12 @@ from aiohttp import web
 
 from infra.sandbox.kernel.faults import FaultBoard
 from infra.sandbox.kernel.journal import Entry
-from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.named_faults import STREAM_TYPES
+from infra.sandbox.marketo.border.named_faults import STREAM_TYPES
 from infra.sandbox.marketo.push.events import event_of, streamed
 from infra.sandbox.marketo.push.signing import Signing
-from infra.sandbox.marketo.records import Row
-from infra.sandbox.marketo.store import STREAM
+from infra.sandbox.marketo.state.instance import Instance
+from infra.sandbox.marketo.state.records import Row
+from infra.sandbox.marketo.state.store import STREAM
 
 BATCH_EVENTS_MAX = 20
 RETRY_MINUTES = (1, 2, 4, 8, 15)

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote
 from xml.etree.ElementTree import ParseError, fromstring
 
-from infra.sandbox.marketo.fields import Value
-from infra.sandbox.marketo.folder_endpoints import my_tokens
+from infra.sandbox.marketo.assets.folder_endpoints import my_tokens
 from infra.sandbox.marketo.push.campaigns import Run
-from infra.sandbox.marketo.store import Store, full_name
+from infra.sandbox.marketo.state.fields import Value
+from infra.sandbox.marketo.state.store import Store, full_name
 
 _TOKEN = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 

@@ -19,13 +19,13 @@ from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Journal
 from infra.sandbox.kernel.meters import Meters
 from infra.sandbox.kernel.process import ChildSettings, Running, start_server
-from infra.sandbox.marketo.bulk_jobs import BulkJobs
+from infra.sandbox.marketo.border.in_flight import InFlight
+from infra.sandbox.marketo.border.limits import Limits
+from infra.sandbox.marketo.bulk.jobs import BulkJobs
 from infra.sandbox.marketo.endpoints import all_routes
-from infra.sandbox.marketo.in_flight import InFlight
-from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.limits import Limits
 from infra.sandbox.marketo.server import build
-from infra.sandbox.marketo.store import Store
+from infra.sandbox.marketo.state.instance import Instance
+from infra.sandbox.marketo.state.store import Store
 
 PERSON = "people@example.com"
 CREDENTIALS = {

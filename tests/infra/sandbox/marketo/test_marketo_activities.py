@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from infra.sandbox.marketo.activities import BLOCK_ROWS, Activity, ActivityLog
-from infra.sandbox.marketo.origin import Origin
+from infra.sandbox.marketo.border.origin import Origin
+from infra.sandbox.marketo.state.activity_log import BLOCK_ROWS, Activity, ActivityLog
 
 ORIGIN = Origin(actor="a", source="s", reason="r")
 

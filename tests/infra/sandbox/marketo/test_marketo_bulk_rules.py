@@ -7,7 +7,7 @@ import aiohttp
 import orjson
 import pytest
 
-from infra.sandbox.marketo.records import second
+from infra.sandbox.marketo.state.records import second
 
 CREATED = {"createdAt": {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-31T00:00:00Z"}}
 JOB = {"fields": ["id", "email"], "filter": CREATED}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.marketo.records import second
+from infra.sandbox.marketo.state.records import second
 
 HOUR = {"startAt": "2020-01-01T00:00:00Z", "endAt": "2020-01-31T00:00:00Z"}
 

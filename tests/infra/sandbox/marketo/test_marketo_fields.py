@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from infra.sandbox.marketo.errors import RecordError
-from infra.sandbox.marketo.fields import Field, display, standard_fields, stored
-from infra.sandbox.marketo.normalisers import Normaliser
+from infra.sandbox.marketo.border.errors import RecordError
+from infra.sandbox.marketo.state.fields import Field, display, standard_fields, stored
+from infra.sandbox.marketo.state.normalisers import Normaliser
 
 CHICAGO = ZoneInfo("America/Chicago")
 

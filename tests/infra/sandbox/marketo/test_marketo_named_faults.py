@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.marketo.named_faults import CODES, RECORD_CODES
+from infra.sandbox.marketo.border.named_faults import CODES, RECORD_CODES
 
 
 @pytest.mark.parametrize(("name", "code"), CODES.items())

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from infra.sandbox.kernel.meters import Meters
-from infra.sandbox.marketo import permissions
-from infra.sandbox.marketo.bulk_jobs import BulkJobs
+from infra.sandbox.marketo.border import permissions
+from infra.sandbox.marketo.border.in_flight import InFlight
+from infra.sandbox.marketo.border.limits import Limits
+from infra.sandbox.marketo.bulk.jobs import BulkJobs
 from infra.sandbox.marketo.endpoints import all_routes
-from infra.sandbox.marketo.in_flight import InFlight
-from infra.sandbox.marketo.instance import Instance
-from infra.sandbox.marketo.limits import Limits
+from infra.sandbox.marketo.state.instance import Instance
 
 USER = "people@example.com"
 

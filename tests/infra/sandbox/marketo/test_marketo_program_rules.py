@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra.sandbox.marketo.records import second
+from infra.sandbox.marketo.state.records import second
 
 
 async def member(server: Any, program: int, path: str, body: Any) -> list[str]:

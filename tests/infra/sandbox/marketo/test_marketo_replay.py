@@ -9,17 +9,20 @@ from hypothesis import strategies as st
 
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Journal
-from infra.sandbox.marketo import lists, members, objects, people, programs
-from infra.sandbox.marketo.definitions import create_person_field
-from infra.sandbox.marketo.errors import ApiError, RecordError
-from infra.sandbox.marketo.in_flight import InFlight
-from infra.sandbox.marketo.instance import Instance, Section
-from infra.sandbox.marketo.kinds import COMPANY, OPPORTUNITY, ROLE, standard_kinds
-from infra.sandbox.marketo.normalisers import Normaliser
-from infra.sandbox.marketo.objects import ObjectSync
-from infra.sandbox.marketo.origin import Origin
-from infra.sandbox.marketo.people import Action, SyncRequest
-from infra.sandbox.marketo.store import Store
+from infra.sandbox.marketo.assets import lists
+from infra.sandbox.marketo.border.errors import ApiError, RecordError
+from infra.sandbox.marketo.border.in_flight import InFlight
+from infra.sandbox.marketo.border.origin import Origin
+from infra.sandbox.marketo.objects import objects
+from infra.sandbox.marketo.objects.objects import ObjectSync
+from infra.sandbox.marketo.people import people
+from infra.sandbox.marketo.people.custom_fields import create_person_field
+from infra.sandbox.marketo.people.people import Action, SyncRequest
+from infra.sandbox.marketo.programs import members, programs
+from infra.sandbox.marketo.state.instance import Instance, Section
+from infra.sandbox.marketo.state.kinds import COMPANY, OPPORTUNITY, ROLE, standard_kinds
+from infra.sandbox.marketo.state.normalisers import Normaliser
+from infra.sandbox.marketo.state.store import Store
 
 API = Origin(actor="api@example.com", source="Web service API", reason="Web service API", request_id="r#1", method="syncLead")
 HAND = Origin(actor="eva@example.com", source="Lead update", reason="Manual person edit")

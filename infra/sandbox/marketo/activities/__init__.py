@@ -1,0 +1,1 @@
+"""The activity log as clients read it, its types, and custom activities."""

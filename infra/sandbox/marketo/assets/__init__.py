@@ -1,0 +1,1 @@
+"""What marketers keep in folders: folders, my tokens, static and smart lists, and the conventions of the Asset API."""

@@ -1,0 +1,1 @@
+"""Bulk extract and bulk import: jobs, files, and the worker that runs them."""

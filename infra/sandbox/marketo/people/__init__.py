@@ -1,0 +1,1 @@
+"""People: sync, merge and deletion, their fields, and what hangs on them."""

@@ -1,0 +1,1 @@
+"""Programs, their channels and copies, and their members."""
