@@ -11,7 +11,7 @@ from infra.sandbox.marketo.border.call import Answer, Call, parse_datetime
 from infra.sandbox.marketo.border.errors import ApiError
 from infra.sandbox.marketo.border.routes import Routes
 from infra.sandbox.marketo.objects.custom_types import TYPE
-from infra.sandbox.marketo.state import activity_log as activities
+from infra.sandbox.marketo.state import activity_log
 from infra.sandbox.marketo.state.activity_log import Activity, Page
 from infra.sandbox.marketo.state.instance import Instance
 from infra.sandbox.marketo.state.store import SERVICE, Store
@@ -19,7 +19,7 @@ from infra.sandbox.marketo.state.store import SERVICE, Store
 LEAD_IDS_MAX = 30
 LIST_PEOPLE_MAX = 10_000
 TYPE_IDS_MAX = 10
-_SIGNED = frozenset({activities.NEW_LEAD, activities.CHANGE_VALUE, activities.PUSH_LEAD})
+_SIGNED = frozenset({activity_log.NEW_LEAD, activity_log.CHANGE_VALUE, activity_log.PUSH_LEAD})
 """Types whose rows name the API method, the user and the request (activity types of real instances)."""
 
 
@@ -49,7 +49,7 @@ class ActivityEndpoints:
         if len(types) > TYPE_IDS_MAX:
             raise ApiError("1003", f"Too many activityTypeIds: at most {TYPE_IDS_MAX}")
         leads = self._lead_ids(call)
-        types.discard(activities.DELETE_LEAD)  # deletions have an endpoint of their own
+        types.discard(activity_log.DELETE_LEAD)  # deletions have an endpoint of their own
         page = self._page(call, lambda row: row.type in types and (not leads or self._lead(row) in leads))
         return self._answer(call, page, [self.activity(row) for row in page.rows])
 
@@ -62,14 +62,14 @@ class ActivityEndpoints:
         leads = self._lead_ids(call)
 
         def wanted(row: Activity) -> bool:
-            of_type = row.type == activities.NEW_LEAD or (row.type == activities.CHANGE_VALUE and row.primary in names)
+            of_type = row.type == activity_log.NEW_LEAD or (row.type == activity_log.CHANGE_VALUE and row.primary in names)
             return of_type and (not leads or self._lead(row) in leads)
 
         page = self._page(call, wanted)
         return self._answer(call, page, [self._change(row) for row in page.rows])
 
     def deleted_leads(self, call: Call) -> Answer:
-        page = self._page(call, lambda row: row.type == activities.DELETE_LEAD)
+        page = self._page(call, lambda row: row.type == activity_log.DELETE_LEAD)
         return self._answer(call, page, [{**self._head(row), **_primary(row), "attributes": []} for row in page.rows])
 
     def types(self, _: Call) -> Answer:
@@ -122,7 +122,7 @@ class ActivityEndpoints:
 
     def activity(self, row: Activity) -> dict[str, Any]:
         """A row as this endpoint and bulk extract show it."""
-        if row.type != activities.CHANGE_VALUE:
+        if row.type != activity_log.CHANGE_VALUE:
             return {**self._head(row), **_primary(row), "attributes": self._attributes(row)}
         field = self.instance.store.fields[row.primary or ""]
         values = [{"name": name, "value": value} for name, value in (("New Value", row.new), ("Old Value", row.old)) if value is not None]
@@ -130,7 +130,7 @@ class ActivityEndpoints:
         return {**self._head(row), **shown, "attributes": values + self._attributes(row)}
 
     def _change(self, row: Activity) -> dict[str, Any]:
-        if row.type == activities.NEW_LEAD:
+        if row.type == activity_log.NEW_LEAD:
             return {**self._head(row, "+0000"), **_primary(row), "fields": [], "attributes": self._attributes(row)}
         change = {"id": row.primary_id, "name": row.primary, "newValue": row.new, "oldValue": row.old}
         attributes = [*self._attributes(row), {"name": "Lead ID", "value": self._lead(row)}]
@@ -139,10 +139,10 @@ class ActivityEndpoints:
     def _attributes(self, row: Activity) -> list[dict[str, Any]]:
         """Those that hold something: an empty attribute is left out of the row (REST API, activities: describe)."""
         origin = row.origin
-        if row.type == activities.NEW_LEAD:
+        if row.type == activity_log.NEW_LEAD:
             day = datetime.fromtimestamp(row.at_s, UTC).astimezone(self.instance.store.zone).date().isoformat()
             shown: list[tuple[str, Any]] = [("Created Date", day), ("Source Type", origin.source)]
-        elif row.type == activities.CHANGE_VALUE:
+        elif row.type == activity_log.CHANGE_VALUE:
             shown = [("Reason", origin.reason), ("Source", origin.source)]
         else:
             shown = list(row.extra)

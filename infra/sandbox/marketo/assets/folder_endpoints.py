@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo.assets import conventions as asset
-from infra.sandbox.marketo.assets import lists
-from infra.sandbox.marketo.assets.conventions import time_of
+from infra.sandbox.marketo.assets import asset_api, lists
+from infra.sandbox.marketo.assets.asset_api import time_of
 from infra.sandbox.marketo.border.call import Answer, Call
 from infra.sandbox.marketo.border.errors import ApiError
 from infra.sandbox.marketo.border.routes import Routes
@@ -53,21 +52,21 @@ class FolderEndpoints:
 
     def browse(self, call: Call) -> Answer:
         rows = folders(self.instance.store)
-        return asset.page(call, [_folder(rows, key) for key in rows])
+        return asset_api.page(call, [_folder(rows, key) for key in rows])
 
     def by_name(self, call: Call) -> Answer:
         rows, name = folders(self.instance.store), call.required("name")
-        return asset.answer([_folder(rows, key) for key, row in rows.items() if row["name"] == name])
+        return asset_api.answer([_folder(rows, key) for key, row in rows.items() if row["name"] == name])
 
     def get(self, call: Call) -> Answer:
         rows, key = folders(self.instance.store), call.path_args[0]
         if call.params.get("type", "Folder") == "Program":
             row = self.instance.store.table(PROGRAM).get(key)
-            return asset.answer([_program_as_folder(key, row)] if row is not None else [])
-        return asset.answer([_folder(rows, key)] if key in rows else [])
+            return asset_api.answer([_program_as_folder(key, row)] if row is not None else [])
+        return asset_api.answer([_folder(rows, key)] if key in rows else [])
 
     def create(self, call: Call) -> Answer:
-        parent, name, rows = asset.folder_of(call, "parent"), call.required("name"), folders(self.instance.store)
+        parent, name, rows = asset_api.folder_of(call, "parent"), call.required("name"), folders(self.instance.store)
         if str(parent[0]) not in (rows if parent[1] == "Folder" else self.instance.store.table(PROGRAM)):
             raise ApiError("710", "Parent folder not found")
         if any(row["name"] == name and row["parent"] == list(parent) for row in rows.values()):
@@ -76,14 +75,14 @@ class FolderEndpoints:
         with self.instance.section() as section:
             key = str(max(section.store.table(FOLDER).next_id, _FIRST_ID))
             section.add("create", FOLDER, key, call.origin("createFolder"), before=None, after=after)
-        return asset.answer([_folder(folders(self.instance.store), key)])
+        return asset_api.answer([_folder(folders(self.instance.store), key)])
 
     def update(self, call: Call) -> Answer:
         key, row = self._own(call)
         after = {name: call.params[name] for name in ("name", "description") if call.params.get(name)}
         with self.instance.section() as section:
             section.add("update", FOLDER, key, call.origin("updateFolder"), before={name: row.get(name) for name in after}, after=after)
-        return asset.answer([_folder(folders(self.instance.store), key)])
+        return asset_api.answer([_folder(folders(self.instance.store), key)])
 
     def delete(self, call: Call) -> Answer:
         key, row = self._own(call)
@@ -91,19 +90,19 @@ class FolderEndpoints:
             raise ApiError("709", "Folder is not empty")
         with self.instance.section() as section:
             section.add("delete", FOLDER, key, call.origin("deleteFolder"), before=row, after=None)
-        return asset.answer([{"id": int(key)}])
+        return asset_api.answer([{"id": int(key)}])
 
     def content(self, call: Call) -> Answer:
-        return asset.page(call, _children(self.instance.store, int(call.path_args[0]), call.params.get("type", "Folder")))
+        return asset_api.page(call, _children(self.instance.store, int(call.path_args[0]), call.params.get("type", "Folder")))
 
     def tokens(self, call: Call) -> Answer:
         folder = self._place(call)
         table = self.instance.store.table(TOKEN)
         rows = [table.get(key) or {} for key in table.find(("folder",), (folder,))]
         if not rows:
-            return asset.answer([])
+            return asset_api.answer([])
         shown = [{"name": row["name"], "type": row["type"], "value": row["value"], "computedUrl": ""} for row in rows]
-        return asset.answer([{"folder": {"type": _kind(call), "value": int(call.path_args[0])}, "tokens": shown}])
+        return asset_api.answer([{"folder": {"type": _kind(call), "value": int(call.path_args[0])}, "tokens": shown}])
 
     def set_token(self, call: Call) -> Answer:
         folder, kind, name = self._place(call), call.required("type").lower(), call.required("name")
@@ -128,34 +127,34 @@ class FolderEndpoints:
             raise ApiError("702", "Token not found")
         with self.instance.section() as section:
             section.add("delete", TOKEN, found[0], call.origin("deleteToken"), before=table.get(found[0]), after=None)
-        return asset.answer([{"id": int(call.path_args[0])}])
+        return asset_api.answer([{"id": int(call.path_args[0])}])
 
     def browse_lists(self, call: Call) -> Answer:
         rows = self.instance.store.table(STATIC_LIST).items()
-        folder = asset.folder_of(call) if call.params.get("folder") else None
+        folder = asset_api.folder_of(call) if call.params.get("folder") else None
         found = [
             _list(key, row)
             for key, row in rows
-            if asset.updated_within(call, row["updatedAt"]) and (folder is None or row.get("folder") == list(folder))
+            if asset_api.updated_within(call, row["updatedAt"]) and (folder is None or row.get("folder") == list(folder))
         ]
-        return asset.page(call, found)
+        return asset_api.page(call, found)
 
     def get_list(self, call: Call) -> Answer:
         row = self.instance.store.table(STATIC_LIST).get(call.path_args[0])
-        return asset.answer([_list(call.path_args[0], row)] if row is not None else [])
+        return asset_api.answer([_list(call.path_args[0], row)] if row is not None else [])
 
     def list_by_name(self, call: Call) -> Answer:
         table = self.instance.store.table(STATIC_LIST)
-        return asset.answer([_list(key, table.get(key) or {}) for key in table.find(("name",), (call.required("name"),))])
+        return asset_api.answer([_list(key, table.get(key) or {}) for key in table.find(("name",), (call.required("name"),))])
 
     def create_list(self, call: Call) -> Answer:
-        folder, name = list(asset.folder_of(call)), call.required("name")
+        folder, name = list(asset_api.folder_of(call)), call.required("name")
         more = {"folder": folder, "description": call.params.get("description")}
         if folder[1] == "Program":
             more["programName"] = (self.instance.store.table(PROGRAM).get(str(folder[0])) or {}).get("name")
         with self.instance.section() as section:
             key = lists.create(section, name, call.origin("createList"), **more)
-        return asset.answer([_list(str(key), lists.known(self.instance.store, key))])
+        return asset_api.answer([_list(str(key), lists.known(self.instance.store, key))])
 
     def update_list(self, call: Call) -> Answer:
         key = call.path_args[0]
@@ -164,13 +163,13 @@ class FolderEndpoints:
         with self.instance.section() as section:
             before = {name: row.get(name) for name in after}
             section.add("update", STATIC_LIST, key, call.origin("updateList"), before=before, after=after)
-        return asset.answer([_list(key, lists.known(self.instance.store, key))])
+        return asset_api.answer([_list(key, lists.known(self.instance.store, key))])
 
     def delete_list(self, call: Call) -> Answer:
         number = int(call.path_args[0])
         with self.instance.section() as section:
             lists.delete(section, number, call.origin("deleteList"))
-        return asset.answer([{"id": number}])
+        return asset_api.answer([{"id": number}])
 
     def _own(self, call: Call) -> tuple[str, Row]:
         key = call.path_args[0]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from infra.sandbox.marketo.assets import conventions as asset
+from infra.sandbox.marketo.assets import asset_api
 from infra.sandbox.marketo.border.call import Answer, Call, offset, paged
 from infra.sandbox.marketo.border.errors import ApiError
 from infra.sandbox.marketo.state.instance import Instance
@@ -20,7 +20,7 @@ def memberships(instance: Instance, name: str, field: str, shown: Callable[[Row]
         table = instance.store.table(name)
         wanted = set(call.listed("filterValues")) if call.params.get("filterType") == field else None
         rows = [row for key in table.find(("leadId",), (lead_id,)) if (row := table.get(key)) is not None]
-        rows = [row for row in rows if asset.updated_within(call, row["updatedAt"])]
+        rows = [row for row in rows if asset_api.updated_within(call, row["updatedAt"])]
         found = [shown(row) for row in rows if wanted is None or str(row[field]) in wanted]
         start, size = offset(call.params.get("nextPageToken")), call.batch_size()
         return {**paged(found[start : start + size], start, size, len(found)), "moreResult": start + size < len(found)}

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo.assets import conventions as asset
-from infra.sandbox.marketo.assets.conventions import time_of
+from infra.sandbox.marketo.assets import asset_api
+from infra.sandbox.marketo.assets.asset_api import time_of
 from infra.sandbox.marketo.border.call import Answer, Call
 from infra.sandbox.marketo.border.errors import ApiError
 from infra.sandbox.marketo.border.routes import Routes
@@ -30,40 +30,40 @@ class SmartListEndpoints:
         ]
 
     def browse(self, call: Call) -> Answer:
-        folder = asset.folder_of(call) if call.params.get("folder") else None
+        folder = asset_api.folder_of(call) if call.params.get("folder") else None
         rows = self.instance.store.table(SMART_LIST).items()
         found = [
             _shown(key, row)
             for key, row in rows
-            if asset.updated_within(call, row["updatedAt"]) and (folder is None or row["folder"] == list(folder))
+            if asset_api.updated_within(call, row["updatedAt"]) and (folder is None or row["folder"] == list(folder))
         ]
-        return asset.page(call, found)
+        return asset_api.page(call, found)
 
     def by_name(self, call: Call) -> Answer:
         table = self.instance.store.table(SMART_LIST)
-        return asset.answer([_shown(key, table.get(key) or {}) for key in table.find(("name",), (call.required("name"),))])
+        return asset_api.answer([_shown(key, table.get(key) or {}) for key in table.find(("name",), (call.required("name"),))])
 
     def get(self, call: Call) -> Answer:
         row = self.instance.store.table(SMART_LIST).get(call.path_args[0])
         rules = call.params.get("includeRules", "").lower() == "true"
-        return asset.answer([_shown(call.path_args[0], row, rules=rules)] if row is not None else [])
+        return asset_api.answer([_shown(call.path_args[0], row, rules=rules)] if row is not None else [])
 
     def clone(self, call: Call) -> Answer:
-        row, name, folder = known(self.instance.store, call.path_args[0]), call.required("name"), list(asset.folder_of(call))
+        row, name, folder = known(self.instance.store, call.path_args[0]), call.required("name"), list(asset_api.folder_of(call))
         if self.instance.store.table(SMART_LIST).find(("name",), (name,)):
             raise ApiError("709", "Smart list with the same name already exists")
         after = {"name": name, "folder": folder, "field": row["field"], "values": row["values"]}
         with self.instance.section() as section:
             key = str(max(section.store.table(SMART_LIST).next_id, FIRST_ID))
             section.add("create", SMART_LIST, key, call.origin("cloneSmartList"), before=None, after=after)
-        return asset.answer([_shown(key, known(self.instance.store, key))])
+        return asset_api.answer([_shown(key, known(self.instance.store, key))])
 
     def delete(self, call: Call) -> Answer:
         key = call.path_args[0]
         row = known(self.instance.store, key)
         with self.instance.section() as section:
             section.add("delete", SMART_LIST, key, call.origin("deleteSmartList"), before=row, after=None)
-        return asset.answer([{"id": int(key)}])
+        return asset_api.answer([{"id": int(key)}])
 
 
 def known(store: Store, key: int | str) -> Row:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra.sandbox.marketo.assets import conventions as asset
+from infra.sandbox.marketo.assets import asset_api
 from infra.sandbox.marketo.border.call import Answer, Call
 from infra.sandbox.marketo.border.errors import ApiError
 from infra.sandbox.marketo.border.routes import Routes
@@ -30,7 +30,7 @@ class ProgramCopyEndpoints:
 
     def clone(self, call: Call) -> Answer:
         """A program like it under another name, with its tokens and its campaigns, which are switched off; without members."""
-        row, name, folder = self._known(call), call.required("name"), asset.folder_of(call)
+        row, name, folder = self._known(call), call.required("name"), asset_api.folder_of(call)
         if folder[1] != "Folder":
             raise ApiError("711", "The folder must be of type Folder")
         if len(name) > _NAME_MAX:
@@ -48,7 +48,7 @@ class ProgramCopyEndpoints:
                 campaign = {**_copied(campaigns.get(found) or {}), "program": int(key), "active": False}
                 campaign |= {"folder": [int(key), "Program"], "name": f"{name}.{campaign['name'].rpartition('.')[2]}"}
                 section.add("create", CAMPAIGN, str(campaigns.next_id), origin, before=None, after=campaign)
-        return asset.answer([program_shown(key, self.instance.store.table(PROGRAM).get(key) or {})])
+        return asset_api.answer([program_shown(key, self.instance.store.table(PROGRAM).get(key) or {})])
 
     def _decide(self, status: str) -> Callable[[Call], Answer]:
         """Of e-mail programs with both dates; others can't be approved."""
@@ -62,7 +62,7 @@ class ProgramCopyEndpoints:
             before = {"status": row.get("status")}
             with self.instance.section() as section:
                 section.add("update", PROGRAM, key, call.origin("approveProgram"), before=before, after={"status": status})
-            return asset.answer([{"id": int(key)}])
+            return asset_api.answer([{"id": int(key)}])
 
         return decide
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo.assets import conventions as asset
-from infra.sandbox.marketo.assets.conventions import time_of
+from infra.sandbox.marketo.assets import asset_api
+from infra.sandbox.marketo.assets.asset_api import time_of
 from infra.sandbox.marketo.border.call import Answer, Call, parse_datetime
 from infra.sandbox.marketo.border.errors import ApiError, RecordError
 from infra.sandbox.marketo.border.routes import Routes
@@ -64,37 +64,38 @@ class ProgramEndpoints:
         found = [
             program_shown(key, row, tags=False, costs=False)
             for key, row in rows
-            if asset.updated_within(call, row["updatedAt"])
+            if asset_api.updated_within(call, row["updatedAt"])
             and (not status or row.get("status", "") == status)
             and _passes(wanted, values, key, row)
         ]
-        return asset.page(call, found)
+        return asset_api.page(call, found)
 
     def get(self, call: Call) -> Answer:
         row = self.instance.store.table(PROGRAM).get(call.path_args[0])
-        return asset.answer([program_shown(call.path_args[0], row)] if row is not None else [])
+        return asset_api.answer([program_shown(call.path_args[0], row)] if row is not None else [])
 
     def by_name(self, call: Call) -> Answer:
         table, name = self.instance.store.table(PROGRAM), call.required("name")
         if "," in name:
-            return asset.answer([])  # names with commas can't be searched
+            return asset_api.answer([])  # names with commas can't be searched
         tags, costs = (call.params.get(one, "").lower() == "true" for one in ("includeTags", "includeCosts"))
-        return asset.answer([program_shown(key, table.get(key) or {}, tags=tags, costs=costs) for key in table.find(("name",), (name,))])
+        found = table.find(("name",), (name,))
+        return asset_api.answer([program_shown(key, table.get(key) or {}, tags=tags, costs=costs) for key in found])
 
     def by_tag(self, call: Call) -> Answer:
         pair = {"tagType": call.required("tagType"), "tagValue": call.required("tagValue")}
         rows = self.instance.store.table(PROGRAM).items()
-        return asset.page(call, [program_shown(key, row) for key, row in rows if pair in (row.get("tags") or [])])
+        return asset_api.page(call, [program_shown(key, row) for key, row in rows if pair in (row.get("tags") or [])])
 
     def create(self, call: Call) -> Answer:
-        folder, kind = asset.folder_of(call), _TYPES.get(call.required("type").lower())
+        folder, kind = asset_api.folder_of(call), _TYPES.get(call.required("type").lower())
         if kind is None:
             raise ApiError("1003", f"Invalid value for type: {call.params['type']}")
         with self.instance.section() as section:
             made = {"name": call.required("name"), "type": kind[0], "channel": call.required("channel"), "folder": list(folder)}
             made |= {"description": call.params.get("description", "")} | _dates(call) | _tags_and_costs(call, section.store, {})
             key = programs.create(section, made, call.origin("createProgram"))
-        return asset.answer([program_shown(key, self.instance.store.table(PROGRAM).get(key) or {})])
+        return asset_api.answer([program_shown(key, self.instance.store.table(PROGRAM).get(key) or {})])
 
     def update(self, call: Call) -> Answer:
         """Only words, dates, tags and costs: channel and type stay as they are."""
@@ -110,7 +111,7 @@ class ProgramEndpoints:
             if after:
                 before = {name: row.get(name) for name in after}
                 section.add("update", PROGRAM, key, call.origin("updateProgram"), before=before, after=after)
-        return asset.answer([program_shown(key, self._known(key))])
+        return asset_api.answer([program_shown(key, self._known(key))])
 
     def delete(self, call: Call) -> Answer:
         key = call.path_args[0]
@@ -120,7 +121,7 @@ class ProgramEndpoints:
             for member in members.find(("programId",), (key,)):
                 section.add("delete", PROGRAM_MEMBER, member, origin, before=members.get(member), after=None)
             section.add("delete", PROGRAM, key, origin, before=row, after=None)
-        return asset.answer([{"id": int(key)}])
+        return asset_api.answer([{"id": int(key)}])
 
     def set_tag(self, call: Call) -> Answer:
         key, tag_type = call.path_args
@@ -136,21 +137,21 @@ class ProgramEndpoints:
         tags = [tag for tag in old or [] if tag["tagType"] != call.path_args[1]] + new
         with self.instance.section() as section:
             section.add("update", PROGRAM, key, call.origin("updateProgram"), before={"tags": old}, after={"tags": tags})
-        return asset.answer([{"id": int(key)}])
+        return asset_api.answer([{"id": int(key)}])
 
     def channels(self, call: Call) -> Answer:
-        return asset.page(call, [_channel(row) for row in programs.channels(self.instance.store).values()])
+        return asset_api.page(call, [_channel(row) for row in programs.channels(self.instance.store).values()])
 
     def channel_by_name(self, call: Call) -> Answer:
         row = programs.channels(self.instance.store).get(call.required("name"))
-        return asset.answer([_channel(row)] if row is not None else [])
+        return asset_api.answer([_channel(row)] if row is not None else [])
 
     def tag_types(self, call: Call) -> Answer:
-        return asset.page(call, [_tag(name) for name in TAG_TYPES])
+        return asset_api.page(call, [_tag(name) for name in TAG_TYPES])
 
     def tag_by_name(self, call: Call) -> Answer:
         name = call.required("name")
-        return asset.answer([_tag(name)] if name in TAG_TYPES else [])
+        return asset_api.answer([_tag(name)] if name in TAG_TYPES else [])
 
     def _known(self, key: str) -> Row:
         row = self.instance.store.table(PROGRAM).get(key)
@@ -184,11 +185,11 @@ def _dates(call: Call) -> Row:
 
 def _tags_and_costs(call: Call, store: Store, row: Row) -> Row:
     found: Row = {}
-    if (tags := asset.listed(call, "tags")) is not None:
+    if (tags := asset_api.listed(call, "tags")) is not None:
         for tag in tags:
             _check_tag(str(tag.get("tagType")), str(tag.get("tagValue")))
         found["tags"] = tags
-    costs = asset.listed(call, "costs")
+    costs = asset_api.listed(call, "costs")
     replace = call.params.get("costsDestructiveUpdate", "").lower() == "true"
     if costs is not None or replace:
         try:

@@ -7,39 +7,39 @@ from typing import Any
 
 from infra.sandbox.marketo.activities.types import TYPES, data_type
 from infra.sandbox.marketo.push.flow_steps import MUNCHKIN_ID
-from infra.sandbox.marketo.state import activity_log as activities
+from infra.sandbox.marketo.state import activity_log
 from infra.sandbox.marketo.state.activity_log import FIRST_CUSTOM_TYPE, Activity
 from infra.sandbox.marketo.state.records import second
 from infra.sandbox.marketo.state.store import CAMPAIGN, Store
 
 _NAMES = {int(one["id"]): str(one["name"]) for one in TYPES}
 _CARRIED: Mapping[int, tuple[str, ...]] = {
-    activities.NEW_LEAD: ("Created Date", "Source Type"),
-    activities.CHANGE_VALUE: ("Reason", "Attribute Name", "New Value", "Old Value", "Source", "Campaign"),
-    activities.CHANGE_SCORE: ("Reason", "Change Value", "New Value", "Old Value", "Score Name"),
-    activities.ADD_TO_LIST: ("List ID", "Campaign"),
-    activities.REMOVE_FROM_LIST: ("List ID", "Campaign"),
-    activities.MERGE_LEADS: ("Merge IDs", "Merge Fields"),
-    activities.ADD_TO_OPPORTUNITY: ("Oppty ID", "Is Primary", "Role"),
-    activities.DELETE_LEAD: (),
-    activities.REQUEST_CAMPAIGN: ("Campaign ID", "Source"),
-    activities.CHANGE_PARTITION: ("New Partition ID", "Old Partition ID", "Reason"),
-    activities.CHANGE_STATUS: ("Acquired By", "Old Status", "New Status ID", "Success", "New Status", "Program ID", "Old Status ID"),
-    activities.CALL_WEBHOOK: ("Error Type",),
-    activities.CHANGE_MEMBER_DATA: (
+    activity_log.NEW_LEAD: ("Created Date", "Source Type"),
+    activity_log.CHANGE_VALUE: ("Reason", "Attribute Name", "New Value", "Old Value", "Source", "Campaign"),
+    activity_log.CHANGE_SCORE: ("Reason", "Change Value", "New Value", "Old Value", "Score Name"),
+    activity_log.ADD_TO_LIST: ("List ID", "Campaign"),
+    activity_log.REMOVE_FROM_LIST: ("List ID", "Campaign"),
+    activity_log.MERGE_LEADS: ("Merge IDs", "Merge Fields"),
+    activity_log.ADD_TO_OPPORTUNITY: ("Oppty ID", "Is Primary", "Role"),
+    activity_log.DELETE_LEAD: (),
+    activity_log.REQUEST_CAMPAIGN: ("Campaign ID", "Source"),
+    activity_log.CHANGE_PARTITION: ("New Partition ID", "Old Partition ID", "Reason"),
+    activity_log.CHANGE_STATUS: ("Acquired By", "Old Status", "New Status ID", "Success", "New Status", "Program ID", "Old Status ID"),
+    activity_log.CALL_WEBHOOK: ("Error Type",),
+    activity_log.CHANGE_MEMBER_DATA: (
         *("Program ID", "Attribute Name", "New Value", "Old Value", "Reason", "Source"),
         *("Attribute Display Name", "Campaign"),
     ),
-    activities.PUSH_LEAD: ("Reason", "Source"),
+    activity_log.PUSH_LEAD: ("Reason", "Source"),
 }
 """The types of the published event list, as far as this instance has them, with their attributes (Channel, whose values nobody shows, is
 left out). Removals from an opportunity and its updates are not among them."""
-_SOURCED = frozenset({activities.CHANGE_VALUE, activities.CHANGE_SCORE, activities.CHANGE_PARTITION})
+_SOURCED = frozenset({activity_log.CHANGE_VALUE, activity_log.CHANGE_SCORE, activity_log.CHANGE_PARTITION})
 _PRIMARY: Mapping[int, str] = {
-    **dict.fromkeys((activities.ADD_TO_LIST, activities.REMOVE_FROM_LIST), "List ID"),
-    **dict.fromkeys((activities.CHANGE_STATUS, activities.CHANGE_MEMBER_DATA), "Program ID"),
-    activities.ADD_TO_OPPORTUNITY: "Oppty ID",
-    activities.REQUEST_CAMPAIGN: "Campaign ID",
+    **dict.fromkeys((activity_log.ADD_TO_LIST, activity_log.REMOVE_FROM_LIST), "List ID"),
+    **dict.fromkeys((activity_log.CHANGE_STATUS, activity_log.CHANGE_MEMBER_DATA), "Program ID"),
+    activity_log.ADD_TO_OPPORTUNITY: "Oppty ID",
+    activity_log.REQUEST_CAMPAIGN: "Campaign ID",
 }
 _SPACE = uuid.UUID("6f6bd4a8-3a1c-4f0e-9d53-0f4f3f1f9a10")
 
@@ -50,7 +50,7 @@ def event_of(store: Store, row: Activity, client_id: str) -> dict[str, Any]:
     name = "Custom Activity" if custom else _NAMES.get(row.type, str(row.type))
     kind = "custom" if custom else f"standard.{name.lower().replace(' ', '')}"
     at = second(row.at_s)
-    shown = store.fields.get(row.primary or "") if row.type == activities.CHANGE_VALUE else None
+    shown = store.fields.get(row.primary or "") if row.type == activity_log.CHANGE_VALUE else None
     data: dict[str, Any] = {
         "munchkinId": MUNCHKIN_ID,
         "leadId": str(store.resolve(row.lead_id)),
@@ -97,11 +97,11 @@ def _own(store: Store, row: Activity) -> dict[str, Any]:
     """What stands elsewhere in a row of the API: source and reason, the primary attribute, the campaign."""
     own: dict[str, Any] = {"Reason": row.origin.reason, "Source": row.origin.source} if row.type in _SOURCED else {}
     match row.type:
-        case activities.CHANGE_VALUE:
+        case activity_log.CHANGE_VALUE:
             own |= {"Attribute Name": row.primary, "New Value": row.new, "Old Value": row.old}
-        case activities.CHANGE_SCORE:
+        case activity_log.CHANGE_SCORE:
             own |= {"Score Name": row.primary}
-        case activities.NEW_LEAD:
+        case activity_log.NEW_LEAD:
             at = datetime.fromtimestamp(row.at_s, UTC).astimezone(store.zone)
             own = {"Created Date": at.date().isoformat(), "Source Type": row.origin.source}
     number = _PRIMARY.get(row.type)

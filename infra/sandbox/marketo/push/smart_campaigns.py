@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.marketo.assets import conventions as asset
-from infra.sandbox.marketo.assets.conventions import time_of
+from infra.sandbox.marketo.assets import asset_api
+from infra.sandbox.marketo.assets.asset_api import time_of
 from infra.sandbox.marketo.border.call import Answer, Call
 from infra.sandbox.marketo.border.errors import ApiError
 from infra.sandbox.marketo.border.routes import Routes
@@ -35,25 +35,25 @@ class SmartCampaignEndpoints:
         ]
 
     def browse(self, call: Call) -> Answer:
-        folder = asset.folder_of(call) if call.params.get("folder") else None
+        folder = asset_api.folder_of(call) if call.params.get("folder") else None
         active = call.params.get("isActive", "").lower() == "true"
         rows = self.instance.store.table(CAMPAIGN).items()
         found = [
             one
             for key, row in rows
-            if asset.updated_within(call, row["updatedAt"]) and (folder is None or row.get("folder") == list(folder))
+            if asset_api.updated_within(call, row["updatedAt"]) and (folder is None or row.get("folder") == list(folder))
             for one in [_shown(key, row)]
             if not active or one["isActive"]
         ]
-        return asset.page(call, found)
+        return asset_api.page(call, found)
 
     def by_name(self, call: Call) -> Answer:
         table = self.instance.store.table(CAMPAIGN)
-        return asset.answer([_shown(key, table.get(key) or {}) for key in table.find(("name",), (call.required("name"),))])
+        return asset_api.answer([_shown(key, table.get(key) or {}) for key in table.find(("name",), (call.required("name"),))])
 
     def get(self, call: Call) -> Answer:
         row = self.instance.store.table(CAMPAIGN).get(call.path_args[0])
-        return asset.answer([_shown(call.path_args[0], row)] if row is not None else [])
+        return asset_api.answer([_shown(call.path_args[0], row)] if row is not None else [])
 
     def create(self, call: Call) -> Answer:
         """An empty batch campaign."""
@@ -73,7 +73,7 @@ class SmartCampaignEndpoints:
         key, row = call.path_args[0], self._known(call)
         with self.instance.section() as section:
             section.add("delete", CAMPAIGN, key, call.origin("deleteSmartCampaign"), before=row, after=None)
-        return asset.answer([{"id": int(key)}])
+        return asset_api.answer([{"id": int(key)}])
 
     def _switch(self, *, active: bool) -> Callable[[Call], Answer]:
         def switch(call: Call) -> Answer:
@@ -81,12 +81,12 @@ class SmartCampaignEndpoints:
             if row["on"] == "batch":
                 raise ApiError("709", "Only trigger campaigns can be activated")
             self._change(call, row, {"active": active}, "activateSmartCampaign" if active else "deactivateSmartCampaign")
-            return asset.answer([{"id": int(call.path_args[0])}])
+            return asset_api.answer([{"id": int(call.path_args[0])}])
 
         return switch
 
     def _made(self, call: Call, row: Row, method: str) -> Answer:
-        folder, name = list(asset.folder_of(call)), call.required("name")
+        folder, name = list(asset_api.folder_of(call)), call.required("name")
         table = self.instance.store.table(CAMPAIGN)
         if table.find(("name",), (name,)):
             raise ApiError("709", "Smart campaign with the same name already exists")
@@ -96,7 +96,7 @@ class SmartCampaignEndpoints:
         with self.instance.section() as section:
             key = str(max(table.next_id, FIRST_ID))
             section.add("create", CAMPAIGN, key, call.origin(method), before=None, after=after)
-        return asset.answer([_shown(key, table.get(key) or {})])
+        return asset_api.answer([_shown(key, table.get(key) or {})])
 
     def _change(self, call: Call, row: Row, after: Row, method: str) -> None:
         changed = {name: value for name, value in after.items() if row.get(name) != value}

@@ -15,7 +15,7 @@ import msgspec
 
 from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.marketo.border.origin import Origin
-from infra.sandbox.marketo.state import activity_log as activities
+from infra.sandbox.marketo.state import activity_log
 from infra.sandbox.marketo.state.activity_log import Activity, ActivityLog
 from infra.sandbox.marketo.state.fields import DEFAULTS, Field, Value, display, standard_fields
 from infra.sandbox.marketo.state.kinds import COMPANY, OPPORTUNITY, SALES_PERSON, Kind, standard_kinds, with_fields
@@ -193,7 +193,7 @@ class Store:
         person = {**(entry.after or {}), "createdAt": at, "updatedAt": at}
         self.next_id = max(self.next_id, lead_id + 1)
         self._put(lead_id, {}, person)
-        self._log(entry, lead_id, activities.NEW_LEAD, primary_id=lead_id, primary=full_name(person))
+        self._log(entry, lead_id, activity_log.NEW_LEAD, primary_id=lead_id, primary=full_name(person))
 
     def _update(self, entry: Entry) -> None:
         lead_id = int(entry.id)
@@ -216,12 +216,12 @@ class Store:
         if entry.op == "merge":
             merged = str([int(loser) for loser in entry.extra["losers"]]).replace(" ", "")
             extra = (("Master Updated", bool(changed)), ("Merge IDs", merged), ("Merge Source", "leaddb"), ("Merged in Sales", False))
-            self._log(entry, lead_id, activities.MERGE_LEADS, primary_id=lead_id, primary=full_name(after), extra=extra)
+            self._log(entry, lead_id, activity_log.MERGE_LEADS, primary_id=lead_id, primary=full_name(after), extra=extra)
 
     def _log_change(self, entry: Entry, lead_id: int, one: Field, before: Value, after: Value) -> None:
         by_api = bool(entry.extra.get("method"))
         old, new = (display(one, value, self.zone, by_api=by_api) for value in (before, after))
-        self._log(entry, lead_id, activities.CHANGE_VALUE, primary_id=one.id, primary=one.name, old=old, new=new)
+        self._log(entry, lead_id, activity_log.CHANGE_VALUE, primary_id=one.id, primary=one.name, old=old, new=new)
 
     def _delete(self, entry: Entry) -> None:
         lead_id = int(entry.id)
@@ -231,7 +231,7 @@ class Store:
         if entry.op == "merged":
             self._merged[lead_id] = int(entry.extra["into"])
         else:
-            self._log(entry, lead_id, activities.DELETE_LEAD, primary_id=lead_id, primary=full_name(person))
+            self._log(entry, lead_id, activity_log.DELETE_LEAD, primary_id=lead_id, primary=full_name(person))
 
     def _put(self, lead_id: int, before: Person, after: Person) -> None:
         self._people[lead_id] = _pack(after)
