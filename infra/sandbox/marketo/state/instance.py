@@ -11,6 +11,7 @@ from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.journal import Entry, Journal
 from infra.sandbox.kernel.system import restore
 from infra.sandbox.marketo.border.origin import Origin
+from infra.sandbox.marketo.state.origins import members_of
 from infra.sandbox.marketo.state.store import Store
 
 OPERATOR = "operator@marketo.example"
@@ -27,11 +28,7 @@ class Section:
 
     def add(self, op: str, kind: str, key: str, origin: Origin, **members: Any) -> None:
         """`activities` are rows `[lead id, type, primary id, primary, [[name, value], ...]]` that the change leaves in the log."""
-        extra = {"source": origin.source, "reason": origin.reason, **members.pop("extra", {})}
-        if origin.method is not None:
-            extra["method"] = origin.method
-        if origin.campaign is not None:
-            extra["campaign"] = origin.campaign
+        extra = members_of(origin) | members.pop("extra", {})
         if activities := members.pop("activities", None):
             extra["activities"] = activities
         self.put(Entry(self.now_ms, origin.actor, op, kind, key, request_id=origin.request_id, extra=extra, **members))

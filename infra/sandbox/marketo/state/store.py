@@ -7,18 +7,17 @@ on.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from infra.sandbox.kernel.journal import Entry
-from infra.sandbox.marketo.border.origin import Origin
 from infra.sandbox.marketo.state import activity_log
 from infra.sandbox.marketo.state.activity_log import Activity, ActivityLog
 from infra.sandbox.marketo.state.fields import DEFAULTS, Field, Value, display, standard_fields
 from infra.sandbox.marketo.state.kinds import COMPANY, OPPORTUNITY, SALES_PERSON, Kind, standard_kinds, with_fields
+from infra.sandbox.marketo.state.origins import origin_of
 from infra.sandbox.marketo.state.records import Row, Table, second
 from infra.sandbox.marketo.state.settings import Settings
 
@@ -258,7 +257,7 @@ class Store:
             lead_id=lead_id,
             at_s=entry.at_ms // 1000 if at_s is None else at_s,
             type=kind,
-            origin=_origin(entry),
+            origin=origin_of(entry),
             **members,
         )
         self.next_activity += 1
@@ -289,14 +288,3 @@ def current(person: Mapping[str, Any], name: str) -> Value:
 
 def _key(value: Value) -> str:
     return str(value).casefold()
-
-
-def _origin(entry: Entry) -> Origin:
-    extra = entry.extra
-    return _shared(entry.actor, extra["source"], extra["reason"], entry.request_id, extra.get("method"), extra.get("campaign"))
-
-
-@lru_cache(maxsize=64)
-def _shared(*members: Any) -> Origin:
-    actor, source, reason, request_id, method, campaign = members
-    return Origin(actor=actor, source=source, reason=reason, request_id=request_id, method=method, campaign=campaign)
