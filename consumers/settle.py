@@ -95,7 +95,7 @@ class Settler:
         terms: Terms,
         clock: Callable[[], int],
         *,
-        read_first: bool = False,
+        read_first: Ahead = Ahead.NOTHING,
         batch_max: int = 300,
         lag: Lag | None = None,
         caller: Caller | None = None,
@@ -105,7 +105,7 @@ class Settler:
         that others know whose its calls are. `fitting`: what is planned without the fields that can't be written at the moment."""
         self._caller, self._fitting = caller, fitting
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
-        self._read_first = Ahead.LIVE if read_first else Ahead.NOTHING
+        self._read_first = read_first
         self._batch_max = min(batch_max, writer.batch_max)
         self._system = writer.system
         self._kind = Kind.WRITE_SALESFORCE if writer.system is System.SALESFORCE else Kind.WRITE_MARKETO

@@ -355,7 +355,7 @@ async def test_where_it_cannot_be_asked_nothing_is_deleted(error: Exception, aft
 
 # -- reading first ---------------------------------------------------------------------------------------------------------------
 async def test_a_record_is_read_before_it_is_written_to_where_that_is_wanted_and_the_edit_found_is_judged() -> None:
-    bench = Bench(owing(1, MK), read_first=True)
+    bench = Bench(owing(1, MK), read_first=Ahead.LIVE)
     found: dict[str, Value] = {"email": "p1@example.com", "lastName": "Lovelace", "title": "c", "leadScore": 10}
     found |= {LINKS.lead_id: ids(1)[SF], LINKS.type: "Lead"}
     bench.writer.records = {ids(1)[MK]: reading(MK, found, id=ids(1)[MK])}
@@ -366,7 +366,7 @@ async def test_a_record_is_read_before_it_is_written_to_where_that_is_wanted_and
 
 
 async def test_only_the_live_lane_is_read_first() -> None:
-    bench = Bench(owing(1, MK, lane=Lane.REPAIR), read_first=True)
+    bench = Bench(owing(1, MK, lane=Lane.REPAIR), read_first=Ahead.LIVE)
     await bench.round()
     assert (bench.writer.read_ids, len(bench.writer.calls)) == ([], 1)
 

@@ -18,6 +18,7 @@ from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
 from consumers.observe import Message, Observer
+from consumers.reading_first import Ahead
 from consumers.settle import Settler
 from streams import codec
 from streams.errors import Retry
@@ -50,6 +51,7 @@ SECONDS, QUIET_SECONDS, POLLED_SECONDS, LAST_POLL_SECONDS = 20.0, 900.0, 120.0, 
 """People type for so long; it is judged so long after; polls go on for so long, and come once more after the last call can have landed."""
 _DEATHS = 3
 """How often a worker dies at the point that the plot names."""
+TOPICS = {System.SALESFORCE: "crm.salesforce.lead.v1", System.MARKETO: "crm.marketo.person.v1"}
 _OBJECTS = b'"system":"SYSTEM","id":"RECORD","source":"cdc",'
 POISON = (
     b"\xff\x00 no event",
@@ -81,7 +83,7 @@ class World:
             lateness_ms=60_000,
         )
         self.ledger = SimulatedLedger(self.rng, self.wake)
-        self.topics: dict[System, list[bytes]] = {system: [] for system in System}
+        self.topics: dict[System, list[tuple[bytes, bytes]]] = {system: [] for system in System}
         self.systems = {system: self._system(system) for system in System}
         self.fate = Fate(rng=self.rng, certain={plot.dies_at: _DEATHS} if plot.dies_at else {})
         self.lives: dict[Life, list[asyncio.Task[None]]] = {}
@@ -142,7 +144,7 @@ class World:
         return max((min(moments) - EPOCH_MS) / 1000 + 0.001, now + 0.01) if moments else now + 1000
 
     def _publish(self, event: ChangeEvent) -> None:
-        self.topics[event.system].append(codec.encode(self._shortened(event)))
+        self.topics[event.system].append((f"{event.object}:{event.id}".encode(), codec.encode(self._shortened(event))))
         self.wake()
 
     def _shortened(self, event: ChangeEvent) -> ChangeEvent:
@@ -246,14 +248,15 @@ class World:
         while True:
             idle = True
             for system in System:
-                start = await ledger.offset(system, 0) or 0
+                topic = TOPICS[system]
+                start = await ledger.offset(topic, 0) or 0
                 values = self.topics[system][start : start + 20]
                 if not values:
                     continue
                 idle = False
-                messages = [Message(offset=start + place, key=None, value=value) for place, value in enumerate(values)]
+                messages = [Message(offset=start + place, key=key, value=value) for place, (key, value) in enumerate(values)]
                 try:
-                    observed = await observer.observe(system, 0, start, messages)
+                    observed = await observer.observe(topic, 0, start, messages)
                 except Fenced:
                     continue
                 self.note("observed", system, sorted(observed.verdicts.items()))
@@ -264,7 +267,7 @@ class World:
         """Writes and looks on one system."""
         writer = SimulatedWriter(self.systems[system], self.rules, life, lost=self.plot.lost, late=self.plot.late)
         settling = MortalLedger(self.ledger, life, "settle")
-        settler = Settler(settling, writer, self.terms, self.now_ms, read_first=self.plot.read_first)
+        settler = Settler(settling, writer, self.terms, self.now_ms, read_first=self._ahead(system))
         looking = MortalLedger(self.ledger, life, "look")
         looker = Looker(looking, writer, self.terms, self.now_ms)
         while True:
@@ -279,6 +282,12 @@ class World:
                 self.note("settled", system, done.claimed, sorted(done.fates.items()), looked.pairs)
             else:
                 await self.idle(self.next_due(system))
+
+    def _ahead(self, system: System) -> Ahead:
+        """What is read before it is written to: Salesforce in every lane, since its feed doesn't tell what stood there before."""
+        if not self.plot.read_first:
+            return Ahead.NOTHING
+        return Ahead.ALL if system is System.SALESFORCE else Ahead.LIVE
 
     async def poll(self, system: System) -> None:
         """Readings of what changed, on the topic whenever they get there."""
@@ -371,7 +380,8 @@ class World:
         """A message that nobody can use, or of which one number can't be."""
         system = self.rng.choice(list(System))
         record = self.record.get(system) or next(iter(self.systems[system].records), "1")
-        self.topics[system].append(self.rng.choice(POISON).replace(b"RECORD", record.encode()).replace(b"SYSTEM", system.encode()))
+        value = self.rng.choice(POISON).replace(b"RECORD", record.encode()).replace(b"SYSTEM", system.encode())
+        self.topics[system].append((f"{Object.LEAD if system is System.SALESFORCE else Object.PERSON}:{record}".encode(), value))
         self.wake()
 
     def _told(self) -> Report:
