@@ -13,8 +13,8 @@ from tests.consumers.simulation.systems import MARK, OURS, Entry, SimulatedSyste
 _QUIET_AFTER = 700.0
 _READ_FOR_CALL = 2.0
 """A reading this long before a call, or less, was made for it."""
-_JUDGED = frozenset(Verdict) - {Verdict.SUPERSEDED, Verdict.WAITING, Verdict.KNOWN, Verdict.UNUSABLE, Verdict.ECHO}
-"""Verdicts on an edit. A ruling of another kind names nobody's edit."""
+_JUDGED = frozenset(Verdict) - {Verdict.WAITING, Verdict.KNOWN, Verdict.UNUSABLE, Verdict.ECHO}
+"""Verdicts on an edit, or on one that came too late to count (`superseded`, with the value). A ruling of another kind names nobody's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class Oracle:
             value = typed(edit.after[self._name(system, key)])
             if not value and self.plot.born != "both":
                 continue  # emptied before anybody had read it: what was never seen full is not seen to be emptied
-            if (system, key, value) not in named and not self._out_of_sight(system, edit, write):
+            if (system, key, value) not in named and not self._out_of_sight(system, key, edit, write):
                 yield f"no decision names {key} = {value} in {system}, replaced at {write.at:.2f}"
 
     def _replaced(self) -> Iterator[tuple[System, str, Entry, Entry]]:
@@ -100,9 +100,9 @@ class Oracle:
                         yield system, key, before, entry
                     last[entry.record, name] = entry
 
-    def _out_of_sight(self, system: System, edit: Entry, write: Entry) -> bool:
+    def _out_of_sight(self, system: System, key: str, edit: Entry, write: Entry) -> bool:
         """Whether nobody can know of this edit: the feed never told of it, and it was made after the last reading before our call."""
-        if edit.heard:
+        if self._name(system, key) not in edit.untold:
             return False
         called = self.systems[system].calls.get(write.write, write.at)
         read = [at for at in self.systems[system].readings.get(edit.record, ()) if at <= called]
@@ -114,12 +114,12 @@ class Oracle:
         Not so where we replaced an edit out of sight, or where the feed never told what a system made of our value: then a reading
         can't tell it from somebody's edit.
         """
-        if any(name == key and self._out_of_sight(system, edit, write) for system, name, edit, write in self._replaced()):
+        if any(name == key and self._out_of_sight(system, key, edit, write) for system, name, edit, write in self._replaced()):
             return False
-        unheard = ((system, entry) for system in System for entry in self.systems[system].log if not entry.heard)
         return not any(
-            entry.author == OURS[system] and str(entry.after.get(self._name(system, key))).endswith(MARK[system])
-            for system, entry in unheard
+            entry.author == OURS[system] and name in entry.untold and str(entry.after[name]).endswith(MARK[system])
+            for system, name in ((system, self._name(system, key)) for system in System)
+            for entry in self.systems[system].log
         )
 
     def _keys(self) -> Sequence[str]:

@@ -41,8 +41,8 @@ class Entry:
     before: dict[str, Value]
     after: dict[str, Value]
     write: int = 0
-    heard: bool = True
-    """Whether the feed tells of it."""
+    untold: frozenset[str] = frozenset()
+    """Fields of which the feed doesn't tell what they became: it says nothing, or only that something changed."""
 
 
 @dataclass(kw_only=True)
@@ -129,8 +129,10 @@ class SimulatedSystem:
         now = asyncio.get_running_loop().time()
         self.last_modifier[record] = author
         heard = kind is not Kind.UPDATED or not self.unheard or self.rng.random() >= self.unheard
-        self.log.append(Entry(at=now, author=author, record=record, kind=kind, before=before, after=after, write=write, heard=heard))
+        entry = Entry(at=now, author=author, record=record, kind=kind, before=before, after=after, write=write)
+        self.log.append(entry)
         if not heard:
+            entry.untold = frozenset(after)
             return
         self._seq += self.rng.randrange(1, 4)
         delay = self.rng.uniform(*self.latency) if self.rng.random() < 0.85 else self.rng.uniform(5, 40)
@@ -140,7 +142,7 @@ class SimulatedSystem:
         else:
             self._due_at = due
         loop = asyncio.get_running_loop()
-        for event in self._told(record, author, kind, before, after):
+        for event in self._told(entry):
             loop.call_at(due, self.publish, event)
             if self.rng.random() < 0.1:
                 loop.call_at(due + self.rng.uniform(0, 30), self.publish, event)  # delivered twice
@@ -151,14 +153,15 @@ class SimulatedSystem:
         if record in self.records:
             self.publish(self.reading(record, self.all_names, Object.PERSON))
 
-    def _told(self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value]) -> list[ChangeEvent]:
+    def _told(self, entry: Entry) -> list[ChangeEvent]:
         """What the feed says of a change: an event, or a gap event instead of it or of one of its fields, of the same place."""
-        event = self._event(record, author, kind, before, after)
-        if kind is not Kind.UPDATED or self.system is not System.SALESFORCE or not self.gaps or self.rng.random() >= self.gaps:
+        event = self._event(entry.record, entry.author, entry.kind, entry.before, entry.after)
+        if entry.kind is not Kind.UPDATED or self.system is not System.SALESFORCE or not self.gaps or self.rng.random() >= self.gaps:
             return [event]
         gap = msgspec.structs.replace(event, kind=Kind.GAP, fields={})
-        hidden = self.rng.choice(sorted(after))
-        rest = {name: value for name, value in after.items() if name != hidden}
+        hidden = self.rng.choice(sorted(entry.after))
+        rest = {name: value for name, value in entry.after.items() if name != hidden}
+        entry.untold = frozenset({hidden})
         return [msgspec.structs.replace(event, fields=rest), gap] if rest else [gap]
 
     def _event(self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value]) -> ChangeEvent:
