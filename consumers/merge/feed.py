@@ -13,12 +13,13 @@ from consumers.merge.forgotten import remembered
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed, missing_link
 from consumers.merge.record import asked_again
 from consumers.merge.setting import Folded, Identity, Setting
-from consumers.merge.state import Field, PairState, Record, Waiting, Write, copy
+from consumers.merge.state import Field, PairState, Waiting, Write, copy
 from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit, Judged
+from consumers.merge.writes import made_by
 from streams.events import ChangeEvent, Kind, Value
-from streams.systems import MARKETO, System
+from streams.systems import MARKETO, SALESFORCE, System
 
 _ECHO = Verdict.ECHO
 
@@ -119,9 +120,9 @@ def judge_fields(state: PairState, event: ChangeEvent, setting: Setting, *, pati
         rulings.append(ruling)
     if unordered:
         state = asked_again(state, system)
-    if echoed and state.record(system).calling == echoed:
-        state = state.with_record(system, _answered_by_feed(state.record(system)))
-    return (state.with_fields(changed) if changed else state), tuple(rulings)
+    if changed:
+        state = state.with_fields(changed)
+    return (_after_echo(state, system, echoed, event.at) if echoed else state), tuple(rulings)
 
 
 def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Value, at: int) -> Judged | None:
@@ -133,11 +134,17 @@ def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Val
     return accepted_at_once(mapping, field, system, value, at) if field is not None else None
 
 
-def _answered_by_feed(record: Record) -> Record:
-    """The feed was quicker than the answer, or the answer never comes: the record may be written to again."""
-    new = copy(record)
-    new.calling = new.calling_until = new.caller = 0
-    return new
+def _after_echo(state: PairState, system: System, write: int, at: int) -> PairState:
+    """The feed was quicker than the answer, or the answer never comes: the record may be written to again.
+
+    Salesforce tells a call's change in one event, so all of the write was made by then, also what changed nothing or can't be told.
+    """
+    record = state.record(system)
+    if record.calling == write:
+        record = copy(record)
+        record.calling = record.calling_until = record.caller = 0
+        state = state.with_record(system, record)
+    return made_by(state, system, write, at) if system is SALESFORCE else state
 
 
 def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, value: Value, *, patient: bool = True) -> Edit:

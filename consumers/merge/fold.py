@@ -6,6 +6,7 @@ The first thing is whether the event is news at all: a redelivery is superseded 
 from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import is_strange, judge_fields, rejudge, unlinked
+from consumers.merge.forgotten import untellable
 from consumers.merge.judge import judge_echo
 from consumers.merge.late import is_late, still_news
 from consumers.merge.link import agree_link
@@ -14,6 +15,7 @@ from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_un
 from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import Field, PairState, Waiting, copy
 from consumers.merge.verdicts import UNORDERED, Edit
+from consumers.merge.writes import lone_write, made_by
 from streams.events import ChangeEvent, Kind
 from streams.systems import SALESFORCE
 
@@ -39,6 +41,8 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
     if event.seq < before.seq and is_late(before, event):
         return _told_late(state, event, setting, now)
     if event.kind is _GAP:
+        if setting.identity.owns(event):
+            state = _untellable(state, event, news=event.seq > before.seq)
         return asked_again(state, event.system), (
             Ruling(field="*", verdict=Verdict.WAITING, reason="the feed can't say what changed; it is read"),
         )
@@ -47,6 +51,20 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
     if is_alive(before, event):
         state = undeleted(state, event.system)
     return _changes(state, event, setting, now)
+
+
+def _untellable(state: PairState, event: ChangeEvent, *, news: bool) -> PairState:
+    """Our own change, of which the feed can't say what it was. `news`: nothing else was told of that place in the feed."""
+    system = event.system
+    changed: dict[str, Field] = {}
+    for key, field in state.unsettled().items():
+        side = field.side(system)
+        new = untellable(side)
+        if new is not side:
+            changed[key] = field.with_side(system, new)
+    state = state.with_fields(changed) if changed else state
+    write = lone_write(state, system) if news else 0
+    return made_by(state, system, write, event.at) if write else state
 
 
 def _told_late(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:

@@ -50,6 +50,30 @@ def came_back(before: Side, write: Write, at: int) -> Side:
     return side
 
 
+def untellable(side: Side) -> Side:
+    """The side, when its feed has said that we changed something and can't say what: from now on a reading is all there is to go by."""
+    if not side.forgotten:
+        return side
+    new = copy(side)
+    new.forgotten = tuple(_read_only(write) for write in side.forgotten)
+    return new
+
+
+def _read_only(write: Write) -> Write:
+    new = copy(write)
+    new.look_at = 0
+    return new
+
+
+def made_until(write: Write, at: int) -> Write:
+    """The write, now that something has shown that it was made by `at` (ms, the system's clock)."""
+    if write.done_by:
+        return write
+    new = copy(write)
+    new.done_by = at
+    return new
+
+
 def told_of(write: Write) -> Write:
     """The write, now that the side's feed has brought something for its field."""
     new = copy(write)

@@ -22,6 +22,7 @@ from streams.systems import MARKETO, SALESFORCE, System
 _ACCEPTED, _ECHO = Verdict.ACCEPTED, Verdict.ECHO
 ALTERED = "our own write came back altered: the system, or a flow in it, stores something else for it"
 """Reason of a ruling on a value that its system did not keep as it was sent; that difference is known from now on, and stays."""
+_SECOND_MS = 1_000
 _LINK_MISSING = "a change before this one has not arrived yet"
 
 
@@ -75,10 +76,9 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     """An edit that we did not make, in its side's own order."""
     side = field.side(edit.side)
     if side.ahead_at:
-        if latest(edit.at) < side.ahead_at:
-            return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown what came after it")
-        if edit.at <= side.ahead_until and _already_read(mapping, side, edit):
-            return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown it")
+        overtaken = _beside_a_reading(mapping, field, side, edit)
+        if overtaken is not None:
+            return overtaken
     if edit.before is not UNTOLD:
         early = _out_of_order(mapping, field, side, edit)
         if early is not None:
@@ -89,6 +89,56 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     if edit.at > side.seen_at:
         moved.seen_at = edit.at
     return verdict_on(mapping, field, moved, edit)
+
+
+def _beside_a_reading(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Judged | None:
+    """An edit from before the reading that was judged, or of its very second. None: it came after it.
+
+    A feed that doesn't tell what stood there before is in order by itself: what it tells of that second comes before the reading until
+    it tells what the reading showed, and after it from then on; in case it never does, the record is read again. In one that tells, with
+    a write of ours under way, what stood there before may be that write, made after the reading: it is waited for.
+    """
+    untold = isinstance(edit.before, Untold)
+    if latest(edit.at) < side.ahead_at:
+        new = _nearing(mapping, field, edit) if untold else field
+        return new, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown what came after it")
+    if edit.at > side.ahead_until:
+        return None
+    if same(mapping, side, edit.value, side.seen):
+        new = _reached(field, edit) if untold else field
+        return new, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown it")
+    if untold:
+        return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
+    if same(mapping, side, edit.before, side.seen):  # type: ignore[arg-type]  # told, as `untold` says
+        return None
+    if not side.writes:
+        return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown it")
+    if edit.patient:
+        return field, ruled(mapping, field, edit, Verdict.WAITING, _LINK_MISSING)
+    return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
+
+
+def _nearing(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
+    """The field, now that the feed has told of a moment before the reading's second. Where that is what the reading showed, whatever it
+    tells of that second comes after the reading.
+    """
+    before = field.side(edit.side)
+    until = (
+        0 if same(mapping, before, edit.value, before.seen) else before.ahead_until or latest(before.ahead_at // _SECOND_MS * _SECOND_MS)
+    )
+    if until == before.ahead_until:
+        return field
+    side = copy(before)
+    side.ahead_until = until
+    return field.with_side(edit.side, side)
+
+
+def _reached(field: Field, edit: Edit) -> Field:
+    """The field, now that the feed has come to what a reading had shown."""
+    side = copy(field.side(edit.side))
+    side.ahead_at = side.ahead_until = 0
+    side.seen_at = max(side.seen_at, edit.at)
+    return field.with_side(edit.side, side)
 
 
 def _out_of_order(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Judged | None:

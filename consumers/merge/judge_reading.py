@@ -2,7 +2,7 @@
 
 from consumers.mapping import FieldMapping
 from consumers.merge.decision import Verdict
-from consumers.merge.forgotten import came_back, forget, in_doubt, remembered
+from consumers.merge.forgotten import came_back, forget, in_doubt, made_until, remembered
 from consumers.merge.state import NEVER, PENDING, Field, Side, Write, copy
 from consumers.merge.verdicts import UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
 
@@ -22,6 +22,7 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     if side.known and side.ahead_at and edit.until <= side.ahead_at:
         return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a later reading has been judged")
     if side.known and side.writes and not _overtaken(mapping, side, edit):
+        field = _in_place(mapping, field, edit)
         return field, ruled(mapping, field, edit, Verdict.WAITING, "a write of ours is under way; the feed will tell")
     if side.known and max(latest(side.seen_at), side.ahead_until if side.ahead_at else 0) > edit.at:
         return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
@@ -38,6 +39,16 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         forget(new)
     new.ahead_at, new.ahead_until = edit.at, edit.until
     return verdict_on(mapping, field, new, edit)
+
+
+def _in_place(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
+    """The field, where the reading shows our newest write: all of ours were made by then, whatever the feed will tell, or not tell."""
+    side = field.side(edit.side)
+    if not any(not write.done_by for write in side.writes) or not same(mapping, side, edit.value, side.writes[-1].value):
+        return field
+    new = copy(side)
+    new.writes = tuple(made_until(write, edit.until) for write in side.writes)
+    return field.with_side(edit.side, new)
 
 
 def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at: int, feed_lost: bool) -> Judged:
@@ -101,7 +112,7 @@ def _arrived_late(mapping: FieldMapping, field: Field, edit: Edit, late: Write) 
     """The feed tells whose it is, where there is one to tell: nothing is told of what a creation brings, and not for ever."""
     side = field.side(edit.side)
     created = not side.seen_at and not side.ahead_at
-    if not created and edit.at < late.sent + _TOLD_MS:
+    if not created and late.look_at and edit.at < late.sent + _TOLD_MS:
         return field, ruled(mapping, field, edit, Verdict.WAITING, "it may be a write of ours that was given up; the feed will tell")
     return _shown_late(mapping, field, edit, late)
 

@@ -6,7 +6,7 @@ What a write has done is told by the feed, or by a look; the answer only says th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from consumers.merge.forgotten import forget
+from consumers.merge.forgotten import forget, made_until
 from consumers.merge.plan import MAPPING_MARK, Create, Update
 from consumers.merge.state import FAILED, NEVER, PENDING, Field, PairState, Record, Side, Write, copy
 from streams.systems import System
@@ -243,6 +243,17 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
     return state.with_fields(changed).with_record(target, record)
 
 
+def made_by(state: PairState, target: System, write: int, at: int) -> PairState:
+    """The feed has told of a write, or that it can't tell of it: all its fields were made by `at` (ms, the system's clock)."""
+    return _each_write(state, target, write, lambda side: _made(side, write, at))
+
+
+def lone_write(state: PairState, target: System) -> int:
+    """The one write under way on a side; 0 where there is none, or more than one."""
+    ids = {entry.id for field in state.unsettled().values() for entry in field.side(target).writes}
+    return ids.pop() if len(ids) == 1 else 0
+
+
 def unclaimed(state: PairState, target: System, now: int) -> PairState:
     """After a call that nobody finished (a crash): its writes are in doubt and looked for at once, the record may be written to again."""
     record = state.record(target)
@@ -289,6 +300,12 @@ def _fail(side: Side, write: int, look_at: int) -> Side:
 def _forget(side: Side, write: int) -> Side:
     new = copy(side)
     forget(new, lambda entry: entry.id == write)
+    return new
+
+
+def _made(side: Side, write: int, at: int) -> Side:
+    new = copy(side)
+    new.writes = tuple(made_until(entry, at) if entry.id == write else entry for entry in side.writes)
     return new
 
 

@@ -101,9 +101,14 @@ class Oracle:
                     last[entry.record, name] = entry
 
     def _out_of_sight(self, system: System, key: str, edit: Entry, write: Entry) -> bool:
-        """Whether nobody can know of this edit: the feed never told of it, and it was made after the last reading before our call."""
-        if self._name(system, key) not in edit.untold:
+        """Whether nobody can know of this edit: the feed never told of it, and it was made after the last reading before our call, or
+        the change of ours that would tell what stood there before was lost, too (Marketo's).
+        """
+        name = self._name(system, key)
+        if name not in edit.untold:
             return False
+        if system is System.MARKETO and name in write.untold:
+            return True
         called = self.systems[system].calls.get(write.write, write.at)
         read = [at for at in self.systems[system].readings.get(edit.record, ()) if at <= called]
         return bool(read) and called - read[-1] < _READ_FOR_CALL and read[-1] <= edit.at

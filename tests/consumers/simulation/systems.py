@@ -142,8 +142,8 @@ class SimulatedSystem:
         else:
             self._due_at = due
         loop = asyncio.get_running_loop()
-        for event in self._told(entry):
-            loop.call_at(due, self.publish, event)
+        for place, event in enumerate(self._told(entry)):
+            loop.call_at(due + place * 1e-8, self.publish, event)
             if self.rng.random() < 0.1:
                 loop.call_at(due + self.rng.uniform(0, 30), self.publish, event)  # delivered twice
         if kind is Kind.CREATED and self.system is System.MARKETO and author != OURS[self.system]:

@@ -39,6 +39,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "late calls": {"late": 0.25},
     "late calls, read before each write": {"late": 0.25, "read_first": True},
     "late calls, stamped": {"late": 0.25, "stamped": True, "disorder": 0.3, "polls": True, **TROUBLE},
+    "changes unheard": {"unheard": 0.25, "polls": True, "read_first": True},
+    "changes told as gaps": {"gaps": 0.4, "read_first": True},
+    "poison": {"poison": 4},
     # people who are new
     "born in Salesforce": {"born": "salesforce"},
     "born in Marketo": {"born": "marketo"},
@@ -66,17 +69,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "deleted in Marketo, followed": {"deleted": System.MARKETO, "follow": True, **TROUBLE},
     # all at once
     "all": {"disorder": 0.3, "polls": True, "read_first": True, **TROUBLE},
+    "all, late": {**TROUBLE, "late": 0.2, "gaps": 0.3, "freezes": 2, "workers": 2, "poison": 3, "disorder": 0.3, "read_first": True},
     "all, stamped": {"stamped": True, "disorder": 0.3, "polls": True, "workers": 2, **TROUBLE},
     "all, wide": {**WIDE, "polls": True, "disorder": 0.3, "read_first": True, "workers": 2, "power_cuts": 1, **TROUBLE},
 }
-TO_COME: dict[str, dict[str, Any]] = {
-    "changes unheard": {"unheard": 0.25, "polls": True, "read_first": True},
-    "changes told as gaps": {"gaps": 0.4, "read_first": True},
-    "poison": {"poison": 4},
-    "all, late": {**TROUBLE, "late": 0.2, "gaps": 0.3, "freezes": 2, "workers": 2, "poison": 3, "disorder": 0.3, "read_first": True},
-}
-"""Known to fail still; each moves up with its mend."""
-
 STEPS = [
     "observe.observe",
     "settle.claim",

@@ -1,0 +1,96 @@
+"""A change in the feed of the very second in which the record was read: before the reading or after it?
+
+Salesforce's feed is in order, and doesn't tell what stood there before: what it tells comes before the reading until it has told what
+the reading showed. Marketo's tells what stood there before: that may be a write of ours made after the reading.
+"""
+
+from typing import Any
+
+import pytest
+
+from consumers.merge.decision import Verdict
+from consumers.merge.fold import fold
+from consumers.merge.state import PairState, Side, Write
+from consumers.merge.terms import Terms
+from streams.events import Kind
+from streams.systems import Object
+from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, agreed, event, paired, reading, terms
+
+READ_AT, PLACE = T + 5_400, 1_000_000
+V = Verdict
+TERMS: Terms = terms()
+
+
+def told(state: PairState, *events: Any) -> tuple[PairState, list[V]]:
+    """The pair after these, and the verdicts on its title."""
+    verdicts: list[V] = []
+    for each in events:
+        state, rulings = fold(state, each, TERMS.setting(Object.LEAD), T + 60_000)
+        verdicts += [ruling.verdict for ruling in rulings if ruling.field == "title"]
+    return state, verdicts
+
+
+def read(value: str) -> Any:
+    """The title, read in the middle of a second."""
+    return reading(SF, {"Title": value}, READ_AT, until=READ_AT + 100)
+
+
+def edited(value: str, at: int, seq: int) -> Any:
+    """A change of the title in Salesforce's feed, stamped to the second."""
+    return event(SF, {"Title": value}, at, seq=PLACE + seq)
+
+
+@pytest.mark.parametrize(
+    ("feed", "verdicts", "title"),
+    [
+        ([("b", 5), ("c", 5)], [V.SUPERSEDED, V.SUPERSEDED], "c"),  # the feed comes to what was read
+        ([("c", 5), ("d", 5)], [V.SUPERSEDED, V.ACCEPTED], "d"),  # ... and goes on, within the second
+        ([("c", 4), ("d", 5)], [V.SUPERSEDED, V.ACCEPTED], "d"),  # what was read was made a second earlier
+        ([("c", 4), ("b", 4), ("d", 5)], [V.SUPERSEDED] * 3, "c"),  # ... but it wasn't the last of that second
+        ([("b", 4), ("d", 6)], [V.SUPERSEDED, V.ACCEPTED], "d"),  # a later second is later
+    ],
+)
+def test_salesforces_feed_in_the_second_of_a_reading(feed: list[tuple[str, int]], verdicts: list[V], title: str) -> None:
+    events = [edited(value, T + second * 1_000, place + 1) for place, (value, second) in enumerate(feed)]
+    state, found = told(paired(), read("c"), *events)
+    assert (found[1:], state.fields["title"].value) == (verdicts, title)
+
+
+def test_what_can_not_be_put_in_order_is_read_again() -> None:
+    state, _ = told(paired(), read("c"), edited("b", T + 5_000, 1))
+    assert state.salesforce.reread
+
+
+def test_what_stood_there_before_a_marketo_edit_may_be_our_write_made_after_the_reading() -> None:
+    sent = Write(id=7, version=2, value="c", sent=READ_AT, look_at=T + 60_000)
+    side = Side(seen="b", seen_at=T, shows=-1, ahead_at=READ_AT, ahead_until=READ_AT + 100, writes=(sent,))
+    state = paired(title=agreed("c", 2, marketo=side))
+    state, early = told(state, event(MK, {"title": "d"}, T + 5_000, before={"title": "c"}, ref="x2"))
+    state, late = told(state, event(MK, {"title": "c"}, T + 5_000, before={"title": "b"}, ref="x1", author="tandem@example.com"))
+    assert (early, late) == ([V.WAITING], [V.ECHO, V.ACCEPTED])
+    assert state.fields["title"].value == "d"
+
+
+def written(**changes: Any) -> PairState:
+    """A pair whose title we have written to Salesforce, with no answer yet."""
+    sent = Write(id=7, version=2, value="b", sent=T, look_at=T + 60_000)
+    return paired(title=agreed("b", 2, salesforce=Side(seen="a", seen_at=T, shows=1, writes=(sent,))), **changes)
+
+
+def test_a_reading_that_shows_our_write_proves_that_it_was_made() -> None:
+    """Whoever edits the field after that has seen it, though the feed never told of the write."""
+    state, verdicts = told(written(), read("b"), edited("c", T + 9_000, 1))
+    assert (verdicts, state.fields["title"].value) == ([V.WAITING, V.ACCEPTED], "c")
+
+
+def test_a_gap_event_of_ours_says_that_the_write_was_made() -> None:
+    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    state, verdicts = told(written(), gap, edited("c", T + 9_000, 2))
+    assert (verdicts, state.fields["title"].value) == ([V.ACCEPTED], "c")
+
+
+def test_a_gap_event_of_somebody_else_says_nothing_of_our_write() -> None:
+    """Then neither has seen the other, and Marketo wins."""
+    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1)
+    _, verdicts = told(written(), gap, edited("c", T + 9_000, 2))
+    assert verdicts == [V.LOST]
