@@ -16,7 +16,6 @@ from infra.process import StartError
 from infra.stack.command import RUN_DIR
 from infra.stack.endpoints import read_endpoints
 from infra.stack.part import as_json
-from infra.stack.people import move_in
 from infra.stack.stack import CONFIG, PARTS, Stack
 from streams.errors import SyncError
 
@@ -25,13 +24,20 @@ def main() -> int:
     arguments = _arguments()
     arguments.run_dir.mkdir(parents=True, exist_ok=True)
     config = arguments.config.resolve()
-    stack = Stack(arguments.run_dir.resolve(), parts=arguments.parts, config=config, latency_ms=arguments.latency_ms, say=_say)
+    stack = Stack(
+        arguments.run_dir.resolve(),
+        parts=arguments.parts,
+        config=config,
+        latency_ms=arguments.latency_ms,
+        people=not arguments.empty,
+        say=_say,
+    )
     if arguments.action == "status":
         return _status(stack, json=arguments.json)
     try:
         with _alone(arguments.run_dir):
             works: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-                "up": partial(_up, stack, people=not arguments.empty),
+                "up": partial(_up, stack),
                 "down": stack.down,
                 "clean": stack.clean,
             }
@@ -45,16 +51,11 @@ def main() -> int:
     return 0
 
 
-async def _up(stack: Stack, *, people: bool) -> None:
+async def _up(stack: Stack) -> None:
     endpoints = await stack.up()
     print(f"everything is up; addresses and credentials: {stack.run_dir / 'endpoints.json'}")
     if "sandbox" not in endpoints or "tandem" not in endpoints:
         return
-    moved_in = stack.run_dir / "sandbox" / "moved-in"
-    if people and not moved_in.exists():
-        count = await asyncio.to_thread(move_in, endpoints["sandbox"]["url"])
-        moved_in.touch()
-        print(f"{count} people have moved in: some in Salesforce, some in Marketo; Tandem is bringing them together")
     print(to_try(endpoints))
 
 

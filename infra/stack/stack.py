@@ -15,6 +15,7 @@ from infra.postgres.server import Server
 from infra.process import Process
 from infra.stack.endpoints import remove_endpoints, tell_tandem, write_endpoints
 from infra.stack.part import Part
+from infra.stack.people import move_in
 from infra.stack.prepare import prepare
 from infra.stack.sandbox import Sandbox
 from infra.stack.tandem import Tandem, Worker
@@ -47,8 +48,10 @@ class Stack:
         workers: Sequence[Worker] = (Worker(),),
         config: Path = CONFIG,
         latency_ms: int = 0,
+        people: bool = False,
         say: Callable[[str], None] = _silent,
     ) -> None:
+        """`people`: a fresh sandbox gets twenty of them, before Tandem comes."""
         chosen = set(parts)
         if not chosen or chosen - PARTS:
             raise ValueError(f"parts are some of {sorted(PARTS)}, not {sorted(chosen)}")
@@ -56,6 +59,7 @@ class Stack:
             raise ValueError("tandem needs all the other parts")
         self.run_dir = run_dir
         self.say = say
+        self._people = people
         logs = run_dir / "logs"
         self.kafka = Broker(run_dir / "kafka", log=logs / "kafka.log")
         self.postgres = Server(run_dir / "postgres", log=logs / "postgres.log")
@@ -172,6 +176,9 @@ class Stack:
         done.parent.mkdir(parents=True, exist_ok=True)
         done.touch()
         self.say("both systems have the fields that Tandem needs")
+        if self._people:
+            count = await asyncio.to_thread(move_in, self.sandbox.endpoints()["sandbox"]["url"])
+            self.say(f"{count} people have moved in: some in Salesforce, some in Marketo")
 
     async def _stop(self, names: Sequence[str]) -> None:
         for name in reversed(names):
