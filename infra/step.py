@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, exit_of
-from consumers.configuration_yaml import ConfigurationError
-from streams.errors import SyncError
+from consumers.configuration.places import ConfigurationError
+from streams.wire.errors import SyncError
 
 _T = TypeVar("_T")
 

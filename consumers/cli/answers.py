@@ -4,11 +4,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consumers.configuration import Settings
-from consumers.configuration_access import kafka_access
-from consumers.configuration_systems import marketo_settings, salesforce_settings
-from consumers.defaults import build
-from consumers.mapping import SyncRules
+from consumers.configuration.access import kafka_access
+from consumers.configuration.defaults import build
+from consumers.configuration.loading import Settings
+from consumers.configuration.systems import marketo_settings, salesforce_settings
+from consumers.mapping.fields import SyncRules
 from consumers.merge.state import PairState
 from consumers.reports.database import ledger_connection
 from consumers.reports.lists import Listed, Queue, listed
@@ -19,11 +19,11 @@ from consumers.reports.status import Status, status
 from consumers.reports.story import Chapter, authors, decisions_about, field_key, story
 from consumers.troubles.ledger import expected
 from consumers.troubles.trouble import Trouble
-from streams.budget import Lane
-from streams.budget_open import OpenBudget
-from streams.errors import Retry, SyncError, Unprepared
-from streams.events import Value
-from streams.systems import Object, System
+from streams.budget.open import OpenBudget
+from streams.budget.port import Lane
+from streams.wire.errors import Retry, SyncError, Unprepared
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 _USER_PREFIX = "005"
 
@@ -74,7 +74,7 @@ class Deletes:
 
 async def deletes_of(settings: Settings, obj: Object) -> Deletes | None:
     """What a poll has stopped before; None: nothing waits. Raises as `ledger_connection`."""
-    from consumers.confirmation import braked_deletes  # noqa: PLC0415 - the poll is slow to import
+    from consumers.reconcile.confirmation import braked_deletes  # noqa: PLC0415 - the poll is slow to import
 
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         braked = await braked_deletes(connection, obj)

@@ -71,7 +71,7 @@ def run(
 ) -> None:
     """Run a worker until it is told to stop (Ctrl-C, SIGTERM)."""
     settings = settings_of(config)
-    from consumers.app import run as run_worker  # noqa: PLC0415 - brings in the whole worker
+    from consumers.worker.app import run as run_worker  # noqa: PLC0415 - brings in the whole worker
 
     roles = frozenset(str(each) for each in role or Role)
     raise typer.Exit(run_worker(settings, roles))
@@ -260,8 +260,8 @@ def confirm_deletes(
     settings = settings_of(config)
     from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
     from consumers.cli.deletes_text import print_deletes  # noqa: PLC0415 - quick start
-    from consumers.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
-    from streams.systems import Object  # noqa: PLC0415 - quick start
+    from consumers.reconcile.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
+    from streams.wire.systems import Object  # noqa: PLC0415 - quick start
 
     obj = Object(str(object_name))
     waiting = finish(deletes_of(settings, obj))

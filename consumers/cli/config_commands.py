@@ -22,7 +22,7 @@ config_app = typer.Typer(
 @config_app.command("schema", short_help="The JSON Schema, for editors.", epilog=examples("tandem config schema > tandem.schema.json"))
 def config_schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
-    from consumers.configuration_reference import schema_text  # noqa: PLC0415 - quick start
+    from consumers.configuration.reference import schema_text  # noqa: PLC0415 - quick start
 
     sys.stdout.write(schema_text().decode())
 
@@ -30,7 +30,7 @@ def config_schema() -> None:
 @config_app.command("reference", short_help="Every key, as Markdown.", epilog=examples("tandem config reference | less"))
 def config_reference() -> None:
     """Print the reference of all keys, as Markdown."""
-    from consumers.configuration_reference import reference_tables  # noqa: PLC0415 - quick start
+    from consumers.configuration.reference import reference_tables  # noqa: PLC0415 - quick start
 
     sys.stdout.write(reference_tables())
 
@@ -53,7 +53,7 @@ def config_mapping(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> No
 def config_show(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """Print the configuration in effect, defaults included and secrets left out, and (as comments) the mapping in effect."""
     settings = settings_of(config)
-    from consumers.configuration_reference import shown  # noqa: PLC0415 - quick start
+    from consumers.configuration.reference import shown  # noqa: PLC0415 - quick start
     from consumers.reports.mapped import mapped  # noqa: PLC0415 - quick start
 
     if json:

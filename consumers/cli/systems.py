@@ -6,23 +6,23 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from consumers.canary import Patience, Sung, canary
-from consumers.check import Finding, Level, LinkField, compare
-from consumers.configuration import Settings
-from consumers.configuration_access import kafka_access
-from consumers.configuration_settings import Echo
-from consumers.configuration_systems import marketo_settings, salesforce_settings
-from consumers.defaults import build
-from consumers.grounds import look_at_database, look_at_kafka
-from consumers.setup_fields import create_fields, plan_setup
-from consumers.survey import stream_fields, survey
-from streams.budget_open import OpenBudget
-from streams.errors import Fatal, SyncError, Unprepared
+from consumers.configuration.access import kafka_access
+from consumers.configuration.defaults import build
+from consumers.configuration.loading import Settings
+from consumers.configuration.settings import Echo
+from consumers.configuration.systems import marketo_settings, salesforce_settings
+from consumers.fitting.canary import Patience, Sung, canary
+from consumers.fitting.check import Finding, Level, LinkField, compare
+from consumers.fitting.grounds import look_at_database, look_at_kafka
+from consumers.fitting.setup_fields import create_fields, plan_setup
+from consumers.fitting.survey import stream_fields, survey
+from streams.budget.open import OpenBudget
+from streams.ground.together import together
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
-from streams.together import together
+from streams.wire.errors import Fatal, SyncError, Unprepared
 
 _T = TypeVar("_T")
 

@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from consumers.check import Level
 from consumers.cli.systems import CheckReport, SetupReport
+from consumers.fitting.check import Level
 
 _COLOURS = {Level.PROBLEM: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
 

@@ -14,8 +14,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from consumers.configuration import Settings
-    from streams.errors import SyncError
+    from consumers.configuration.loading import Settings
+    from streams.wire.errors import SyncError
 
 _T = TypeVar("_T")
 
@@ -54,7 +54,7 @@ def fail(message: str, code: Exit) -> NoReturn:
 
 def settings_of(config: Path) -> "Settings":
     """The configuration; every problem of it is told, and the command ends with code 2."""
-    from consumers.configuration import ConfigurationError, load  # noqa: PLC0415 - quick start
+    from consumers.configuration.loading import ConfigurationError, load  # noqa: PLC0415 - quick start
 
     try:
         return load(config, os.environ)
@@ -72,7 +72,7 @@ def finish(work: Coroutine[Any, Any, _T]) -> _T:
 
     from consumers.reports.people import UnknownRecord  # noqa: PLC0415 - quick start
     from consumers.reports.story import UnknownField  # noqa: PLC0415 - quick start
-    from streams.errors import SyncError  # noqa: PLC0415 - quick start
+    from streams.wire.errors import SyncError  # noqa: PLC0415 - quick start
 
     logging.getLogger().addHandler(logging.NullHandler())
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
@@ -89,7 +89,7 @@ def finish(work: Coroutine[Any, Any, _T]) -> _T:
 
 def exit_of(error: "SyncError") -> Exit:
     """The exit code that belongs to what an adapter has raised, the same for every command and for the worker."""
-    from streams.errors import Fatal, Reject, Unprepared  # noqa: PLC0415 - quick start
+    from streams.wire.errors import Fatal, Reject, Unprepared  # noqa: PLC0415 - quick start
 
     if isinstance(error, Unprepared | Reject):
         return Exit.PROBLEMS

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from consumers.faults import Fault
+from consumers.ledger.faults import Fault
 from consumers.ledger.port import Taken
-from streams.errors import Fatal, Retry, Unknown
-from streams.systems import System
+from streams.wire.errors import Fatal, Retry, Unknown
+from streams.wire.systems import System
 
 _CLASHES = ("40001", "40P01", "55P03")
 """Serialization failure, deadlock, lock not available (PostgreSQL, appendix A)."""

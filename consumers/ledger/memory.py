@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from consumers.ledger.port import NOTHING, Fenced, Kind, Pair, Taken, is_gone
 from consumers.merge.decision import Decision
 from consumers.merge.state import NEVER, PairState, copy
-from streams.events import DeadLetter
-from streams.systems import System
+from streams.wire.events import DeadLetter
+from streams.wire.systems import System
 
 
 class MemoryLedger:

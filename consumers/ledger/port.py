@@ -8,8 +8,8 @@ from typing import Protocol
 
 from consumers.merge.decision import Decision
 from consumers.merge.state import PairState
-from streams.events import DeadLetter
-from streams.systems import System
+from streams.wire.events import DeadLetter
+from streams.wire.systems import System
 
 NOTHING: Mapping[System, Sequence[str]] = {}
 

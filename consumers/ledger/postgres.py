@@ -14,7 +14,7 @@ from consumers.ledger.port import Kind
 from consumers.ledger.postgres_transaction import PostgresTransaction, WriteIds
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
-from streams.systems import System
+from streams.wire.systems import System
 
 SESSION = {
     "application_name": "tandem-ledger",

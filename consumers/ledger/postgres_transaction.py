@@ -5,9 +5,9 @@ from typing import Any
 
 import structlog
 
-from consumers.faults import Fault, step
 from consumers.ledger import sql
 from consumers.ledger.border import border
+from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import NOTHING, Fenced, Kind, Pair, is_gone
 from consumers.ledger.refusals import DROP_OF, keep_refusals
 from consumers.ledger.text import storable
@@ -16,9 +16,9 @@ from consumers.merge.decision import encode as encode_decision
 from consumers.merge.due import contested
 from consumers.merge.state import PairState
 from consumers.merge.stored import pack, unpack
-from streams.errors import Fatal
-from streams.events import DeadLetter
-from streams.systems import System
+from streams.wire.errors import Fatal
+from streams.wire.events import DeadLetter
+from streams.wire.systems import System
 
 _SHELVED_MS = 3_600_000
 _log = structlog.get_logger("consumers.ledger")

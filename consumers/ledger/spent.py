@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from streams.budget import Lane
-from streams.budget_state import BudgetState
-from streams.systems import System
+from streams.budget.port import Lane
+from streams.budget.state import BudgetState
+from streams.wire.systems import System
 
 _BUDGETS = "select system, state from budgets order by system"
 _SPENT = """

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from consumers.ledger.port import Kind
-from streams.budget import Lane
+from streams.budget.port import Lane
 
 COUNTED_MAX = 10_000
 """What may be many is counted so far, and no further: 10,000 then means "at least"."""

@@ -1,8 +1,8 @@
 """Pairs that wait because a step of ours failed on them: held, asked for again, and let go by what makes it good. Pure."""
 
 from consumers.merge.state import PairState, copy
-from streams.events import ChangeEvent
-from streams.systems import System
+from streams.wire.events import ChangeEvent
+from streams.wire.systems import System
 
 FAULT = "fault"
 """Begins the hold of such a pair."""

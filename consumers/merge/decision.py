@@ -4,8 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.events import Value
-from streams.systems import System
+from streams.wire.events import Value
+from streams.wire.systems import System
 
 
 class Verdict(StrEnum):

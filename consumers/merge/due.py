@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from consumers.mapping import SyncRules
+from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import follows_deletion, is_known, may_create, owed
 from consumers.merge.state import Field, PairState, Record, Write, is_out
-from streams.systems import MARKETO, SALESFORCE, System
+from streams.wire.systems import MARKETO, SALESFORCE, System
 
 _REREAD_MS = 2_000
 """A record that is to be read waits no longer than this for a look that was due later (a lease, a silent write)."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from consumers.mapping import FieldMapping
+from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.forgotten import remembered
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed, missing_link
@@ -18,8 +18,8 @@ from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit, Judged
 from consumers.merge.writes import made_by
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import MARKETO, SALESFORCE, System
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import MARKETO, SALESFORCE, System
 
 _ECHO = Verdict.ECHO
 

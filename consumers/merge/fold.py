@@ -16,8 +16,8 @@ from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import Field, PairState, Waiting, copy
 from consumers.merge.verdicts import UNORDERED, Edit
 from consumers.merge.writes import lone_write, made_by
-from streams.events import ChangeEvent, Kind
-from streams.systems import SALESFORCE
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import SALESFORCE
 
 _WAITING = Verdict.WAITING
 _SECOND_MS = 1_000

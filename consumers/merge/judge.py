@@ -10,14 +10,14 @@ Here are the two things that a side's feed may tell of a field: somebody's edit 
 
 from types import NoneType
 
-from consumers.mapping import FieldMapping
+from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.forgotten import came_back, forget, in_doubt, remembered, told_of
 from consumers.merge.state import NEVER, Field, Rest, Side, Write, copy
 from consumers.merge.values import equal
 from consumers.merge.verdicts import AGREEING, UNORDERED, UNTOLD, Edit, Judged, Untold, latest, ruled, same, unproven, verdict_on
-from streams.events import Value
-from streams.systems import MARKETO, SALESFORCE, System
+from streams.wire.events import Value
+from streams.wire.systems import MARKETO, SALESFORCE, System
 
 _ACCEPTED, _ECHO = Verdict.ACCEPTED, Verdict.ECHO
 ALTERED = "our own write came back altered: the system, or a flow in it, stores something else for it"

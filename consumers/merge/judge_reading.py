@@ -1,6 +1,6 @@
 """One field of a reading: it is ahead of the feed and has no author. Pure: state in, new state and ruling out."""
 
-from consumers.mapping import FieldMapping
+from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Verdict
 from consumers.merge.forgotten import came_back, forget, in_doubt, made_until, remembered
 from consumers.merge.state import NEVER, PENDING, Field, Side, Write, copy

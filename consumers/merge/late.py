@@ -9,7 +9,7 @@ from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.setting import Setting
 from consumers.merge.state import Field, PairState, Record
 from consumers.merge.values import Unfit, neutral
-from streams.events import ChangeEvent
+from streams.wire.events import ChangeEvent
 
 KEPT = 8
 """So many numbers are remembered of each record."""

@@ -1,11 +1,11 @@
 """The link fields of a Marketo person, which Tandem keeps itself: kept in line with the Salesforce record. Pure."""
 
-from consumers.mapping import FieldMapping
+from consumers.mapping.fields import FieldMapping
 from consumers.merge.setting import Setting, link_values
 from consumers.merge.state import Field, PairState, copy
 from consumers.merge.values import equal
-from streams.events import Value
-from streams.systems import SALESFORCE
+from streams.wire.events import Value
+from streams.wire.systems import SALESFORCE
 
 
 def agree_link(state: PairState, setting: Setting, at: int) -> PairState:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from consumers.mapping import Clause, FieldMapping, ObjectMapping, Qualification, SyncRules
+from consumers.mapping.fields import Clause, FieldMapping, ObjectMapping, Qualification, SyncRules
 from consumers.merge.state import Field, PairState, Record
 from consumers.merge.values import Unfit, blank, wire
-from streams.events import Value
-from streams.systems import MARKETO, SALESFORCE, Object, System
+from streams.wire.events import Value
+from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

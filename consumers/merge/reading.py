@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from consumers.mapping import FieldMapping
+from consumers.mapping.fields import FieldMapping
 from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import edit_of, rejudge
@@ -16,8 +16,8 @@ from consumers.merge.state import NEVER, Field, PairState, Record, copy, is_out
 from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, neutral
 from consumers.merge.verdicts import UNORDERED, Edit, latest
-from streams.events import ChangeEvent, Kind
-from streams.systems import SALESFORCE, System
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import SALESFORCE, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

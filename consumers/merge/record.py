@@ -4,8 +4,8 @@ from consumers.merge.decision import Verdict
 from consumers.merge.late import KEPT, was_judged, with_judged
 from consumers.merge.state import NEVER, Field, PairState, Record, copy
 from consumers.merge.verdicts import latest
-from streams.events import ChangeEvent, Kind
-from streams.systems import SALESFORCE, System
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import SALESFORCE, System
 
 _REFS_KEPT = 48
 FOREIGN = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST, Verdict.REVIEW, Verdict.PUT_BACK})

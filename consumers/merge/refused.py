@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from consumers.merge.state import NEVER, Field, PairState
-from streams.systems import MARKETO, SALESFORCE, System
+from streams.wire.systems import MARKETO, SALESFORCE, System
 
 RECORD = "*"
 """Stands for the whole record where a field is named."""

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from consumers.mapping import Conflict, FieldMapping, FieldType, RuleName
+from consumers.mapping.fields import Conflict, FieldMapping, FieldType, RuleName
 from consumers.merge.values import blank, canonical
-from streams.events import Value
-from streams.systems import Object, System
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 UNSEEN = "neither had seen the other; "
 """How the reason of a plain conflict begins."""

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from consumers.mapping import FieldMapping, LinkFields, ObjectMapping
+from consumers.mapping.fields import FieldMapping, LinkFields, ObjectMapping
 from consumers.merge.decision import Ruling
 from consumers.merge.state import PairState
-from streams.events import ChangeEvent, Value
-from streams.systems import SALESFORCE, Object
+from streams.wire.events import ChangeEvent, Value
+from streams.wire.systems import SALESFORCE, Object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

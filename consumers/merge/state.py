@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from streams.events import ChangeEvent, Value
-from streams.systems import MARKETO, SALESFORCE, Object, System
+from streams.wire.events import ChangeEvent, Value
+from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from consumers.merge.state import Field, Fields, PairState, Record, Rest, Resting, Waiting
-from streams.systems import Object, System
+from streams.wire.systems import Object, System
 
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):

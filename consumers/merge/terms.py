@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from consumers.mapping import SyncRules
+from consumers.mapping.fields import SyncRules
 from consumers.merge.due import due
 from consumers.merge.plan import row_mark
 from consumers.merge.setting import Identity, Setting
 from consumers.merge.state import PairState, copy
 from consumers.merge.values import canonical
 from consumers.merge.writes import Patience, reconsidered
-from streams.systems import MARKETO, SALESFORCE, Object, System
+from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
 """A value that can't be taken, as its side told it: remembered beside the field, until that side tells one that can. Pure."""
 
-from consumers.mapping import FieldMapping
+from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.state import Field, copy
 from consumers.merge.values import Unfit, clipped
 from consumers.merge.verdicts import Judged
-from streams.systems import System
+from streams.wire.systems import System
 
 
 def unusable(mapping: FieldMapping, field: Field, system: System, wire: object, why: Unfit) -> Judged:

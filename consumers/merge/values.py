@@ -5,9 +5,9 @@ import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
-from consumers.mapping import FieldMapping, FieldType, Overlong
-from streams.events import Value
-from streams.systems import MARKETO, SALESFORCE, System
+from consumers.mapping.fields import FieldMapping, FieldType, Overlong
+from streams.wire.events import Value
+from streams.wire.systems import MARKETO, SALESFORCE, System
 
 Canonical = str | float | bool | tuple[str, ...] | None
 """A comparable form: equal exactly when both systems mean the same."""

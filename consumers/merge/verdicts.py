@@ -4,13 +4,13 @@ from enum import Enum
 
 import msgspec
 
-from consumers.mapping import FieldMapping, RuleName, Unwanted
+from consumers.mapping.fields import FieldMapping, RuleName, Unwanted
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.rules import Contest, decide
 from consumers.merge.state import NEVER, Field, Side
 from consumers.merge.values import blank, bounded, choices, equal
-from streams.events import Value
-from streams.systems import Object, System
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 _UNDONE_MOST_OWED, _UNDONE_MOST_ACCEPTED = 1, 3
 _SECOND_MS = 1_000

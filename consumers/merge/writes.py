@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from consumers.merge.forgotten import forget, made_until
 from consumers.merge.plan import MAPPING_MARK, Create, Update
 from consumers.merge.state import FAILED, NEVER, PENDING, Field, PairState, Record, Side, Write, copy
-from streams.systems import System
+from streams.wire.systems import System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,16 +5,16 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from consumers.grounds import look_at_kafka
-from streams.kafka import why_not
-from streams.kafka_access import KafkaAccess, access_of
-from streams.topics import CHANGE_TOPICS
+from consumers.fitting.grounds import look_at_kafka
+from streams.ground.access import KafkaAccess, access_of
+from streams.ground.kafka import why_not
+from streams.wire.topics import CHANGE_TOPICS
 
 _PATIENCE_SECONDS = 5.0
 
 
 async def end_offsets(kafka: KafkaAccess | str) -> dict[tuple[str, int], int]:
-    """End offset of every partition of the change topics. Raises as `consumers.grounds.look_at_kafka`."""
+    """End offset of every partition of the change topics. Raises as `consumers.fitting.grounds.look_at_kafka`."""
     access = access_of(kafka)
     await look_at_kafka(access)  # a client that asks for a topic that isn't there fails, and doesn't say for which
     # of topics that nobody has subscribed to, a client of aiokafka knows no partitions

@@ -6,13 +6,13 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from consumers.ledger.port import Kind
-from consumers.mapping import SyncRules
+from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import owed
 from consumers.merge.refused import RECORD
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
 from consumers.reports.person import agreed, name_of
-from streams.events import Value
+from streams.wire.events import Value
 
 _HELD = "select id, state, held from pairs where held is not null order by id desc limit $1"
 _CONTESTED = "select id, state from pairs where contested and (held is not null or contested) order by id desc limit $1"

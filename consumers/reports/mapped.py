@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from consumers.configuration import Settings
-from consumers.defaults import build
-from consumers.mapping import Direction, FieldMapping
+from consumers.configuration.defaults import build
+from consumers.configuration.loading import Settings
+from consumers.mapping.fields import Direction, FieldMapping
 from consumers.reports.record import wins
-from streams.systems import Object
+from streams.wire.systems import Object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from consumers.reports.plain import NAMES, quoted
 from consumers.reports.record import FieldShown, Mark, RecordShown, SideShown
-from streams.systems import System
+from streams.wire.systems import System
 
 _SETTLED = (Mark.SAME, Mark.ABSENT)
 

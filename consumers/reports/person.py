@@ -1,7 +1,7 @@
 """What people call a person of the ledger."""
 
 from consumers.merge.state import Field, PairState
-from streams.events import Value
+from streams.wire.events import Value
 
 
 def name_of(state: PairState) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.rules import UNSEEN
-from streams.events import Kind, Value
-from streams.systems import System
+from streams.wire.events import Kind, Value
+from streams.wire.systems import System
 
 NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
 WHOLE_RECORD = "*"

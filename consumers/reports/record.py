@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumers.mapping import FieldMapping, ObjectMapping, Rule, RuleName, SyncRules
+from consumers.mapping.fields import FieldMapping, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.plan import qualifies
 from consumers.merge.state import NEVER, Field, PairState, Record
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.reports.person import agreed, name_of
-from streams.events import Value
-from streams.systems import Object, System
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 
 class Mark(StrEnum):

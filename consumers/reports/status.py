@@ -7,8 +7,8 @@ from typing import Any
 
 from consumers.ledger.spent import Spent, spent
 from consumers.ledger.tallies import Due, Pairs, Waiting, due, pairs, recent_of, waiting
-from consumers.recent import MINUTES
 from consumers.troubles.ledger import Expected, ledger_troubles
+from consumers.troubles.recent import MINUTES
 from consumers.troubles.trouble import Grade, Trouble, worst_first
 from consumers.troubles.workers import RECENT, worker_troubles
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.mapping import ObjectMapping
+from consumers.mapping.fields import ObjectMapping
 from consumers.merge import decision as decisions
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.reports.plain import NAMES, WHOLE_RECORD, plain, quoted
-from streams.events import Kind, Value
+from streams.wire.events import Kind, Value
 
 _DECISIONS = "select id, body from decisions where pair = $1 and id < $2 order by id desc limit $3"
 _PAGE = 500

@@ -6,16 +6,16 @@ from typing import Any
 
 import structlog
 
-from consumers.callers import Caller
+from consumers.ledger.callers import Caller
 from consumers.ledger.spent import Spent, spent
 from consumers.ledger.tallies import Due, Waiting, due, waiting
-from consumers.recent import Recent
 from consumers.troubles.board import Board
 from consumers.troubles.ledger import Expected, ledger_troubles
+from consumers.troubles.recent import Recent
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import beat, forget
-from streams.database import away_is_retry
-from streams.errors import Retry
+from streams.ground.database import away_is_retry
+from streams.wire.errors import Retry
 
 Stands = Callable[[Sequence[Due], Waiting, Sequence[Spent], Sequence[Trouble]], None]
 BEAT_SECONDS = 3.0

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from consumers.configuration import Settings
+from consumers.configuration.loading import Settings
 from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Trouble, worst_first
-from streams.budget_state import BudgetState
-from streams.systems import System
+from streams.budget.state import BudgetState
+from streams.wire.systems import System
 
 _BUDGETS = "select system, state from budgets order by system"
 _NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}

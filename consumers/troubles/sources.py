@@ -7,7 +7,7 @@ from consumers.troubles.trouble import Trouble
 from streams.marketo.activities import NAME as ACTIVITIES
 from streams.marketo.poll import PATIENCE_SECONDS
 from streams.salesforce.cdc import CdcSource
-from streams.systems import Object
+from streams.wire.systems import Object
 
 SOURCES = "select source, greatest(saved_ms, taken_ms) as saved_ms, taken_by from source_positions order by source"
 _INTERVALS, _SLACK_SECONDS, _STREAM_SECONDS = 3, 45.0, 90.0

@@ -11,7 +11,7 @@ from infra.kafka.admin import AdminError
 from infra.postgres.migrate import MigrationError
 from infra.process import StartError
 from infra.setup.found import ROOT
-from streams.errors import SyncError
+from streams.wire.errors import SyncError
 
 
 def main() -> int:

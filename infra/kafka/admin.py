@@ -11,14 +11,14 @@ from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from consumers.configuration_access import access_to
-from consumers.configuration_grounds import kafka_in
-from consumers.configuration_yaml import ConfigurationError
+from consumers.configuration.access import access_to
+from consumers.configuration.alone import kafka_in
+from consumers.configuration.places import ConfigurationError
 from infra import step
-from streams.errors import SyncError
-from streams.kafka import admin
-from streams.kafka_access import KafkaAccess, access_of
-from streams.topics import TopicSpec, all_topics
+from streams.ground.access import KafkaAccess, access_of
+from streams.ground.kafka import admin
+from streams.wire.errors import SyncError
+from streams.wire.topics import TopicSpec, all_topics
 
 POLL_SECONDS = 0.05
 PROG, ADDRESS = "tandem-topics", "TANDEM_KAFKA_BOOTSTRAP"

@@ -11,11 +11,11 @@ from typing import Any
 
 import asyncpg
 
-from consumers.configuration_grounds import postgres_in
-from consumers.configuration_yaml import ConfigurationError
+from consumers.configuration.alone import postgres_in
+from consumers.configuration.places import ConfigurationError
 from infra import step
-from streams.database import connected
-from streams.errors import SyncError
+from streams.ground.database import connected
+from streams.wire.errors import SyncError
 
 PROG, ADDRESS = "tandem-migrate", "TANDEM_POSTGRES_DSN"
 MIGRATIONS = Path(__file__).with_name("migrations")

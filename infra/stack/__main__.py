@@ -17,7 +17,7 @@ from infra.stack.command import RUN_DIR
 from infra.stack.endpoints import read_endpoints
 from infra.stack.part import as_json
 from infra.stack.stack import CONFIG, PARTS, Stack
-from streams.errors import SyncError
+from streams.wire.errors import SyncError
 
 
 def main() -> int:

@@ -19,8 +19,8 @@ from infra.stack.people import move_in
 from infra.stack.prepare import prepare
 from infra.stack.sandbox import Sandbox
 from infra.stack.tandem import Tandem, Worker
-from streams.together import together
-from streams.topics import all_topics
+from streams.ground.together import together
+from streams.wire.topics import all_topics
 
 PARTS = frozenset({"kafka", "postgres", "sandbox", "tandem"})
 CONFIG = Path(__file__).with_name("tandem.yaml")

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 
-from streams.budget import Lane
-from streams.errors import Gap, Reject
-from streams.events import Batch, ChangeEvent, DeadLetter
+from streams.budget.port import Lane
 from streams.marketo.deletions import DeletionWalk
 from streams.marketo.feed import CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, Step, refused, token_lost
 from streams.marketo.pace import Pace
 from streams.marketo.wire import Page
+from streams.wire.errors import Gap, Reject
+from streams.wire.events import Batch, ChangeEvent, DeadLetter
 
 NAME = "marketo.activities"
 LAG_MAX_MS = 180_000

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from streams.events import ChangeEvent, DeadLetter, Kind, Value
 from streams.marketo import display
 from streams.marketo.rows import Activity, FieldChange, Row, RowError, Shown, arrange, combine, parse
 from streams.marketo.wire import FieldInfo, Lead
-from streams.systems import Object, System
+from streams.wire.events import ChangeEvent, DeadLetter, Kind, Value
+from streams.wire.systems import Object, System
 
 READ = "read"
 """`source` of an event that tells a reading."""

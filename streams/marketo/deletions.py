@@ -5,9 +5,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from streams.budget import Lane
-from streams.events import ChangeEvent, DeadLetter
+from streams.budget.port import Lane
 from streams.marketo.wire import Page
+from streams.wire.events import ChangeEvent, DeadLetter
 
 PAGES_MAX = 20
 """Pages read at a time once there are more than one: behind a drain Marketo walks through every activity of it to find the few

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from streams.events import Value
+from streams.wire.events import Value
 
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 _DATETIME = "%Y-%m-%d %H:%M:%S"

@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from streams.budget import Lane
-from streams.errors import Fatal, Reject
-from streams.events import ChangeEvent, DeadLetter
+from streams.budget.port import Lane
 from streams.marketo.decode import Decoding, events, gather, to_read
 from streams.marketo.rest import MarketoRest
 from streams.marketo.rows import FEED, Row, date
 from streams.marketo.wire import Lead, Page
+from streams.wire.errors import Fatal, Reject
+from streams.wire.events import ChangeEvent, DeadLetter
 
 CHANGES_RETENTION_MS = 90 * 86_400_000
 """Changed values are kept for 90 days, New Lead for ever (Marketo knowledge base, activity retention)."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from streams.budget import Lane
-from streams.errors import Gap, Reject
-from streams.events import Batch, ChangeEvent
+from streams.budget.port import Lane
 from streams.marketo.decode import gather, hints, read_event, reference
 from streams.marketo.feed import BEGINNING_MS, CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, refused, token_lost
 from streams.marketo.rows import Activity, Row, date
 from streams.marketo.wire import Page
-from streams.readback import ReadBack
+from streams.relay.readback import ReadBack
+from streams.wire.errors import Gap, Reject
+from streams.wire.events import Batch, ChangeEvent
 
 Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
 """Given what the feed holds, what of it the ledger has not seen (recognised by `ref`)."""

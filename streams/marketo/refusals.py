@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from streams.errors import Fatal, Reject, Retry, SyncError, Unknown
+from streams.wire.errors import Fatal, Reject, Retry, SyncError, Unknown
 
 EXPIRED = frozenset({"601", "602"})
 """Access token invalid, access token expired: fetch one and call again."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from streams.budget import Budget, Lane
-from streams.errors import Reject, Retry, SyncError, Unknown
-from streams.events import Value
+from streams.budget.port import Budget, Lane
 from streams.marketo.session import Answer, Call, Expired, Held, MarketoSession
 from streams.marketo.wire import ActivityType, FieldInfo, ItemResult, Lead, Page, PagingToken, Schema, SyncAnswer, Usage
+from streams.wire.errors import Reject, Retry, SyncError, Unknown
+from streams.wire.events import Value
 
 BATCH_RECORDS_MAX = 300
 """Records in one write, ids in one read, rows in one page (Marketo, API limits)."""
@@ -27,7 +27,7 @@ _UNANSWERED = ItemResult(id=None, status="unknown", message="Marketo's answer ha
 
 
 class MarketoRest:
-    """Calls to one instance. Raises the errors of `streams.errors` and nothing else; reads are safe to repeat."""
+    """Calls to one instance. Raises the errors of `streams.wire.errors` and nothing else; reads are safe to repeat."""
 
     def __init__(self, session: MarketoSession, budget: Budget) -> None:
         self._session = session

@@ -12,10 +12,10 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from streams.errors import Fatal, Reject, Retry
-from streams.lease import must_hold
+from streams.budget.lease import must_hold
 from streams.marketo.refusals import EXPIRED, http_refusal, in_doubt, refusal
 from streams.marketo.settings import MarketoSettings
+from streams.wire.errors import Fatal, Reject, Retry
 
 URI_BYTES_MAX = 7_500
 """Longest address we send; Marketo refuses 8 KB with HTTP 414 (Marketo, API limits). Longer queries travel in the body."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.events import Value
+from streams.wire.events import Value
 
 APPLIED = frozenset({"created", "updated", "deleted", "added"})
 """Record statuses that say it was done."""

@@ -10,13 +10,13 @@ from typing import assert_never
 import msgspec
 import structlog
 
-from streams.errors import Fatal, Gap, Retry
-from streams.events import Batch, ChangeEvent, DeadLetter
 from streams.salesforce.bayeux import End, Ending, remedy
 from streams.salesforce.comet import CometClient
 from streams.salesforce.decode import Decoded, Hole, decode_message
 from streams.salesforce.session import Session
-from streams.systems import Object
+from streams.wire.errors import Fatal, Gap, Retry
+from streams.wire.events import Batch, ChangeEvent, DeadLetter
+from streams.wire.systems import Object
 
 log = structlog.get_logger(__name__)
 

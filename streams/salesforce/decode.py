@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from streams.events import ChangeEvent, DeadLetter, Kind, Value
-from streams.systems import Object, RecordId, System, salesforce_id
+from streams.wire.events import ChangeEvent, DeadLetter, Kind, Value
+from streams.wire.systems import Object, RecordId, System, salesforce_id
 
 STAGE = "salesforce.cdc"
 ENTITIES = {"Lead": Object.LEAD, "Contact": Object.CONTACT}

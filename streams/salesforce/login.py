@@ -9,9 +9,9 @@ from typing import assert_never
 import jwt
 import orjson
 
-from streams.errors import Fatal
 from streams.salesforce.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
-from streams.systems import RecordId, salesforce_id
+from streams.wire.errors import Fatal
+from streams.wire.systems import RecordId, salesforce_id
 
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path
 _ASSERTION_SECONDS = 170

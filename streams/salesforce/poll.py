@@ -10,15 +10,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 import msgspec
 import structlog
 
-from streams.budget import Lane
-from streams.errors import Fatal, Gap, Reject, Retry
-from streams.events import Batch, ChangeEvent, Kind, Value
-from streams.readback import ReadBack
+from streams.budget.port import Lane
+from streams.relay.readback import ReadBack
+from streams.relay.windows import Window, next_window
 from streams.salesforce.records import RECORDS_MAX
 from streams.salesforce.rest import Page, SalesforceRest
 from streams.salesforce.soql import after_row, any_of, changed_between, count, moment_ms, select
-from streams.systems import Object, System, salesforce_id
-from streams.windows import Window, next_window
+from streams.wire.errors import Fatal, Gap, Reject, Retry
+from streams.wire.events import Batch, ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System, salesforce_id
 
 log = structlog.get_logger(__name__)
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import orjson
 
-from streams.errors import Reject, Unknown
-from streams.events import Value
 from streams.salesforce.refusals import Refusal
 from streams.salesforce.soql import name
+from streams.wire.errors import Reject, Unknown
+from streams.wire.events import Value
 
 RECORDS_MAX = 200
 

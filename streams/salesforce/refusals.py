@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from streams.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
+from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,80}")
 

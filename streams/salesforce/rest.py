@@ -8,13 +8,13 @@ import msgspec
 import orjson
 import stamina
 
-from streams.budget import Budget, Lane
-from streams.errors import Fatal, Retry, SyncError
-from streams.events import Value
+from streams.budget.port import Budget, Lane
 from streams.salesforce.records import ItemResult, Row, body_of, check_count, plain_row, results_in, rows_in
 from streams.salesforce.refusals import judge_answer
 from streams.salesforce.session import Answer, Session
 from streams.salesforce.soql import moment, moment_ms, name
+from streams.wire.errors import Fatal, Retry, SyncError
+from streams.wire.events import Value
 
 QUERY_BATCH = 2000
 _URI_CHARS_MAX = 16_000

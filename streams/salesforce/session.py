@@ -11,11 +11,11 @@ from typing import Self
 import aiohttp
 import structlog
 
-from streams.errors import Fatal, Retry, SyncError, Unknown
-from streams.lease import must_hold
+from streams.budget.lease import must_hold
 from streams.salesforce.login import TOKEN_PATH, Token, read_token, token_form
 from streams.salesforce.refusals import judge_login, refusals_in
 from streams.salesforce.settings import SalesforceSettings
+from streams.wire.errors import Fatal, Retry, SyncError, Unknown
 
 log = structlog.get_logger(__name__)
 

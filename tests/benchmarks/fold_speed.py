@@ -11,8 +11,8 @@ from consumers.merge.decision import encode as encode_decision
 from consumers.merge.fold import fold
 from consumers.merge.state import PairState
 from consumers.merge.stored import pack, unpack
-from streams.codec import decode, encode
-from streams.systems import Object
+from streams.wire.codec import decode, encode
+from streams.wire.systems import Object
 from tests.benchmarks import person
 
 EVENTS, ROUNDS = 400, 60

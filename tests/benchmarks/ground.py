@@ -13,9 +13,9 @@ import asyncpg
 import msgspec
 import yaml
 
-from consumers.configuration import load
-from consumers.defaults import build
-from consumers.mapping import ObjectMapping, SyncRules
+from consumers.configuration.defaults import build
+from consumers.configuration.loading import load
+from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.setting import link_values
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.stored import pack
@@ -24,10 +24,10 @@ from infra.demo.systems import Systems, opened
 from infra.setup.found import ROOT
 from infra.stack.stack import PARTS, Stack
 from infra.stack.tandem import Worker
-from streams.events import Value
 from streams.marketo.poll import Place as MarketoPlace
 from streams.salesforce.poll import PollMark as SalesforceMark
-from streams.systems import Object, System
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 LATENCY_MS = 150
 WRITTEN = ("title", "phone", "city")

@@ -19,8 +19,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.stack.part import program_environment
 from infra.stack.stack import Stack
-from streams.publisher import Publisher, kafka_producer
-from streams.topics import CHANGE_TOPICS, PARTITIONS
+from streams.relay.publisher import Publisher, kafka_producer
+from streams.wire.topics import CHANGE_TOPICS, PARTITIONS
 from tests.benchmarks import person
 from tests.benchmarks.observe_storage import cpu_seconds, fill
 

@@ -24,7 +24,7 @@ from consumers.merge.state import PairState, Side
 from consumers.merge.stored import pack
 from infra.postgres.migrate import migrate
 from infra.postgres.server import Server
-from streams.systems import System
+from streams.wire.systems import System
 from tests.benchmarks import person
 
 BATCH = 500

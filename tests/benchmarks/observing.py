@@ -17,14 +17,14 @@ import structlog
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
-from consumers import intake
-from consumers.collector import calm
-from consumers.intake import Intake
-from consumers.judging import Observed
+from consumers.judging.batch import Observed
 from consumers.ledger.postgres import open_ledger
-from consumers.observe import Message, Observer
-from streams.codec import decode
-from streams.topics import CHANGE_TOPICS
+from consumers.observe import intake
+from consumers.observe.intake import Intake
+from consumers.observe.observer import Message, Observer
+from consumers.worker.collector import calm
+from streams.wire.codec import decode
+from streams.wire.topics import CHANGE_TOPICS
 from tests.benchmarks import person
 
 _TELL_SECONDS = 0.1

@@ -1,11 +1,11 @@
 """A typical person for the benchmarks: mapping, terms, a pair in step on both sides, and an edit of two of its fields."""
 
-from consumers.mapping import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName, SyncRules
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import Object, System
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System
 
 NOW = 1_700_000_000_000
 _FIELDS: dict[str, tuple[str, FieldType, Value]] = {

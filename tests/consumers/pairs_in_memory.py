@@ -7,8 +7,8 @@ import msgspec
 from consumers.ledger.memory import MemoryLedger
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
-from streams.events import Value
-from streams.systems import System, salesforce_id
+from streams.wire.events import Value
+from streams.wire.systems import System, salesforce_id
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, paired, terms
 
 

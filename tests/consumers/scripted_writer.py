@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
-from consumers.writers.port import Fate, Item, Outcome, Use
-from streams.budget import Lane
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import Object, System
+from consumers.settle.writers.port import Fate, Item, Outcome, Use
+from streams.budget.port import Lane
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System
 
 Answer = Outcome | BaseException
 Answering = Callable[[Item], Answer]

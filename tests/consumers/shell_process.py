@@ -5,15 +5,15 @@ import sys
 import time
 from pathlib import Path
 
-from consumers.logs import configure
-from consumers.metrics import Metrics
-from consumers.roles import Role
-from consumers.shell import ShellSettings, run
-from streams.errors import Fatal
-from streams.events import ChangeEvent, Kind
-from streams.publisher import Publisher, kafka_producer
-from streams.singleton import PostgresSingleton
-from streams.systems import Object, System
+from consumers.worker.logs import configure
+from consumers.worker.metrics import Metrics
+from consumers.worker.roles import Role
+from consumers.worker.shell import ShellSettings, run
+from streams.relay.publisher import Publisher, kafka_producer
+from streams.relay.singleton import PostgresSingleton
+from streams.wire.errors import Fatal
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import Object, System
 
 PORT, FOLDER = int(sys.argv[1]), Path(sys.argv[2])
 

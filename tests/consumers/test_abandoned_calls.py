@@ -2,16 +2,16 @@
 
 import pytest
 
-from consumers.abandoned import Abandoned
-from consumers.answers import Settled
-from consumers.callers import Caller
+from consumers.ledger.callers import Caller
 from consumers.ledger.port import Kind
-from consumers.look import Looker
 from consumers.merge.state import FAILED, PairState
 from consumers.merge.stored import pack, unpack
-from consumers.settle import Settler
-from streams.events import Value
-from streams.systems import System
+from consumers.settle.abandoned import Abandoned
+from consumers.settle.answers import Settled
+from consumers.settle.look import Looker
+from consumers.settle.settler import Settler
+from streams.wire.events import Value
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing
 from tests.consumers.scripted_writer import ScriptedWriter

@@ -4,19 +4,19 @@ from collections.abc import Callable
 
 import pytest
 
-from consumers.candidates import ALIKE_MAX, AMBIGUOUS
-from consumers.judging import NOWHERE, Judging, Observed
+from consumers.judging.batch import NOWHERE, Judging, Observed
+from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS
+from consumers.judging.reunions import reunite
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Kind as Due
-from consumers.look import Looker
 from consumers.merge.plan import Create, Update, plan
 from consumers.merge.state import PairState, Record, Side
-from consumers.reunions import reunite
-from consumers.settle import Settler
-from consumers.writers.port import Fate, Item, Outcome
-from streams.errors import Retry
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import System, salesforce_id
+from consumers.settle.look import Looker
+from consumers.settle.settler import Settler
+from consumers.settle.writers.port import Fate, Item, Outcome
+from streams.wire.errors import Retry
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import System, salesforce_id
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, agreed, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, owing
 from tests.consumers.scripted_writer import Answer, ScriptedWriter, done

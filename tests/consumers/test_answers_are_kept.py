@@ -8,10 +8,10 @@ import pytest
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Kind
 from consumers.merge.state import PairState
-from consumers.settle import Settler
-from consumers.writers.port import Fate, Item, Outcome
-from streams.errors import Retry, Unknown
-from streams.systems import System
+from consumers.settle.settler import Settler
+from consumers.settle.writers.port import Fate, Item, Outcome
+from streams.wire.errors import Retry, Unknown
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, terms
 from tests.consumers.pairs_in_memory import Clock, ledger_with, lone, owing
 from tests.consumers.scripted_writer import Answer, ScriptedWriter, done

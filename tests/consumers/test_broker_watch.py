@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
-from consumers.broker_watch import LOOK_SECONDS, SILENT_SECONDS, BrokerWatch
-from consumers.grounds import look_at_kafka
-from consumers.intake import Intake
-from consumers.leaving import leave
+from consumers.fitting.grounds import look_at_kafka
+from consumers.observe.intake import Intake
+from consumers.observe.leaving import leave
 from consumers.troubles.beat import BEAT_SECONDS
 from consumers.troubles.board import STALE_MS
+from consumers.worker.broker_watch import LOOK_SECONDS, SILENT_SECONDS, BrokerWatch
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
-from streams.errors import Retry
-from streams.kafka_access import KafkaAccess
-from streams.topics import CHANGE_TOPICS, all_topics
+from streams.ground.access import KafkaAccess
+from streams.wire.errors import Retry
+from streams.wire.topics import CHANGE_TOPICS, all_topics
 
 pytestmark = pytest.mark.integration
 DEADLINE_SECONDS = 90

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from consumers.answers import Settled
-from consumers.drive import Bell, Dispatcher, look_after
-from consumers.feed_lag import Lag
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Kind
-from consumers.look import Looked
-from consumers.prepaid import PrepaidBudget, pay
-from consumers.reading_first import Ahead
-from consumers.settle import Settler
-from streams.budget import Lane
-from streams.errors import Retry
+from consumers.settle.answers import Settled
+from consumers.settle.dispatch import Bell, Dispatcher, look_after
+from consumers.settle.feed_lag import Lag
+from consumers.settle.look import Looked
+from consumers.settle.prepaid import PrepaidBudget, pay
+from consumers.settle.reading_first import Ahead
+from consumers.settle.settler import Settler
+from streams.budget.port import Lane
 from streams.marketo.activities import LAG_MAX_MS
-from streams.systems import System
+from streams.wire.errors import Retry
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, terms
 from tests.consumers.pairs_in_memory import Clock, ledger_with, owing
 from tests.consumers.scripted_writer import ScriptedWriter

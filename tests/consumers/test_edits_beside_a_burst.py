@@ -2,12 +2,12 @@
 
 import pytest
 
-from consumers.bursts import AHEAD_MS, Bursts
+from consumers.judging.bursts import AHEAD_MS, Bursts
 from consumers.ledger.memory import MemoryLedger
-from consumers.observe import Observer
-from consumers.settle import Settler
-from streams.events import ChangeEvent
-from streams.systems import System
+from consumers.observe.observer import Observer
+from consumers.settle.settler import Settler
+from streams.wire.events import ChangeEvent
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, renamed
 from tests.consumers.scripted_writer import ScriptedWriter

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.feed_lag import FeedLag, too_far
-from streams.errors import Retry
+from consumers.settle.feed_lag import FeedLag, too_far
 from streams.marketo.activities import LAG_MAX_MS, Place
+from streams.wire.errors import Retry
 
 NOW = 1_772_445_600_000
 

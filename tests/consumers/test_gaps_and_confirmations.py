@@ -7,11 +7,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.confirmation import braked_deletes, confirm_deletes, keeping, release
-from consumers.gaps import Gaps, polls_of
-from streams.positions import OpenGap, PostgresPositions
+from consumers.reconcile.confirmation import braked_deletes, confirm_deletes, keeping, release
+from consumers.reconcile.gaps import Gaps, polls_of
+from streams.relay.positions import OpenGap, PostgresPositions
 from streams.salesforce.poll import Braked
-from streams.systems import Object
+from streams.wire.systems import Object
 
 
 class Poll:

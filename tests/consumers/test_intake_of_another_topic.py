@@ -8,15 +8,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from consumers import intake as module
-from consumers.intake import Intake
-from consumers.judging import Observed
+from consumers.judging.batch import Observed
 from consumers.ledger.memory import MemoryLedger
-from consumers.observe import Message, Observer
+from consumers.observe import intake as module
+from consumers.observe.intake import Intake
+from consumers.observe.observer import Message, Observer
 from infra.kafka.admin import ensure_topics
-from streams import codec
-from streams.publisher import kafka_producer
-from streams.topics import TopicSpec
+from streams.relay.publisher import kafka_producer
+from streams.wire import codec
+from streams.wire.topics import TopicSpec
 from tests.consumers.merge.person_pair import T, paired, terms
 from tests.consumers.pairs_in_memory import Clock, ledger_with, renamed
 from tests.consumers.test_observe_batches import edit

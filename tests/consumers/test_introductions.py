@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from consumers.candidates import AMBIGUOUS
-from consumers.judging import NOWHERE, Judging, Observed
+from consumers.judging.batch import NOWHERE, Judging, Observed
+from consumers.judging.candidates import AMBIGUOUS
+from consumers.judging.reunions import reunite
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Kind as Due
 from consumers.ledger.port import Pair, Taken
@@ -14,10 +15,9 @@ from consumers.merge.decision import Verdict
 from consumers.merge.plan import Create, Delete, Update, plan
 from consumers.merge.state import PairState, Record
 from consumers.merge.writes import intend
-from consumers.reunions import reunite
-from streams.errors import Retry
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import Object, System
+from streams.wire.errors import Retry
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import LINKS, MK, MK_USER, SF, SF_USER, T, agreed, event, reading, terms
 from tests.consumers.pairs_in_memory import ids, ledger_with, lone, owing
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from consumers.logs import Calm
+from consumers.worker.logs import Calm
 
 
 class Ear:
@@ -20,7 +20,7 @@ def test_a_library_that_says_the_same_over_and_over_is_heard_now_and_then() -> N
     assert ear.hears("asyncio", "Unclosed %s", "one") == "Unclosed one"
     assert [ear.hears("asyncio", "Unclosed %s", "two") for _ in range(3)] == [None] * 3
     assert ear.hears("asyncio", "something else") == "something else"
-    assert ear.hears("consumers.intake", "ours") == ear.hears("consumers.intake", "ours") == "ours"
+    assert ear.hears("consumers.observe.intake", "ours") == ear.hears("consumers.observe.intake", "ours") == "ours"
     ear.now = 11.0
     assert ear.hears("asyncio", "Unclosed %s", "one") == "Unclosed one (and 3 more like this)"
 

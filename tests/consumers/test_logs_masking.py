@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from consumers.logs import MASK, configure, masked, masked_text
+from consumers.worker.logs import MASK, configure, masked, masked_text
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def lines(out: io.StringIO) -> list[dict[str, Any]]:
 def test_our_logs_and_the_libraries_are_json_lines_without_private_data() -> None:
     out = io.StringIO()
     configure(stream=out)
-    structlog.get_logger("streams.relay").bind(source="cdc").warning("can't read anna@example.com", email="anna@example.com", count=2)
+    structlog.get_logger("streams.relay.relay").bind(source="cdc").warning("can't read anna@example.com", email="anna@example.com", count=2)
     logging.getLogger("some.library").error("refused for %s", "bob@example.com")
     try:
         int("carol@example.com")
@@ -84,7 +84,7 @@ def test_our_logs_and_the_libraries_are_json_lines_without_private_data() -> Non
         structlog.get_logger("x").exception("failed")
     ours, theirs, trace = lines(out)
     assert (ours["event"], ours["email"], ours["count"], ours["source"]) == ("can't read <email>", MASK, 2, "cdc")
-    assert (ours["level"], ours["logger"]) == ("warning", "streams.relay")
+    assert (ours["level"], ours["logger"]) == ("warning", "streams.relay.relay")
     assert ours["timestamp"].endswith("Z")
     assert theirs["event"] == "refused for <email>"
     assert "ValueError" in trace["exception"]

@@ -6,13 +6,13 @@ import msgspec
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Kind
-from consumers.look import Looked, Looker
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Update, plan
 from consumers.merge.state import PairState, Record
 from consumers.merge.writes import answered, failed, intend
-from streams.events import Value
-from streams.systems import Object, System
+from consumers.settle.look import Looked, Looker
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing
 from tests.consumers.scripted_writer import ScriptedWriter

@@ -2,11 +2,11 @@
 
 import pytest
 
-from consumers.metrics import RELAY_STATES, Metrics
-from streams.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
-from streams.events import ChangeEvent, Kind
-from streams.relay import RelayWatch
-from streams.systems import Object, System
+from consumers.worker.metrics import RELAY_STATES, Metrics
+from streams.relay.relay import RelayWatch
+from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import Object, System
 
 
 @pytest.fixture

@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 import msgspec
 import pytest
 
-from consumers.judging import NOWHERE, Judging
+from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.port import Kind
 from consumers.merge.plan import Update
 from consumers.merge.state import NEVER, PairState
 from consumers.merge.stored import pack, unpack
 from consumers.merge.terms import Terms
-from consumers.narrow import narrowed
-from consumers.reconsider import reconsider
-from consumers.settle import Settler
-from consumers.writers.port import Fate, Item, Outcome
-from streams.errors import Reject, Unknown
-from streams.systems import System
+from consumers.settle.narrow import narrowed
+from consumers.settle.reconsider import reconsider
+from consumers.settle.settler import Settler
+from consumers.settle.writers.port import Fate, Item, Outcome
+from streams.wire.errors import Reject, Unknown
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import FIELDS, MK, SF, T, event, mapped, rules, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing
 from tests.consumers.scripted_writer import Answer, ScriptedWriter, done

@@ -9,14 +9,14 @@ import pytest
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Fenced, Kind, Taken
-from consumers.look import Looker
 from consumers.merge.aside import FAULT
 from consumers.merge.decision import Verdict
 from consumers.merge.state import PairState
-from consumers.observe import Observer
-from consumers.settle import Settler
-from streams.errors import Fatal, Reject, Retry, Unknown
-from streams.events import Value
+from consumers.observe.observer import Observer
+from consumers.settle.look import Looker
+from consumers.settle.settler import Settler
+from streams.wire.errors import Fatal, Reject, Retry, Unknown
+from streams.wire.events import Value
 from tests.consumers.merge.person_pair import MK, SF, T, paired, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing, renamed
 from tests.consumers.scripted_writer import ScriptedWriter
@@ -39,10 +39,10 @@ RAISED: dict[str, Callable[[], Exception]] = {
     "Taken": lambda: Taken(SF, "x"),
 }
 JUDGING = (
-    "consumers.observe.decode",
-    "consumers.judging.is_full",
-    "consumers.judging.fold",
-    "consumers.judging.Decision",
+    "consumers.observe.observer.decode",
+    "consumers.judging.batch.is_full",
+    "consumers.judging.batch.fold",
+    "consumers.judging.batch.Decision",
     "consumers.merge.fold.is_old",
     "consumers.merge.fold.noted",
     "consumers.merge.fold.judge_fields",
@@ -91,7 +91,7 @@ async def test_an_event_that_can_not_be_judged_is_buried_and_its_pair_held(
     assert await ledger.offset(TOPIC, 0) == 5
     assert [(letter.offset, letter.original, letter.stage) for letter in ledger.dead] == [(2, told[2].value, "observe")]
     assert POISON not in ledger.dead[0].reason
-    if place != "consumers.observe.decode":  # there only the key says whose it is, and these have none
+    if place != "consumers.observe.observer.decode":  # there only the key says whose it is, and these have none
         assert ledger.pairs[3].hold.startswith(FAULT)
         assert ledger.pairs[3].due[Kind.LOOK_SALESFORCE], "a reading tells what the event told"
     assert not any(ledger.pairs[number].hold for number in (1, 2, 4, 5))
@@ -100,7 +100,7 @@ async def test_an_event_that_can_not_be_judged_is_buried_and_its_pair_held(
 async def test_a_reading_makes_good_what_was_buried_and_the_edit_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger, clock = ledger_with(renamed(paired(), 1)), Clock()
     with monkeypatch.context() as patched:
-        poison(patched, "consumers.judging.fold", RAISED["KeyError"])
+        poison(patched, "consumers.judging.batch.fold", RAISED["KeyError"])
         await Observer(ledger, TERMS, clock).observe(TOPIC, 0, 0, messages(edit(1, POISON)))
     clock.now = T + 20_000
     writer = ScriptedWriter(SF)
@@ -111,7 +111,9 @@ async def test_a_reading_makes_good_what_was_buried_and_the_edit_arrives(monkeyp
     assert Kind.WRITE_MARKETO in looked.due
 
 
-@pytest.mark.parametrize("place", ["consumers.introductions.canonical", "consumers.judging.recognise", "consumers.judging.alone"])
+@pytest.mark.parametrize(
+    "place", ["consumers.judging.introductions.canonical", "consumers.judging.batch.recognise", "consumers.judging.batch.alone"]
+)
 async def test_a_newcomer_that_can_not_be_introduced(place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = ledger_with()
     rows = [
@@ -130,7 +132,7 @@ async def test_a_pair_that_can_not_even_be_held_waits_beside_the_others(
 ) -> None:
     ledger = ledger_with(*(owing(number, MK) for number in (1, 2, 3)))
     poison(monkeypatch, "consumers.merge.terms.due", raised, ids(2)[SF])
-    poison(monkeypatch, "consumers.apart.stuck", raised, ids(2)[SF])
+    poison(monkeypatch, "consumers.judging.apart.stuck", raised, ids(2)[SF])
     writer = ScriptedWriter(MK)
     settler = Settler(ledger, writer, TERMS, Clock())
     settled = await settler.round()
@@ -139,7 +141,7 @@ async def test_a_pair_that_can_not_even_be_held_waits_beside_the_others(
     assert (await settler.round()).claimed == 0
 
 
-@pytest.mark.parametrize("place", ["consumers.settle.plan", "consumers.settle.intend", "consumers.merge.plan.wire"])
+@pytest.mark.parametrize("place", ["consumers.settle.settler.plan", "consumers.settle.settler.intend", "consumers.merge.plan.wire"])
 async def test_a_pair_that_can_not_be_planned_is_held_and_the_others_are_written(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +161,7 @@ async def test_what_was_stuck_is_tried_again_once_something_is_told_of_the_pair(
     ledger, clock = ledger_with(owing(1, MK, POISON)), Clock()
     writer = ScriptedWriter(MK)
     with monkeypatch.context() as patched:
-        poison(patched, "consumers.settle.plan", RAISED["KeyError"])
+        poison(patched, "consumers.settle.settler.plan", RAISED["KeyError"])
         await Settler(ledger, writer, TERMS, clock).round()
     await Observer(ledger, TERMS, clock).observe(TOPIC, 0, 0, messages(edit(1, "later")))
     await Settler(ledger, writer, TERMS, clock).round()
@@ -167,7 +169,13 @@ async def test_what_was_stuck_is_tried_again_once_something_is_told_of_the_pair(
 
 
 @pytest.mark.parametrize(
-    "place", ["consumers.settle.plan", "consumers.settle.intend", "consumers.settle.withdrawn", "consumers.judging.recognise"]
+    "place",
+    [
+        "consumers.settle.settler.plan",
+        "consumers.settle.settler.intend",
+        "consumers.settle.settler.withdrawn",
+        "consumers.judging.batch.recognise",
+    ],
 )
 async def test_a_person_that_can_not_be_looked_up_does_not_keep_others_from_being_created(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
@@ -188,7 +196,7 @@ async def test_a_person_that_can_not_be_looked_up_does_not_keep_others_from_bein
     assert any(state.hold.startswith(FAULT) for state in ledger.pairs.values())
 
 
-@pytest.mark.parametrize("place", ["consumers.answers.answered", "consumers.answers.Decision", "consumers.merge.terms.due"])
+@pytest.mark.parametrize("place", ["consumers.settle.answers.answered", "consumers.settle.answers.Decision", "consumers.merge.terms.due"])
 async def test_an_answer_that_can_not_be_taken_does_not_lose_the_others(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +212,7 @@ async def test_an_answer_that_can_not_be_taken_does_not_lose_the_others(
     assert ledger.pairs[2].marketo.calling, "found out like a call that a crash left open"
 
 
-@pytest.mark.parametrize("place", ["consumers.look.unclaimed", "consumers.merge.terms.due", "consumers.judging.look"])
+@pytest.mark.parametrize("place", ["consumers.settle.look.unclaimed", "consumers.merge.terms.due", "consumers.judging.batch.look"])
 async def test_a_look_that_fails_on_one_pair_reads_the_others(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:

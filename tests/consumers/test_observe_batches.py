@@ -4,9 +4,9 @@ import pytest
 
 from consumers.ledger.port import Fenced, Kind
 from consumers.merge.decision import Verdict
-from consumers.observe import Message, Observer
-from streams import codec
-from streams.events import ChangeEvent, Value
+from consumers.observe.observer import Message, Observer
+from streams.wire import codec
+from streams.wire.events import ChangeEvent, Value
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, owing, renamed
 

@@ -12,12 +12,12 @@ from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.merge.decision import Decision, Ruling, Verdict, decode, encode
-from consumers.outbox import MESSAGE_BYTES_MAX, Outbox
-from streams.errors import Retry
-from streams.events import DeadLetter
-from streams.singleton import PostgresSingleton
-from streams.systems import System
-from streams.topics import DEAD_LETTERS, DECISIONS
+from consumers.publish.outbox import MESSAGE_BYTES_MAX, Outbox
+from streams.relay.singleton import PostgresSingleton
+from streams.wire.errors import Retry
+from streams.wire.events import DeadLetter
+from streams.wire.systems import System
+from streams.wire.topics import DEAD_LETTERS, DECISIONS
 
 pytestmark = pytest.mark.integration
 

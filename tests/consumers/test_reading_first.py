@@ -5,11 +5,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.configuration_settings import Reads
-from consumers.reading_first import Ahead, SalesforceFeed, reading_first
-from streams.budget import Lane
-from streams.errors import Retry
-from streams.systems import System
+from consumers.configuration.settings import Reads
+from consumers.settle.reading_first import Ahead, SalesforceFeed, reading_first
+from streams.budget.port import Lane
+from streams.wire.errors import Retry
+from streams.wire.systems import System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 # ruff: noqa: S608 - the statements are made up here

@@ -1,6 +1,6 @@
 """Counts of the last minutes are of the last minutes."""
 
-from consumers.recent import Recent
+from consumers.troubles.recent import Recent
 
 MINUTE = 60_000
 

@@ -7,15 +7,15 @@ import asyncpg
 import msgspec
 import pytest
 
-from consumers.gaps import Gaps, polls_of
+from consumers.fitting.sight import Returned
 from consumers.ledger.port import Kind, Pair
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.merge.state import PairState
 from consumers.merge.writes import refuse
-from consumers.returned_fields import welcome
-from consumers.sight import Returned
-from streams.positions import PostgresPositions
-from streams.systems import Object, System
+from consumers.reconcile.gaps import Gaps, polls_of
+from consumers.reconcile.returned_fields import welcome
+from streams.relay.positions import PostgresPositions
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import MK, SF, T, terms
 from tests.consumers.pairs_in_memory import owing
 
@@ -56,7 +56,7 @@ async def back(pool: Any, ledger: PostgresLedger, *returned: Returned) -> None:
 
 @pytest.mark.parametrize("system", [SF, MK])
 async def test_what_was_refused_is_owed_again(system: System, pool: Any, ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.returned_fields._PAGE", 2)
+    monkeypatch.setattr("consumers.reconcile.returned_fields._PAGE", 2)
     states = [refused(1, system), refused(2, system), refused(3, system.other), refused(4, system), refused(5, system)]
     numbers = await kept(ledger, *states)
     kind = Kind.WRITE_SALESFORCE if system is SF else Kind.WRITE_MARKETO

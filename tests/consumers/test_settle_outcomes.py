@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.answers import Settled
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Kind
 from consumers.merge.fold import fold
@@ -17,14 +16,15 @@ from consumers.merge.plan import Create, Delete, Plan, Update
 from consumers.merge.state import FAILED, PairState, Record
 from consumers.merge.stored import pack
 from consumers.merge.writes import Patience
-from consumers.reading_first import Ahead
-from consumers.settle import Settler
-from consumers.writers.port import Fate, Item, Outcome, Use
-from streams.budget import Lane
-from streams.errors import Fatal, Reject, Retry, Unknown
-from streams.events import Value
-from streams.lease import must_hold
-from streams.systems import Object, System
+from consumers.settle.answers import Settled
+from consumers.settle.reading_first import Ahead
+from consumers.settle.settler import Settler
+from consumers.settle.writers.port import Fate, Item, Outcome, Use
+from streams.budget.lease import must_hold
+from streams.budget.port import Lane
+from streams.wire.errors import Fatal, Reject, Retry, Unknown
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing, renamed
 from tests.consumers.scripted_writer import Answer, ScriptedWriter, done

@@ -17,8 +17,8 @@ import pytest
 
 from infra.kafka.admin import ensure_topics
 from infra.ports import free_port
-from streams.singleton import PostgresSingleton
-from streams.topics import all_topics
+from streams.relay.singleton import PostgresSingleton
+from streams.wire.topics import all_topics
 
 pytestmark = pytest.mark.integration
 

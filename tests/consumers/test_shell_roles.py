@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from consumers.roles import Role, Supervisor
-from streams.errors import Fatal
+from consumers.worker.roles import Role, Supervisor
+from streams.wire.errors import Fatal
 
 
 class Script:
@@ -130,7 +130,9 @@ async def test_stop_before_start_is_nothing() -> None:
     assert await Supervisor([Role(name="a", run=Script())]).stop() == []
 
 
-@pytest.mark.parametrize("module", ["consumers.roles", "consumers.logs", "consumers.metrics", "consumers.cli", "streams.relay"])
+@pytest.mark.parametrize(
+    "module", ["consumers.worker.roles", "consumers.worker.logs", "consumers.worker.metrics", "consumers.cli", "streams.relay.relay"]
+)
 def test_only_the_shell_imports_faust(module: str) -> None:
     code = f"import sys, {module}; sys.exit('faust' in sys.modules or 'mode' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

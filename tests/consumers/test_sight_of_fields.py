@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from consumers.describes import Describes, FieldFacts
+from consumers.fitting.sight import Returned, Sight
+from consumers.mapping.describes import Describes, FieldFacts
 from consumers.merge.plan import Create, Delete, Nothing, Out, Update
-from consumers.sight import Returned, Sight
 from consumers.troubles.trouble import Grade
-from streams.errors import Reject, Retry
-from streams.systems import Object, System
+from streams.wire.errors import Reject, Retry
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import MK, SF, terms
 
 RULES = terms().rules

@@ -8,11 +8,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.configuration import Settings, load
-from consumers.metrics import Metrics
-from consumers.tools import Toolbox, now_ms
-from streams.errors import SyncError
-from streams.systems import System
+from consumers.configuration.loading import Settings, load
+from consumers.worker.metrics import Metrics
+from consumers.worker.tools import Toolbox, now_ms
+from streams.wire.errors import SyncError
+from streams.wire.systems import System
 
 pytestmark = pytest.mark.integration
 STARTS = {System.SALESFORCE: 1, System.MARKETO: 8}

@@ -7,9 +7,9 @@ import pytest
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.merge.state import Field, PairState, Record, Side
-from consumers.unseen import is_news, unseen_by
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import System
+from consumers.reconcile.unseen import is_news, unseen_by
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, event, paired, reading, terms
 from tests.consumers.pairs_in_memory import ids, ledger_with, owing
 

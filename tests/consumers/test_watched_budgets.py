@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.prepaid import PrepaidBudget, pay
-from consumers.watched import CallWatched, WaitWatched
-from streams.budget import Lane
-from streams.budget_open import OpenBudget
-from streams.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
-from streams.systems import System
+from consumers.settle.prepaid import PrepaidBudget, pay
+from consumers.worker.watched import CallWatched, WaitWatched
+from streams.budget.open import OpenBudget
+from streams.budget.port import Lane
+from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
+from streams.wire.systems import System
 
 MK = System.MARKETO
 

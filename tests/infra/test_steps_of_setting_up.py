@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.grounds import look_at_database, look_at_kafka
+from consumers.fitting.grounds import look_at_database, look_at_kafka
 from infra.kafka.broker import Broker
 from infra.postgres.server import Server
 from infra.setup.found import ROOT

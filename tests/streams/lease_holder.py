@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from streams.singleton import PostgresSingleton
+from streams.relay.singleton import PostgresSingleton
 
 
 async def main(dsn: str) -> None:

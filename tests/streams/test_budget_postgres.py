@@ -9,12 +9,12 @@ import asyncpg
 import msgspec
 import pytest
 
-from streams.budget import Budget, Lane
-from streams.budget_limits import MARKETO, Limits
-from streams.budget_postgres import PostgresBudget
-from streams.budget_state import BudgetState
-from streams.errors import Retry
-from streams.systems import System
+from streams.budget.limits import MARKETO, Limits
+from streams.budget.port import Budget, Lane
+from streams.budget.postgres import PostgresBudget
+from streams.budget.state import BudgetState
+from streams.wire.errors import Retry
+from streams.wire.systems import System
 
 pytestmark = pytest.mark.integration
 

@@ -10,9 +10,9 @@ from random import Random
 import msgspec
 import pytest
 
-from streams.budget_limits import MARKETO, SALESFORCE, Limits
-from streams.budget_rule import Asking, Leave, ask
-from streams.budget_state import BudgetState
+from streams.budget.limits import MARKETO, SALESFORCE, Limits
+from streams.budget.rule import Asking, Leave, ask
+from streams.budget.state import BudgetState
 
 START = 1_700_000_000_000
 NONE, LIVE, REPAIR = (0, 0, 0), (1, 0, 0), (0, 1, 0)

@@ -6,10 +6,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from streams.budget import Lane
-from streams.budget_limits import MARKETO
-from streams.budget_postgres import PostgresBudget
-from streams.systems import System
+from streams.budget.limits import MARKETO
+from streams.budget.port import Lane
+from streams.budget.postgres import PostgresBudget
+from streams.wire.systems import System
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 SECONDS = 61.0

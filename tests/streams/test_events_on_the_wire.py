@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.codec import EVENT_BYTES_MAX, Undecodable, decode, encode, encode_dead_letter
-from streams.events import ChangeEvent, DeadLetter, Kind
-from streams.systems import Object, System
+from streams.wire.codec import EVENT_BYTES_MAX, Undecodable, decode, encode, encode_dead_letter
+from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.systems import Object, System
 
 TEXT = st.text(max_size=8)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), TEXT)

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from consumers.grounds import look_at_kafka
+from consumers.fitting.grounds import look_at_kafka
 from consumers.reports.lag import end_offsets
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.kafka.guarded import Guarded
-from streams.errors import Fatal, Retry
-from streams.events import ChangeEvent, Kind
-from streams.kafka_access import KafkaAccess, Sasl
-from streams.publisher import Publisher, kafka_producer
-from streams.systems import Object, System
-from streams.topics import all_topics, change_topic
+from streams.ground.access import KafkaAccess, Sasl
+from streams.relay.publisher import Publisher, kafka_producer
+from streams.wire.errors import Fatal, Retry
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import Object, System
+from streams.wire.topics import all_topics, change_topic
 from tests.certificates import Papers, made
 
 pytestmark = pytest.mark.integration

@@ -10,9 +10,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from streams.errors import Retry
-from streams.positions import OpenGap, PostgresPositions, TakenOver
-from streams.singleton import KEEP, TAKE, PostgresSingleton
+from streams.relay.positions import OpenGap, PostgresPositions, TakenOver
+from streams.relay.singleton import KEEP, TAKE, PostgresSingleton
+from streams.wire.errors import Retry
 
 pytestmark = pytest.mark.integration
 

@@ -8,19 +8,19 @@ from urllib.parse import urlencode
 import asyncpg
 import pytest
 
-from consumers.confirmation import confirm_deletes
-from consumers.grounds import look_at_database
+from consumers.fitting.grounds import look_at_database
 from consumers.ledger.port import Kind
 from consumers.ledger.postgres import open_ledger
+from consumers.reconcile.confirmation import confirm_deletes
 from consumers.reports.database import ledger_connection
 from infra.postgres.migrate import migrate
 from infra.postgres.server import DATABASE, Guarded, Server
-from streams.budget import Lane
-from streams.budget_limits import MARKETO
-from streams.budget_postgres import PostgresBudget
-from streams.errors import Fatal
-from streams.singleton import PostgresSingleton
-from streams.systems import Object, System
+from streams.budget.limits import MARKETO
+from streams.budget.port import Lane
+from streams.budget.postgres import PostgresBudget
+from streams.relay.singleton import PostgresSingleton
+from streams.wire.errors import Fatal
+from streams.wire.systems import Object, System
 from tests.certificates import Papers, made
 
 pytestmark = pytest.mark.integration

@@ -8,11 +8,11 @@ import orjson
 import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
-from streams.codec import EVENT_BYTES_MAX, decode
-from streams.events import ChangeEvent, DeadLetter, Kind
-from streams.publisher import DEAD_ORIGINAL_BYTES_MAX, Publisher
-from streams.systems import Object, System
-from streams.topics import DEAD_LETTERS
+from streams.relay.publisher import DEAD_ORIGINAL_BYTES_MAX, Publisher
+from streams.wire.codec import EVENT_BYTES_MAX, decode
+from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.systems import Object, System
+from streams.wire.topics import DEAD_LETTERS
 
 
 class Broker:

@@ -11,11 +11,11 @@ from aiokafka import AIOKafkaConsumer
 
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
-from streams.codec import EVENT_BYTES_MAX, decode
-from streams.events import ChangeEvent, DeadLetter, Kind
-from streams.publisher import Publisher, kafka_producer
-from streams.systems import Object, System
-from streams.topics import DEAD_LETTERS, all_topics, change_topic
+from streams.relay.publisher import Publisher, kafka_producer
+from streams.wire.codec import EVENT_BYTES_MAX, decode
+from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.systems import Object, System
+from streams.wire.topics import DEAD_LETTERS, all_topics, change_topic
 
 pytestmark = pytest.mark.integration
 TOPIC = change_topic(System.SALESFORCE, Object.CONTACT)

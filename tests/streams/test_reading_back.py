@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.readback import ReadBack
+from streams.relay.readback import ReadBack
 
 LAG = 60_000
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from streams.errors import Fatal, Gap, Reject, Retry, SyncError
-from streams.events import Batch, ChangeEvent, DeadLetter, Kind
-from streams.positions import OpenGap, Standing, TakenOver
-from streams.publisher import Published
-from streams.relay import FATAL_SECONDS, Relay
-from streams.systems import Object, System
+from streams.relay.positions import OpenGap, Standing, TakenOver
+from streams.relay.publisher import Published
+from streams.relay.relay import FATAL_SECONDS, Relay
+from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError
+from streams.wire.events import Batch, ChangeEvent, DeadLetter, Kind
+from streams.wire.systems import Object, System
 
 
 class Crash(BaseException):

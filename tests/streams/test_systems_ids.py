@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.systems import Object, System, salesforce_id
-from streams.topics import CHANGE_TOPICS, DEAD_LETTERS, DECISIONS, PARTITIONS, all_topics, change_topic
+from streams.wire.systems import Object, System, salesforce_id
+from streams.wire.topics import CHANGE_TOPICS, DEAD_LETTERS, DECISIONS, PARTITIONS, all_topics, change_topic
 
 LETTERS = st.text("ABCXYZabcxyz0123456789", min_size=15, max_size=15)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from streams.errors import Fatal, Retry
-from streams.together import beside, together
+from streams.ground.together import beside, together
+from streams.wire.errors import Fatal, Retry
 
 
 class Lasting:

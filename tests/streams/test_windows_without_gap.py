@@ -3,7 +3,7 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from streams.windows import Window, next_window
+from streams.relay.windows import Window, next_window
 
 LAG, OVERLAP = 60_000, 600_000
 

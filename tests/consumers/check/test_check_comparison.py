@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from consumers.check import Finding, Level, compare, link_fields
-from consumers.describes import Describes, FieldFacts, described
-from consumers.mapping import (
+from consumers.fitting.check import Finding, Level, compare, link_fields
+from consumers.fitting.setup_fields import plan_setup
+from consumers.mapping.describes import Describes, FieldFacts, described
+from consumers.mapping.fields import (
     Clause,
     Direction,
     FieldMapping,
@@ -21,9 +22,8 @@ from consumers.mapping import (
     RuleName,
     SyncRules,
 )
-from consumers.setup_fields import plan_setup
 from streams.marketo.wire import FieldInfo, Schema
-from streams.systems import Object, System
+from streams.wire.systems import Object, System
 
 TITLE = FieldMapping(
     key="title",

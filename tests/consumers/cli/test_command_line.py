@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from consumers.cli.application import Role, app
-from consumers.configuration_reference import reference_tables, schema_text
+from consumers.configuration.reference import reference_tables, schema_text
 
 MINIMAL = """
 salesforce: {url: https://a.my.salesforce.com, client_id: app, client_secret: {env: SF}}
@@ -168,9 +168,9 @@ def test_an_unknown_role_is_refused_with_the_known_ones(config: str) -> None:
 def test_a_worker_gets_its_settings_and_roles(config: str, tmp_path: Path) -> None:
     program = (
         "import sys, types\n"
-        "app = types.ModuleType('consumers.app')\n"
+        "app = types.ModuleType('consumers.worker.app')\n"
         "app.run = lambda settings, roles: print(settings.web.port, *sorted(roles))\n"
-        "sys.modules['consumers.app'] = app\n"
+        "sys.modules['consumers.worker.app'] = app\n"
         "from consumers.cli import main\n"
         "main()\n"
     )

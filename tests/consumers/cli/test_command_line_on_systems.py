@@ -17,8 +17,8 @@ from consumers.cli.application import app
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict, encode
 from consumers.merge.state import NEVER, Field, PairState, Record, Side
 from consumers.merge.stored import pack
-from streams.events import Kind
-from streams.systems import System
+from streams.wire.events import Kind
+from streams.wire.systems import System
 
 pytestmark = pytest.mark.integration
 runner = CliRunner()

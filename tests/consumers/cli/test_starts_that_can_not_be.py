@@ -15,11 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from consumers.cli.application import app
-from consumers.grounds import MIGRATIONS
+from consumers.fitting.grounds import MIGRATIONS
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.setup.found import ROOT
-from streams.topics import all_topics
+from streams.wire.topics import all_topics
 
 pytestmark = pytest.mark.integration
 COMMANDS = {

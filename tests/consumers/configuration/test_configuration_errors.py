@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.configuration import ConfigurationError, load
+from consumers.configuration.loading import ConfigurationError, load
 
 ENVIRON = {"SF": "salesforce-secret", "MK": "marketo-secret", "PG": "postgresql://t:pg-secret@localhost/t", "EMPTY": ""}
 SECTIONS = {

@@ -8,11 +8,11 @@ import orjson
 import pytest
 import yaml
 
-from consumers.configuration import ConfigurationError, load
-from consumers.configuration_reference import reference_tables, schema, schema_text, shown
-from consumers.defaults import build
-from consumers.mapping import Direction
-from streams.systems import Object
+from consumers.configuration.defaults import build
+from consumers.configuration.loading import ConfigurationError, load
+from consumers.configuration.reference import reference_tables, schema, schema_text, shown
+from consumers.mapping.fields import Direction
+from streams.wire.systems import Object
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "infra/config/example.yaml"
@@ -27,8 +27,8 @@ SECTIONS: dict[str, Any] = {
 
 
 def test_the_published_schema_is_up_to_date() -> None:
-    published = (ROOT / "consumers/configuration.schema.json").read_bytes()
-    assert published == schema_text(), "write it anew: tandem config schema > consumers/configuration.schema.json"
+    published = (ROOT / "consumers/configuration/schema.json").read_bytes()
+    assert published == schema_text(), "write it anew: tandem config schema > consumers/configuration/schema.json"
 
 
 def test_the_schema_is_a_schema() -> None:

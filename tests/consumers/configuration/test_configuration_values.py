@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from consumers.configuration import Flow, Settings, load
-from consumers.configuration_kinds import Secret
-from consumers.configuration_systems import marketo_settings, salesforce_settings
-from consumers.configuration_times import duration, duration_text
-from consumers.mapping import Clause, Conflict, Qualification, RuleName
+from consumers.configuration.loading import Flow, Settings, load
+from consumers.configuration.systems import marketo_settings, salesforce_settings
+from consumers.configuration.times import duration, duration_text
+from consumers.configuration.types import Secret
+from consumers.mapping.fields import Clause, Conflict, Qualification, RuleName
 from streams.salesforce.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
-from streams.systems import Object, System
+from streams.wire.systems import Object, System
 
 ENVIRON = {
     "SF": "salesforce-secret",

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.configuration_kinds import Secret
-from consumers.configuration_mapping import FieldEntry, RuleEntry
-from consumers.configuration_settings import (
+from consumers.configuration.defaults import NOT_PROVIDED, build
+from consumers.configuration.rules import FieldEntry, RuleEntry
+from consumers.configuration.settings import (
     ContactSettings,
     Echo,
     KafkaSettings,
@@ -17,10 +17,10 @@ from consumers.configuration_settings import (
     SalesforceSettings,
     Settings,
 )
-from consumers.defaults import NOT_PROVIDED, build
-from consumers.describes import Describes, FieldFacts
-from consumers.mapping import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Overlong, Qualification, RuleName, Unwanted
-from streams.systems import Object, System
+from consumers.configuration.types import Secret
+from consumers.mapping.describes import Describes, FieldFacts
+from consumers.mapping.fields import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Overlong, Qualification, RuleName, Unwanted
+from streams.wire.systems import Object, System
 
 SETTINGS = Settings(
     salesforce=SalesforceSettings(url="https://a.b", client_id="a", client_secret=Secret("s", "env: S")),

@@ -11,8 +11,8 @@ from consumers.ledger.postgres import PostgresLedger
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.decision import decode as decode_decision
 from consumers.merge.state import Field, PairState, Record, Side
-from streams.events import DeadLetter
-from streams.systems import Object, System
+from streams.wire.events import DeadLetter
+from streams.wire.systems import Object, System
 
 NOW = 1_700_000_000_000
 TOPIC = "crm.salesforce.lead.v1"

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 import asyncpg
 import pytest
 
-from consumers.candidates import ALIKE_MAX
-from consumers.judging import NOWHERE, Judging
+from consumers.judging.batch import NOWHERE, Judging
+from consumers.judging.candidates import ALIKE_MAX
+from consumers.judging.reunions import reunite
 from consumers.ledger import sql
 from consumers.ledger.port import Kind as Due
 from consumers.ledger.postgres import PostgresLedger
-from consumers.reunions import reunite
-from streams.errors import Retry
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import System, salesforce_id
+from streams.wire.errors import Retry
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import System, salesforce_id
 from tests.consumers.merge.person_pair import MK, SF, T, event, reading, terms
 
 pytestmark = pytest.mark.integration

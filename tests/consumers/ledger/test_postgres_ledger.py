@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from consumers.faults import Fault
 from consumers.ledger import sql
 from consumers.ledger.border import border, commit_border
+from consumers.ledger.faults import Fault
 from consumers.ledger.port import Fenced, Kind, Ledger, Pair, Taken
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.merge.state import PairState, Record
 from infra.postgres.server import Server
-from streams.errors import Fatal, Retry, Unknown
-from streams.systems import System
+from streams.wire.errors import Fatal, Retry, Unknown
+from streams.wire.systems import System
 
 pytestmark = pytest.mark.integration
 

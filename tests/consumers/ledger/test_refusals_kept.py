@@ -10,7 +10,7 @@ from consumers.ledger.port import Pair
 from consumers.ledger.postgres import PostgresLedger
 from consumers.merge.refused import RECORD, refusals
 from consumers.merge.state import NEVER, Field, PairState, Record, Side
-from streams.systems import System
+from streams.wire.systems import System
 
 NOW = 1_700_000_000_000
 SF, MK = System.SALESFORCE, System.MARKETO

@@ -9,11 +9,11 @@ import pytest
 from consumers.ledger import postgres_transaction
 from consumers.ledger.port import Kind, Pair
 from consumers.ledger.postgres import PostgresLedger
-from consumers.look import Looker
 from consumers.merge.aside import FAULT
 from consumers.merge.state import PairState
-from consumers.observe import Observer
-from consumers.settle import Settler
+from consumers.observe.observer import Observer
+from consumers.settle.look import Looker
+from consumers.settle.settler import Settler
 from tests.consumers.merge.person_pair import MK, SF, T, terms
 from tests.consumers.pairs_in_memory import Clock, ids, owing
 from tests.consumers.scripted_writer import ScriptedWriter

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from consumers.mapping import (
+from consumers.mapping.fields import (
     Direction,
     FieldMapping,
     FieldType,
@@ -17,8 +17,8 @@ from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import Object, System
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 T = 1_700_000_000_000

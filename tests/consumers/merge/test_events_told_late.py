@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.fold import fold
 from consumers.merge.state import PairState, Record
-from streams.events import Kind, Value
+from streams.wire.events import Kind, Value
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, event, paired, reading, terms
 
 SETTING = terms().setting(paired().object)

@@ -14,8 +14,8 @@ from consumers.merge.state import PairState, Record, Side, Write
 from consumers.merge.stored import pack
 from consumers.merge.terms import Terms
 from consumers.merge.writes import answered, intend
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import Object, System
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import (
     LINKS,
     MK,

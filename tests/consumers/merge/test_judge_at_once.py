@@ -6,15 +6,15 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.mapping import Direction, FieldMapping, FieldType, Rule, RuleName
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, Rule, RuleName
 from consumers.merge.forgotten import FORGOTTEN_MS
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_feed
 from consumers.merge.state import NEVER, Field, PairState, Rest, Side, Write
 from consumers.merge.stored import pack, unpack
 from consumers.merge.values import canonical, equal
 from consumers.merge.verdicts import Edit
-from streams.events import Value
-from streams.systems import Object, System
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 PLAIN = FieldMapping(
     key="title", salesforce="Title", marketo="title", type=FieldType.TEXT, direction=Direction.BOTH,

@@ -12,8 +12,8 @@ from consumers.merge.decision import Verdict
 from consumers.merge.fold import fold
 from consumers.merge.state import PairState, Side, Write
 from consumers.merge.terms import Terms
-from streams.events import Kind
-from streams.systems import Object
+from streams.wire.events import Kind
+from streams.wire.systems import Object
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, agreed, event, paired, reading, terms
 
 READ_AT, PLACE = T + 5_400, 1_000_000

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.mapping import Conflict, Direction, FieldMapping, FieldType, Rule, RuleName, Unwanted
+from consumers.mapping.fields import Conflict, Direction, FieldMapping, FieldType, Rule, RuleName, Unwanted
 from consumers.merge.decision import Verdict
 from consumers.merge.judge import judge_echo, judge_feed
 from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.state import FAILED, NEVER, Field, Side, Write
 from consumers.merge.verdicts import Edit
-from streams.events import Value
-from streams.systems import Object, System
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 T = 1_700_000_000_000  # a moment; stamps are full seconds

@@ -15,8 +15,8 @@ from consumers.merge.state import PairState
 from consumers.merge.stored import pack, unpack
 from consumers.merge.writes import creation, failed, intend, withdrawn
 from consumers.merge.writes import given_up as creation_given_up
-from streams.events import ChangeEvent, Value
-from streams.systems import Object, System
+from streams.wire.events import ChangeEvent, Value
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import MK, MK_USER, SF, SF_USER, T, event, reading, terms
 from tests.consumers.pairs_in_memory import ids, lone, owing
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.mapping import Direction, FieldMapping, FieldType, Rule, RuleName
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, Rule, RuleName
 from consumers.merge.decision import Verdict
 from consumers.merge.judge import judge_feed
 from consumers.merge.state import Field, Side, Write
 from consumers.merge.verdicts import Edit
-from streams.systems import Object, System
+from streams.wire.systems import Object, System
 
 PHONE = FieldMapping(
     key="mobilePhone",

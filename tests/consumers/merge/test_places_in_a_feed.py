@@ -11,8 +11,8 @@ from consumers.merge.fold import fold
 from consumers.merge.plan import Nothing, Update, plan
 from consumers.merge.state import PairState
 from consumers.merge.verdicts import UNORDERED
-from streams.events import Kind, Value
-from streams.systems import Object, System
+from streams.wire.events import Kind, Value
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, reading, rules, terms
 
 TERMS = terms()

@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.mapping import Clause, Qualification
+from consumers.mapping.fields import Clause, Qualification
 from consumers.merge.due import contested, due
 from consumers.merge.plan import Create, Delete, Nothing, Update, plan, qualifies, row_mark
 from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Side
 from consumers.merge.stored import pack
 from consumers.merge.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
-from streams.events import Value
-from streams.systems import Object
+from streams.wire.events import Value
+from streams.wire.systems import Object
 from tests.consumers.merge.person_pair import MK, MK_ID, SF, SF_ID, T, agreed, paired, rules, terms
 
 RULES = rules()

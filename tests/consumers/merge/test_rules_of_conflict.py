@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.mapping import Conflict, Direction, FieldMapping, FieldType, Rule, RuleName
+from consumers.mapping.fields import Conflict, Direction, FieldMapping, FieldType, Rule, RuleName
 from consumers.merge.rules import Contest, decide
-from streams.events import Value
-from streams.systems import Object, System
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from consumers.merge.state import NEVER, Field, Fields, PairState, Record, Rest, Side, Waiting, Write
 from consumers.merge.stored import pack, unpack
-from streams.events import ChangeEvent, Kind
-from streams.systems import Object, System
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import Object, System
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False).map(lambda number: number + 0.0), st.text(max_size=5)

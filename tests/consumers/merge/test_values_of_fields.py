@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.mapping import Direction, FieldMapping, FieldType, Overlong, Rule, RuleName
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, Overlong, Rule, RuleName
 from consumers.merge.values import Unfit, blank, canonical, choices, equal, neutral, wire
-from streams.events import Value
-from streams.systems import System
+from streams.wire.events import Value
+from streams.wire.systems import System
 
 
 def mapping(kind: FieldType, **changes: Any) -> FieldMapping:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from consumers.mapping import FieldType
+from consumers.mapping.fields import FieldType
 from consumers.merge.decision import Verdict
 from consumers.merge.fold import fold
 from consumers.merge.plan import plan
@@ -12,9 +12,9 @@ from consumers.merge.state import PairState
 from consumers.merge.stored import pack, unpack
 from consumers.merge.values import Unfit, neutral, wire
 from consumers.reports.record import Mark, shown
-from streams.codec import decode, encode
-from streams.events import Value
-from streams.systems import Object, System
+from streams.wire.codec import decode, encode
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, event, mapped, paired, reading, rules, terms
 
 HUGE: list[Value] = [98765432109876543210987, "98765432109876543210987", 9.8765432109876e22, -1e18, 10**18, "1e999999999", "9" * 500]

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from consumers.mapping import FieldMapping, FieldType, ObjectMapping, Rule, RuleName
+from consumers.mapping.fields import FieldMapping, FieldType, ObjectMapping, Rule, RuleName
 from consumers.merge.decision import Verdict
 from consumers.merge.fold import fold
 from consumers.merge.judge import ALTERED, judge_feed
@@ -11,10 +11,10 @@ from consumers.merge.plan import Create, owed
 from consumers.merge.setting import Setting
 from consumers.merge.state import Field, PairState, Side, Write
 from consumers.merge.verdicts import Edit
-from consumers.observe import Observer
-from consumers.settle import Settler
-from streams.events import Value
-from streams.systems import Object, System
+from consumers.observe.observer import Observer
+from consumers.settle.settler import Settler
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import MK, MK_USER, SF, SF_USER, T, agreed, event, mapped, paired, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, renamed
 from tests.consumers.scripted_writer import ScriptedWriter

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from consumers.cli.record_text import print_record
-from consumers.mapping import (
+from consumers.mapping.fields import (
     Clause,
     Direction,
     FieldMapping,
@@ -21,7 +21,7 @@ from consumers.mapping import (
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, Write
 from consumers.reports.now import now
 from consumers.reports.record import FieldShown, Live, Mark, RecordShown, SideShown, fields_to_read, shown, wins
-from streams.systems import Object, System
+from streams.wire.systems import Object, System
 
 RULE = Rule(name=RuleName.MARKETO, default=System.MARKETO)
 

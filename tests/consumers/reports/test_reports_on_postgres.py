@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from consumers.defaults import build
+from consumers.configuration.defaults import build
 from consumers.ledger.port import Kind
 from consumers.merge.decision import Decision, Ruling, Verdict, encode
 from consumers.merge.state import Field, PairState, Record, Side
@@ -23,10 +23,10 @@ from consumers.reports.story import decisions_about, story
 from consumers.troubles.ledger import Expected
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import beat
-from streams.budget_state import BudgetState
-from streams.errors import Fatal, Retry, Unprepared
-from streams.events import Value
-from streams.systems import System, salesforce_id
+from streams.budget.state import BudgetState
+from streams.wire.errors import Fatal, Retry, Unprepared
+from streams.wire.events import Value
+from streams.wire.systems import System, salesforce_id
 from tests.consumers.configuration.test_default_mapping import SETTINGS
 
 pytestmark = pytest.mark.integration

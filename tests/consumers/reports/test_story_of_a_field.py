@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from consumers.mapping import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.reports.clock import moment, time_of_day
 from consumers.reports.plain import quoted
 from consumers.reports.story import Chapter, UnknownField, authors, chapters_of, field_key, story
-from streams.events import Kind
-from streams.systems import Object, System
+from streams.wire.events import Kind
+from streams.wire.systems import Object, System
 
 AT = 1_700_000_000_000
 EVENT = Origin(

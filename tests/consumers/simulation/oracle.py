@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from consumers.merge.decision import Decision, Verdict
 from consumers.merge.state import PairState
-from streams.events import Kind, Value
-from streams.systems import System
+from streams.wire.events import Kind, Value
+from streams.wire.systems import System
 from tests.consumers.simulation.plot import BOX, CHOOSY, CLEARED, DOWN, EMAIL, REFUSED, SCORE, SET, TEXTS, UP, Plot, start_of
 from tests.consumers.simulation.systems import MARK, OURS, Entry, SimulatedSystem, typed
 

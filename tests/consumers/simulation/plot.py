@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from consumers.mapping import (
+from consumers.mapping.fields import (
     Direction,
     FieldMapping,
     FieldType,
@@ -14,8 +14,8 @@ from consumers.mapping import (
     SyncRules,
     Unwanted,
 )
-from streams.events import Value
-from streams.systems import Object, System
+from streams.wire.events import Value
+from streams.wire.systems import Object, System
 
 TEXTS = {"firstName": "FirstName", "title": "Title"}
 """Texts that are never cleared: every value that is typed is unique, so the oracle knows who must win."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from consumers.mapping import SyncRules
+from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
-from consumers.writers.port import Fate, Item, Outcome, Use
-from streams.budget import Lane
-from streams.errors import Retry, Unknown
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import Object, System
+from consumers.settle.writers.port import Fate, Item, Outcome, Use
+from streams.budget.port import Lane
+from streams.wire.errors import Retry, Unknown
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System
 from tests.consumers.simulation.plot import REFUSED
 from tests.consumers.simulation.worker import Life
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from streams.systems import System
+from streams.wire.systems import System
 from tests.consumers.simulation.plot import Plot
 from tests.consumers.simulation.world import play
 

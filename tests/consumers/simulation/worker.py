@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Kind, Ledger
 from consumers.merge.state import PairState
-from streams.systems import System
+from streams.wire.systems import System
 
 
 class Crash(BaseException):

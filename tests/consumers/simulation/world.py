@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from consumers import answers
 from consumers.ledger.port import Fenced
-from consumers.look import Looker
 from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
-from consumers.observe import Message, Observer
-from consumers.reading_first import Ahead
-from consumers.settle import Settler
-from streams import codec
-from streams.errors import Retry
-from streams.events import ChangeEvent, Kind, Value
-from streams.systems import Object, System
+from consumers.observe.observer import Message, Observer
+from consumers.settle import answers
+from consumers.settle.look import Looker
+from consumers.settle.reading_first import Ahead
+from consumers.settle.settler import Settler
+from streams.wire import codec
+from streams.wire.errors import Retry
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System
 from tests.consumers.simulation.oracle import Oracle
 from tests.consumers.simulation.plot import (
     BOX,

@@ -8,8 +8,8 @@ import pytest
 from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.sources import late, limits_ms
 from consumers.troubles.trouble import unready
-from streams.positions import PostgresPositions
-from streams.systems import System
+from streams.relay.positions import PostgresPositions
+from streams.wire.systems import System
 
 NOW = 1_900_000_000_000
 POLL, ACTIVITIES = 300.0, 15.0

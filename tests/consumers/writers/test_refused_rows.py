@@ -6,10 +6,10 @@ from typing import Any, cast
 import pytest
 
 from consumers.merge.plan import Create, Out, Update
-from consumers.writers.marketo import MarketoWriter
-from consumers.writers.port import Fate, Item, Outcome
-from consumers.writers.salesforce import SalesforceWriter
-from streams.budget import Lane
+from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.port import Fate, Item, Outcome
+from consumers.settle.writers.salesforce import SalesforceWriter
+from streams.budget.port import Lane
 from streams.marketo.rest import MarketoRest
 from streams.marketo.wire import ItemResult as MarketoResult
 from streams.marketo.wire import SyncAnswer
@@ -17,7 +17,7 @@ from streams.salesforce.records import ItemResult as SalesforceResult
 from streams.salesforce.records import results_in
 from streams.salesforce.refusals import Refusal
 from streams.salesforce.rest import SalesforceRest
-from streams.systems import Object
+from streams.wire.systems import Object
 from tests.consumers.merge.person_pair import MK_ID, SF_ID, rules
 
 OUT = Out(key="title", name="Title", value="b", version=2)

@@ -9,23 +9,23 @@ from typing import Any
 import aiohttp
 import pytest
 
-from consumers.describes import Describes, salesforce_fields
-from consumers.mapping import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
+from consumers.fitting.sight import Returned, Sight
+from consumers.mapping.describes import Describes, salesforce_fields
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.plan import Out, Update
 from consumers.merge.state import Field, PairState, Record
-from consumers.sight import Returned, Sight
-from consumers.writers.port import Fate, Item
-from consumers.writers.salesforce import SalesforceWriter
-from consumers.writers.sighted import SightedWriter
-from streams.budget import Lane
-from streams.budget_open import OpenBudget
-from streams.errors import Retry
-from streams.events import ChangeEvent
+from consumers.settle.writers.port import Fate, Item
+from consumers.settle.writers.salesforce import SalesforceWriter
+from consumers.settle.writers.sighted import SightedWriter
+from streams.budget.open import OpenBudget
+from streams.budget.port import Lane
 from streams.salesforce.poll import PollSource
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
-from streams.systems import Object, System
+from streams.wire.errors import Retry
+from streams.wire.events import ChangeEvent
+from streams.wire.systems import Object, System
 
 pytestmark = pytest.mark.integration
 

@@ -9,27 +9,27 @@ import aiohttp
 import msgspec
 import pytest
 
-from consumers.judging import NOWHERE, Judging
+from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.memory import MemoryLedger
-from consumers.mapping import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Qualification, Rule, RuleName, SyncRules
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Qualification, Rule, RuleName, SyncRules
 from consumers.merge.plan import Create, Delete, Out, Update
 from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record
 from consumers.merge.terms import Terms
-from consumers.settle import Settler
-from consumers.writers.marketo import MarketoWriter
-from consumers.writers.port import Fate, Item, Outcome, Writer
-from consumers.writers.salesforce import SalesforceWriter
-from streams.budget import Lane
-from streams.budget_open import OpenBudget
-from streams.events import ChangeEvent, Kind, Value
+from consumers.settle.settler import Settler
+from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.port import Fate, Item, Outcome, Writer
+from consumers.settle.writers.salesforce import SalesforceWriter
+from streams.budget.open import OpenBudget
+from streams.budget.port import Lane
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.marketo.settings import MarketoSettings
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
-from streams.systems import Object, System
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import Object, System
 
 pytestmark = pytest.mark.integration
 

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from consumers.configuration import ConfigurationError, load
+from consumers.configuration.loading import ConfigurationError, load
 from infra.compose.sandboxed import environment
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import SETTINGS
 from infra.setup.found import POM, ROOT
-from streams.topics import all_topics
+from streams.wire.topics import all_topics
 
 FILE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "infra" / "compose" / "Dockerfile"

@@ -8,14 +8,14 @@ from random import Random
 
 import pytest
 
-from consumers.configuration import load
-from consumers.defaults import build
+from consumers.configuration.defaults import build
+from consumers.configuration.loading import load
 from infra.demo.administrator import write_configuration
 from infra.demo.latency import percentiles
 from infra.demo.population import NOTES_BYTES_MAX, Newcomer, Populace, marketo_record, salesforce_record
 from infra.demo.sameness import normal
 from infra.demo.table import CONTACT, DELETED_FLAG, FIELDS, LEAD, LINKS, OPT_OUT, PLACEHOLDER, QUALIFIER, WINNER, Kind
-from streams.systems import Object
+from streams.wire.systems import Object
 
 LENGTHS = {"FirstName": 40, "LastName": 80, "Title": 128, "Company": 255, "Phone": 40, "Fax": 40, "MobilePhone": 40, "Email": 80,
            "Street": 255, "MailingStreet": 255, "City": 40, "MailingCity": 40, "State": 80, "MailingState": 80, "PostalCode": 20,

@@ -14,8 +14,8 @@ from infra.kafka.wire import coordinator_ready
 from infra.ports import LOOPBACK, free_port
 from infra.process import StartError
 from infra.setup import found
-from streams.errors import Retry
-from streams.topics import TopicSpec, all_topics
+from streams.wire.errors import Retry
+from streams.wire.topics import TopicSpec, all_topics
 
 
 @asynccontextmanager

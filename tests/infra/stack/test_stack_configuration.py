@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from consumers.configuration import load
+from consumers.configuration.loading import load
 from infra.stack.endpoints import tell_tandem
 from infra.stack.stack import CONFIG
 

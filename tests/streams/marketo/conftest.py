@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streams.budget_open import OpenBudget
+from streams.budget.open import OpenBudget
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from tests.streams.marketo.marketo_stub import MarketoStub

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.budget import Lane
-from streams.budget_open import OpenBudget
-from streams.errors import Fatal, Gap, Retry
-from streams.events import AsyncBatches, Batch, Kind, Source
+from streams.budget.open import OpenBudget
+from streams.budget.port import Lane
 from streams.marketo.activities import LAG_MAX_MS, ActivitySource, behind_ms
 from streams.marketo.decode import Decoding
 from streams.marketo.deletions import PAGES_MAX
@@ -19,6 +17,8 @@ from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
+from streams.wire.errors import Fatal, Gap, Retry
+from streams.wire.events import AsyncBatches, Batch, Kind, Source
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure, merge
 
 TYPES = {"firstName": "string", "leadScore": "score"}

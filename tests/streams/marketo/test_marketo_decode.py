@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from streams.events import ChangeEvent, Kind, Value
 from streams.marketo.decode import Decoding, events, gather, hints, to_read
 from streams.marketo.wire import Lead
+from streams.wire.events import ChangeEvent, Kind, Value
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, change, creation, deletion, merge
 
 TYPES = {

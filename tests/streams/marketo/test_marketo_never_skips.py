@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from streams.errors import Retry
-from streams.events import ChangeEvent, Kind
 from streams.marketo.activities import ActivitySource
 from streams.marketo.decode import Decoding
 from streams.marketo.feed import LeadFeed
 from streams.marketo.pace import Pace
 from streams.marketo.poll import MarketoPollSource
 from streams.marketo.rest import MarketoRest
+from streams.wire.errors import Retry
+from streams.wire.events import ChangeEvent, Kind
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure
 
 TYPES = {"firstName": "string", "leadScore": "score"}

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from streams.errors import Fatal, Reject, Retry
-from streams.events import AsyncBatches, Batch, ChangeEvent, Kind, Source
 from streams.marketo.decode import Decoding
 from streams.marketo.feed import LeadFeed
 from streams.marketo.poll import AGAIN_PAGES_MAX, CycleReport, MarketoPollSource
 from streams.marketo.rest import MarketoRest
+from streams.wire.errors import Fatal, Reject, Retry
+from streams.wire.events import AsyncBatches, Batch, ChangeEvent, Kind, Source
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure
 
 TYPES = {"firstName": "string", "leadScore": "score"}

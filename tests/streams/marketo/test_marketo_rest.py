@@ -8,11 +8,11 @@ import orjson
 import pytest
 from aiohttp import web
 
-from streams.budget import Budget, Lane
-from streams.errors import Reject, Retry, Unknown
+from streams.budget.port import Budget, Lane
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.marketo.wire import ItemResult
+from streams.wire.errors import Reject, Retry, Unknown
 from tests.streams.marketo.marketo_stub import NOW_MS, MarketoStub, change, failure
 
 LEADS = "/rest/v1/leads.json"

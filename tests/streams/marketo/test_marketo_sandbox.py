@@ -11,10 +11,8 @@ import aiohttp
 import orjson
 import pytest
 
-from streams.budget import Lane
-from streams.budget_open import OpenBudget
-from streams.errors import Retry, Unknown
-from streams.events import AsyncBatches, ChangeEvent, Kind, Source, Value
+from streams.budget.open import OpenBudget
+from streams.budget.port import Lane
 from streams.marketo.activities import ActivitySource
 from streams.marketo.decode import Decoding, shown_names
 from streams.marketo.feed import LeadFeed
@@ -23,6 +21,8 @@ from streams.marketo.poll import CycleReport, MarketoPollSource
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.marketo.settings import MarketoSettings
+from streams.wire.errors import Retry, Unknown
+from streams.wire.events import AsyncBatches, ChangeEvent, Kind, Source, Value
 
 pytestmark = pytest.mark.integration
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.errors import Fatal, Reject, Retry, SyncError, Unknown
-from streams.lease import leased
+from streams.budget.lease import leased
 from streams.marketo.session import Call, Held, MarketoSession
 from streams.marketo.settings import MarketoSettings
+from streams.wire.errors import Fatal, Reject, Retry, SyncError, Unknown
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, MarketoStub, failure
 
 USAGE = Call(method="GET", path="/rest/v1/stats/usage.json")

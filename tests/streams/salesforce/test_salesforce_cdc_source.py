@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.errors import Fatal, Gap, Retry
-from streams.events import Batch, ChangeEvent, Kind
 from streams.salesforce.cdc import CdcSource
 from streams.salesforce.session import Session
 from streams.salesforce.settings import SalesforceSettings
-from streams.systems import Object
+from streams.wire.errors import Fatal, Gap, Retry
+from streams.wire.events import Batch, ChangeEvent, Kind
+from streams.wire.systems import Object
 
 Change = Callable[..., dict[str, Any]]
 LEAD = "00Q5f000005bwLFEAY"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.codec import decode, encode
-from streams.events import Kind
 from streams.salesforce.decode import decode_message, flatten
-from streams.systems import Object, System
+from streams.wire.codec import decode, encode
+from streams.wire.events import Kind
+from streams.wire.systems import Object, System
 
 Change = Callable[..., dict[str, Any]]
 LEAD = "00Q5f000005bwLFEAY"

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from streams.budget import Lane
-from streams.events import ChangeEvent, Kind
+from streams.budget.port import Lane
 from streams.salesforce import poll as poll_module
 from streams.salesforce.poll import PollSource
 from streams.salesforce.rest import DeletedRows, Page, SalesforceRest
 from streams.salesforce.soql import moment, moment_ms
-from streams.systems import Object, salesforce_id
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import Object, salesforce_id
 
 LAG, OVERLAP = 60.0, 600.0
 START = 1_900_000_000_000

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.budget_open import OpenBudget
-from streams.errors import Fatal, Reject, Retry
-from streams.events import Batch, ChangeEvent, Kind, Source
+from streams.budget.open import OpenBudget
 from streams.salesforce import poll as poll_module
 from streams.salesforce.cdc import CdcSource
 from streams.salesforce.poll import Braked, CycleReport, PollSource
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.soql import moment, moment_ms
-from streams.systems import Object, salesforce_id
+from streams.wire.errors import Fatal, Reject, Retry
+from streams.wire.events import Batch, ChangeEvent, Kind, Source
+from streams.wire.systems import Object, salesforce_id
 
 ROOT = "/services/data/v66.0"
 NOW = 1_900_000_000_000

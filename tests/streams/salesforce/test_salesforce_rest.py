@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.budget import Lane
-from streams.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
+from streams.budget.port import Lane
 from streams.salesforce.refusals import Refusal, brief, judge_answer, judge_item
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
+from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
 
 ROOT = "/services/data/v66.0"
 LEAD, OTHER = "00Q5f000005bwLFEAY", "00Q5f000005bwLGEAY"

@@ -14,11 +14,11 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from streams.errors import Fatal, Retry, Unknown
-from streams.lease import leased
+from streams.budget.lease import leased
 from streams.salesforce.login import read_token, token_form
 from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, JwtBearer, Password, RefreshToken, SalesforceSettings
+from streams.wire.errors import Fatal, Retry, Unknown
 
 PATH = "/services/data/v66.0/limits"
 

@@ -9,16 +9,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from streams.budget import Lane
-from streams.budget_open import OpenBudget
-from streams.errors import Gap, Unknown
-from streams.events import ChangeEvent, DeadLetter, Kind
+from streams.budget.open import OpenBudget
+from streams.budget.port import Lane
 from streams.salesforce.cdc import CdcSource
 from streams.salesforce.poll import CycleReport, PollSource
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
-from streams.systems import Object
+from streams.wire.errors import Gap, Unknown
+from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.systems import Object
 
 pytestmark = pytest.mark.integration
 

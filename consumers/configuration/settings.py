@@ -1,0 +1,264 @@
+"""Every setting of Tandem: its default, its kind and what it is for.
+
+The one definition behind the file, its JSON Schema and its reference.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from consumers.configuration.files import Dsn, FilePath
+from consumers.configuration.qualify import QualifyKind
+from consumers.configuration.rules import NAME, FieldEntries, FieldEntry
+from consumers.configuration.sections import Section
+from consumers.configuration.times import Duration, TimeZone
+from consumers.configuration.types import Choice, Flag, Secret, SecretText, Servers, Text, Url, Whole
+from consumers.mapping.fields import LinkFields, Qualification
+from streams.ground.access import Sasl
+from streams.wire.systems import Object, System
+
+_NAME_FORM = "an API name (a letter, then letters, digits or _)"
+
+
+class Echo(StrEnum):
+    """How our own writes are told from others' in Marketo's activities."""
+
+    AUTO = "auto"
+    USER = "user"
+    STAMP = "stamp"
+
+
+class Reads(StrEnum):
+    """Whether a target is read before it is written."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class LogLevel(StrEnum):
+    """The least important messages that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How messages are written."""
+
+    JSON = "json"
+    TEXT = "text"
+    AUTO = "auto"
+
+
+class MatchBy(StrEnum):
+    """The field by which people of the two systems meet."""
+
+    EMAIL = "email"
+
+
+class Flow(StrEnum):
+    """How Tandem signs in to Salesforce; follows from the credentials that are given."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT = "jwt"
+    REFRESH = "refresh"
+    PASSWORD = "password"  # noqa: S105 - the name of a flow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesforceSettings:
+    """The Salesforce org and the user that is Tandem's alone."""
+
+    url: Annotated[str, Url("The org's My Domain, or a sandbox's")]
+    client_id: Annotated[str, Text("Consumer key of the connected app")]
+    client_secret: Annotated[Secret | None, SecretText("Consumer secret (flows: client credentials, refresh, password)")] = None
+    username: Annotated[str | None, Text("User to sign in as (flows: JWT, password)")] = None
+    password: Annotated[Secret | None, SecretText("The user's password, with its security token (flow: password)")] = None
+    private_key: Annotated[Secret | None, SecretText("PEM of the key whose certificate the connected app has (flow: JWT)")] = None
+    refresh_token: Annotated[Secret | None, SecretText("Refresh token (flow: refresh)")] = None
+    login_url: Annotated[str | None, Url("Audience of the JWT; https://test.salesforce.com for a sandbox")] = None
+    api_version: Annotated[str, Text("REST and CometD version", r"\d{2}\.0", "an API version such as 66.0")] = "66.0"
+    channel: Annotated[str, Text("CDC channel to follow", r"/data/\w+", "a CDC channel such as /data/ChangeEvents")] = "/data/ChangeEvents"
+    calls_per_day: Annotated[int, Whole("The org's daily API calls, until the org itself tells", 100, 100_000_000)] = 100_000
+    duplicates_allowed: Annotated[
+        bool, Flag("Whether a record is saved although a duplicate rule alerts; a rule that blocks still blocks")
+    ] = True
+    calls_at_once: Annotated[int, Whole("Calls under way at once, all workers together", 1, 25)] = 8
+
+    @property
+    def flow(self) -> Flow:
+        """How to sign in, from the credentials (exactly one set is complete, checked at load)."""
+        if self.private_key:
+            return Flow.JWT
+        if self.refresh_token:
+            return Flow.REFRESH
+        return Flow.PASSWORD if self.password else Flow.CLIENT_CREDENTIALS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketoSettings:
+    """The Marketo instance, the API user that is Tandem's alone, and the instance's limits."""
+
+    url: Annotated[str, Url("The instance's REST endpoint without /rest, https://123-ABC-456.mktorest.com")]
+    client_id: Annotated[str, Text("Client id of the custom service")]
+    client_secret: Annotated[Secret, SecretText("Client secret of the custom service")]
+    time_zone: Annotated[str, TimeZone("The instance's time zone; its activities tell times without one")] = "America/Chicago"
+    calls_per_20_seconds: Annotated[
+        int, Whole("Calls in any 20 seconds, all workers together; the instance allows 100 to everyone", 1, 100)
+    ] = 100
+    calls_at_once: Annotated[int, Whole("Calls under way at once, all workers together; the instance allows 10 to everyone", 1, 10)] = 10
+    calls_per_day: Annotated[
+        int, Whole("Calls a day, all workers together; the instance allows 50,000 unless more were bought", 100, 10_000_000)
+    ] = 50_000
+    polling_calls_per_day: Annotated[int, Whole("The part of them that following the activities may cost", 24, 10_000_000)] = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """Kafka, which carries the changes."""
+
+    bootstrap_servers: Annotated[str, Servers("Addresses of brokers")]
+    group: Annotated[str, Text("Name of the consumer group", r"[A-Za-z0-9._-]{1,200}", "a consumer group's name")] = "tandem"
+    tls: Annotated[bool, Flag("Whether the connection is encrypted, and the brokers' certificates are checked")] = False
+    ca_file: Annotated[Path | None, FilePath("PEM of the authority that signed them; without it, those that this machine trusts")] = None
+    certificate_file: Annotated[Path | None, FilePath("PEM of our own certificate, where the brokers ask for one")] = None
+    key_file: Annotated[Path | None, FilePath("PEM of its private key, where it is not in the same file")] = None
+    key_password: Annotated[Secret | None, SecretText("What opens the private key")] = None
+    sasl: Annotated[Sasl, Choice("How Tandem signs in to the brokers", Sasl)] = Sasl.NONE
+    username: Annotated[str | None, Text("User to sign in as (plain, scram-sha-256, scram-sha-512)")] = None
+    password: Annotated[Secret | None, SecretText("The user's password")] = None
+    token_file: Annotated[Path | None, FilePath("Holds the token (oauthbearer); read anew for each connection")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresSettings:
+    """PostgreSQL, which holds the ledger."""
+
+    dsn: Annotated[
+        Secret,
+        Dsn(
+            "postgresql://user:password@host:port/database; for TLS and client certificates with "
+            "?sslmode=verify-full&sslrootcert=…&sslcert=…&sslkey=…"
+        ),
+    ]
+    connections_max: Annotated[int, Whole("Connections of one worker", 2, 100)] = 8
+    decisions_days: Annotated[int, Whole("Days for which decisions are kept here (`tandem explain`); 0 keeps all", 0, 3_650)] = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """The worker's web page: health and metrics."""
+
+    host: Annotated[str, Text("Address to listen on; anything but loopback shows it to the network")] = "127.0.0.1"
+    port: Annotated[int, Whole("Port to listen on; 0 takes a free one", 0, 65_535)] = 6066
+    token: Annotated[
+        Secret | None, SecretText("Who sends it (`Authorization: Bearer …`) sees the systems' own words in `/status.json`, too")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleSettings:
+    """Who is matched with whom, and who is created or deleted where."""
+
+    qualify: Annotated[Qualification, QualifyKind("Which Marketo people may be created in Salesforce")] = field(
+        default_factory=Qualification
+    )
+    new: Annotated[Object, Choice("What they become there", Object, (Object.LEAD, Object.CONTACT))] = Object.LEAD
+    match_by: Annotated[MatchBy, Choice("How people meet who are not linked yet", MatchBy)] = MatchBy.EMAIL
+    delete_in_salesforce: Annotated[bool, Flag("Whether a person deleted in Marketo is deleted in Salesforce too")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadSettings:
+    """How leads are kept in step."""
+
+    winner: Annotated[System, Choice("Who wins a conflict where no rule of the field says so", System)] = System.MARKETO
+    fields: Annotated[Mapping[str, FieldEntry | None], FieldEntries("Additions to the default mapping, and changes of it")] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactSettings:
+    """How contacts are kept in step."""
+
+    winner: Annotated[System, Choice("Who wins a conflict where no rule of the field says so", System)] = System.SALESFORCE
+    fields: Annotated[Mapping[str, FieldEntry | None], FieldEntries("Additions to the default mapping, and changes of it")] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """The fields that Tandem keeps itself (`tandem setup` makes them)."""
+
+    lead_id: Annotated[str, Text("Marketo: id of the Salesforce lead", NAME, _NAME_FORM)] = "sfLeadId"
+    contact_id: Annotated[str, Text("Marketo: id of the Salesforce contact", NAME, _NAME_FORM)] = "sfContactId"
+    type: Annotated[str, Text("Marketo: Lead, Contact or blank (not in Salesforce)", NAME, _NAME_FORM)] = "sfType"
+    is_deleted: Annotated[str, Text("Marketo: whether the Salesforce record was deleted", NAME, _NAME_FORM)] = "sfIsDeleted"
+    stamp: Annotated[str, Text("Marketo: id of Tandem's last write, where `echo` needs one", NAME, _NAME_FORM)] = "tandemStamp"
+    salesforce_key: Annotated[str, Text("Salesforce, lead and contact: unique external id with the Marketo id", NAME, _NAME_FORM)] = (
+        LinkFields().salesforce_key
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalSettings:
+    """How often the systems are asked, and how long is waited."""
+
+    poll_seconds: Annotated[float, Duration("Between two cycles of the reconciliation poll", "1s", "1d")] = 300.0
+    overlap_seconds: Annotated[float, Duration("How far a cycle reads back behind its watermark", "0s", "1d")] = 600.0
+    activities_min_seconds: Annotated[float, Duration("Between two looks at Marketo's activities while there is news", "200ms", "1h")] = 1.0
+    activities_max_seconds: Annotated[float, Duration("The same while there is none, or calls run short", "200ms", "1h")] = 15.0
+    lateness_seconds: Annotated[float, Duration("How long a change waits for one before it that is missing in the feed", "1s", "1d")] = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleSettings:
+    """How owed writes are made."""
+
+    salesforce_records_max: Annotated[int, Whole("Records a call to Salesforce", 1, 200)] = 200
+    marketo_records_max: Annotated[int, Whole("Records a call to Marketo", 1, 300)] = 300
+    salesforce_calls_at_once: Annotated[int, Whole("Writing calls of one worker under way at once", 1, 25)] = 4
+    marketo_calls_at_once: Annotated[int, Whole("Writing calls of one worker under way at once", 1, 10)] = 6
+    read_salesforce: Annotated[
+        Reads, Choice("Whether Salesforce is read before it is written; `auto`: unless its feed is proven fresh and calls are short", Reads)
+    ] = Reads.AUTO
+    read_marketo: Annotated[
+        Reads, Choice("Whether Marketo is read before it is written; `auto`: what was just edited, while calls are plenty", Reads)
+    ] = Reads.AUTO
+    lease_seconds: Annotated[float, Duration("How long an unanswered call is waited for before it is taken for lost", "5s", "1h")] = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What is logged."""
+
+    level: Annotated[LogLevel, Choice("Least important messages", LogLevel)] = LogLevel.INFO
+    format: Annotated[LogFormat, Choice("auto: text on a terminal, JSON elsewhere", LogFormat)] = LogFormat.AUTO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set, read once at the start; nobody else reads the file or the environment."""
+
+    salesforce: Annotated[SalesforceSettings, Section("The Salesforce org", SalesforceSettings)]
+    marketo: Annotated[MarketoSettings, Section("The Marketo instance", MarketoSettings)]
+    kafka: Annotated[KafkaSettings, Section("Kafka", KafkaSettings)]
+    postgres: Annotated[PostgresSettings, Section("PostgreSQL", PostgresSettings)]
+    people: Annotated[PeopleSettings, Section("Matching, creation, deletion", PeopleSettings)] = PeopleSettings()
+    lead: Annotated[LeadSettings, Section("Leads", LeadSettings)] = LeadSettings()
+    contact: Annotated[ContactSettings, Section("Contacts", ContactSettings)] = ContactSettings()
+    links: Annotated[LinkSettings, Section("Fields of Tandem's own", LinkSettings)] = LinkSettings()
+    echo: Annotated[
+        Echo, Choice("How Tandem knows its own writes in Marketo: by its API user, by a stamp field, or as the canary found", Echo)
+    ] = Echo.AUTO
+    intervals: Annotated[IntervalSettings, Section("Intervals", IntervalSettings)] = IntervalSettings()
+    settle: Annotated[SettleSettings, Section("Writing", SettleSettings)] = SettleSettings()
+    web: Annotated[WebSettings, Section("Health and metrics page", WebSettings)] = WebSettings()
+    log: Annotated[LogSettings, Section("Logging", LogSettings)] = LogSettings()

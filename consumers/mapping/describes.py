@@ -1,0 +1,105 @@
+"""What both systems say about their fields, in one form: from Salesforce's object describe and Marketo's describe2."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from consumers.mapping.fields import FieldType
+from streams.marketo.wire import FieldInfo, Schema
+from streams.wire.systems import Object
+
+MARKETO_TEXT_MAX = 30_000
+"""Marketo's text areas hold 30,000 bytes (Marketo field types); describe tells no length for them."""
+_SALESFORCE_TYPES = {
+    "string": FieldType.TEXT, "textarea": FieldType.TEXT, "email": FieldType.EMAIL, "phone": FieldType.PHONE, "url": FieldType.URL,
+    "int": FieldType.NUMBER, "long": FieldType.NUMBER, "double": FieldType.NUMBER, "currency": FieldType.CURRENCY,
+    "percent": FieldType.PERCENT, "boolean": FieldType.BOOLEAN, "date": FieldType.DATE, "datetime": FieldType.DATETIME,
+    "picklist": FieldType.PICKLIST, "combobox": FieldType.PICKLIST, "multipicklist": FieldType.MULTIPICKLIST,
+    "reference": FieldType.REFERENCE, "id": FieldType.REFERENCE, "encryptedstring": FieldType.TEXT,
+}  # fmt: skip
+_MARKETO_TYPES = {
+    "string": FieldType.TEXT, "text": FieldType.TEXT, "email": FieldType.EMAIL, "phone": FieldType.PHONE, "url": FieldType.URL,
+    "integer": FieldType.NUMBER, "score": FieldType.NUMBER, "float": FieldType.NUMBER, "currency": FieldType.CURRENCY,
+    "percent": FieldType.PERCENT, "boolean": FieldType.BOOLEAN, "date": FieldType.DATE, "datetime": FieldType.DATETIME,
+    "reference": FieldType.REFERENCE, "lead_function": FieldType.TEXT,
+}  # fmt: skip
+_WHOLE = frozenset({"int", "long", "integer", "score"})
+_DECIMAL = frozenset({"double", "currency", "percent"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldFacts:
+    """One field as its system describes it to our user. What isn't visible to our user isn't described at all."""
+
+    name: str
+    wire_type: str
+    type: FieldType | None
+    """None for a type that can't be synced (compound addresses, base64, ...)."""
+    length: int | None = None
+    scale: int | None = None
+    createable: bool = True
+    updateable: bool = True
+    required: bool = False
+    """Salesforce: a record can't be created without it."""
+    unique: bool = False
+    external_id: bool = False
+    picklist: tuple[str, ...] = ()
+    restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Describes:
+    """The fields of every object that is synced, by API name. An object that our user can't see is absent."""
+
+    salesforce: Mapping[Object, Mapping[str, FieldFacts]] = field(default_factory=dict)
+    marketo: Mapping[str, FieldFacts] = field(default_factory=dict)
+    searchable: frozenset[str] = frozenset()
+    """Marketo: fields by which leads can be looked up."""
+
+
+def described(salesforce: Mapping[Object, Mapping[str, Any]], marketo: Schema) -> Describes:
+    """The describes from what the systems answered: Salesforce's describe of each object (its JSON), Marketo's describe2."""
+    return Describes(
+        salesforce={obj: salesforce_fields(answer.get("fields", ())) for obj, answer in salesforce.items()},
+        marketo={field.name: marketo_field(field) for field in marketo.fields},
+        searchable=frozenset(name for names in marketo.searchable for name in names),
+    )
+
+
+def salesforce_fields(fields: Iterable[Mapping[str, Any]]) -> dict[str, FieldFacts]:
+    """Fields from Salesforce's describe (SOAP API developer guide, describeSObjects result)."""
+    return {each["name"]: _salesforce_field(each) for each in fields}
+
+
+def _salesforce_field(told: Mapping[str, Any]) -> FieldFacts:
+    wire_type = str(told.get("type", ""))
+    numeric = wire_type in _WHOLE or wire_type in _DECIMAL
+    createable = bool(told.get("createable", True))
+    values = (each for each in told.get("picklistValues") or () if each.get("active", True))
+    return FieldFacts(
+        name=told["name"],
+        wire_type=wire_type,
+        type=_SALESFORCE_TYPES.get(wire_type),
+        length=None if numeric else (told.get("length") or None),
+        scale=0 if wire_type in _WHOLE else told.get("scale") if numeric else None,
+        createable=createable,
+        updateable=bool(told.get("updateable", True)),
+        required=createable and not told.get("nillable", True) and not told.get("defaultedOnCreate", False) and wire_type != "boolean",
+        unique=bool(told.get("unique", False)),
+        external_id=bool(told.get("externalId", False)),
+        picklist=tuple(each["value"] for each in values),
+        restricted=bool(told.get("restrictedPicklist", False)),
+    )
+
+
+def marketo_field(told: FieldInfo) -> FieldFacts:
+    """A field from Marketo's describe2."""
+    return FieldFacts(
+        name=told.name,
+        wire_type=told.type,
+        type=_MARKETO_TYPES.get(told.type),
+        length=MARKETO_TEXT_MAX if told.type == "text" else (told.length or None),
+        scale=0 if told.type in _WHOLE or told.type == "percent" else None,
+        createable=told.updateable,
+        updateable=told.updateable,
+    )

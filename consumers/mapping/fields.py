@@ -1,0 +1,220 @@
+"""Which field of one system is which field of the other, and what rules it: plain values, built once from the configuration."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+
+from streams.wire.events import Value
+from streams.wire.systems import MARKETO, SALESFORCE, Object, System
+
+
+class FieldType(StrEnum):
+    """How a value is compared and converted; one canonical form each (`consumers.merge.values`)."""
+
+    TEXT = "text"
+    EMAIL = "email"
+    PHONE = "phone"
+    URL = "url"
+    NUMBER = "number"
+    CURRENCY = "currency"
+    PERCENT = "percent"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    PICKLIST = "picklist"
+    MULTIPICKLIST = "multipicklist"
+    REFERENCE = "reference"
+
+
+class Direction(StrEnum):
+    """Where edits of a field flow."""
+
+    BOTH = "both"
+    TO_MARKETO = "to_marketo"
+    TO_SALESFORCE = "to_salesforce"
+
+    def reaches(self, system: System) -> bool:
+        """Whether edits made on the other side are written to `system`."""
+        return self is _BOTH or self is _ONLY_TO[system]
+
+
+_BOTH = Direction.BOTH
+_ONLY_TO = {SALESFORCE: Direction.TO_SALESFORCE, MARKETO: Direction.TO_MARKETO}
+
+
+class RuleName(StrEnum):
+    """How a conflict is decided when neither side had seen the other."""
+
+    SALESFORCE = "salesforce"
+    MARKETO = "marketo"
+    NEWEST = "newest"
+    NON_BLANK = "non_blank"
+    MAX = "max"
+    MIN = "min"
+    SUM_DELTAS = "sum_deltas"
+    UNION = "union"
+    TRUE_WINS = "true_wins"
+    NEVER_BACKWARDS = "never_backwards"
+    REVIEW = "review"
+    FUNCTION = "function"
+
+
+class Overlong(StrEnum):
+    """What happens to text that is too long for the other side."""
+
+    REFUSE = "refuse"
+    CUT = "cut"
+
+
+class Unwanted(StrEnum):
+    """What happens to an edit of a one-way field on its receiving side."""
+
+    PUT_BACK = "put_back"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """What a conflict function is given: both values and when each was made (ms, each on its own system's clock)."""
+
+    field: str
+    object: Object
+    salesforce: Value
+    marketo: Value
+    salesforce_at: int
+    marketo_at: int
+
+
+ConflictFunction = Callable[[Conflict], System | None]
+"""Names the winning side, or None to hold the field for review. Pure: same input, same answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A conflict rule with what it needs."""
+
+    name: RuleName
+    default: System
+    """The side that wins where the rule itself can't tell."""
+    tolerance_ms: int = 5_000
+    """`newest`: clocks closer than this can't tell."""
+    order: tuple[str, ...] = ()
+    """`never_backwards`: values from first to last."""
+    function: ConflictFunction | None = None
+    version: str = "1"
+    """Recorded with each decision, so that a change of rules can be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldMapping:
+    """One field of one object. `key` names it in the ledger and is the Marketo REST name."""
+
+    key: str
+    salesforce: str
+    """API name on the Salesforce object, or "" where the value is made by Tandem (link fields)."""
+    marketo: str
+    type: FieldType
+    direction: Direction
+    rule: Rule
+    scale: int | None = None
+    """Decimal places that both sides can hold (numbers)."""
+    salesforce_length: int | None = None
+    marketo_length: int | None = None
+    marketo_bytes: bool = False
+    """Whether Marketo counts bytes of UTF-8 rather than characters (text areas)."""
+    overlong: Overlong = Overlong.REFUSE
+    unwanted: Unwanted = Unwanted.PUT_BACK
+    required_default: str | None = None
+    """Salesforce: used at creation only, and only where blank (LastName, Company)."""
+    plain: bool = field(init=False, repr=False, compare=False)
+    """Whether an edit of a side that shows the agreement simply is the new agreement."""
+
+    def __post_init__(self) -> None:
+        adds_up = self.rule.name in (RuleName.UNION, RuleName.SUM_DELTAS)
+        object.__setattr__(self, "plain", self.direction is _BOTH and not adds_up)
+
+    def name_on(self, system: System) -> str:
+        """The field's API name on `system`."""
+        return self.salesforce if system is SALESFORCE else self.marketo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectMapping:
+    """All mapped fields of one Salesforce object against the Marketo person, findable by every name."""
+
+    object: Object
+    fields: tuple[FieldMapping, ...]
+    by_key: Mapping[str, FieldMapping] = field(init=False)
+    by_salesforce: Mapping[str, FieldMapping] = field(init=False)
+    by_marketo: Mapping[str, FieldMapping] = field(init=False)
+    print: int = field(init=False, repr=False, compare=False)
+    """A number of 32 bits that is another one when anything in this mapping or its rules is; the same in every process."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_key", {item.key: item for item in self.fields})
+        object.__setattr__(self, "by_salesforce", {item.salesforce: item for item in self.fields if item.salesforce})
+        object.__setattr__(self, "by_marketo", {item.marketo: item for item in self.fields if item.marketo})
+        told = repr([_told(item) for item in self.fields])
+        object.__setattr__(self, "print", int.from_bytes(blake2b(told.encode(), digest_size=4).digest()))
+
+    def by_name(self, system: System) -> Mapping[str, FieldMapping]:
+        """Fields by their API name on `system`."""
+        return self.by_salesforce if system is SALESFORCE else self.by_marketo
+
+
+def _told(item: FieldMapping) -> tuple[object, ...]:
+    """All that a mapping says, in words that don't change from one process to the next."""
+    rule = item.rule
+    function = f"{rule.function.__module__}.{getattr(rule.function, '__qualname__', '')}" if rule.function else ""
+    rest = (item.salesforce_length, item.marketo_length, item.marketo_bytes, item.overlong, item.unwanted, item.required_default)
+    ruled = (rule.name, rule.default, rule.tolerance_ms, rule.order, rule.version, function)
+    return (item.key, item.salesforce, item.marketo, item.type, item.direction, item.scale, *rest, *ruled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFields:
+    """Marketo fields that Tandem keeps itself: which Salesforce record a person is. All custom string/boolean fields."""
+
+    lead_id: str = "sfLeadId"
+    contact_id: str = "sfContactId"
+    type: str = "sfType"
+    is_deleted: str = "sfIsDeleted"
+    stamp: str | None = None
+    """Carries the id of our last write, on instances whose activities don't name the API user."""
+    salesforce_key: str = "Marketo_Person_Id__c"
+    """Unique external id on Lead and Contact: the Marketo id of a person that Tandem created there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """One comparison of a qualification rule on a Marketo field: `equals` one of the values, or merely `filled`."""
+
+    field: str
+    any_of: tuple[Value, ...] = ()
+    filled: bool = False
+    at_least: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Qualification:
+    """When a Marketo person may be created in Salesforce: every clause of any group holds. No groups: never."""
+
+    groups: tuple[tuple[Clause, ...], ...] = ()
+    everyone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRules:
+    """Everything the merge needs to know, built once from the configuration."""
+
+    objects: Mapping[Object, ObjectMapping]
+    links: LinkFields = field(default_factory=LinkFields)
+    qualification: Qualification = field(default_factory=Qualification)
+    new_people: Object = Object.LEAD
+    """What a qualified Marketo person becomes in Salesforce."""
+    email_key: str = "email"
+    """The field by which people are matched."""
+    delete_in_salesforce: bool = False
+    """Whether a person deleted in Marketo is deleted in Salesforce too."""
+    version: str = "1"

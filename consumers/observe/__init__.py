@@ -1,0 +1,1 @@
+"""From the change topics into the ledger, batch by batch, from where the ledger stands."""

@@ -1,0 +1,276 @@
+"""The outbox: what the ledger has recorded goes out on Kafka, every row, in the order of its id, at least once.
+
+Ids are drawn before they are seen: of two transactions at once the later id may be committed first. So before anything is read, an id
+is chosen (the last one drawn), and whoever was writing to the table at that moment is waited for: every row up to that id is visible
+then, or never will be. The order of effects: choose, wait, read, publish, acknowledge, save the position. A crash between any two is a
+repeat, never a loss.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from aiokafka.errors import KafkaError
+
+from consumers.merge.decision import decode, encode
+from streams.ground.database import away_is_retry
+from streams.relay.publisher import DEAD_ORIGINAL_BYTES_MAX, Producer
+from streams.relay.singleton import Singleton
+from streams.wire.codec import encode_dead_letter
+from streams.wire.errors import Retry
+from streams.wire.events import DeadLetter, Value
+from streams.wire.topics import DEAD_LETTERS, DECISIONS
+
+PUBLISHED = "select published from outbox where relation = $1"
+SAVE = """
+insert into outbox as o (relation, published, saved_ms) values ($1, $3, $4)
+on conflict (relation) do update set published = excluded.published, saved_ms = excluded.saved_ms where o.published = $2
+returning 1
+"""
+WRITERS = """
+select virtualtransaction from pg_locks
+where locktype = 'relation' and mode = 'RowExclusiveLock' and relation = $1::text::regclass and granted
+    and database = (select oid from pg_database where datname = current_database())
+"""
+"""A writer holds this lock from before it draws an id until its rows are visible (PostgreSQL, explicit locking, table-level locks)."""
+PRUNE = """
+delete from decisions where at < $1 and id in (select id from decisions where id <= $2 order by id limit $3)
+"""
+
+BATCH_ROWS_MAX = 1_000
+MESSAGE_BYTES_MAX = 900_000
+_CUT_CHARACTERS = 500
+_PRUNE_ROWS = 2_000
+_PRUNE_EVERY_SECONDS = 60.0
+_WRITERS_SECONDS = (0.002, 0.05)
+_BACKOFF_SECONDS = (0.2, 15.0)
+_CLOSE_SECONDS = 5.0
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """A table whose rows go onto a topic. `read`: rows after the id $1 up to $2, at most $3, `id` among their columns."""
+
+    relation: str
+    topic: str
+    last: str
+    read: str
+    message: Callable[[Any], tuple[bytes, bytes]]
+    """Key and value of a row."""
+
+
+class Outbox:
+    """Publishes decisions, and the dead letters of observe, until stopped. One in a fleet works, the others stand by."""
+
+    def __init__(
+        self,
+        pool: Any,
+        singleton: Singleton,
+        make_producer: Callable[[], Producer],
+        *,
+        retention_days: int = 0,
+        interval_seconds: float = 0.25,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`retention_days`: how long published decisions stay in the database, 0: for ever. `pool`: an asyncpg pool."""
+        self._pool, self._singleton, self._make_producer = pool, singleton, make_producer
+        self._retention_days = retention_days
+        self._interval_seconds = interval_seconds
+        self._now_ms, self._sleep = now_ms, sleep
+        self._awake, self._passing = asyncio.Event(), asyncio.Lock()
+        self._prune_from = 0.0
+        self._log = structlog.get_logger("consumers.publish.outbox")
+        self.trouble: str | None = None
+        """Why nothing gets through at the moment; None while all is well."""
+
+    def wake(self) -> None:
+        """Something was committed in this process: look at once. Others are found by looking every `interval_seconds`.
+
+        Not LISTEN and NOTIFY: a commit that notifies waits for every other one that does (PostgreSQL takes one lock for all).
+        """
+        self._awake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until `stop`, through every outage; a pass under way is finished, if that takes no more than some seconds."""
+        working, stopping = asyncio.create_task(self._work()), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._passing.acquire(), _CLOSE_SECONDS)
+        finally:
+            stopping.cancel()
+            working.cancel()
+            await asyncio.wait({working})
+        if not working.cancelled():
+            working.result()
+
+    async def publish(self, producer: Producer) -> int:
+        """One pass: everything recorded until now is acknowledged and noted. How many rows it was."""
+        return sum([await self._publish(shelf, producer) for shelf in (DECIDED, BURIED)])
+
+    async def prune(self) -> int:
+        """Forget published decisions that are older than the retention, some thousands at a time. How many it was."""
+        if not self._retention_days:
+            return 0
+        with away_is_retry("forgetting old decisions"):
+            published = await self._pool.fetchval(PUBLISHED, DECIDED.relation) or 0
+            oldest, gone = self._now_ms() - self._retention_days * _DAY_MS, 0
+            while done := int((await self._pool.execute(PRUNE, oldest, published, _PRUNE_ROWS)).split()[-1]):
+                gone += done
+        return gone
+
+    async def _work(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with self._singleton.hold("outbox") as lost:
+                    await self._carry(lost)
+            except Retry as error:
+                failures = failures + 1 if self.trouble else 1
+                self.trouble = str(error)
+                self._log.warning("outbox.trouble", detail=self.trouble, failures=failures)
+                await self._sleep(_backoff(failures))
+
+    async def _carry(self, lost: asyncio.Event) -> None:
+        producer = self._make_producer()
+        try:
+            with _kafka_is_retry("connecting"):
+                await producer.start()
+            while not lost.is_set():
+                self._awake.clear()
+                async with self._passing:
+                    await self.publish(producer)
+                self.trouble = None
+                await self._prune_now_and_then()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._awake.wait(), self._interval_seconds)
+        finally:
+            await asyncio.shield(_stopped(producer))
+
+    async def _prune_now_and_then(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._prune_from:
+            self._prune_from = now + _PRUNE_EVERY_SECONDS
+            if gone := await self.prune():
+                self._log.info("outbox.pruned", decisions=gone)
+
+    async def _publish(self, shelf: Shelf, producer: Producer) -> int:
+        with away_is_retry(f"reading {shelf.relation}"):
+            published = await self._pool.fetchval(PUBLISHED, shelf.relation) or 0
+            last = await self._pool.fetchval(shelf.last)
+            if last <= published:
+                return 0
+            await self._all_settled(shelf)
+        count = 0
+        while published < last:
+            with away_is_retry(f"reading {shelf.relation}"):
+                rows = await self._pool.fetch(shelf.read, published, last, BATCH_ROWS_MAX)
+            await self._send(shelf, producer, rows)
+            count += len(rows)
+            reached = rows[-1]["id"] if len(rows) == BATCH_ROWS_MAX else last
+            with away_is_retry(f"saving how far {shelf.relation} went out"):
+                if await self._pool.fetchval(SAVE, shelf.relation, published, reached, self._now_ms()) is None:
+                    raise Retry(f"somebody else publishes {shelf.relation} as well; both may have sent the same rows")
+            published = reached
+        return count
+
+    async def _all_settled(self, shelf: Shelf) -> None:
+        """Wait until everyone who writes to the table now has ended."""
+        pause, longest = _WRITERS_SECONDS
+        writers = {row[0] for row in await self._pool.fetch(WRITERS, shelf.relation)}
+        while writers:
+            await self._sleep(pause)
+            pause = min(longest, pause * 1.5)
+            writers &= {row[0] for row in await self._pool.fetch(WRITERS, shelf.relation)}
+
+    async def _send(self, shelf: Shelf, producer: Producer, rows: Sequence[Any]) -> None:
+        acknowledgements: list[asyncio.Future[object]] = []
+        try:
+            with _kafka_is_retry("publishing"):
+                for row in rows:
+                    key, value = shelf.message(row)
+                    acknowledgements.append(await producer.send(shelf.topic, value=value, key=key))
+                await asyncio.gather(*acknowledgements)
+        finally:
+            for acknowledgement in acknowledgements:
+                acknowledgement.cancel()
+
+
+@contextmanager
+def _kafka_is_retry(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise Retry(f"{doing}: Kafka takes nothing ({type(error).__name__})", after_seconds=1.0) from error
+
+
+async def _stopped(producer: Producer) -> None:
+    """A producer with something unsent and no broker never ends by itself."""
+    with suppress(KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
+
+
+def _backoff(failures: int) -> float:
+    shortest, longest = _BACKOFF_SECONDS
+    ceiling: float = min(longest, shortest * 2.0 ** min(failures, 10))
+    return random.uniform(shortest, ceiling)
+
+
+def _decision(row: Any) -> tuple[bytes, bytes]:
+    key = str(row["pair"] or 0).encode()
+    body: bytes = row["body"]
+    return key, body if len(body) <= MESSAGE_BYTES_MAX else _shortened(body)
+
+
+def _shortened(body: bytes) -> bytes:
+    """A decision too big for a message, with its long values cut; the database keeps them whole."""
+    told = decode(body)
+    fields = tuple(
+        msgspec.structs.replace(each, value=_cut(each.value), agreed=_cut(each.agreed), lost=_cut(each.lost)) for each in told.fields
+    )
+    detail = f"{_cut(told.detail)} (long values are cut here)".strip()
+    return encode(msgspec.structs.replace(told, fields=fields, detail=detail))
+
+
+def _cut(value: Value) -> Value:
+    return value[:_CUT_CHARACTERS] if isinstance(value, str) else value
+
+
+def _letter(row: Any) -> tuple[bytes, bytes]:
+    letter = DeadLetter(
+        stage=row["stage"],
+        reason=row["reason"],
+        original=row["original"][:DEAD_ORIGINAL_BYTES_MAX],
+        key=row["key"] or "",
+        topic=row["topic"],
+        partition=row["partition"],
+        offset=row["offset"],
+        at=row["at"],
+    )
+    return letter.key.encode(), encode_dead_letter(letter)
+
+
+DECIDED = Shelf(
+    relation="decisions",
+    topic=DECISIONS,
+    last="select case when is_called then last_value else 0 end from decisions_id_seq",
+    read="select id, pair, body from decisions where id > $1 and id <= $2 order by id limit $3",
+    message=_decision,
+)
+BURIED = Shelf(
+    relation="dead_letters",
+    topic=DEAD_LETTERS,
+    last="select case when is_called then last_value else 0 end from dead_letters_id_seq",
+    read='select * from dead_letters where id > $1 and id <= $2 and "offset" >= 0 order by id limit $3',
+    message=_letter,
+)
+"""Only letters that were messages of a topic: a relay sends its own before it stores its position."""

@@ -1,0 +1,94 @@
+"""Gaps: what a source could not deliver is read again by the reconciliation polls of its system, and closed when all of them have.
+
+They are passed on through the database, so the relay that opened a gap, the poll that reads back over it, and whoever comes after a
+crash may be different processes.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from streams.ground.database import away_is_retry
+from streams.relay.positions import OpenGap, Positions
+from streams.wire.errors import Retry
+
+POLLS = {"salesforce": ("salesforce.poll.lead", "salesforce.poll.contact"), "marketo": ("marketo.poll",)}
+OPEN = "insert into gaps (source, object, since_ms, reason, opened_ms) values ($1, $2, $3, $4, $5)"
+READ = "insert into gap_reads (gap, poll) values ($1, $2) on conflict do nothing"
+READ_BY = "select poll from gap_reads where gap = $1"
+_LOOK_SECONDS = 2.0
+_log = structlog.get_logger(__name__)
+
+
+class ReadsBack(Protocol):
+    """A polling source."""
+
+    name: str
+
+    def on_gap(self, gap: int, since_ms: int) -> None:
+        """Reach back to `since_ms` (the system's clock) with the next cycle, at once. Told of the same gap again: nothing."""
+        ...
+
+
+def polls_of(gap: OpenGap) -> tuple[str, ...]:
+    """The polls that have to read back over this gap: all of its system's, or the one of its kind of record."""
+    system = next((name for name in POLLS if name in gap.source.split(".")), "")
+    named = [poll for poll in POLLS.get(system, ()) if gap.object and poll.endswith(f".{gap.object}")]
+    return tuple(named) or POLLS.get(system, ())
+
+
+class Gaps:
+    """The open gaps, for the polls of one process. What a poll was told lives in the poll: here is only what the database says."""
+
+    def __init__(self, pool: Any, positions: Positions, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        self._pool, self._positions, self._now_ms = pool, positions, now_ms
+        self._logged: set[tuple[str, int]] = set()
+
+    async def open(self, source: str, obj: str, reason: str, since_ms: int | None = None) -> None:
+        """Record a gap; of unknown length (None): everything of this kind is read again. Raises `Retry`."""
+        with away_is_retry("record a gap"):
+            await self._pool.execute(OPEN, source, obj, since_ms, reason, self._now_ms())
+
+    async def tell(self, poll: ReadsBack, stop: asyncio.Event) -> None:
+        """Tell a poll of every gap that concerns it and that it has not read, again and again, until stopped."""
+        while not stop.is_set():
+            try:
+                for gap in await self._concerning(poll.name):
+                    self._log(poll.name, gap)
+                    poll.on_gap(gap.id, gap.since_ms)
+            except Retry as error:
+                _log.warning("gaps can't be read", error=str(error))
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def covered(self, poll: str, gaps: Sequence[int]) -> None:
+        """This poll has read all of these; those that every poll has are closed. Raises `Retry`: then the poll is told of them again."""
+        if not gaps:
+            return
+        concerned = {gap.id: gap for gap in await self._positions.open_gaps()}
+        for number in gaps:
+            with away_is_retry("close a gap"):
+                await self._pool.execute(READ, number, poll)
+                readers = {row[0] for row in await self._pool.fetch(READ_BY, number)}
+            if number in concerned and readers >= set(polls_of(concerned[number])):
+                await self._positions.close_gap(number)
+                _log.info("gap closed", source=concerned[number].source, reason=concerned[number].reason)
+
+    def _log(self, poll: str, gap: OpenGap) -> None:
+        if (poll, gap.id) not in self._logged:
+            self._logged.add((poll, gap.id))
+            _log.warning("reading back over a gap", poll=poll, source=gap.source, since_ms=gap.since_ms, reason=gap.reason)
+
+    async def _concerning(self, poll: str) -> list[OpenGap]:
+        gaps = [gap for gap in await self._positions.open_gaps() if poll in polls_of(gap)]
+        if not gaps:
+            return []
+        with away_is_retry("read the gaps"):
+            done = {row[0] for row in await self._pool.fetch("select gap from gap_reads where poll = $1", poll)}
+        return [gap for gap in gaps if gap.id not in done]

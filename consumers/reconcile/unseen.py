@@ -1,0 +1,59 @@
+"""Which of the poll's findings the ledger has not seen: the rest need not be relayed, nor re-read."""
+
+from collections.abc import Awaitable, Callable
+
+from consumers.ledger.port import Ledger
+from consumers.mapping.fields import FieldMapping
+from consumers.merge.state import Field, PairState
+from consumers.merge.terms import Terms
+from consumers.merge.values import Unfit, clipped, equal, neutral
+from streams.wire.events import ChangeEvent, Kind
+from streams.wire.systems import System
+
+_IDS_MAX = 1_000
+_SECOND_MS = 1_000
+
+
+def unseen_by(ledger: Ledger, terms: Terms) -> Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]:
+    """The filter for a polling source: of a batch, the events that tell the ledger something new. Raises `Retry`."""
+
+    async def unseen(events: list[ChangeEvent]) -> list[ChangeEvent]:
+        states: dict[tuple[System, str], PairState] = {}
+        for system in System:
+            ids = sorted({event.id for event in events if event.system is system})
+            for start in range(0, len(ids), _IDS_MAX):
+                found = await ledger.states(system, ids[start : start + _IDS_MAX])
+                states.update({(system, record): state for record, state in found.items()})
+        return [event for event in events if is_news(event, states.get((event.system, event.id)), terms)]
+
+    return unseen
+
+
+def is_news(event: ChangeEvent, state: PairState | None, terms: Terms) -> bool:
+    """Whether an event tells what the pair of its record does not know yet."""
+    if state is None:
+        return event.kind is not Kind.DELETED
+    record = state.record(event.system)
+    if event.kind is Kind.DELETED:
+        return not record.deleted
+    if event.ref and all(ref in record.refs for ref in event.ref.split(",")):
+        return False
+    if event.is_read and (record.deleted or not record.complete):
+        return True
+    names = terms.rules.objects[state.object].by_name(event.system)
+    told = ((names[name], wire) for name, wire in event.fields.items() if name in names)
+    return any(_differs(event, field, state.fields.get(field.key) or Field(), wire) for field, wire in told)
+
+
+def _differs(event: ChangeEvent, mapping: FieldMapping, field: Field, wire: object) -> bool:
+    side = field.side(event.system)
+    try:
+        value = neutral(mapping.type, wire)
+    except Unfit as error:
+        return side.unusable != str(error) or side.unusable_value != clipped(wire)
+    same = side.known and not side.unusable and equal(mapping, value, side.seen)
+    if event.is_read:
+        return not same
+    if side.ahead_at and event.at + _SECOND_MS - 1 < side.ahead_at:
+        return False
+    return side.seen_at < event.at or (side.seen_at == event.at and not same)

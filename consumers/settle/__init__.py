@@ -1,0 +1,1 @@
+"""What is owed to a system, written in full calls: claims, calls, answers, and looks where the feed is silent."""

@@ -1,0 +1,213 @@
+"""Look: readings where the feed has been silent for too long, where a record was never read whole, or where a crash left a call open.
+
+A look changes nothing on the systems. What it finds is judged like any other reading.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+
+from consumers.judging import apart
+from consumers.judging.batch import NOWHERE
+from consumers.judging.reunions import reunite
+from consumers.ledger.faults import Fault, step
+from consumers.ledger.port import Kind, Ledger, Pair
+from consumers.merge.decision import Decision
+from consumers.merge.feed import rejudge
+from consumers.merge.reading import Look
+from consumers.merge.state import Field, PairState, Write, copy, is_out
+from consumers.merge.terms import Terms
+from consumers.merge.writes import given_up, unclaimed
+from consumers.settle.feed_lag import Lag
+from consumers.settle.writers.port import Writer
+from streams.budget.port import Lane
+from streams.wire.events import ChangeEvent
+from streams.wire.events import Kind as EventKind
+from streams.wire.systems import Object, System
+
+_LEASE_MS = 20_000
+"""A look that nobody finished is made again then: two of the same do no harm."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Looked:
+    """What a round came to."""
+
+    pairs: int = 0
+    read: int = 0
+    gone: int = 0
+    held: int = 0
+    """Pairs that a step of ours failed on."""
+    due: set[Kind] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Claimed:
+    """What a claim came to, by pair."""
+
+    to_read: dict[int, PairState] = field(default_factory=dict)
+    to_find: dict[int, PairState] = field(default_factory=dict)
+    decisions: dict[int, list[Decision]] = field(default_factory=dict)
+
+    def forget(self, pair: int) -> None:
+        """Nothing is done for this one."""
+        self.to_read.pop(pair, None)
+        self.to_find.pop(pair, None)
+        self.decisions.pop(pair, None)
+
+
+class Looker:
+    """Looks at one system."""
+
+    def __init__(self, ledger: Ledger, writer: Writer, terms: Terms, clock: Callable[[], int], lag: Lag | None = None) -> None:
+        """`lag`: how far behind the system's feed is read; it is silent about a write only when it has been read that far."""
+        self._lag = lag
+        self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
+        self._system = writer.system
+        self.kind = Kind.LOOK_SALESFORCE if writer.system is System.SALESFORCE else Kind.LOOK_MARKETO
+
+    async def reunited(self) -> set[Kind]:
+        """Those who wait for somebody who has changed are to be read again; what has become due by it."""
+        return await reunite(self._ledger, self._terms, self._clock())
+
+    async def round(self) -> Looked:
+        """One batch of what is due for a look. `pairs == 0`: nothing was."""
+        looked = Looked()
+        lag_ms = await self._lag() if self._lag is not None else 0
+        to_read, to_find = await self._due(looked, lag_ms)
+        for obj, ids in _by_object(to_read, self._system).items():
+            for start in range(0, len(ids), self._writer.batch_max):
+                await self._read(obj, ids[start : start + self._writer.batch_max], looked, lag_ms)
+        if to_find:
+            await self._find(to_find, looked)
+        return looked
+
+    async def _due(self, looked: Looked, lag_ms: int) -> tuple[list[PairState], dict[int, PairState]]:
+        """Lock, do what needs no reading, lease the rest."""
+        try:
+            claimed = await self._claim(looked, lag_ms, singly=False)
+        except Fault:
+            claimed = await self._claim(looked, lag_ms, singly=True)
+        return list(claimed.to_read.values()), claimed.to_find
+
+    async def _claim(self, looked: Looked, lag_ms: int, *, singly: bool) -> "_Claimed":
+        """`singly`: each pair by itself; one on which that fails is held."""
+        now, claimed = self._clock(), _Claimed()
+        async with self._ledger.transaction() as tx:
+            pairs = await tx.claim(self.kind, now, self._writer.batch_max, Lane.COPY)
+            looked.pairs = len(pairs)
+            looking = partial(self._claimed, claimed, looked, now, lag_ms)
+            for pair in pairs:
+                if singly and await apart.alone(tx, self._terms, pair, now, looking):
+                    claimed.forget(pair.id)
+                    looked.held += 1
+                elif not singly:
+                    with step("preparing a look", pair.id):
+                        looking(pair)
+            if pairs and not singly:
+                await tx.save(pairs, now)
+            if claimed.decisions:
+                await tx.record(list(chain.from_iterable(claimed.decisions.values())))
+        return claimed
+
+    def _claimed(self, claimed: "_Claimed", looked: Looked, now: int, lag_ms: int, pair: Pair) -> None:
+        state = _postponed(self._settled(pair, now, claimed.decisions.setdefault(pair.id, [])), self._system, now, lag_ms)
+        record = state.record(self._system)
+        if record.id and (record.reread or _silent(state, self._system, now)):
+            claimed.to_read[pair.id] = state
+        elif not record.id and record.creating and not record.calling:
+            claimed.to_find[pair.id] = state
+        state = self._terms.with_due(state, now)
+        looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
+        lease = now + min(_LEASE_MS, self._terms.patience(self._system).call_ms)
+        pair.state = _leased(state, self.kind, lease) if 0 < state.due[self.kind] <= now else state
+
+    def _settled(self, pair: Pair, now: int, decisions: list[Decision]) -> PairState:
+        state = unclaimed(pair.state, self._system, now)
+        if any(entry.until <= now for entry in state.waiting):
+            state, told = rejudge(state, self._terms.setting(state.object), now)
+            for event, rulings in told:
+                decisions.append(
+                    Decision(kind="judged", at=now, pair=pair.id, system=event.system, record=event.id, event=NOWHERE, fields=rulings)
+                )
+        return state
+
+    async def _read(self, obj: Object, ids: Sequence[str], looked: Looked, lag_ms: int) -> None:
+        readings = await self._writer.read(obj, ids, Lane.REPAIR)
+        now = self._clock()
+        events = [reading or self._gone(obj, record, now) for record, reading in readings.items()]
+        looked.read += len(events)
+        looked.gone += sum(event.kind is EventKind.DELETED for event in events)
+        at, stage = self._at(now, lag_ms), f"look.{self._system}"
+        observed = await apart.judged(self._ledger, self._terms, events, now, stage=stage, look=at, strangers=False)
+        looked.due |= observed.due
+        looked.held += observed.dead
+
+    def _at(self, now: int, lag_ms: int) -> Look:
+        patience = self._terms.patience(self._system)
+        return Look(now=now - lag_ms, again_at=now + lag_ms + patience.silent_ms, lost_before=now - lag_ms - patience.lost_ms)
+
+    def _gone(self, obj: Object, record: str, now: int) -> ChangeEvent:
+        """A record that can't be read any more is deleted, for all that we can see."""
+        named = obj if self._system is System.SALESFORCE else Object.PERSON
+        return ChangeEvent(system=self._system, object=named, id=record, kind=EventKind.DELETED, source="read", at=now)
+
+    async def _find(self, wanted: dict[int, PairState], looked: Looked) -> None:
+        """Creations in doubt: is the record there? Found by the key that it would carry."""
+        found = await self._writer.candidates(wanted, Lane.REPAIR)
+        now = self._clock()
+        events = [readings[0] for readings in found.values() if len(readings) == 1]
+        observed = await apart.judged(self._ledger, self._terms, events, now, stage=f"look.{self._system}")
+        looked.due |= observed.due
+        looked.held += observed.dead
+
+        def missing(pair: Pair) -> None:
+            if self._in_doubt(pair.state, wanted[pair.id]):
+                state = given_up(pair.state, self._system, pair.state.record(self._system).creating)
+                pair.state = self._terms.with_due(state, now)
+                looked.due.update(kind for kind in Kind if pair.state.due[kind] and kind.writes)
+
+        looked.held += await apart.changed(self._ledger, self._terms, list(wanted), now, missing)
+
+    def _in_doubt(self, state: PairState, asked: PairState) -> bool:
+        """Whether the creation that was looked for is still without its record: it was never made."""
+        record = state.record(self._system)
+        return not record.id and record.creating == asked.record(self._system).creating
+
+
+def _silent(state: PairState, system: System, now: int) -> bool:
+    calling = state.record(system).calling
+    writes = (write for field in state.unsettled().values() for write in field.side(system).writes)
+    return any(write.look_at <= now and not is_out(write, calling) for write in writes)
+
+
+def _postponed(state: PairState, system: System, now: int, lag_ms: int) -> PairState:
+    """The state with the looks at writes that the feed, as far as it has been read, can't have shown yet put off."""
+    changed: dict[str, Field] = {}
+    for key, told in state.fields.items() if lag_ms else ():
+        side = told.side(system)
+        if any(now - lag_ms < write.look_at <= now for write in side.writes):
+            new = copy(side)
+            new.writes = tuple(_looked_at(write, now + lag_ms) if now - lag_ms < write.look_at <= now else write for write in side.writes)
+            changed[key] = told.with_side(system, new)
+    return state.with_fields(changed) if changed else state
+
+
+def _looked_at(write: Write, at: int) -> Write:
+    new = copy(write)
+    new.look_at = at
+    return new
+
+
+def _leased(state: PairState, kind: Kind, until: int) -> PairState:
+    new = state.with_fields({})
+    new.due = tuple(until if place == kind else moment for place, moment in enumerate(state.due))  # type: ignore[assignment]
+    return new
+
+
+def _by_object(states: Sequence[PairState], system: System) -> dict[Object, list[str]]:
+    ids: dict[Object, list[str]] = {}
+    for state in states:
+        ids.setdefault(state.object if system is System.SALESFORCE else Object.PERSON, []).append(state.record(system).id)
+    return ids

@@ -1,0 +1,33 @@
+"""What was refused under another mapping or other rules is tried again: looked through once, when a worker starts to write."""
+
+from collections.abc import Callable
+
+from consumers.ledger.port import Ledger
+from consumers.merge.plan import row_mark
+from consumers.merge.terms import Terms
+from consumers.merge.writes import reconsidered
+from streams.wire.systems import System
+
+_PAGE = 300
+
+
+async def reconsider(ledger: Ledger, terms: Terms, clock: Callable[[], int]) -> int:
+    """Of all pairs with a refusal, those whose mapping is another one now are due again. How many; raises `Retry`.
+
+    A page a transaction; nothing is written where nothing has changed. Any number of workers may do so at once.
+    """
+    changed, last = 0, 0
+    while page := await ledger.refused(last, _PAGE):
+        last, now = page[-1], clock()
+        async with ledger.transaction() as tx:
+            pairs = list((await tx.by_id(page)).values())
+            for pair in pairs:
+                state, mark = pair.state, row_mark(pair.state, terms.rules)
+                for system in System:
+                    state = reconsidered(state, system, mark)
+                state = terms.with_due(state, now)  # a creation has its mark with the record, and is due by it
+                if state is not pair.state:
+                    pair.state = state
+                    changed += 1
+            await tx.save(pairs, now)
+    return changed

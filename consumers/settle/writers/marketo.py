@@ -1,0 +1,147 @@
+"""Marketo as a place to write to: Sync Leads by id or as creations, 300 a call."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from consumers.judging.introductions import created_at
+from consumers.mapping.fields import SyncRules
+from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.state import PairState
+from consumers.merge.values import canonical
+from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
+from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
+from consumers.settle.writers.refused import passes
+from streams.budget.port import Lane
+from streams.marketo.refusals import judge_item
+from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
+from streams.marketo.wire import ItemResult, Lead
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import CREATED_FIELD, MARKETO, Object, System
+
+_EXISTS, _SEVERAL = frozenset({"1005"}), frozenset({"1007"})
+"""Lead exists already; several leads match (Marketo, record-level error codes)."""
+_GONE = frozenset({"1004"})
+_DAY_MS, _SECOND_MS = 86_400_000, 1_000
+
+
+class MarketoWriter:
+    """Writes people to one Marketo instance."""
+
+    system = System.MARKETO
+    batch_max = BATCH_RECORDS_MAX
+
+    def __init__(self, rest: MarketoRest, rules: SyncRules, own_user: str = "", visible: Visible = all_of) -> None:
+        """`own_user`: our API user, as activities name it."""
+        self._rest, self._visible = rest, visible
+        self._uses = MarketoUses(rest, own_user)
+        self._rules = rules
+        self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.objects.values() for field in mapping.fields)})
+
+    async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
+        """By the Salesforce id stored on the person, else by e-mail."""
+        found: dict[int, list[ChangeEvent]] = {}
+        links = self._rules.links
+        for obj, name in ((Object.LEAD, links.lead_id), (Object.CONTACT, links.contact_id)):
+            by_id = {state.salesforce.id: pair for pair, state in wanted.items() if state.object is obj}
+            if by_id:
+                for lead in await self._rest.find(name, sorted(by_id), self._shown(), lane):
+                    found.setdefault(by_id[str(lead.fields[name]).strip()], []).append(_reading(lead))
+        by_email: dict[str, list[int]] = {}
+        for pair, state in wanted.items():
+            email = self._email(state)
+            if pair not in found and email is not None:
+                by_email.setdefault(email, []).append(pair)
+        if by_email:
+            for lead in await self._rest.find(self._rules.email_key, sorted(by_email), self._shown(), lane):
+                for pair in by_email.get(str(lead.fields[self._rules.email_key] or "").strip().lower(), []):
+                    found.setdefault(pair, []).append(_reading(lead))
+        return found
+
+    async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
+        """A reading of each person; None for one that is deleted or merged away."""
+        del obj
+        leads = await self._rest.read(ids, self._shown(), lane)
+        return {each: _reading(leads[each]) if each in leads else None for each in ids}
+
+    async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
+        """As the port says."""
+        there = {each: reading for each, reading in (await self.read(obj, ids, lane)).items() if reading is not None}
+        made = {each: (created_at(reading) or reading.at - _DAY_MS) - _SECOND_MS for each, reading in there.items()}
+        found = await self._uses.of(made, lane) if made else {}
+        return {each: Use(reading=there[each], what=tuple(found[each]), asked=ASKED) if each in there else None for each in ids}
+
+    async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        """One call to Sync Leads or Delete Leads."""
+        first = items[0].order
+        if isinstance(first, Delete):
+            answer = await self._rest.delete([_id(item) for item in items], lane)
+        elif isinstance(first, Create):
+            answer = await self._rest.sync([self._record(item) for item in items], "createOnly", None, lane)
+        else:
+            records = [{"id": int(_id(item)), **self._record(item)} for item in items]
+            answer = await self._rest.sync(records, "updateOnly", "id", lane)
+        return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
+
+    def _shown(self) -> list[str]:
+        return self._visible(self.system, Object.PERSON, self._fields)
+
+    def _record(self, item: Item) -> dict[str, Value]:
+        order = item.order
+        assert not isinstance(order, Delete)  # noqa: S101 - for the type checker; `write` has sent deletions another way
+        record: dict[str, Value] = {out.name: out.value for out in order.fields}
+        if self._rules.links.stamp:
+            record[self._rules.links.stamp] = str(item.write)
+        return record
+
+    def _email(self, state: PairState) -> str | None:
+        field = state.fields.get(self._rules.email_key)
+        mapping = self._rules.objects[state.object].by_key.get(self._rules.email_key)
+        if field is None or mapping is None:
+            return None
+        key = canonical(mapping, field.value)
+        return key if isinstance(key, str) and key.isascii() and "," not in key else None
+
+
+def _id(item: Item) -> str:
+    return item.order.id if isinstance(item.order, (Update, Delete)) else ""
+
+
+def _reading(lead: Lead) -> ChangeEvent:
+    return ChangeEvent(
+        system=System.MARKETO,
+        object=Object.PERSON,
+        id=lead.id,
+        kind=Kind.READ,
+        source="read",
+        at=lead.at,
+        until=lead.until,
+        fields=lead.fields,
+    )
+
+
+def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
+    if result.status in ("created", "updated", "deleted"):
+        return Outcome(fate=Fate.DONE, id=result.id or _id(item), until=until)
+    if result.status == "unknown":
+        return Outcome(fate=Fate.UNKNOWN, reason=result.message)
+    reason = f"{result.code} {result.message}".strip()
+    if result.code in _GONE:
+        return Outcome(fate=Fate.GONE, reason=reason)
+    if isinstance(item.order, Create) and result.code in _EXISTS:
+        return Outcome(fate=Fate.EXISTS, reason=reason)
+    if isinstance(item.order, Create) and result.code in _SEVERAL:
+        return Outcome(fate=Fate.SEVERAL, reason=reason)
+    passing = passes([judge_item(result.code, result.message)], reason)
+    return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=_blamed(item, result.message))
+
+
+def _blamed(item: Item, message: str) -> frozenset[str]:
+    """The one written field that the message names, if it names just one: Marketo has no list of fields beside its words."""
+    if isinstance(item.order, Delete):
+        return frozenset()
+    named = [
+        out.key
+        for out in item.order.fields
+        if re.search(rf"""['"]{re.escape(out.name)}['"]|\bfield {re.escape(out.name)}\b""", message, re.IGNORECASE)
+    ]
+    return frozenset(named) if len(named) == 1 else frozenset()

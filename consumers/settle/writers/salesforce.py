@@ -1,0 +1,160 @@
+"""Salesforce as a place to write to: sObject Collections, 200 a call; creations are upserts by an external id."""
+
+from collections.abc import Mapping, Sequence
+
+from consumers.mapping.fields import SyncRules
+from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.state import PairState
+from consumers.merge.values import canonical
+from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
+from consumers.settle.writers.refused import passes
+from consumers.settle.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
+from streams.budget.port import Lane
+from streams.salesforce.records import RECORDS_MAX, ItemResult
+from streams.salesforce.refusals import judge_item
+from streams.salesforce.rest import Page, Record, SalesforceRest
+from streams.salesforce.soql import any_of, select
+from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.systems import CREATED_FIELD, SALESFORCE, Object, System, salesforce_id
+
+_GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
+_VALUES_A_QUERY = 100
+
+
+class SalesforceWriter:
+    """Writes leads and contacts to one org."""
+
+    system = System.SALESFORCE
+    batch_max = RECORDS_MAX
+
+    def __init__(self, rest: SalesforceRest, rules: SyncRules, visible: Visible = all_of) -> None:
+        self._rest, self._visible = rest, visible
+        self._uses = SalesforceUses(rest)
+        self._rules = rules
+        own = {"Id", CREATED_FIELD[SALESFORCE], rules.links.salesforce_key}
+        self._fields = {
+            obj: sorted({*own, *(field.salesforce for field in mapping.fields if field.salesforce)})
+            for obj, mapping in rules.objects.items()
+        }
+
+    async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
+        """By the Marketo id stored on the record, else by e-mail; leads that were converted are not leads any more."""
+        by_id = {state.marketo.id: pair for pair, state in wanted.items()}
+        by_email: dict[str, list[int]] = {}
+        for pair, state in wanted.items():
+            email = self._email(state)
+            if email:
+                by_email.setdefault(email, []).append(pair)
+        rows: list[tuple[Object, Record, Page]] = []
+        for obj in self._rules.objects:
+            rows += await self._matching(obj, sorted(by_id), sorted(by_email), lane)
+        found: dict[int, list[ChangeEvent]] = {}
+        for obj, row, page in rows:
+            stored = by_id.get(str(row.get(self._rules.links.salesforce_key) or ""))
+            if stored is not None:
+                found[stored] = [_reading(obj, row, page.at, page.until)]
+        for obj, row, page in rows:
+            email = str(row.get(self._email_name(obj)) or "").strip().lower()
+            for pair in by_email.get(email, []):
+                if not any(event.id == row["Id"] for event in found.get(pair, [])):
+                    found.setdefault(pair, []).append(_reading(obj, row, page.at, page.until))
+        return found
+
+    async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
+        """A reading of each record; None for one that is deleted or out of our sight."""
+        rows, at, until = await self._rest.read_timed(_name(obj), ids, self._shown(obj), lane)
+        return {each: _reading(obj, row, at, until) if row else None for each, row in zip(ids, rows, strict=True)}
+
+    async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
+        """As the port says."""
+        names = sorted({*self._shown(obj), *FIELDS})
+        rows, at, until = await self._rest.read_timed(_name(obj), ids, names, lane)
+        there = {each: row for each, row in zip(ids, rows, strict=True) if row}
+        found = await self._uses.of(_name(obj), list(there), there, lane) if there else {}
+        return {
+            each: Use(reading=_reading(obj, there[each], at, until), what=tuple(found[each]), asked=ASKED) if each in there else None
+            for each in ids
+        }
+
+    async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        """One call to a collection resource."""
+        first = items[0].order
+        name = _name(first.object)
+        if isinstance(first, Delete):
+            results = await self._rest.delete([_id(item) for item in items], lane)
+        elif isinstance(first, Create):
+            key = self._rules.links.salesforce_key
+            results = await self._rest.upsert(name, key, [{**_record(item), key: item.key} for item in items], lane)
+        else:
+            results = await self._rest.update(name, [{"Id": _id(item), **_record(item)} for item in items], lane)
+        return [self._outcome(item, result) for item, result in zip(items, results, strict=True)]
+
+    async def _matching(self, obj: Object, ids: Sequence[str], emails: Sequence[str], lane: Lane) -> list[tuple[Object, Record, Page]]:
+        open_only = ["IsConverted = false"] if obj is Object.LEAD else []
+        found: list[tuple[Object, Record, Page]] = []
+        for column, values in ((self._rules.links.salesforce_key, ids), (self._email_name(obj), emails)):
+            for start in range(0, len(values), _VALUES_A_QUERY):
+                part = values[start : start + _VALUES_A_QUERY]
+                soql = select(_name(obj), self._shown(obj), [*open_only, any_of(column, part)])
+                page = await self._rest.page(soql, lane)
+                found += [(obj, row, page) for row in page.rows]
+                while page.next_url:
+                    page = await self._rest.next_page(page.next_url, lane)
+                    found += [(obj, row, page) for row in page.rows]
+        return list({str(row["Id"]): (obj, row, page) for obj, row, page in found}.values())
+
+    def _shown(self, obj: Object) -> list[str]:
+        return self._visible(self.system, obj, self._fields[obj])
+
+    def _email_name(self, obj: Object) -> str:
+        mapping = self._rules.objects[obj].by_key.get(self._rules.email_key)
+        return mapping.salesforce if mapping else "Email"
+
+    def _email(self, state: PairState) -> str | None:
+        field = state.fields.get(self._rules.email_key)
+        mapping = self._rules.objects[state.object].by_key.get(self._rules.email_key)
+        if field is None or mapping is None:
+            return None
+        key = canonical(mapping, field.value)
+        return key if isinstance(key, str) else None
+
+    def _outcome(self, item: Item, result: ItemResult) -> Outcome:
+        if result.success:
+            return Outcome(fate=Fate.DONE, id=salesforce_id(result.id) if result.id else _id(item), until=result.until)
+        reason = "; ".join(f"{error.code}: {error.message}" for error in result.errors) or "refused without a reason"
+        codes = {error.code for error in result.errors}
+        names = {field for error in result.errors for field in error.fields}
+        if codes & _GONE and not names and isinstance(item.order, (Update, Delete)):
+            return Outcome(fate=Fate.GONE, reason=reason)
+        passing = passes([judge_item(error) for error in result.errors], reason)
+        if passing is not None:
+            return passing
+        mapping = self._rules.objects[item.order.object] if not isinstance(item.order, Delete) else None
+        keys = frozenset(mapping.by_salesforce[each].key for each in names if each in mapping.by_salesforce) if mapping else frozenset()
+        return Outcome(fate=Fate.REJECTED, reason=reason, fields=keys)
+
+
+def _name(obj: Object) -> str:
+    return obj.value.capitalize()
+
+
+def _id(item: Item) -> str:
+    return item.order.id if isinstance(item.order, (Update, Delete)) else ""
+
+
+def _record(item: Item) -> dict[str, Value]:
+    return {} if isinstance(item.order, Delete) else {out.name: out.value for out in item.order.fields}
+
+
+def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:
+    fields = {name: value for name, value in row.items() if name != "Id"}
+    return ChangeEvent(
+        system=System.SALESFORCE,
+        object=obj,
+        id=salesforce_id(str(row["Id"])),
+        kind=Kind.READ,
+        source="read",
+        at=at,
+        until=until,
+        fields=fields,
+    )

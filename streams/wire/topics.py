@@ -1,0 +1,43 @@
+"""The topics as code: names, partitions, retention. Applied by the admin step; Kafka's auto-creation is off."""
+
+from dataclasses import dataclass, field
+
+from streams.wire.systems import Object, System
+
+DECISIONS = "crm.decisions.v1"
+DEAD_LETTERS = "crm.dead-letters.v1"
+PARTITIONS = 6
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """One topic as it should be. `configs` are Kafka's topic settings, values as text."""
+
+    name: str
+    partitions: int = PARTITIONS
+    replication: int = 1
+    configs: dict[str, str] = field(default_factory=dict)
+
+
+def change_topic(system: System, obj: Object) -> str:
+    """The topic that carries the changes of one kind of record: `crm.salesforce.lead.v1`."""
+    return f"crm.{system}.{obj}.v1"
+
+
+CHANGE_TOPICS = (
+    change_topic(System.SALESFORCE, Object.LEAD),
+    change_topic(System.SALESFORCE, Object.CONTACT),
+    change_topic(System.MARKETO, Object.PERSON),
+)
+
+
+def all_topics(replication: int = 1) -> list[TopicSpec]:
+    """Every topic Tandem needs. Change topics keep 14 days (longer than Salesforce's 3), decisions 30, dead letters 90."""
+    changes = [_kept(name, days=14, replication=replication) for name in CHANGE_TOPICS]
+    return [*changes, _kept(DECISIONS, days=30, replication=replication), _kept(DEAD_LETTERS, days=90, replication=replication)]
+
+
+def _kept(name: str, *, days: int, replication: int) -> TopicSpec:
+    configs = {"retention.ms": str(days * _DAY_MS), "cleanup.policy": "delete", "compression.type": "producer"}
+    return TopicSpec(name=name, replication=replication, configs=configs)
