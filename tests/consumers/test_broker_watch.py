@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from consumers.fitting.grounds import look_at_kafka
+from consumers.ledger.memory import MemoryLedger
 from consumers.observe.intake import Intake
 from consumers.observe.leaving import leave
 from consumers.troubles.beat import BEAT_SECONDS
@@ -48,13 +49,6 @@ def test_silence_is_told_by_the_clock_alone() -> None:
     assert watch.trouble() is None
 
 
-class EmptyLedger:
-    """A ledger that stands at the beginning."""
-
-    async def offset(self, topic: str, partition: int) -> int | None:
-        return 0
-
-
 async def keep_going(intake: Intake, stop: asyncio.Event) -> None:
     """As the worker does."""
     while not stop.is_set():
@@ -77,7 +71,7 @@ async def test_an_idle_worker_knows_that_its_broker_is_away_and_back(tmp_path: P
         await ensure_topics(broker.bootstrap, all_topics())
         await look_at_kafka(broker.bootstrap)
         watch = BrokerWatch(KafkaAccess(bootstrap=broker.bootstrap))
-        ledger, nobody = EmptyLedger(), SimpleNamespace()
+        ledger, nobody = MemoryLedger(), SimpleNamespace()
         intake = Intake(broker.bootstrap, ledger, nobody, nobody, nobody, group="idle")  # type: ignore[arg-type]
         await watch.opened()
         async with asyncio.TaskGroup() as group:
