@@ -75,7 +75,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 STEPS = [
     "observe.observe",
-    "settle.claim",
+    "settle.planned",
     "settle.answered",
     "settle.commit",
     "settle.changed",
