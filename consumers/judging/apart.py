@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
-from consumers.judging.batch import NOWHERE, Judging, Observed
+from consumers.judging.batch import NOWHERE, Judging
+from consumers.judging.observed import Observed
 from consumers.ledger.faults import Fault, step
+from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Ledger, Pair, Transaction
-from consumers.ledger.unhindered import unhindered
 from consumers.merge.aside import lost_event, stuck
 from consumers.merge.reading import Look
 from consumers.merge.state import PairState, Record, copy

@@ -3,24 +3,38 @@
 Used by whatever brings events: the partitions (`observe`), and readings made before or after a write (`settle`, `look`).
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from consumers.judging.bursts import Bursts
 from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, tokens
-from consumers.judging.introductions import STORED, Ambiguous, Match, adopt, alone, clues, found_born, inherit, is_full, join, recognise
+from consumers.judging.decided import decided
+from consumers.judging.holds import asked, hands_changed, held
+from consumers.judging.introductions import (
+    STORED,
+    Ambiguous,
+    Match,
+    adopt,
+    alone,
+    clues,
+    found_born,
+    inherit,
+    is_full,
+    join,
+    met,
+    recognise,
+)
+from consumers.judging.observed import Observed
 from consumers.ledger.faults import step
 from consumers.ledger.port import Kind as DueKind
 from consumers.ledger.port import Pair, Taken, Transaction, is_gone
 from consumers.merge.aside import lost_event
-from consumers.merge.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.decision import Origin, Ruling, Verdict
 from consumers.merge.fold import fold
 from consumers.merge.judge import ALTERED
 from consumers.merge.reading import Look, look
 from consumers.merge.record import is_old
 from consumers.merge.setting import Setting
-from consumers.merge.state import PairState, Record, copy
+from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import creation
 from streams.budget.port import Lane
@@ -37,30 +51,6 @@ POLLED = frozenset({"poll", "copy"})
 WITHDRAWN = Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person, made by Tandem; it is withdrawn")
 NOWHERE = Origin(topic="", partition=-1, offset=-1)
 """The origin of an event that came from no topic: a reading of our own."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Observed:
-    """What a batch came to."""
-
-    events: int = 0
-    dead: int = 0
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    due: set[DueKind] = field(default_factory=set)
-    """What has become due by it."""
-    repaired: Counter[System] = field(default_factory=Counter)
-    """Edits that only the poll had found."""
-    altered: Counter[System] = field(default_factory=Counter)
-    """Writes of ours that their system did not keep as they were sent."""
-
-    def add(self, other: "Observed") -> None:
-        """What another batch came to, too."""
-        self.events += other.events
-        self.dead += other.dead
-        self.verdicts.update(other.verdicts)
-        self.due |= other.due
-        self.repaired.update(other.repaired)
-        self.altered.update(other.altered)
 
 
 class Judging:
@@ -198,7 +188,7 @@ class Judging:
             state = found_born(found.state, event)
         else:
             state, rulings = join(found.state, event, self._terms)
-            told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=_met(record, event, state, how)), *rulings)
+            told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=met(record, event, state, how)), *rulings)
         if former is not None and former is not found:
             self._forget(former)
             state = inherit(state, system, former.state)
@@ -268,7 +258,7 @@ class Judging:
         except Taken as error:
             raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
         with step("deciding"):
-            decisions = [self._decision(*entry) for entry in self._decisions]
+            decisions = [decided(*entry, self._now) for entry in self._decisions]
         await self._tx.record(decisions)
 
         if self._left:
@@ -285,7 +275,7 @@ class Judging:
                 pair.match_key = self._terms.match_key(pair.state)
             if pair.match_key in self._by_key and (pair.loaded is None or pair.match_key != pair.loaded_key):
                 introduced.add(pair.match_key)
-            if pair.loaded is not None and _hands_changed(pair.loaded, pair.state):
+            if pair.loaded is not None and hands_changed(pair.loaded, pair.state):
                 self._left |= tokens(pair.loaded, self._terms)
             elif pair.loaded is not None and email_told:
                 self._left |= tokens(pair.loaded, self._terms) - tokens(pair.state, self._terms)
@@ -301,58 +291,8 @@ class Judging:
         if keys and await self._tx.others_with(keys, sorted(known)):
             raise Retry("the ledger: somebody with the same e-mail is being introduced; it is tried again", after_seconds=0.05)
 
-    def _decision(self, pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...]) -> Decision:
-        return Decision(
-            kind="judged",
-            at=self._now,
-            pair=pair.id if pair else 0,
-            system=event.system,
-            record=event.id,
-            event=Origin(
-                topic=origin.topic,
-                partition=origin.partition,
-                offset=origin.offset,
-                source=event.source,
-                kind=event.kind,
-                at=event.at,
-                author=event.author,
-                call=event.call,
-                how=event.origin,
-            ),
-            fields=rulings,
-        )
-
-
-def _met(before: Record, event: ChangeEvent, state: PairState, how: str) -> str:
-    """How the two records were found to be one person, and what became of the one that stood there before."""
-    if not before.id:
-        return f"found on both sides by {how}"
-    if (event.system, before.id) in state.retract:
-        return f"found on both sides by {how}; made at the same moment as {before.id}, which Tandem had created: that one gives way"
-    return f"found on both sides by {how}: made again, after {before.id} was deleted"
-
 
 def _dated_back(due: tuple[int, int, int, int], before: tuple[int, int, int, int], by_ms: int) -> tuple[int, int, int, int]:
     """The writes that have become due are due earlier."""
     salesforce, marketo = (moment - by_ms if moment and not earlier else moment for moment, earlier in zip(due[:2], before, strict=False))
     return salesforce, marketo, due[2], due[3]
-
-
-def asked(state: PairState, system: System) -> PairState:
-    """The pair whose record is read again: it may be somebody else now."""
-    record = copy(state.record(system))
-    record.reread = True
-    return state.with_record(system, record)
-
-
-def held(state: PairState, reason: str, waits: str = "") -> PairState:
-    """The pair held for a person; "" lets it go. `waits`: what ends an ambiguous match when it changes hands."""
-    new = state.with_fields({})
-    new.hold, new.waits = reason, waits
-    return new
-
-
-def _hands_changed(before: PairState, after: PairState) -> bool:
-    """Whether one of the pair's records is another one now, gone, or back."""
-    one, other, was, were = after.salesforce, after.marketo, before.salesforce, before.marketo
-    return one.id != was.id or one.deleted != was.deleted or other.id != were.id or other.deleted != were.deleted

@@ -194,3 +194,12 @@ def _by_stored(event: ChangeEvent, stored: Pair, *, ours: bool) -> Match | Ambig
 def _is_open(pair: Pair, event: ChangeEvent) -> bool:
     """Whether this pair can take the record: it has none on that side (any more), or one of ours that gives way."""
     return can_take(pair.state, event.system) or gives_way(pair.state.record(event.system), event)
+
+
+def met(before: Record, event: ChangeEvent, state: PairState, how: str) -> str:
+    """How the two records were found to be one person, and what became of the one that stood there before."""
+    if not before.id:
+        return f"found on both sides by {how}"
+    if (event.system, before.id) in state.retract:
+        return f"found on both sides by {how}; made at the same moment as {before.id}, which Tandem had created: that one gives way"
+    return f"found on both sides by {how}: made again, after {before.id} was deleted"

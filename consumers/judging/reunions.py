@@ -6,8 +6,8 @@ for it are read again where that can end their wait. Two of two thousand namesak
 
 from collections.abc import Sequence
 
-from consumers.judging.batch import asked
 from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, alike, can_take
+from consumers.judging.holds import asked
 from consumers.ledger.port import Kind, Ledger, Pair
 from consumers.merge.terms import Terms
 from streams.wire.systems import System

@@ -15,7 +15,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from consumers.judging.batch import Observed
+from consumers.judging.observed import Observed
 from consumers.ledger.port import Fenced, Ledger
 from consumers.observe.last_poll import LastPoll
 from consumers.observe.leaving import leave

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from consumers.judging.apart import buried
-from consumers.judging.batch import Judging, Observed
+from consumers.judging.batch import Judging
 from consumers.judging.bursts import Bursts
+from consumers.judging.observed import Observed
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Fenced, Ledger
 from consumers.merge.decision import Origin

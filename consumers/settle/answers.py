@@ -1,7 +1,7 @@
 """What a call came to: told to the ledger in one commit, for each record of it.
 
-A creation that the system refuses because the record exists, though nobody like it can be found, is tried again after growing waits:
-the one who stands in the way may be out of our sight.
+The order of effects: the call has been made; the pairs, those that were met, and the decisions (one commit). Where nobody knows whether
+that commit was made it is made again, for the writes that the ledger still knows. A crash before it leaves the call in doubt.
 """
 
 from collections import Counter
@@ -10,26 +10,23 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 
 from consumers.judging import apart
-from consumers.judging.batch import Judging, held
+from consumers.judging.batch import Judging
 from consumers.judging.candidates import AMBIGUOUS, listed, named
 from consumers.judging.introductions import inherit
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
-from consumers.ledger.port import Kind, Ledger, Pair, Taken, Transaction
+from consumers.ledger.port import Ledger, Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.plan import Create, Delete, Update
-from consumers.merge.state import PairState, Record
+from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
-from consumers.merge.writes import answered, born, failed, knows, refused_in_part, rejected, withdrawn
+from consumers.merge.writes import knows
+from consumers.settle.later import AGAIN_MS
 from consumers.settle.lookups import shown
+from consumers.settle.outcomes import Outcomes
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry, Unknown
 from streams.wire.systems import System
-
-AGAIN_MS, FATAL_MS = 3_000, 60_000
-"""When a record that could not be written now is tried again."""
-REFUSED_DELETION_MS, _EXISTS_MS_MAX, _WAIT_MS_MAX = 900_000, 600_000, 600_000
-_NEVER_MARKED = -1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,16 +47,22 @@ class Settled:
     """When the edits behind the written records were made (ms, the clock of their own side), one a record."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """How a call ended. `outcomes` of its records, in their order; None: there is no answer, `fate` and `detail` say why."""
+
+    outcomes: Sequence[Outcome] | None
+    fate: str
+    detail: str
+    after_ms: int
+
+
 class Answers:
     """Commits what calls to one system came to."""
 
     def __init__(self, ledger: Ledger, system: System, terms: Terms, clock: Callable[[], int]) -> None:
         self._ledger, self._system, self._terms, self._clock = ledger, system, terms, clock
-        self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
-        self._met: Counter[int] = Counter()
-        """By pair: creations in a row that found somebody there whom no search finds."""
-        self._tried: Counter[int] = Counter()
-        """By pair: writes in a row that did not pass, or of which nobody knows."""
+        self._outcomes = Outcomes(system, terms)
 
     async def commit(
         self,
@@ -78,8 +81,9 @@ class Answers:
         commit tried again until the lease of their calls is over: by then a look has found them out. `unsure`: nobody knows whether the
         ledger has been told of these writes at all.
         """
+        ended = _Ended(outcomes=outcomes, fate=fate, detail=detail, after_ms=after_ms)
         try:
-            await self._persist(items, outcomes, fate, detail, settled, after_ms=after_ms, unsure=unsure)
+            await self._persist(items, ended, settled, unsure=unsure)
         except Fault as fault:
             middle = len(items) // 2
             for part in (slice(0, middle), slice(middle, None)) if middle else ():
@@ -92,44 +96,24 @@ class Answers:
         """The record's call stays open: it is found out like that of a crash, once its time is over."""
         settled.held += await apart.held(self._ledger, self._terms, item.pair, fault, self._clock())
 
-    async def _persist(
-        self,
-        items: Sequence[Item],
-        outcomes: Sequence[Outcome] | None,
-        fate: str,
-        detail: str,
-        settled: Settled,
-        *,
-        after_ms: int,
-        unsure: bool,
-    ) -> None:
+    async def _persist(self, items: Sequence[Item], ended: _Ended, settled: Settled, *, unsure: bool) -> None:
         again = unsure
 
         async def told() -> None:
             nonlocal again
-            counted = self._met.copy(), self._tried.copy()
+            counted = self._outcomes.counted()
             try:
-                await self._commit(items, outcomes, fate, detail, settled, after_ms=after_ms, again=again)
+                await self._commit(items, ended, settled, again=again)
             except Retry as error:
-                self._met, self._tried = counted
+                self._outcomes.back_to(counted)
                 again = again or isinstance(error, Unknown)
                 raise
 
         await persistently(told, doing=f"keeping answers of {self._system}", seconds=self._terms.patience(self._system).call_ms / 1000)
 
-    async def _commit(
-        self,
-        items: Sequence[Item],
-        outcomes: Sequence[Outcome] | None,
-        fate: str,
-        detail: str,
-        settled: Settled,
-        *,
-        after_ms: int,
-        again: bool,
-    ) -> None:
+    async def _commit(self, items: Sequence[Item], ended: _Ended, settled: Settled, *, again: bool) -> None:
         """`again`: they may have been told before."""
-        now, fates, since = self._clock(), Counter[str](), list[int]()
+        now, outcomes, fates, since = self._clock(), ended.outcomes, Counter[str](), list[int]()
         async with self._ledger.transaction(durable=outcomes is None) as tx:
             numbers = [item.pair for item in items]
             rivals = [event for outcome in outcomes or () for event in outcome.rivals]
@@ -140,19 +124,13 @@ class Answers:
             decisions = []
             for place, item in enumerate(items):
                 outcome = outcomes[place] if outcomes is not None else None
-                fates[outcome.fate if outcome else fate] += 1
+                fates[outcome.fate if outcome else ended.fate] += 1
                 pair = pairs.get(item.pair)
                 if pair is None or (again and not knows(pair.state, self._system, item.write)):
                     continue
                 with step("taking an answer", pair.id):
-                    if outcome is not None and outcome.fate is Fate.SEVERAL:
-                        outcome = self._named(pair.state, outcome, judging)
-                    self._take(pair, item, outcome, fate, now=now, after_ms=after_ms)
-                    if outcome is not None and outcome.fate is Fate.DONE and isinstance(item.order, (Create, Update)):
-                        told = pair.state.fields
-                        since.append(max((told[out.key].agreed_at for out in item.order.fields if out.key in told), default=0))
-                    result = outcome or Outcome(fate=Fate.REJECTED, reason=detail)
-                    decisions.append(self._decision(item, result, fate or result.fate, pair, now))
+                    decisions.append(self._taken(pair, item, outcome, ended, judging=judging, now=now))
+                    since += _since(pair.state, item, outcome)
             await self._absorb(tx, items, outcomes, pairs)
             try:
                 await tx.save(list(pairs.values()), now)
@@ -164,20 +142,12 @@ class Answers:
         settled.fates.update(fates)
         settled.since += since
 
-    def _take(self, pair: Pair, item: Item, outcome: Outcome | None, fate: str, *, now: int, after_ms: int) -> None:
-        """The pair as its answer leaves it, with what is due then."""
-        state = self._after(pair.state, item, outcome, fate, now)
+    def _taken(self, pair: Pair, item: Item, outcome: Outcome | None, ended: _Ended, *, judging: Judging, now: int) -> Decision:
         if outcome is not None and outcome.fate is Fate.SEVERAL:
-            state = held(state, outcome.reason, self._terms.match_key(state) or "")
-        elif outcome is not None and outcome.fate is Fate.EXISTS:
-            state = self._met_again(state, item, outcome, now)
-        elif outcome is not None and outcome.fate is Fate.BUSY:
-            state = self._busy(state, item, outcome, now)
-        elif fate == "not sent" or (outcome is not None and outcome.fate is Fate.GONE):
-            state = later(state, self._kind, now + after_ms)
-        elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
-            state = later(state, self._kind, now + REFUSED_DELETION_MS)
-        pair.state = self._terms.with_due(state, now)
+            outcome = self._named(pair.state, outcome, judging)
+        self._outcomes.take(pair, item, outcome, ended.fate, now=now, after_ms=ended.after_ms)
+        result = outcome or Outcome(fate=Fate.REJECTED, reason=ended.detail)
+        return self._decision(item, result, ended.fate or result.fate, pair, now)
 
     def _named(self, state: PairState, outcome: Outcome, judging: Judging) -> Outcome:
         """The system has several like this one already: why, with their names; whoever of them was unknown is held with it."""
@@ -188,18 +158,6 @@ class Answers:
         for event in outcome.rivals:
             judging.keep_apart(event, reason, self._terms.match_key(state) or "")
         return replace(outcome, reason=reason)
-
-    def _met_again(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
-        """The creation later, each time twice as much, with the reason where people look for it."""
-        self._met[item.pair] += 1
-        times = self._met[item.pair]
-        after_ms = min(_EXISTS_MS_MAX, AGAIN_MS * 2 ** min(times - 1, 20))
-        record = copy(state.record(self._system))
-        record.refused = (
-            f"{outcome.reason}; but nobody like it is found there. Tried {times} time(s), the next time after {after_ms / 1000:g} s"
-        )
-        record.refused_mark = _NEVER_MARKED
-        return later(state.with_record(self._system, record), self._kind, now + after_ms)
 
     async def _absorb(self, tx: Transaction, items: Sequence[Item], outcomes: Sequence[Outcome] | None, pairs: dict[int, Pair]) -> None:
         """A record that we have just created may already stand in a pair of its own, if the feed was quicker than the answer."""
@@ -223,68 +181,6 @@ class Answers:
         if strangers:
             await tx.remove([pair.id for pair in strangers])
 
-    def _after(self, state: PairState, item: Item, outcome: Outcome | None, fate: str, now: int) -> PairState:
-        """The state after the call, by its outcome."""
-        if outcome is None:
-            if fate != "unknown":
-                return withdrawn(state, self._system, item.write)
-            return failed(state, self._system, item.write, now + self._terms.patience(self._system).doubt_ms)
-        match outcome.fate:
-            case Fate.DONE:
-                return self._done(state, item, outcome, now)
-            case Fate.EXISTS | Fate.SEVERAL | Fate.BUSY:
-                return withdrawn(state, self._system, item.write)
-            case Fate.GONE:
-                return self._gone(withdrawn(state, self._system, item.write), item)
-            case Fate.UNKNOWN:
-                return failed(state, self._system, item.write, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
-            case Fate.REJECTED:
-                return rejected(state, self._system, item.write, outcome.reason, outcome.fields, mark=_mark(item))
-
-    def _longer(self, item: Item, usual_ms: int) -> int:
-        """How long to wait for what didn't pass: twice as long each time in a row."""
-        self._tried[item.pair] += 1
-        return min(max(usual_ms, _WAIT_MS_MAX), usual_ms << min(self._tried[item.pair] - 1, 20))
-
-    def _busy(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
-        """The same later; of a creation, which has no field to tell it at, the record tells why."""
-        if isinstance(item.order, Create):
-            record = copy(state.record(self._system))
-            record.refused, record.refused_mark = outcome.reason, _NEVER_MARKED
-            state = state.with_record(self._system, record)
-        return later(state, self._kind, now + self._longer(item, max(AGAIN_MS, round(outcome.after_seconds * 1000))))
-
-    def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
-        self._met.pop(item.pair, None)
-        self._tried.pop(item.pair, None)
-        if isinstance(item.order, Delete):
-            return self._gone(withdrawn(state, self._system, item.write), item)
-        if outcome.refused or outcome.left:
-            state = refused_in_part(state, self._system, item.write, dict(outcome.refused), outcome.left, mark=_mark(item))
-        state = answered(state, self._system, item.write, now, outcome.until)
-        if isinstance(item.order, Update):
-            return state
-        record = state.record(self._system)
-        if record.id and record.id != outcome.id:
-            new = copy(withdrawn(state, self._system, item.write))
-            if (self._system, outcome.id) not in new.retract:
-                new.retract = (*new.retract, (self._system, outcome.id))
-            return new
-        return born(state, self._system, outcome.id, item.write, witnessed=self._system is System.MARKETO, made_until=outcome.until)
-
-    def _gone(self, state: PairState, item: Item) -> PairState:
-        """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted."""
-        target = item.order.id if isinstance(item.order, (Update, Delete)) else ""
-        state = copy(state)
-        state.retract = tuple(entry for entry in state.retract if entry != (self._system, target))
-        record: Record = copy(state.record(self._system))
-        if record.id == target:
-            if isinstance(item.order, Delete):
-                record.deleted = True
-            else:
-                record.reread = True
-        return state.with_record(self._system, record)
-
     def _decision(self, item: Item, outcome: Outcome, fate: str, pair: Pair, now: int) -> Decision:
         fields: tuple[Ruling, ...] = ()
         if isinstance(item.order, (Create, Update)):
@@ -304,13 +200,8 @@ class Answers:
         )
 
 
-def _mark(item: Item) -> int:
-    """What the order was planned from."""
-    return item.order.mark if isinstance(item.order, (Create, Update)) else 0
-
-
-def later(state: PairState, kind: Kind, at: int) -> PairState:
-    """Not before `at`."""
-    new = state.with_fields({})
-    new.due = tuple(at if place == kind else moment for place, moment in enumerate(state.due))  # type: ignore[assignment]
-    return new
+def _since(state: PairState, item: Item, outcome: Outcome | None) -> list[int]:
+    """When the newest edit behind a record that was written was made."""
+    if outcome is None or outcome.fate is not Fate.DONE or not isinstance(item.order, (Create, Update)):
+        return []
+    return [max((state.fields[out.key].agreed_at for out in item.order.fields if out.key in state.fields), default=0)]

@@ -17,7 +17,8 @@ from consumers.settle.look import Looked, Looker
 from consumers.settle.pace import Pacing
 from consumers.settle.prepaid import pay
 from consumers.settle.reading_first import Choice
-from consumers.settle.settler import Settler, Work
+from consumers.settle.settler import Settler
+from consumers.settle.work import Work
 from streams.budget.port import Budget, Lane
 from streams.wire.errors import Fatal, Retry, SyncError
 from streams.wire.systems import System

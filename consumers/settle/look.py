@@ -20,6 +20,7 @@ from consumers.merge.state import Field, PairState, Write, copy, is_out
 from consumers.merge.terms import Terms
 from consumers.merge.writes import given_up, unclaimed
 from consumers.settle.feed_lag import Lag
+from consumers.settle.later import later
 from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane
 from streams.wire.events import ChangeEvent
@@ -121,7 +122,7 @@ class Looker:
         state = self._terms.with_due(state, now)
         looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
         lease = now + min(_LEASE_MS, self._terms.patience(self._system).call_ms)
-        pair.state = _leased(state, self.kind, lease) if 0 < state.due[self.kind] <= now else state
+        pair.state = later(state, self.kind, lease) if 0 < state.due[self.kind] <= now else state
 
     def _settled(self, pair: Pair, now: int, decisions: list[Decision]) -> PairState:
         state = unclaimed(pair.state, self._system, now)
@@ -197,12 +198,6 @@ def _postponed(state: PairState, system: System, now: int, lag_ms: int) -> PairS
 def _looked_at(write: Write, at: int) -> Write:
     new = copy(write)
     new.look_at = at
-    return new
-
-
-def _leased(state: PairState, kind: Kind, until: int) -> PairState:
-    new = state.with_fields({})
-    new.due = tuple(until if place == kind else moment for place, moment in enumerate(state.due))  # type: ignore[assignment]
     return new
 
 

@@ -3,26 +3,27 @@
 The system is asked right before. Where anything hangs on the record it stays, in a pair of its own that is held with the names of both.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
+from consumers.judging import apart
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.ledger.faults import step
+from consumers.ledger.faults import Fault, step
+from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Kind, Ledger, Pair
-from consumers.ledger.unhindered import unhindered
 from consumers.merge.decision import Decision
 from consumers.merge.plan import Delete, plan
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import withdrawn
-from consumers.settle.answers import later
+from consumers.settle.answers import Settled
+from consumers.settle.later import AGAIN_MS, REFUSED_DELETION_MS, later
+from consumers.settle.work import Leaving, Owed
 from consumers.settle.writers.port import Item, Use, Writer
-from streams.budget.port import Lane
+from streams.wire.errors import Fatal, Reject
 from streams.wire.systems import Object, System
-
-Leaving = tuple[int, PairState, Lane]
-"""A leased pair with a record to be withdrawn."""
 
 
 class Withdrawals:
@@ -35,14 +36,28 @@ class Withdrawals:
         self._system = writer.system
         self._kind = Kind.WRITE_SALESFORCE if writer.system is System.SALESFORCE else Kind.WRITE_MARKETO
 
-    async def ask(self, leaving: Sequence[Leaving]) -> list[tuple[Item, Lane]]:
-        """The deletions that may be made; what may not is settled in the ledger. The leases are kept when asking fails."""
+    async def ask(self, leaving: Sequence[Leaving], settled: Settled) -> list[Owed]:
+        """The deletions that may be made; what may not is settled in the ledger. A pair on which that fails is held."""
+        try:
+            return await self._asked(leaving) if leaving else []
+        except Fault as fault:
+            if len(leaving) > 1:
+                return [item for each in leaving for item in await self.ask([each], settled)]
+            settled.held += await apart.held(self._ledger, self._terms, leaving[0][0], fault, self._clock())
+            return []
+        except BaseException as error:
+            after_ms = REFUSED_DELETION_MS if isinstance(error, (Reject, Fatal)) else AGAIN_MS
+            await asyncio.shield(self.release(leaving, after_ms))
+            raise
+
+    async def _asked(self, leaving: Sequence[Leaving]) -> list[Owed]:
+        """The leases are kept when asking fails."""
         uses = await self._uses(leaving)
         return await unhindered(lambda: self._told(leaving, uses))
 
-    async def _told(self, leaving: Sequence[Leaving], uses: Mapping[str, Use | None]) -> list[tuple[Item, Lane]]:
+    async def _told(self, leaving: Sequence[Leaving], uses: Mapping[str, Use | None]) -> list[Owed]:
         now = self._clock()
-        items: list[tuple[Item, Lane]] = []
+        items: list[Owed] = []
         async with self._ledger.transaction() as tx:
             judging = Judging(tx, self._terms, now)
             kept = [use.reading for use in uses.values() if use is not None and use.what]
@@ -96,7 +111,6 @@ class Withdrawals:
         assert isinstance(order, Delete)  # noqa: S101 - for the type checker: its record is still to be withdrawn, and the lease is over
         pair.state = self._lease(pair.state, write, now)
         theirs = pair.state.record(self._system).id
-        begin_until = now + self._terms.patience(self._system).begin_ms
         why = f"made by Tandem at the same moment as {theirs}, the same person; nothing hangs on it (asked: {use.asked})"
         begin_until = now + self._terms.patience(self._system).begin_ms
         return Item(write=write, pair=pair.id, order=replace(order, id=spare, why=why), begin_until=begin_until)

@@ -12,7 +12,7 @@ from consumers.configuration.access import kafka_access
 from consumers.configuration.loading import Settings
 from consumers.configuration.settings import LogFormat
 from consumers.fitting.sight import LOOK_SECONDS
-from consumers.judging.batch import Observed
+from consumers.judging.observed import Observed
 from consumers.ledger.callers import Caller, Callers
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer

@@ -17,7 +17,7 @@ import structlog
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
-from consumers.judging.batch import Observed
+from consumers.judging.observed import Observed
 from consumers.ledger.postgres import open_ledger
 from consumers.observe import intake
 from consumers.observe.intake import Intake

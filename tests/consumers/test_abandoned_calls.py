@@ -87,7 +87,7 @@ async def test_those_who_were_gone_before_are_found_at_the_start() -> None:
 async def test_a_creation_is_looked_for_before_it_is_made_again() -> None:
     bench = Bench(lone(1, SF))
     work = await bench.settler(bench.gone).claim()
-    await bench.settler(bench.gone)._ask(work.asking, Settled())
+    await bench.settler(bench.gone)._questions.ask(work.asking, Settled())
     assert bench.ledger.pairs[1].marketo.creating
     bench.alive.discard(bench.gone.number)
     assert await bench.abandoned.round() == 1

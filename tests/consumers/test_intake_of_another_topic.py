@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from consumers.judging.batch import Observed
+from consumers.judging.observed import Observed
 from consumers.ledger.memory import MemoryLedger
 from consumers.observe import intake as module
 from consumers.observe.intake import Intake

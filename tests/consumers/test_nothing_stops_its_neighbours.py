@@ -42,7 +42,7 @@ JUDGING = (
     "consumers.observe.observer.decode",
     "consumers.judging.batch.is_full",
     "consumers.judging.batch.fold",
-    "consumers.judging.batch.Decision",
+    "consumers.judging.decided.Decision",
     "consumers.merge.fold.is_old",
     "consumers.merge.fold.noted",
     "consumers.merge.fold.judge_fields",
@@ -141,7 +141,7 @@ async def test_a_pair_that_can_not_even_be_held_waits_beside_the_others(
     assert (await settler.round()).claimed == 0
 
 
-@pytest.mark.parametrize("place", ["consumers.settle.settler.plan", "consumers.settle.settler.intend", "consumers.merge.plan.wire"])
+@pytest.mark.parametrize("place", ["consumers.settle.intents.plan", "consumers.settle.intents.intend", "consumers.merge.plan.wire"])
 async def test_a_pair_that_can_not_be_planned_is_held_and_the_others_are_written(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +161,7 @@ async def test_what_was_stuck_is_tried_again_once_something_is_told_of_the_pair(
     ledger, clock = ledger_with(owing(1, MK, POISON)), Clock()
     writer = ScriptedWriter(MK)
     with monkeypatch.context() as patched:
-        poison(patched, "consumers.settle.settler.plan", RAISED["KeyError"])
+        poison(patched, "consumers.settle.intents.plan", RAISED["KeyError"])
         await Settler(ledger, writer, TERMS, clock).round()
     await Observer(ledger, TERMS, clock).observe(TOPIC, 0, 0, messages(edit(1, "later")))
     await Settler(ledger, writer, TERMS, clock).round()
@@ -171,9 +171,9 @@ async def test_what_was_stuck_is_tried_again_once_something_is_told_of_the_pair(
 @pytest.mark.parametrize(
     "place",
     [
-        "consumers.settle.settler.plan",
-        "consumers.settle.settler.intend",
-        "consumers.settle.settler.withdrawn",
+        "consumers.settle.intents.plan",
+        "consumers.settle.intents.intend",
+        "consumers.settle.ask.withdrawn",
         "consumers.judging.batch.recognise",
     ],
 )
@@ -196,7 +196,7 @@ async def test_a_person_that_can_not_be_looked_up_does_not_keep_others_from_bein
     assert any(state.hold.startswith(FAULT) for state in ledger.pairs.values())
 
 
-@pytest.mark.parametrize("place", ["consumers.settle.answers.answered", "consumers.settle.answers.Decision", "consumers.merge.terms.due"])
+@pytest.mark.parametrize("place", ["consumers.settle.outcomes.answered", "consumers.settle.answers.Decision", "consumers.merge.terms.due"])
 async def test_an_answer_that_can_not_be_taken_does_not_lose_the_others(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
 from consumers.observe.observer import Message, Observer
-from consumers.settle import answers
+from consumers.settle import outcomes
 from consumers.settle.look import Looker
 from consumers.settle.reading_first import Ahead
 from consumers.settle.settler import Settler
@@ -422,7 +422,7 @@ def _honest() -> Iterator[None]:
 @contextmanager
 def _hasty() -> Iterator[None]:
     """The answer of the call is taken, not the feed, for the moment when a side shows our value."""
-    honest = answers.answered  # type: ignore[attr-defined]  # changed as a tool would have it
+    honest = outcomes.answered  # type: ignore[attr-defined]  # changed as a tool would have it
 
     def hasty(state: PairState, target: System, write: int, *rest: int) -> PairState:
         state = honest(state, target, write, *rest)
@@ -434,8 +434,8 @@ def _hasty() -> Iterator[None]:
                     changed[key] = item.with_side(target, side)
         return state.with_fields(changed)
 
-    answers.answered = hasty  # type: ignore[attr-defined, assignment]
+    outcomes.answered = hasty  # type: ignore[attr-defined, assignment]
     try:
         yield
     finally:
-        answers.answered = honest  # type: ignore[attr-defined]
+        outcomes.answered = honest  # type: ignore[attr-defined]

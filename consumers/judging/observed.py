@@ -1,0 +1,32 @@
+"""Observed: what a batch of events came to, in numbers and in what has become due by it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from consumers.ledger.port import Kind as DueKind
+from consumers.merge.decision import Verdict
+from streams.wire.systems import System
+
+
+@dataclass(slots=True, kw_only=True)
+class Observed:
+    """What a batch came to."""
+
+    events: int = 0
+    dead: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    due: set[DueKind] = field(default_factory=set)
+    """What has become due by it."""
+    repaired: Counter[System] = field(default_factory=Counter)
+    """Edits that only the poll had found."""
+    altered: Counter[System] = field(default_factory=Counter)
+    """Writes of ours that their system did not keep as they were sent."""
+
+    def add(self, other: "Observed") -> None:
+        """What another batch came to, too."""
+        self.events += other.events
+        self.dead += other.dead
+        self.verdicts.update(other.verdicts)
+        self.due |= other.due
+        self.repaired.update(other.repaired)
+        self.altered.update(other.altered)

@@ -1,0 +1,81 @@
+"""Claim: pairs that are owed writes on one system are locked, planned and saved with their intents, in one durable commit.
+
+No call is made before that commit. A crash after it leaves writes in doubt, which the feed or a look settles. Where nobody knows
+whether it was made, whatever it may have put down is taken back.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from consumers.judging import apart
+from consumers.ledger.faults import Fault, step
+from consumers.ledger.port import Ledger, Pair
+from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.terms import Terms
+from consumers.merge.writes import Patience
+from consumers.settle.intents import Intents
+from consumers.settle.reading_first import Ahead
+from consumers.settle.release import Releases
+from consumers.settle.work import Draft, Work
+from streams.budget.port import Lane
+from streams.wire.errors import Unknown
+
+
+class Claims:
+    """Claims what is owed to one system, `batch_max` pairs at once."""
+
+    def __init__(
+        self, ledger: Ledger, terms: Terms, clock: Callable[[], int], *, intents: Intents, releases: Releases, batch_max: int
+    ) -> None:
+        self._ledger, self._terms, self._clock = ledger, terms, clock
+        self._intents, self._releases, self._batch_max = intents, releases, batch_max
+
+    async def claim(self, lane: Lane, reading: Ahead) -> Work:
+        """Lock, plan, commit the intents. Pairs that need an answer from the system first are leased instead."""
+        try:
+            return await self._drafted(lane, reading, singly=False)
+        except Fault:
+            return await self._drafted(lane, reading, singly=True)
+
+    async def _drafted(self, lane: Lane, reading: Ahead, *, singly: bool) -> Work:
+        draft = Draft()
+        try:
+            return await self._claim(draft, lane, reading, singly=singly)
+        except Unknown as error:
+            await asyncio.shield(self._releases.never_made(draft.work(claimed=0, held=0), str(error)))
+            raise
+
+    async def _claim(self, draft: Draft, lane: Lane, reading: Ahead, *, singly: bool) -> Work:
+        """`singly`: each pair is planned and saved by itself, and held where that fails."""
+        now, lag_ms = self._clock(), await self._intents.lag_ms()
+        async with self._ledger.transaction() as tx:
+            pairs = await tx.claim(self._intents.kind, now, self._batch_max, lane)
+            patience = self._intents.patience(lag_ms, len(pairs))
+            writes = [await self._ledger.write_id() for _ in pairs]
+            failed = 0
+            for pair, write in zip(pairs, writes, strict=True):
+                claimed = partial(self._claimed, draft, write=write, now=now, patience=patience, reading=reading)
+                if singly and await apart.alone(tx, self._terms, pair, now, claimed):
+                    draft.forget(pair.id)
+                    failed += 1
+                elif not singly:
+                    with step("planning", pair.id):
+                        claimed(pair)
+            if pairs and not singly:
+                await tx.save(pairs, now)
+        return draft.work(claimed=len(pairs), held=failed)
+
+    def _claimed(self, draft: Draft, pair: Pair, *, write: int, now: int, patience: Patience, reading: Ahead) -> None:
+        """The pair with its intent or its lease."""
+        planned = self._intents.planned(pair.state)
+        pair_lane = Lane(pair.state.lane)
+        if isinstance(planned, Delete) and planned.spare:
+            pair.state = self._intents.leased(pair.state, write, now)
+            draft.leaving[pair.id] = (pair.id, pair.state, pair_lane)
+        elif isinstance(planned, Create) or (isinstance(planned, Update) and reading.covers(pair_lane)):
+            pair.state = self._intents.leased(pair.state, write, now)
+            draft.asking[pair.id] = (pair.id, pair.state, pair_lane)
+        else:
+            self._intents.intend(draft, pair, planned, write=write, now=now, patience=patience)
+        pair.state = self._terms.with_due(pair.state, now)

@@ -1,0 +1,138 @@
+"""Outcomes: a pair's state as the answer to its write leaves it. No I/O; it remembers how often in a row a pair did not get through.
+
+A creation that the system refuses because the record exists, though nobody like it can be found, is tried again after growing waits:
+the one who stands in the way may be out of our sight.
+"""
+
+from collections import Counter
+from copy import copy
+
+from consumers.judging.holds import held
+from consumers.ledger.port import Kind, Pair
+from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.state import PairState, Record
+from consumers.merge.terms import Terms
+from consumers.merge.writes import answered, born, failed, refused_in_part, rejected, withdrawn
+from consumers.settle.later import AGAIN_MS, REFUSED_DELETION_MS, later
+from consumers.settle.writers.port import Fate, Item, Outcome
+from streams.wire.systems import System
+
+_EXISTS_MS_MAX, _WAIT_MS_MAX = 600_000, 600_000
+_NEVER_MARKED = -1
+
+Counted = tuple[Counter[int], Counter[int]]
+"""What is remembered at a moment."""
+
+
+class Outcomes:
+    """Takes the outcomes of writes to one system."""
+
+    def __init__(self, system: System, terms: Terms) -> None:
+        self._system, self._terms = system, terms
+        self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
+        self._met: Counter[int] = Counter()
+        """By pair: creations in a row that found somebody there whom no search finds."""
+        self._tried: Counter[int] = Counter()
+        """By pair: writes in a row that did not pass, or of which nobody knows."""
+
+    def counted(self) -> Counted:
+        """What is remembered now, to come back to where the ledger was not told."""
+        return self._met.copy(), self._tried.copy()
+
+    def back_to(self, counted: Counted) -> None:
+        """What was taken since has not happened."""
+        self._met, self._tried = counted
+
+    def take(self, pair: Pair, item: Item, outcome: Outcome | None, fate: str, *, now: int, after_ms: int) -> None:
+        """The pair as its answer leaves it, with what is due then."""
+        state = self._after(pair.state, item, outcome, fate, now)
+        if outcome is not None and outcome.fate is Fate.SEVERAL:
+            state = held(state, outcome.reason, self._terms.match_key(state) or "")
+        elif outcome is not None and outcome.fate is Fate.EXISTS:
+            state = self._met_again(state, item, outcome, now)
+        elif outcome is not None and outcome.fate is Fate.BUSY:
+            state = self._busy(state, item, outcome, now)
+        elif fate == "not sent" or (outcome is not None and outcome.fate is Fate.GONE):
+            state = later(state, self._kind, now + after_ms)
+        elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
+            state = later(state, self._kind, now + REFUSED_DELETION_MS)
+        pair.state = self._terms.with_due(state, now)
+
+    def _after(self, state: PairState, item: Item, outcome: Outcome | None, fate: str, now: int) -> PairState:
+        """The state after the call, by its outcome."""
+        if outcome is None:
+            if fate != "unknown":
+                return withdrawn(state, self._system, item.write)
+            return failed(state, self._system, item.write, now + self._terms.patience(self._system).doubt_ms)
+        match outcome.fate:
+            case Fate.DONE:
+                return self._done(state, item, outcome, now)
+            case Fate.EXISTS | Fate.SEVERAL | Fate.BUSY:
+                return withdrawn(state, self._system, item.write)
+            case Fate.GONE:
+                return self._gone(withdrawn(state, self._system, item.write), item)
+            case Fate.UNKNOWN:
+                return failed(state, self._system, item.write, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
+            case Fate.REJECTED:
+                return rejected(state, self._system, item.write, outcome.reason, outcome.fields, mark=_mark(item))
+
+    def _longer(self, item: Item, usual_ms: int) -> int:
+        """How long to wait for what didn't pass: twice as long each time in a row."""
+        self._tried[item.pair] += 1
+        return min(max(usual_ms, _WAIT_MS_MAX), usual_ms << min(self._tried[item.pair] - 1, 20))
+
+    def _busy(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
+        """The same later; of a creation, which has no field to tell it at, the record tells why."""
+        if isinstance(item.order, Create):
+            record = copy(state.record(self._system))
+            record.refused, record.refused_mark = outcome.reason, _NEVER_MARKED
+            state = state.with_record(self._system, record)
+        return later(state, self._kind, now + self._longer(item, max(AGAIN_MS, round(outcome.after_seconds * 1000))))
+
+    def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
+        self._met.pop(item.pair, None)
+        self._tried.pop(item.pair, None)
+        if isinstance(item.order, Delete):
+            return self._gone(withdrawn(state, self._system, item.write), item)
+        if outcome.refused or outcome.left:
+            state = refused_in_part(state, self._system, item.write, dict(outcome.refused), outcome.left, mark=_mark(item))
+        state = answered(state, self._system, item.write, now, outcome.until)
+        if isinstance(item.order, Update):
+            return state
+        record = state.record(self._system)
+        if record.id and record.id != outcome.id:
+            new = copy(withdrawn(state, self._system, item.write))
+            if (self._system, outcome.id) not in new.retract:
+                new.retract = (*new.retract, (self._system, outcome.id))
+            return new
+        return born(state, self._system, outcome.id, item.write, witnessed=self._system is System.MARKETO, made_until=outcome.until)
+
+    def _gone(self, state: PairState, item: Item) -> PairState:
+        """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted."""
+        target = item.order.id if isinstance(item.order, (Update, Delete)) else ""
+        state = copy(state)
+        state.retract = tuple(entry for entry in state.retract if entry != (self._system, target))
+        record: Record = copy(state.record(self._system))
+        if record.id == target:
+            if isinstance(item.order, Delete):
+                record.deleted = True
+            else:
+                record.reread = True
+        return state.with_record(self._system, record)
+
+    def _met_again(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
+        """The creation later, each time twice as much, with the reason where people look for it."""
+        self._met[item.pair] += 1
+        times = self._met[item.pair]
+        after_ms = min(_EXISTS_MS_MAX, AGAIN_MS * 2 ** min(times - 1, 20))
+        record = copy(state.record(self._system))
+        record.refused = (
+            f"{outcome.reason}; but nobody like it is found there. Tried {times} time(s), the next time after {after_ms / 1000:g} s"
+        )
+        record.refused_mark = _NEVER_MARKED
+        return later(state.with_record(self._system, record), self._kind, now + after_ms)
+
+
+def _mark(item: Item) -> int:
+    """What the order was planned from."""
+    return item.order.mark if isinstance(item.order, (Create, Update)) else 0
