@@ -75,7 +75,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 STEPS = [
     "observe.observe",
-    "settle.planned",
+    "settle.claim",
     "settle.answered",
     "settle.commit",
     "settle.changed",
