@@ -25,7 +25,7 @@ from consumers.mapping.fields import (
     SyncRules,
     Unwanted,
 )
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, Object, System
 
 NOT_PROVIDED = "[not provided]"
 """What a blank LastName or Company becomes when a person is created in Salesforce, unless configured otherwise."""
@@ -70,7 +70,7 @@ _PERSON = (
     Default("LeadSource", "leadSource", FieldType.PICKLIST),
     Default("Description", "mktoPersonNotes"),
 )
-LEAD = (
+LEAD_FIELDS = (
     *_PERSON,
     Default("Street", "address"),
     Default("City", "city"),
@@ -85,7 +85,7 @@ LEAD = (
     Default("NumberOfEmployees", "numberOfEmployees", FieldType.NUMBER),
     Default("Website", "website", FieldType.URL),
 )
-CONTACT = (
+CONTACT_FIELDS = (
     *_PERSON,
     Default("MailingStreet", "address"),
     Default("MailingCity", "city"),
@@ -94,7 +94,7 @@ CONTACT = (
     Default("MailingCountry", "country"),
     Default("Birthdate", "dateOfBirth", FieldType.DATE),
 )
-DEFAULTS: Mapping[Object, tuple[Default, ...]] = {Object.LEAD: LEAD, Object.CONTACT: CONTACT}
+DEFAULTS: Mapping[Object, tuple[Default, ...]] = {LEAD: LEAD_FIELDS, CONTACT: CONTACT_FIELDS}
 
 
 def build(settings: Settings, describes: Describes | None = None, *, stamp: bool | None = None) -> SyncRules:
@@ -136,7 +136,7 @@ def mapping_problems(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def entries(settings: Settings, obj: Object) -> Mapping[str, FieldEntry | None]:
     """What the configuration says about the fields of an object."""
-    return settings.lead.fields if obj is Object.LEAD else settings.contact.fields
+    return settings.lead.fields if obj == LEAD else settings.contact.fields
 
 
 def _all_fields(settings: Settings, obj: Object, describes: Describes) -> tuple[FieldMapping, ...]:
@@ -185,7 +185,7 @@ def _watched(clause: Clause, describes: Describes) -> FieldMapping:
 
 def _mapped(settings: Settings, obj: Object, describes: Describes) -> Iterator[FieldMapping]:
     changes = entries(settings, obj)
-    winner = settings.lead.winner if obj is Object.LEAD else settings.contact.winner
+    winner = settings.lead.winner if obj == LEAD else settings.contact.winner
     known = {item.marketo: item for item in DEFAULTS[obj]}
     here = describes.salesforce.get(obj, {})
     for marketo in (*known, *(name for name in changes if name not in known)):

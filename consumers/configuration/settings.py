@@ -17,7 +17,7 @@ from consumers.configuration.times import Duration, TimeZone
 from consumers.configuration.types import Choice, Flag, Secret, SecretText, Servers, Text, Url, Whole
 from consumers.mapping.fields import LinkFields, Qualification
 from streams.ground.access import Sasl
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, Object, System
 
 _NAME_FORM = "an API name (a letter, then letters, digits or _)"
 
@@ -168,7 +168,7 @@ class PeopleSettings:
     qualify: Annotated[Qualification, QualifyKind("Which Marketo people may be created in Salesforce")] = field(
         default_factory=Qualification
     )
-    new: Annotated[Object, Choice("What they become there", Object, (Object.LEAD, Object.CONTACT))] = Object.LEAD
+    new: Annotated[Object, Choice("What they become there", Object, ("lead", "contact"))] = LEAD
     match_by: Annotated[MatchBy, Choice("How people meet who are not linked yet", MatchBy)] = MatchBy.EMAIL
     delete_in_salesforce: Annotated[bool, Flag("Whether a person deleted in Marketo is deleted in Salesforce too")] = False
 

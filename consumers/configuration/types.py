@@ -1,9 +1,10 @@
 """The kinds of settings: how each is read from the file, shown in the JSON Schema and described in the reference."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from consumers.configuration.places import Invalid, Place, Reading
@@ -225,15 +226,16 @@ class Choice:
     """One of a few words."""
 
     doc: str
-    options: type[StrEnum]
-    only: tuple[StrEnum, ...] = ()
+    options: Callable[[str], Any]
+    """An enumeration; or whatever makes the member of its word, where `only` says which there are."""
+    only: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The words."""
-        return tuple(str(each) for each in self.only or self.options)
+        return self.only or tuple(str(each) for each in cast("type[StrEnum]", self.options))
 
-    def read(self, place: Place, reading: Reading) -> StrEnum:
+    def read(self, place: Place, reading: Reading) -> Any:
         """The chosen member."""
         text = resolved(place, reading).strip()
         if text not in self.names:

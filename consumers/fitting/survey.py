@@ -8,9 +8,9 @@ from streams.ground.together import together
 from streams.marketo.rest import MarketoRest
 from streams.salesforce.rest import SalesforceRest
 from streams.wire.errors import Reject
-from streams.wire.systems import Object
+from streams.wire.systems import CONTACT, LEAD, Object
 
-OBJECTS = (Object.LEAD, Object.CONTACT)
+OBJECTS = (LEAD, CONTACT)
 
 
 async def survey(salesforce: SalesforceRest, marketo: MarketoRest) -> Describes:

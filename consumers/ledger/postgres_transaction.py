@@ -254,7 +254,7 @@ def _moved(pair: Pair, loaded: PairState) -> bool:
         or state.salesforce.id != loaded.salesforce.id
         or state.marketo.id != loaded.marketo.id
         or state.hold != loaded.hold
-        or state.object is not loaded.object
+        or state.object != loaded.object
         or contested(state) != contested(loaded)
         or state.waits != loaded.waits
         or is_gone(state) != is_gone(loaded)

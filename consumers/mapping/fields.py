@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from streams.wire.events import Value
-from streams.wire.systems import MARKETO, SALESFORCE, Object, System
+from streams.wire.systems import LEAD, MARKETO, SALESFORCE, Object, System
 
 
 class FieldType(StrEnum):
@@ -211,7 +211,7 @@ class SyncRules:
     objects: Mapping[Object, ObjectMapping]
     links: LinkFields = field(default_factory=LinkFields)
     qualification: Qualification = field(default_factory=Qualification)
-    new_people: Object = Object.LEAD
+    new_people: Object = LEAD
     """What a qualified Marketo person becomes in Salesforce."""
     email_key: str = "email"
     """The field by which people are matched."""

@@ -6,7 +6,7 @@ from consumers.mapping.fields import Clause, FieldMapping, ObjectMapping, Qualif
 from consumers.merge.state import Field, PairState, Record
 from consumers.merge.values import Unfit, blank, wire
 from streams.wire.events import Value
-from streams.wire.systems import MARKETO, SALESFORCE, Object, System
+from streams.wire.systems import MARKETO, PERSON, SALESFORCE, Object, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def _folded(value: Value) -> Value:
 
 
 def _object(state: PairState, target: System) -> Object:
-    return state.object if target is SALESFORCE else Object.PERSON
+    return state.object if target is SALESFORCE else PERSON
 
 
 def may_create(state: PairState, target: System, rules: SyncRules) -> bool:

@@ -6,7 +6,7 @@ from consumers.mapping.fields import FieldMapping, LinkFields, ObjectMapping
 from consumers.merge.decision import Ruling
 from consumers.merge.state import PairState
 from streams.wire.events import ChangeEvent, Value
-from streams.wire.systems import SALESFORCE, Object
+from streams.wire.systems import CONTACT, LEAD, SALESFORCE, Object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ Folded = tuple[PairState, tuple[Ruling, ...]]
 def link_values(links: LinkFields, obj: Object, record_id: str, *, deleted: bool) -> dict[str, Value]:
     """What Tandem's own fields of a Marketo person should say about its Salesforce record."""
     return {
-        links.lead_id: record_id if obj is Object.LEAD else None,
-        links.contact_id: record_id if obj is Object.CONTACT else None,
-        links.type: obj.value.capitalize(),
+        links.lead_id: record_id if obj == LEAD else None,
+        links.contact_id: record_id if obj == CONTACT else None,
+        links.type: obj.capitalize(),
         links.is_deleted: deleted,
     }

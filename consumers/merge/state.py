@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from streams.wire.events import ChangeEvent, Value
-from streams.wire.systems import MARKETO, SALESFORCE, Object, System
+from streams.wire.systems import LEAD, MARKETO, SALESFORCE, Object, System
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
@@ -251,7 +251,7 @@ class Waiting(msgspec.Struct, array_like=True):
 class PairState(msgspec.Struct, gc=False):
     """Everything about one pair. Functions of the merge take it and return a new one; nothing else changes it."""
 
-    object: Object = Object.LEAD
+    object: Object = LEAD
     fields: Mapping[str, Field] = {}
     salesforce: Record = msgspec.field(default_factory=Record)
     marketo: Record = msgspec.field(default_factory=Record)

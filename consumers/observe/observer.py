@@ -22,6 +22,8 @@ from streams.wire.errors import SyncError
 from streams.wire.events import ChangeEvent, DeadLetter
 from streams.wire.systems import System
 
+_SHOWN = 40
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
@@ -106,9 +108,13 @@ def _print(message: Message) -> int:
 def _decoded(topic: str, partition: int, messages: Sequence[Message], now: int) -> tuple[list[tuple[int, ChangeEvent]], list[DeadLetter]]:
     told: list[tuple[int, ChangeEvent]] = []
     dead: list[DeadLetter] = []
+    system, obj = topic.split(".")[1:3]
     for message in messages:
         try:
-            told.append((message.offset, decode(message.value)))
+            event = decode(message.value)
+            if event.object != obj or event.system != system:
+                raise Undecodable(f"an event of {event.system} {event.object[:_SHOWN]!r} on {topic}")  # noqa: TRY301 - as any other
+            told.append((message.offset, event))
         except Undecodable as error:
             dead.append(_letter(topic, partition, message, str(error), now))
     return told, dead

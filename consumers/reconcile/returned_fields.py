@@ -27,10 +27,10 @@ async def welcome(
     for system, obj in sorted(
         {(each.system, each.object) for each in returned if each.system is System.SALESFORCE or _first(each, returned)}
     ):
-        back = [each for each in returned if each.system is system and (each.object is obj or system is System.MARKETO)]
+        back = [each for each in returned if each.system is system and (each.object == obj or system is System.MARKETO)]
         since = min(each.since_ms for each in back)
         names = ", ".join(sorted({each.name for each in back}))
-        kind = obj.value if system is System.SALESFORCE else ""
+        kind = obj if system is System.SALESFORCE else ""
         since_ms = max(1, since - margin_ms) if since else None
         await gaps.open(f"fields.{system}", kind, f"{names} could not be seen for a while", since_ms)
     for system in {each.system for each in returned}:
@@ -40,7 +40,7 @@ async def welcome(
 
 def _first(one: Returned, returned: Sequence[Returned]) -> bool:
     """Marketo has one kind of record, so one gap."""
-    return one.object is min(each.object for each in returned if each.system is one.system)
+    return one.object == min(each.object for each in returned if each.system is one.system)
 
 
 def _keys(returned: Sequence[Returned], system: System, terms: Terms) -> dict[Object, frozenset[str]]:
@@ -49,7 +49,7 @@ def _keys(returned: Sequence[Returned], system: System, terms: Terms) -> dict[Ob
         obj: frozenset(
             item.key
             for each in returned
-            if each.system is system and each.object is obj
+            if each.system is system and each.object == obj
             for item in mapping.fields
             if item.name_on(system) == each.name
         )

@@ -10,7 +10,7 @@ from consumers.merge.state import NEVER, Field, PairState, Record
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.reports.person import agreed, name_of
 from streams.wire.events import Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import PERSON, Object, System
 
 
 class Mark(StrEnum):
@@ -127,7 +127,7 @@ def fields_to_read(mapping: ObjectMapping, system: System) -> list[str]:
 
 def object_on(state: PairState, system: System) -> Object:
     """What kind of record the pair has there."""
-    return state.object if system is System.SALESFORCE else Object.PERSON
+    return state.object if system is System.SALESFORCE else PERSON
 
 
 def wins(rule: Rule) -> str:

@@ -25,7 +25,7 @@ from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane
 from streams.wire.events import ChangeEvent
 from streams.wire.events import Kind as EventKind
-from streams.wire.systems import Object, System
+from streams.wire.systems import PERSON, Object, System
 
 _LEASE_MS = 20_000
 """A look that nobody finished is made again then: two of the same do no harm."""
@@ -151,7 +151,7 @@ class Looker:
 
     def _gone(self, obj: Object, record: str, now: int) -> ChangeEvent:
         """A record that can't be read any more is deleted, for all that we can see."""
-        named = obj if self._system is System.SALESFORCE else Object.PERSON
+        named = obj if self._system is System.SALESFORCE else PERSON
         return ChangeEvent(system=self._system, object=named, id=record, kind=EventKind.DELETED, source="read", at=now)
 
     async def _find(self, wanted: dict[int, PairState], looked: Looked) -> None:
@@ -204,5 +204,5 @@ def _looked_at(write: Write, at: int) -> Write:
 def _by_object(states: Sequence[PairState], system: System) -> dict[Object, list[str]]:
     ids: dict[Object, list[str]] = {}
     for state in states:
-        ids.setdefault(state.object if system is System.SALESFORCE else Object.PERSON, []).append(state.record(system).id)
+        ids.setdefault(state.object if system is System.SALESFORCE else PERSON, []).append(state.record(system).id)
     return ids

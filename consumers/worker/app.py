@@ -58,7 +58,7 @@ from streams.salesforce.poll import CycleReport as SalesforceCycle
 from streams.salesforce.poll import PollSource
 from streams.wire.errors import Fatal, Retry
 from streams.wire.events import Source
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, Object, System
 
 RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
 ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
@@ -102,7 +102,7 @@ class Worker:
                 roles.append(self._role(f"look.{system}", partial(self._look, system)))
             roles.append(self._role("look.abandoned", self._abandoned))
         if RECONCILE in wanted:
-            for obj in (Object.LEAD, Object.CONTACT):
+            for obj in (LEAD, CONTACT):
                 roles.append(self._role(f"reconcile.{obj}", partial(self._poll_salesforce, obj)))
             roles.append(self._role("reconcile.person", self._poll_marketo))
         roles.append(self._role("fields", self._fields))

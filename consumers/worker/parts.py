@@ -8,7 +8,7 @@ from consumers.settle.pace import BucketPace, Pacing, WindowPace
 from consumers.worker.tools import Tools
 from streams.marketo.decode import Decoding, shown_names
 from streams.marketo.feed import LeadFeed
-from streams.wire.systems import CREATED_FIELD, MARKETO, SALESFORCE, Object, System
+from streams.wire.systems import CREATED_FIELD, MARKETO, PERSON, SALESFORCE, Object, System
 
 
 async def marketo_feed(tools: Tools, source: str) -> LeadFeed:
@@ -22,7 +22,7 @@ async def marketo_feed(tools: Tools, source: str) -> LeadFeed:
     zone = marketo_settings(tools.settings).zone
     shown = shown_names(await tools.marketo.describe(), types)
     decoding = Decoding(source=source, types=types, zone=zone, own_user=own, shown=shown)
-    visible = partial(tools.sight.visible, System.MARKETO, Object.PERSON)
+    visible = partial(tools.sight.visible, System.MARKETO, PERSON)
     return LeadFeed(tools.marketo, decoding, visible=visible, unseen_fields=tools.sight.doubts)
 
 

@@ -15,7 +15,7 @@ from streams.marketo import display
 from streams.marketo.rows import Activity, FieldChange, Row, RowError, Shown, arrange, combine, parse
 from streams.marketo.wire import FieldInfo, Lead
 from streams.wire.events import ChangeEvent, DeadLetter, Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import PERSON, System
 
 READ = "read"
 """`source` of an event that tells a reading."""
@@ -127,7 +127,7 @@ def read_event(lead: Lead) -> ChangeEvent:
     """A reading of one lead, with all fields that were asked for."""
     fields = {name: value for name, value in lead.fields.items() if name != "id"}
     return ChangeEvent(
-        system=System.MARKETO, object=Object.PERSON, id=lead.id, kind=Kind.READ, source=READ, at=lead.at, until=lead.until, fields=fields
+        system=System.MARKETO, object=PERSON, id=lead.id, kind=Kind.READ, source=READ, at=lead.at, until=lead.until, fields=fields
     )
 
 
@@ -194,7 +194,7 @@ def _feed_event(
     first = rows[0]
     return ChangeEvent(
         system=System.MARKETO,
-        object=Object.PERSON,
+        object=PERSON,
         id=first.lead,
         kind=kind,
         source=decoding.source,
@@ -212,7 +212,7 @@ def _loser(row: Row, loser: str, decoding: Decoding) -> ChangeEvent:
     """A lead that was merged away: deleted, with the winner named in `origin` (`merged into 123`)."""
     return ChangeEvent(
         system=System.MARKETO,
-        object=Object.PERSON,
+        object=PERSON,
         id=loser,
         kind=Kind.DELETED,
         source=decoding.source,

@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 
 from streams.wire.events import ChangeEvent, DeadLetter, Kind, Value
-from streams.wire.systems import Object, RecordId, System, salesforce_id
+from streams.wire.systems import CONTACT, LEAD, Object, RecordId, System, salesforce_id
 
 STAGE = "salesforce.cdc"
-ENTITIES = {"Lead": Object.LEAD, "Contact": Object.CONTACT}
+ENTITIES = {"Lead": LEAD, "Contact": CONTACT}
 
 LIFECYCLE = frozenset({"IsConverted", "ConvertedDate", "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId"})
 """Fields that tell a conversion: always kept, mapped or not."""

@@ -18,11 +18,11 @@ from streams.salesforce.rest import Page, SalesforceRest
 from streams.salesforce.soql import after_row, any_of, changed_between, count, moment_ms, select
 from streams.wire.errors import Fatal, Gap, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Kind, Value
-from streams.wire.systems import Object, System, salesforce_id
+from streams.wire.systems import CONTACT, LEAD, Object, System, salesforce_id
 
 log = structlog.get_logger(__name__)
 
-ENTITY = {Object.LEAD: "Lead", Object.CONTACT: "Contact"}
+ENTITY = {LEAD: "Lead", CONTACT: "Contact"}
 PAGE_ROWS = 2000
 _ORDER = ("SystemModstamp", "Id")
 _NOT_OF_THE_RECORD = frozenset({"Id", "SystemModstamp", "attributes"})
@@ -176,7 +176,7 @@ class PollSource:
             mark = msgspec.json.decode(position, type=PollMark)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise Fatal(f"the saved position of {self.name} can't be read: {error}.", remedy="Reset the position and reconcile.") from None
-        if mark.object is not self._object:
+        if mark.object != self._object:
             raise Fatal(f"the saved position of {self.name} is of {mark.object}.", remedy="Reset the position and reconcile.")
         return mark
 

@@ -29,12 +29,13 @@ CREATED_FIELD = {SALESFORCE: "CreatedDate", MARKETO: "createdAt"}
 """The field that tells when a record was created, to the second."""
 
 
-class Object(StrEnum):
-    """A kind of record, named as on the topics (`crm.<system>.<object>.v1`)."""
+Object = NewType("Object", str)
+"""What a system calls a sort of record, as on the topics (`crm.<system>.<object>.v1`): letters, digits and dashes. Which there are is
+declared by the kinds of record that are kept in step, not here."""
 
-    LEAD = "lead"
-    CONTACT = "contact"
-    PERSON = "person"
+LEAD, CONTACT = Object("lead"), Object("contact")
+PERSON = Object("person")
+"""A person's three: the only ones whose sources are not the same as everybody's."""
 
 
 def salesforce_id(text: str) -> RecordId:

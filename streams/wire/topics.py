@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, PERSON, Object, System
 
 DECISIONS = "crm.decisions.v1"
 DEAD_LETTERS = "crm.dead-letters.v1"
@@ -26,9 +26,9 @@ def change_topic(system: System, obj: Object) -> str:
 
 
 CHANGE_TOPICS = (
-    change_topic(System.SALESFORCE, Object.LEAD),
-    change_topic(System.SALESFORCE, Object.CONTACT),
-    change_topic(System.MARKETO, Object.PERSON),
+    change_topic(System.SALESFORCE, LEAD),
+    change_topic(System.SALESFORCE, CONTACT),
+    change_topic(System.MARKETO, PERSON),
 )
 
 

@@ -27,7 +27,7 @@ from infra.stack.tandem import Worker
 from streams.marketo.poll import Place as MarketoPlace
 from streams.salesforce.poll import PollMark as SalesforceMark
 from streams.wire.events import Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, System
 
 LATENCY_MS = 150
 WRITTEN = ("title", "phone", "city")
@@ -104,7 +104,7 @@ class Ground:
         return added
 
     async def _load(self, systems: Systems, rules: SyncRules, first: int, count: int, *, due: bool) -> list[Person]:
-        mapping = rules.objects[Object.LEAD]
+        mapping = rules.objects[LEAD]
         numbers = range(first, first + count)
         known = [facts(number) for number in numbers]
         newer = [{**told, **changed(number)} if due else told for number, told in zip(numbers, known, strict=True)]
@@ -114,7 +114,7 @@ class Ground:
             for place, told in enumerate(newer)
         ]
         ids: list[str] = (await systems.load("salesforce", rows))["ids"]
-        links = [link_values(rules.links, Object.LEAD, each, deleted=False) for each in ids]
+        links = [link_values(rules.links, LEAD, each, deleted=False) for each in ids]
         loaded = await systems.load(
             "marketo", ({**_named(mapping, told, System.MARKETO), **link} for told, link in zip(known, links, strict=True))
         )
@@ -147,7 +147,7 @@ class Ground:
         """Whatever was done is long ago, and the sources go on from now, by the systems' clock. The worker is stopped."""
         async with self.systems() as systems:
             clock: int = (await systems.verb("clock", {"advance_seconds": _AGE_SECONDS}))["now_ms"]
-        marks = {f"salesforce.poll.{obj}": SalesforceMark(object=obj, done_ms=clock) for obj in (Object.LEAD, Object.CONTACT)}
+        marks = {f"salesforce.poll.{obj}": SalesforceMark(object=obj, done_ms=clock) for obj in (LEAD, CONTACT)}
         places: dict[str, Any] = {**marks, "marketo.poll": MarketoPlace(watermark=clock)}
         connection = await asyncpg.connect(self.whole.postgres.dsn())
         await connection.execute("delete from source_positions")
@@ -203,9 +203,9 @@ def _rows(rules: SyncRules, people: Sequence[Person], now: int, *, due: bool) ->
 
 def paired(rules: SyncRules, person: Person, now: int, *, due: bool) -> PairState:
     """The pair's state: in step, or with three fields that Marketo does not show yet."""
-    mapping = rules.objects[Object.LEAD]
+    mapping = rules.objects[LEAD]
     then = now - _AGE_SECONDS * 1_000
-    told = {**facts(person.number), **link_values(rules.links, Object.LEAD, person.salesforce, deleted=False)}
+    told = {**facts(person.number), **link_values(rules.links, LEAD, person.salesforce, deleted=False)}
     fields = {key: _settled(neutral(mapping.by_key[key].type, value), then) for key, value in told.items() if key in mapping.by_key}
     if due:
         for key, value in changed(person.number).items():
@@ -213,7 +213,7 @@ def paired(rules: SyncRules, person: Person, now: int, *, due: bool) -> PairStat
             side = Side(seen=value, seen_at=now, shows=2)
             fields[key] = Field(value=value, version=2, agreed_at=now, salesforce=side, marketo=field.marketo)
     return PairState(
-        object=Object.LEAD,
+        object=LEAD,
         fields=fields,
         salesforce=Record(id=person.salesforce, complete=True, at=then),
         marketo=Record(id=person.marketo, complete=True, at=then),

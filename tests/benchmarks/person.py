@@ -5,7 +5,7 @@ from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 NOW = 1_700_000_000_000
 _FIELDS: dict[str, tuple[str, FieldType, Value]] = {
@@ -34,7 +34,7 @@ def terms(count: int = 15) -> Terms:
         FieldMapping(key=key, salesforce=name, marketo=key, type=kind, direction=Direction.BOTH, rule=rule)
         for key, (name, kind, _) in list(_FIELDS.items())[:count]
     )
-    rules = SyncRules(objects={Object.LEAD: ObjectMapping(object=Object.LEAD, fields=fields)})
+    rules = SyncRules(objects={LEAD: ObjectMapping(object=LEAD, fields=fields)})
     return Terms(rules=rules, identity=Identity(salesforce_user="005000000000001AAA", marketo_user="tandem@example.com"))
 
 
@@ -46,7 +46,7 @@ def pair(number: int, count: int = 15) -> PairState:
         side = Side(seen=value, seen_at=NOW, shows=2)
         fields[key] = Field(value=value, version=2, agreed_at=NOW, salesforce=side, marketo=side)
     return PairState(
-        object=Object.LEAD,
+        object=LEAD,
         fields=fields,
         salesforce=Record(id=salesforce_id(number), complete=True, seq=1_000, at=NOW),
         marketo=Record(id=str(1_000_000 + number), complete=True, at=NOW),
@@ -62,7 +62,7 @@ def edit(number: int, turn: int) -> ChangeEvent:
     """Somebody changes a title and a phone number in Salesforce."""
     return ChangeEvent(
         system=System.SALESFORCE,
-        object=Object.LEAD,
+        object=LEAD,
         id=salesforce_id(number),
         kind=Kind.UPDATED,
         source="cdc",

@@ -11,7 +11,7 @@ from consumers.reconcile.confirmation import braked_deletes, confirm_deletes, ke
 from consumers.reconcile.gaps import Gaps, polls_of
 from streams.relay.positions import OpenGap, PostgresPositions
 from streams.salesforce.poll import Braked
-from streams.wire.systems import Object
+from streams.wire.systems import CONTACT, LEAD
 
 
 class Poll:
@@ -95,10 +95,10 @@ async def test_who_comes_after_a_crash_is_told_only_what_was_not_read(pool: Any)
 @pytest.mark.integration
 async def test_a_confirmation_reaches_the_poll(pool: Any, postgres: str) -> None:
     stop, poll = asyncio.Event(), Poll("salesforce.poll.lead")
-    await confirm_deletes(postgres, Object.LEAD, 1_000)
-    await confirm_deletes(postgres, Object.LEAD, 500)  # an earlier moment takes nothing back
-    await confirm_deletes(postgres, Object.CONTACT, 9_000)
-    task = asyncio.create_task(release(pool, Object.LEAD, poll, stop))
+    await confirm_deletes(postgres, LEAD, 1_000)
+    await confirm_deletes(postgres, LEAD, 500)  # an earlier moment takes nothing back
+    await confirm_deletes(postgres, CONTACT, 9_000)
+    task = asyncio.create_task(release(pool, LEAD, poll, stop))
     async with asyncio.timeout(60):
         assert await poll.told.get() == 1_000
     stop.set()
@@ -109,14 +109,14 @@ async def test_a_confirmation_reaches_the_poll(pool: Any, postgres: str) -> None
 @pytest.mark.integration
 async def test_deletes_wait_until_they_are_confirmed_or_gone(pool: Any, postgres: str) -> None:
     braked = Braked(gone=60, of_all=100, until_ms=1_000, examples=("00Q1", "00Q2"))
-    keep = keeping(pool, Object.LEAD)
+    keep = keeping(pool, LEAD)
     await keep(braked)
-    assert await braked_deletes(pool, Object.LEAD) == braked
-    assert await braked_deletes(pool, Object.CONTACT) is None
-    await confirm_deletes(postgres, Object.LEAD, 1_000)
-    assert await braked_deletes(pool, Object.LEAD) is None
+    assert await braked_deletes(pool, LEAD) == braked
+    assert await braked_deletes(pool, CONTACT) is None
+    await confirm_deletes(postgres, LEAD, 1_000)
+    assert await braked_deletes(pool, LEAD) is None
     more = Braked(gone=70, of_all=100, until_ms=1_001, examples=())
     await keep(more)
-    assert await braked_deletes(pool, Object.LEAD) == more, "those after it were not confirmed"
+    assert await braked_deletes(pool, LEAD) == more, "those after it were not confirmed"
     await keep(None)
-    assert await braked_deletes(pool, Object.LEAD) is None
+    assert await braked_deletes(pool, LEAD) is None

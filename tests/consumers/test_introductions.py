@@ -18,7 +18,7 @@ from consumers.merge.state import PairState, Record
 from consumers.merge.writes import intend
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import LINKS, MK, MK_USER, SF, SF_USER, T, agreed, event, reading, terms
 from tests.consumers.pairs_in_memory import ids, ledger_with, lone, owing
 
@@ -347,4 +347,4 @@ async def test_new_people_of_the_poll_go_behind_those_of_the_streams() -> None:
     await judge(ledger, whole(MK, NEW_MK))
     await judge(ledger, born(NEW_SF, Email="x@example.com"))
     assert [state.lane for state in ledger.pairs.values()] == [2, 0]
-    assert all(state.object is Object.LEAD for state in ledger.pairs.values())
+    assert all(state.object == LEAD for state in ledger.pairs.values())

@@ -6,7 +6,7 @@ from consumers.worker.metrics import RELAY_STATES, Metrics
 from streams.relay.relay import RelayWatch
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
 from streams.wire.events import ChangeEvent, Kind
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def metrics() -> Metrics:
 
 
 def event(kind: Kind, at: int) -> ChangeEvent:
-    return ChangeEvent(system=System.SALESFORCE, object=Object.LEAD, id="1", kind=kind, source="cdc", at=at)
+    return ChangeEvent(system=System.SALESFORCE, object=LEAD, id="1", kind=kind, source="cdc", at=at)
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:

@@ -64,6 +64,15 @@ async def test_what_can_not_be_used_is_buried_with_its_bytes_and_the_rest_flows(
     assert all(letter.reason and letter.stage == "observe" for letter in ledger.dead)
 
 
+@pytest.mark.parametrize("topic", ["crm.salesforce.contact.v1", "crm.salesforce.opportunity.v1", "crm.marketo.person.v1"])
+async def test_what_belongs_on_another_topic_is_buried(topic: str) -> None:
+    ledger = ledger_with(owing(1, MK))
+    before = ledger.pairs[1]
+    observed = await Observer(ledger, terms(), Clock()).observe(topic, 0, 0, messages(edit(1, "c")))
+    assert (observed.dead, observed.events, ledger.pairs[1]) == (1, 0, before)
+    assert [letter.reason for letter in ledger.dead] == [f"an event of salesforce 'lead' on {topic}"]
+
+
 async def test_one_bad_field_does_not_spoil_its_event() -> None:
     ledger = ledger_with(owing(1, MK))
     told = event(SF, {"Score__c": "many", "Title": "c"}, id=ids(1)[SF])

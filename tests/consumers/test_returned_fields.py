@@ -15,7 +15,7 @@ from consumers.merge.writes import refuse
 from consumers.reconcile.gaps import Gaps, polls_of
 from consumers.reconcile.returned_fields import welcome
 from streams.relay.positions import PostgresPositions
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, System
 from tests.consumers.merge.person_pair import MK, SF, T, terms
 from tests.consumers.pairs_in_memory import owing
 
@@ -61,7 +61,7 @@ async def test_what_was_refused_is_owed_again(system: System, pool: Any, ledger:
     numbers = await kept(ledger, *states)
     kind = Kind.WRITE_SALESFORCE if system is SF else Kind.WRITE_MARKETO
     name = "Title" if system is SF else "title"
-    await back(pool, ledger, Returned(system=system, object=Object.LEAD, name=name, since_ms=T))
+    await back(pool, ledger, Returned(system=system, object=LEAD, name=name, since_ms=T))
     async with ledger.transaction() as tx:
         pairs = await tx.by_id(numbers)
         assert [bool(pairs[number].state.due[kind]) for number in numbers] == [True, True, False, True, True]
@@ -71,14 +71,14 @@ async def test_what_was_refused_is_owed_again(system: System, pool: Any, ledger:
 
 async def test_another_fields_refusal_stands(pool: Any, ledger: PostgresLedger) -> None:
     (number,) = await kept(ledger, refused(1, MK))
-    await back(pool, ledger, Returned(system=MK, object=Object.LEAD, name="lastName", since_ms=T))
+    await back(pool, ledger, Returned(system=MK, object=LEAD, name="lastName", since_ms=T))
     async with ledger.transaction() as tx:
         assert (await tx.by_id([number]))[number].state.fields["title"].marketo.reason == "not at present"
 
 
 async def test_what_changed_meanwhile_is_a_gap_of_its_polls(pool: Any, ledger: PostgresLedger) -> None:
-    both = [Returned(system=SF, object=obj, name="Title", since_ms=T + 7_200_000) for obj in (Object.LEAD, Object.CONTACT)]
-    theirs = [Returned(system=MK, object=obj, name="title", since_ms=0) for obj in (Object.LEAD, Object.CONTACT)]
+    both = [Returned(system=SF, object=obj, name="Title", since_ms=T + 7_200_000) for obj in (LEAD, CONTACT)]
+    theirs = [Returned(system=MK, object=obj, name="title", since_ms=0) for obj in (LEAD, CONTACT)]
     await back(pool, ledger, *both, *theirs)
     gaps = await PostgresPositions(pool).open_gaps()
     assert sorted((polls_of(gap), gap.since_ms > 0) for gap in gaps) == [

@@ -10,11 +10,10 @@ from consumers.mapping.describes import Describes, FieldFacts
 from consumers.merge.plan import Create, Delete, Nothing, Out, Update
 from consumers.troubles.trouble import Grade
 from streams.wire.errors import Reject, Retry
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, PERSON, System
 from tests.consumers.merge.person_pair import MK, SF, terms
 
 RULES = terms().rules
-LEAD = Object.LEAD
 TITLE = {SF: "Title", MK: "title"}
 
 
@@ -65,7 +64,7 @@ def refusal(system: System) -> Reject:
 async def test_a_field_that_is_hidden_is_left_out_and_said(system: System) -> None:
     systems = Systems()
     sight = systems.sight()
-    obj = LEAD if system is SF else Object.PERSON
+    obj = LEAD if system is SF else PERSON
     assert sight.visible(system, obj, [TITLE[system], "Other"]) == [TITLE[system], "Other"]
     systems.hidden.add((system, TITLE[system]))
     assert not await sight.doubts(Reject("a trigger", code="CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"))
@@ -83,7 +82,7 @@ async def test_a_field_that_is_hidden_is_left_out_and_said(system: System) -> No
 async def test_what_is_planned_goes_without_it(system: System, right: str) -> None:
     systems = Systems()
     sight = systems.sight()
-    obj = LEAD if system is SF else Object.PERSON
+    obj = LEAD if system is SF else PERSON
     title, other = out("title", TITLE[system]), out("lastName", "Other")
     update, create = Update(object=obj, id="1", fields=(title, other)), Create(object=obj, fields=(title, other))
     assert sight.fitting(system, update) is update
@@ -137,7 +136,7 @@ async def test_a_right_to_write_that_is_back_is_told_too() -> None:
     systems.closed.add((MK, "title"))
     await sight.look()
     assert ["can't be written" in trouble.what for trouble in sight.troubles()] == [True] * len(RULES.objects)
-    assert sight.visible(MK, Object.PERSON, ["title"]) == ["title"], "it can still be read"
+    assert sight.visible(MK, PERSON, ["title"]) == ["title"], "it can still be read"
     systems.closed.clear()
     systems.seconds += 60
     await sight.look()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.wire.codec import EVENT_BYTES_MAX, Undecodable, decode, encode, encode_dead_letter
 from streams.wire.events import ChangeEvent, DeadLetter, Kind
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, PERSON, System
 
 TEXT = st.text(max_size=8)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), TEXT)
@@ -18,7 +18,7 @@ MOMENTS = st.integers(0, 253_402_300_799_999)
 EVENTS = st.builds(
     ChangeEvent,
     system=st.sampled_from(System),
-    object=st.sampled_from(Object),
+    object=st.sampled_from([LEAD, CONTACT, PERSON]),
     id=st.from_regex(r"[0-9A-Za-z]{1,18}", fullmatch=True),
     kind=st.sampled_from(Kind),
     source=TEXT,
@@ -33,7 +33,7 @@ EVENTS = st.builds(
     before=st.none() | st.dictionaries(TEXT, VALUES, max_size=4),
     relayed_at=MOMENTS,
 )
-ONE = ChangeEvent(system=System.SALESFORCE, object=Object.LEAD, id="x", kind=Kind.UPDATED, source="cdc", at=1, fields={"Title": "a"})
+ONE = ChangeEvent(system=System.SALESFORCE, object=LEAD, id="x", kind=Kind.UPDATED, source="cdc", at=1, fields={"Title": "a"})
 
 
 @given(EVENTS)
@@ -65,7 +65,6 @@ BAD: list[tuple[bytes | None, str]] = [
     (b"\xff\xfe", "not a change event"),
     (b"[]", "not a change event"),
     (b"{}", "missing required field"),
-    (encode(ONE).replace(b'"lead"', b'"opportunity"'), "opportunity"),
     (encode(ONE).replace(b'"updated"', b'"moved"'), "moved"),
     (encode(ONE).replace(b'"at":1', b'"at":"soon"'), r"\$\.at"),
     (encode(ONE).replace(b'"a"', b'{"street":"x"}'), r"\$\.fields"),

@@ -21,7 +21,7 @@ from streams.ground.access import KafkaAccess, Sasl
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.wire.errors import Fatal, Retry
 from streams.wire.events import ChangeEvent, Kind
-from streams.wire.systems import Object, System
+from streams.wire.systems import PERSON, System
 from streams.wire.topics import all_topics, change_topic
 from tests.certificates import Papers, made
 
@@ -85,11 +85,11 @@ async def test_every_client_of_ours_gets_in(ground: Ground, how: str) -> None:
     kafka = access(ground, how)
     await ensure_topics(kafka, all_topics())
     await look_at_kafka(kafka)
-    topic = change_topic(System.MARKETO, Object.PERSON)
+    topic = change_topic(System.MARKETO, PERSON)
     before = sum(end for (name, _), end in (await end_offsets(kafka)).items() if name == topic)
     publisher = Publisher(lambda: kafka_producer(kafka))
     try:
-        event = ChangeEvent(system=System.MARKETO, object=Object.PERSON, id="7", kind=Kind.UPDATED, source="guarded", at=1)
+        event = ChangeEvent(system=System.MARKETO, object=PERSON, id="7", kind=Kind.UPDATED, source="guarded", at=1)
         async with asyncio.timeout(60):
             await publisher.publish([event])
     finally:

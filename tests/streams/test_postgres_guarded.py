@@ -20,7 +20,7 @@ from streams.budget.port import Lane
 from streams.budget.postgres import PostgresBudget
 from streams.relay.singleton import PostgresSingleton
 from streams.wire.errors import Fatal
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 from tests.certificates import Papers, made
 
 pytestmark = pytest.mark.integration
@@ -85,7 +85,7 @@ async def test_every_user_of_the_database_gets_in(ground: Ground) -> None:
         pass
     async with ledger_connection(dsn) as connection:
         assert await connection.fetchval(SECURE)
-    await confirm_deletes(dsn, Object.LEAD, 1)
+    await confirm_deletes(dsn, LEAD, 1)
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,16 @@ from infra.kafka.broker import Broker
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.wire.codec import EVENT_BYTES_MAX, decode
 from streams.wire.events import ChangeEvent, DeadLetter, Kind
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, System
 from streams.wire.topics import DEAD_LETTERS, all_topics, change_topic
 
 pytestmark = pytest.mark.integration
-TOPIC = change_topic(System.SALESFORCE, Object.CONTACT)
+TOPIC = change_topic(System.SALESFORCE, CONTACT)
 
 
 def event(number: int, record: str, text: str = "") -> ChangeEvent:
     return ChangeEvent(
-        system=System.SALESFORCE, object=Object.CONTACT, id=record, kind=Kind.UPDATED, source="cdc", at=number, fields={"Title": text}
+        system=System.SALESFORCE, object=CONTACT, id=record, kind=Kind.UPDATED, source="cdc", at=number, fields={"Title": text}
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.wire.systems import Object, System, salesforce_id
+from streams.wire.systems import LEAD, System, salesforce_id
 from streams.wire.topics import CHANGE_TOPICS, DEAD_LETTERS, DECISIONS, PARTITIONS, all_topics, change_topic
 
 LETTERS = st.text("ABCXYZabcxyz0123456789", min_size=15, max_size=15)
@@ -43,7 +43,7 @@ def test_each_side_has_another() -> None:
 
 
 def test_topics_are_named_by_system_and_object() -> None:
-    assert change_topic(System.SALESFORCE, Object.LEAD) == "crm.salesforce.lead.v1"
+    assert change_topic(System.SALESFORCE, LEAD) == "crm.salesforce.lead.v1"
     assert {topic.name for topic in all_topics()} == {*CHANGE_TOPICS, DECISIONS, DEAD_LETTERS}
 
 

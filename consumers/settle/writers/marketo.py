@@ -16,7 +16,7 @@ from streams.marketo.refusals import judge_item
 from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
 from streams.marketo.wire import ItemResult, Lead
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import CREATED_FIELD, MARKETO, Object, System
+from streams.wire.systems import CONTACT, CREATED_FIELD, LEAD, MARKETO, PERSON, Object, System
 
 _EXISTS, _SEVERAL = frozenset({"1005"}), frozenset({"1007"})
 """Lead exists already; several leads match (Marketo, record-level error codes)."""
@@ -41,8 +41,8 @@ class MarketoWriter:
         """By the Salesforce id stored on the person, else by e-mail."""
         found: dict[int, list[ChangeEvent]] = {}
         links = self._rules.links
-        for obj, name in ((Object.LEAD, links.lead_id), (Object.CONTACT, links.contact_id)):
-            by_id = {state.salesforce.id: pair for pair, state in wanted.items() if state.object is obj}
+        for obj, name in ((LEAD, links.lead_id), (CONTACT, links.contact_id)):
+            by_id = {state.salesforce.id: pair for pair, state in wanted.items() if state.object == obj}
             if by_id:
                 for lead in await self._rest.find(name, sorted(by_id), self._shown(), lane):
                     found.setdefault(by_id[str(lead.fields[name]).strip()], []).append(_reading(lead))
@@ -83,7 +83,7 @@ class MarketoWriter:
         return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
 
     def _shown(self) -> list[str]:
-        return self._visible(self.system, Object.PERSON, self._fields)
+        return self._visible(self.system, PERSON, self._fields)
 
     def _record(self, item: Item) -> dict[str, Value]:
         order = item.order
@@ -109,7 +109,7 @@ def _id(item: Item) -> str:
 def _reading(lead: Lead) -> ChangeEvent:
     return ChangeEvent(
         system=System.MARKETO,
-        object=Object.PERSON,
+        object=PERSON,
         id=lead.id,
         kind=Kind.READ,
         source="read",

@@ -15,7 +15,7 @@ from streams.salesforce.refusals import judge_item
 from streams.salesforce.rest import Page, Record, SalesforceRest
 from streams.salesforce.soql import any_of, select
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import CREATED_FIELD, SALESFORCE, Object, System, salesforce_id
+from streams.wire.systems import CREATED_FIELD, LEAD, SALESFORCE, Object, System, salesforce_id
 
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
 _VALUES_A_QUERY = 100
@@ -90,7 +90,7 @@ class SalesforceWriter:
         return [self._outcome(item, result) for item, result in zip(items, results, strict=True)]
 
     async def _matching(self, obj: Object, ids: Sequence[str], emails: Sequence[str], lane: Lane) -> list[tuple[Object, Record, Page]]:
-        open_only = ["IsConverted = false"] if obj is Object.LEAD else []
+        open_only = ["IsConverted = false"] if obj == LEAD else []
         found: list[tuple[Object, Record, Page]] = []
         for column, values in ((self._rules.links.salesforce_key, ids), (self._email_name(obj), emails)):
             for start in range(0, len(values), _VALUES_A_QUERY):
@@ -135,7 +135,7 @@ class SalesforceWriter:
 
 
 def _name(obj: Object) -> str:
-    return obj.value.capitalize()
+    return obj.capitalize()
 
 
 def _id(item: Item) -> str:

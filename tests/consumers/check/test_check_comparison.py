@@ -23,7 +23,7 @@ from consumers.mapping.fields import (
     SyncRules,
 )
 from streams.marketo.wire import FieldInfo, Schema
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 TITLE = FieldMapping(
     key="title",
@@ -43,13 +43,13 @@ LINKS = [
 
 
 def rules(*fields: FieldMapping, **changes: Any) -> SyncRules:
-    return SyncRules(objects={Object.LEAD: ObjectMapping(object=Object.LEAD, fields=fields or (TITLE,))}, **changes)
+    return SyncRules(objects={LEAD: ObjectMapping(object=LEAD, fields=fields or (TITLE,))}, **changes)
 
 
 def facts(salesforce: Mapping[str, Any] | None, marketo: FieldInfo | None, *more: Mapping[str, Any]) -> Describes:
     fields = [KEY, *more, *([salesforce] if salesforce else [])]
     schema = Schema(fields=[*LINKS, *([marketo] if marketo else [])], searchable=[["sfLeadId"], ["sfContactId"], ["email"]])
-    return described({Object.LEAD: {"fields": fields}}, schema)
+    return described({LEAD: {"fields": fields}}, schema)
 
 
 SALESFORCE: dict[str, Any] = {"name": "Title", "type": "string", "length": 255}
@@ -61,7 +61,7 @@ def told(findings: tuple[Finding, ...]) -> list[tuple[str, str, str]]:
 
 
 def test_what_fits_is_not_told() -> None:
-    assert compare(rules(), facts(SALESFORCE, MARKETO), {Object.LEAD: frozenset({"Title", "Marketo_Person_Id__c"})}) == ()
+    assert compare(rules(), facts(SALESFORCE, MARKETO), {LEAD: frozenset({"Title", "Marketo_Person_Id__c"})}) == ()
 
 
 CASES: dict[str, tuple[FieldMapping, Describes, list[tuple[str, str, str]]]] = {
@@ -259,7 +259,7 @@ def test_the_stamp_is_asked_for_where_it_is_in_use() -> None:
 )
 def test_the_external_key(key: dict[str, Any] | None, message: str) -> None:
     schema = Schema(fields=[*LINKS, MARKETO], searchable=[])
-    describes = described({Object.LEAD: {"fields": [SALESFORCE, *([key] if key else [])]}}, schema)
+    describes = described({LEAD: {"fields": [SALESFORCE, *([key] if key else [])]}}, schema)
     assert told(compare(rules(), describes)) == [("problem", "Marketo_Person_Id__c", message)]
 
 
@@ -268,10 +268,10 @@ def test_the_change_stream() -> None:
     street = replace(TITLE, key="address", salesforce="Street", marketo="title")
     describes = facts(SALESFORCE, MARKETO, {**SALESFORCE, "name": "LastName"}, {**SALESFORCE, "name": "Street"})
     whole = rules(TITLE, name, street)
-    assert told(compare(whole, describes, {Object.LEAD: None})) == [
+    assert told(compare(whole, describes, {LEAD: None})) == [
         ("warning", "", "Salesforce: LeadChangeEvent is not visible: changes are found by the poll only, minutes later")
     ]
-    assert told(compare(whole, describes, {Object.LEAD: frozenset({"Name", "Address"})})) == [
+    assert told(compare(whole, describes, {LEAD: frozenset({"Name", "Address"})})) == [
         ("note", "title", "Salesforce: Title is not part of the change events: its changes are found by the poll only")
     ]
 
@@ -284,7 +284,7 @@ def test_problems_come_first() -> None:
 
 def test_setup_names_what_is_missing() -> None:
     schema = Schema(fields=LINKS[1:], searchable=[])
-    plan = plan_setup(rules(), described({Object.LEAD: {"fields": [SALESFORCE]}}, schema), stamp="tandemStamp")
+    plan = plan_setup(rules(), described({LEAD: {"fields": [SALESFORCE]}}, schema), stamp="tandemStamp")
     assert [(field.name, field.data_type) for field in plan.marketo] == [("sfLeadId", "string"), ("tandemStamp", "string")]
     assert plan.for_admin == (
         (

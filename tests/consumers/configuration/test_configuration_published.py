@@ -12,7 +12,7 @@ from consumers.configuration.defaults import build
 from consumers.configuration.loading import ConfigurationError, load
 from consumers.configuration.reference import reference_tables, schema, schema_text, shown
 from consumers.mapping.fields import Direction
-from streams.wire.systems import Object
+from streams.wire.systems import LEAD
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "infra/config/example.yaml"
@@ -49,7 +49,7 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_the_example_loads_and_makes_rules() -> None:
     settings = load(EXAMPLE, ENVIRON)
     rules = build(settings)
-    lead = rules.objects[Object.LEAD].by_key
+    lead = rules.objects[LEAD].by_key
     assert lead["leadScore"].direction is Direction.TO_SALESFORCE
     assert "fax" not in lead
     assert lead["syncToSalesforce"].salesforce == ""

@@ -10,7 +10,7 @@ from consumers.configuration.times import duration, duration_text
 from consumers.configuration.types import Secret
 from consumers.mapping.fields import Clause, Conflict, Qualification, RuleName
 from streams.salesforce.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 ENVIRON = {
     "SF": "salesforce-secret",
@@ -37,7 +37,7 @@ def test_defaults_are_those_of_the_native_sync(tmp_path: Path) -> None:
     settings = loaded(tmp_path)
     assert (settings.lead.winner, settings.contact.winner) == (System.MARKETO, System.SALESFORCE)
     assert settings.people.qualify == Qualification()
-    assert settings.people.new is Object.LEAD
+    assert settings.people.new == LEAD
     assert not settings.people.delete_in_salesforce
     assert settings.intervals.poll_seconds == 300.0
     assert (settings.web.host, settings.web.port) == ("127.0.0.1", 6066)
@@ -142,7 +142,7 @@ def test_a_conflict_function_is_imported_from_beside_the_file(tmp_path: Path) ->
     assert entry.rule is not None
     assert entry.rule.name is RuleName.FUNCTION
     assert entry.rule.function is not None
-    conflict = Conflict(field="title", object=Object.LEAD, salesforce="a", marketo="b", salesforce_at=1, marketo_at=2)
+    conflict = Conflict(field="title", object=LEAD, salesforce="a", marketo="b", salesforce_at=1, marketo_at=2)
     assert entry.rule.function(conflict) == "marketo"
 
 

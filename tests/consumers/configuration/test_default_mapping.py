@@ -20,7 +20,7 @@ from consumers.configuration.settings import (
 from consumers.configuration.types import Secret
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Overlong, Qualification, RuleName, Unwanted
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, Object, System
 
 SETTINGS = Settings(
     salesforce=SalesforceSettings(url="https://a.b", client_id="a", client_secret=Secret("s", "env: S")),
@@ -28,14 +28,14 @@ SETTINGS = Settings(
     kafka=KafkaSettings(bootstrap_servers="a:1"),
     postgres=PostgresSettings(dsn=Secret("s", "env: S")),
 )
-LEAD = {
+LEAD_FIELDS = {
     "AnnualRevenue": "annualRevenue", "City": "city", "Company": "company", "Country": "country", "Description": "mktoPersonNotes",
     "Email": "email", "Fax": "fax", "FirstName": "firstName", "HasOptedOutOfEmail": "unsubscribed", "Industry": "industry",
     "LastName": "lastName", "LeadSource": "leadSource", "MobilePhone": "mobilePhone", "NumberOfEmployees": "numberOfEmployees",
     "Phone": "phone", "PostalCode": "postalCode", "Rating": "rating", "Salutation": "salutation", "State": "state", "Status": "leadStatus",
     "Street": "address", "Title": "title", "Website": "website",
 }  # fmt: skip
-CONTACT = {
+CONTACT_FIELDS = {
     "Birthdate": "dateOfBirth", "Description": "mktoPersonNotes", "Email": "email", "Fax": "fax", "FirstName": "firstName",
     "HasOptedOutOfEmail": "unsubscribed", "LastName": "lastName", "LeadSource": "leadSource", "MailingCity": "city",
     "MailingCountry": "country", "MailingPostalCode": "postalCode", "MailingState": "state", "MailingStreet": "address",
@@ -52,7 +52,7 @@ def of_both(mapping: ObjectMapping) -> list[FieldMapping]:
     return [item for item in mapping.fields if item.salesforce]
 
 
-@pytest.mark.parametrize(("obj", "pairs"), [(Object.LEAD, LEAD), (Object.CONTACT, CONTACT)])
+@pytest.mark.parametrize(("obj", "pairs"), [(LEAD, LEAD_FIELDS), (CONTACT, CONTACT_FIELDS)])
 def test_the_fields_of_the_native_sync(obj: Object, pairs: dict[str, str]) -> None:
     fields = of_both(build(SETTINGS).objects[obj])
     assert {item.salesforce: item.marketo for item in fields} == pairs
@@ -60,7 +60,7 @@ def test_the_fields_of_the_native_sync(obj: Object, pairs: dict[str, str]) -> No
     assert all(item.key == item.marketo for item in fields)
 
 
-@pytest.mark.parametrize("obj", [Object.LEAD, Object.CONTACT])
+@pytest.mark.parametrize("obj", [LEAD, CONTACT])
 def test_the_links_are_kept_in_marketo_alone(obj: Object) -> None:
     links = [item for item in build(SETTINGS).objects[obj].fields if not item.salesforce]
     assert [(item.key, item.type) for item in links] == [
@@ -76,13 +76,13 @@ def test_the_links_are_kept_in_marketo_alone(obj: Object) -> None:
 
 def test_conflicts_of_leads_go_to_marketo_and_of_contacts_to_salesforce() -> None:
     rules = build(SETTINGS)
-    winners = {Object.LEAD: (RuleName.MARKETO, System.MARKETO), Object.CONTACT: (RuleName.SALESFORCE, System.SALESFORCE)}
+    winners = {LEAD: (RuleName.MARKETO, System.MARKETO), CONTACT: (RuleName.SALESFORCE, System.SALESFORCE)}
     for obj, winner in winners.items():
         fields = [item for item in of_both(rules.objects[obj]) if item.key != "unsubscribed"]
         assert {(item.rule.name, item.rule.default) for item in fields} == {winner}
 
 
-@pytest.mark.parametrize("obj", [Object.LEAD, Object.CONTACT])
+@pytest.mark.parametrize("obj", [LEAD, CONTACT])
 def test_a_conflict_never_lifts_an_opt_out_unless_configured(obj: Object) -> None:
     added = {
         "doNotCall": FieldEntry(salesforce="Call_Me_Not__c", type=FieldType.BOOLEAN),
@@ -101,8 +101,7 @@ def test_a_conflict_never_lifts_an_opt_out_unless_configured(obj: Object) -> Non
 def test_what_salesforce_demands_has_a_default() -> None:
     rules = build(SETTINGS)
     lead, contact = (
-        {item.salesforce: item.required_default for item in rules.objects[obj].fields if item.required_default}
-        for obj in (Object.LEAD, Object.CONTACT)
+        {item.salesforce: item.required_default for item in rules.objects[obj].fields if item.required_default} for obj in (LEAD, CONTACT)
     )
     assert lead == {"LastName": NOT_PROVIDED, "Company": NOT_PROVIDED}
     assert contact == {"LastName": NOT_PROVIDED}
@@ -110,7 +109,7 @@ def test_what_salesforce_demands_has_a_default() -> None:
 
 def test_an_entry_changes_only_what_it_says() -> None:
     told = FieldEntry(overlong=Overlong.CUT, rule=RuleEntry(name=RuleName.NEWEST, tolerance_ms=10_000))
-    title = build(with_lead(title=told)).objects[Object.LEAD].by_key["title"]
+    title = build(with_lead(title=told)).objects[LEAD].by_key["title"]
     assert (title.salesforce, title.type, title.direction) == ("Title", FieldType.TEXT, Direction.BOTH)
     assert (title.overlong, title.rule.name, title.rule.tolerance_ms, title.rule.default) == (
         Overlong.CUT,
@@ -122,7 +121,7 @@ def test_an_entry_changes_only_what_it_says() -> None:
 
 def test_fields_are_added_and_left_out() -> None:
     added = FieldEntry(salesforce="Score__c", type=FieldType.NUMBER, direction=Direction.TO_SALESFORCE, unwanted=Unwanted.LEAVE)
-    mapping = build(with_lead(leadScore=added, fax=None)).objects[Object.LEAD]
+    mapping = build(with_lead(leadScore=added, fax=None)).objects[LEAD]
     assert "fax" not in mapping.by_key
     assert mapping.by_salesforce["Score__c"].unwanted is Unwanted.LEAVE
     assert of_both(mapping)[-1].key == "leadScore"
@@ -131,15 +130,15 @@ def test_fields_are_added_and_left_out() -> None:
 def test_the_two_objects_are_configured_apart() -> None:
     settings = replace(SETTINGS, contact=ContactSettings(winner=System.MARKETO, fields={"fax": None}))
     rules = build(settings)
-    assert "fax" in rules.objects[Object.LEAD].by_key
-    assert "fax" not in rules.objects[Object.CONTACT].by_key
-    assert rules.objects[Object.CONTACT].by_key["email"].rule.name is RuleName.MARKETO
+    assert "fax" in rules.objects[LEAD].by_key
+    assert "fax" not in rules.objects[CONTACT].by_key
+    assert rules.objects[CONTACT].by_key["email"].rule.name is RuleName.MARKETO
 
 
 def test_lengths_and_scales_come_from_the_describes() -> None:
     describes = Describes(
         salesforce={
-            Object.LEAD: {
+            LEAD: {
                 "Title": FieldFacts(name="Title", wire_type="string", type=FieldType.TEXT, length=128),
                 "AnnualRevenue": FieldFacts(name="AnnualRevenue", wire_type="currency", type=FieldType.CURRENCY, scale=2),
                 "NumberOfEmployees": FieldFacts(name="NumberOfEmployees", wire_type="double", type=FieldType.NUMBER, scale=3),
@@ -151,16 +150,16 @@ def test_lengths_and_scales_come_from_the_describes() -> None:
             "numberOfEmployees": FieldFacts(name="numberOfEmployees", wire_type="integer", type=FieldType.NUMBER, scale=0),
         },
     )
-    lead = build(SETTINGS, describes).objects[Object.LEAD].by_key
+    lead = build(SETTINGS, describes).objects[LEAD].by_key
     assert (lead["title"].salesforce_length, lead["title"].marketo_length, lead["title"].scale) == (128, 255, None)
     assert (lead["annualRevenue"].scale, lead["numberOfEmployees"].scale) == (2, 0)
-    assert build(SETTINGS, describes).objects[Object.CONTACT].by_key["title"].salesforce_length is None
+    assert build(SETTINGS, describes).objects[CONTACT].by_key["title"].salesforce_length is None
 
 
 def test_a_field_that_only_the_qualification_asks_for_is_followed_and_never_written() -> None:
     groups = ((Clause(field="syncNow", any_of=(True,)), Clause(field="score", at_least=5), Clause(field="kind", any_of=("a",))),)
     settings = replace(SETTINGS, people=PeopleSettings(qualify=Qualification(groups=groups)))
-    lead = build(settings).objects[Object.LEAD]
+    lead = build(settings).objects[LEAD]
     assert {name: lead.by_key[name].type for name in ("syncNow", "score", "kind")} == {
         "syncNow": FieldType.BOOLEAN,
         "score": FieldType.NUMBER,
@@ -171,7 +170,7 @@ def test_a_field_that_only_the_qualification_asks_for_is_followed_and_never_writ
     assert not watched.direction.reaches(System.MARKETO)
     assert "" not in lead.by_salesforce
     described = Describes(marketo={"score": FieldFacts(name="score", wire_type="percent", type=FieldType.PERCENT)})
-    assert build(settings, described).objects[Object.LEAD].by_key["score"].type is FieldType.PERCENT
+    assert build(settings, described).objects[LEAD].by_key["score"].type is FieldType.PERCENT
 
 
 @pytest.mark.parametrize(
@@ -200,6 +199,6 @@ def test_the_version_moves_with_the_rules_and_with_nothing_else() -> None:
         build(with_lead(title=None)),
     ]
     assert len({first.version, *(each.version for each in others)}) == 1 + len(others)
-    versions = [each.objects[Object.LEAD].by_key["title"].rule.version for each in others[:4]]
+    versions = [each.objects[LEAD].by_key["title"].rule.version for each in others[:4]]
     assert versions[:2] == ["1", "1"]
     assert versions[2] != versions[3]

@@ -12,7 +12,7 @@ from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.decision import decode as decode_decision
 from consumers.merge.state import Field, PairState, Record, Side
 from streams.wire.events import DeadLetter
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 NOW = 1_700_000_000_000
 TOPIC = "crm.salesforce.lead.v1"
@@ -25,7 +25,7 @@ class Changed(Exception):  # noqa: N818 - stands for whatever a caller may raise
 def state(number: int, *, marketo: str = "", due: tuple[int, int, int, int] = (0, 0, 0, 0), lane: int = 0) -> PairState:
     side = Side(seen="Ada", seen_at=NOW, shows=1)
     return PairState(
-        object=Object.LEAD,
+        object=LEAD,
         fields={"firstName": Field(value="Ada", version=1, agreed_at=NOW, salesforce=side)},
         salesforce=Record(id=f"00Q{number:015}", complete=True, seq=number),
         marketo=Record(id=marketo),

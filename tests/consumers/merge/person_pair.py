@@ -18,7 +18,7 @@ from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, PERSON, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 T = 1_700_000_000_000
@@ -49,8 +49,8 @@ FIELDS = (
 
 def rules(**changes: Any) -> SyncRules:
     """Leads only; everybody qualifies."""
-    mapping = ObjectMapping(object=Object.LEAD, fields=FIELDS)
-    made: dict[str, Any] = {"objects": {Object.LEAD: mapping}, "links": LINKS, "qualification": Qualification(everyone=True)}
+    mapping = ObjectMapping(object=LEAD, fields=FIELDS)
+    made: dict[str, Any] = {"objects": {LEAD: mapping}, "links": LINKS, "qualification": Qualification(everyone=True)}
     return SyncRules(**(made | changes))
 
 
@@ -83,7 +83,7 @@ def event(system: System, fields: dict[str, Value], at: int = T + 9_000, **chang
     """A change by a person, in the feed."""
     salesforce = system is SF
     made: dict[str, Any] = {
-        "object": Object.LEAD if salesforce else Object.PERSON,
+        "object": LEAD if salesforce else PERSON,
         "id": SF_ID if salesforce else MK_ID,
         "kind": Kind.UPDATED,
         "source": "cdc" if salesforce else "activities",
@@ -96,7 +96,7 @@ def event(system: System, fields: dict[str, Value], at: int = T + 9_000, **chang
 
 def reading(system: System, fields: dict[str, Value], at: int = T + 9_100, **changes: Any) -> ChangeEvent:
     """A reading of a record: what is not given is empty."""
-    names = rules().objects[Object.LEAD].by_name(system)
+    names = rules().objects[LEAD].by_name(system)
     whole: dict[str, Value] = {**dict.fromkeys(names), **fields}
     made: dict[str, Any] = {"kind": Kind.READ, "source": "poll", "seq": 0, "ref": "", "author": None, "until": at + 100}
     return event(system, whole, at, **(made | changes))

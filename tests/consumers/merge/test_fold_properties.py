@@ -15,7 +15,7 @@ from consumers.merge.stored import pack
 from consumers.merge.terms import Terms
 from consumers.merge.writes import answered, intend
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import (
     LINKS,
     MK,
@@ -34,7 +34,7 @@ from tests.consumers.merge.person_pair import (
 )
 
 TERMS = terms()
-SETTING = TERMS.setting(Object.LEAD)
+SETTING = TERMS.setting(LEAD)
 VALUES = st.sampled_from(["a", "b", "c", None])
 NAMES = {SF: "Title", MK: "title"}
 
@@ -43,7 +43,7 @@ class Both:
     """Two systems that do what they are told, and tell of it in order: what is typed, what is written."""
 
     def __init__(self, state: PairState, told: Terms = TERMS) -> None:
-        self.state, self.terms, self.setting, self.now, self.writes = state, told, told.setting(Object.LEAD), T, 100
+        self.state, self.terms, self.setting, self.now, self.writes = state, told, told.setting(LEAD), T, 100
         self.values: dict[System, dict[str, Value]] = {
             system: {key: field.side(system).seen for key, field in state.fields.items()} for system in System
         }
@@ -55,7 +55,7 @@ class Both:
         if before == value:
             return None
         self.values[system][key] = value
-        name = rules().objects[Object.LEAD].by_key[key].name_on(system)
+        name = rules().objects[LEAD].by_key[key].name_on(system)
         return event(system, {name: value}, self.now, before={name: before} if system is MK else None, author=author)
 
     def hears(self, arrived: ChangeEvent) -> tuple[Verdict, ...]:
@@ -141,7 +141,7 @@ def test_a_reading_equal_to_what_was_seen_changes_nothing(edits: list[tuple[Syst
         told = both.types(system, key, _typed(key, value, place))
         if told is not None:
             both.hears(told)
-    names = rules().objects[Object.LEAD].by_key
+    names = rules().objects[LEAD].by_key
     for system in System:
         before = both.state
         row = {names[key].name_on(system): value for key, value in both.values[system].items() if names[key].name_on(system)}
@@ -190,8 +190,8 @@ def test_a_stamp_names_the_write_where_the_system_names_nobody() -> None:
     stamped = terms(stamp="tandemStamp")
     ours = event(MK, {"title": "b", "tandemStamp": "7"}, T + 2_000, author=None)
     theirs = event(MK, {"title": "c"}, T + 2_000, author=None)
-    assert [r.verdict for r in fold(_sent(MK), ours, stamped.setting(Object.LEAD), T)[1]] == [Verdict.ECHO]
-    assert [r.verdict for r in fold(_sent(MK), theirs, stamped.setting(Object.LEAD), T)[1]] == [Verdict.WON]
+    assert [r.verdict for r in fold(_sent(MK), ours, stamped.setting(LEAD), T)[1]] == [Verdict.ECHO]
+    assert [r.verdict for r in fold(_sent(MK), theirs, stamped.setting(LEAD), T)[1]] == [Verdict.WON]
 
 
 # -- order -------------------------------------------------------------------------------------------------------------------
@@ -310,6 +310,6 @@ def test_the_link_fields_follow_the_salesforce_record() -> None:
     state, _ = fold(lone, event(SF, {"Title": "b"}), SETTING, T)
     planned = plan(state, MK, TERMS.rules, exact=False)
     assert isinstance(planned, Update)
-    wanted = link_values(LINKS, Object.LEAD, SF_ID, deleted=False)
+    wanted = link_values(LINKS, LEAD, SF_ID, deleted=False)
     assert {out.name: out.value for out in planned.fields} == {"title": "b", LINKS.lead_id: wanted[LINKS.lead_id], LINKS.type: "Lead"}
     assert mapped("x", "X").key == "x"

@@ -14,7 +14,7 @@ from consumers.merge.stored import pack, unpack
 from consumers.merge.values import canonical, equal
 from consumers.merge.verdicts import Edit
 from streams.wire.events import Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 PLAIN = FieldMapping(
     key="title", salesforce="Title", marketo="title", type=FieldType.TEXT, direction=Direction.BOTH,
@@ -97,7 +97,7 @@ TYPES = st.sampled_from(FieldType)
 def test_an_edit_judged_at_once_is_judged_as_in_full(field: Field, system: System, value: Value, at: int) -> None:
     short = accepted_at_once(PLAIN, field, system, value, at)
     if short is not None:
-        assert short == judge_feed(PLAIN, field, Edit(side=system, object=Object.LEAD, value=value, at=at))
+        assert short == judge_feed(PLAIN, field, Edit(side=system, object=LEAD, value=value, at=at))
 
 
 @given(RESTS, SYSTEMS, VALUES, TIMES)
@@ -106,7 +106,7 @@ def test_an_edit_of_a_field_at_rest_is_judged_as_in_full(rest: Rest, system: Sys
     short = accepted_from_rest(PLAIN, rest, system, value, at)
     assert short == accepted_at_once(PLAIN, field, system, value, at)
     if short is not None:
-        assert short == judge_feed(PLAIN, field, Edit(side=system, object=Object.LEAD, value=value, at=at))
+        assert short == judge_feed(PLAIN, field, Edit(side=system, object=LEAD, value=value, at=at))
 
 
 def test_the_plainest_edit_takes_the_short_way() -> None:

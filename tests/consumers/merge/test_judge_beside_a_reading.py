@@ -13,7 +13,7 @@ from consumers.merge.fold import fold
 from consumers.merge.state import PairState, Side, Write
 from consumers.merge.terms import Terms
 from streams.wire.events import Kind
-from streams.wire.systems import Object
+from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, agreed, event, paired, reading, terms
 
 READ_AT, PLACE = T + 5_400, 1_000_000
@@ -25,7 +25,7 @@ def told(state: PairState, *events: Any) -> tuple[PairState, list[V]]:
     """The pair after these, and the verdicts on its title."""
     verdicts: list[V] = []
     for each in events:
-        state, rulings = fold(state, each, TERMS.setting(Object.LEAD), T + 60_000)
+        state, rulings = fold(state, each, TERMS.setting(LEAD), T + 60_000)
         verdicts += [ruling.verdict for ruling in rulings if ruling.field == "title"]
     return state, verdicts
 

@@ -13,7 +13,7 @@ from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.state import FAILED, NEVER, Field, Side, Write
 from consumers.merge.verdicts import Edit
 from streams.wire.events import Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 T = 1_700_000_000_000  # a moment; stamps are full seconds
@@ -34,7 +34,7 @@ def mapping(rule: RuleName | Rule = RuleName.MARKETO, **changes: Any) -> FieldMa
 
 
 def edit(side: System, value: Value, at: int = T + 9_000, **changes: Any) -> Edit:
-    return Edit(**{"side": side, "object": Object.LEAD, "value": value, "at": at, **changes})
+    return Edit(**{"side": side, "object": LEAD, "value": value, "at": at, **changes})
 
 
 def write(value: Value, version: int, **changes: Any) -> Write:

@@ -9,7 +9,7 @@ from consumers.merge.decision import Verdict
 from consumers.merge.judge import judge_feed
 from consumers.merge.state import Field, Side, Write
 from consumers.merge.verdicts import Edit
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 PHONE = FieldMapping(
     key="mobilePhone",
@@ -44,7 +44,7 @@ def field(*, done_by: int, moved: bool = False) -> Field:
 )
 def test_an_edit_after_a_write_that_changed_nothing(done_by: int, moved: bool, at: int, verdict: Verdict) -> None:
     before = field(done_by=done_by, moved=moved)
-    edit = Edit(side=System.SALESFORCE, object=Object.LEAD, value="(650) 100-9999", at=at)
+    edit = Edit(side=System.SALESFORCE, object=LEAD, value="(650) 100-9999", at=at)
     after, ruling = judge_feed(PHONE, before, edit)
     assert ruling.verdict is verdict
     assert after.value == ("(650) 100-9999" if verdict is Verdict.ACCEPTED else "+1-650-100-4678")
@@ -56,5 +56,5 @@ def test_a_sum_goes_on_from_a_write_that_the_feed_has_passed() -> None:
     score = replace(PHONE, key="leadScore", type=FieldType.NUMBER, rule=Rule(name=RuleName.SUM_DELTAS, default=System.MARKETO))
     write = Write(id=7, version=2, value=5, sent=5_000, look_at=25_000, answered=5_300, done_by=6_000)
     before = Field(value=5, version=2, salesforce=Side(seen=0, seen_at=1_000, shows=1, writes=(write,)), marketo=Side(seen=5, shows=2))
-    after, ruling = judge_feed(score, before, Edit(side=System.SALESFORCE, object=Object.LEAD, value=8, at=9_000))
+    after, ruling = judge_feed(score, before, Edit(side=System.SALESFORCE, object=LEAD, value=8, at=9_000))
     assert (ruling.verdict, after.value) == (Verdict.ACCEPTED, 8)

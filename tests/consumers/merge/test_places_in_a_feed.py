@@ -12,11 +12,11 @@ from consumers.merge.plan import Nothing, Update, plan
 from consumers.merge.state import PairState
 from consumers.merge.verdicts import UNORDERED
 from streams.wire.events import Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, reading, rules, terms
 
 TERMS = terms()
-SETTING = TERMS.setting(Object.LEAD)
+SETTING = TERMS.setting(LEAD)
 TITLE = {SF: "Title", MK: "title"}
 ROW: dict[System, dict[str, Value]] = {
     SF: {"Email": "ada@example.com", "LastName": "Lovelace", "Title": "b", "Score__c": 10, "Website": "long"},

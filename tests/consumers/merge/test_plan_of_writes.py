@@ -12,7 +12,7 @@ from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Side
 from consumers.merge.stored import pack
 from consumers.merge.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
 from streams.wire.events import Value
-from streams.wire.systems import Object
+from streams.wire.systems import LEAD, PERSON
 from tests.consumers.merge.person_pair import MK, MK_ID, SF, SF_ID, T, agreed, paired, rules, terms
 
 RULES = rules()
@@ -148,7 +148,7 @@ def test_a_refused_creation_is_tried_again_once_anything_has_changed_since_it_wa
 # -- deletion ------------------------------------------------------------------------------------------------------------------
 def test_a_second_record_of_ours_is_withdrawn_once() -> None:
     state = changed(paired(), retract=((MK, "9"),))
-    assert plan(state, MK, RULES, exact=False) == Delete(object=Object.PERSON, id="9", spare=True)
+    assert plan(state, MK, RULES, exact=False) == Delete(object=PERSON, id="9", spare=True)
     assert isinstance(plan(state, SF, RULES, exact=False), Nothing)
     calling = changed(state, marketo=record(calling=7))
     assert (plan(calling, MK, RULES, exact=False), due(calling, RULES, T, exact=False)[1]) == (Nothing(), 0)
@@ -162,7 +162,7 @@ def test_a_deletion_in_marketo_is_followed_only_by_configuration(follow: bool) -
         assert planned == Nothing()
         return
     assert isinstance(planned, Delete)
-    assert (planned.object, planned.id, planned.spare) == (Object.LEAD, SF_ID, False)
+    assert (planned.object, planned.id, planned.spare) == (LEAD, SF_ID, False)
     assert MK_ID in planned.why, "a deletion says what speaks for it"
     assert bool(due(state, rules(delete_in_salesforce=follow), T, exact=False)[0]) is follow
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumers.mapping.fields import Conflict, Direction, FieldMapping, FieldType, Rule, RuleName
 from consumers.merge.rules import Contest, decide
 from streams.wire.events import Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 
@@ -22,7 +22,7 @@ def contest(salesforce: Value, marketo: Value, edited: System = MK, **changes: A
     times = {SF: changes.pop("salesforce_at", 1_000), MK: changes.pop("marketo_at", 2_000)}
     values = {SF: salesforce, MK: marketo}
     made: dict[str, Any] = {"edited": edited, "value": values[edited], "at": times[edited], "agreed": values[edited.other]}
-    return Contest(**made, agreed_at=times[edited.other], object=Object.LEAD, **changes)
+    return Contest(**made, agreed_at=times[edited.other], object=LEAD, **changes)
 
 
 def rule(name: RuleName, default: System = SF, **changes: Any) -> Rule:
@@ -101,7 +101,7 @@ def test_a_function_is_given_both_sides_as_they_are() -> None:
         return SF
 
     decide(mapping(rule(RuleName.FUNCTION, function=watch)), contest("s", "m", SF))
-    wanted = Conflict(field="x", object=Object.LEAD, salesforce="s", marketo="m", salesforce_at=1_000, marketo_at=2_000)
+    wanted = Conflict(field="x", object=LEAD, salesforce="s", marketo="m", salesforce_at=1_000, marketo_at=2_000)
     assert given_to == [wanted]
 
 

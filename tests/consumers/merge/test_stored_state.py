@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from consumers.merge.state import NEVER, Field, Fields, PairState, Record, Rest, Side, Waiting, Write
 from consumers.merge.stored import pack, unpack
 from streams.wire.events import ChangeEvent, Kind
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, PERSON, System
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False).map(lambda number: number + 0.0), st.text(max_size=5)
@@ -102,11 +102,9 @@ def test_a_pair_at_rest_is_short_and_unpacks_nothing() -> None:
 
 
 def test_all_the_rest_of_a_pair_comes_back() -> None:
-    event = ChangeEvent(
-        system=System.MARKETO, object=Object.PERSON, id="17", kind=Kind.UPDATED, source="activities", at=5, fields={"a": None}
-    )
+    event = ChangeEvent(system=System.MARKETO, object=PERSON, id="17", kind=Kind.UPDATED, source="activities", at=5, fields={"a": None})
     state = PairState(
-        object=Object.CONTACT,
+        object=CONTACT,
         fields={"a": Field(hold="review: two")},
         salesforce=Record(id="003000000000000001", complete=True, refs=("a", "b"), origin="tandem"),
         marketo=Record(id="17", refused_mark=3, refused="no"),

@@ -14,12 +14,12 @@ from consumers.merge.values import Unfit, neutral, wire
 from consumers.reports.record import Mark, shown
 from streams.wire.codec import decode, encode
 from streams.wire.events import Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, event, mapped, paired, reading, rules, terms
 
 HUGE: list[Value] = [98765432109876543210987, "98765432109876543210987", 9.8765432109876e22, -1e18, 10**18, "1e999999999", "9" * 500]
 NAMES = {SF: "Score__c", MK: "leadScore"}
-SETTING = terms().setting(Object.LEAD)
+SETTING = terms().setting(LEAD)
 
 
 def after(state: PairState, system: System, value: Value, at: int, before: Value = None) -> tuple[PairState, list[str]]:

@@ -14,14 +14,14 @@ from consumers.merge.verdicts import Edit
 from consumers.observe.observer import Observer
 from consumers.settle.settler import Settler
 from streams.wire.events import Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import MK, MK_USER, SF, SF_USER, T, agreed, event, mapped, paired, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, renamed
 from tests.consumers.scripted_writer import ScriptedWriter
 from tests.consumers.test_observe_batches import TOPIC, messages
 
 TERMS = terms()
-SETTING: Setting = TERMS.setting(Object.LEAD)
+SETTING: Setting = TERMS.setting(LEAD)
 USER = {SF: SF_USER, MK: MK_USER}
 NAME = {SF: "Title", MK: "title"}
 TOPICS: FieldMapping = mapped("topics", "Topics__c", FieldType.MULTIPICKLIST, rule=Rule(name=RuleName.UNION, default=MK))
@@ -70,7 +70,7 @@ async def test_what_was_not_made_of_our_text_is_somebody_s_edit_and_waited_for()
 
 
 def judged(mapping: FieldMapping, field: Field, value: Value, system: System = MK) -> tuple[Field, Verdict]:
-    new, ruling = judge_feed(mapping, field, Edit(side=system, object=Object.LEAD, value=value, at=T + 9_000))
+    new, ruling = judge_feed(mapping, field, Edit(side=system, object=LEAD, value=value, at=T + 9_000))
     return new, ruling.verdict
 
 
@@ -100,7 +100,7 @@ def test_a_sum_to_which_nothing_is_added_is_no_write() -> None:
 
 
 def test_the_whole_way_for_a_union() -> None:
-    mapping = ObjectMapping(object=Object.LEAD, fields=(*SETTING.mapping.fields, TOPICS))
+    mapping = ObjectMapping(object=LEAD, fields=(*SETTING.mapping.fields, TOPICS))
     setting = Setting(mapping=mapping, links=SETTING.links, identity=SETTING.identity, lateness_ms=30_000)
     state: PairState = paired(topics=agreed("a;b", 3))
     state, rulings = fold(state, event(MK, {"topics": "b; a"}, before={"topics": "a;b"}), setting, T)

@@ -21,7 +21,7 @@ from consumers.mapping.fields import (
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, Write
 from consumers.reports.now import now
 from consumers.reports.record import FieldShown, Live, Mark, RecordShown, SideShown, fields_to_read, shown, wins
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 RULE = Rule(name=RuleName.MARKETO, default=System.MARKETO)
 
@@ -42,8 +42,8 @@ BOTH = mapped("title")
 
 
 def rules(field: FieldMapping, qualification: Qualification | None = None) -> SyncRules:
-    mapping = ObjectMapping(object=Object.LEAD, fields=(field,))
-    return SyncRules(objects={Object.LEAD: mapping}, qualification=qualification or Qualification())
+    mapping = ObjectMapping(object=LEAD, fields=(field,))
+    return SyncRules(objects={LEAD: mapping}, qualification=qualification or Qualification())
 
 
 def pair(field: Field, **changes: Any) -> PairState:
@@ -259,6 +259,6 @@ def test_how_a_record_stands(state: PairState, qualification: Qualification, row
 
 
 def test_the_fields_to_ask_for_are_the_mapped_ones() -> None:
-    mapping = ObjectMapping(object=Object.LEAD, fields=(BOTH, mapped("watched", salesforce="")))
+    mapping = ObjectMapping(object=LEAD, fields=(BOTH, mapped("watched", salesforce="")))
     assert fields_to_read(mapping, System.SALESFORCE) == ["Title"]
     assert fields_to_read(mapping, System.MARKETO) == ["title", "watched"]

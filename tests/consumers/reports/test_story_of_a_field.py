@@ -12,7 +12,7 @@ from consumers.reports.clock import moment, time_of_day
 from consumers.reports.plain import quoted
 from consumers.reports.story import Chapter, UnknownField, authors, chapters_of, field_key, story
 from streams.wire.events import Kind
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 AT = 1_700_000_000_000
 EVENT = Origin(
@@ -271,7 +271,7 @@ def test_a_story_goes_in_the_order_in_which_things_happened_not_in_that_of_their
 
 
 MAPPING = ObjectMapping(
-    object=Object.LEAD,
+    object=LEAD,
     fields=(
         FieldMapping(
             key="leadStatus",

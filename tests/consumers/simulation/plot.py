@@ -15,7 +15,7 @@ from consumers.mapping.fields import (
     Unwanted,
 )
 from streams.wire.events import Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 TEXTS = {"firstName": "FirstName", "title": "Title"}
 """Texts that are never cleared: every value that is typed is unique, so the oracle knows who must win."""
@@ -118,7 +118,7 @@ def rules_of(plot: Plot, winner: System) -> SyncRules:
     for key, kind in ((links.lead_id, FieldType.TEXT), (links.type, FieldType.TEXT), (links.is_deleted, FieldType.BOOLEAN)):
         items.append(_mapping((key, ""), kind, default, Direction.TO_MARKETO))
     return SyncRules(
-        objects={Object.LEAD: ObjectMapping(object=Object.LEAD, fields=tuple(items))},
+        objects={LEAD: ObjectMapping(object=LEAD, fields=tuple(items))},
         links=links,
         qualification=Qualification(everyone=True),
         delete_in_salesforce=plot.follow,

@@ -14,7 +14,7 @@ from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.port import Lane
 from streams.wire.errors import Retry, Unknown
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, PERSON, Object, System
 from tests.consumers.simulation.plot import REFUSED
 from tests.consumers.simulation.worker import Life
 
@@ -151,7 +151,7 @@ class SimulatedSystem:
 
     def _read_new(self, record: str) -> None:
         if record in self.records:
-            self.publish(self.reading(record, self.all_names, Object.PERSON))
+            self.publish(self.reading(record, self.all_names, PERSON))
 
     def _told(self, entry: Entry) -> list[ChangeEvent]:
         """What the feed says of a change: an event, or a gap event instead of it or of one of its fields, of the same place."""
@@ -170,7 +170,7 @@ class SimulatedSystem:
         silent = not salesforce and kind is Kind.CREATED
         return ChangeEvent(
             system=self.system,
-            object=Object.LEAD if salesforce else Object.PERSON,
+            object=LEAD if salesforce else PERSON,
             id=record,
             kind=kind,
             source="cdc" if salesforce else "activities",
@@ -296,5 +296,5 @@ class SimulatedWriter:
         return Outcome(fate=Fate.DONE, id=target.create(OURS[self.system], {**values, key: item.key}, item.write))
 
     def _reading(self, record: str) -> ChangeEvent:
-        obj = Object.LEAD if self.system is System.SALESFORCE else Object.PERSON
+        obj = LEAD if self.system is System.SALESFORCE else PERSON
         return self._target.reading(record, self._names, obj)

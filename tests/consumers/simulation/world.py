@@ -23,7 +23,7 @@ from consumers.settle.settler import Settler
 from streams.wire import codec
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, PERSON, System
 from tests.consumers.simulation.oracle import Oracle
 from tests.consumers.simulation.plot import (
     BOX,
@@ -93,7 +93,7 @@ class World:
         self.record: dict[System, str] = {}
 
     def _system(self, system: System) -> SimulatedSystem:
-        mapping = self.rules.objects[Object.LEAD]
+        mapping = self.rules.objects[LEAD]
         names = tuple(item.name_on(system) for item in mapping.fields if item.name_on(system))
         salesforce = system is System.SALESFORCE
         return SimulatedSystem(
@@ -164,7 +164,7 @@ class World:
         if self.plot.born == "both":
             self._introduce()
             return
-        start, mapped = start_of(self.plot), self.rules.objects[Object.LEAD].by_key
+        start, mapped = start_of(self.plot), self.rules.objects[LEAD].by_key
         for system in System:
             if self.plot.born in ("twice", system):
                 values = {mapped[key].name_on(system): value for key, value in start.items()}
@@ -175,7 +175,7 @@ class World:
         links = self.rules.links
         self.record = {system: self.systems[system].new_id() for system in System}
         linked: dict[str, Value] = {links.lead_id: self.record[System.SALESFORCE], links.type: "Lead", links.is_deleted: False}
-        start, mapped = {**start_of(self.plot), **linked}, self.rules.objects[Object.LEAD].by_key
+        start, mapped = {**start_of(self.plot), **linked}, self.rules.objects[LEAD].by_key
         for system in System:
             self.systems[system].made.update({"v0": False})
             row = {mapped[key].name_on(system): value for key, value in start.items() if mapped[key].name_on(system)}
@@ -292,7 +292,7 @@ class World:
     async def poll(self, system: System) -> None:
         """Readings of what changed, on the topic whenever they get there."""
         loop, target = asyncio.get_running_loop(), self.systems[system]
-        obj = Object.LEAD if system is System.SALESFORCE else Object.PERSON
+        obj = LEAD if system is System.SALESFORCE else PERSON
         while loop.time() < LAST_POLL_SECONDS:
             await asyncio.sleep(self.rng.uniform(5, 15) if loop.time() < POLLED_SECONDS else LAST_POLL_SECONDS - POLLED_SECONDS)
             for record in list(target.records):
@@ -381,7 +381,7 @@ class World:
         system = self.rng.choice(list(System))
         record = self.record.get(system) or next(iter(self.systems[system].records), "1")
         value = self.rng.choice(POISON).replace(b"RECORD", record.encode()).replace(b"SYSTEM", system.encode())
-        self.topics[system].append((f"{Object.LEAD if system is System.SALESFORCE else Object.PERSON}:{record}".encode(), value))
+        self.topics[system].append((f"{LEAD if system is System.SALESFORCE else PERSON}:{record}".encode(), value))
         self.wake()
 
     def _told(self) -> Report:

@@ -17,7 +17,7 @@ from streams.salesforce.records import ItemResult as SalesforceResult
 from streams.salesforce.records import results_in
 from streams.salesforce.refusals import Refusal
 from streams.salesforce.rest import SalesforceRest
-from streams.wire.systems import Object
+from streams.wire.systems import LEAD, PERSON
 from tests.consumers.merge.person_pair import MK_ID, SF_ID, rules
 
 OUT = Out(key="title", name="Title", value="b", version=2)
@@ -65,7 +65,7 @@ class ScriptedRest:
 async def salesforce(*errors: Refusal, create: bool = False) -> Outcome:
     """What the writer makes of a row with these errors."""
     writer = SalesforceWriter(cast(SalesforceRest, ScriptedRest(SalesforceResult(id=None, success=False, errors=errors))), rules())
-    order = Create(object=Object.LEAD, fields=(OUT,)) if create else Update(object=Object.LEAD, id=SF_ID, fields=(OUT,))
+    order = Create(object=LEAD, fields=(OUT,)) if create else Update(object=LEAD, id=SF_ID, fields=(OUT,))
     (outcome,) = await writer.write([Item(write=1, pair=1, order=order, key="1")], Lane.LIVE)
     return outcome
 
@@ -74,7 +74,7 @@ async def marketo(code: str, message: str = "no", status: str = "skipped") -> Ou
     """The same of Marketo."""
     result = MarketoResult(id=None, status=status, code=code, message=message)
     writer = MarketoWriter(cast(MarketoRest, ScriptedRest(result)), rules())
-    order = Update(object=Object.PERSON, id=MK_ID, fields=(OUT,))
+    order = Update(object=PERSON, id=MK_ID, fields=(OUT,))
     (outcome,) = await writer.write([Item(write=1, pair=1, order=order)], Lane.LIVE)
     return outcome
 

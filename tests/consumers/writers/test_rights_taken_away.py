@@ -25,7 +25,7 @@ from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent
-from streams.wire.systems import Object, System
+from streams.wire.systems import LEAD, System
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,7 @@ def mapped(key: str, name: str, kind: FieldType = FieldType.TEXT) -> FieldMappin
 
 
 FIELDS = (mapped("email", "Email", FieldType.EMAIL), mapped("lastName", "LastName"), mapped("company", "Company"), mapped("title", "Title"))
-RULES = SyncRules(objects={Object.LEAD: ObjectMapping(object=Object.LEAD, fields=FIELDS)}, links=LINKS)
+RULES = SyncRules(objects={LEAD: ObjectMapping(object=LEAD, fields=FIELDS)}, links=LINKS)
 
 
 class Org:
@@ -52,23 +52,23 @@ class Org:
     def item(self, **values: str) -> Item:
         names = {field.key: field.salesforce for field in FIELDS}
         outs = tuple(Out(key=key, name=names[key], value=value, version=1) for key, value in values.items())
-        planned = self.sight.fitting(System.SALESFORCE, Update(object=Object.LEAD, id=self.lead, fields=outs))
+        planned = self.sight.fitting(System.SALESFORCE, Update(object=LEAD, id=self.lead, fields=outs))
         assert isinstance(planned, Update)
         return Item(write=1, pair=1, order=planned)
 
     async def read(self) -> dict[str, Any]:
-        event = (await self.writer.read(Object.LEAD, [self.lead], Lane.LIVE))[self.lead]
+        event = (await self.writer.read(LEAD, [self.lead], Lane.LIVE))[self.lead]
         assert event is not None
         return dict(event.fields)
 
     async def polled(self) -> list[ChangeEvent]:
         source = PollSource(
             self.rest,
-            Object.LEAD,
+            LEAD,
             [field.salesforce for field in FIELDS],
             lag_seconds=-1.0,
             once=True,
-            visible=partial(self.sight.visible, System.SALESFORCE, Object.LEAD),
+            visible=partial(self.sight.visible, System.SALESFORCE, LEAD),
             unseen_fields=self.sight.doubts,
         )
         return [event async for batch in source.batches(None) for event in batch.events if event.id == self.lead]
@@ -100,7 +100,7 @@ async def org(sandbox: dict[str, Any], returned: list[Returned]) -> AsyncIterato
         rest = SalesforceRest(session, OpenBudget())
 
         async def survey() -> Describes:
-            return Describes(salesforce={Object.LEAD: salesforce_fields((await rest.describe("Lead"))["fields"])})
+            return Describes(salesforce={LEAD: salesforce_fields((await rest.describe("Lead"))["fields"])})
 
         for obj in ("Lead", "Contact"):
             await verb("define_field", object=obj, field=KEY)
@@ -126,7 +126,7 @@ async def test_reads_writes_and_polls_go_on_without_the_field_and_with_it_again(
     assert "Title" in org.sight.troubles()[0].what
     await org.verb(field="Title", readable=True, editable=True)
     await org.sight.look()
-    assert [(each.object, each.name) for each in returned] == [(Object.LEAD, "Title")]
+    assert [(each.object, each.name) for each in returned] == [(LEAD, "Title")]
     assert (await org.read())["Title"] == "CTO"
     assert (await org.polled())[0].fields["Title"] == "CTO"
 

@@ -29,7 +29,7 @@ from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
 from streams.wire.events import ChangeEvent, Kind, Value
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, PERSON, System
 
 pytestmark = pytest.mark.integration
 
@@ -58,8 +58,8 @@ FIELDS = (
 CONTACT_FIELDS = tuple(each for each in FIELDS if each.key not in ("company", "numberOfEmployees"))
 RULES = SyncRules(
     objects={
-        Object.LEAD: ObjectMapping(object=Object.LEAD, fields=FIELDS),
-        Object.CONTACT: ObjectMapping(object=Object.CONTACT, fields=CONTACT_FIELDS),
+        LEAD: ObjectMapping(object=LEAD, fields=FIELDS),
+        CONTACT: ObjectMapping(object=CONTACT, fields=CONTACT_FIELDS),
     },
     links=LINKS,
     qualification=Qualification(everyone=True),
@@ -77,19 +77,19 @@ class Systems:
         self.writers, self.control = writers, control
 
     async def create(self, system: System, values: list[dict[str, Value]], keys: list[str] | None = None) -> list[Outcome]:
-        obj = Object.LEAD if system is SF else Object.PERSON
+        obj = LEAD if system is SF else PERSON
         keys = keys or [secrets.token_hex(6) for _ in values]
         orders = [Create(object=obj, fields=outs(system, each)) for each in values]
         items = [Item(write=1, pair=n, order=order, key=key) for n, (order, key) in enumerate(zip(orders, keys, strict=True))]
         return await self.writers[system].write(items, Lane.LIVE)
 
     async def update(self, system: System, changes: list[tuple[str, dict[str, Value]]]) -> list[Outcome]:
-        obj = Object.LEAD if system is SF else Object.PERSON
+        obj = LEAD if system is SF else PERSON
         orders = [Update(object=obj, id=record, fields=outs(system, values)) for record, values in changes]
         return await self.writers[system].write([Item(write=1, pair=n, order=order) for n, order in enumerate(orders)], Lane.LIVE)
 
     async def delete(self, system: System, *ids: str) -> list[Outcome]:
-        obj = Object.LEAD if system is SF else Object.PERSON
+        obj = LEAD if system is SF else PERSON
         items = [Item(write=1, pair=n, order=Delete(object=obj, id=each)) for n, each in enumerate(ids)]
         return await self.writers[system].write(items, Lane.LIVE)
 
@@ -100,7 +100,7 @@ class Systems:
 
 
 def outs(system: System, values: dict[str, Value]) -> tuple[Out, ...]:
-    by_key = RULES.objects[Object.LEAD].by_key
+    by_key = RULES.objects[LEAD].by_key
     return tuple(Out(key=key, name=by_key[key].name_on(system), value=value, version=1) for key, value in values.items())
 
 
@@ -144,7 +144,7 @@ async def test_a_full_batch_is_written_and_answered_in_order(systems: Systems, s
     done = await systems.update(system, [(record, {"title": f"T{n}"}) for n, record in enumerate(ids)])
     assert [each.id for each in done] == ids
     assert all(each.until for each in done), "when it may have been made, by the system's clock"
-    read = await systems.writers[system].read(Object.LEAD, ids, Lane.LIVE)
+    read = await systems.writers[system].read(LEAD, ids, Lane.LIVE)
     names = {SF: ("LastName", "Title", "Email"), MK: ("lastName", "title", "email")}[system]
     for n, record in enumerate(ids):
         told = read[record]
@@ -154,7 +154,7 @@ async def test_a_full_batch_is_written_and_answered_in_order(systems: Systems, s
         assert 0 < told.at <= told.until
     gone = await systems.delete(system, *ids)
     assert {each.fate for each in gone} == {Fate.DONE}
-    assert set((await systems.writers[system].read(Object.LEAD, ids[:5], Lane.LIVE)).values()) == {None}
+    assert set((await systems.writers[system].read(LEAD, ids[:5], Lane.LIVE)).values()) == {None}
 
 
 @pytest.mark.parametrize("system", System)
@@ -244,7 +244,7 @@ async def test_candidates_in_salesforce_by_stored_id_and_by_e_mail_in_leads_and_
     key, address = secrets.token_hex(5), email()
     (keyed,) = await systems.create(SF, [{"lastName": "L", "company": "C", "email": email()}], [key])
     lead = await systems.person(SF, email=address)
-    order = Create(object=Object.CONTACT, fields=outs(SF, {"lastName": "L", "email": address.upper()}))
+    order = Create(object=CONTACT, fields=outs(SF, {"lastName": "L", "email": address.upper()}))
     (contact,) = await systems.writers[SF].write([Item(write=1, pair=1, order=order, key=secrets.token_hex(5))], Lane.LIVE)
     quoted = "o'hara\\" + email()
     wanted = {
@@ -255,7 +255,7 @@ async def test_candidates_in_salesforce_by_stored_id_and_by_e_mail_in_leads_and_
     found = await systems.writers[SF].candidates(wanted, Lane.LIVE)
     ids = {pair: sorted(event.id for event in events) for pair, events in found.items()}
     assert ids == {1: [keyed.id], 2: sorted([lead, contact.id])}
-    assert {event.object for event in found[2]} == {Object.LEAD, Object.CONTACT}
+    assert {event.object for event in found[2]} == {LEAD, CONTACT}
     assert found[1][0].fields[LINKS.salesforce_key] == key
 
 
@@ -266,7 +266,7 @@ async def test_a_stamp_goes_with_every_write_where_users_are_not_named(systems: 
     assert isinstance(plain, MarketoWriter)
     stamping = MarketoWriter(plain._rest, rules)
     record = await systems.person(MK)
-    order = Update(object=Object.PERSON, id=record, fields=outs(MK, {"title": "x"}))
+    order = Update(object=PERSON, id=record, fields=outs(MK, {"title": "x"}))
     await stamping.write([Item(write=4711, pair=1, order=order)], Lane.LIVE)
     lead = (await plain._rest.read([record], ["title", "tandemStamp"]))[record]
     assert (lead.fields["title"], lead.fields["tandemStamp"]) == ("x", "4711")
@@ -274,7 +274,7 @@ async def test_a_stamp_goes_with_every_write_where_users_are_not_named(systems: 
 
 # -- what hangs on a record --------------------------------------------------------------------------------------------------
 async def used(systems: Systems, system: System, record: str) -> str:
-    use = (await systems.writers[system].uses(Object.LEAD, [record], Lane.LIVE))[record]
+    use = (await systems.writers[system].uses(LEAD, [record], Lane.LIVE))[record]
     assert use is not None
     assert use.reading.id == record
     return "; ".join(use.what)
@@ -286,7 +286,7 @@ async def test_nothing_hangs_on_what_only_we_have_had_in_hand(systems: Systems, 
     await systems.update(system, [(record, {"title": "x"})])
     assert not await used(systems, system, record)
     await systems.delete(system, record)
-    assert await systems.writers[system].uses(Object.LEAD, [record], Lane.LIVE) == {record: None}
+    assert await systems.writers[system].uses(LEAD, [record], Lane.LIVE) == {record: None}
 
 
 async def test_what_others_have_made_of_a_person_in_marketo(systems: Systems) -> None:
@@ -296,7 +296,7 @@ async def test_what_others_have_made_of_a_person_in_marketo(systems: Systems) ->
     program = (await systems.control("/marketo/program/create", {"name": secrets.token_hex(4)}))["id"]
     await systems.control("/marketo/program/status", {"program": program, "ids": [int(member)], "status": "Member"})
     await systems.control("/marketo/person/edit", {"id": int(edited), "fields": {"title": "by hand"}})
-    uses = await systems.writers[MK].uses(Object.PERSON, [listed, member, edited, plain], Lane.LIVE)
+    uses = await systems.writers[MK].uses(PERSON, [listed, member, edited, plain], Lane.LIVE)
     told = {record: use.what for record, use in uses.items() if use is not None}
     assert told[listed] == (f"list {static}", "activity Add to List")
     assert told[member][0] == f"program {program}"
@@ -320,7 +320,7 @@ async def test_what_others_have_made_of_a_lead_in_salesforce(systems: Systems, s
             assert response.status == 204, await response.text()
         async with http.patch(f"{root}/sobjects/Lead/{typed}", json={"Title": "by hand"}, headers=head) as response:
             assert response.status == 204, await response.text()
-    uses = await systems.writers[SF].uses(Object.LEAD, [tasked, owned, typed], Lane.LIVE)
+    uses = await systems.writers[SF].uses(LEAD, [tasked, owned, typed], Lane.LIVE)
     told = {record: use.what for record, use in uses.items() if use is not None}
     assert told[tasked] == ("Task",)
     assert told[owned] == (f"owner {user}", f"changed by {user}")
@@ -353,7 +353,7 @@ async def told(ledger: MemoryLedger, *events: ChangeEvent) -> None:
 
 
 async def reading(systems: Systems, system: System, record: str) -> ChangeEvent:
-    found = (await systems.writers[system].read(Object.LEAD, [record], Lane.LIVE))[record]
+    found = (await systems.writers[system].read(LEAD, [record], Lane.LIVE))[record]
     assert found is not None
     return found
 
@@ -376,7 +376,7 @@ async def test_the_opt_out_of_a_person_made_again_reaches_the_lead(systems: Syst
     (state,) = ledger.pairs.values()
     first = state.marketo.id
     await systems.control("/marketo/person/delete", {"ids": [int(first)]})
-    await told(ledger, ChangeEvent(system=MK, object=Object.PERSON, id=first, kind=Kind.DELETED, source="activities", at=now_ms()))
+    await told(ledger, ChangeEvent(system=MK, object=PERSON, id=first, kind=Kind.DELETED, source="activities", at=now_ms()))
     fields = {"email": address, "lastName": "Lovelace", "company": "Engines", "unsubscribed": True}
     again = str((await systems.control("/marketo/person/create", {"fields": fields}))["id"])
     await told(ledger, await reading(systems, MK, again))
@@ -400,7 +400,7 @@ async def test_a_second_person_of_ours_goes_only_where_nothing_hangs_on_it(syste
     (number,) = ledger.pairs
     ledger.pairs[number] = terms().with_due(msgspec.structs.replace(ledger.pairs[number], retract=((MK, ours),)), now_ms())
     await settled(systems, ledger, MK)
-    there = (await systems.writers[MK].read(Object.PERSON, [ours], Lane.LIVE))[ours]
+    there = (await systems.writers[MK].read(PERSON, [ours], Lane.LIVE))[ours]
     assert (there is not None) is listed
     holds = [state.hold for state in ledger.pairs.values() if state.hold]
     assert len(holds) == listed

@@ -82,7 +82,7 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
     addresses["TANDEM_POSTGRES_DSN"] = "postgresql://localhost:5/x"
     settings = load(file, {**told, **addresses, "TANDEM_KAFKA_BOOTSTRAP": "localhost:3", "TANDEM_WEB_PORT": "4"})
     rules = build(settings)
-    for object_name, obj in ((LEAD, Object.LEAD), (CONTACT, Object.CONTACT)):
+    for object_name, obj in ((LEAD, Object("lead")), (CONTACT, Object("contact"))):
         mapped = {item.salesforce: item for item in rules.objects[obj].fields if item.salesforce}
         assert {each.salesforce: each.marketo for each in FIELDS[object_name]} == {name: item.marketo for name, item in mapped.items()}
         for each in FIELDS[object_name]:

@@ -16,10 +16,10 @@ from streams.salesforce.session import Session
 from streams.salesforce.settings import SalesforceSettings
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, Kind
-from streams.wire.systems import Object
+from streams.wire.systems import LEAD
 
 Change = Callable[..., dict[str, Any]]
-LEAD = "00Q5f000005bwLFEAY"
+LEAD_ID = "00Q5f000005bwLFEAY"
 
 
 class Reader:
@@ -76,8 +76,8 @@ async def test_events_arrive_with_their_position(org: Any, source: CdcSource, ma
         await org.publish(make_change(101, body={"Title": "CTO"}), make_change(107, body={"Title": None}))
         events = await reader.read(2)
         assert [(event.id, event.kind, event.seq, event.fields) for event in events] == [
-            (LEAD, Kind.UPDATED, 101, {"Title": "CTO"}),
-            (LEAD, Kind.UPDATED, 107, {"Title": None}),
+            (LEAD_ID, Kind.UPDATED, 101, {"Title": "CTO"}),
+            (LEAD_ID, Kind.UPDATED, 107, {"Title": None}),
         ]
         assert reader.batches[-1].caught_up
         assert source.last_heard_ms > 0
@@ -100,7 +100,7 @@ async def test_the_position_trails_until_all_siblings_of_a_replay_id_are_in(org:
         assert reader.position["replay_id"] == 5
         await org.publish(make_change(9, recordIds=[other]))
         events = await reader.read(3)
-        assert [event.id for event in events] == [LEAD, LEAD, other]
+        assert [event.id for event in events] == [LEAD_ID, LEAD_ID, other]
         assert reader.position["replay_id"] == 5
         settled = await reader.step()
         assert (settled.events, settled.caught_up, reader.position["replay_id"]) == ([], True, 9)
@@ -415,7 +415,7 @@ async def test_an_overflow_yields_what_came_before_and_opens_a_gap(org: Any, sou
         assert [event.seq for event in await reader.read(1)] == [1]
         with pytest.raises(Gap) as caught:
             await reader.step()
-    assert caught.value.object == Object.LEAD
+    assert caught.value.object == LEAD
     assert caught.value.since_ms == 1712694387000 + 2000 - 3_600_000
     assert caught.value.resume is not None
     async with reading(source, caught.value.resume) as reader:

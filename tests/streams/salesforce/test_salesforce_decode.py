@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from streams.salesforce.decode import decode_message, flatten
 from streams.wire.codec import decode, encode
 from streams.wire.events import Kind
-from streams.wire.systems import Object, System
+from streams.wire.systems import CONTACT, LEAD, System
 
 Change = Callable[..., dict[str, Any]]
-LEAD = "00Q5f000005bwLFEAY"
+LEAD_ID = "00Q5f000005bwLFEAY"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_header_travels(make_change: Change) -> None:
     origin = "com/salesforce/api/rest/66.0;client=tandem"
     message = make_change(7, commitUser="0055f000005mc66", changeOrigin=origin, entityName="Contact", recordIds=["0035f00002EztxD"])
     (event,) = decode_message(message).events
-    assert (event.system, event.object, event.id, event.seq) == (System.SALESFORCE, Object.CONTACT, "0035f00002EztxDAAR", 7)
+    assert (event.system, event.object, event.id, event.seq) == (System.SALESFORCE, CONTACT, "0035f00002EztxDAAR", 7)
     assert (event.author, event.call, event.origin, event.at) == ("0055f000005mc66AAA", "key-7", origin, 1712694394000)
     assert decode(encode(event)) == event
 
@@ -56,8 +56,8 @@ def test_a_merged_event_is_one_event_for_each_record(make_change: Change) -> Non
 
 
 def test_one_bad_id_does_not_take_the_others_along(make_change: Change) -> None:
-    decoded = decode_message(make_change(7, recordIds=["nonsense", LEAD]))
-    assert [event.id for event in decoded.events] == [LEAD]
+    decoded = decode_message(make_change(7, recordIds=["nonsense", LEAD_ID]))
+    assert [event.id for event in decoded.events] == [LEAD_ID]
     assert "nonsense" in decoded.dead[0].reason
 
 
@@ -87,23 +87,23 @@ def test_a_value_that_is_not_shown_whole_asks_for_a_reading(make_change: Change,
 
 
 def test_only_wanted_fields_travel_and_conversions_always(make_change: Change) -> None:
-    wanted = {Object.LEAD: frozenset({"Title"})}
+    wanted = {LEAD: frozenset({"Title"})}
     body = {"Title": "CTO", "Fax": "1", "IsConverted": True, "LastModifiedDate": "2024-04-09T20:26:27.000Z"}
     (event,) = decode_message(make_change(7, body=body), wanted).events
     assert event.fields == {"Title": "CTO", "IsConverted": True}
 
 
 def test_an_update_of_nothing_wanted_is_no_event_but_moves_on(make_change: Change) -> None:
-    decoded = decode_message(make_change(7, body={"Fax": "1"}), {Object.LEAD: frozenset({"Title"})})
+    decoded = decode_message(make_change(7, body={"Fax": "1"}), {LEAD: frozenset({"Title"})})
     assert (decoded.events, decoded.dead, decoded.replay_id) == ([], [], 7)
-    created = decode_message(make_change(7, changeType="CREATE", body={"Fax": "1"}), {Object.LEAD: frozenset({"Title"})})
+    created = decode_message(make_change(7, changeType="CREATE", body={"Fax": "1"}), {LEAD: frozenset({"Title"})})
     assert [event.kind for event in created.events] == [Kind.CREATED]
 
 
 def test_a_difference_in_an_unwanted_field_is_nothing(make_change: Change) -> None:
     body = {"Description": {"diff": "@@"}}
-    assert decode_message(make_change(7, body=body), {Object.LEAD: frozenset({"Title"})}).events == []
-    wanted = {Object.LEAD: frozenset({"Description"})}
+    assert decode_message(make_change(7, body=body), {LEAD: frozenset({"Title"})}).events == []
+    wanted = {LEAD: frozenset({"Description"})}
     assert [event.kind for event in decode_message(make_change(7, body=body), wanted).events] == [Kind.GAP]
 
 
@@ -118,7 +118,7 @@ def test_overflow_and_wildcards_are_holes(make_change: Change) -> None:
     assert overflow.since_ms == 1712694394000 - 3_600_000
     wildcard = decode_message(make_change(7, recordIds=["00Q*"])).hole
     assert wildcard is not None
-    assert (wildcard.object, wildcard.since_ms) == (Object.LEAD, 0)
+    assert (wildcard.object, wildcard.since_ms) == (LEAD, 0)
 
 
 def _broken(make_change: Change, **header: Any) -> dict[str, Any]:
@@ -174,7 +174,7 @@ _KEYS = st.sampled_from(
     ["data", "payload", "event", "replayId", "ChangeEventHeader", "entityName", "recordIds", "changeType", "commitTimestamp"]
 )
 _nested = st.recursive(
-    _json | st.sampled_from(["Lead", "UPDATE", [LEAD], 1712694387000]),
+    _json | st.sampled_from(["Lead", "UPDATE", [LEAD_ID], 1712694387000]),
     lambda inner: st.dictionaries(_KEYS, inner, max_size=5),
     max_leaves=20,
 )

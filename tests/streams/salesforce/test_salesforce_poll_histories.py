@@ -14,7 +14,7 @@ from streams.salesforce.poll import PollSource
 from streams.salesforce.rest import DeletedRows, Page, SalesforceRest
 from streams.salesforce.soql import moment, moment_ms
 from streams.wire.events import ChangeEvent, Kind
-from streams.wire.systems import Object, salesforce_id
+from streams.wire.systems import LEAD, salesforce_id
 
 LAG, OVERLAP = 60.0, 600.0
 START = 1_900_000_000_000
@@ -130,7 +130,7 @@ async def _history(seed: int) -> tuple[dict[str, Any], dict[str, Any], int]:
             world.crash_chance = 0.2
             world.live(dice.choice([10, 120, 300, 2000]), dice.randrange(1, 12))
         rest = cast(SalesforceRest, world)
-        source = PollSource(rest, Object.LEAD, ["Title"], lag_seconds=LAG, overlap_seconds=OVERLAP, once=True, deletes_percent_max=100)
+        source = PollSource(rest, LEAD, ["Title"], lag_seconds=LAG, overlap_seconds=OVERLAP, once=True, deletes_percent_max=100)
         try:
             async with aclosing(source.batches(position)) as batches:
                 async for batch in batches:

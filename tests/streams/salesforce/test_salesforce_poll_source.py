@@ -21,7 +21,7 @@ from streams.salesforce.session import Session
 from streams.salesforce.soql import moment, moment_ms
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Kind, Source
-from streams.wire.systems import Object, salesforce_id
+from streams.wire.systems import LEAD, salesforce_id
 
 ROOT = "/services/data/v66.0"
 NOW = 1_900_000_000_000
@@ -109,7 +109,7 @@ Make = Callable[..., PollSource]
 @pytest.fixture
 def make_poll(session: Session, rows: Rows) -> Make:
     def make(**options: Any) -> PollSource:
-        return PollSource(SalesforceRest(session, OpenBudget()), Object.LEAD, ["Id", "Title"], **{"once": True, **options})
+        return PollSource(SalesforceRest(session, OpenBudget()), LEAD, ["Id", "Title"], **{"once": True, **options})
 
     return make
 
@@ -393,7 +393,7 @@ async def test_wake_runs_a_cycle_now(rows: Rows, make_poll: Make) -> None:
 
 
 async def test_a_field_that_is_not_there_is_for_a_person(session: Session, rows: Rows) -> None:
-    source = PollSource(SalesforceRest(session, OpenBudget()), Object.LEAD, ["Nope__c"], once=True)
+    source = PollSource(SalesforceRest(session, OpenBudget()), LEAD, ["Nope__c"], once=True)
     with pytest.raises(Fatal, match="mapping"):
         await cycle(source, None)
 
@@ -410,7 +410,7 @@ async def test_a_field_that_is_hidden_while_it_runs_costs_only_itself(rows: Rows
 
     shown = {"Title", "Nope__c"}
     source = PollSource(
-        make_poll()._rest, Object.LEAD, ["Title", "Nope__c"], once=True, unseen_fields=unseen,
+        make_poll()._rest, LEAD, ["Title", "Nope__c"], once=True, unseen_fields=unseen,
         visible=lambda names: [name for name in names if name in shown],
     )  # fmt: skip
     with pytest.raises(Retry, match="goes on without"):

@@ -18,7 +18,7 @@ from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
 from streams.wire.errors import Gap, Unknown
 from streams.wire.events import ChangeEvent, DeadLetter, Kind
-from streams.wire.systems import Object
+from streams.wire.systems import LEAD
 
 pytestmark = pytest.mark.integration
 
@@ -124,7 +124,7 @@ async def test_a_change_by_another_arrives_with_its_author(live: Session, contro
     lead = made["id"]
     await stream.until(lambda: bool(stream.of(lead)))
     created = stream.of(lead)[0]
-    assert (created.kind, created.object) == (Kind.CREATED, Object.LEAD)
+    assert (created.kind, created.object) == (Kind.CREATED, LEAD)
     assert {name: created.fields.get(name) for name in ("FirstName", "LastName", "Company")} == {
         "FirstName": "Ada",
         "LastName": "Byron",
@@ -214,7 +214,7 @@ async def test_gaps_and_overflows(control: Control, stream: Stream) -> None:
     await control("/salesforce/overflow", object="Lead")
     await stream.until(lambda: stream.error is not None)
     assert isinstance(stream.error, Gap)
-    assert stream.error.object == Object.LEAD
+    assert stream.error.object == LEAD
 
 
 async def test_conversion_tells_the_contact(control: Control, stream: Stream) -> None:
@@ -244,7 +244,7 @@ async def test_the_poll_finds_what_the_stream_did_not_tell(rest: SalesforceRest,
         reports.append(report)
 
     def poll() -> PollSource:
-        return PollSource(rest, Object.LEAD, FIELDS, once=True, report=keep)
+        return PollSource(rest, LEAD, FIELDS, once=True, report=keep)
 
     created = [(await control("/salesforce/create", object="Lead", fields={"LastName": f"P{n}", "Company": "A"}))["id"] for n in range(3)]
     await control("/clock", advance_seconds=1200)
@@ -284,7 +284,7 @@ async def test_what_a_muted_stream_lost_is_read_back_when_an_overflow_tells_of_i
         reports.append(report)
 
     def poll() -> PollSource:
-        return PollSource(rest, Object.LEAD, FIELDS, once=True, report=keep)
+        return PollSource(rest, LEAD, FIELDS, once=True, report=keep)
 
     leads = [(await control("/salesforce/create", object="Lead", fields={"LastName": f"G{n}", "Company": "A"}))["id"] for n in range(30)]
     await stream.until(lambda: all(stream.of(lead) for lead in leads))
@@ -311,11 +311,11 @@ async def test_what_a_muted_stream_lost_is_read_back_when_an_overflow_tells_of_i
 async def test_a_purged_record_is_still_reported(rest: SalesforceRest, control: Control) -> None:
     lead = (await control("/salesforce/create", object="Lead", fields={"LastName": "Purged", "Company": "A"}))["id"]
     await control("/clock", advance_seconds=1200)
-    _, position = await _cycle(PollSource(rest, Object.LEAD, FIELDS, once=True), None)
+    _, position = await _cycle(PollSource(rest, LEAD, FIELDS, once=True), None)
     await control("/salesforce/delete", ids=[lead])
     await control("/salesforce/empty_recycle_bin", ids=[lead])
     await control("/clock", advance_seconds=1200)
-    events, _ = await _cycle(PollSource(rest, Object.LEAD, FIELDS, once=True), position)
+    events, _ = await _cycle(PollSource(rest, LEAD, FIELDS, once=True), position)
     assert [(event.id, event.kind) for event in events] == [(lead, Kind.DELETED)]
 
 
@@ -325,7 +325,7 @@ async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str
     async with aiohttp.ClientSession() as http, http.post(url, data="\n".join(lines)) as response:
         loaded = json.loads(await response.read())
     await control("/clock", advance_seconds=120)
-    events, _ = await _cycle(PollSource(rest, Object.LEAD, FIELDS, once=True), None)
+    events, _ = await _cycle(PollSource(rest, LEAD, FIELDS, once=True), None)
     ids = [event.id for event in events if event.kind is Kind.READ]
     assert len(ids) == len(set(ids))
     assert set(loaded["ids"]) <= set(ids)
