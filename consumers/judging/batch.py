@@ -5,7 +5,7 @@ Used by whatever brings events: the partitions (`observe`), and readings made be
 
 from collections.abc import Sequence
 
-from consumers.judging.bursts import Bursts
+from consumers.judging.bursts import Bursts, dated_back
 from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, tokens
 from consumers.judging.decided import decided
 from consumers.judging.holds import asked, hands_changed, held
@@ -29,8 +29,8 @@ from consumers.ledger.port import Kind as DueKind
 from consumers.ledger.port import Pair, Taken, Transaction, is_gone
 from consumers.merge.aside import lost_event
 from consumers.merge.decision import Origin, Ruling, Verdict
+from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
-from consumers.merge.judge import ALTERED
 from consumers.merge.reading import Look, look
 from consumers.merge.record import is_old
 from consumers.merge.setting import Setting
@@ -112,16 +112,23 @@ class Judging:
         else:
             rulings = self._fold(pair, event)
         self._decisions.append((pair, event, origin, rulings))
+        self.observed.count(event.system, rulings)
+        if pair is not None and pair.state.waiting and event.kind is not _READ:
+            self._catch_up(pair, event)
         if event.kind is _DELETED and pair is not None and is_gone(pair.state) and pair.state.hold.startswith(AMBIGUOUS):
             pair.state = held(pair.state, "")
-        verdicts = self.observed.verdicts
-        for ruling in rulings:
-            verdict = ruling.verdict
-            verdicts[verdict] = verdicts.get(verdict, 0) + 1
-            if ruling.reason is ALTERED:
-                self.observed.altered[event.system] += 1
         if event.source in POLLED and any(ruling.verdict in _REPAIRING for ruling in rulings):
             self.observed.repaired[event.system] += 1
+
+    def _catch_up(self, pair: Pair, event: ChangeEvent) -> None:
+        """What waits in this pair, as far as it can be judged now that `event` is there: each in a decision of its own, of its side."""
+        state, told = rejudge(pair.state, self._terms.setting(pair.state.object), self._now)
+        if not told:
+            return
+        self._keep(pair, state, event)
+        for late, rulings in told:
+            self._decisions.append((pair, late, NOWHERE, rulings))
+            self.observed.count(late.system, rulings)
 
     def keep_apart(self, event: ChangeEvent, reason: str, waits: str) -> None:
         """A reading of a record that the ledger doesn't know, one of several who may be meant: a pair of its own, held like the others."""
@@ -135,6 +142,8 @@ class Judging:
         setting = self._settings.get(pair.state.object)
         if setting is None:
             setting = self._settings[pair.state.object] = self._terms.setting(pair.state.object)
+        if pair.state.waiting and event.kind is _READ:
+            self._catch_up(pair, event)
         if self._look is not None and event.kind is _READ:
             state, rulings = look(pair.state, event, setting, self._look)
         else:
@@ -220,7 +229,7 @@ class Judging:
             self._note_due(pair, event)
             ahead_ms = self._bursts.ahead(event, self._now) if self._bursts is not None and pair.state.lane == _LIVE else 0
             if ahead_ms:
-                pair.state.due = _dated_back(pair.state.due, old.due, ahead_ms)
+                pair.state.due = dated_back(pair.state.due, old.due, ahead_ms)
         self._changed[id(pair)] = pair
 
     def _note_due(self, pair: Pair, event: ChangeEvent) -> None:
@@ -260,7 +269,6 @@ class Judging:
         with step("deciding"):
             decisions = [decided(*entry, self._now) for entry in self._decisions]
         await self._tx.record(decisions)
-
         if self._left:
             await self._tx.left(sorted(self._left))
         if introduced:
@@ -290,9 +298,3 @@ class Judging:
         known = {pair.id for key in keys for pair in self._by_key[key]} | {pair.id for pair in self._changed.values()}
         if keys and await self._tx.others_with(keys, sorted(known)):
             raise Retry("the ledger: somebody with the same e-mail is being introduced; it is tried again", after_seconds=0.05)
-
-
-def _dated_back(due: tuple[int, int, int, int], before: tuple[int, int, int, int], by_ms: int) -> tuple[int, int, int, int]:
-    """The writes that have become due are due earlier."""
-    salesforce, marketo = (moment - by_ms if moment and not earlier else moment for moment, earlier in zip(due[:2], before, strict=False))
-    return salesforce, marketo, due[2], due[3]

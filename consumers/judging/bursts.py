@@ -45,3 +45,9 @@ class Bursts:
 def _stretch(event: ChangeEvent) -> _Stretch:
     """Who, how, and when, by the clock of the system: edits of one author are a burst only where they were made together."""
     return event.system, event.author, event.origin, event.at // _STRETCH_MS
+
+
+def dated_back(due: tuple[int, int, int, int], before: tuple[int, int, int, int], by_ms: int) -> tuple[int, int, int, int]:
+    """The writes that have become due are due earlier."""
+    salesforce, marketo = (moment - by_ms if moment and not earlier else moment for moment, earlier in zip(due[:2], before, strict=False))
+    return salesforce, marketo, due[2], due[3]

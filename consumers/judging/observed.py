@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from consumers.ledger.port import Kind as DueKind
-from consumers.merge.decision import Verdict
+from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.judge import ALTERED
 from streams.wire.systems import System
 
 
@@ -21,6 +22,15 @@ class Observed:
     """Edits that only the poll had found."""
     altered: Counter[System] = field(default_factory=Counter)
     """Writes of ours that their system did not keep as they were sent."""
+
+    def count(self, system: System, rulings: tuple[Ruling, ...]) -> None:
+        """The rulings on one event of this system."""
+        verdicts = self.verdicts
+        for ruling in rulings:
+            verdict = ruling.verdict
+            verdicts[verdict] = verdicts.get(verdict, 0) + 1
+            if ruling.reason is ALTERED:
+                self.altered[system] += 1
 
     def add(self, other: "Observed") -> None:
         """What another batch came to, too."""

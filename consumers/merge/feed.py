@@ -11,6 +11,7 @@ from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.forgotten import remembered
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed, missing_link
+from consumers.merge.late import ended
 from consumers.merge.record import asked_again
 from consumers.merge.setting import Folded, Identity, Setting
 from consumers.merge.state import Field, PairState, Waiting, Write, copy
@@ -27,13 +28,17 @@ _ECHO = Verdict.ECHO
 def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, list[tuple[ChangeEvent, tuple[Ruling, ...]]]]:
     """The events that waited for a link, in their own order: again, and for good where their time, or that of one after them, is up.
 
-    Those of a record that nobody knows yet go on waiting for its reading.
+    Those of a record that nobody knows yet go on waiting for its reading. Each that is judged at last is told with its rulings: they
+    are of that event and its side, whatever event brought them about.
     """
     told: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
     waiting = _in_order(state.waiting)
     state = copy(state)
     state.waiting = ()
     for entry in waiting:
+        if state.record(entry.event.system).deleted:
+            told.append((entry.event, ended(entry.event, setting)))
+            continue
         if is_strange(state, entry.event.system):
             until = entry.until if now < entry.until else now + setting.lateness_ms
             state = copy(state)

@@ -5,7 +5,7 @@ The first thing is whether the event is news at all: a redelivery is superseded 
 
 from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.feed import is_strange, judge_fields, rejudge, unlinked
+from consumers.merge.feed import is_strange, judge_fields, unlinked
 from consumers.merge.forgotten import untellable
 from consumers.merge.judge import judge_echo
 from consumers.merge.late import is_late, still_news
@@ -25,9 +25,12 @@ _CREATED, _UPDATED, _DELETED, _READ, _GAP = Kind.CREATED, Kind.UPDATED, Kind.DEL
 
 
 def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
-    """The pair after one event, and a ruling for each field that the event told of. `now`: ms, ours."""
+    """The pair after one event, and a ruling for each field that the event told of. `now`: ms, ours.
+
+    What waits there is left waiting: it is judged before a reading and after a change, in a decision of its own (`rejudge`).
+    """
     if event.kind is _READ:
-        return judge_reading(state, event, setting, now)
+        return judge_reading(state, event, setting)
     before = state.record(event.system)
     if is_old(before, event):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told before"),)
@@ -63,7 +66,7 @@ def _untellable(state: PairState, event: ChangeEvent, *, news: bool) -> PairStat
         if new is not side:
             changed[key] = field.with_side(system, new)
     state = state.with_fields(changed) if changed else state
-    write = lone_write(state, system) if news else 0
+    write = lone_write(state, system, event.at) if news else 0
     return made_by(state, system, write, event.at) if write else state
 
 
@@ -83,7 +86,6 @@ def _deleted(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     record = copy(state.record(event.system))
     record.deleted, record.reread = True, False
     state = copy(state.with_record(event.system, record))
-    state.waiting = tuple(entry for entry in state.waiting if entry.event.system is not event.system)
     state.fields = {key: without_writes(field, event.system) for key, field in state.fields.items()}
     if event.system is SALESFORCE:
         state = agree_link(state, setting, event.at)
@@ -91,7 +93,7 @@ def _deleted(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
 
 
 def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
-    """A creation or an update in the feed; what it brings may also be the link that others waited for."""
+    """A creation or an update in the feed."""
     record = state.record(event.system)
     born: tuple[Ruling, ...] = ()
     if event.kind is _CREATED:
@@ -108,9 +110,6 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
     if still:
         state = copy(state)
         state.waiting = (*state.waiting, Waiting(event=still, until=now + setting.lateness_ms))
-    elif state.waiting:
-        state, late = rejudge(state, setting, now)
-        rulings = (*rulings, *(ruling for _, told in late for ruling in told))
     if event.system is SALESFORCE:
         state = agree_link(state, setting, event.at)
     return state, ((*born, *rulings) if born else rulings)

@@ -20,6 +20,11 @@ def in_doubt(write: Write) -> bool:
     return write.answered <= PENDING
 
 
+def is_made(write: Write) -> bool:
+    """Whether this write is known to be made: it was answered, or a reading or the feed has shown as much."""
+    return write.answered > PENDING or write.done_by > 0
+
+
 def forget(side: Side, dropped: Callable[[Write], bool] = lambda _: True) -> None:
     """Take writes off this side (a fresh copy) that may still arrive, or come back."""
     gone = tuple(write for write in side.writes if dropped(write))
@@ -66,8 +71,8 @@ def _read_only(write: Write) -> Write:
 
 
 def made_until(write: Write, at: int) -> Write:
-    """The write, now that something has shown that it was made by `at` (ms, the system's clock)."""
-    if write.done_by:
+    """The write, now that something has shown that it was made by `at` (ms, the system's clock). The earliest such moment counts."""
+    if 0 < write.done_by <= at:
         return write
     new = copy(write)
     new.done_by = at

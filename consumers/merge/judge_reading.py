@@ -2,7 +2,7 @@
 
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Verdict
-from consumers.merge.forgotten import came_back, forget, in_doubt, made_until, remembered
+from consumers.merge.forgotten import came_back, forget, in_doubt, is_made, made_until, remembered
 from consumers.merge.state import NEVER, PENDING, Field, Side, Write, copy
 from consumers.merge.verdicts import UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
 
@@ -44,7 +44,9 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
 def _in_place(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
     """The field, where the reading shows our newest write: all of ours were made by then, whatever the feed will tell, or not tell."""
     side = field.side(edit.side)
-    if not any(not write.done_by for write in side.writes) or not same(mapping, side, edit.value, side.writes[-1].value):
+    if not any(made_until(write, edit.until) is not write for write in side.writes) or not same(
+        mapping, side, edit.value, side.writes[-1].value
+    ):
         return field
     new = copy(side)
     new.writes = tuple(made_until(write, edit.until) for write in side.writes)
@@ -80,7 +82,7 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
 def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, stands: bool) -> Judged:
     newest = side.writes[-1]
     forget(side)
-    if unproven(side) and newest.answered <= PENDING and not stands:
+    if unproven(side) and not is_made(newest) and not stands:
         side.seen = edit.value
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "what the system made of our creation; the write never arrived")
@@ -92,7 +94,7 @@ def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "what the system made of one of our creations; which one, nobody knows")
     side.ahead_at, side.ahead_until = edit.at, edit.until
-    if newest.answered > PENDING:
+    if is_made(newest):
         side.shows, side.seen = newest.version, newest.value
     if stands:
         side.shows, side.seen, side.known = newest.version, edit.value, True

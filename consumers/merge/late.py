@@ -5,16 +5,18 @@ Which events of a record were judged is remembered for the last few, so that "la
 
 import msgspec
 
+from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.setting import Setting
 from consumers.merge.state import Field, PairState, Record
 from consumers.merge.values import Unfit, neutral
-from streams.wire.events import ChangeEvent
+from streams.wire.events import ChangeEvent, Value
 
 KEPT = 8
 """So many numbers are remembered of each record."""
 _LATER = "told late: a later change of this field has been judged"
 _OURS = "told late: our own write, settled meanwhile"
+_DELETED = "its record was deleted while it waited"
 
 
 def was_judged(record: Record, seq: int) -> bool:
@@ -44,10 +46,20 @@ def still_news(state: PairState, event: ChangeEvent, setting: Setting) -> tuple[
         side = (state.fields.get(mapping.key) or Field()).side(event.system)
         reason = _LATER if side.seen_at >= event.at else _OURS if own and not side.writes else ""
         if reason:
-            try:
-                value = neutral(mapping.type, wire)
-            except Unfit:
-                value = None
             del left[name]
-            rulings.append(Ruling(field=mapping.key, verdict=Verdict.SUPERSEDED, value=value, reason=reason))
+            rulings.append(_superseded(mapping, wire, reason))
     return msgspec.structs.replace(event, fields=left), tuple(rulings)
+
+
+def ended(event: ChangeEvent, setting: Setting) -> tuple[Ruling, ...]:
+    """A ruling for each field of a change that waited until its record was deleted."""
+    names = setting.mapping.by_name(event.system)
+    return tuple(_superseded(names[name], wire, _DELETED) for name, wire in event.fields.items() if name in names)
+
+
+def _superseded(mapping: FieldMapping, wire: Value, reason: str) -> Ruling:
+    try:
+        value = neutral(mapping.type, wire)
+    except Unfit:
+        value = None
+    return Ruling(field=mapping.key, verdict=Verdict.SUPERSEDED, value=value, reason=reason)

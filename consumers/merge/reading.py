@@ -7,7 +7,7 @@ import msgspec
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.feed import edit_of, rejudge
+from consumers.merge.feed import edit_of
 from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, noted, touched
@@ -32,19 +32,15 @@ class Look:
 
 def look(state: PairState, event: ChangeEvent, setting: Setting, at: Look) -> Folded:
     """The pair after such a reading (`event` is of kind READ and tells every mapped field)."""
-    return judge_reading(state, event, setting, at.now, at)
+    return judge_reading(state, event, setting, at)
 
 
-def judge_reading(state: PairState, event: ChangeEvent, setting: Setting, now: int, at: "Look | None" = None) -> Folded:
-    """A reading comes after what waits, as far as that can be judged now; one from before a deletion tells nothing any more."""
+def judge_reading(state: PairState, event: ChangeEvent, setting: Setting, at: "Look | None" = None) -> Folded:
+    """A reading; one from before a deletion tells nothing any more."""
     record = state.record(event.system)
     if record.deleted and event.at <= latest(record.at):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="read before it was deleted"),)
-    late: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
-    if state.waiting:
-        state, late = rejudge(state, setting, now)
-    state, rulings = read_fields(state, event, setting, at)
-    return state, (*(ruling for _, told in late for ruling in told), *rulings)
+    return read_fields(state, event, setting, at)
 
 
 def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look | None = None) -> Folded:

@@ -10,6 +10,7 @@ from itertools import chain
 
 from consumers.judging import apart
 from consumers.judging.batch import NOWHERE
+from consumers.judging.decided import decided
 from consumers.judging.reunions import reunite
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Kind, Ledger, Pair
@@ -128,10 +129,7 @@ class Looker:
         state = unclaimed(pair.state, self._system, now)
         if any(entry.until <= now for entry in state.waiting):
             state, told = rejudge(state, self._terms.setting(state.object), now)
-            for event, rulings in told:
-                decisions.append(
-                    Decision(kind="judged", at=now, pair=pair.id, system=event.system, record=event.id, event=NOWHERE, fields=rulings)
-                )
+            decisions.extend(decided(pair, event, NOWHERE, rulings, now) for event, rulings in told)
         return state
 
     async def _read(self, obj: Object, ids: Sequence[str], looked: Looked, lag_ms: int) -> None:

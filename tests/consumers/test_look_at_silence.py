@@ -196,7 +196,10 @@ async def test_what_waited_for_a_link_is_judged_when_its_time_is_up() -> None:
     looked = await bench.round(30_000)
     assert (bench.title().value, bench.ledger.pairs[1].waiting) == ("z", ())
     assert looked.due == {Kind.WRITE_SALESFORCE}
-    assert bench.ledger.decisions[0].fields[0].field == "title"
+    (decision,) = bench.ledger.decisions
+    assert decision.fields[0].field == "title"
+    assert decision.event is not None
+    assert (decision.system, decision.event.author, decision.event.at) == (MK, "person", T + 9_000)
 
 
 async def test_an_unread_record_is_read_at_once_and_leased_while_it_is() -> None:

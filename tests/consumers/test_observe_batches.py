@@ -7,6 +7,7 @@ from consumers.merge.decision import Verdict
 from consumers.observe.observer import Message, Observer
 from streams.wire import codec
 from streams.wire.events import ChangeEvent, Value
+from streams.wire.events import Kind as EventKind
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, owing, renamed
 
@@ -86,3 +87,41 @@ async def test_what_only_the_poll_had_found_is_counted_and_goes_behind_the_live_
     observed = await Observer(ledger, terms(), Clock()).observe(TOPIC, 0, 0, messages(reading(SF, row, id=ids(1)[SF])))
     assert observed.repaired == {SF: 1}
     assert ledger.pairs[1].lane == 0, "a live edit was due before: it keeps its lane"
+
+
+WAITS = event(MK, {"title": "c"}, T + 9_000, before={"title": "b"}, ref="x2", author="grace")
+LINK = event(MK, {"title": "b"}, T + 8_000, before={"title": "a"}, ref="x1", author="ada")
+AFTERWARDS: dict[str, ChangeEvent] = {
+    "the change before it": LINK,
+    "a change on the other side": event(SF, {"Title": "d"}, T + 9_000),
+    "a reading": reading(MK, {"title": "c"}, T + 60_000),
+    "a reading of the other side": reading(SF, {"Title": "a"}, T + 60_000),
+    "its deletion": event(MK, {}, T + 20_000, kind=EventKind.DELETED, ref="d1"),
+}
+
+
+@pytest.mark.parametrize("then", AFTERWARDS)
+async def test_what_had_to_wait_is_decided_as_what_it_is_whatever_comes_then(then: str) -> None:
+    """Side, author and time are those of the edit, not of the event that ended its waiting."""
+    clock = Clock()
+    ledger = ledger_with(paired())
+    await Observer(ledger, terms(), clock).observe("crm.marketo.person.v1", 0, 0, messages(WAITS))
+    clock.now += 100_000
+    observed = await Observer(ledger, terms(), clock).observe("crm.marketo.person.v1", 0, 1, messages(AFTERWARDS[then], start=1))
+    own = [
+        each for each in ledger.decisions if each.event and each.event.author == "grace" and each.fields[0].verdict is not Verdict.WAITING
+    ]
+    assert [(each.system, each.record, each.event and each.event.at, each.fields[-1].value) for each in own] == [
+        (MK, "1001", T + 9_000, "c")
+    ]
+    others = [each for each in ledger.decisions if each not in own and each.event and each.event.author != "grace"]
+    assert all(ruling.value != "c" for each in others for ruling in each.fields if ruling.verdict is not Verdict.KNOWN)
+    assert sum(observed.verdicts.values()) == sum(len(each.fields) for each in ledger.decisions[1:])
+
+
+async def test_what_had_to_wait_is_judged_as_soon_as_its_link_is_there_though_another_of_the_links_fields_waits() -> None:
+    ledger = ledger_with(paired())
+    link = event(MK, {"title": "b", "lastName": "King"}, T + 8_000, before={"title": "a", "lastName": "Byron"}, ref="x1")
+    await Observer(ledger, terms(), Clock()).observe("crm.marketo.person.v1", 0, 0, messages(WAITS, link))
+    (pair,) = ledger.pairs.values()
+    assert (pair.fields["title"].value, [sorted(each.event.fields) for each in pair.waiting]) == ("c", [["lastName"]])

@@ -200,8 +200,9 @@ def test_links_that_come_late_are_put_in_order_again() -> None:
     second = event(MK, {"title": "c"}, T + 9_000, before={"title": "b"}, ref="x2")
     state, waiting = unchanged(paired(), second)
     state, rulings = unchanged(state, first)
-    assert [ruling.verdict for ruling in (*waiting, *rulings)] == [Verdict.WAITING, Verdict.ACCEPTED, Verdict.ACCEPTED]
-    assert (state.fields["title"].value, state.waiting) == ("c", ())
+    state, ((late, told),) = rejudge(state, SETTING, T)
+    assert [ruling.verdict for ruling in (*waiting, *rulings, *told)] == [Verdict.WAITING, Verdict.ACCEPTED, Verdict.ACCEPTED]
+    assert (state.fields["title"].value, state.waiting, late.ref) == ("c", (), "x2")
 
 
 def test_a_link_that_never_comes_is_waited_for_no_longer_than_the_lateness() -> None:
@@ -226,6 +227,15 @@ def test_a_link_that_never_came_is_our_own_write_where_it_carries_its_value() ->
     late, ((_, rulings),) = rejudge(state, SETTING, T + 40_000)
     assert [ruling.verdict for ruling in rulings] == [Verdict.ECHO, Verdict.ACCEPTED]
     assert (late.fields["leadScore"].value, late.fields["leadScore"].marketo.writes) == (8, ())
+
+
+def test_what_waited_until_its_record_was_deleted_is_named() -> None:
+    waits = event(MK, {"title": "c", "leadScore": "a lot"}, T + 9_000, before={"title": "b", "leadScore": 1})
+    state, _ = unchanged(paired(), waits)
+    state, _ = unchanged(state, event(MK, {}, T + 10_000, kind=Kind.DELETED, ref="d1"))
+    gone, ((late, rulings),) = rejudge(state, SETTING, T)
+    assert [(ruling.field, ruling.verdict, ruling.value) for ruling in rulings] == [("title", Verdict.SUPERSEDED, "c")]
+    assert (late.system, gone.waiting, gone.fields["title"].value) == (MK, (), "a")
 
 
 def test_what_can_not_be_put_in_order_makes_the_record_be_read_again() -> None:

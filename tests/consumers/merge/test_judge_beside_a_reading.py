@@ -6,10 +6,13 @@ the reading showed. Marketo's tells what stood there before: that may be a write
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from consumers.merge.decision import Verdict
+from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
+from consumers.merge.reading import Look, look
 from consumers.merge.state import PairState, Side, Write
 from consumers.merge.terms import Terms
 from streams.wire.events import Kind
@@ -22,11 +25,12 @@ TERMS: Terms = terms()
 
 
 def told(state: PairState, *events: Any) -> tuple[PairState, list[V]]:
-    """The pair after these, and the verdicts on its title."""
-    verdicts: list[V] = []
+    """The pair after these and what waited for them, and the verdicts on its title."""
+    setting, verdicts = TERMS.setting(LEAD), list[V]()
     for each in events:
-        state, rulings = fold(state, each, TERMS.setting(LEAD), T + 60_000)
-        verdicts += [ruling.verdict for ruling in rulings if ruling.field == "title"]
+        state, rulings = fold(state, each, setting, T + 60_000)
+        state, late = rejudge(state, setting, T + 60_000)
+        verdicts += [ruling.verdict for told in (rulings, *(told for _, told in late)) for ruling in told if ruling.field == "title"]
     return state, verdicts
 
 
@@ -87,6 +91,46 @@ def test_a_gap_event_of_ours_says_that_the_write_was_made() -> None:
     gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
     state, verdicts = told(written(), gap, edited("c", T + 9_000, 2))
     assert (verdicts, state.fields["title"].value) == ([V.ACCEPTED], "c")
+
+
+def answered(by: int) -> PairState:
+    """The same once the write was answered, by a second of Salesforce's clock."""
+    sent = Write(id=7, version=2, value="b", sent=T, look_at=T + 60_000, answered=T + 5_200, done_by=by)
+    return paired(title=agreed("b", 2, salesforce=Side(seen="a", seen_at=T, shows=1, writes=(sent,))))
+
+
+def test_a_gap_event_of_ours_says_it_more_exactly_than_the_answer() -> None:
+    """The answer names the end of its second; who edits the field within that second, after the gap event, has seen the write."""
+    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    state, verdicts = told(answered(T + 6_000), gap, edited("c", T + 5_000, 2))
+    assert (verdicts, state.fields["title"].value) == ([V.ACCEPTED], "c")
+
+
+def test_a_reading_says_it_more_exactly_than_the_answer() -> None:
+    state, _ = told(answered(T + 7_000), read("b"), edited("c", T + 6_000, 1))
+    assert state.fields["title"].value == "c"
+
+
+def test_a_gap_event_of_ours_may_tell_of_a_write_that_was_given_up() -> None:
+    """Then the one under way may be made later: who edits the field between the two has not seen it."""
+    state = answered(T + 8_000)
+    field = state.fields["title"]
+    late = Write(id=6, version=1, value="a", sent=T - 20_000, look_at=T, answered=-1)
+    side = msgspec.structs.replace(field.salesforce, forgotten=(late,))
+    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    _, verdicts = told(state.with_fields({"title": field.with_side(SF, side)}), gap, edited("c", T + 7_000, 2))
+    assert verdicts == [V.LOST]
+
+
+def test_what_is_read_once_the_feed_is_silent_for_good_was_typed_over_a_write_that_is_known_to_be_made() -> None:
+    """No answer came, but a gap event said so: the edit that stands there has seen it, though the feed never told of either."""
+    lost = Write(id=7, version=2, value=15, sent=T, look_at=T + 60_000, answered=-1)
+    state = paired(leadScore=agreed(15, 2, salesforce=Side(seen=10, seen_at=T, shows=1, writes=(lost,))))
+    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    state, _ = told(state, gap)
+    row = reading(SF, {"Score__c": 17}, T + 700_000, until=T + 700_100)
+    state, _ = look(state, row, TERMS.setting(LEAD), Look(now=T + 700_000, again_at=T + 800_000, lost_before=T + 1_000))
+    assert state.fields["leadScore"].value == 17
 
 
 def test_a_gap_event_of_somebody_else_says_nothing_of_our_write() -> None:
