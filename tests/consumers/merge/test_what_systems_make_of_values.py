@@ -18,7 +18,7 @@ from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import MK, MK_USER, SF, SF_USER, T, agreed, event, mapped, paired, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, renamed
 from tests.consumers.scripted_writer import ScriptedWriter
-from tests.consumers.test_observe_batches import TOPIC, messages
+from tests.consumers.test_observe_batches import TOPIC_OF, messages
 
 TERMS = terms()
 SETTING: Setting = TERMS.setting(LEAD)
@@ -35,7 +35,7 @@ async def test_a_flow_that_rewrites_what_we_wrote_is_learnt_said_and_counted(sys
     state = renamed(paired(title=agreed("b", 2, **{system.value: behind})), 1)
     ledger = ledger_with(state)
     told = event(system, {NAME[system]: "B, by a flow"}, author=USER[system], id=ids(1)[system], ref="x" if system is MK else "")
-    observed = await Observer(ledger, TERMS, Clock()).observe(TOPIC, 0, 0, messages(told))
+    observed = await Observer(ledger, TERMS, Clock()).observe(TOPIC_OF[system], 0, 0, messages(told))
     side = ledger.pairs[1].fields["title"].side(system)
     assert (side.learnt, side.sent, side.shown, side.shows) == (True, "b", "B, by a flow", 2)
     assert observed.altered == {system: 1}
@@ -55,7 +55,7 @@ async def test_after_a_creation_that_marketo_alters_the_next_edit_goes_at_once(s
     assert isinstance(writer.calls[0][0].order, Create)
     record = ledger.pairs[1].marketo.id
     told = event(MK, {"title": "Boss"}, T + 9_000, id=record, before={"title": stored})
-    observed = await Observer(ledger, TERMS, clock).observe(TOPIC, 0, 0, messages(told))
+    observed = await Observer(ledger, TERMS, clock).observe(TOPIC_OF[MK], 0, 0, messages(told))
     assert observed.verdicts == {Verdict.ACCEPTED: 1}
     assert ledger.pairs[1].fields["title"].value == "Boss"
     assert ledger.pairs[1].due[0], "owed to Salesforce at once"
@@ -65,7 +65,7 @@ async def test_what_was_not_made_of_our_text_is_somebody_s_edit_and_waited_for()
     ledger, clock = ledger_with(lone(1, SF, title=agreed(CREATED))), Clock()
     await Settler(ledger, ScriptedWriter(MK), TERMS, clock).round()
     told = event(MK, {"title": "Boss"}, T + 9_000, id=ledger.pairs[1].marketo.id, before={"title": "Chief"})
-    observed = await Observer(ledger, TERMS, clock).observe(TOPIC, 0, 0, messages(told))
+    observed = await Observer(ledger, TERMS, clock).observe(TOPIC_OF[MK], 0, 0, messages(told))
     assert observed.verdicts == {Verdict.WAITING: 1}
 
 
