@@ -36,9 +36,14 @@ def decode(value: bytes | None) -> ChangeEvent:
         event = _with_long_numbers(value, error)
     except msgspec.DecodeError as error:
         raise Undecodable(f"not a change event: {error}") from error
-    if not event.id.isalnum() or len(event.id) > _ID_LENGTH_MAX:
-        raise Undecodable(f"not a record id: {event.id[:_ID_LENGTH_MAX]!r} (want letters and digits, at most {_ID_LENGTH_MAX})")
+    if not _is_id(event.id) or (event.into and not _is_id(event.into)):
+        bad = event.into if _is_id(event.id) else event.id
+        raise Undecodable(f"not a record id: {bad[:_ID_LENGTH_MAX]!r} (want letters and digits, at most {_ID_LENGTH_MAX})")
     return event
+
+
+def _is_id(text: str) -> bool:
+    return text.isalnum() and len(text) <= _ID_LENGTH_MAX
 
 
 def _with_long_numbers(value: bytes, error: msgspec.ValidationError) -> ChangeEvent:

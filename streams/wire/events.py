@@ -66,6 +66,10 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Field -> value before the change where the feed tells it (Marketo's Old Value, decoded)."""
     relayed_at: Moment = 0
     """When the relay took it in, on our clock (for latencies only)."""
+    into: str = ""
+    """The record that this one is part of from now on, on the same system: a converted lead's contact, a merge's winner. Else empty."""
+    into_object: str = ""
+    """Its object, where it is another one than `object`."""
 
     @property
     def is_read(self) -> bool:

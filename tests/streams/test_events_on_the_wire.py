@@ -32,6 +32,8 @@ EVENTS = st.builds(
     fields=st.dictionaries(TEXT, VALUES, max_size=4),
     before=st.none() | st.dictionaries(TEXT, VALUES, max_size=4),
     relayed_at=MOMENTS,
+    into=st.from_regex(r"[0-9A-Za-z]{0,18}", fullmatch=True),
+    into_object=st.sampled_from(["", CONTACT]),
 )
 ONE = ChangeEvent(system=System.SALESFORCE, object=LEAD, id="x", kind=Kind.UPDATED, source="cdc", at=1, fields={"Title": "a"})
 
@@ -70,6 +72,7 @@ BAD: list[tuple[bytes | None, str]] = [
     (encode(ONE).replace(b'"a"', b'{"street":"x"}'), r"\$\.fields"),
     (b" " * (EVENT_BYTES_MAX + 1), "oversized"),
     *((encode(msgspec.structs.replace(ONE, id=text)), "not a record id") for text in ("", "a\x00b", "a b", "9" * 65)),
+    *((encode(msgspec.structs.replace(ONE, into=text)), "not a record id") for text in ("a\x00b", "a b", "9" * 65)),
 ]
 
 
