@@ -95,6 +95,8 @@ CONTACT_FIELDS = (
     Default("Birthdate", "dateOfBirth", FieldType.DATE),
 )
 DEFAULTS: Mapping[Object, tuple[Default, ...]] = {LEAD: LEAD_FIELDS, CONTACT: CONTACT_FIELDS}
+OBJECTS = tuple(DEFAULTS)
+"""The objects of Salesforce that are kept in step."""
 
 
 def build(settings: Settings, describes: Describes | None = None, *, stamp: bool | None = None) -> SyncRules:
@@ -103,7 +105,7 @@ def build(settings: Settings, describes: Describes | None = None, *, stamp: bool
     `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
     """
     facts = describes or Describes()
-    objects = {obj: ObjectMapping(object=obj, fields=_all_fields(settings, obj, facts)) for obj in DEFAULTS}
+    objects = {obj: ObjectMapping(object=obj, fields=_all_fields(settings, obj, facts)) for obj in OBJECTS}
     people = settings.people
     rules = SyncRules(
         objects=objects,
@@ -130,7 +132,7 @@ def links(settings: LinkSettings, *, stamp: bool) -> LinkFields:
 
 def mapping_problems(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is wrong with the mapping as configured: (key of the configuration, message). Empty: `build` works."""
-    for obj in DEFAULTS:
+    for obj in OBJECTS:
         yield from _object_problems(settings, obj)
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from consumers.configuration.defaults import OBJECTS
 from consumers.mapping.describes import Describes, described
 from streams.ground.together import together
 from streams.marketo.rest import MarketoRest
 from streams.salesforce.rest import SalesforceRest
 from streams.wire.errors import Reject
-from streams.wire.systems import CONTACT, LEAD, Object
-
-OBJECTS = (LEAD, CONTACT)
+from streams.wire.systems import Object
 
 
 async def survey(salesforce: SalesforceRest, marketo: MarketoRest) -> Describes:

@@ -6,16 +6,19 @@ crash may be different processes.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
 
+from consumers.configuration.defaults import OBJECTS
 from streams.ground.database import away_is_retry
+from streams.marketo.poll import NAME as MARKETO_POLL
 from streams.relay.positions import OpenGap, Positions
+from streams.salesforce.poll import name_of
 from streams.wire.errors import Retry
 
-POLLS = {"salesforce": ("salesforce.poll.lead", "salesforce.poll.contact"), "marketo": ("marketo.poll",)}
+POLLS: Mapping[str, tuple[str, ...]] = {"salesforce": tuple(name_of(obj) for obj in OBJECTS), "marketo": (MARKETO_POLL,)}
 OPEN = "insert into gaps (source, object, since_ms, reason, opened_ms) values ($1, $2, $3, $4, $5)"
 READ = "insert into gap_reads (gap, poll) values ($1, $2) on conflict do nothing"
 READ_BY = "select poll from gap_reads where gap = $1"

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, Protocol
 
+from consumers.configuration.defaults import OBJECTS
 from consumers.configuration.settings import Reads
 from streams.budget.port import Lane
 from streams.ground.database import away_is_retry
 from streams.salesforce.cdc import CdcSource
-from streams.wire.systems import CONTACT, LEAD, System
+from streams.salesforce.poll import name_of
+from streams.wire.systems import System
 
 PROVEN = """
 with clock as (select (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms)
@@ -63,7 +65,7 @@ class SalesforceFeed:
     async def proven(self) -> bool:
         """Whether it is certain that the stream has told of all but the last seconds. Raises `Retry`."""
         if time.monotonic() >= self._until:
-            polls = [f"salesforce.poll.{obj}" for obj in (LEAD, CONTACT)]
+            polls = [name_of(obj) for obj in OBJECTS]
             with away_is_retry("read how fresh Salesforce's feed is"):
                 self._proven = await self._pool.fetchval(
                     PROVEN, CdcSource.name, System.SALESFORCE.value, polls, _HEARD_MS, _CLOSED_MS, self._due_ms

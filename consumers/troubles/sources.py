@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from consumers.configuration.defaults import OBJECTS
 from consumers.troubles.trouble import Trouble
 from streams.marketo.activities import NAME as ACTIVITIES
+from streams.marketo.poll import NAME as MARKETO_POLL
 from streams.marketo.poll import PATIENCE_SECONDS
 from streams.salesforce.cdc import CdcSource
-from streams.wire.systems import CONTACT, LEAD
+from streams.salesforce.poll import name_of
 
 SOURCES = "select source, greatest(saved_ms, taken_ms) as saved_ms, taken_by from source_positions order by source"
 _INTERVALS, _SLACK_SECONDS, _STREAM_SECONDS = 3, 45.0, 90.0
@@ -20,8 +22,8 @@ def limits_ms(poll_seconds: float, activities_max_seconds: float) -> dict[str, i
     seconds = {
         CdcSource.name: _STREAM_SECONDS,
         ACTIVITIES: _INTERVALS * activities_max_seconds + _SLACK_SECONDS,
-        **{f"salesforce.poll.{obj}": cycles for obj in (LEAD, CONTACT)},
-        "marketo.poll": cycles + PATIENCE_SECONDS,  # it gives way so long to a live source that is behind
+        **{name_of(obj): cycles for obj in OBJECTS},
+        MARKETO_POLL: cycles + PATIENCE_SECONDS,  # it gives way so long to a live source that is behind
     }
     return {source: round(each * 1000) for source, each in seconds.items()}
 

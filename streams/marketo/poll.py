@@ -28,6 +28,7 @@ _SECONDS_MS = 5_000
 """Dates are whole seconds, and the server's clock is known to about as much."""
 _DELETIONS_PAGES = 3
 _ALL_PAGES = 1_000_000
+NAME = "marketo.poll"
 PATIENCE_SECONDS = 1800.0
 AGAIN_PAGES_MAX = 20
 """A cycle goes back over this many pages of the one before it, at most: what our own writes fill the feed with is not read again and
@@ -97,7 +98,7 @@ class MarketoPollSource:
         report: Callable[[CycleReport], None] | None = None,
         live_behind: Callable[[], Awaitable[bool]] | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
-        name: str = "marketo.poll",
+        name: str = NAME,
     ) -> None:
         self.name = name
         self._feed = feed

@@ -1,0 +1,159 @@
+"""Sources onto topics: the live ones, and the polls that read after them, whose cycles and gaps are kept."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import structlog
+
+from consumers.configuration.access import kafka_access
+from consumers.configuration.defaults import OBJECTS
+from consumers.configuration.systems import marketo_settings
+from consumers.reconcile.confirmation import keeping, release
+from consumers.reconcile.gaps import POLLS
+from consumers.reconcile.unseen import unseen_by
+from consumers.worker.clock import now_ms
+from consumers.worker.opening import Tools
+from consumers.worker.process import Process, Work
+from streams.ground.database import away_is_retry
+from streams.ground.together import beside
+from streams.marketo.activities import NAME as ACTIVITIES
+from streams.marketo.activities import ActivitySource
+from streams.marketo.decode import Decoding, shown_names
+from streams.marketo.feed import LeadFeed
+from streams.marketo.pace import Pace
+from streams.marketo.poll import CycleReport as MarketoCycle
+from streams.marketo.poll import MarketoPollSource
+from streams.relay.positions import PostgresPositions
+from streams.relay.publisher import Publisher, kafka_producer
+from streams.relay.relay import Relay
+from streams.salesforce.cdc import CdcSource
+from streams.salesforce.poll import CycleReport as SalesforceCycle
+from streams.salesforce.poll import PollSource
+from streams.wire.errors import Retry
+from streams.wire.events import Source
+from streams.wire.systems import CREATED_FIELD, MARKETO, PERSON, SALESFORCE, Object, System
+
+SOURCES = (CdcSource.name, ACTIVITIES, *(poll for polls in POLLS.values() for poll in polls))
+CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
+_SIDES_SECONDS = 12.0
+"""Deletions in Marketo are asked for this far apart at the least."""
+_log = structlog.get_logger(__name__)
+
+
+class Relaying:
+    """The sources of one process."""
+
+    def __init__(self, process: Process, flooded: Callable[[System], bool]) -> None:
+        """`flooded`: whether full calls to a system follow each other."""
+        self._process, self._flooded = process, flooded
+
+    def live(self) -> Mapping[str, Work]:
+        """By role: the sources that tell of changes as they happen."""
+        return {"relay.salesforce": self._cdc, "relay.marketo": self._activities}
+
+    def polls(self) -> Mapping[str, Work]:
+        """By role: the sources that ask for changes every few minutes."""
+        polls: dict[str, Work] = {f"reconcile.{obj}": partial(self._poll_salesforce, obj) for obj in OBJECTS}
+        return {**polls, f"reconcile.{PERSON}": self._poll_marketo}
+
+    async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
+        source = CdcSource(tools.session, fields={obj: salesforce_fields(tools, obj) for obj in tools.terms.rules.objects})
+        await self._relay("relay.salesforce", source, tools, stop)
+
+    async def _activities(self, tools: Tools, stop: asyncio.Event) -> None:
+        intervals = tools.settings.intervals
+        pace = Pace(
+            min_seconds=intervals.activities_min_seconds,
+            max_seconds=intervals.activities_max_seconds,
+            calls_per_day_max=tools.settings.marketo.polling_calls_per_day,
+        )
+        feed, flooded = await _marketo_feed(tools, "activities"), partial(self._flooded, MARKETO)
+        await self._relay("relay.marketo", ActivitySource(feed, pace=pace, side_seconds=_SIDES_SECONDS, flooded=flooded), tools, stop)
+
+    async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
+        async def report(cycle: SalesforceCycle) -> None:
+            await self._cycle(tools, source.name, cycle)
+
+        intervals = tools.settings.intervals
+        source = PollSource(
+            tools.salesforce,
+            obj,
+            salesforce_fields(tools, obj),
+            interval_seconds=intervals.poll_seconds,
+            lag_seconds=_poll_lag(intervals.poll_seconds),
+            overlap_seconds=intervals.overlap_seconds,
+            unseen=unseen_by(tools.ledger, tools.terms),
+            report=report,
+            on_brake=keeping(tools.pool, obj),
+            visible=partial(tools.sight.visible, SALESFORCE, obj),
+            unseen_fields=tools.sight.doubts,
+        )
+        await beside(self._polled(f"reconcile.{obj}", source, tools, stop), release(tools.pool, obj, source, stop))
+
+    async def _poll_marketo(self, tools: Tools, stop: asyncio.Event) -> None:
+        reports: asyncio.Queue[MarketoCycle] = asyncio.Queue()
+
+        async def keep() -> None:
+            while True:
+                await self._cycle(tools, source.name, await reports.get())
+
+        intervals = tools.settings.intervals
+        source = MarketoPollSource(
+            await _marketo_feed(tools, "poll"),
+            unseen=unseen_by(tools.ledger, tools.terms),
+            interval_seconds=intervals.poll_seconds,
+            lag_seconds=_poll_lag(intervals.poll_seconds),
+            overlap_seconds=round(max(intervals.overlap_seconds, 60)),
+            report=reports.put_nowait,
+            live_behind=tools.feed_lag.behind,
+        )
+        await beside(self._polled(f"reconcile.{PERSON}", source, tools, stop), keep())
+
+    async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
+        await beside(self._relay(role, source, tools, stop), tools.gaps.tell(source, stop))
+
+    async def _relay(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
+        make = partial(kafka_producer, kafka_access(tools.settings))
+        publisher = Publisher(make, keep_dead=tools.bury)
+        relay = Relay(source, publisher, PostgresPositions(tools.pool), tools.singleton, watch=self._process.metrics)
+        self._process.troubles[role] = relay.trouble
+        await relay.run(stop)
+
+    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle) -> None:
+        self._process.metrics.cycles.labels(source).inc()
+        for found, rows in (("read", cycle.read), ("known", cycle.known), ("missed", cycle.relayed)):
+            self._process.metrics.cycle_rows.labels(source, found).inc(rows)
+        try:
+            await tools.gaps.covered(source, cycle.covered)
+            with away_is_retry("keep the report of a cycle"):
+                await tools.pool.execute(CYCLE, source, now_ms(), cycle.read, cycle.known, cycle.relayed, cycle.calls, cycle.seconds)
+        except Retry as error:
+            _log.warning("a cycle's report is lost, its gaps stay open", source=source, error=str(error))
+
+
+def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
+    """The fields of an object that are read in Salesforce."""
+    rules = tools.terms.rules
+    mapped = (field.salesforce for field in rules.objects[obj].fields if field.salesforce)
+    return sorted({CREATED_FIELD[SALESFORCE], rules.links.salesforce_key, *mapped})
+
+
+async def _marketo_feed(tools: Tools, source: str) -> LeadFeed:
+    """The leads' feed with every mapped field that this instance has."""
+    marketo = tools.describes.marketo
+    names = {field.marketo for mapping in tools.terms.rules.objects.values() for field in mapping.fields if field.marketo in marketo}
+    if tools.terms.rules.links.stamp:
+        names.add(tools.terms.rules.links.stamp)
+    types: Mapping[str, str] = {CREATED_FIELD[MARKETO]: "datetime", **{name: marketo[name].wire_type for name in sorted(names)}}
+    own = None if tools.terms.identity.stamp else tools.terms.identity.marketo_user
+    zone = marketo_settings(tools.settings).zone
+    shown = shown_names(await tools.marketo.describe(), types)
+    decoding = Decoding(source=source, types=types, zone=zone, own_user=own, shown=shown)
+    visible = partial(tools.sight.visible, MARKETO, PERSON)
+    return LeadFeed(tools.marketo, decoding, visible=visible, unseen_fields=tools.sight.doubts)
+
+
+def _poll_lag(poll_seconds: float) -> float:
+    """How long after its stamp a change may become visible: a gap is closed only by a cycle that ends so much after it was opened."""
+    return min(60.0, poll_seconds / 2)
