@@ -26,6 +26,8 @@ _ALLOWED: Mapping[Flow, frozenset[str]] = {
     Flow.PASSWORD: frozenset({"client_secret", "username", "password"}),
 }
 _DAY_SECONDS = 86_400
+_DELETED_PEOPLE_DAYS_MIN = 30
+"""Salesforce's recycle bin gives back for 15 days, and our change topics can be read again for 14 (streams.wire.topics)."""
 _CREDENTIALS = ("client_secret", "username", "password", "private_key", "refresh_token", "login_url")
 
 
@@ -104,11 +106,24 @@ def _link_problems(settings: Settings) -> Iterator[tuple[str, str]]:
         seen.setdefault(field, name)
 
 
+def _retention_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    days = settings.retention.deleted_people_days
+    if 0 < days < _DELETED_PEOPLE_DAYS_MIN:
+        yield (
+            "retention.deleted_people_days",
+            (
+                f"{days} is too short: a record can come back out of a recycle bin, or off a topic, for weeks; "
+                f"write {_DELETED_PEOPLE_DAYS_MIN} or more, or 0 to keep them for ever"
+            ),
+        )
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[tuple[str, str]]]], ...] = (
     (("salesforce",), _credential_problems),
     (("marketo",), _interval_problems),
     ((), _link_problems),
     (("kafka",), lambda settings: kafka_problems(settings.kafka)),
+    ((), _retention_problems),
     ((), mapping_problems),
 )
 """What may contradict itself, and the sections without defaults that must have been readable to tell."""

@@ -9,6 +9,9 @@ from consumers.configuration.places import Invalid, Place, Reading, hint
 from consumers.configuration.times import Duration
 from consumers.configuration.types import Kind
 
+MOVED = {"postgres.decisions_days": "retention.decisions_days"}
+"""Keys of former versions, and where each stands now. Refused, not read: two places for one setting would contradict each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -62,7 +65,8 @@ def _read_keys(of: type[Any], place: Place, reading: Reading) -> _Given:
     for name, key, value in reading.unique_items(place):
         setting = known.get(name)
         if setting is None:
-            reading.complain(key, f"unknown key; {hint(name, known)}")
+            moved = MOVED.get(key.key)
+            reading.complain(key, f"this is {moved} now; move it there" if moved else f"unknown key; {hint(name, known)}")
             given.failed = True
             continue
         given.met.add(name)

@@ -147,7 +147,28 @@ class PostgresSettings:
         ),
     ]
     connections_max: Annotated[int, Whole("Connections of one worker", 2, 100)] = 8
-    decisions_days: Annotated[int, Whole("Days for which decisions are kept here (`tandem explain`); 0 keeps all", 0, 3_650)] = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """How long is kept what nobody waits for any more. Days; 0 keeps it for ever."""
+
+    decisions_days: Annotated[
+        int, Whole("Decisions (`tandem explain`), since they were made; those that Kafka has not taken yet stay", 0, 3_650)
+    ] = 90
+    dead_letters_days: Annotated[int, Whole("Dead letters, since they were buried; those that Kafka has not taken yet stay", 0, 3_650)] = 90
+    cycles_days: Annotated[int, Whole("Reports of reconciliation cycles; the last of each poll stays", 0, 3_650)] = 30
+    gaps_days: Annotated[int, Whole("Gaps, since they were closed; open ones stay", 0, 3_650)] = 90
+    calls_days: Annotated[int, Whole("What the calls of a day were for", 0, 3_650)] = 400
+    deleted_people_days: Annotated[
+        int,
+        Whole(
+            "People without a record on either side, since anything happened to them; 30 at the least, as recycle bins and topics "
+            "can bring them back for weeks; those who are held, or owed anything, stay",
+            0,
+            3_650,
+        ),
+    ] = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,5 +281,8 @@ class Settings:
     ] = Echo.AUTO
     intervals: Annotated[IntervalSettings, Section("Intervals", IntervalSettings)] = IntervalSettings()
     settle: Annotated[SettleSettings, Section("Writing", SettleSettings)] = SettleSettings()
+    retention: Annotated[RetentionSettings, Section("How long things are kept, in days; 0 keeps them for ever", RetentionSettings)] = (
+        RetentionSettings()
+    )
     web: Annotated[WebSettings, Section("Health and metrics page", WebSettings)] = WebSettings()
     log: Annotated[LogSettings, Section("Logging", LogSettings)] = LogSettings()

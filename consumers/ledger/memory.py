@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from consumers.ledger.port import NOTHING, Fenced, Kind, Pair, Taken, is_gone
 from consumers.merge.decision import Decision
+from consumers.merge.due import contested
 from consumers.merge.state import NEVER, PairState, copy
 from streams.wire.events import DeadLetter
 from streams.wire.systems import System
@@ -24,6 +25,8 @@ class MemoryLedger:
         self.dead: list[DeadLetter] = []
         self.shelved: dict[int, str] = {}
         """Pairs whose state is unusable, and why."""
+        self.changed: dict[int, int] = {}
+        """When each pair was saved last (ms)."""
         self._lock = asyncio.Lock()
         self._last_pair = self._last_write = 0
 
@@ -36,11 +39,11 @@ class MemoryLedger:
     async def _transaction(self) -> AsyncIterator["MemoryTransaction"]:
         async with self._lock:
             saved = dict(self.pairs), dict(self.keys), dict(self.offsets), len(self.decisions), len(self.dead)
-            left = self.left
+            left, changed = self.left, dict(self.changed)
             try:
                 yield MemoryTransaction(self)
             except BaseException:
-                self.pairs, self.keys, self.offsets, self.left = saved[0], saved[1], saved[2], left
+                self.pairs, self.keys, self.offsets, self.left, self.changed = saved[0], saved[1], saved[2], left, changed
                 del self.decisions[saved[3] :], self.dead[saved[4] :]
                 raise
 
@@ -65,6 +68,11 @@ class MemoryLedger:
     async def refused(self, after: int, limit: int) -> list[int]:
         """As the port says."""
         return sorted(number for number, state in self.pairs.items() if number > after and _is_refused(state))[:limit]
+
+    async def gone(self, after: int, limit: int) -> dict[int, int]:
+        """As the port says."""
+        found = sorted(number for number, state in self.pairs.items() if number > after and is_gone(state))
+        return {number: self.changed.get(number, 0) for number in found[:limit]}
 
     async def anything_left(self) -> bool:
         """As the port says."""
@@ -169,13 +177,14 @@ class MemoryTransaction:
 
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
         """As the port says."""
-        del now
         for pair in pairs:
             self._refuse_taken(pair)
             pair.id = pair.id or self._ledger.new_pair_id()
             self._held[pair.id] = pair
             self._ledger.pairs[pair.id] = pair.state
             self._ledger.keys[pair.id] = pair.match_key
+            if pair.state is not pair.loaded or pair.match_key != pair.loaded_key:
+                self._ledger.changed[pair.id] = now
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
 
     async def remove(self, ids: Sequence[int]) -> None:
@@ -183,7 +192,17 @@ class MemoryTransaction:
         for number in ids:
             self._ledger.pairs.pop(number, None)
             self._ledger.keys.pop(number, None)
+            self._ledger.changed.pop(number, None)
             self._held.pop(number, None)
+
+    async def idle(self, ids: Sequence[int], before: int) -> list[Pair]:
+        """As the port says."""
+        known = [(number, self._ledger.pairs[number]) for number in sorted(ids) if number in self._ledger.pairs]
+        return [
+            self._pair(number)
+            for number, state in known
+            if is_gone(state) and not state.hold and not contested(state) and self._ledger.changed.get(number, 0) < before
+        ]
 
     async def shelve(self, pair: int, why: str, until: int) -> None:
         """As the port says."""

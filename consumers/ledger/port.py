@@ -128,6 +128,12 @@ class Transaction(Protocol):
         """Forget pairs that were found to be part of another."""
         ...
 
+    async def idle(self, ids: Sequence[int], before: int) -> list[Pair]:
+        """Those of these pairs that no one else holds, of which no record is alive, that are not held, and that have not been changed
+        since `before` (ms, ours). One whose state can't be read is left out.
+        """
+        ...
+
     async def shelve(self, pair: int, why: str, until: int) -> None:
         """Set a pair aside whose state can't be read or stored: it is shown as held, and what is due for it waits until `until`."""
         ...
@@ -170,6 +176,10 @@ class Ledger(Protocol):
 
     async def refused(self, after: int, limit: int) -> list[int]:
         """The next pairs of which a system refuses anything, by ascending id: those after `after`."""
+        ...
+
+    async def gone(self, after: int, limit: int) -> dict[int, int]:
+        """The next pairs of which no record is alive, by ascending id: those after `after`; when each was changed last (ms, ours)."""
         ...
 
     async def anything_left(self) -> bool:

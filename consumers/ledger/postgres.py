@@ -86,6 +86,12 @@ class PostgresLedger:
             rows = await self._pool.fetch(sql.REFUSED, after, limit)
         return [row[0] for row in rows]
 
+    async def gone(self, after: int, limit: int) -> dict[int, int]:
+        """As the port says."""
+        with border("look for deleted people"):
+            rows = await self._pool.fetch(sql.GONE, after, limit)
+        return {row[0]: row[1] for row in rows}
+
     async def anything_left(self) -> bool:
         """As the port says."""
         with border("look for what was left"):

@@ -122,6 +122,16 @@ class PostgresTransaction:
         for number in ids:
             self._held.pop(number, None)
 
+    async def idle(self, ids: Sequence[int], before: int) -> list[Pair]:
+        """As the port says."""
+        pairs = []
+        for row in await self._fetch("look for deleted people", sql.IDLE, list(ids), before):
+            try:
+                pairs.append(self._pair(row))
+            except Fault as fault:
+                _log.error("state.unreadable", pair=fault.pair, error=str(fault))
+        return pairs
+
     async def shelve(self, pair: int, why: str, until: int) -> None:
         """As the port says."""
         await self._execute("hold a pair", sql.SHELVE_PAIR, pair, storable(why))

@@ -103,6 +103,11 @@ from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::tex
 returning id, salesforce_id, marketo_id
 """
 
+GONE = "select id, updated_at from pairs where gone and id > $1 order by id limit $2"
+IDLE = """
+select id, state, match_key from pairs where id = any($1::bigint[]) and gone and held is null and not contested and updated_at < $2
+order by id for update skip locked
+"""
 REMOVE_PAIRS = "delete from pairs where id = any($1::bigint[])"
 REMOVE_DUE_OF = "delete from due where kind between 0 and 3 and pair = any($1::bigint[])"
 

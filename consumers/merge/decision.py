@@ -61,7 +61,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of `crm.decisions.v1`."""
 
     kind: str
-    """`judged`, `written`, `linked`, `held`, `looked`."""
+    """`judged`, `written`, `linked`, `held`, `looked`, `forgotten`."""
     at: int
     pair: int
     system: System

@@ -39,19 +39,13 @@ where locktype = 'relation' and mode = 'RowExclusiveLock' and relation = $1::tex
     and database = (select oid from pg_database where datname = current_database())
 """
 """A writer holds this lock from before it draws an id until its rows are visible (PostgreSQL, explicit locking, table-level locks)."""
-PRUNE = """
-delete from decisions where at < $1 and id in (select id from decisions where id <= $2 order by id limit $3)
-"""
 
 BATCH_ROWS_MAX = 1_000
 MESSAGE_BYTES_MAX = 900_000
 _CUT_CHARACTERS = 500
-_PRUNE_ROWS = 2_000
-_PRUNE_EVERY_SECONDS = 60.0
 _WRITERS_SECONDS = (0.002, 0.05)
 _BACKOFF_SECONDS = (0.2, 15.0)
 _CLOSE_SECONDS = 5.0
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +69,15 @@ class Outbox:
         singleton: Singleton,
         make_producer: Callable[[], Producer],
         *,
-        retention_days: int = 0,
         interval_seconds: float = 0.25,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`retention_days`: how long published decisions stay in the database, 0: for ever. `pool`: an asyncpg pool."""
+        """`pool`: an asyncpg pool."""
         self._pool, self._singleton, self._make_producer = pool, singleton, make_producer
-        self._retention_days = retention_days
         self._interval_seconds = interval_seconds
         self._now_ms, self._sleep = now_ms, sleep
         self._awake, self._passing = asyncio.Event(), asyncio.Lock()
-        self._prune_from = 0.0
         self._log = structlog.get_logger("consumers.publish.outbox")
         self.trouble: str | None = None
         """Why nothing gets through at the moment; None while all is well."""
@@ -117,17 +108,6 @@ class Outbox:
         """One pass: everything recorded until now is acknowledged and noted. How many rows it was."""
         return sum([await self._publish(shelf, producer) for shelf in (DECIDED, BURIED)])
 
-    async def prune(self) -> int:
-        """Forget published decisions that are older than the retention, some thousands at a time. How many it was."""
-        if not self._retention_days:
-            return 0
-        with away_is_retry("forgetting old decisions"):
-            published = await self._pool.fetchval(PUBLISHED, DECIDED.relation) or 0
-            oldest, gone = self._now_ms() - self._retention_days * _DAY_MS, 0
-            while done := int((await self._pool.execute(PRUNE, oldest, published, _PRUNE_ROWS)).split()[-1]):
-                gone += done
-        return gone
-
     async def _work(self) -> None:
         failures = 0
         while True:
@@ -150,18 +130,10 @@ class Outbox:
                 async with self._passing:
                     await self.publish(producer)
                 self.trouble = None
-                await self._prune_now_and_then()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._awake.wait(), self._interval_seconds)
         finally:
             await asyncio.shield(_stopped(producer))
-
-    async def _prune_now_and_then(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now >= self._prune_from:
-            self._prune_from = now + _PRUNE_EVERY_SECONDS
-            if gone := await self.prune():
-                self._log.info("outbox.pruned", decisions=gone)
 
     async def _publish(self, shelf: Shelf, producer: Producer) -> int:
         with away_is_retry(f"reading {shelf.relation}"):

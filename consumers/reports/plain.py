@@ -47,6 +47,8 @@ def plain(decision: Decision, ruling: Ruling | None, people: Mapping[str, str]) 
     told = {"name": NAMES[decision.system], "why": f": {words}" if words else "", "value": "the record"}
     if decision.kind == "linked":
         return _LINKS.get(decision.outcome, "").format(**told)
+    if decision.kind == "forgotten":
+        return "{name}'s record was forgotten{why}.".format(**told)
     if decision.kind == "held":
         return "The person is held{why}.".format(**told)
     if ruling and ruling.field != WHOLE_RECORD:

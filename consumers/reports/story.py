@@ -169,6 +169,8 @@ def _record_sentence(decision: Decision) -> str:
             return f"The pair is held{detail}."
         case "written":
             return f"Tandem wrote the record to {name} (write {decision.write}): {_outcome(decision)}{detail}."
+        case "forgotten":
+            return f"The {name} record {decision.record} was forgotten{detail}."
         case "looked":
             return f"Tandem read the record in {name}{detail}."
         case _:

@@ -1,6 +1,6 @@
 """What one worker knows to be wrong: with its own roles now, and in the ledger as it read it last."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from consumers.troubles.trouble import Trouble, worst_first
@@ -15,7 +15,7 @@ class Board:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._reasons: Callable[[], Mapping[str, str]] = dict
-        self._found: Callable[[], Sequence[Trouble]] = tuple
+        self._found: dict[str, Callable[[], Iterable[Trouble]]] = {}
         self._since: dict[str, int] = {}
         self._ledger: tuple[Trouble, ...] = ()
         self._heard_ms = 0
@@ -25,15 +25,16 @@ class Board:
         """Whom to ask why roles aren't ready now, by role."""
         self._reasons = reasons
 
-    def also(self, found: Callable[[], Sequence[Trouble]]) -> None:
-        """Whom to ask what else this worker finds wrong."""
-        self._found = found
+    def also(self, role: str, found: Callable[[], Iterable[Trouble]]) -> None:
+        """Whom to ask what else this worker finds wrong: one for each role."""
+        self._found[role] = found
 
     def of_roles(self) -> tuple[Trouble, ...]:
         """What is wrong with this worker's roles, and what they have found out."""
         reasons, now = self._reasons(), self._now_ms()
         self._since = {role: self._since.get(role, now) for role in reasons}
-        return (*(Trouble(where=role, what=why, since_ms=self._since[role]) for role, why in reasons.items()), *self._found())
+        found = (each for ask in self._found.values() for each in ask())
+        return (*(Trouble(where=role, what=why, since_ms=self._since[role]) for role, why in reasons.items()), *found)
 
     def heard(self, troubles: Sequence[Trouble]) -> None:
         """The ledger was read. What doesn't say itself since when it is so, is so since this worker first heard of it."""

@@ -13,6 +13,7 @@ from consumers.configuration.loading import Settings
 from consumers.configuration.settings import LogFormat
 from consumers.fitting.sight import LOOK_SECONDS
 from consumers.reports.status import impersonal, status
+from consumers.retention.shelves import NAMES as KEPT
 from consumers.troubles.beat import Beat
 from consumers.troubles.ledger import expected
 from consumers.worker.broker_watch import BrokerWatch
@@ -58,7 +59,7 @@ class Worker:
         works = {name: work for role in ROLES if role in wanted for name, work in self._works[role]().items()}
         works["fields"] = self._fields
         names = list(works)
-        self.process.metrics.expect(names, SOURCES)
+        self.process.metrics.expect(names, SOURCES, KEPT)
         works["beat"] = partial(self._beat, names)
         if any(self._needs_kafka(name) for name in names):
             works["kafka"] = self._watch_kafka
@@ -116,7 +117,7 @@ class Worker:
         await self.broker.run(stop)
 
     async def _fields(self, tools: Tools, stop: asyncio.Event) -> None:
-        self.process.board.also(tools.sight.troubles)
+        self.process.board.also("fields", tools.sight.troubles)
         await tools.sight.run(stop, min(LOOK_SECONDS, tools.settings.intervals.poll_seconds))
 
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:

@@ -71,6 +71,7 @@ class Metrics:
         self.cycle_rows = Counter(
             "tandem_cycle_rows", "What cycles found: read, known, missed by the stream, repaired", ["source", "found"], registry=on
         )
+        self.pruned = Counter("tandem_pruned", "What has had its time and was removed from the ledger", ["what"], registry=on)
         self.roles_restarted = Counter("tandem_role_restarts", "Roles that failed and were started again", ["role"], registry=on)
 
     def _systems(self) -> None:
@@ -88,10 +89,12 @@ class Metrics:
             self.lag.labels(topic, partition).set(events)
         return generate_latest(self.registry)
 
-    def expect(self, roles: Sequence[str], sources: Sequence[str]) -> None:
+    def expect(self, roles: Sequence[str], sources: Sequence[str], kept: Sequence[str] = ()) -> None:
         """What can happen here stands at nothing before it first happens: so its first time is seen as a change."""
         for role in roles:
             self.roles_restarted.labels(role)
+        for what in kept:
+            self.pruned.labels(what)
         for source in sources:
             self.gaps.labels(source)
             for kind in FAILURES:
@@ -139,6 +142,10 @@ class Metrics:
     def gap(self, source: str) -> None:
         """A gap was opened."""
         self.gaps.labels(source).inc()
+
+    def let_go(self, what: str, count: int) -> None:
+        """So many have had their time and were removed."""
+        self.pruned.labels(what).inc(count)
 
     def failed(self, source: str, error: SyncError) -> None:
         """The source can't go on for now."""

@@ -1,4 +1,4 @@
-"""Topics into the ledger, and what was decided there out again."""
+"""Topics into the ledger, what was decided there out again, and away once it has had its time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from consumers.judging.observed import Observed
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer
 from consumers.publish.outbox import Outbox
+from consumers.retention.keeper import Keeper
+from consumers.retention.shelves import shelves
 from consumers.worker.clock import now_ms
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work, pause
@@ -28,7 +30,7 @@ class Observing:
 
     def works(self) -> Mapping[str, Work]:
         """By role: what it does."""
-        return {"observe": self._observe, "outbox": self._outbox}
+        return {"observe": self._observe, "outbox": self._outbox, "retention": self._retention}
 
     async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
         troubles, kafka = self._process.troubles, tools.settings.kafka
@@ -47,10 +49,15 @@ class Observing:
 
     async def _outbox(self, tools: Tools, stop: asyncio.Event) -> None:
         make = partial(kafka_producer, kafka_access(tools.settings))
-        postgres = tools.settings.postgres
-        outbox = Outbox(tools.pool, tools.singleton, make, retention_days=postgres.decisions_days)
+        outbox = Outbox(tools.pool, tools.singleton, make)
         self._process.troubles["outbox"] = lambda: outbox.trouble
         await outbox.run(stop)
+
+    async def _retention(self, tools: Tools, stop: asyncio.Event) -> None:
+        kept = shelves(tools.pool, tools.ledger, tools.settings.retention, now_ms)
+        keeper = Keeper(kept, tools.singleton, pruned=self._process.metrics.let_go, now_ms=now_ms)
+        self._process.board.also("retention", keeper.troubles)
+        await keeper.run(stop)
 
     async def _gap(self, tools: Tools, topic: str, partition: int, stood: int, begins: int) -> None:
         self._process.metrics.gap(topic)

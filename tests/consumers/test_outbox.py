@@ -22,7 +22,6 @@ from streams.wire.topics import DEAD_LETTERS, DECISIONS
 pytestmark = pytest.mark.integration
 
 NOW = 1_700_000_000_000
-DAY = 86_400_000
 DEADLINE_SECONDS = 20.0
 
 
@@ -280,22 +279,3 @@ async def test_a_decision_too_big_goes_out_with_its_long_values_cut(ledger: Post
     assert told.fields[0].verdict is Verdict.LOST
     assert told.fields[0].lost == "ü" * 500
     assert "cut" in told.detail
-
-
-async def test_old_decisions_are_forgotten_once_they_are_published(ledger: PostgresLedger, broker: Broker) -> None:
-    keeper = Outbox(ledger._pool, Alone(), broker.producer, retention_days=2, now_ms=lambda: NOW)
-    await record(ledger, *range(1, 2_101), at=NOW - 3 * DAY)
-    await record(ledger, 5_000, at=NOW - DAY)
-    assert await keeper.prune() == 0
-    await keeper.publish(broker.producer())
-    await record(ledger, 5_001, at=NOW - 3 * DAY)
-    assert await keeper.prune() == 2_100
-    left = [row["pair"] for row in await ledger._pool.fetch("select pair from decisions order by id")]
-    assert left == [5_000, 5_001]
-
-
-async def test_without_a_retention_nothing_is_forgotten(ledger: PostgresLedger, outbox: Outbox, broker: Broker) -> None:
-    await record(ledger, 1, at=1)
-    await outbox.publish(broker.producer())
-    assert await outbox.prune() == 0
-    assert await ledger._pool.fetchval("select count(*) from decisions") == 1

@@ -36,6 +36,23 @@ CASES = {
         "web: {zzz: 1}",
         ["1:7: web.zzz: unknown key; known here: host, port, token"],
     ),
+    "a key that has moved": (
+        "postgres: {dsn: {env: PG}, decisions_days: 30}",
+        ["1:28: postgres.decisions_days: this is retention.decisions_days now; move it there"],
+    ),
+    "deleted people kept for too short a time": (
+        "retention: {deleted_people_days: 29}",
+        [
+            (
+                "1:13: retention.deleted_people_days: 29 is too short: a record can come back out of a recycle bin, or off a topic, "
+                "for weeks; write 30 or more, or 0 to keep them for ever"
+            )
+        ],
+    ),
+    "a retention that is no number of days": (
+        "retention: {cycles_days: -1}",
+        ["1:26: retention.cycles_days: '-1' is not a whole number from 0 to 3650"],
+    ),
     "twice": ("log: {level: info}\nlog: {level: debug}", ["2:1: log: stands here twice (first in line 1); remove one of the two"]),
     "twice inside": ("web:\n  port: 1\n  port: 2", ["3:3: web.port: stands here twice (first in line 2); remove one of the two"]),
     "a list for a mapping": ("web: [1]", ["1:6: web: a mapping (key: value) is needed here, found a list"]),

@@ -1,0 +1,85 @@
+"""Tables whose rows have had their day. A step is one statement, committed by itself: it passes over rows that somebody has locked."""
+
+from typing import Any
+
+from consumers.retention.shelf import LetGo, Step
+from streams.ground.database import away_is_retry
+
+ROWS_MAX = 1_000
+"""Of a step: some milliseconds' worth."""
+
+DECISIONS = """
+with oldest as materialized (
+    select id, at from decisions
+    where id > $2 and id <= (select coalesce(max(published), 0) from outbox where relation = 'decisions') order by id limit $3
+), gone as (
+    delete from decisions where id = any(array(
+        select id from decisions where id = any(array(select id from oldest where at < $1)) for update skip locked
+    )) returning id
+)
+select (select count(*) from gone) as gone, (select max(id) from oldest) as last
+"""
+"""By their ids, which grow with time: an index on their time would have to be written with every decision. Only published ones."""
+DEAD_LETTERS = """
+delete from dead_letters where id = any(array(
+    select id from dead_letters
+    where at < $1 and id <= (select coalesce(max(published), 0) from outbox where relation = 'dead_letters')
+    order by at limit $2 for update skip locked
+))
+"""
+"""Only published ones, and those of relays, which were sent before they were stored."""
+CYCLES = """
+delete from cycles where id = any(array(
+    select id from cycles as c
+    where at < $1 and exists (select from cycles as later where later.source = c.source and later.id > c.id)
+    order by at limit $2 for update of c skip locked
+))
+"""
+"""The newest of each poll is what `tandem status` shows of it: it stays."""
+GAPS = """
+delete from gaps where id = any(array(
+    select id from gaps where closed_ms < $1 order by closed_ms limit $2 for update skip locked
+))
+"""
+"""With who has read them (`gap_reads`). An open one has no `closed_ms`."""
+CALLS = """
+delete from budget_spent where ctid = any(array(
+    select ctid from budget_spent
+    where day < (to_timestamp($1::bigint / 1000.0) at time zone 'utc')::date order by day limit $2 for update skip locked
+))
+"""
+"""By their place in the table: nobody changes the row of a day gone by."""
+WORKERS = """
+delete from workers where worker = any(array(
+    select worker from workers where beat_at < to_timestamp($1::bigint / 1000.0) limit $2 for update skip locked
+))
+"""
+"""Of workers that ended without taking leave."""
+LEASES = """
+delete from leases where name = any(array(
+    select name from leases where until < to_timestamp($1::bigint / 1000.0) limit $2 for update skip locked
+))
+"""
+"""Under names that nobody uses any more."""
+
+
+def decisions(pool: Any) -> LetGo:
+    """Lets go decisions. The only place that knows how."""
+
+    async def let_go(before: int, after: int) -> Step:
+        with away_is_retry("forgetting old decisions"):
+            row = await pool.fetchrow(DECISIONS, before, after, ROWS_MAX)
+        return Step(gone=row["gone"], after=row["last"] if row["gone"] else None)
+
+    return let_go
+
+
+def rows(pool: Any, statement: str, what: str) -> LetGo:
+    """Lets go what the statement says: at most $2 rows from before $1. `what`: they are, in words."""
+
+    async def let_go(before: int, after: int) -> Step:
+        with away_is_retry(f"forgetting {what}"):
+            gone = int((await pool.execute(statement, before, ROWS_MAX)).split()[-1])
+        return Step(gone=gone, after=after if gone == ROWS_MAX else None)
+
+    return let_go

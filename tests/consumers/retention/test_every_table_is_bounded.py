@@ -1,0 +1,49 @@
+"""Of every table it is known what keeps it from growing for ever: whoever adds one says so here."""
+
+import re
+
+from consumers.retention.shelves import NAMES
+from infra.postgres.migrate import read_migrations
+
+KEPT_FOR_A_TIME = {
+    "pairs": "deleted_people",
+    "decisions": "decisions",
+    "dead_letters": "dead_letters",
+    "cycles": "cycles",
+    "gaps": "gaps",
+    "gap_reads": "gaps",
+    "budget_spent": "calls",
+    "workers": "workers",
+    "leases": "leases",
+}
+"""By the shelf that they are on; living people and open gaps stay."""
+
+BOUNDED_OTHERWISE = {
+    "due": "four rows a pair at the most, gone when done or with the pair",
+    "refusals": "a row a field of a pair, gone when taken or with the pair",
+    "left_behind": "only what a pair waits for; taken off by the next batch",
+    "partition_offsets": "a row a partition",
+    "source_positions": "a row a source",
+    "budgets": "a row a system",
+    "outbox": "a row a topic",
+    "findings": "a row a question (`echo`: knowledge, no report)",
+    "confirmed_deletes": "a row a kind of record",
+    "braked_deletes": "a row a kind of record",
+}
+
+
+def tables() -> set[str]:
+    found: set[str] = set()
+    for migration in read_migrations():
+        found |= set(re.findall(r"^create table (?:if not exists )?(\w+)", migration.sql, re.IGNORECASE | re.MULTILINE))
+        found -= set(re.findall(r"^drop table (?:if exists )?(\w+)", migration.sql, re.IGNORECASE | re.MULTILINE))
+    return found
+
+
+def test_every_table_is_bounded() -> None:
+    assert tables() == KEPT_FOR_A_TIME.keys() | BOUNDED_OTHERWISE.keys(), "say what keeps a new table from growing for ever"
+    assert not KEPT_FOR_A_TIME.keys() & BOUNDED_OTHERWISE.keys()
+
+
+def test_every_shelf_is_of_a_table() -> None:
+    assert set(KEPT_FOR_A_TIME.values()) == set(NAMES)
