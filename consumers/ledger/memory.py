@@ -25,7 +25,7 @@ class MemoryLedger:
         self.dead: list[DeadLetter] = []
         self.shelved: dict[int, str] = {}
         """Pairs whose state is unusable, and why."""
-        self.changed: dict[int, int] = {}
+        self.saved_at: dict[int, int] = {}
         """When each pair was saved last (ms)."""
         self._lock = asyncio.Lock()
         self._last_pair = self._last_write = 0
@@ -39,11 +39,11 @@ class MemoryLedger:
     async def _transaction(self) -> AsyncIterator["MemoryTransaction"]:
         async with self._lock:
             saved = dict(self.pairs), dict(self.keys), dict(self.offsets), len(self.decisions), len(self.dead)
-            left, changed = self.left, dict(self.changed)
+            left, saved_at = self.left, dict(self.saved_at)
             try:
                 yield MemoryTransaction(self)
             except BaseException:
-                self.pairs, self.keys, self.offsets, self.left, self.changed = saved[0], saved[1], saved[2], left, changed
+                self.pairs, self.keys, self.offsets, self.left, self.saved_at = saved[0], saved[1], saved[2], left, saved_at
                 del self.decisions[saved[3] :], self.dead[saved[4] :]
                 raise
 
@@ -72,7 +72,7 @@ class MemoryLedger:
     async def gone(self, after: int, limit: int) -> dict[int, int]:
         """As the port says."""
         found = sorted(number for number, state in self.pairs.items() if number > after and is_gone(state))
-        return {number: self.changed.get(number, 0) for number in found[:limit]}
+        return {number: self.saved_at.get(number, 0) for number in found[:limit]}
 
     async def anything_left(self) -> bool:
         """As the port says."""
@@ -184,7 +184,7 @@ class MemoryTransaction:
             self._ledger.pairs[pair.id] = pair.state
             self._ledger.keys[pair.id] = pair.match_key
             if pair.state is not pair.loaded or pair.match_key != pair.loaded_key:
-                self._ledger.changed[pair.id] = now
+                self._ledger.saved_at[pair.id] = now
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
 
     async def remove(self, ids: Sequence[int]) -> None:
@@ -192,7 +192,7 @@ class MemoryTransaction:
         for number in ids:
             self._ledger.pairs.pop(number, None)
             self._ledger.keys.pop(number, None)
-            self._ledger.changed.pop(number, None)
+            self._ledger.saved_at.pop(number, None)
             self._held.pop(number, None)
 
     async def idle(self, ids: Sequence[int], before: int) -> list[Pair]:
@@ -201,7 +201,7 @@ class MemoryTransaction:
         return [
             self._pair(number)
             for number, state in known
-            if is_gone(state) and not state.hold and not contested(state) and self._ledger.changed.get(number, 0) < before
+            if is_gone(state) and not state.hold and not contested(state) and self._ledger.saved_at.get(number, 0) < before
         ]
 
     async def shelve(self, pair: int, why: str, until: int) -> None:

@@ -82,7 +82,7 @@ async def test_the_forgotten_leave_no_row_but_a_decision_for_each_record() -> No
 
 async def test_who_was_touched_lately_stays() -> None:
     ledger = ledger_with(deleted(1), deleted(2))
-    ledger.changed = {1: T - 1, 2: T}
+    ledger.saved_at = {1: T - 1, 2: T}
     assert await let_go(ledger, before=T) == Step(gone=1, after=None)
     assert set(ledger.pairs) == {2}
 

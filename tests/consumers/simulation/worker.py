@@ -133,6 +133,10 @@ class MortalLedger(Ledger):
         """As the port says."""
         return await self._ledger.refused(after, limit)
 
+    async def gone(self, after: int, limit: int) -> dict[int, int]:
+        """As the port says."""
+        return await self._ledger.gone(after, limit)
+
     async def anything_left(self) -> bool:
         """As the port says."""
         return await self._ledger.anything_left()
