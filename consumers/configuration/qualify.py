@@ -15,7 +15,7 @@ _CONDITIONS = ("any_of", "at_least", "equals", "filled")
 
 
 @dataclass(frozen=True, slots=True)
-class QualifyKind:
+class QualifyType:
     """Who may be created in Salesforce: `never`, `everyone`, or a list of groups of conditions on Marketo fields."""
 
     doc: str

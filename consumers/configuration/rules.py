@@ -30,7 +30,7 @@ class RuleEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleKind:
+class RuleType:
     """A conflict rule: a name, or one entry with what the rule needs."""
 
     doc: str
@@ -121,7 +121,7 @@ class FieldEntry:
     salesforce: Annotated[str | None, Text("API name on the Salesforce object", NAME, "a Salesforce API name")] = None
     type: Annotated[FieldType | None, Choice("How values are compared and converted", FieldType)] = None
     direction: Annotated[Direction | None, Choice("Where edits flow", Direction)] = None
-    rule: Annotated[RuleEntry | None, RuleKind("Who wins when both sides were edited and neither had seen the other")] = None
+    rule: Annotated[RuleEntry | None, RuleType("Who wins when both sides were edited and neither had seen the other")] = None
     overlong: Annotated[Overlong | None, Choice("Text that is too long for the other side: refused (held, and said) or cut", Overlong)] = (
         None
     )

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from consumers.configuration.places import Invalid, Place, Reading, hint
 from consumers.configuration.times import Duration
-from consumers.configuration.types import Kind
+from consumers.configuration.types import SettingType
 
 MOVED = {"postgres.decisions_days": "retention.decisions_days"}
 """Keys of former versions, and where each stands now. Refused, not read: two places for one setting would contradict each other."""
@@ -87,7 +87,7 @@ class Setting:
 
     key: str
     attribute: str
-    kind: Kind
+    kind: SettingType
     required: bool
     default: Any
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from consumers.configuration.files import Dsn, FilePath
-from consumers.configuration.qualify import QualifyKind
+from consumers.configuration.qualify import QualifyType
 from consumers.configuration.rules import NAME, FieldEntries, FieldEntry
 from consumers.configuration.sections import Section
 from consumers.configuration.times import Duration, TimeZone
@@ -186,7 +186,7 @@ class WebSettings:
 class PeopleSettings:
     """Who is matched with whom, and who is created or deleted where."""
 
-    qualify: Annotated[Qualification, QualifyKind("Which Marketo people may be created in Salesforce")] = field(
+    qualify: Annotated[Qualification, QualifyType("Which Marketo people may be created in Salesforce")] = field(
         default_factory=Qualification
     )
     new: Annotated[Object, Choice("What they become there", Object, ("lead", "contact"))] = LEAD

@@ -37,7 +37,7 @@ class Secret:
         return hash(self._value)
 
 
-class Kind(Protocol):
+class SettingType(Protocol):
     """How one setting is read, and what is said about it."""
 
     @property

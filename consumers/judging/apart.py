@@ -15,10 +15,10 @@ from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Ledger, Pair, Transaction
 from consumers.merge.aside import lost_event, stuck
 from consumers.merge.reading import Look
-from consumers.merge.state import PairState, Record, copy
+from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from streams.wire.codec import encode
-from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import SALESFORCE, Object
 
 SHELVED_MS = 3_600_000
@@ -92,7 +92,7 @@ async def _hold(tx: Transaction, terms: Terms, event: ChangeEvent, why: str, now
         obj = event.object if event.system is SALESFORCE else terms.rules.new_people
         pair = Pair(id=0, state=_stub(obj, event), loaded=None)
     with step("holding a pair", pair.id):
-        state = lost_event(pair.state, event.system, why, reread=event.kind is not Kind.READ)
+        state = lost_event(pair.state, event.system, why, reread=event.kind is not Happened.READ)
         pair.state = _with_due(terms, state, now, due=due)
     await tx.save([pair], now)
 
@@ -111,7 +111,7 @@ def _with_due(terms: Terms, state: PairState, now: int, *, due: bool) -> PairSta
 
 def _put_off(state: PairState, now: int) -> PairState:
     """What is due at once would fail at once again."""
-    new = copy(state)
+    new = shallow(state)
     new.due = tuple(now + AGAIN_MS if 0 < moment <= now else moment for moment in state.due)  # type: ignore[assignment]
     return new
 

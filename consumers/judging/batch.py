@@ -25,8 +25,7 @@ from consumers.judging.introductions import (
 )
 from consumers.judging.observed import Observed
 from consumers.ledger.faults import step
-from consumers.ledger.port import Kind as DueKind
-from consumers.ledger.port import Pair, Taken, Transaction, is_gone
+from consumers.ledger.port import Duty, Pair, Taken, Transaction, is_gone
 from consumers.merge.aside import lost_event
 from consumers.merge.decision import Origin, Ruling, Verdict
 from consumers.merge.feed import rejudge
@@ -39,13 +38,13 @@ from consumers.merge.terms import Terms
 from consumers.merge.writes import creation
 from streams.budget.port import Lane
 from streams.wire.errors import Retry
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import Object, System
 
-_READ, _CREATED, _DELETED = Kind.READ, Kind.CREATED, Kind.DELETED
+_READ, _CREATED, _DELETED = Happened.READ, Happened.CREATED, Happened.DELETED
 _REPAIRING = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST})
 _LIVE = Lane.LIVE
-_DUE_KINDS = tuple(DueKind)
+_DUTIES = tuple(Duty)
 POLLED = frozenset({"poll", "copy"})
 """Sources whose events are found by polling: their edits go in the lanes behind the live one."""
 WITHDRAWN = Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person, made by Tandem; it is withdrawn")
@@ -237,9 +236,9 @@ class Judging:
         lane = _LIVE if event.source not in POLLED else Lane.REPAIR if loaded is not None else Lane.COPY
         busy = loaded is not None and any(loaded.due)
         pair.state.lane = min(lane, loaded.lane) if busy and loaded is not None else lane
-        for kind, moment in zip(_DUE_KINDS, pair.state.due, strict=True):
+        for duty, moment in zip(_DUTIES, pair.state.due, strict=True):
             if moment:
-                self.observed.due.add(kind)
+                self.observed.due.add(duty)
 
     def lose(self, system: System, record: str, why: str) -> None:
         """An event of this record, if it has a pair, can't be read: the pair is held until a reading has told what it may have told."""
@@ -247,7 +246,7 @@ class Judging:
         if pair is None:
             return
         pair.state = self._terms.with_due(lost_event(pair.state, system, why, reread=True), self._now)
-        self.observed.due.update(kind for kind, moment in zip(_DUE_KINDS, pair.state.due, strict=True) if moment)
+        self.observed.due.update(duty for duty, moment in zip(_DUTIES, pair.state.due, strict=True) if moment)
         self._changed[id(pair)] = pair
 
     def pair_of(self, system: System, record: str) -> Pair | None:

@@ -1,12 +1,12 @@
 """Holds: a pair that waits for a person or for another pair, and one whose record is to be read again; what ends such waiting. Pure."""
 
-from consumers.merge.state import PairState, copy
+from consumers.merge.state import PairState, shallow
 from streams.wire.systems import System
 
 
 def asked(state: PairState, system: System) -> PairState:
     """The pair whose record is read again: it may be somebody else now."""
-    record = copy(state.record(system))
+    record = shallow(state.record(system))
     record.reread = True
     return state.with_record(system, record)
 

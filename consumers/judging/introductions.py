@@ -6,7 +6,6 @@ A record that we created gives way only to one that was created in the same mome
 """
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,14 +14,14 @@ from consumers.ledger.port import Pair
 from consumers.mapping.fields import FieldType, LinkFields
 from consumers.merge.reading import meet
 from consumers.merge.setting import Folded
-from consumers.merge.state import PairState, Record
+from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, canonical, neutral
 from consumers.merge.writes import born, creation, several
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import CREATED_FIELD, MARKETO, SALESFORCE, Object, System, salesforce_id
 
-_READ, _CREATED = Kind.READ, Kind.CREATED
+_READ, _CREATED = Happened.READ, Happened.CREATED
 STORED, EMAIL = "stored id", "e-mail"
 """How a record was recognised."""
 _RACE_MS = 180_000
@@ -110,7 +109,7 @@ def created_at(event: ChangeEvent) -> int:
 
 def join(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
     """The record of a full event becomes this pair's record on its side; one that we had created there gives way."""
-    state = copy(state)
+    state = shallow(state)
     before = state.record(event.system)
     if event.system is SALESFORCE:
         state.object = event.object
@@ -125,12 +124,12 @@ def adopt(state: PairState, event: ChangeEvent) -> PairState:
     """Our own creation comes back in the feed before its answer: the record is this pair's, unless a person's took its place."""
     record = state.record(event.system)
     if not record.id:
-        record = copy(record)
+        record = shallow(record)
         record.id = event.id
         return state.with_record(event.system, record)
     if record.id == event.id or (event.system, event.id) in state.retract:
         return state
-    new = copy(state)
+    new = shallow(state)
     new.retract = (*state.retract, (event.system, event.id))
     return new
 
@@ -146,10 +145,10 @@ def found_born(state: PairState, event: ChangeEvent) -> PairState:
 
 def inherit(state: PairState, system: System, former: PairState) -> PairState:
     """What the feed told of a record while it stood in a pair of its own: it is not told again, and what waited there waits here."""
-    record, before = copy(state.record(system)), former.record(system)
+    record, before = shallow(state.record(system)), former.record(system)
     (record.epoch, record.seq), record.at = max((record.epoch, record.seq), (before.epoch, before.seq)), max(record.at, before.at)
     record.refs = (*before.refs, *(ref for ref in record.refs if ref not in before.refs))
-    state = copy(state.with_record(system, record))
+    state = shallow(state.with_record(system, record))
     state.waiting = (*state.waiting, *(entry for entry in former.waiting if entry.event.system is system))
     return state
 

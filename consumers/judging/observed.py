@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from consumers.ledger.port import Kind as DueKind
+from consumers.ledger.port import Duty
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.judge import ALTERED
 from streams.wire.systems import System
@@ -16,7 +16,7 @@ class Observed:
     events: int = 0
     dead: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
-    due: set[DueKind] = field(default_factory=set)
+    due: set[Duty] = field(default_factory=set)
     """What has become due by it."""
     repaired: Counter[System] = field(default_factory=Counter)
     """Edits that only the poll had found."""

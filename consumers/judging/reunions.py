@@ -8,18 +8,18 @@ from collections.abc import Sequence
 
 from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, alike, can_take
 from consumers.judging.holds import asked
-from consumers.ledger.port import Kind, Ledger, Pair
+from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.merge.terms import Terms
 from streams.wire.systems import System
 
 _BATCH = 100
 
 
-async def reunite(ledger: Ledger, terms: Terms, now: int) -> set[Kind]:
+async def reunite(ledger: Ledger, terms: Terms, now: int) -> set[Duty]:
     """One batch of what was left behind; what has become due by it."""
     if not await ledger.anything_left():
         return set()
-    due: set[Kind] = set()
+    due: set[Duty] = set()
     async with ledger.transaction() as tx:
         left = await tx.take_left(_BATCH)
         pairs = await tx.gather(keys=left, waiting=left, most=ALIKE_MAX)
@@ -29,7 +29,7 @@ async def reunite(ledger: Ledger, terms: Terms, now: int) -> set[Kind]:
                 if pair.state.record(system).id and not pair.state.record(system).deleted:
                     pair.state = asked(pair.state, system)
             pair.state = terms.with_due(pair.state, now)
-            due.update(kind for kind in Kind if pair.state.due[kind])
+            due.update(duty for duty in Duty if pair.state.due[duty])
         await tx.save(again, now)
     return due
 

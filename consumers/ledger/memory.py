@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from consumers.ledger.port import NOTHING, Fenced, Kind, Pair, Taken, is_gone
+from consumers.ledger.port import NOTHING, Duty, Fenced, Pair, Taken, is_gone
 from consumers.merge.decision import Decision
 from consumers.merge.due import contested
-from consumers.merge.state import NEVER, PairState, copy
+from consumers.merge.state import NEVER, PairState, shallow
 from streams.wire.events import DeadLetter
 from streams.wire.systems import System
 
@@ -57,13 +57,13 @@ class MemoryLedger:
         wanted = set(ids)
         return {state.record(system).id: state for state in self.pairs.values() if state.record(system).id in wanted}
 
-    async def waiting(self, kind: Kind, now: int) -> int | None:
+    async def waiting(self, duty: Duty, now: int) -> int | None:
         """As the port says."""
-        return min((state.lane for state in self.pairs.values() if 0 < state.due[kind] <= now), default=None)
+        return min((state.lane for state in self.pairs.values() if 0 < state.due[duty] <= now), default=None)
 
-    async def looked_for(self, kind: Kind, now: int, after: int, limit: int) -> list[int]:
+    async def looked_for(self, duty: Duty, now: int, after: int, limit: int) -> list[int]:
         """As the port says."""
-        return sorted(number for number, state in self.pairs.items() if number > after and state.due[kind] > now)[:limit]
+        return sorted(number for number, state in self.pairs.items() if number > after and state.due[duty] > now)[:limit]
 
     async def refused(self, after: int, limit: int) -> list[int]:
         """As the port says."""
@@ -166,12 +166,12 @@ class MemoryTransaction:
         """As the port says."""
         return {number: self._pair(number) for number in ids if number in self._ledger.pairs}
 
-    async def claim(self, kind: Kind, now: int, limit: int, lane: int) -> list[Pair]:
+    async def claim(self, duty: Duty, now: int, limit: int, lane: int) -> list[Pair]:
         """As the port says."""
         queue = [
-            (state.lane, state.due[kind], number)
+            (state.lane, state.due[duty], number)
             for number, state in self._ledger.pairs.items()
-            if 0 < state.due[kind] <= now and state.lane <= lane
+            if 0 < state.due[duty] <= now and state.lane <= lane
         ]
         return [self._pair(number) for _, _, number in sorted(queue)[:limit]]
 
@@ -207,7 +207,7 @@ class MemoryTransaction:
     async def shelve(self, pair: int, why: str, until: int) -> None:
         """As the port says."""
         if pair in self._ledger.pairs:
-            state = copy(self._ledger.pairs[pair])
+            state = shallow(self._ledger.pairs[pair])
             state.due = tuple(until if moment else 0 for moment in state.due)  # type: ignore[assignment]
             self._ledger.pairs[pair] = state
         self._ledger.shelved[pair] = why

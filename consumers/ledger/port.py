@@ -14,7 +14,7 @@ from streams.wire.systems import System
 NOTHING: Mapping[System, Sequence[str]] = {}
 
 
-class Kind(IntEnum):
+class Duty(IntEnum):
     """What can be due for a pair; the place in `PairState.due`."""
 
     WRITE_SALESFORCE = 0
@@ -22,15 +22,25 @@ class Kind(IntEnum):
     LOOK_SALESFORCE = 2
     LOOK_MARKETO = 3
 
+    @staticmethod
+    def write_on(system: System) -> "Duty":
+        """To write to this system."""
+        return Duty.WRITE_SALESFORCE if system is System.SALESFORCE else Duty.WRITE_MARKETO
+
+    @staticmethod
+    def look_on(system: System) -> "Duty":
+        """To look there for what became of what was written."""
+        return Duty.LOOK_SALESFORCE if system is System.SALESFORCE else Duty.LOOK_MARKETO
+
     @property
     def system(self) -> System:
         """The system concerned."""
-        return System.SALESFORCE if self in (Kind.WRITE_SALESFORCE, Kind.LOOK_SALESFORCE) else System.MARKETO
+        return System.SALESFORCE if self in (Duty.WRITE_SALESFORCE, Duty.LOOK_SALESFORCE) else System.MARKETO
 
     @property
     def writes(self) -> bool:
         """Whether it is a write rather than a look."""
-        return self in (Kind.WRITE_SALESFORCE, Kind.WRITE_MARKETO)
+        return self in (Duty.WRITE_SALESFORCE, Duty.WRITE_MARKETO)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,8 +126,8 @@ class Transaction(Protocol):
         """The pairs themselves."""
         ...
 
-    async def claim(self, kind: Kind, now: int, limit: int, lane: int) -> list[Pair]:
-        """Up to `limit` pairs for which something of this kind is due, in lanes up to `lane`, that no one else holds; first lanes first."""
+    async def claim(self, duty: Duty, now: int, limit: int, lane: int) -> list[Pair]:
+        """Up to `limit` pairs for which this duty is due, in lanes up to `lane`, that no one else holds; first lanes first."""
         ...
 
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
@@ -166,12 +176,12 @@ class Ledger(Protocol):
         """The pairs of these records as they are now, unlocked; without those whose state can't be read."""
         ...
 
-    async def waiting(self, kind: Kind, now: int) -> int | None:
-        """The first lane in which something of this kind is due; None: nothing is."""
+    async def waiting(self, duty: Duty, now: int) -> int | None:
+        """The first lane in which this duty is due; None: nothing is."""
         ...
 
-    async def looked_for(self, kind: Kind, now: int, after: int, limit: int) -> list[int]:
-        """The next pairs for which a look of this kind is due some time after `now`, by ascending id: those after `after`."""
+    async def looked_for(self, duty: Duty, now: int, after: int, limit: int) -> list[int]:
+        """The next pairs for which this look is due some time after `now`, by ascending id: those after `after`."""
         ...
 
     async def refused(self, after: int, limit: int) -> list[int]:

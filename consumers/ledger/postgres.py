@@ -10,7 +10,7 @@ import structlog
 
 from consumers.ledger import sql
 from consumers.ledger.border import border, commit_border
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.ledger.postgres_transaction import PostgresTransaction, WriteIds
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
@@ -68,16 +68,16 @@ class PostgresLedger:
                 self._log.error("state.unreadable", system=system, error=type(error).__name__)
         return states
 
-    async def waiting(self, kind: Kind, now: int) -> int | None:
+    async def waiting(self, duty: Duty, now: int) -> int | None:
         """As the port says."""
         with border("look for work"):
-            lane: int | None = await self._pool.fetchval(sql.WAITING, int(kind), now)
+            lane: int | None = await self._pool.fetchval(sql.WAITING, int(duty), now)
         return lane
 
-    async def looked_for(self, kind: Kind, now: int, after: int, limit: int) -> list[int]:
+    async def looked_for(self, duty: Duty, now: int, after: int, limit: int) -> list[int]:
         """As the port says."""
         with border("look for calls"):
-            rows = await self._pool.fetch(sql.LOOKED_FOR, int(kind), now, after, limit)
+            rows = await self._pool.fetch(sql.LOOKED_FOR, int(duty), now, after, limit)
         return [row[0] for row in rows]
 
     async def refused(self, after: int, limit: int) -> list[int]:

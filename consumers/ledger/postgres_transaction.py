@@ -8,7 +8,7 @@ import structlog
 from consumers.ledger import sql
 from consumers.ledger.border import border
 from consumers.ledger.faults import Fault, step
-from consumers.ledger.port import NOTHING, Fenced, Kind, Pair, is_gone
+from consumers.ledger.port import NOTHING, Duty, Fenced, Pair, is_gone
 from consumers.ledger.refusals import DROP_OF, keep_refusals
 from consumers.ledger.text import storable
 from consumers.merge.decision import Decision
@@ -23,7 +23,7 @@ from streams.wire.systems import System
 _SHELVED_MS = 3_600_000
 _log = structlog.get_logger("consumers.ledger")
 _NOT_DUE = (0, 0, 0, 0)
-_KINDS = tuple(int(kind) for kind in Kind)
+_DUTIES = tuple(int(duty) for duty in Duty)
 
 
 class PostgresTransaction:
@@ -84,11 +84,11 @@ class PostgresTransaction:
         rows = await self._fetch("load pairs", sql.BY_ID, list(ids))
         return {row[0]: self._pair(row) for row in rows}
 
-    async def claim(self, kind: Kind, now: int, limit: int, lane: int) -> list[Pair]:
+    async def claim(self, duty: Duty, now: int, limit: int, lane: int) -> list[Pair]:
         """As the port says. What was settled between the look at the queue and the lock on the pair is left out."""
-        rows = await self._fetch("claim pairs", sql.CLAIM, int(kind), now, limit, lane)
-        pairs = [pair for pair in await self._readable(rows, now) if 0 < pair.state.due[kind] <= now]
-        if pairs and kind.writes:
+        rows = await self._fetch("claim pairs", sql.CLAIM, int(duty), now, limit, lane)
+        pairs = [pair for pair in await self._readable(rows, now) if 0 < pair.state.due[duty] <= now]
+        if pairs and duty.writes:
             with border("take write ids"):
                 self._write_ids.begin(await self._connection.fetchval(sql.WRITE_IDS))
         return pairs
@@ -184,12 +184,12 @@ class PostgresTransaction:
             same_lane = loaded is None or loaded.lane == state.lane
             if state.due == before and (same_lane or state.due == _NOT_DUE):
                 continue
-            for kind, moment, earlier in zip(_KINDS, state.due, before, strict=True):
+            for duty, moment, earlier in zip(_DUTIES, state.due, before, strict=True):
                 if not moment:
                     if earlier:
-                        gone.append((kind, pair.id))
+                        gone.append((duty, pair.id))
                 elif moment != earlier or not same_lane:
-                    put.append((kind, pair.id, state.lane, moment))
+                    put.append((duty, pair.id, state.lane, moment))
         if gone:
             await self._execute("settle what was due", sql.DROP_DUE, *_turned(sorted(gone)))
         if put:
@@ -197,9 +197,9 @@ class PostgresTransaction:
 
     async def _put_due(self, rows: list[tuple[int, int, int, int]]) -> None:
         """A batch of edits usually makes the same thing due for all of its pairs: then only they are told one by one."""
-        kind, _, lane, at = rows[0]
-        if all(row[0] == kind and row[2] == lane and row[3] == at for row in rows):
-            await self._execute("note what is due", sql.PUT_DUE_ALIKE, kind, [row[1] for row in rows], lane, at)
+        duty, _, lane, at = rows[0]
+        if all(row[0] == duty and row[2] == lane and row[3] == at for row in rows):
+            await self._execute("note what is due", sql.PUT_DUE_ALIKE, duty, [row[1] for row in rows], lane, at)
         else:
             await self._execute("note what is due", sql.PUT_DUE, *_turned(rows))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from streams.budget.port import Lane
 
 COUNTED_MAX = 10_000
@@ -131,10 +131,10 @@ async def due(connection: Any, now_ms: int) -> tuple[Due, ...]:
 
 
 def _due(row: Any, now_ms: int) -> Due:
-    kind = Kind(row["kind"])
+    duty = Duty(row["kind"])
     return Due(
-        what="write" if kind.writes else "look",
-        system=kind.system,
+        what="write" if duty.writes else "look",
+        system=duty.system,
         lane=Lane(row["lane"]).name.lower(),
         pairs=row["pairs"],
         due=row["due"],

@@ -1,6 +1,6 @@
 """Pairs that wait because a step of ours failed on them: held, asked for again, and let go by what makes it good. Pure."""
 
-from consumers.merge.state import PairState, copy
+from consumers.merge.state import PairState, shallow
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import System
 
@@ -10,7 +10,7 @@ FAULT = "fault"
 
 def lost_event(state: PairState, system: System, why: str, *, reread: bool) -> PairState:
     """An event of this side could not be judged. `reread`: its record is read, which tells what the event told; or no more."""
-    record = copy(state.record(system))
+    record = shallow(state.record(system))
     record.reread = reread
     return _held(state.with_record(system, record), f"{_of(system)} {why}")
 
@@ -26,13 +26,13 @@ def relieved(state: PairState, event: ChangeEvent) -> PairState:
         return state
     if not state.hold.startswith(f"{FAULT}:") and not (event.is_read and state.hold.startswith(_of(event.system))):
         return state
-    new = copy(state)
+    new = shallow(state)
     new.hold = ""
     return new
 
 
 def _held(state: PairState, why: str) -> PairState:
-    new = copy(state)
+    new = shallow(state)
     new.hold = state.hold if state.hold and not state.hold.startswith(FAULT) else why
     return new
 

@@ -14,12 +14,12 @@ from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_ec
 from consumers.merge.late import ended
 from consumers.merge.record import asked_again
 from consumers.merge.setting import Folded, Identity, Setting
-from consumers.merge.state import Field, PairState, Waiting, Write, copy
+from consumers.merge.state import Field, PairState, Waiting, Write, shallow
 from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit, Judged
 from consumers.merge.writes import made_by
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, SALESFORCE, System
 
 _ECHO = Verdict.ECHO
@@ -33,7 +33,7 @@ def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, li
     """
     told: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
     waiting = _in_order(state.waiting)
-    state = copy(state)
+    state = shallow(state)
     state.waiting = ()
     for entry in waiting:
         if state.record(entry.event.system).deleted:
@@ -41,7 +41,7 @@ def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, li
             continue
         if is_strange(state, entry.event.system):
             until = entry.until if now < entry.until else now + setting.lateness_ms
-            state = copy(state)
+            state = shallow(state)
             state.waiting = (*state.waiting, Waiting(event=entry.event, until=until))
             continue
         later = waiting[waiting.index(entry) :]
@@ -49,7 +49,7 @@ def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, li
         state, rulings = judge_fields(state, entry.event, setting, patient=patient)
         still = unlinked(entry.event, rulings, setting)
         if still:
-            state = copy(state)
+            state = shallow(state)
             state.waiting = (*state.waiting, Waiting(event=still, until=entry.until))
         settled = tuple(ruling for ruling in rulings if ruling.verdict is not Verdict.WAITING)
         if settled:
@@ -146,7 +146,7 @@ def _after_echo(state: PairState, system: System, write: int, at: int) -> PairSt
     """
     record = state.record(system)
     if record.calling == write:
-        record = copy(record)
+        record = shallow(record)
         record.calling = record.calling_until = record.caller = 0
         state = state.with_record(system, record)
     return made_by(state, system, write, at) if system is SALESFORCE else state
@@ -229,4 +229,4 @@ def unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...], setting: Setting) 
     if not keys:
         return None
     fields = {name: value for name, value in event.fields.items() if name in keys or name == setting.identity.stamp}
-    return msgspec.structs.replace(event, kind=Kind.UPDATED, fields=fields)
+    return msgspec.structs.replace(event, kind=Happened.UPDATED, fields=fields)

@@ -13,15 +13,15 @@ from consumers.merge.link import agree_link
 from consumers.merge.reading import judge_reading
 from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_unplaced, noted, touched, undeleted, without_writes
 from consumers.merge.setting import Folded, Setting
-from consumers.merge.state import Field, PairState, Waiting, copy
+from consumers.merge.state import Field, PairState, Waiting, shallow
 from consumers.merge.verdicts import UNORDERED, Edit
 from consumers.merge.writes import lone_write, made_by
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE
 
 _WAITING = Verdict.WAITING
 _SECOND_MS = 1_000
-_CREATED, _UPDATED, _DELETED, _READ, _GAP = Kind.CREATED, Kind.UPDATED, Kind.DELETED, Kind.READ, Kind.GAP
+_CREATED, _UPDATED, _DELETED, _READ, _GAP = Happened.CREATED, Happened.UPDATED, Happened.DELETED, Happened.READ, Happened.GAP
 
 
 def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
@@ -83,9 +83,9 @@ def _told_late(state: PairState, event: ChangeEvent, setting: Setting, now: int)
 
 
 def _deleted(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
-    record = copy(state.record(event.system))
+    record = shallow(state.record(event.system))
     record.deleted, record.reread = True, False
-    state = copy(state.with_record(event.system, record))
+    state = shallow(state.with_record(event.system, record))
     state.fields = {key: without_writes(field, event.system) for key, field in state.fields.items()}
     if event.system is SALESFORCE:
         state = agree_link(state, setting, event.at)
@@ -108,7 +108,7 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
         state = touched(state, event.system)
     still = unlinked(event, rulings, setting) if _WAITING in verdicts else None
     if still:
-        state = copy(state)
+        state = shallow(state)
         state.waiting = (*state.waiting, Waiting(event=still, until=now + setting.lateness_ms))
     if event.system is SALESFORCE:
         state = agree_link(state, setting, event.at)
@@ -117,14 +117,14 @@ def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -
 
 def _strange(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
     """A change of a record that nobody knows yet: it waits for the reading that tells to which pair it belongs."""
-    state = copy(state)
+    state = shallow(state)
     state.waiting = (*state.waiting, Waiting(event=event, until=now + setting.lateness_ms))
     return state, (Ruling(field="*", verdict=Verdict.WAITING, reason="the record is read first, to know whose it is"),)
 
 
 def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     """Salesforce tells all non-empty fields of a new record, Marketo none: there our own creation is known by its author."""
-    record = copy(state.record(event.system))
+    record = shallow(state.record(event.system))
     ours = record.creating != 0 and setting.identity.owns(event)
     if event.system is SALESFORCE:
         record.complete = True

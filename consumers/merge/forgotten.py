@@ -6,7 +6,7 @@ them come back, however late: never somebody's edit.
 
 from collections.abc import Callable
 
-from consumers.merge.state import PENDING, Side, Write, copy
+from consumers.merge.state import PENDING, Side, Write, shallow
 
 FORGOTTEN_MS = 3_600_000
 """So long after a write was sent, by the feed's time, it comes back no more: no system works on a call for that long, clocks agree to
@@ -40,7 +40,7 @@ def remembered(side: Side, at: int) -> tuple[Write, ...]:
 
 def came_back(before: Side, write: Write, at: int) -> Side:
     """The side (a fresh copy) without this write and those before it; of these, who is in doubt may arrive after it."""
-    side = copy(before)
+    side = shallow(before)
     later, doubtful = [], []
     for other in before.writes:
         if other.id == write.id:
@@ -59,13 +59,13 @@ def untellable(side: Side) -> Side:
     """The side, when its feed has said that we changed something and can't say what: from now on a reading is all there is to go by."""
     if not side.forgotten:
         return side
-    new = copy(side)
+    new = shallow(side)
     new.forgotten = tuple(_read_only(write) for write in side.forgotten)
     return new
 
 
 def _read_only(write: Write) -> Write:
-    new = copy(write)
+    new = shallow(write)
     new.look_at = 0
     return new
 
@@ -74,13 +74,13 @@ def made_until(write: Write, at: int) -> Write:
     """The write, now that something has shown that it was made by `at` (ms, the system's clock). The earliest such moment counts."""
     if 0 < write.done_by <= at:
         return write
-    new = copy(write)
+    new = shallow(write)
     new.done_by = at
     return new
 
 
 def told_of(write: Write) -> Write:
     """The write, now that the side's feed has brought something for its field."""
-    new = copy(write)
+    new = shallow(write)
     new.moved = True
     return new

@@ -13,7 +13,7 @@ from types import NoneType
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.forgotten import came_back, forget, in_doubt, remembered, told_of
-from consumers.merge.state import NEVER, Field, Rest, Side, Write, copy
+from consumers.merge.state import NEVER, Field, Rest, Side, Write, shallow
 from consumers.merge.values import equal
 from consumers.merge.verdicts import AGREEING, UNORDERED, UNTOLD, Edit, Judged, Untold, latest, ruled, same, unproven, verdict_on
 from streams.wire.events import Value
@@ -46,7 +46,7 @@ def accepted_at_once(mapping: FieldMapping, field: Field, system: System, value:
         return None
     if side.replaced is not None or side.forgotten or equal(mapping, value, field.value):
         return None
-    side, new = copy(side), copy(field)
+    side, new = shallow(side), shallow(field)
     new.value = side.seen = value
     new.version = side.shows = version = field.version + 1
     new.agreed_at = at
@@ -128,14 +128,14 @@ def _nearing(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
     )
     if until == before.ahead_until:
         return field
-    side = copy(before)
+    side = shallow(before)
     side.ahead_until = until
     return field.with_side(edit.side, side)
 
 
 def _reached(field: Field, edit: Edit) -> Field:
     """The field, now that the feed has come to what a reading had shown."""
-    side = copy(field.side(edit.side))
+    side = shallow(field.side(edit.side))
     side.ahead_at = side.ahead_until = 0
     side.seen_at = max(side.seen_at, edit.at)
     return field.with_side(edit.side, side)
@@ -245,7 +245,7 @@ def _linked(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
     system made of it.
     """
     if unproven(field.side(edit.side)):
-        side = copy(field.side(edit.side))
+        side = shallow(field.side(edit.side))
         made = None if isinstance(edit.before, Untold) else edit.before
         side.learnt, side.sent, side.shown, side.seen = True, side.seen, made, made
         return field.with_side(edit.side, side)
@@ -264,7 +264,7 @@ def _passed(side: Side, at: int) -> Side:
     silent = [write for write in side.writes if write.done_by and write.done_by <= at and not write.moved]
     if not silent:
         return side
-    new = copy(side)
+    new = shallow(side)
     new.shows, new.seen = silent[-1].version, silent[-1].value
     forget(new, lambda write: write.version <= new.shows and in_doubt(write))
     new.writes = tuple(write for write in new.writes if write.version > new.shows)
@@ -272,7 +272,7 @@ def _passed(side: Side, at: int) -> Side:
 
 
 def _moved(side: Side) -> Side:
-    new = copy(side)
+    new = shallow(side)
     if side.writes:
         new.writes = tuple(told_of(write) for write in side.writes)
     return new

@@ -3,7 +3,7 @@
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Verdict
 from consumers.merge.forgotten import came_back, forget, in_doubt, is_made, made_until, remembered
-from consumers.merge.state import NEVER, PENDING, Field, Side, Write, copy
+from consumers.merge.state import NEVER, PENDING, Field, Side, Write, shallow
 from consumers.merge.verdicts import UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
 
 _TOLD_MS = 900_000
@@ -33,7 +33,7 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         return field, ruled(mapping, field, edit, Verdict.WAITING, "a write of ours that was given up may have arrived; the feed will tell")
     if unproven(side) and side.shows != field.version:
         return field, ruled(mapping, field, edit, Verdict.WAITING, "it may be what the system made of our creation; the feed will tell")
-    new = copy(side)
+    new = shallow(side)
     if side.writes:
         new.shows, new.seen = side.writes[-1].version, side.writes[-1].value
         forget(new)
@@ -48,7 +48,7 @@ def _in_place(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
         mapping, side, edit.value, side.writes[-1].value
     ):
         return field
-    new = copy(side)
+    new = shallow(side)
     new.writes = tuple(made_until(write, edit.until) for write in side.writes)
     return field.with_side(edit.side, new)
 
@@ -60,7 +60,7 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
     feed has not said so: later writes need not wait for it any more. Something else stands there: the feed has yet to show it;
     only when the feed is known to have lost its events (`feed_lost`) is the reading taken for the truth.
     """
-    side = copy(field.side(edit.side))
+    side = shallow(field.side(edit.side))
     if not side.writes:
         return judge_read(mapping, field, edit)
     newest = side.writes[-1]
@@ -132,6 +132,6 @@ def _overtaken(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
 
 
 def _looked(write: Write, again_at: int, *, stands: bool) -> Write:
-    new = copy(write)
+    new = shallow(write)
     new.look_at, new.read = again_at, write.read or stands
     return new

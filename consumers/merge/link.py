@@ -2,7 +2,7 @@
 
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.setting import Setting, link_values
-from consumers.merge.state import Field, PairState, copy
+from consumers.merge.state import Field, PairState, shallow
 from consumers.merge.values import equal
 from streams.wire.events import Value
 from streams.wire.systems import SALESFORCE
@@ -27,10 +27,10 @@ def agree_link(state: PairState, setting: Setting, at: int) -> PairState:
 
 
 def _linked(mapping: FieldMapping, field: Field, value: Value, at: int) -> Field:
-    new = field.with_side(SALESFORCE, copy(field.salesforce))
+    new = field.with_side(SALESFORCE, shallow(field.salesforce))
     new.value, new.version, new.agreed_at = value, field.version + 1, at
     new.salesforce.seen, new.salesforce.shows, new.salesforce.known = value, new.version, True
     if field.marketo.known and not field.marketo.writes and equal(mapping, field.marketo.seen, value):
-        new.marketo = copy(field.marketo)
+        new.marketo = shallow(field.marketo)
         new.marketo.shows = new.version
     return new

@@ -12,11 +12,11 @@ from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, noted, touched
 from consumers.merge.setting import Folded, Setting
-from consumers.merge.state import NEVER, Field, PairState, Record, copy, is_out
+from consumers.merge.state import NEVER, Field, PairState, Record, is_out, shallow
 from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, neutral
 from consumers.merge.verdicts import UNORDERED, Edit, latest
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE, System
 
 
@@ -48,7 +48,7 @@ def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look
     names = setting.mapping.by_name(event.system)
     if state.hold:
         state = relieved(state, event)
-    record = copy(state.record(event.system))
+    record = shallow(state.record(event.system))
     record.id, record.complete, record.reread, record.deleted = record.id or event.id, True, False, False
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
@@ -96,12 +96,12 @@ def meet(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     fields: dict[str, Field] = {}
     for mapping in setting.mapping.fields:
         field = state.fields.get(mapping.key) or Field()
-        side = copy(field.side(system))
+        side = shallow(field.side(system))
         side.known, side.shows, side.writes, side.seen_at, side.ahead_at, side.forgotten = False, NEVER, (), 0, 0, ()
         fields[mapping.key] = field.with_side(system, side)
     names = setting.mapping.by_name(system)
     told = {**dict.fromkeys(names), **event.fields}
-    reading = msgspec.structs.replace(event, kind=Kind.READ, fields=told, before=None, until=event.until or event.at)
+    reading = msgspec.structs.replace(event, kind=Happened.READ, fields=told, before=None, until=event.until or event.at)
     state = state.with_fields(fields).with_record(system, noted(Record(), event))
     met, rulings = read_fields(state, reading, setting)
     return (met if event.is_read else _in_the_feed(met, system)), rulings
@@ -113,7 +113,7 @@ def _in_the_feed(state: PairState, system: System) -> PairState:
     for key, field in state.fields.items():
         side = field.side(system)
         if side.ahead_at:
-            new = copy(side)
+            new = shallow(side)
             new.seen_at, new.ahead_at, new.ahead_until = side.ahead_at, 0, 0
             changed[key] = field.with_side(system, new)
     return state.with_fields(changed)

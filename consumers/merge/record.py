@@ -2,15 +2,15 @@
 
 from consumers.merge.decision import Verdict
 from consumers.merge.late import KEPT, was_judged, with_judged
-from consumers.merge.state import NEVER, Field, PairState, Record, copy
+from consumers.merge.state import NEVER, Field, PairState, Record, shallow
 from consumers.merge.verdicts import latest
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE, System
 
 _REFS_KEPT = 48
 FOREIGN = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST, Verdict.REVIEW, Verdict.PUT_BACK})
 """Verdicts on what somebody else did."""
-_CREATED, _UPDATED, _UNDELETED, _GAP = Kind.CREATED, Kind.UPDATED, Kind.UNDELETED, Kind.GAP
+_CREATED, _UPDATED, _UNDELETED, _GAP = Happened.CREATED, Happened.UPDATED, Happened.UNDELETED, Happened.GAP
 _SECOND_MS = 1_000
 
 
@@ -37,7 +37,7 @@ def is_unplaced(record: Record, event: ChangeEvent) -> bool:
 
 def noted(record: Record, event: ChangeEvent) -> Record:
     """The record, with this event among those judged."""
-    new = copy(record)
+    new = shallow(record)
     new.id = record.id or event.id
     if event.seq and event.epoch != record.epoch:
         new.lately = (event.seq,) if record.seq else (0, event.seq)
@@ -57,7 +57,7 @@ def noted(record: Record, event: ChangeEvent) -> Record:
 
 def asked_again(state: PairState, system: System) -> PairState:
     """The pair, one record of which is to be read."""
-    record = copy(state.record(system))
+    record = shallow(state.record(system))
     record.reread = True
     return state.with_record(system, record)
 
@@ -73,7 +73,7 @@ def is_alive(record: Record, event: ChangeEvent) -> bool:
 
 def undeleted(state: PairState, system: System) -> PairState:
     """The pair, one record of which is back: it is read, since nobody told what changed meanwhile."""
-    record = copy(state.record(system))
+    record = shallow(state.record(system))
     record.deleted, record.reread = False, True
     return state.with_record(system, record)
 
@@ -83,7 +83,7 @@ def without_writes(field: Field, system: System) -> Field:
     side = field.side(system)
     if not side.writes:
         return field
-    new = copy(side)
+    new = shallow(side)
     new.writes = ()
     return field.with_side(system, new)
 
@@ -92,7 +92,7 @@ def touched(state: PairState, system: System) -> PairState:
     """Somebody else has worked on this record: it is not only ours any more, and what it refused may be welcome now."""
     record = state.record(system)
     if record.origin or (record.refused and record.id):
-        record = copy(record)
+        record = shallow(record)
         record.origin = ""
         record.refused = "" if record.id else record.refused
         state = state.with_record(system, record)
@@ -101,7 +101,7 @@ def touched(state: PairState, system: System) -> PairState:
     for key, field in state.unsettled().items():
         side = field.salesforce if salesforce else field.marketo
         if side.refused != NEVER:
-            side = copy(side)
+            side = shallow(side)
             side.refused, side.reason = NEVER, ""
             changed[key] = field.with_side(system, side)
     return state.with_fields(changed) if changed else state

@@ -7,7 +7,7 @@ from consumers.mapping.fields import SyncRules
 from consumers.merge.due import due
 from consumers.merge.plan import row_mark
 from consumers.merge.setting import Identity, Setting
-from consumers.merge.state import PairState, copy
+from consumers.merge.state import PairState, shallow
 from consumers.merge.values import canonical
 from consumers.merge.writes import Patience, reconsidered
 from streams.wire.systems import MARKETO, SALESFORCE, Object, System
@@ -55,7 +55,7 @@ class Terms:
         moments = due(state, self.rules, now, exact=self.exact)
         if moments == state.due:
             return state
-        new = copy(state)
+        new = shallow(state)
         new.due = moments
         return new
 

@@ -2,7 +2,7 @@
 
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.state import Field, copy
+from consumers.merge.state import Field, shallow
 from consumers.merge.values import Unfit, clipped
 from consumers.merge.verdicts import Judged
 from streams.wire.systems import System
@@ -10,7 +10,7 @@ from streams.wire.systems import System
 
 def unusable(mapping: FieldMapping, field: Field, system: System, wire: object, why: Unfit) -> Judged:
     """The field alone is refused, with the value; what was agreed stands."""
-    side = copy(field.side(system))
+    side = shallow(field.side(system))
     side.unusable, side.unusable_value = str(why), clipped(wire)
     ruling = Ruling(
         field=mapping.key,
@@ -25,6 +25,6 @@ def unusable(mapping: FieldMapping, field: Field, system: System, wire: object, 
 
 def taken(field: Field, system: System) -> Field:
     """This side has told a value that can be taken."""
-    side = copy(field.side(system))
+    side = shallow(field.side(system))
     side.unusable = side.unusable_value = ""
     return field.with_side(system, side)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from consumers.merge.forgotten import forget, made_until, remembered
 from consumers.merge.plan import MAPPING_MARK, Create, Update
-from consumers.merge.state import FAILED, NEVER, PENDING, Field, PairState, Record, Side, Write, copy
+from consumers.merge.state import FAILED, NEVER, PENDING, Field, PairState, Record, Side, Write, shallow
 from streams.wire.systems import System
 
 
@@ -45,11 +45,11 @@ def intend(
     changed: dict[str, Field] = {}
     for out in planned.fields:
         field = state.fields.get(out.key) or Field()
-        side = copy(field.side(target))
+        side = shallow(field.side(target))
         entry = Write(id=write, version=out.version, value=out.value, sent=now, look_at=now + patience.silent_ms)
         side.writes = (*side.writes, entry)
         changed[out.key] = field.with_side(target, side)
-    record = copy(state.record(target))
+    record = shallow(state.record(target))
     record.calling, record.calling_until, record.caller = write, now + patience.call_ms, caller
     record.refused = ""
     if isinstance(planned, Create):
@@ -62,7 +62,7 @@ def refuse(state: PairState, target: System, refused: tuple[tuple[str, str], ...
     changed: dict[str, Field] = {}
     for key, reason in refused:
         field = state.fields.get(key) or Field()
-        side = copy(field.side(target))
+        side = shallow(field.side(target))
         side.refused, side.reason = field.version, reason
         changed[key] = field.with_side(target, side)
     return state.with_fields(changed) if changed else state
@@ -74,7 +74,7 @@ def welcomed(state: PairState, target: System, keys: frozenset[str]) -> PairStat
     for key, field in state.unsettled().items():
         side = field.side(target)
         if key in keys and side.refused != NEVER:
-            side = copy(side)
+            side = shallow(side)
             side.refused, side.reason = NEVER, ""
             changed[key] = field.with_side(target, side)
     return state.with_fields(changed) if changed else state
@@ -101,7 +101,7 @@ def withdrawn(state: PairState, target: System, write: int) -> PairState:
     state = _over(_each_write(state, target, write, lambda side: _drop(side, write)), target, write)
     record = state.record(target)
     if record.creating == write:
-        record = copy(record)
+        record = shallow(record)
         record.creating = 0
         state = state.with_record(target, record)
     return state
@@ -134,7 +134,7 @@ def rejected(state: PairState, target: System, write: int, reason: str, only: fr
     blamed = (only & sent.keys()) or frozenset(sent)
     creating = state.record(target).creating == write
     state = withdrawn(state, target, write)
-    record = copy(state.record(target))
+    record = shallow(state.record(target))
     record.refused_mark = mark
     if creating or (sent and not only & sent.keys()):
         record.refused = reason
@@ -154,7 +154,7 @@ def refused_in_part(
         for key in sent
         if key in refused or key in left
     }
-    record = copy(state.record(target))
+    record = shallow(state.record(target))
     record.refused_mark = mark
     state = state.with_fields(changed).with_record(target, record)
     return _blamed(state, target, {key: (sent[key], reason) for key, reason in refused.items() if key in sent})
@@ -175,12 +175,12 @@ def reconsidered(state: PairState, target: System, mark: int) -> PairState:
     for key, field in state.unsettled().items():
         side = field.side(target)
         if side.refused != NEVER and (mapped_anew or side.reason == record.refused):
-            new = copy(side)
+            new = shallow(side)
             new.refused, new.reason = NEVER, ""
             changed[key] = field.with_side(target, new)
     if not changed and not record.refused:
         return state
-    record = copy(record)
+    record = shallow(record)
     record.refused, record.refused_mark = "", mark
     return state.with_fields(changed).with_record(target, record)
 
@@ -189,7 +189,7 @@ def _blamed(state: PairState, target: System, refused: Mapping[str, tuple[int, s
     changed: dict[str, Field] = {}
     for key, (version, reason) in refused.items():
         field = state.fields[key]
-        side = copy(field.side(target))
+        side = shallow(field.side(target))
         side.refused, side.reason = version, reason
         changed[key] = field.with_side(target, side)
     return state.with_fields(changed)
@@ -197,7 +197,7 @@ def _blamed(state: PairState, target: System, refused: Mapping[str, tuple[int, s
 
 def uncreatable(state: PairState, target: System, reason: str, mark: int) -> PairState:
     """The system won't even say whether it has such a record: no creation until anything changes."""
-    record = copy(state.record(target))
+    record = shallow(state.record(target))
     record.refused, record.refused_mark = reason, mark
     return state.with_record(target, record)
 
@@ -223,7 +223,7 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
     """
     changed: dict[str, Field] = {}
     for key, field in state.unsettled().items():
-        side = copy(field.side(target))
+        side = shallow(field.side(target))
         mine = next((entry for entry in (*side.writes, *side.forgotten) if entry.id == write), None)
         if mine and witnessed:
             side.known, side.seen, side.shows = True, mine.value, mine.version
@@ -237,7 +237,7 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
         else:
             continue
         changed[key] = field.with_side(target, side)
-    record = copy(state.record(target))
+    record = shallow(state.record(target))
     record.id, record.complete, record.creating, record.origin, record.refused = record_id, True, 0, "tandem", ""
     record.made_until = made_until or record.made_until
     return state.with_fields(changed).with_record(target, record)
@@ -273,10 +273,10 @@ def _each_write(state: PairState, target: System, write: int, change: Callable[[
 
 
 def _answer(side: Side, write: int, at: int, done_by: int = 0) -> Side:
-    new = copy(side)
+    new = shallow(side)
     entries = []
     for entry in side.writes:
-        mine = copy(entry)
+        mine = shallow(entry)
         if mine.id == write and mine.answered == PENDING:
             mine.answered, mine.done_by = at, done_by
             mine.look_at += max(0, at - mine.sent)
@@ -286,10 +286,10 @@ def _answer(side: Side, write: int, at: int, done_by: int = 0) -> Side:
 
 
 def _fail(side: Side, write: int, look_at: int) -> Side:
-    new = copy(side)
+    new = shallow(side)
     entries = []
     for entry in side.writes:
-        mine = copy(entry)
+        mine = shallow(entry)
         if mine.id == write and mine.answered == PENDING:
             mine.answered = FAILED
             mine.look_at = look_at or mine.look_at
@@ -299,19 +299,19 @@ def _fail(side: Side, write: int, look_at: int) -> Side:
 
 
 def _forget(side: Side, write: int) -> Side:
-    new = copy(side)
+    new = shallow(side)
     forget(new, lambda entry: entry.id == write)
     return new
 
 
 def _made(side: Side, write: int, at: int) -> Side:
-    new = copy(side)
+    new = shallow(side)
     new.writes = tuple(made_until(entry, at) if entry.id == write else entry for entry in side.writes)
     return new
 
 
 def _drop(side: Side, write: int) -> Side:
-    new = copy(side)
+    new = shallow(side)
     new.writes = tuple(entry for entry in side.writes if entry.id != write)
     return new
 
@@ -325,6 +325,6 @@ def _over(state: PairState, target: System, write: int) -> PairState:
 
 
 def _uncalled(record: Record) -> Record:
-    new = copy(record)
+    new = shallow(record)
     new.calling = new.calling_until = new.caller = 0
     return new

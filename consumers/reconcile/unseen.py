@@ -7,7 +7,7 @@ from consumers.mapping.fields import FieldMapping
 from consumers.merge.state import Field, PairState
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, clipped, equal, neutral
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import System
 
 _IDS_MAX = 1_000
@@ -32,9 +32,9 @@ def unseen_by(ledger: Ledger, terms: Terms) -> Callable[[list[ChangeEvent]], Awa
 def is_news(event: ChangeEvent, state: PairState | None, terms: Terms) -> bool:
     """Whether an event tells what the pair of its record does not know yet."""
     if state is None:
-        return event.kind is not Kind.DELETED
+        return event.kind is not Happened.DELETED
     record = state.record(event.system)
-    if event.kind is Kind.DELETED:
+    if event.kind is Happened.DELETED:
         return not record.deleted
     if event.ref and all(ref in record.refs for ref in event.ref.split(",")):
         return False

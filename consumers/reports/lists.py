@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
 
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import owed
 from consumers.merge.refused import RECORD
@@ -94,7 +94,7 @@ def _refused(row: Any, state: PairState) -> Listed:
 
 
 def _owed(row: Any, state: PairState, rules: SyncRules) -> Iterator[Listed]:
-    system = Kind(row["kind"]).system
+    system = Duty(row["kind"]).system
     told = {"system": str(system), "since_ms": row["at"]}
     if state.retract and any(place is system for place, _ in state.retract):
         yield _line(row, state, why="a second record of this person is to be deleted", **told)

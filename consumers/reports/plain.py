@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.rules import UNSEEN
-from streams.wire.events import Kind, Value
+from streams.wire.events import Happened, Value
 from streams.wire.systems import System
 
 NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
@@ -96,9 +96,9 @@ def _judged(decision: Decision, ruling: Ruling, people: Mapping[str, str]) -> st
 
 def _said(decision: Decision, value: str, people: Mapping[str, str]) -> str:
     event, name = decision.event, NAMES[decision.system]
-    if event is not None and event.kind == Kind.READ and not event.author:
+    if event is not None and event.kind == Happened.READ and not event.author:
         return f"It was {value} in {name}"
-    did = "entered" if event is not None and event.kind == Kind.CREATED else "changed it to"
+    did = "entered" if event is not None and event.kind == Happened.CREATED else "changed it to"
     return f"{_author(event, people)} {did} {value} in {name}"
 
 

@@ -9,7 +9,7 @@ from consumers.mapping.fields import ObjectMapping
 from consumers.merge import decision as decisions
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.reports.plain import NAMES, WHOLE_RECORD, plain, quoted
-from streams.wire.events import Kind, Value
+from streams.wire.events import Happened, Value
 
 _DECISIONS = "select id, body from decisions where pair = $1 and id < $2 order by id desc limit $3"
 _PAGE = 500
@@ -219,7 +219,7 @@ def _judged_sentence(decision: Decision, ruling: Ruling) -> str:
 
 def _said(decision: Decision, value: str) -> str:
     event = decision.event
-    if event and event.kind == Kind.READ:
+    if event and event.kind == Happened.READ:
         return f"A read of {NAMES[decision.system]} showed {value}"
     return f"{_source(decision)} changed it to {value}"
 

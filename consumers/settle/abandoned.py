@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from consumers.ledger.port import Kind, Ledger, Pair
+from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import failed
@@ -18,7 +18,6 @@ from streams.wire.systems import System
 
 EVERY_SECONDS = 2.0
 _PAGE = 300
-_LOOKS = {System.SALESFORCE: Kind.LOOK_SALESFORCE, System.MARKETO: Kind.LOOK_MARKETO}
 _log = structlog.get_logger(__name__)
 
 
@@ -33,7 +32,7 @@ class Abandoned:
         alive: Callable[[], Awaitable[frozenset[int]]],
         *,
         me: int,
-        found: Callable[[set[Kind]], None] = lambda _: None,
+        found: Callable[[set[Duty]], None] = lambda _: None,
     ) -> None:
         self._ledger, self._terms, self._clock, self._alive, self._me, self._found = ledger, terms, clock, alive, me, found
         self._known: frozenset[int] | None = None
@@ -66,12 +65,12 @@ class Abandoned:
         self._known = alive
         if count:
             _log.warning("calls of a worker that is gone are looked for", calls=count)
-            self._found(set(_LOOKS.values()))
+            self._found({Duty.look_on(system) for system in System})
         return count
 
     async def _sweep(self, system: System, alive: frozenset[int]) -> int:
         count, last, now = 0, 0, self._clock()
-        while page := await self._ledger.looked_for(_LOOKS[system], now, last, _PAGE):
+        while page := await self._ledger.looked_for(Duty.look_on(system), now, last, _PAGE):
             last = page[-1]
             async with self._ledger.transaction() as tx:
                 pairs: list[Pair] = []

@@ -6,7 +6,6 @@ that commit was made it is made again, for the writes that the ledger still know
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass, field, replace
 
 from consumers.judging import apart
@@ -18,7 +17,7 @@ from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.plan import Create, Delete, Update
-from consumers.merge.state import PairState
+from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import knows
 from consumers.settle.later import AGAIN_MS
@@ -175,7 +174,7 @@ class Answers:
                 owner = pairs.get(born_ids[record.id])
                 if owner is not None and owner.state.record(self._system).id == record.id:
                     owner.state = inherit(owner.state, self._system, stranger.state)
-                    ours = copy(owner.state.record(self._system))
+                    ours = shallow(owner.state.record(self._system))
                     ours.reread = True
                     owner.state = self._terms.with_due(owner.state.with_record(self._system, ours), self._clock())
         if strangers:

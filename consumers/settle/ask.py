@@ -137,7 +137,7 @@ class Questions:
 
     def _replanned(self, draft: Draft, pair: Pair, *, write: int, now: int, patience: Patience) -> None:
         if pair.id in draft.soon:
-            pair.state = later(pair.state, self._intents.kind, now + AGAIN_MS)
+            pair.state = later(pair.state, self._intents.duty, now + AGAIN_MS)
         else:
             self._intents.intend(draft, pair, self._intents.planned(pair.state), write=write, now=now, patience=patience)
         pair.state = self._terms.with_due(pair.state, now)

@@ -50,7 +50,7 @@ class Claims:
         """`singly`: each pair is planned and saved by itself, and held where that fails."""
         now, lag_ms = self._clock(), await self._intents.lag_ms()
         async with self._ledger.transaction() as tx:
-            pairs = await tx.claim(self._intents.kind, now, self._batch_max, lane)
+            pairs = await tx.claim(self._intents.duty, now, self._batch_max, lane)
             patience = self._intents.patience(lag_ms, len(pairs))
             writes = [await self._ledger.write_id() for _ in pairs]
             failed = 0

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 
 import structlog
 
-from consumers.ledger.port import Kind, Ledger
+from consumers.ledger.port import Duty, Ledger
 from consumers.settle.answers import Settled
 from consumers.settle.feed_lag import Lag, too_far
 from consumers.settle.look import Looked, Looker
@@ -30,25 +30,25 @@ _log = structlog.get_logger(__name__)
 
 
 class Bell:
-    """Rung when something has become due; one for each kind."""
+    """Rung when something has become due; one for each duty."""
 
     def __init__(self) -> None:
-        self._events = {kind: asyncio.Event() for kind in Kind}
+        self._events = {duty: asyncio.Event() for duty in Duty}
 
-    def ring(self, kinds: set[Kind]) -> None:
-        """Something of these kinds is due."""
-        for kind in kinds:
-            self._events[kind].set()
+    def ring(self, duties: set[Duty]) -> None:
+        """Something of these duties is due."""
+        for duty in duties:
+            self._events[duty].set()
 
-    def quiet(self, kind: Kind) -> None:
+    def quiet(self, duty: Duty) -> None:
         """To be called before looking for work: what rings from now on ends the next wait."""
-        self._events[kind].clear()
+        self._events[duty].clear()
 
-    async def wait(self, kind: Kind, seconds: float, stop: asyncio.Event) -> None:
+    async def wait(self, duty: Duty, seconds: float, stop: asyncio.Event) -> None:
         """Until it rings, `seconds` have passed or `stop` is set."""
         if stop.is_set():
             return
-        waiting = asyncio.ensure_future(self._events[kind].wait())
+        waiting = asyncio.ensure_future(self._events[duty].wait())
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait({waiting, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -81,8 +81,8 @@ class Dispatcher:
         self._clock, self._full, self._pace, self._on_settled = clock, full, pace, on_settled
         self._read_first, self._lag = read_first, lag
         self._room = asyncio.Semaphore(at_once)
-        self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
-        self._looks = Kind.LOOK_SALESFORCE if system is System.SALESFORCE else Kind.LOOK_MARKETO
+        self._duty = Duty.write_on(system)
+        self._looks = Duty.look_on(system)
         self._quiet_until = 0.0
         self._claims: set[asyncio.Future[int]] = set()
         self._flood = False
@@ -111,7 +111,7 @@ class Dispatcher:
                     await self._trouble(error, error.after_seconds, stop)
                     continue
                 if not busy:
-                    await self._bell.wait(self._kind, _IDLE_SECONDS, stop)
+                    await self._bell.wait(self._duty, _IDLE_SECONDS, stop)
         finally:
             if calls:
                 with suppress(asyncio.CancelledError):
@@ -122,9 +122,9 @@ class Dispatcher:
     async def _dispatch(self, calls: set[asyncio.Task[None]], stop: asyncio.Event) -> bool:
         loop = asyncio.get_running_loop()
         if loop.time() < self._quiet_until:
-            await self._bell.wait(self._kind, min(_IDLE_SECONDS, self._quiet_until - loop.time()), stop)
+            await self._bell.wait(self._duty, min(_IDLE_SECONDS, self._quiet_until - loop.time()), stop)
             return True
-        self._bell.quiet(self._kind)
+        self._bell.quiet(self._duty)
         lane = await self._first_lane()
         if lane is None:
             self._flood = False
@@ -154,7 +154,7 @@ class Dispatcher:
     async def _first_lane(self) -> int | None:
         """The first lane in which something is due. An answer ends the trouble of having none; nothing due ends any other."""
         try:
-            lane = await self._ledger.waiting(self._kind, self._clock())
+            lane = await self._ledger.waiting(self._duty, self._clock())
         except Retry:
             self._away = True
             raise
@@ -208,7 +208,7 @@ class Dispatcher:
             if settled.wait_seconds:
                 self._quiet_until = asyncio.get_running_loop().time() + settled.wait_seconds
             self._on_settled(self._system, settled)
-            self._bell.ring({self._kind, self._looks})
+            self._bell.ring({self._duty, self._looks})
 
     def _quiet(self, error: SyncError) -> None:
         seconds = _seconds(error)
@@ -219,7 +219,7 @@ class Dispatcher:
     async def _trouble(self, error: SyncError, seconds: float, stop: asyncio.Event) -> None:
         self.trouble = str(error)
         _log.warning("settle.waits", system=self._system, error=str(error), again_seconds=seconds)
-        await self._bell.wait(self._kind, seconds, stop)
+        await self._bell.wait(self._duty, seconds, stop)
 
 
 async def look_after(
@@ -236,26 +236,26 @@ async def look_after(
 
     `on_looked` is told of each round, `troubled` why nothing can be looked at, and None as soon as it can.
     """
-    kind = looker.kind
+    duty = looker.duty
     while not stop.is_set():
-        bell.quiet(kind)
+        bell.quiet(duty)
         try:
             bell.ring(await looker.reunited())
-            if await ledger.waiting(kind, clock()) is None:
+            if await ledger.waiting(duty, clock()) is None:
                 troubled(None)
-                await bell.wait(kind, _LOOK_SECONDS, stop)
+                await bell.wait(duty, _LOOK_SECONDS, stop)
                 continue
             looked = await looker.round()
             troubled(None)
             bell.ring(looked.due)
             on_looked(looked)
             if not looked.pairs:
-                await bell.wait(kind, _LOOK_SECONDS, stop)
+                await bell.wait(duty, _LOOK_SECONDS, stop)
         except SyncError as error:
             seconds = _seconds(error)
             troubled(str(error))
-            _log.warning("look.waits", kind=kind.name, error=str(error), again_seconds=seconds)
-            await bell.wait(kind, seconds, stop)
+            _log.warning("look.waits", kind=duty.name, error=str(error), again_seconds=seconds)
+            await bell.wait(duty, seconds, stop)
 
 
 def _seconds(error: SyncError) -> float:

@@ -1,13 +1,12 @@
 """Intents: what a pair is owed, put down in its state before the call that writes it, or a lease for a question that comes first."""
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import replace
 
 from consumers.ledger.callers import Caller
-from consumers.ledger.port import Kind, Pair
+from consumers.ledger.port import Duty, Pair
 from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan
-from consumers.merge.state import PairState
+from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, intend, refuse
 from consumers.settle.feed_lag import Lag
@@ -30,7 +29,7 @@ class Intents:
     ) -> None:
         """`full`: so many records are a full call. The rest as `Settler` has it."""
         self._system, self._terms, self._fitting, self._caller, self._lag, self._full = system, terms, fitting, caller, lag, full
-        self.kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
+        self.duty = Duty.write_on(system)
 
     async def lag_ms(self) -> int:
         """How far behind the system's feed is read; 0 where nobody says."""
@@ -61,11 +60,11 @@ class Intents:
                 pair.state = self.leased(pair.state, write, now)
                 draft.items[pair.id] = (Item(write=write, pair=pair.id, order=planned, begin_until=now + patience.begin_ms), lane)
             case Nothing(refused=refused):
-                pair.state = later(refuse(pair.state, self._system, refused), self.kind, 0)
+                pair.state = later(refuse(pair.state, self._system, refused), self.duty, 0)
 
     def leased(self, state: PairState, write: int, now: int) -> PairState:
         """The pair marked as under a call of this process."""
-        record = copy(state.record(self._system))
+        record = shallow(state.record(self._system))
         record.calling, record.calling_until = write, now + self._terms.patience(self._system).call_ms
         record.caller = self._number
         return state.with_record(self._system, record)

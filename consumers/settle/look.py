@@ -13,19 +13,18 @@ from consumers.judging.batch import NOWHERE
 from consumers.judging.decided import decided
 from consumers.judging.reunions import reunite
 from consumers.ledger.faults import Fault, step
-from consumers.ledger.port import Kind, Ledger, Pair
+from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.feed import rejudge
 from consumers.merge.reading import Look
-from consumers.merge.state import Field, PairState, Write, copy, is_out
+from consumers.merge.state import Field, PairState, Write, is_out, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import given_up, unclaimed
 from consumers.settle.feed_lag import Lag
 from consumers.settle.later import later
 from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane
-from streams.wire.events import ChangeEvent
-from streams.wire.events import Kind as EventKind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import PERSON, Object, System
 
 _LEASE_MS = 20_000
@@ -41,7 +40,7 @@ class Looked:
     gone: int = 0
     held: int = 0
     """Pairs that a step of ours failed on."""
-    due: set[Kind] = field(default_factory=set)
+    due: set[Duty] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -67,9 +66,9 @@ class Looker:
         self._lag = lag
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._system = writer.system
-        self.kind = Kind.LOOK_SALESFORCE if writer.system is System.SALESFORCE else Kind.LOOK_MARKETO
+        self.duty = Duty.look_on(writer.system)
 
-    async def reunited(self) -> set[Kind]:
+    async def reunited(self) -> set[Duty]:
         """Those who wait for somebody who has changed are to be read again; what has become due by it."""
         return await reunite(self._ledger, self._terms, self._clock())
 
@@ -97,7 +96,7 @@ class Looker:
         """`singly`: each pair by itself; one on which that fails is held."""
         now, claimed = self._clock(), _Claimed()
         async with self._ledger.transaction() as tx:
-            pairs = await tx.claim(self.kind, now, self._writer.batch_max, Lane.COPY)
+            pairs = await tx.claim(self.duty, now, self._writer.batch_max, Lane.COPY)
             looked.pairs = len(pairs)
             looking = partial(self._claimed, claimed, looked, now, lag_ms)
             for pair in pairs:
@@ -121,9 +120,9 @@ class Looker:
         elif not record.id and record.creating and not record.calling:
             claimed.to_find[pair.id] = state
         state = self._terms.with_due(state, now)
-        looked.due.update(kind for kind in Kind if state.due[kind] and kind.writes)
+        looked.due.update(duty for duty in Duty if state.due[duty] and duty.writes)
         lease = now + min(_LEASE_MS, self._terms.patience(self._system).call_ms)
-        pair.state = later(state, self.kind, lease) if 0 < state.due[self.kind] <= now else state
+        pair.state = later(state, self.duty, lease) if 0 < state.due[self.duty] <= now else state
 
     def _settled(self, pair: Pair, now: int, decisions: list[Decision]) -> PairState:
         state = unclaimed(pair.state, self._system, now)
@@ -137,7 +136,7 @@ class Looker:
         now = self._clock()
         events = [reading or self._gone(obj, record, now) for record, reading in readings.items()]
         looked.read += len(events)
-        looked.gone += sum(event.kind is EventKind.DELETED for event in events)
+        looked.gone += sum(event.kind is Happened.DELETED for event in events)
         at, stage = self._at(now, lag_ms), f"look.{self._system}"
         observed = await apart.judged(self._ledger, self._terms, events, now, stage=stage, look=at, strangers=False)
         looked.due |= observed.due
@@ -150,7 +149,7 @@ class Looker:
     def _gone(self, obj: Object, record: str, now: int) -> ChangeEvent:
         """A record that can't be read any more is deleted, for all that we can see."""
         named = obj if self._system is System.SALESFORCE else PERSON
-        return ChangeEvent(system=self._system, object=named, id=record, kind=EventKind.DELETED, source="read", at=now)
+        return ChangeEvent(system=self._system, object=named, id=record, kind=Happened.DELETED, source="read", at=now)
 
     async def _find(self, wanted: dict[int, PairState], looked: Looked) -> None:
         """Creations in doubt: is the record there? Found by the key that it would carry."""
@@ -165,7 +164,7 @@ class Looker:
             if self._in_doubt(pair.state, wanted[pair.id]):
                 state = given_up(pair.state, self._system, pair.state.record(self._system).creating)
                 pair.state = self._terms.with_due(state, now)
-                looked.due.update(kind for kind in Kind if pair.state.due[kind] and kind.writes)
+                looked.due.update(duty for duty in Duty if pair.state.due[duty] and duty.writes)
 
         looked.held += await apart.changed(self._ledger, self._terms, list(wanted), now, missing)
 
@@ -187,14 +186,14 @@ def _postponed(state: PairState, system: System, now: int, lag_ms: int) -> PairS
     for key, told in state.fields.items() if lag_ms else ():
         side = told.side(system)
         if any(now - lag_ms < write.look_at <= now for write in side.writes):
-            new = copy(side)
+            new = shallow(side)
             new.writes = tuple(_looked_at(write, now + lag_ms) if now - lag_ms < write.look_at <= now else write for write in side.writes)
             changed[key] = told.with_side(system, new)
     return state.with_fields(changed) if changed else state
 
 
 def _looked_at(write: Write, at: int) -> Write:
-    new = copy(write)
+    new = shallow(write)
     new.look_at = at
     return new
 

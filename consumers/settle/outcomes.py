@@ -5,12 +5,11 @@ the one who stands in the way may be out of our sight.
 """
 
 from collections import Counter
-from copy import copy
 
 from consumers.judging.holds import held
-from consumers.ledger.port import Kind, Pair
+from consumers.ledger.port import Duty, Pair
 from consumers.merge.plan import Create, Delete, Update
-from consumers.merge.state import PairState, Record
+from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import answered, born, failed, refused_in_part, rejected, withdrawn
 from consumers.settle.later import AGAIN_MS, REFUSED_DELETION_MS, later
@@ -29,7 +28,7 @@ class Outcomes:
 
     def __init__(self, system: System, terms: Terms) -> None:
         self._system, self._terms = system, terms
-        self._kind = Kind.WRITE_SALESFORCE if system is System.SALESFORCE else Kind.WRITE_MARKETO
+        self._duty = Duty.write_on(system)
         self._met: Counter[int] = Counter()
         """By pair: creations in a row that found somebody there whom no search finds."""
         self._tried: Counter[int] = Counter()
@@ -53,9 +52,9 @@ class Outcomes:
         elif outcome is not None and outcome.fate is Fate.BUSY:
             state = self._busy(state, item, outcome, now)
         elif fate == "not sent" or (outcome is not None and outcome.fate is Fate.GONE):
-            state = later(state, self._kind, now + after_ms)
+            state = later(state, self._duty, now + after_ms)
         elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
-            state = later(state, self._kind, now + REFUSED_DELETION_MS)
+            state = later(state, self._duty, now + REFUSED_DELETION_MS)
         pair.state = self._terms.with_due(state, now)
 
     def _after(self, state: PairState, item: Item, outcome: Outcome | None, fate: str, now: int) -> PairState:
@@ -84,10 +83,10 @@ class Outcomes:
     def _busy(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         """The same later; of a creation, which has no field to tell it at, the record tells why."""
         if isinstance(item.order, Create):
-            record = copy(state.record(self._system))
+            record = shallow(state.record(self._system))
             record.refused, record.refused_mark = outcome.reason, _NEVER_MARKED
             state = state.with_record(self._system, record)
-        return later(state, self._kind, now + self._longer(item, max(AGAIN_MS, round(outcome.after_seconds * 1000))))
+        return later(state, self._duty, now + self._longer(item, max(AGAIN_MS, round(outcome.after_seconds * 1000))))
 
     def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         self._met.pop(item.pair, None)
@@ -101,7 +100,7 @@ class Outcomes:
             return state
         record = state.record(self._system)
         if record.id and record.id != outcome.id:
-            new = copy(withdrawn(state, self._system, item.write))
+            new = shallow(withdrawn(state, self._system, item.write))
             if (self._system, outcome.id) not in new.retract:
                 new.retract = (*new.retract, (self._system, outcome.id))
             return new
@@ -110,9 +109,9 @@ class Outcomes:
     def _gone(self, state: PairState, item: Item) -> PairState:
         """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted."""
         target = item.order.id if isinstance(item.order, (Update, Delete)) else ""
-        state = copy(state)
+        state = shallow(state)
         state.retract = tuple(entry for entry in state.retract if entry != (self._system, target))
-        record: Record = copy(state.record(self._system))
+        record: Record = shallow(state.record(self._system))
         if record.id == target:
             if isinstance(item.order, Delete):
                 record.deleted = True
@@ -125,12 +124,12 @@ class Outcomes:
         self._met[item.pair] += 1
         times = self._met[item.pair]
         after_ms = min(_EXISTS_MS_MAX, AGAIN_MS * 2 ** min(times - 1, 20))
-        record = copy(state.record(self._system))
+        record = shallow(state.record(self._system))
         record.refused = (
             f"{outcome.reason}; but nobody like it is found there. Tried {times} time(s), the next time after {after_ms / 1000:g} s"
         )
         record.refused_mark = _NEVER_MARKED
-        return later(state.with_record(self._system, record), self._kind, now + after_ms)
+        return later(state.with_record(self._system, record), self._duty, now + after_ms)
 
 
 def _mark(item: Item) -> int:

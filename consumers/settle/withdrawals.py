@@ -5,17 +5,16 @@ The system is asked right before. Where anything hangs on the record it stays, i
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 
 from consumers.judging import apart
 from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import unhindered
-from consumers.ledger.port import Kind, Ledger, Pair
+from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.merge.decision import Decision
 from consumers.merge.plan import Delete, plan
-from consumers.merge.state import PairState
+from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import withdrawn
 from consumers.settle.answers import Settled
@@ -34,7 +33,7 @@ class Withdrawals:
     ) -> None:
         self._ledger, self._writer, self._terms, self._clock, self._lease = ledger, writer, terms, clock, lease
         self._system = writer.system
-        self._kind = Kind.WRITE_SALESFORCE if writer.system is System.SALESFORCE else Kind.WRITE_MARKETO
+        self._duty = Duty.write_on(writer.system)
 
     async def ask(self, leaving: Sequence[Leaving], settled: Settled) -> list[Owed]:
         """The deletions that may be made; what may not is settled in the ledger. A pair on which that fails is held."""
@@ -93,7 +92,7 @@ class Withdrawals:
             for number, leased, _ in leaving:
                 if number in pairs:
                     state = withdrawn(pairs[number].state, self._system, leased.record(self._system).calling)
-                    pairs[number].state = self._terms.with_due(later(state, self._kind, self._clock() + after_ms), self._clock())
+                    pairs[number].state = self._terms.with_due(later(state, self._duty, self._clock() + after_ms), self._clock())
             await tx.save(list(pairs.values()), self._clock())
 
     async def _uses(self, leaving: Sequence[Leaving]) -> dict[str, Use | None]:
@@ -134,6 +133,6 @@ def _spare(state: PairState, system: System) -> str:
 
 
 def _without(state: PairState, system: System, spare: str) -> PairState:
-    state = copy(state)
+    state = shallow(state)
     state.retract = tuple(entry for entry in state.retract if entry != (system, spare))
     return state

@@ -14,7 +14,7 @@ import orjson
 from streams.marketo import display
 from streams.marketo.rows import Activity, FieldChange, Row, RowError, Shown, arrange, combine, parse
 from streams.marketo.wire import FieldInfo, Lead
-from streams.wire.events import ChangeEvent, DeadLetter, Kind, Value
+from streams.wire.events import ChangeEvent, DeadLetter, Happened, Value
 from streams.wire.systems import PERSON, System
 
 READ = "read"
@@ -88,19 +88,19 @@ def events(changes: Sequence[tuple[Row, ...]], leads: Mapping[str, Lead], decodi
         reading = False
         match first.type:
             case Activity.NEW_LEAD:
-                out.append(_feed_event(rows, Kind.CREATED, decoding))
+                out.append(_feed_event(rows, Happened.CREATED, decoding))
                 reading = not decoding.owns(first)
             case Activity.VALUE_CHANGED:
                 event, complete = _updated(rows, lead, decoding)
                 out.append(event)
                 reading = not complete
                 if reading and lead is None:
-                    out.append(_feed_event(rows, Kind.GAP, decoding))
+                    out.append(_feed_event(rows, Happened.GAP, decoding))
             case Activity.MERGED:
                 out += [_loser(first, loser, decoding) for loser in first.losers]
                 reading = True
             case Activity.DELETED:
-                out.append(_feed_event(rows, Kind.DELETED, decoding))
+                out.append(_feed_event(rows, Happened.DELETED, decoding))
         if reading and lead is not None and lead.id not in told:
             told.add(lead.id)
             out.append(read_event(lead))
@@ -113,13 +113,13 @@ def hints(changes: Sequence[tuple[Row, ...]], decoding: Decoding) -> list[Change
     for rows in changes:
         match rows[0].type:
             case Activity.NEW_LEAD:
-                out.append(_feed_event(rows, Kind.CREATED, decoding))
+                out.append(_feed_event(rows, Happened.CREATED, decoding))
             case Activity.VALUE_CHANGED:
                 out.append(_updated(rows, None, decoding)[0])
             case Activity.MERGED:
                 out.append(_loser(rows[0], rows[0].losers[0], decoding))
             case Activity.DELETED:
-                out.append(_feed_event(rows, Kind.DELETED, decoding))
+                out.append(_feed_event(rows, Happened.DELETED, decoding))
     return out
 
 
@@ -127,7 +127,7 @@ def read_event(lead: Lead) -> ChangeEvent:
     """A reading of one lead, with all fields that were asked for."""
     fields = {name: value for name, value in lead.fields.items() if name != "id"}
     return ChangeEvent(
-        system=System.MARKETO, object=PERSON, id=lead.id, kind=Kind.READ, source=READ, at=lead.at, until=lead.until, fields=fields
+        system=System.MARKETO, object=PERSON, id=lead.id, kind=Happened.READ, source=READ, at=lead.at, until=lead.until, fields=fields
     )
 
 
@@ -151,7 +151,7 @@ def _updated(rows: Sequence[Row], lead: Lead | None, decoding: Decoding) -> tupl
             before[change.name] = display.decode(change.old, decoding.types[change.name], decoding.zone)
         except ValueError:
             continue  # the field without its old value: the order within a second is then that of the feed
-    return _feed_event(rows, Kind.UPDATED, decoding, fields=fields, before=before), complete
+    return _feed_event(rows, Happened.UPDATED, decoding, fields=fields, before=before), complete
 
 
 def _wants_reading(rows: Sequence[Row], decoding: Decoding) -> bool:
@@ -185,7 +185,7 @@ def _undecodable(change: FieldChange, decoding: Decoding) -> bool:
 
 def _feed_event(
     rows: Sequence[Row],
-    kind: Kind,
+    kind: Happened,
     decoding: Decoding,
     *,
     fields: dict[str, Value] | None = None,
@@ -214,7 +214,7 @@ def _loser(row: Row, loser: str, decoding: Decoding) -> ChangeEvent:
         system=System.MARKETO,
         object=PERSON,
         id=loser,
-        kind=Kind.DELETED,
+        kind=Happened.DELETED,
         source=decoding.source,
         at=row.at,
         ref=row.guid,

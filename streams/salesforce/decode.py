@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from streams.wire.events import ChangeEvent, DeadLetter, Kind, Value
+from streams.wire.events import ChangeEvent, DeadLetter, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, Object, RecordId, System, salesforce_id
 
 STAGE = "salesforce.cdc"
@@ -20,14 +20,14 @@ LIFECYCLE = frozenset({"IsConverted", "ConvertedDate", "ConvertedAccountId", "Co
 """Fields that tell a conversion: always kept, mapped or not."""
 
 _KINDS = {
-    "CREATE": Kind.CREATED,
-    "UPDATE": Kind.UPDATED,
-    "DELETE": Kind.DELETED,
-    "UNDELETE": Kind.UNDELETED,
-    "GAP_CREATE": Kind.GAP,
-    "GAP_UPDATE": Kind.GAP,
-    "GAP_DELETE": Kind.GAP,
-    "GAP_UNDELETE": Kind.GAP,
+    "CREATE": Happened.CREATED,
+    "UPDATE": Happened.UPDATED,
+    "DELETE": Happened.DELETED,
+    "UNDELETE": Happened.UNDELETED,
+    "GAP_CREATE": Happened.GAP,
+    "GAP_UPDATE": Happened.GAP,
+    "GAP_DELETE": Happened.GAP,
+    "GAP_UNDELETE": Happened.GAP,
 }
 _OVERFLOW = "GAP_OVERFLOW"
 _COMPONENTS = frozenset(
@@ -109,7 +109,7 @@ class _Change:
     """What the records of one message have in common."""
 
     object: Object
-    kind: Kind
+    kind: Happened
     at: int
     seq: int
     epoch: int
@@ -139,7 +139,7 @@ def _decode(message: Mapping[str, Any], replay_id: int | None, fields: Mapping[O
     if kind is None:
         raise _MalformedError(f"changeType {change!r} is not one that the guide names")
     flat, unseen = _wanted(body, None if fields is None else fields.get(obj, frozenset()) | LIFECYCLE)
-    told = fields is None or kind is not Kind.UPDATED or bool(flat)
+    told = fields is None or kind is not Happened.UPDATED or bool(flat)
     common = _Change(object=obj, kind=kind, at=at, seq=replay_id, epoch=epoch, header=header, fields=flat, unseen=unseen, told=told)
     events: list[ChangeEvent] = []
     dead: list[DeadLetter] = []
@@ -171,10 +171,10 @@ def _wanted(body: Mapping[str, Any], kept: frozenset[str] | None) -> tuple[dict[
 
 def _events_of(record: RecordId, common: _Change) -> list[ChangeEvent]:
     found = [_event(record, common, common.kind)] if common.told else []
-    return [*found, _event(record, common, Kind.GAP)] if common.unseen and common.kind is not Kind.GAP else found
+    return [*found, _event(record, common, Happened.GAP)] if common.unseen and common.kind is not Happened.GAP else found
 
 
-def _event(record: RecordId, common: _Change, kind: Kind) -> ChangeEvent:
+def _event(record: RecordId, common: _Change, kind: Happened) -> ChangeEvent:
     header = common.header
     user, call, origin = header.get("commitUser"), header.get("transactionKey"), header.get("changeOrigin")
     return ChangeEvent(
@@ -189,7 +189,7 @@ def _event(record: RecordId, common: _Change, kind: Kind) -> ChangeEvent:
         author=_id_or_none(user) if isinstance(user, str) else None,
         call=str(call) if call else None,
         origin=str(origin) if origin else None,
-        fields={} if kind is Kind.GAP else common.fields,
+        fields={} if kind is Happened.GAP else common.fields,
     )
 
 

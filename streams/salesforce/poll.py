@@ -17,7 +17,7 @@ from streams.salesforce.records import RECORDS_MAX
 from streams.salesforce.rest import Page, SalesforceRest
 from streams.salesforce.soql import after_row, any_of, changed_between, count, moment_ms, select
 from streams.wire.errors import Fatal, Gap, Reject, Retry
-from streams.wire.events import Batch, ChangeEvent, Kind, Value
+from streams.wire.events import Batch, ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, Object, System, salesforce_id
 
 log = structlog.get_logger(__name__)
@@ -312,14 +312,20 @@ class PollSource:
 
     def _reading(self, row: dict[str, Value], page: Page) -> ChangeEvent:
         return ChangeEvent(
-            system=System.SALESFORCE, object=self._object, id=salesforce_id(str(row["Id"])), kind=Kind.READ, source="poll",
+            system=System.SALESFORCE, object=self._object, id=salesforce_id(str(row["Id"])), kind=Happened.READ, source="poll",
             at=page.at, until=page.until, fields={name: value for name, value in row.items() if name not in _NOT_OF_THE_RECORD},
         )  # fmt: skip
 
     def _deletion(self, record: str, at: int, master: Value) -> ChangeEvent:
         fields: dict[str, Value] = {"MasterRecordId": salesforce_id(str(master))} if master else {}
         return ChangeEvent(
-            system=System.SALESFORCE, object=self._object, id=salesforce_id(record), kind=Kind.DELETED, source="poll", at=at, fields=fields
+            system=System.SALESFORCE,
+            object=self._object,
+            id=salesforce_id(record),
+            kind=Happened.DELETED,
+            source="poll",
+            at=at,
+            fields=fields,
         )
 
     async def _rest_awhile(self, window: Window | None) -> None:

@@ -19,7 +19,7 @@ WireValue = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | floa
 """A `Value` of a size that everything behind the border can keep; the codec makes text of a longer number."""
 
 
-class Kind(StrEnum):
+class Happened(StrEnum):
     """What a source says happened."""
 
     CREATED = "created"
@@ -41,7 +41,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     system: System
     object: Object
     id: str
-    kind: Kind
+    kind: Happened
     source: str
     """Which source: `cdc`, `activities`, `poll`, `read`, `replay`."""
     at: Moment
@@ -74,7 +74,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def is_read(self) -> bool:
         """Whether this is a reading of the record rather than a change in the feed."""
-        return self.kind is Kind.READ
+        return self.kind is Happened.READ
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

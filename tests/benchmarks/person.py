@@ -4,7 +4,7 @@ from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectM
 from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System
 
 NOW = 1_700_000_000_000
@@ -64,7 +64,7 @@ def edit(number: int, turn: int) -> ChangeEvent:
         system=System.SALESFORCE,
         object=LEAD,
         id=salesforce_id(number),
-        kind=Kind.UPDATED,
+        kind=Happened.UPDATED,
         source="cdc",
         at=NOW + 1_000 * turn,
         seq=1_000 + turn,

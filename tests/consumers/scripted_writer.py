@@ -6,7 +6,7 @@ from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.port import Lane
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import PERSON, Object, System
 
 Answer = Outcome | BaseException
@@ -55,7 +55,9 @@ class ScriptedWriter:
         self.asked_uses += ids
         if self.refuses_uses is not None:
             raise self.refuses_uses
-        nothing = (ChangeEvent(system=self.system, object=PERSON, id=each, kind=Kind.READ, source="read", at=1, until=2) for each in ids)
+        nothing = (
+            ChangeEvent(system=self.system, object=PERSON, id=each, kind=Happened.READ, source="read", at=1, until=2) for each in ids
+        )
         return {each.id: self.used.get(each.id, Use(reading=each, what=(), asked="everything")) for each in nothing}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:

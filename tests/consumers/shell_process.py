@@ -12,7 +12,7 @@ from consumers.worker.shell import ShellSettings, run
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.relay.singleton import PostgresSingleton
 from streams.wire.errors import Fatal
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import PERSON, System
 
 PORT, FOLDER = int(sys.argv[1]), Path(sys.argv[2])
@@ -74,7 +74,7 @@ async def status(*, personal: bool) -> dict[str, object]:
 async def published(stop: asyncio.Event) -> None:
     """Publishes one event to the broker named in FOLDER/kafka, on this worker's loop."""
     publisher = Publisher(lambda: kafka_producer((FOLDER / "kafka").read_text()))
-    event = ChangeEvent(system=System.MARKETO, object=PERSON, id="77", kind=Kind.UPDATED, source="shell", at=1)
+    event = ChangeEvent(system=System.MARKETO, object=PERSON, id="77", kind=Happened.UPDATED, source="shell", at=1)
     await publisher.publish([event])
     (FOLDER / "published").touch()
     await stop.wait()

@@ -3,7 +3,7 @@
 import pytest
 
 from consumers.ledger.callers import Caller
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.merge.state import FAILED, PairState
 from consumers.merge.stored import pack, unpack
 from consumers.settle.abandoned import Abandoned
@@ -38,7 +38,7 @@ class Bench:
         self.ledger = ledger_with(*states)
         self.gone, self.stays = Caller("a:1:x", self.now), Caller("b:2:y", self.now)
         self.alive = {self.gone.number, self.stays.number}
-        self.rung: set[Kind] = set()
+        self.rung: set[Duty] = set()
         self.abandoned = Abandoned(self.ledger, TERMS, self.clock, self._alive, me=self.stays.number, found=self.rung.update)
         self.writer = ScriptedWriter(system)
 
@@ -67,7 +67,7 @@ async def test_a_killed_workers_write_is_settled_by_a_look_at_once(system: Syste
     bench.alive.discard(bench.gone.number)
     bench.clock.now += 13_000
     assert await bench.abandoned.round() == 1
-    assert bench.rung == {Kind.LOOK_SALESFORCE, Kind.LOOK_MARKETO}
+    assert bench.rung == {Duty.LOOK_SALESFORCE, Duty.LOOK_MARKETO}
     state = bench.ledger.pairs[1]
     assert (state.record(system).calling, state.fields["title"].side(system).writes[0].answered) == (0, FAILED)
     bench.stands("b" if arrived else "a")
@@ -92,8 +92,8 @@ async def test_a_creation_is_looked_for_before_it_is_made_again() -> None:
     bench.alive.discard(bench.gone.number)
     assert await bench.abandoned.round() == 1
     state = bench.ledger.pairs[1]
-    assert (state.marketo.calling, bool(state.marketo.creating), state.due[Kind.WRITE_MARKETO]) == (0, True, 0)
-    assert state.due[Kind.LOOK_MARKETO]
+    assert (state.marketo.calling, bool(state.marketo.creating), state.due[Duty.WRITE_MARKETO]) == (0, True, 0)
+    assert state.due[Duty.LOOK_MARKETO]
 
 
 async def test_a_lease_for_a_question_is_given_back() -> None:
@@ -101,7 +101,7 @@ async def test_a_lease_for_a_question_is_given_back() -> None:
     await bench.settler(bench.gone).claim()
     bench.alive.discard(bench.gone.number)
     assert await bench.abandoned.round() == 1
-    assert bench.ledger.pairs[1].due[Kind.WRITE_MARKETO] == T
+    assert bench.ledger.pairs[1].due[Duty.WRITE_MARKETO] == T
 
 
 async def test_nothing_is_concluded_while_our_own_beat_is_not_heard() -> None:

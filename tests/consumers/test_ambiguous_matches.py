@@ -9,14 +9,14 @@ from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS
 from consumers.judging.observed import Observed
 from consumers.judging.reunions import reunite
 from consumers.ledger.memory import MemoryLedger
-from consumers.ledger.port import Kind as Due
+from consumers.ledger.port import Duty
 from consumers.merge.plan import Create, Update, plan
 from consumers.merge.state import PairState, Record, Side
 from consumers.settle.look import Looker
 from consumers.settle.settler import Settler
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import System, salesforce_id
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, agreed, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, owing
@@ -39,7 +39,7 @@ def whole(system: System, number: int, at: int = T + 50_000, *, more: dict[str, 
 
 
 def deleted(system: System, number: int, at: int) -> ChangeEvent:
-    return event(system, {}, at, id=record(system, number), kind=Kind.DELETED)
+    return event(system, {}, at, id=record(system, number), kind=Happened.DELETED)
 
 
 async def judge(ledger: MemoryLedger, *events: ChangeEvent, now: int = T + 60_000) -> Observed:
@@ -168,8 +168,8 @@ async def test_a_record_that_carries_anothers_id_is_read_again_when_that_one_cha
     await judge(ledger, whole(MK, 77, more=carrying))
     assert ids(1)[MK] in ledger.pairs[2].hold
     assert not await reunite(ledger, TERMS, T)
-    await judge(ledger, event(MK, {}, T + 61_000, id=ids(1)[MK], kind=Kind.DELETED))
-    assert Due.LOOK_MARKETO in await reunite(ledger, TERMS, T + 62_000)
+    await judge(ledger, event(MK, {}, T + 61_000, id=ids(1)[MK], kind=Happened.DELETED))
+    assert Duty.LOOK_MARKETO in await reunite(ledger, TERMS, T + 62_000)
     await judge(ledger, whole(MK, 77, at=T + 63_000, more=carrying))
     assert (len(ledger.pairs), ledger.pairs[1].marketo.id, ledger.pairs[1].hold) == (1, "77", "")
 
@@ -178,7 +178,7 @@ async def test_a_held_record_that_is_deleted_is_held_no_longer() -> None:
     ledger = ledger_with()
     await judge(ledger, *(whole(SF, number) for number in (1, 2)))
     await judge(ledger, whole(MK, 9))
-    await judge(ledger, event(MK, {}, T + 61_000, id="9", kind=Kind.DELETED))
+    await judge(ledger, event(MK, {}, T + 61_000, id="9", kind=Happened.DELETED))
     assert (ledger.pairs[3].hold, ledger.pairs[3].waits) == ("", "")
 
 
@@ -204,7 +204,7 @@ async def test_who_takes_an_e_mail_that_somebody_is_leaving_is_created_a_moment_
     await judge(ledger, whole(system.other, 9))
     bench.writers[system].found = {2: [still_there(system, bench.clock.now - 2_000)]}
     await bench.settlers[system].round()
-    kind = Due.WRITE_SALESFORCE if system is SF else Due.WRITE_MARKETO
+    kind = Duty.WRITE_SALESFORCE if system is SF else Duty.WRITE_MARKETO
     assert (ledger.pairs[2].hold, ledger.pairs[2].due[kind]) == ("", bench.clock.now + 3_000)
     (written,) = bench.writers[system].sent()
     assert "new@example.com" in written.values(), "first the e-mail is changed"
@@ -244,7 +244,7 @@ async def test_a_person_made_again_in_marketo_meets_the_lead_again_and_its_opt_o
     """`known`: whether the deletion is told before the new person is; Marketo tells deletions late."""
     state = owing(1, SF).with_fields({"email": agreed("ada@example.com"), "title": agreed("a")})
     ledger = ledger_with(state)
-    gone = event(MK, {}, T + 52_000, id=ids(1)[MK], kind=Kind.DELETED)
+    gone = event(MK, {}, T + 52_000, id=ids(1)[MK], kind=Happened.DELETED)
     again = whole(MK, 77, at=T + 55_000, unsubscribed=True)
     bench = Bench(ledger)
     bench.writers[MK].records["77"] = whole(MK, 77, at=T + 65_000, unsubscribed=True)
@@ -262,10 +262,10 @@ async def test_a_person_made_again_in_marketo_meets_the_lead_again_and_its_opt_o
 
 async def test_a_lead_made_again_for_a_purged_one_meets_the_person_again() -> None:
     ledger = ledger_with(owing(1, MK).with_fields({"email": agreed("ada@example.com"), "title": agreed("a")}))
-    await judge(ledger, event(SF, {}, T + 52_000, id=ids(1)[SF], kind=Kind.DELETED))
+    await judge(ledger, event(SF, {}, T + 52_000, id=ids(1)[SF], kind=Happened.DELETED))
     assert ledger.pairs[1].fields[LINKS.is_deleted].value is True
     fields: dict[str, Value] = {**ADA[SF], "HasOptedOutOfEmail": True}
-    await judge(ledger, event(SF, fields, T + 55_000, id=record(SF, 77), kind=Kind.CREATED))
+    await judge(ledger, event(SF, fields, T + 55_000, id=record(SF, 77), kind=Happened.CREATED))
     assert len(ledger.pairs) == 1
     order = plan(ledger.pairs[1], MK, TERMS.rules, exact=False)
     assert isinstance(order, Update)
@@ -277,7 +277,7 @@ async def test_a_lead_made_again_for_a_purged_one_meets_the_person_again() -> No
 async def test_who_is_gone_on_both_sides_is_met_by_nobody() -> None:
     ledger = ledger_with(owing(1, SF).with_fields({"email": agreed("ada@example.com")}))
     for system in System:
-        await judge(ledger, event(system, {}, T + 52_000, id=ids(1)[system], kind=Kind.DELETED))
+        await judge(ledger, event(system, {}, T + 52_000, id=ids(1)[system], kind=Happened.DELETED))
     await judge(ledger, whole(MK, 77))
     assert ledger.pairs[2].hold == ""
     assert isinstance(plan(ledger.pairs[2], SF, TERMS.rules, exact=False), Create)

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.merge.state import PairState
 from consumers.settle.settler import Settler
 from consumers.settle.writers.port import Fate, Item, Outcome
@@ -81,7 +81,7 @@ async def test_a_refusal_that_names_a_field_is_told_once_however_often_it_is_tri
 async def test_waits_do_not_grow_because_the_ledger_was_in_the_way(how: str) -> None:
     bench = Bench(owing(1, MK), answers=lambda _: Outcome(fate=Fate.BUSY, reason="locked"), at1=how)
     await bench.settler.round()
-    assert bench.ledger.pairs[1].due[Kind.WRITE_MARKETO] == T + 3_000
+    assert bench.ledger.pairs[1].due[Duty.WRITE_MARKETO] == T + 3_000
 
 
 @pytest.mark.parametrize("how", ["unanswered", "kept"])
@@ -94,7 +94,7 @@ async def test_an_intent_whose_commit_has_no_answer_is_taken_back_at_once(how: s
     for number in (1, 2):
         state = bench.ledger.pairs[number]
         assert (state.marketo.calling, state.fields["title"].marketo.writes) == (0, ())
-        assert 0 < state.due[Kind.WRITE_MARKETO] <= T + 3_000
+        assert 0 < state.due[Duty.WRITE_MARKETO] <= T + 3_000
     bench.clock.now += 3_000
     await bench.settler.round()
     assert len(bench.writer.calls) == 2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.settle.answers import Settled
 from consumers.settle.dispatch import Bell, Dispatcher, look_after
 from consumers.settle.feed_lag import Lag
@@ -182,27 +182,27 @@ async def test_no_leave_is_waited_out_and_shown() -> None:
 async def test_a_bell_ends_the_wait_and_a_stop_too() -> None:
     bell, stop = Bell(), asyncio.Event()
     async with asyncio.timeout(DEADLINE):
-        waiting = asyncio.create_task(bell.wait(Kind.WRITE_MARKETO, 60, stop))
-        other = asyncio.create_task(bell.wait(Kind.WRITE_SALESFORCE, 60, stop))
+        waiting = asyncio.create_task(bell.wait(Duty.WRITE_MARKETO, 60, stop))
+        other = asyncio.create_task(bell.wait(Duty.WRITE_SALESFORCE, 60, stop))
         await asyncio.sleep(0)
-        bell.ring({Kind.WRITE_MARKETO})
+        bell.ring({Duty.WRITE_MARKETO})
         await waiting
         assert not other.done()
         stop.set()
         await other
-        await bell.wait(Kind.LOOK_MARKETO, 60, stop)
+        await bell.wait(Duty.LOOK_MARKETO, 60, stop)
 
 
 async def test_a_look_rings_for_what_it_has_made_due_and_waits_where_the_system_is_away() -> None:
     bell, stop, ledger = Bell(), asyncio.Event(), ledger_with()
 
     class Scripted:
-        kind = Kind.LOOK_MARKETO
+        duty = Duty.LOOK_MARKETO
 
         def __init__(self) -> None:
-            self.answers: list[Any] = [Retry("away", after_seconds=0.01), Looked(pairs=1, due={Kind.WRITE_SALESFORCE}), Looked()]
+            self.answers: list[Any] = [Retry("away", after_seconds=0.01), Looked(pairs=1, due={Duty.WRITE_SALESFORCE}), Looked()]
 
-        async def reunited(self) -> set[Kind]:
+        async def reunited(self) -> set[Duty]:
             return set()
 
         async def round(self) -> Looked:
@@ -213,11 +213,11 @@ async def test_a_look_rings_for_what_it_has_made_due_and_waits_where_the_system_
                 raise answer
             return answer  # type: ignore[no-any-return]
 
-    async def always(kind: Kind, now: int) -> int | None:
+    async def always(duty: Duty, now: int) -> int | None:
         return 0
 
     ledger.waiting = always  # type: ignore[method-assign]
-    heard = asyncio.create_task(bell.wait(Kind.WRITE_SALESFORCE, 60, asyncio.Event()))
+    heard = asyncio.create_task(bell.wait(Duty.WRITE_SALESFORCE, 60, asyncio.Event()))
     async with asyncio.timeout(DEADLINE):
         await look_after(Scripted(), ledger, bell, Clock(), stop)  # type: ignore[arg-type]
         await heard
@@ -255,11 +255,11 @@ class Outage:
         self.waiting, self.times = ledger.waiting, times
         ledger.waiting = self  # type: ignore[method-assign]
 
-    async def __call__(self, kind: Kind, now: int) -> int | None:
+    async def __call__(self, duty: Duty, now: int) -> int | None:
         if self.times:
             self.times -= 1
             raise Retry("look for work: the ledger is away", after_seconds=0.01, everyone=True)
-        return await self.waiting(kind, now)
+        return await self.waiting(duty, now)
 
 
 async def test_trouble_ends_when_the_ledger_is_back_though_there_is_nothing_to_write() -> None:

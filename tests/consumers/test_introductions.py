@@ -10,14 +10,13 @@ from consumers.judging.candidates import AMBIGUOUS
 from consumers.judging.observed import Observed
 from consumers.judging.reunions import reunite
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
-from consumers.ledger.port import Kind as Due
-from consumers.ledger.port import Pair, Taken
+from consumers.ledger.port import Duty, Pair, Taken
 from consumers.merge.decision import Verdict
 from consumers.merge.plan import Create, Delete, Update, plan
 from consumers.merge.state import PairState, Record
 from consumers.merge.writes import intend
 from streams.wire.errors import Retry
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import LINKS, MK, MK_USER, SF, SF_USER, T, agreed, event, reading, terms
 from tests.consumers.pairs_in_memory import ids, ledger_with, lone, owing
@@ -46,7 +45,7 @@ def whole(system: System, record: str, more: dict[str, Value] | None = None, at:
 
 def born(record: str, more: dict[str, Value] | None = None, author: str = "person", **fields: Value) -> ChangeEvent:
     """Her creation in Salesforce, in the feed."""
-    return event(SF, {**ADA[SF], **(more or {}), **fields}, T + 9_000, id=record, kind=Kind.CREATED, author=author)
+    return event(SF, {**ADA[SF], **(more or {}), **fields}, T + 9_000, id=record, kind=Happened.CREATED, author=author)
 
 
 def only(ledger: MemoryLedger) -> PairState:
@@ -125,7 +124,7 @@ async def test_an_edited_e_mail_makes_a_held_person_be_read_again() -> None:
     assert ledger.pairs[3].due == (0, 0, 0, 0), "nothing has changed about who it is"
     told = event(MK, {"email": "o@example.com"}, T + 53_000, before={"email": "Ada@Example.com"}, id=NEW_MK, ref="x2")
     observed = await judge(ledger, told)
-    assert (ledger.pairs[3].marketo.reread, observed.due) == (True, {Due.LOOK_MARKETO})
+    assert (ledger.pairs[3].marketo.reread, observed.due) == (True, {Duty.LOOK_MARKETO})
 
 
 async def held_between(first: int, second: int) -> MemoryLedger:
@@ -140,8 +139,8 @@ async def held_between(first: int, second: int) -> MemoryLedger:
 
 async def test_a_held_person_is_read_again_when_one_of_the_candidates_is_deleted() -> None:
     ledger = await held_between(1, 2)
-    await judge(ledger, event(SF, {}, T + 53_000, kind=Kind.DELETED, id=ids(2)[SF], seq=99))
-    assert Due.LOOK_MARKETO in await reunite(ledger, TERMS, T + 54_000)
+    await judge(ledger, event(SF, {}, T + 53_000, kind=Happened.DELETED, id=ids(2)[SF], seq=99))
+    assert Duty.LOOK_MARKETO in await reunite(ledger, TERMS, T + 54_000)
     assert ledger.pairs[3].marketo.reread
     await judge(ledger, whole(MK, NEW_MK, at=T + 55_000))
     assert 3 not in ledger.pairs
@@ -301,16 +300,16 @@ async def test_changes_of_an_unknown_record_wait_and_move_into_the_pair_that_its
     ledger = ledger_with(creating(MK))
     told = event(MK, {"title": "m"}, T + 5_000, before={"title": "a"}, id=NEW_MK, ref="x1")
     observed = await judge(ledger, told)
-    assert (len(ledger.pairs), ledger.pairs[2].due[Due.LOOK_MARKETO]) == (2, T + 60_000)
-    assert observed.due == {Due.LOOK_MARKETO}
+    assert (len(ledger.pairs), ledger.pairs[2].due[Duty.LOOK_MARKETO]) == (2, T + 60_000)
+    assert observed.due == {Duty.LOOK_MARKETO}
     await judge(ledger, whole(MK, NEW_MK, {LINKS.lead_id: ids(1)[SF]}, title="m", email="p1@example.com", leadScore=10))
     assert only(ledger).fields["title"].value == "m"
     redelivered = await judge(ledger, told)
     assert redelivered.verdicts == {Verdict.SUPERSEDED: 1}
 
 
-@pytest.mark.parametrize("kind", [Kind.CREATED, Kind.DELETED])
-async def test_a_creation_without_values_and_the_end_of_a_stranger_make_no_pair(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [Happened.CREATED, Happened.DELETED])
+async def test_a_creation_without_values_and_the_end_of_a_stranger_make_no_pair(kind: Happened) -> None:
     ledger = ledger_with()
     observed = await judge(ledger, event(MK, {}, kind=kind, id=NEW_MK, author=MK_USER))
     assert (ledger.pairs, observed.verdicts, ledger.decisions[0].pair) == ({}, {Verdict.SUPERSEDED: 1}, 0)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Update, plan
 from consumers.merge.state import PairState, Record
@@ -67,7 +67,7 @@ async def test_the_feed_is_not_silent_about_what_it_has_not_been_read_up_to() ->
 
     bench.looker = Looker(bench.ledger, bench.writer, TERMS, bench.clock, lag)
     assert (await bench.round(60_000)).read == 0
-    assert bench.ledger.pairs[1].due[Kind.LOOK_MARKETO] == T + 90_000
+    assert bench.ledger.pairs[1].due[Duty.LOOK_MARKETO] == T + 90_000
     assert (await bench.round(89_999)).pairs == 0
     lag_ms = 0
     assert (await bench.round(90_000)).read == 1
@@ -102,8 +102,8 @@ async def test_a_write_that_never_arrived_is_owed_again() -> None:
     bench.clock.now = T + 60_000
     bench.stands(1)
     looked = await bench.round(60_000)
-    assert looked.due == {Kind.WRITE_MARKETO}
-    assert bench.ledger.pairs[1].due[Kind.WRITE_MARKETO]
+    assert looked.due == {Duty.WRITE_MARKETO}
+    assert bench.ledger.pairs[1].due[Duty.WRITE_MARKETO]
 
 
 async def test_what_the_feed_has_yet_to_show_is_looked_at_again_later() -> None:
@@ -111,7 +111,7 @@ async def test_what_the_feed_has_yet_to_show_is_looked_at_again_later() -> None:
     bench.clock.now = T + 60_000
     bench.stands(1, title="z")
     await bench.round(60_000)
-    assert (bench.title().value, bench.ledger.pairs[1].due[Kind.LOOK_MARKETO]) == ("b", T + 120_000)
+    assert (bench.title().value, bench.ledger.pairs[1].due[Duty.LOOK_MARKETO]) == ("b", T + 120_000)
 
 
 async def test_when_the_feed_must_have_lost_it_the_reading_is_the_truth() -> None:
@@ -129,7 +129,7 @@ async def test_a_call_that_nobody_finished_is_given_up_and_its_writes_are_in_dou
     assert (await bench.round(30_000)).read == 1, "and then nobody waits for the feed's bound"
     state = bench.ledger.pairs[1]
     assert (state.marketo.calling, state.fields["title"].marketo.writes[0].answered) == (0, -1)
-    assert state.due[Kind.LOOK_MARKETO] == T + 90_000
+    assert state.due[Duty.LOOK_MARKETO] == T + 90_000
 
 
 async def test_a_record_that_is_not_there_is_taken_for_deleted() -> None:
@@ -163,7 +163,7 @@ async def test_a_creation_in_doubt_that_was_made_is_found_by_the_id_it_carries()
 async def test_a_creation_in_doubt_that_was_never_made_is_made_again() -> None:
     bench = Bench(failed(sent(state=lone(1, SF)), MK, 7, T + 10_000))
     looked = await bench.round(60_000)
-    assert (bench.ledger.pairs[1].marketo.creating, looked.due) == (0, {Kind.WRITE_MARKETO})
+    assert (bench.ledger.pairs[1].marketo.creating, looked.due) == (0, {Duty.WRITE_MARKETO})
     assert isinstance(plan(bench.ledger.pairs[1], MK, TERMS.rules, exact=False), Create)
 
 
@@ -195,7 +195,7 @@ async def test_what_waited_for_a_link_is_judged_when_its_time_is_up() -> None:
     assert (await bench.round(29_999)).pairs == 0
     looked = await bench.round(30_000)
     assert (bench.title().value, bench.ledger.pairs[1].waiting) == ("z", ())
-    assert looked.due == {Kind.WRITE_SALESFORCE}
+    assert looked.due == {Duty.WRITE_SALESFORCE}
     (decision,) = bench.ledger.decisions
     assert decision.fields[0].field == "title"
     assert decision.event is not None

@@ -5,7 +5,7 @@ import pytest
 from consumers.worker.metrics import RELAY_STATES, Metrics
 from streams.relay.relay import RelayWatch
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import LEAD, System
 
 
@@ -14,7 +14,7 @@ def metrics() -> Metrics:
     return Metrics(now_ms=lambda: 10_000)
 
 
-def event(kind: Kind, at: int) -> ChangeEvent:
+def event(kind: Happened, at: int) -> ChangeEvent:
     return ChangeEvent(system=System.SALESFORCE, object=LEAD, id="1", kind=kind, source="cdc", at=at)
 
 
@@ -25,7 +25,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def test_metrics_are_a_watch_of_relays(metrics: Metrics) -> None:
     watch: RelayWatch = metrics
-    watch.relayed("cdc", [event(Kind.UPDATED, 9_900), event(Kind.READ, 1), event(Kind.UPDATED, 20_000)], 2, 9_900)
+    watch.relayed("cdc", [event(Happened.UPDATED, 9_900), event(Happened.READ, 1), event(Happened.UPDATED, 20_000)], 2, 9_900)
     assert value(metrics, "tandem_events_relayed_total", source="cdc", kind="updated") == 2
     assert value(metrics, "tandem_events_relayed_total", source="cdc", kind="read") == 1
     assert value(metrics, "tandem_dead_letters_total", stage="cdc") == 2

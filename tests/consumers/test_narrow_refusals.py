@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.merge.plan import Update
 from consumers.merge.state import NEVER, PairState
 from consumers.merge.stored import pack, unpack
@@ -156,7 +156,7 @@ async def test_a_part_of_which_nobody_knows_leaves_the_row_in_doubt() -> None:
     await bench.settler.round()
     state = bench.ledger.pairs[1]
     assert {key for key, field in state.fields.items() if field.marketo.writes} == set(KEYS)
-    assert state.due[Kind.LOOK_MARKETO]
+    assert state.due[Duty.LOOK_MARKETO]
 
 
 async def test_a_call_that_is_refused_as_a_whole_is_narrowed_down_to_rows_and_then_to_fields() -> None:

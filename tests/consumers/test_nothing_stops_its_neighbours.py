@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.ledger.port import Fenced, Kind, Taken
+from consumers.ledger.port import Duty, Fenced, Taken
 from consumers.merge.aside import FAULT
 from consumers.merge.decision import Verdict
 from consumers.merge.state import PairState
@@ -93,7 +93,7 @@ async def test_an_event_that_can_not_be_judged_is_buried_and_its_pair_held(
     assert POISON not in ledger.dead[0].reason
     if place != "consumers.observe.observer.decode":  # there only the key says whose it is, and these have none
         assert ledger.pairs[3].hold.startswith(FAULT)
-        assert ledger.pairs[3].due[Kind.LOOK_SALESFORCE], "a reading tells what the event told"
+        assert ledger.pairs[3].due[Duty.LOOK_SALESFORCE], "a reading tells what the event told"
     assert not any(ledger.pairs[number].hold for number in (1, 2, 4, 5))
 
 
@@ -108,7 +108,7 @@ async def test_a_reading_makes_good_what_was_buried_and_the_edit_arrives(monkeyp
     writer.records[ids(1)[SF]] = reading(SF, row, T + 19_000, id=ids(1)[SF])
     looked = await Looker(ledger, writer, TERMS, clock).round()
     assert (looked.read, looked.held, title(ledger, 1), ledger.pairs[1].hold) == (1, 0, POISON, "")
-    assert Kind.WRITE_MARKETO in looked.due
+    assert Duty.WRITE_MARKETO in looked.due
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ async def test_a_pair_that_can_not_be_planned_is_held_and_the_others_are_written
     assert (settled.claimed, settled.held, settled.records) == (3, 1, 2)
     assert [item.pair for call in writer.calls for item in call] == [1, 3]
     assert ledger.pairs[2].hold.startswith(FAULT)
-    assert not ledger.pairs[2].due[Kind.WRITE_MARKETO]
+    assert not ledger.pairs[2].due[Duty.WRITE_MARKETO]
     assert (await settler.round()).claimed == 0, "it does not come again and again"
 
 
@@ -235,4 +235,4 @@ async def test_a_look_that_fails_on_one_pair_reads_the_others(
     clock.now = T + 600_000
     for _ in range(3):
         await looker.round()
-    assert not ledger.pairs[2].due[Kind.LOOK_SALESFORCE] or ledger.pairs[2].due[Kind.LOOK_SALESFORCE] > clock.now, "no tight loop"
+    assert not ledger.pairs[2].due[Duty.LOOK_SALESFORCE] or ledger.pairs[2].due[Duty.LOOK_SALESFORCE] > clock.now, "no tight loop"

@@ -2,12 +2,11 @@
 
 import pytest
 
-from consumers.ledger.port import Fenced, Kind
+from consumers.ledger.port import Duty, Fenced
 from consumers.merge.decision import Verdict
 from consumers.observe.observer import Message, Observer
 from streams.wire import codec
-from streams.wire.events import ChangeEvent, Value
-from streams.wire.events import Kind as EventKind
+from streams.wire.events import ChangeEvent, Happened, Value
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, owing, renamed
 
@@ -30,7 +29,7 @@ async def test_a_batch_moves_the_offset_and_says_what_has_become_due() -> None:
     ledger = ledger_with(renamed(paired(), 1), owing(2, SF))
     observed = await Observer(ledger, terms(), Clock()).observe(TOPIC, 3, 0, messages(edit(1, "c"), edit(2, "c")))
     assert (observed.events, observed.verdicts) == (2, {Verdict.ACCEPTED: 1, Verdict.LOST: 1})
-    assert observed.due == {Kind.WRITE_MARKETO}, "the other was due before"
+    assert observed.due == {Duty.WRITE_MARKETO}, "the other was due before"
     assert await ledger.offset(TOPIC, 3) == 2
     origins = [decision.event for decision in ledger.decisions]
     assert [(origin.topic, origin.partition, origin.offset, origin.author) for origin in origins if origin] == [
@@ -97,7 +96,7 @@ AFTERWARDS: dict[str, ChangeEvent] = {
     "a change on the other side": event(SF, {"Title": "d"}, T + 9_000),
     "a reading": reading(MK, {"title": "c"}, T + 60_000),
     "a reading of the other side": reading(SF, {"Title": "a"}, T + 60_000),
-    "its deletion": event(MK, {}, T + 20_000, kind=EventKind.DELETED, ref="d1"),
+    "its deletion": event(MK, {}, T + 20_000, kind=Happened.DELETED, ref="d1"),
 }
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from consumers.fitting.sight import Returned
-from consumers.ledger.port import Kind, Pair
+from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.merge.state import PairState
 from consumers.merge.writes import refuse
@@ -59,7 +59,7 @@ async def test_what_was_refused_is_owed_again(system: System, pool: Any, ledger:
     monkeypatch.setattr("consumers.reconcile.returned_fields._PAGE", 2)
     states = [refused(1, system), refused(2, system), refused(3, system.other), refused(4, system), refused(5, system)]
     numbers = await kept(ledger, *states)
-    kind = Kind.WRITE_SALESFORCE if system is SF else Kind.WRITE_MARKETO
+    kind = Duty.WRITE_SALESFORCE if system is SF else Duty.WRITE_MARKETO
     name = "Title" if system is SF else "title"
     await back(pool, ledger, Returned(system=system, object=LEAD, name=name, since_ms=T))
     async with ledger.transaction() as tx:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Delete, Plan, Update
 from consumers.merge.state import FAILED, PairState, Record
@@ -44,7 +44,7 @@ class Bench:
     async def round(self) -> Settled:
         return await self.settler.round()
 
-    def due(self, kind: Kind, number: int = 1) -> int:
+    def due(self, kind: Duty, number: int = 1) -> int:
         return self.ledger.pairs[number].due[kind]
 
     def write(self, number: int = 1, system: System = MK) -> Any:
@@ -63,7 +63,7 @@ async def test_the_intent_is_committed_before_the_call_and_the_outcome_after_it(
     assert (seen[0][0].value, seen[0][0].answered, seen[0][1]) == ("b", 0, seen[0][0].id)
     assert (bench.write().answered, bench.ledger.pairs[1].marketo.calling) == (T, 0)
     assert (settled.claimed, settled.calls, settled.records, settled.since) == (1, 1, 1, [T])
-    assert (bench.due(Kind.WRITE_MARKETO), bench.due(Kind.LOOK_MARKETO)) == (0, T + 60_000)
+    assert (bench.due(Duty.WRITE_MARKETO), bench.due(Duty.LOOK_MARKETO)) == (0, T + 60_000)
     assert (await bench.round()).claimed == 0
 
 
@@ -104,7 +104,7 @@ async def test_what_an_answer_leaves_behind(name: str) -> None:
     await bench.round()
     assert bench.outcomes() == [told]
     assert (bench.write().answered if bench.write() else None) == left
-    assert bench.due(Kind.WRITE_MARKETO) == due
+    assert bench.due(Duty.WRITE_MARKETO) == due
     assert bench.ledger.pairs[1].marketo.calling == 0
     assert (await bench.round()).claimed == 0, "no hot loop"
 
@@ -114,7 +114,7 @@ async def test_what_does_not_pass_is_tried_again_after_ever_longer_waits_and_nev
     waits = []
     for _ in range(9):
         await bench.round()
-        waits.append(bench.due(Kind.WRITE_MARKETO) - bench.clock.now)
+        waits.append(bench.due(Duty.WRITE_MARKETO) - bench.clock.now)
         bench.clock.now += waits[-1]
     assert waits == [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 600_000, 600_000]
     bench.writer.answers = done
@@ -126,7 +126,7 @@ async def test_a_creation_that_does_not_pass_says_why_and_is_tried_again() -> No
     bench = Bench(lone(1, SF), answers=lambda _: Outcome(fate=Fate.BUSY, reason="STORAGE_LIMIT_EXCEEDED: full", after_seconds=300))
     await bench.round()
     assert bench.ledger.pairs[1].marketo.refused == "STORAGE_LIMIT_EXCEEDED: full"
-    assert bench.due(Kind.WRITE_MARKETO) == T + 300_000
+    assert bench.due(Duty.WRITE_MARKETO) == T + 300_000
     bench.clock.now, bench.writer.answers = T + 300_000, done
     await bench.round()
     assert (bench.ledger.pairs[1].marketo.id, bench.ledger.pairs[1].marketo.refused) == ("901", "")
@@ -135,14 +135,14 @@ async def test_a_creation_that_does_not_pass_says_why_and_is_tried_again() -> No
 async def test_a_row_of_which_nobody_knows_is_looked_for_soon_and_ever_later() -> None:
     bench = Bench(owing(1, MK), answers=lambda _: Outcome(fate=Fate.UNKNOWN, reason="UNKNOWN_EXCEPTION"))
     await bench.round()
-    assert bench.due(Kind.LOOK_MARKETO) == T + TERMS.marketo.doubt_ms
+    assert bench.due(Duty.LOOK_MARKETO) == T + TERMS.marketo.doubt_ms
 
 
 async def test_a_record_that_is_gone_is_looked_at() -> None:
     bench = Bench(owing(1, MK), answers=lambda _: Outcome(fate=Fate.GONE, reason="1004"))
     await bench.round()
     assert bench.ledger.pairs[1].marketo.reread
-    assert T <= bench.due(Kind.LOOK_MARKETO) <= T + 2_000
+    assert T <= bench.due(Duty.LOOK_MARKETO) <= T + 2_000
 
 
 async def test_a_refusal_is_kept_in_the_systems_own_words_and_tried_again_when_the_field_changes() -> None:
@@ -170,7 +170,7 @@ async def test_after_a_fatal_call_nothing_is_in_doubt() -> None:
     for number in (1, 2):
         state = bench.ledger.pairs[number]
         assert (state.marketo.calling, state.marketo.creating, bench.write(number)) == (0, 0, None)
-        assert bench.due(Kind.WRITE_MARKETO, number) > T
+        assert bench.due(Duty.WRITE_MARKETO, number) > T
 
 
 async def test_a_call_that_is_cancelled_is_in_doubt_and_told_so() -> None:
@@ -214,7 +214,7 @@ async def test_several_candidates_make_a_hold_never_a_guess() -> None:
 async def test_a_creation_that_finds_the_person_there_looks_again_later() -> None:
     bench = Bench(lone(1, SF), answers=lambda _: Outcome(fate=Fate.EXISTS, reason="1005"))
     await bench.round()
-    assert (bench.ledger.pairs[1].marketo.creating, bench.due(Kind.WRITE_MARKETO)) == (0, T + 3_000)
+    assert (bench.ledger.pairs[1].marketo.creating, bench.due(Duty.WRITE_MARKETO)) == (0, T + 3_000)
 
 
 async def test_a_person_who_is_there_but_never_found_is_asked_for_ever_more_rarely_and_the_reason_is_told() -> None:
@@ -222,7 +222,7 @@ async def test_a_person_who_is_there_but_never_found_is_asked_for_ever_more_rare
     waits = []
     for _ in range(10):
         await bench.round()
-        waits.append(bench.due(Kind.WRITE_MARKETO) - bench.clock.now)
+        waits.append(bench.due(Duty.WRITE_MARKETO) - bench.clock.now)
         bench.clock.now += waits[-1]
     assert waits == [3_000, 6_000, 12_000, 24_000, 48_000, 96_000, 192_000, 384_000, 600_000, 600_000]
     refused = bench.ledger.pairs[1].marketo.refused
@@ -240,11 +240,11 @@ async def test_what_is_written_while_the_feed_is_behind_is_given_more_time_to_co
 
     bench = Bench(owing(1, MK), owing(2, MK), owing(3, MK), owing(4, MK), owing(5, MK), lag=lag, batch_max=2)
     await bench.round()
-    assert bench.due(Kind.LOOK_MARKETO, 1) == T + 60_000 + 40_000 + 60_000, "in a full call"
+    assert bench.due(Duty.LOOK_MARKETO, 1) == T + 60_000 + 40_000 + 60_000, "in a full call"
     await bench.round()
     lag_ms = 86_400_000
     await bench.round()
-    assert bench.due(Kind.LOOK_MARKETO, 5) == T + 60_000 + 600_000, "a long stop is soon made good"
+    assert bench.due(Duty.LOOK_MARKETO, 5) == T + 60_000 + 600_000, "a long stop is soon made good"
 
 
 async def test_a_creation_in_doubt_is_not_repeated_before_it_was_looked_for() -> None:
@@ -262,7 +262,7 @@ async def test_a_question_that_fails_leaves_nothing_behind_and_holds_nobody_else
         await bench.round()
     assert bench.outcomes() == ["update done"], "what needed no question was written"
     assert bench.ledger.pairs[2].marketo.calling == 0
-    assert bench.due(Kind.WRITE_MARKETO, 2)
+    assert bench.due(Duty.WRITE_MARKETO, 2)
 
 
 async def test_a_question_that_is_refused_is_narrowed_down_to_the_pair_that_caused_it() -> None:
@@ -306,7 +306,7 @@ async def test_a_deletion_that_is_refused_is_not_tried_again_at_once() -> None:
     bench = Bench(msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),)), answers=lambda _: refused)
     await bench.round()
     assert (await bench.round()).claimed == 0
-    assert bench.due(Kind.WRITE_MARKETO) == T + 900_000
+    assert bench.due(Duty.WRITE_MARKETO) == T + 900_000
     assert [type(item.order) for call in bench.writer.calls for item in call] == [Delete]
 
 
@@ -350,7 +350,7 @@ async def test_where_it_cannot_be_asked_nothing_is_deleted(error: Exception, aft
     with pytest.raises(type(error)):
         await bench.round()
     assert (bench.writer.calls, bench.ledger.pairs[1].retract) == ([], ((MK, "9"),))
-    assert (bench.ledger.pairs[1].marketo.calling, bench.due(Kind.WRITE_MARKETO)) == (0, T + after_ms)
+    assert (bench.ledger.pairs[1].marketo.calling, bench.due(Duty.WRITE_MARKETO)) == (0, T + after_ms)
 
 
 # -- reading first ---------------------------------------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ async def test_a_record_is_read_before_it_is_written_to_where_that_is_wanted_and
     await bench.round()
     assert bench.writer.read_ids == [ids(1)[MK]]
     assert (bench.writer.calls, bench.ledger.pairs[1].fields["title"].value) == ([], "c"), "it would have stood in the wrong for a moment"
-    assert bench.due(Kind.WRITE_SALESFORCE)
+    assert bench.due(Duty.WRITE_SALESFORCE)
 
 
 async def test_only_the_live_lane_is_read_first() -> None:
@@ -395,7 +395,7 @@ async def test_a_field_that_cannot_be_written_now_is_refused_and_its_neighbours_
     assert bench.writer.sent() == [{"lastName": "Byron"}]
     side = bench.ledger.pairs[1].fields["title"].marketo
     assert (side.refused, side.reason, side.writes) == (2, "not now", ())
-    assert bench.due(Kind.WRITE_MARKETO) == 0
+    assert bench.due(Duty.WRITE_MARKETO) == 0
 
 
 async def test_the_ledgers_own_state_is_never_changed_in_place() -> None:
@@ -413,7 +413,7 @@ async def test_a_call_is_never_begun_after_its_lease() -> None:
     bench.clock.now += TERMS.marketo.begin_ms
     await bench.settler.finish(work)
     assert (bench.writer.calls, bench.outcomes(), bench.write()) == ([], ["update not sent"], None)
-    assert bench.due(Kind.WRITE_MARKETO) == bench.clock.now, "it is owed again at once"
+    assert bench.due(Duty.WRITE_MARKETO) == bench.clock.now, "it is owed again at once"
 
 
 async def test_the_later_calls_of_a_batch_look_at_their_lease_again() -> None:

@@ -8,7 +8,7 @@ import pytest
 from consumers.ledger.memory import MemoryLedger
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.reconcile.unseen import is_news, unseen_by
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, event, paired, reading, terms
 from tests.consumers.pairs_in_memory import ids, ledger_with, owing
@@ -41,9 +41,9 @@ CASES: dict[str, tuple[ChangeEvent, PairState | None, bool]] = {
     "a value that can't be used": (row(Score__c="many"), paired(), True),
     "a value that is known not to be usable": (row(Score__c="many"), paired(leadScore=unusable("many")), False),
     "the former value, back after one that can't be used": (row(), paired(leadScore=unusable("many")), True),
-    "a deletion": (event(SF, {}, kind=Kind.DELETED), paired(), True),
-    "a deletion that is known": (event(SF, {}, kind=Kind.DELETED), deleted(paired()), False),
-    "the end of somebody unknown": (event(SF, {}, kind=Kind.DELETED), None, False),
+    "a deletion": (event(SF, {}, kind=Happened.DELETED), paired(), True),
+    "a deletion that is known": (event(SF, {}, kind=Happened.DELETED), deleted(paired()), False),
+    "the end of somebody unknown": (event(SF, {}, kind=Happened.DELETED), None, False),
     # Marketo's poll yields activities
     "an activity that was judged": (event(MK, {"title": "b"}, ref="g1"), paired(), False),
     "a later one": (event(MK, {"title": "b"}, ref="g2"), paired(), True),
@@ -75,7 +75,7 @@ class Counting(MemoryLedger):
 
 async def test_the_filter_asks_the_ledger_for_all_at_once() -> None:
     ledger = Counting(ledger_with(owing(1, MK), owing(2, MK)))
-    told = [event(SF, {"Title": value}, id=ids(number)[SF], kind=Kind.READ, until=T + 9_500) for number, value in ((1, "b"), (2, "z"))]
+    told = [event(SF, {"Title": value}, id=ids(number)[SF], kind=Happened.READ, until=T + 9_500) for number, value in ((1, "b"), (2, "z"))]
     news = await unseen_by(ledger, TERMS)(told)
     assert [each.id for each in news] == [ids(2)[SF]]
     assert ledger.asked == [[ids(1)[SF], ids(2)[SF]]]

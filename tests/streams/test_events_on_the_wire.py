@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.wire.codec import EVENT_BYTES_MAX, Undecodable, decode, encode, encode_dead_letter
-from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import CONTACT, LEAD, PERSON, System
 
 TEXT = st.text(max_size=8)
@@ -20,7 +20,7 @@ EVENTS = st.builds(
     system=st.sampled_from(System),
     object=st.sampled_from([LEAD, CONTACT, PERSON]),
     id=st.from_regex(r"[0-9A-Za-z]{1,18}", fullmatch=True),
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(Happened),
     source=TEXT,
     at=MOMENTS,
     until=MOMENTS,
@@ -35,13 +35,13 @@ EVENTS = st.builds(
     into=st.from_regex(r"[0-9A-Za-z]{0,18}", fullmatch=True),
     into_object=st.sampled_from(["", CONTACT]),
 )
-ONE = ChangeEvent(system=System.SALESFORCE, object=LEAD, id="x", kind=Kind.UPDATED, source="cdc", at=1, fields={"Title": "a"})
+ONE = ChangeEvent(system=System.SALESFORCE, object=LEAD, id="x", kind=Happened.UPDATED, source="cdc", at=1, fields={"Title": "a"})
 
 
 @given(EVENTS)
 def test_an_event_survives_the_wire(event: ChangeEvent) -> None:
     assert decode(encode(event)) == event
-    assert decode(encode(event)).is_read is (event.kind is Kind.READ)
+    assert decode(encode(event)).is_read is (event.kind is Happened.READ)
 
 
 @given(EVENTS)

@@ -20,7 +20,7 @@ from infra.kafka.guarded import Guarded
 from streams.ground.access import KafkaAccess, Sasl
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.wire.errors import Fatal, Retry
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import PERSON, System
 from streams.wire.topics import all_topics, change_topic
 from tests.certificates import Papers, made
@@ -89,7 +89,7 @@ async def test_every_client_of_ours_gets_in(ground: Ground, how: str) -> None:
     before = sum(end for (name, _), end in (await end_offsets(kafka)).items() if name == topic)
     publisher = Publisher(lambda: kafka_producer(kafka))
     try:
-        event = ChangeEvent(system=System.MARKETO, object=PERSON, id="7", kind=Kind.UPDATED, source="guarded", at=1)
+        event = ChangeEvent(system=System.MARKETO, object=PERSON, id="7", kind=Happened.UPDATED, source="guarded", at=1)
         async with asyncio.timeout(60):
             await publisher.publish([event])
     finally:

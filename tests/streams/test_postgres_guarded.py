@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from consumers.fitting.grounds import look_at_database
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.ledger.postgres import open_ledger
 from consumers.reconcile.confirmation import confirm_deletes
 from consumers.reports.database import ledger_connection
@@ -72,7 +72,7 @@ async def test_every_user_of_the_database_gets_in(ground: Ground) -> None:
     await look_at_database(dsn)
     ledger = await open_ledger(dsn)
     try:
-        assert await ledger.waiting(Kind.WRITE_MARKETO, 0) is None
+        assert await ledger.waiting(Duty.WRITE_MARKETO, 0) is None
     finally:
         await ledger.close()
     budget = PostgresBudget(dsn, System.MARKETO, MARKETO)

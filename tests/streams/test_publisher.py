@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutO
 
 from streams.relay.publisher import DEAD_ORIGINAL_BYTES_MAX, Publisher
 from streams.wire.codec import EVENT_BYTES_MAX, decode
-from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import PERSON, System
 from streams.wire.topics import DEAD_LETTERS
 
@@ -75,7 +75,7 @@ class Waits:
 
 def event(number: int, *, record: str = "1", text: str = "x") -> ChangeEvent:
     return ChangeEvent(
-        system=System.MARKETO, object=PERSON, id=record, kind=Kind.UPDATED, source="activities", at=number, fields={"a": text}
+        system=System.MARKETO, object=PERSON, id=record, kind=Happened.UPDATED, source="activities", at=number, fields={"a": text}
     )
 
 

@@ -13,7 +13,7 @@ from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.wire.codec import EVENT_BYTES_MAX, decode
-from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import CONTACT, System
 from streams.wire.topics import DEAD_LETTERS, all_topics, change_topic
 
@@ -23,7 +23,7 @@ TOPIC = change_topic(System.SALESFORCE, CONTACT)
 
 def event(number: int, record: str, text: str = "") -> ChangeEvent:
     return ChangeEvent(
-        system=System.SALESFORCE, object=CONTACT, id=record, kind=Kind.UPDATED, source="cdc", at=number, fields={"Title": text}
+        system=System.SALESFORCE, object=CONTACT, id=record, kind=Happened.UPDATED, source="cdc", at=number, fields={"Title": text}
     )
 
 

@@ -11,7 +11,7 @@ from streams.relay.positions import OpenGap, Standing, TakenOver
 from streams.relay.publisher import Published
 from streams.relay.relay import FATAL_SECONDS, Relay
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError
-from streams.wire.events import Batch, ChangeEvent, DeadLetter, Kind
+from streams.wire.events import Batch, ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import LEAD, System
 
 
@@ -157,7 +157,7 @@ class Waits:
 
 
 def number(n: int) -> ChangeEvent:
-    return ChangeEvent(system=System.SALESFORCE, object=LEAD, id="1", kind=Kind.UPDATED, source="cdc", at=n)
+    return ChangeEvent(system=System.SALESFORCE, object=LEAD, id="1", kind=Happened.UPDATED, source="cdc", at=n)
 
 
 class Bench:

@@ -15,7 +15,7 @@ from streams.budget.port import Lane
 from streams.marketo.refusals import judge_item
 from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
 from streams.marketo.wire import ItemResult, Lead
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, CREATED_FIELD, LEAD, MARKETO, PERSON, Object, System
 
 _EXISTS, _SEVERAL = frozenset({"1005"}), frozenset({"1007"})
@@ -111,7 +111,7 @@ def _reading(lead: Lead) -> ChangeEvent:
         system=System.MARKETO,
         object=PERSON,
         id=lead.id,
-        kind=Kind.READ,
+        kind=Happened.READ,
         source="read",
         at=lead.at,
         until=lead.until,

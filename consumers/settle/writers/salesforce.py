@@ -14,7 +14,7 @@ from streams.salesforce.records import RECORDS_MAX, ItemResult
 from streams.salesforce.refusals import judge_item
 from streams.salesforce.rest import Page, Record, SalesforceRest
 from streams.salesforce.soql import any_of, select
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CREATED_FIELD, LEAD, SALESFORCE, Object, System, salesforce_id
 
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
@@ -152,7 +152,7 @@ def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:
         system=System.SALESFORCE,
         object=obj,
         id=salesforce_id(str(row["Id"])),
-        kind=Kind.READ,
+        kind=Happened.READ,
         source="read",
         at=at,
         until=until,

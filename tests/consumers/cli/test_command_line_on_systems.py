@@ -17,7 +17,7 @@ from consumers.cli.application import app
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict, encode
 from consumers.merge.state import NEVER, Field, PairState, Record, Side
 from consumers.merge.stored import pack
-from streams.wire.events import Kind
+from streams.wire.events import Happened
 from streams.wire.systems import System
 
 pytestmark = pytest.mark.integration
@@ -183,7 +183,7 @@ def test_record_and_explain(config: str, environ: dict[str, str], sandbox: dict[
 def test_explain_calls_people_by_their_names(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
     user = json.loads(tandem(config, environ, "check", "--json").stdout)["salesforce_user"]
     fields = {"title": Field(value="CEO", version=1, salesforce=Side(seen="CEO", shows=1))}
-    event = Origin(topic="crm.salesforce.lead.v1", partition=0, offset=1, source="cdc", kind=Kind.UPDATED, at=1_000, author=user)
+    event = Origin(topic="crm.salesforce.lead.v1", partition=0, offset=1, source="cdc", kind=Happened.UPDATED, at=1_000, author=user)
     accepted = Ruling(field="title", verdict=Verdict.ACCEPTED, value="CEO", agreed="CEO", version=1)
     body = encode(Decision(kind="judged", at=1, pair=1, system=System.SALESFORCE, record="x", event=event, fields=(accepted,)))
     run(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.ledger.port import Fenced, Kind, Ledger, Pair, Taken
+from consumers.ledger.port import Duty, Fenced, Ledger, Pair, Taken
 from consumers.ledger.postgres import PostgresLedger
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.decision import decode as decode_decision
@@ -72,7 +72,7 @@ def judged(number: int, at: int = NOW) -> Decision:
     return Decision(kind="judged", at=at, pair=number, system=System.SALESFORCE, record="00Q", fields=(ruling,))
 
 
-async def claimed(ledger: Ledger, kind: Kind, now: int = NOW, limit: int = 10, lane: int = 2) -> list[int]:
+async def claimed(ledger: Ledger, kind: Duty, now: int = NOW, limit: int = 10, lane: int = 2) -> list[int]:
     async with ledger.transaction() as tx:
         return [one.id for one in await tx.claim(kind, now, limit, lane)]
 
@@ -191,7 +191,7 @@ async def test_what_is_raised_in_the_middle_takes_everything_back(ledger: Ledger
         await step()
     after = (await stored(ledger, number))[number]
     assert (after.state.marketo.id, after.match_key) == ("", "old@example.com")
-    assert await claimed(ledger, Kind.WRITE_MARKETO) == [number]
+    assert await claimed(ledger, Duty.WRITE_MARKETO) == [number]
     assert await decisions(ledger) == []
     assert await letters(ledger) == []
     assert await ledger.offset(TOPIC, 0) is None
@@ -283,8 +283,8 @@ async def test_a_pair_absorbs_another_with_its_record_and_all_that_was_due_for_i
         await tx.save([one], NOW)
         assert [found.id for found in (await tx.by_record(System.MARKETO, ["17"])).values()] == [kept]
     assert list(await stored(ledger, kept, gone)) == [kept]
-    assert await claimed(ledger, Kind.WRITE_SALESFORCE) == []
-    assert await claimed(ledger, Kind.LOOK_MARKETO) == []
+    assert await claimed(ledger, Duty.WRITE_SALESFORCE) == []
+    assert await claimed(ledger, Duty.LOOK_MARKETO) == []
 
 
 async def test_removing_nobody_and_saving_nothing_is_no_fault(ledger: Ledger) -> None:
@@ -306,12 +306,12 @@ async def test_what_is_due_is_claimed_first_lanes_first_and_then_the_longest_wai
     waits = [(2, NOW - 90), (0, NOW - 5), (1, NOW - 70), (0, NOW - 8), (0, NOW + 1), (1, NOW - 80)]
     numbers = await add(ledger, *(pair(place, due=(0, at, 0, 0), lane=lane) for place, (lane, at) in enumerate(waits)))
     order = [numbers[place] for place in (3, 1, 5, 2, 0)]
-    assert await claimed(ledger, Kind.WRITE_MARKETO) == order
-    assert await claimed(ledger, Kind.WRITE_MARKETO, limit=3) == order[:3]
-    assert await claimed(ledger, Kind.WRITE_MARKETO, lane=1) == order[:4]
-    assert await claimed(ledger, Kind.WRITE_MARKETO, lane=0) == order[:2]
-    assert await claimed(ledger, Kind.WRITE_MARKETO, now=NOW + 1) == [order[0], order[1], numbers[4], *order[2:]]
-    assert await claimed(ledger, Kind.WRITE_SALESFORCE) == []
+    assert await claimed(ledger, Duty.WRITE_MARKETO) == order
+    assert await claimed(ledger, Duty.WRITE_MARKETO, limit=3) == order[:3]
+    assert await claimed(ledger, Duty.WRITE_MARKETO, lane=1) == order[:4]
+    assert await claimed(ledger, Duty.WRITE_MARKETO, lane=0) == order[:2]
+    assert await claimed(ledger, Duty.WRITE_MARKETO, now=NOW + 1) == [order[0], order[1], numbers[4], *order[2:]]
+    assert await claimed(ledger, Duty.WRITE_SALESFORCE) == []
 
 
 STEPS: list[Sequence[tuple[int, int, int, int]]] = [
@@ -334,7 +334,7 @@ async def test_what_is_due_follows_the_state(ledger: Ledger, steps: Sequence[tup
             for step in batch:
                 one.state = changed(one.state, due=step)
                 await tx.save([one], NOW)
-    for kind in Kind:
+    for kind in Duty:
         assert await claimed(ledger, kind) == ([number] if 0 < steps[-1][kind] <= NOW else [])
 
 
@@ -344,8 +344,8 @@ async def test_a_pair_changes_lanes_with_all_that_is_due_for_it(ledger: Ledger) 
         one = (await tx.by_id([number]))[number]
         one.state = changed(one.state, lane=0)
         await tx.save([one], NOW)
-    assert await claimed(ledger, Kind.WRITE_SALESFORCE, lane=0) == [number]
-    assert await claimed(ledger, Kind.WRITE_MARKETO, lane=0) == [number]
+    assert await claimed(ledger, Duty.WRITE_SALESFORCE, lane=0) == [number]
+    assert await claimed(ledger, Duty.WRITE_MARKETO, lane=0) == [number]
 
 
 # decisions, dead letters, write ids
@@ -401,6 +401,6 @@ async def test_pairs_with_a_refusal_are_found_page_by_page(ledger: Ledger) -> No
 async def test_pairs_that_are_to_be_looked_at_later_are_found_page_by_page(ledger: Ledger) -> None:
     later = [pair(number, due=(0, 0, 0, NOW + 1)) for number in (1, 2, 3)]
     ids = await add(ledger, *later, pair(4, due=(0, 0, 0, NOW)), pair(5, due=(0, NOW + 1, NOW + 1, 0)))
-    assert await ledger.looked_for(Kind.LOOK_MARKETO, NOW, 0, 2) == ids[:2]
-    assert await ledger.looked_for(Kind.LOOK_MARKETO, NOW, ids[1], 2) == [ids[2]]
-    assert await ledger.looked_for(Kind.LOOK_SALESFORCE, NOW, 0, 9) == [ids[4]]
+    assert await ledger.looked_for(Duty.LOOK_MARKETO, NOW, 0, 2) == ids[:2]
+    assert await ledger.looked_for(Duty.LOOK_MARKETO, NOW, ids[1], 2) == [ids[2]]
+    assert await ledger.looked_for(Duty.LOOK_SALESFORCE, NOW, 0, 9) == [ids[4]]

@@ -11,10 +11,10 @@ from consumers.judging.batch import NOWHERE, Judging
 from consumers.judging.candidates import ALIKE_MAX
 from consumers.judging.reunions import reunite
 from consumers.ledger import sql
-from consumers.ledger.port import Kind as Due
+from consumers.ledger.port import Duty
 from consumers.ledger.postgres import PostgresLedger
 from streams.wire.errors import Retry
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import System, salesforce_id
 from tests.consumers.merge.person_pair import MK, SF, T, event, reading, terms
 
@@ -86,7 +86,7 @@ async def test_deletions_among_namesakes_wait_for_nobody_and_the_last_two_are_on
     await namesakes(postgres_ledger, tried)
     gone = {
         system: [
-            event(system, {}, T + 100_000 + number, id=record(system, number), kind=Kind.DELETED, ref=f"d{number}")
+            event(system, {}, T + 100_000 + number, id=record(system, number), kind=Happened.DELETED, ref=f"d{number}")
             for number in range(1, NAMESAKES)
         ]
         for system in System
@@ -95,7 +95,7 @@ async def test_deletions_among_namesakes_wait_for_nobody_and_the_last_two_are_on
     await asyncio.gather(*(observe(postgres_ledger, part, tried) for part in parts))
     assert tried["deadlocks"] == 0
     due = await reunite(postgres_ledger, TERMS, T + 200_000)
-    assert due >= {Due.LOOK_SALESFORCE, Due.LOOK_MARKETO}
+    assert due >= {Duty.LOOK_SALESFORCE, Duty.LOOK_MARKETO}
     assert await watcher.fetchval("select count(distinct pair) from due where kind in (2, 3)") == 2, "only the two that are left"
     last = [person(system, NAMESAKES, "one@example.com") for system in System]
     for one in last:

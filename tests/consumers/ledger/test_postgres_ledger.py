@@ -9,7 +9,7 @@ import pytest
 from consumers.ledger import sql
 from consumers.ledger.border import border, commit_border
 from consumers.ledger.faults import Fault
-from consumers.ledger.port import Fenced, Kind, Ledger, Pair, Taken
+from consumers.ledger.port import Duty, Fenced, Ledger, Pair, Taken
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.merge.state import PairState, Record
 from infra.postgres.server import Server
@@ -74,9 +74,9 @@ async def test_a_pair_is_for_one_at_a_time_and_the_second_sees_what_the_first_ma
 async def test_a_claim_leaves_out_what_somebody_holds_and_takes_others_instead(postgres_ledger: PostgresLedger) -> None:
     numbers = await add(postgres_ledger, *(pair(str(at), due=(NOW - 9 + at, 0, 0, 0)) for at in range(4)))
     async with postgres_ledger.transaction() as first, postgres_ledger.transaction() as second, postgres_ledger.transaction() as third:
-        assert [one.id for one in await first.claim(Kind.WRITE_SALESFORCE, NOW, 2, 0)] == numbers[:2]
-        assert [one.id for one in await second.claim(Kind.WRITE_SALESFORCE, NOW, 2, 2)] == numbers[2:]
-        assert await third.claim(Kind.WRITE_SALESFORCE, NOW, 2, 2) == []
+        assert [one.id for one in await first.claim(Duty.WRITE_SALESFORCE, NOW, 2, 0)] == numbers[:2]
+        assert [one.id for one in await second.claim(Duty.WRITE_SALESFORCE, NOW, 2, 2)] == numbers[2:]
+        assert await third.claim(Duty.WRITE_SALESFORCE, NOW, 2, 2) == []
 
 
 async def test_what_was_settled_while_the_claim_looked_is_not_claimed(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
@@ -89,8 +89,8 @@ async def test_what_was_settled_while_the_claim_looked_is_not_claimed(postgres_l
         await tx.save([one], NOW)
     await watcher.execute("update due set at = $1", NOW - 1)
     async with postgres_ledger.transaction() as tx:
-        assert await tx.claim(Kind.WRITE_SALESFORCE, NOW, 5, 2) == []
-        assert [one.id for one in await tx.claim(Kind.WRITE_SALESFORCE, NOW + 5, 5, 2)] == [number]
+        assert await tx.claim(Duty.WRITE_SALESFORCE, NOW, 5, 2) == []
+        assert [one.id for one in await tx.claim(Duty.WRITE_SALESFORCE, NOW + 5, 5, 2)] == [number]
 
 
 async def test_two_newcomers_with_one_key_meet(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
@@ -173,7 +173,7 @@ async def test_the_database_goes_away_in_the_middle_and_nothing_is_half_done(
     assert await postgres_ledger.offset("topic", 0) is None
     async with postgres_ledger.transaction() as tx:
         assert await tx.by_record(System.MARKETO, ["18"]) == {}
-        assert [one.id for one in await tx.claim(Kind.WRITE_SALESFORCE, NOW, 5, 2)] == [number]
+        assert [one.id for one in await tx.claim(Duty.WRITE_SALESFORCE, NOW, 5, 2)] == [number]
 
 
 async def test_a_commit_without_an_answer_is_in_doubt(postgres_ledger: PostgresLedger, postgres_server: Server) -> None:
@@ -269,7 +269,7 @@ async def test_write_ids_grow_along_a_pair_whoever_claims_it(emptied: str) -> No
         for turn in range(6):
             worker = workers[turn % 2]
             async with worker.transaction() as tx:
-                assert await tx.claim(Kind.WRITE_SALESFORCE, NOW, 5, 2)
+                assert await tx.claim(Duty.WRITE_SALESFORCE, NOW, 5, 2)
                 given.append(await worker.write_id())
     finally:
         for worker in workers:

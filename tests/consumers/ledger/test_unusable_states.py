@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from consumers.ledger import postgres_transaction
-from consumers.ledger.port import Kind, Pair
+from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres import PostgresLedger
 from consumers.merge.aside import FAULT
 from consumers.merge.state import PairState
@@ -92,6 +92,6 @@ async def test_a_state_that_can_not_be_read_waits_beside_the_others(postgres_led
     assert await rows(emptied, "select id from pairs where held is not null") == [(numbers[1],)]
     assert set(await postgres_ledger.states(SF, [ids(number)[SF] for number in (1, 2, 3)])) == {ids(1)[SF], ids(3)[SF]}
     await rows(emptied, "update due set at = $2 where pair = $1 returning pair", numbers[1], T)
-    await rows(emptied, "insert into due (kind, pair, at) values ($3, $1, $2) returning pair", numbers[1], T, int(Kind.LOOK_MARKETO))
+    await rows(emptied, "insert into due (kind, pair, at) values ($3, $1, $2) returning pair", numbers[1], T, int(Duty.LOOK_MARKETO))
     assert (await Looker(postgres_ledger, writer, TERMS, clock).round()).pairs == 0
-    assert await postgres_ledger.waiting(Kind.LOOK_MARKETO, clock()) is None, "it does not come again and again"
+    assert await postgres_ledger.waiting(Duty.LOOK_MARKETO, clock()) is None, "it does not come again and again"

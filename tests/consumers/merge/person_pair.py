@@ -17,7 +17,7 @@ from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, PERSON, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
@@ -85,7 +85,7 @@ def event(system: System, fields: dict[str, Value], at: int = T + 9_000, **chang
     made: dict[str, Any] = {
         "object": LEAD if salesforce else PERSON,
         "id": SF_ID if salesforce else MK_ID,
-        "kind": Kind.UPDATED,
+        "kind": Happened.UPDATED,
         "source": "cdc" if salesforce else "activities",
         "seq": at - T if salesforce else 0,
         "ref": "" if salesforce else f"g{at - T}",
@@ -98,5 +98,5 @@ def reading(system: System, fields: dict[str, Value], at: int = T + 9_100, **cha
     """A reading of a record: what is not given is empty."""
     names = rules().objects[LEAD].by_name(system)
     whole: dict[str, Value] = {**dict.fromkeys(names), **fields}
-    made: dict[str, Any] = {"kind": Kind.READ, "source": "poll", "seq": 0, "ref": "", "author": None, "until": at + 100}
+    made: dict[str, Any] = {"kind": Happened.READ, "source": "poll", "seq": 0, "ref": "", "author": None, "until": at + 100}
     return event(system, whole, at, **(made | changes))

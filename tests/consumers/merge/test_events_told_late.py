@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.fold import fold
 from consumers.merge.state import PairState, Record
-from streams.wire.events import Kind, Value
+from streams.wire.events import Happened, Value
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, event, paired, reading, terms
 
 SETTING = terms().setting(paired().object)
@@ -75,12 +75,12 @@ def test_our_own_write_told_late_is_no_edit() -> None:
 
 def test_a_deletion_told_late_does_not_delete() -> None:
     heard = event(SF, {"Phone": "5"}, SECOND)
-    state, _ = folded(paired(), heard, event(SF, {}, FIRST, kind=Kind.DELETED))
+    state, _ = folded(paired(), heard, event(SF, {}, FIRST, kind=Happened.DELETED))
     assert (state.salesforce.deleted, state.salesforce.reread) == (False, True)
 
 
 def test_an_edit_from_before_a_deletion_does_not_bring_it_back() -> None:
-    gone = event(SF, {}, SECOND, kind=Kind.DELETED)
+    gone = event(SF, {}, SECOND, kind=Happened.DELETED)
     state, told = folded(paired(), gone, event(SF, {"Title": "lost"}, FIRST))
     assert verdicts(told[-1]) == {"*": Verdict.SUPERSEDED}
     assert state.salesforce.deleted

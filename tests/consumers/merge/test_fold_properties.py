@@ -14,7 +14,7 @@ from consumers.merge.state import PairState, Record, Side, Write
 from consumers.merge.stored import pack
 from consumers.merge.terms import Terms
 from consumers.merge.writes import answered, intend
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import (
     LINKS,
@@ -232,7 +232,7 @@ def test_a_link_that_never_came_is_our_own_write_where_it_carries_its_value() ->
 def test_what_waited_until_its_record_was_deleted_is_named() -> None:
     waits = event(MK, {"title": "c", "leadScore": "a lot"}, T + 9_000, before={"title": "b", "leadScore": 1})
     state, _ = unchanged(paired(), waits)
-    state, _ = unchanged(state, event(MK, {}, T + 10_000, kind=Kind.DELETED, ref="d1"))
+    state, _ = unchanged(state, event(MK, {}, T + 10_000, kind=Happened.DELETED, ref="d1"))
     gone, ((late, rulings),) = rejudge(state, SETTING, T)
     assert [(ruling.field, ruling.verdict, ruling.value) for ruling in rulings] == [("title", Verdict.SUPERSEDED, "c")]
     assert (late.system, gone.waiting, gone.fields["title"].value) == (MK, (), "a")
@@ -246,17 +246,17 @@ def test_what_can_not_be_put_in_order_makes_the_record_be_read_again() -> None:
 
 # -- the record's own life -----------------------------------------------------------------------------------------------------
 def test_a_deletion_in_salesforce_is_told_to_marketo_and_an_undeletion_too() -> None:
-    gone, _ = unchanged(paired(), event(SF, {}, kind=Kind.DELETED))
+    gone, _ = unchanged(paired(), event(SF, {}, kind=Happened.DELETED))
     planned = plan(gone, MK, TERMS.rules, exact=False)
     assert isinstance(planned, Update)
     assert [(out.name, out.value) for out in planned.fields] == [(LINKS.is_deleted, True)]
-    back, _ = unchanged(gone, event(SF, {}, T + 12_000, kind=Kind.UNDELETED))
+    back, _ = unchanged(gone, event(SF, {}, T + 12_000, kind=Happened.UNDELETED))
     assert (back.salesforce.deleted, back.salesforce.reread) == (False, True)
     assert plan(back, SF, TERMS.rules, exact=False) == plan(paired(), SF, TERMS.rules, exact=False)
 
 
 def test_a_reading_from_before_a_deletion_does_not_bring_the_record_back() -> None:
-    gone, _ = unchanged(paired(), event(SF, {}, T + 9_000, kind=Kind.DELETED))
+    gone, _ = unchanged(paired(), event(SF, {}, T + 9_000, kind=Happened.DELETED))
     same, rulings = unchanged(gone, reading(SF, {"Title": "b"}, T + 8_000))
     assert (pack(same), [ruling.verdict for ruling in rulings]) == (pack(gone), [Verdict.SUPERSEDED])
     back, _ = unchanged(gone, reading(SF, {"Title": "b", "Email": "ada@example.com", "LastName": "Lovelace"}, T + 20_000))
@@ -264,7 +264,7 @@ def test_a_reading_from_before_a_deletion_does_not_bring_the_record_back() -> No
 
 
 def test_a_record_that_was_taken_for_deleted_and_changes_afterwards_is_read() -> None:
-    gone, _ = unchanged(paired(), event(MK, {}, T + 9_000, kind=Kind.DELETED, ref="d1"))
+    gone, _ = unchanged(paired(), event(MK, {}, T + 9_000, kind=Happened.DELETED, ref="d1"))
     alive, _ = unchanged(gone, event(MK, {"title": "b"}, T + 20_000, before={"title": "a"}))
     assert (alive.marketo.deleted, alive.marketo.reread) == (False, True)
     late, _ = unchanged(gone, event(MK, {"title": "b"}, T + 5_000, before={"title": "a"}))
@@ -272,7 +272,7 @@ def test_a_record_that_was_taken_for_deleted_and_changes_afterwards_is_read() ->
 
 
 def test_a_gap_makes_the_record_be_read() -> None:
-    state, rulings = unchanged(paired(), event(SF, {}, kind=Kind.GAP))
+    state, rulings = unchanged(paired(), event(SF, {}, kind=Happened.GAP))
     assert (state.salesforce.reread, state.fields) == (True, paired().fields)
     assert rulings
 

@@ -15,7 +15,7 @@ from consumers.merge.fold import fold
 from consumers.merge.reading import Look, look
 from consumers.merge.state import PairState, Side, Write
 from consumers.merge.terms import Terms
-from streams.wire.events import Kind
+from streams.wire.events import Happened
 from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, agreed, event, paired, reading, terms
 
@@ -88,7 +88,7 @@ def test_a_reading_that_shows_our_write_proves_that_it_was_made() -> None:
 
 
 def test_a_gap_event_of_ours_says_that_the_write_was_made() -> None:
-    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
     state, verdicts = told(written(), gap, edited("c", T + 9_000, 2))
     assert (verdicts, state.fields["title"].value) == ([V.ACCEPTED], "c")
 
@@ -101,7 +101,7 @@ def answered(by: int) -> PairState:
 
 def test_a_gap_event_of_ours_says_it_more_exactly_than_the_answer() -> None:
     """The answer names the end of its second; who edits the field within that second, after the gap event, has seen the write."""
-    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
     state, verdicts = told(answered(T + 6_000), gap, edited("c", T + 5_000, 2))
     assert (verdicts, state.fields["title"].value) == ([V.ACCEPTED], "c")
 
@@ -117,7 +117,7 @@ def test_a_gap_event_of_ours_may_tell_of_a_write_that_was_given_up() -> None:
     field = state.fields["title"]
     late = Write(id=6, version=1, value="a", sent=T - 20_000, look_at=T, answered=-1)
     side = msgspec.structs.replace(field.salesforce, forgotten=(late,))
-    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
     _, verdicts = told(state.with_fields({"title": field.with_side(SF, side)}), gap, edited("c", T + 7_000, 2))
     assert verdicts == [V.LOST]
 
@@ -126,7 +126,7 @@ def test_what_is_read_once_the_feed_is_silent_for_good_was_typed_over_a_write_th
     """No answer came, but a gap event said so: the edit that stands there has seen it, though the feed never told of either."""
     lost = Write(id=7, version=2, value=15, sent=T, look_at=T + 60_000, answered=-1)
     state = paired(leadScore=agreed(15, 2, salesforce=Side(seen=10, seen_at=T, shows=1, writes=(lost,))))
-    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
     state, _ = told(state, gap)
     row = reading(SF, {"Score__c": 17}, T + 700_000, until=T + 700_100)
     state, _ = look(state, row, TERMS.setting(LEAD), Look(now=T + 700_000, again_at=T + 800_000, lost_before=T + 1_000))
@@ -135,6 +135,6 @@ def test_what_is_read_once_the_feed_is_silent_for_good_was_typed_over_a_write_th
 
 def test_a_gap_event_of_somebody_else_says_nothing_of_our_write() -> None:
     """Then neither has seen the other, and Marketo wins."""
-    gap = event(SF, {}, T + 5_000, kind=Kind.GAP, seq=PLACE + 1)
+    gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1)
     _, verdicts = told(written(), gap, edited("c", T + 9_000, 2))
     assert verdicts == [V.LOST]

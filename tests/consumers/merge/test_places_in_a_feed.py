@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.ledger.port import Kind as Due
+from consumers.ledger.port import Duty
 from consumers.merge.decision import Verdict
 from consumers.merge.fold import fold
 from consumers.merge.plan import Nothing, Update, plan
 from consumers.merge.state import PairState
 from consumers.merge.verdicts import UNORDERED
-from streams.wire.events import Kind, Value
+from streams.wire.events import Happened, Value
 from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, reading, rules, terms
 
@@ -33,10 +33,10 @@ def after(state: PairState, *events: Any) -> PairState:
 @pytest.mark.parametrize("system", [SF, MK])
 def test_what_could_not_be_told_whole_is_read_though_it_has_the_name_of_what_could(system: System) -> None:
     update = event(system, {TITLE[system]: "b"}, T + 9_000)
-    gap = msgspec.structs.replace(update, kind=Kind.GAP, fields={})
+    gap = msgspec.structs.replace(update, kind=Happened.GAP, fields={})
     state = after(paired(), update, gap)
     assert (state.fields["title"].value, state.record(system).reread) == ("b", True)
-    assert state.due[Due.LOOK_SALESFORCE if system is SF else Due.LOOK_MARKETO]
+    assert state.due[Duty.LOOK_SALESFORCE if system is SF else Duty.LOOK_MARKETO]
     again, rulings = fold(after(state, reading(system, ROW[system], T + 21_000)), update, SETTING, T + 30_000)
     assert (again.record(system).reread, rulings[0].verdict) == (False, Verdict.SUPERSEDED)
 
@@ -45,7 +45,7 @@ def test_what_could_not_be_told_whole_is_read_though_it_has_the_name_of_what_cou
 def test_a_gap_older_than_what_was_told_asks_for_nothing_where_places_tell(system: System) -> None:
     state = after(paired(), event(system, {TITLE[system]: "c"}, T + 5_000))
     state = after(state, event(system, {TITLE[system]: "b"}, T + 9_000, before={"title": "c"} if system is MK else None))
-    gap = event(system, {}, T + 5_000, kind=Kind.GAP)
+    gap = event(system, {}, T + 5_000, kind=Happened.GAP)
     assert after(state, gap).record(system).reread is (system is MK), "Marketo's feed has no places; a reading too many does no harm"
 
 
@@ -53,12 +53,12 @@ def test_a_gap_older_than_what_was_told_asks_for_nothing_where_places_tell(syste
 def test_a_record_that_is_to_be_read_is_not_written_to_before_that(system: System) -> None:
     """Else what the feed could not tell would be overwritten, and no decision would name it."""
     update = event(system, {TITLE[system]: "b"}, T + 9_000)
-    state = after(paired(), update, msgspec.structs.replace(update, kind=Kind.GAP, fields={}))
+    state = after(paired(), update, msgspec.structs.replace(update, kind=Happened.GAP, fields={}))
     theirs = "Phone" if system is MK else "phone"
     state = after(state, event(system.other, {theirs: "12345"}, T + 9_500))
     assert state.fields["phone"].value == "12345"
     assert isinstance(plan(state, system, rules(), exact=True), Nothing)
-    assert not state.due[Due.WRITE_SALESFORCE if system is SF else Due.WRITE_MARKETO]
+    assert not state.due[Duty.WRITE_SALESFORCE if system is SF else Duty.WRITE_MARKETO]
     mine: dict[str, Value] = {**ROW[system], ("phone" if system is MK else "Phone"): "99999"}
     state = after(state, reading(system, mine, T + 21_000))
     ruled = state.fields["phone"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from consumers.merge.state import NEVER, Field, Fields, PairState, Record, Rest, Side, Waiting, Write
 from consumers.merge.stored import pack, unpack
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import CONTACT, PERSON, System
 
 VALUES = st.one_of(
@@ -102,7 +102,7 @@ def test_a_pair_at_rest_is_short_and_unpacks_nothing() -> None:
 
 
 def test_all_the_rest_of_a_pair_comes_back() -> None:
-    event = ChangeEvent(system=System.MARKETO, object=PERSON, id="17", kind=Kind.UPDATED, source="activities", at=5, fields={"a": None})
+    event = ChangeEvent(system=System.MARKETO, object=PERSON, id="17", kind=Happened.UPDATED, source="activities", at=5, fields={"a": None})
     state = PairState(
         object=CONTACT,
         fields={"a": Field(hold="review: two")},

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from consumers.configuration.defaults import build
-from consumers.ledger.port import Kind
+from consumers.ledger.port import Duty
 from consumers.merge.decision import Decision, Ruling, Verdict, encode
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.stored import pack
@@ -81,7 +81,7 @@ async def test_status(postgres: str, database: Any) -> None:
     await add_pair(database, salesforce="00QA0000001tXYaMAM", marketo="9", contested=True, fields={"title": contested})
     await database.executemany(
         "insert into due (kind, pair, lane, at) values ($1, $2, $3, $4)",
-        [(Kind.WRITE_MARKETO, 1, 0, NOW - 2_000), (Kind.WRITE_MARKETO, 2, 0, NOW + 9_000), (Kind.LOOK_SALESFORCE, 3, 1, NOW + 5_000)],
+        [(Duty.WRITE_MARKETO, 1, 0, NOW - 2_000), (Duty.WRITE_MARKETO, 2, 0, NOW + 9_000), (Duty.LOOK_SALESFORCE, 3, 1, NOW + 5_000)],
     )
     await database.execute(
         "insert into source_positions values ('marketo.activities', 1, 'token', $1, $1, $1, 'host-1'),"
@@ -295,7 +295,7 @@ async def test_lists_name_the_people(postgres: str, database: Any, queue: Queue)
         database, salesforce="00QA0000001tXYaMAM", marketo="9", contested=True, fields={**who, "title": title, "city": wrong}
     )
     await database.execute("insert into refusals values ($1, 'marketo', 'title', 'too long', 5)", pair)
-    await database.execute("insert into due (kind, pair, lane, at) values ($1, $2, 0, 7)", Kind.WRITE_MARKETO, pair)
+    await database.execute("insert into due (kind, pair, lane, at) values ($1, $2, 0, 7)", Duty.WRITE_MARKETO, pair)
     rules = build(SETTINGS)
     async with ledger_connection(postgres) as connection:
         lines = await listed(connection, queue, rules, most=10)

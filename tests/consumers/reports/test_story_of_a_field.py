@@ -11,7 +11,7 @@ from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.reports.clock import moment, time_of_day
 from consumers.reports.plain import quoted
 from consumers.reports.story import Chapter, UnknownField, authors, chapters_of, field_key, story
-from streams.wire.events import Kind
+from streams.wire.events import Happened
 from streams.wire.systems import LEAD, System
 
 AT = 1_700_000_000_000
@@ -20,13 +20,13 @@ EVENT = Origin(
     partition=0,
     offset=5,
     source="activities",
-    kind=Kind.UPDATED,
+    kind=Happened.UPDATED,
     at=AT,
     author="eva@example.com",
     call="r#1",
     how="Lead update",
 )
-READING = Origin(topic="crm.marketo.person.v1", partition=0, offset=6, source="poll", kind=Kind.READ, at=AT)
+READING = Origin(topic="crm.marketo.person.v1", partition=0, offset=6, source="poll", kind=Happened.READ, at=AT)
 
 
 def judged(verdict: Verdict, *, event: Origin | None = EVENT, field: str = "title", **ruling: object) -> Decision:
@@ -252,14 +252,14 @@ def test_marketing_is_told_without_versions_echoes_and_ids(name: str) -> None:
 
 
 def test_the_value_of_a_new_record_was_entered() -> None:
-    made = Origin(topic="t", partition=0, offset=1, source="cdc", kind=Kind.CREATED, at=AT, author="eva@example.com")
+    made = Origin(topic="t", partition=0, offset=1, source="cdc", kind=Happened.CREATED, at=AT, author="eva@example.com")
     (chapter,) = chapters_of(1, judged(Verdict.ACCEPTED, event=made, value="CEO", agreed="CEO"), "title", PEOPLE)
     assert chapter.plain == f"{EVA} entered “CEO” in Marketo."
 
 
 def test_a_story_goes_in_the_order_in_which_things_happened_not_in_that_of_their_telling() -> None:
     def changed(value: str, at: int) -> Decision:
-        origin = Origin(topic="t", partition=0, offset=1, source="activities", kind=Kind.UPDATED, at=at, author="005A")
+        origin = Origin(topic="t", partition=0, offset=1, source="activities", kind=Happened.UPDATED, at=at, author="005A")
         return judged(Verdict.ACCEPTED, event=origin, value=value, agreed=value)
 
     written = Decision(kind="written", at=AT + 700, pair=3, system=System.SALESFORCE, record="00Q", outcome="update done")

@@ -10,7 +10,7 @@ from consumers.observe.observer import Observer
 from consumers.retention.people import PEOPLE_MAX, is_over, people
 from consumers.retention.shelf import Step
 from consumers.settle.look import Looker
-from streams.wire.events import Kind
+from streams.wire.events import Happened
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, event, paired, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, renamed
@@ -108,7 +108,7 @@ async def forgotten() -> MemoryLedger:
 @pytest.mark.parametrize("system", [SF, MK])
 async def test_a_deletion_told_again_is_of_nobody_and_changes_nothing(system: System) -> None:
     ledger = await forgotten()
-    told = event(system, {}, kind=Kind.DELETED, id=ids(1)[system])
+    told = event(system, {}, kind=Happened.DELETED, id=ids(1)[system])
     await Observer(ledger, terms(), Clock()).observe(TOPIC_OF[system], 0, 0, messages(told))
     assert ledger.pairs == {}
     (decision,) = ledger.decisions
@@ -132,7 +132,7 @@ async def test_a_late_edit_of_a_record_that_is_gone_makes_nobody_anew(system: Sy
 
 async def test_who_comes_back_out_of_the_recycle_bin_is_read_and_meets_the_other_side_anew() -> None:
     ledger, clock = await forgotten(), Clock()
-    await Observer(ledger, terms(), clock).observe(TOPIC, 0, 0, messages(event(SF, {}, kind=Kind.UNDELETED, id=ids(1)[SF])))
+    await Observer(ledger, terms(), clock).observe(TOPIC, 0, 0, messages(event(SF, {}, kind=Happened.UNDELETED, id=ids(1)[SF])))
     (state,) = ledger.pairs.values()
     assert (state.due[:2], bool(state.due[2])) == ((0, 0), True)
     row = {"Email": "p1@example.com", "LastName": "Lovelace", "Title": "a"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from consumers.merge.decision import Decision, Verdict
 from consumers.merge.state import PairState
-from streams.wire.events import Kind, Value
+from streams.wire.events import Happened, Value
 from streams.wire.systems import System
 from tests.consumers.simulation.plot import BOX, CHOOSY, CLEARED, DOWN, EMAIL, REFUSED, SCORE, SET, TEXTS, UP, Plot, start_of
 from tests.consumers.simulation.systems import MARK, OURS, Entry, SimulatedSystem, typed
@@ -153,7 +153,7 @@ class Oracle:
     def _typed(self, system: System, name: str) -> list[Entry]:
         """What people did to a field, in order."""
         log = self.systems[system].log
-        return [entry for entry in log if entry.author == "person" and entry.kind is Kind.UPDATED and name in entry.after]
+        return [entry for entry in log if entry.author == "person" and entry.kind is Happened.UPDATED and name in entry.after]
 
     def _wanted(self, key: str, name: str) -> Value:
         """The edit that had seen the other; where neither had, the side that the rule names."""

@@ -13,7 +13,7 @@ from consumers.merge.state import PairState
 from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.port import Lane
 from streams.wire.errors import Retry, Unknown
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, PERSON, Object, System
 from tests.consumers.simulation.plot import REFUSED
 from tests.consumers.simulation.worker import Life
@@ -37,7 +37,7 @@ class Entry:
     at: float
     author: str | None
     record: str
-    kind: Kind
+    kind: Happened
     before: dict[str, Value]
     after: dict[str, Value]
     write: int = 0
@@ -90,7 +90,7 @@ class SimulatedSystem:
         record = self.new_id()
         stored = {name: self._normal(name, value) for name, value in values.items() if value is not None}
         self.records[record] = stored
-        self._tell(record, author, Kind.CREATED, {}, dict(stored), write)
+        self._tell(record, author, Happened.CREATED, {}, dict(stored), write)
         return record
 
     def update(self, author: str | None, record: str, values: Mapping[str, Value], write: int = 0) -> None:
@@ -101,19 +101,19 @@ class SimulatedSystem:
         before = {name: row.get(name) for name in changed}
         row.update(changed)
         if changed:
-            self._tell(record, author, Kind.UPDATED, before, changed, write)
+            self._tell(record, author, Happened.UPDATED, before, changed, write)
 
     def delete(self, author: str | None, record: str) -> None:
         """Remove a record."""
         row = self.records.pop(record)
-        self._tell(record, author, Kind.DELETED, dict(row), {}, 0)
+        self._tell(record, author, Happened.DELETED, dict(row), {}, 0)
 
     def reading(self, record: str, names: Sequence[str], obj: Object) -> ChangeEvent:
         """The record as it is now."""
         now, row = self.now_ms(), self.records[record]
         fields = {name: row.get(name) for name in names}
         return ChangeEvent(
-            system=self.system, object=obj, id=record, kind=Kind.READ, source="poll", at=now - 50, until=now + 50, fields=fields
+            system=self.system, object=obj, id=record, kind=Happened.READ, source="poll", at=now - 50, until=now + 50, fields=fields
         )
 
     def _normal(self, name: str, value: Value) -> Value:
@@ -124,11 +124,11 @@ class SimulatedSystem:
         return f"{key}{MARK[self.system]}" if changes else value
 
     def _tell(  # noqa: PLR0917 - told in the order of the entry
-        self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value], write: int
+        self, record: str, author: str | None, kind: Happened, before: dict[str, Value], after: dict[str, Value], write: int
     ) -> None:  # fmt: skip
         now = asyncio.get_running_loop().time()
         self.last_modifier[record] = author
-        heard = kind is not Kind.UPDATED or not self.unheard or self.rng.random() >= self.unheard
+        heard = kind is not Happened.UPDATED or not self.unheard or self.rng.random() >= self.unheard
         entry = Entry(at=now, author=author, record=record, kind=kind, before=before, after=after, write=write)
         self.log.append(entry)
         if not heard:
@@ -146,7 +146,7 @@ class SimulatedSystem:
             loop.call_at(due + place * 1e-8, self.publish, event)
             if self.rng.random() < 0.1:
                 loop.call_at(due + self.rng.uniform(0, 30), self.publish, event)  # delivered twice
-        if kind is Kind.CREATED and self.system is System.MARKETO and author != OURS[self.system]:
+        if kind is Happened.CREATED and self.system is System.MARKETO and author != OURS[self.system]:
             loop.call_at(due + 1e-7, self._read_new, record)
 
     def _read_new(self, record: str) -> None:
@@ -156,18 +156,18 @@ class SimulatedSystem:
     def _told(self, entry: Entry) -> list[ChangeEvent]:
         """What the feed says of a change: an event, or a gap event instead of it or of one of its fields, of the same place."""
         event = self._event(entry.record, entry.author, entry.kind, entry.before, entry.after)
-        if entry.kind is not Kind.UPDATED or self.system is not System.SALESFORCE or not self.gaps or self.rng.random() >= self.gaps:
+        if entry.kind is not Happened.UPDATED or self.system is not System.SALESFORCE or not self.gaps or self.rng.random() >= self.gaps:
             return [event]
-        gap = msgspec.structs.replace(event, kind=Kind.GAP, fields={})
+        gap = msgspec.structs.replace(event, kind=Happened.GAP, fields={})
         hidden = self.rng.choice(sorted(entry.after))
         rest = {name: value for name, value in entry.after.items() if name != hidden}
         entry.untold = frozenset({hidden})
         return [msgspec.structs.replace(event, fields=rest), gap] if rest else [gap]
 
-    def _event(self, record: str, author: str | None, kind: Kind, before: dict[str, Value], after: dict[str, Value]) -> ChangeEvent:
+    def _event(self, record: str, author: str | None, kind: Happened, before: dict[str, Value], after: dict[str, Value]) -> ChangeEvent:
         salesforce = self.system is System.SALESFORCE
         at = self.now_ms() // 1000 * 1000
-        silent = not salesforce and kind is Kind.CREATED
+        silent = not salesforce and kind is Happened.CREATED
         return ChangeEvent(
             system=self.system,
             object=LEAD if salesforce else PERSON,
@@ -178,7 +178,7 @@ class SimulatedSystem:
             seq=self._seq if salesforce else 0,
             ref="" if salesforce else f"g{self._seq}",
             author=author if self.names_author else None,
-            fields={} if silent or kind is Kind.DELETED else dict(after),
+            fields={} if silent or kind is Happened.DELETED else dict(after),
             before=None if salesforce or silent else dict(before),
         )
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
-from consumers.ledger.port import Kind, Ledger
+from consumers.ledger.port import Duty, Ledger
 from consumers.merge.state import PairState
 from streams.wire.systems import System
 
@@ -121,13 +121,13 @@ class MortalLedger(Ledger):
         """As the port says."""
         return await self._ledger.states(system, ids)
 
-    async def waiting(self, kind: Kind, now: int) -> int | None:
+    async def waiting(self, duty: Duty, now: int) -> int | None:
         """As the port says."""
-        return await self._ledger.waiting(kind, now)
+        return await self._ledger.waiting(duty, now)
 
-    async def looked_for(self, kind: Kind, now: int, after: int, limit: int) -> list[int]:
+    async def looked_for(self, duty: Duty, now: int, after: int, limit: int) -> list[int]:
         """As the port says."""
-        return await self._ledger.looked_for(kind, now, after, limit)
+        return await self._ledger.looked_for(duty, now, after, limit)
 
     async def refused(self, after: int, limit: int) -> list[int]:
         """As the port says."""

@@ -22,7 +22,7 @@ from consumers.settle.reading_first import Ahead
 from consumers.settle.settler import Settler
 from streams.wire import codec
 from streams.wire.errors import Retry
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, PERSON, System
 from tests.consumers.simulation.oracle import Oracle
 from tests.consumers.simulation.plot import (
@@ -155,7 +155,7 @@ class World:
         last = system.last_modifier.get(event.id) == OURS[event.system]
         recent = any(entry.author == OURS[event.system] and entry.at > asyncio.get_running_loop().time() - 5 for entry in system.log)
         if (self.plot.shortcut == "last_modifier" and last) or (self.plot.shortcut == "time_to_live" and recent):
-            return ChangeEvent(system=event.system, object=event.object, id=event.id, kind=Kind.UPDATED, source="cdc", at=event.at)
+            return ChangeEvent(system=event.system, object=event.object, id=event.id, kind=Happened.UPDATED, source="cdc", at=event.at)
         return event
 
     # -- people ----------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from streams.marketo.settings import MarketoSettings
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, PERSON, System
 
 pytestmark = pytest.mark.integration
@@ -150,7 +150,7 @@ async def test_a_full_batch_is_written_and_answered_in_order(systems: Systems, s
         told = read[record]
         assert told is not None
         assert [told.fields[name] for name in names] == [f"L{n}", f"T{n}", addresses[n]]
-        assert (told.kind, told.system, told.id) == (Kind.READ, system, record)
+        assert (told.kind, told.system, told.id) == (Happened.READ, system, record)
         assert 0 < told.at <= told.until
     gone = await systems.delete(system, *ids)
     assert {each.fate for each in gone} == {Fate.DONE}
@@ -376,7 +376,7 @@ async def test_the_opt_out_of_a_person_made_again_reaches_the_lead(systems: Syst
     (state,) = ledger.pairs.values()
     first = state.marketo.id
     await systems.control("/marketo/person/delete", {"ids": [int(first)]})
-    await told(ledger, ChangeEvent(system=MK, object=PERSON, id=first, kind=Kind.DELETED, source="activities", at=now_ms()))
+    await told(ledger, ChangeEvent(system=MK, object=PERSON, id=first, kind=Happened.DELETED, source="activities", at=now_ms()))
     fields = {"email": address, "lastName": "Lovelace", "company": "Engines", "unsubscribed": True}
     again = str((await systems.control("/marketo/person/create", {"fields": fields}))["id"])
     await told(ledger, await reading(systems, MK, again))

@@ -18,7 +18,7 @@ from streams.marketo.pace import Pace
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.wire.errors import Fatal, Gap, Retry
-from streams.wire.events import AsyncBatches, Batch, Kind, Source
+from streams.wire.events import AsyncBatches, Batch, Happened, Source
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure, merge
 
 TYPES = {"firstName": "string", "leadScore": "score"}
@@ -97,7 +97,7 @@ async def test_our_own_echoes_are_not_read_again(stub: MarketoStub, rest: Market
     stub.log = [change("g1", 7, "leadScore", "1", "2", author=OWN, call="r#1"), creation("g2", 8, author=OWN)]
     async with following(source_of(rest, stub, since_ms=NOW_MS)) as batches:
         batch = await until_event(batches)
-    assert [(event.kind, event.fields) for event in batch.events] == [(Kind.UPDATED, {"leadScore": 2}), (Kind.CREATED, {})]
+    assert [(event.kind, event.fields) for event in batch.events] == [(Happened.UPDATED, {"leadScore": 2}), (Happened.CREATED, {})]
     assert stub.asked(LEADS) == []
 
 
@@ -119,7 +119,7 @@ async def test_merges_come_with_changes_deletions_on_a_slower_beat(stub: Marketo
         assert len(stub.asked(CHANGES)) == 6
         stub.log += [deletion("d1", 3), merge("m1", 9, [4])]
         merged = await until_event(batches)
-    assert {(event.kind, event.id) for event in merged.events} == {(Kind.DELETED, "3"), (Kind.DELETED, "4"), (Kind.READ, "9")}
+    assert {(event.kind, event.id) for event in merged.events} == {(Happened.DELETED, "3"), (Happened.DELETED, "4"), (Happened.READ, "9")}
 
 
 async def test_lost_tokens_are_minted_again_with_an_overlap(stub: MarketoStub, rest: MarketoRest) -> None:
@@ -227,7 +227,7 @@ async def test_deletions_wait_for_the_end_of_a_drain_and_are_read_to_their_end_t
         assert len(stub.asked(DELETED)) == 1
         asked = len(stub.asked(CHANGES))
         (event,) = (await until_event(batches)).events
-    assert (event.kind, event.id) == (Kind.DELETED, "900")
+    assert (event.kind, event.id) == (Happened.DELETED, "900")
     assert asked == 41
     assert len(stub.asked(DELETED)) == 1 + 2 * PAGES_MAX
 

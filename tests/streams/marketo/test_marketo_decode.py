@@ -7,7 +7,7 @@ import orjson
 
 from streams.marketo.decode import Decoding, events, gather, hints, to_read
 from streams.marketo.wire import Lead
-from streams.wire.events import ChangeEvent, Kind, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, change, creation, deletion, merge
 
 TYPES = {
@@ -33,7 +33,7 @@ def told(raw: list[dict[str, Any]], leads: dict[str, Lead]) -> list[ChangeEvent]
 def test_a_change_takes_its_typed_value_from_the_reading_that_shows_it() -> None:
     raw = [change("g1", 7, "doNotCall", "0", "1", call="r#1", author="ann@acme.example")]
     (event,) = told(raw, lead(7, doNotCall=True))
-    assert (event.kind, event.id, event.at, event.until, event.ref) == (Kind.UPDATED, "7", NOW_MS, 0, "g1")
+    assert (event.kind, event.id, event.at, event.until, event.ref) == (Happened.UPDATED, "7", NOW_MS, 0, "g1")
     assert (event.author, event.call, event.origin, event.source) == ("ann@acme.example", "r#1", "Web service API", "activities")
     assert event.fields == {"doNotCall": True}
     assert event.before == {"doNotCall": False}
@@ -62,15 +62,15 @@ def test_what_cannot_be_decoded_is_left_out_and_the_reading_told_beside_it() -> 
     raw = [change("g1", 7, "lastCall", None, "2025-11-02 01:30:00", call="r"), change("g2", 7, "firstName", "A", "B", call="r")]
     event, reading = told(raw, lead(7, firstName="C", lastCall="2026-01-01T00:00:00Z"))
     assert (event.fields, event.ref) == ({"firstName": "B"}, "g1,g2")
-    assert (reading.kind, reading.source, reading.at, reading.until) == (Kind.READ, "read", NOW_MS + 5000, NOW_MS + 6999)
+    assert (reading.kind, reading.source, reading.at, reading.until) == (Happened.READ, "read", NOW_MS + 5000, NOW_MS + 6999)
     assert reading.fields == dict.fromkeys(TYPES) | {"firstName": "C", "lastCall": "2026-01-01T00:00:00Z"}
     assert (reading.author, reading.ref) == (None, "")
 
 
 def test_what_can_be_had_neither_way_is_a_gap_of_the_record() -> None:
     event, gap = told([change("g1", 7, "leadScore", None, "many")], {})
-    assert (event.kind, event.fields) == (Kind.UPDATED, {})
-    assert (gap.kind, gap.id, gap.ref) == (Kind.GAP, "7", "g1")
+    assert (event.kind, event.fields) == (Happened.UPDATED, {})
+    assert (gap.kind, gap.id, gap.ref) == (Happened.GAP, "7", "g1")
 
 
 def test_an_old_value_that_cannot_be_decoded_is_only_left_out_of_before() -> None:
@@ -80,23 +80,23 @@ def test_an_old_value_that_cannot_be_decoded_is_only_left_out_of_before() -> Non
 
 def test_a_new_lead_is_told_with_a_reading_unless_it_is_ours() -> None:
     born, reading = told([creation("g1", 7)], lead(7, firstName="Ann"))
-    assert (born.kind, born.fields, born.origin) == (Kind.CREATED, {}, "New lead")
-    assert (reading.kind, reading.fields["firstName"]) == (Kind.READ, "Ann")
+    assert (born.kind, born.fields, born.origin) == (Happened.CREATED, {}, "New lead")
+    assert (reading.kind, reading.fields["firstName"]) == (Happened.READ, "Ann")
     (ours,) = told([creation("g1", 7, author=OWN)], lead(7, firstName="Ann"))
-    assert (ours.kind, ours.author) == (Kind.CREATED, OWN)
+    assert (ours.kind, ours.author) == (Happened.CREATED, OWN)
     (gone,) = told([creation("g1", 7)], {})
-    assert gone.kind is Kind.CREATED
+    assert gone.kind is Happened.CREATED
 
 
 def test_a_lead_is_read_into_the_stream_once_a_batch() -> None:
     raw = [creation("g1", 7), change("g2", 7, "leadScore", None, "many", at=NOW_MS + 1000)]
-    assert [event.kind for event in told(raw, lead(7))] == [Kind.CREATED, Kind.READ, Kind.UPDATED]
+    assert [event.kind for event in told(raw, lead(7))] == [Happened.CREATED, Happened.READ, Happened.UPDATED]
 
 
 def test_deletions_and_merges() -> None:
     gone, *merged = told([deletion("d1", 3), merge("m1", 9, [4, 5])], lead(9, firstName="Ann"))
-    assert (gone.kind, gone.id) == (Kind.DELETED, "3")
-    assert [(event.kind, event.id) for event in merged] == [(Kind.DELETED, "4"), (Kind.DELETED, "5"), (Kind.READ, "9")]
+    assert (gone.kind, gone.id) == (Happened.DELETED, "3")
+    assert [(event.kind, event.id) for event in merged] == [(Happened.DELETED, "4"), (Happened.DELETED, "5"), (Happened.READ, "9")]
     assert {event.origin for event in merged[:2]} == {"merged into 9"}
 
 

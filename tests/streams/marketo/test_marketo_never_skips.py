@@ -13,7 +13,7 @@ from streams.marketo.pace import Pace
 from streams.marketo.poll import MarketoPollSource
 from streams.marketo.rest import MarketoRest
 from streams.wire.errors import Retry
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure
 
 TYPES = {"firstName": "string", "leadScore": "score"}
@@ -54,7 +54,7 @@ class World:
             self.stub.scripts[f"{folder}{name}.json"].append(failure(self.dice.choice(["604", "608", "713"])))
 
     def guids(self) -> list[str]:
-        return [guid for event in self.told for guid in event.ref.split(",") if event.kind is not Kind.READ]
+        return [guid for event in self.told for guid in event.ref.split(",") if event.kind is not Happened.READ]
 
     def assert_nothing_skipped(self) -> None:
         first = list(dict.fromkeys(self.guids()))

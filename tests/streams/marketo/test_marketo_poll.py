@@ -12,7 +12,7 @@ from streams.marketo.feed import LeadFeed
 from streams.marketo.poll import AGAIN_PAGES_MAX, CycleReport, MarketoPollSource
 from streams.marketo.rest import MarketoRest
 from streams.wire.errors import Fatal, Reject, Retry
-from streams.wire.events import AsyncBatches, Batch, ChangeEvent, Kind, Source
+from streams.wire.events import AsyncBatches, Batch, ChangeEvent, Happened, Source
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure
 
 TYPES = {"firstName": "string", "leadScore": "score"}
@@ -183,7 +183,7 @@ async def test_a_gap_without_a_beginning_is_a_copy_and_the_deletions_that_are_ke
         stub.leads = {1: {"id": 1, "leadScore": 2}}
         source.on_gap(7, 0)
         found = [event for batch in await cycle(batches) for event in batch.events]
-    assert [(event.kind, event.id) for event in found] == [(Kind.READ, "1"), (Kind.DELETED, "2")]
+    assert [(event.kind, event.id) for event in found] == [(Happened.READ, "1"), (Happened.DELETED, "2")]
 
 
 async def test_an_interrupted_cycle_goes_on_where_it_was(stub: MarketoStub, rest: MarketoRest) -> None:
@@ -276,7 +276,7 @@ async def test_without_a_beginning_it_copies_every_lead_that_exists(stub: Market
         await cycle(batches)
     events = [event for batch in found for event in batch.events]
     assert {event.id for event in events} == {str(number) for number in stub.leads}
-    assert {(event.kind, event.source) for event in events} == {(Kind.READ, "read")}
+    assert {(event.kind, event.source) for event in events} == {(Happened.READ, "read")}
     assert len(stub.asked(LEADS)) == 3
     copy, compare = ledger.reports
     assert (copy.copy, copy.relayed, copy.calls) == (True, 600, 7)

@@ -22,7 +22,7 @@ from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.marketo.settings import MarketoSettings
 from streams.wire.errors import Retry, Unknown
-from streams.wire.events import AsyncBatches, ChangeEvent, Kind, Source, Value
+from streams.wire.events import AsyncBatches, ChangeEvent, Happened, Source, Value
 
 pytestmark = pytest.mark.integration
 
@@ -171,8 +171,8 @@ async def test_new_leads_edits_by_hand_deletions_and_merges(instance: Instance) 
         await caught_up(batches)
         lead = await instance.person(instance.others, firstName="New", leadScore=4)
         created, reading = await events_of(batches, lead, lambda events: len(events) >= 2)
-        assert (created.kind, created.fields) == (Kind.CREATED, {})
-        assert (reading.kind, reading.fields["leadScore"]) == (Kind.READ, 4)
+        assert (created.kind, created.fields) == (Happened.CREATED, {})
+        assert (reading.kind, reading.fields["leadScore"]) == (Happened.READ, 4)
         assert created.at <= reading.until
 
         await instance.control("/marketo/person/edit", {"id": int(lead), "fields": {"unsubscribed": True}})
@@ -181,11 +181,11 @@ async def test_new_leads_edits_by_hand_deletions_and_merges(instance: Instance) 
 
         await instance.others.merge(winner, [lead])
         (merged,) = await events_of(batches, lead, bool)
-        assert (merged.kind, merged.origin) == (Kind.DELETED, f"merged into {winner}")
+        assert (merged.kind, merged.origin) == (Happened.DELETED, f"merged into {winner}")
 
         await instance.others.delete([winner])
-        gone = await events_of(batches, winner, lambda events: any(event.kind is Kind.DELETED for event in events))
-        assert gone[-1].kind is Kind.DELETED
+        gone = await events_of(batches, winner, lambda events: any(event.kind is Happened.DELETED for event in events))
+        assert gone[-1].kind is Happened.DELETED
 
 
 async def test_the_feed_goes_on_where_it_was_left(instance: Instance) -> None:
@@ -219,7 +219,7 @@ async def test_the_poll_finds_what_the_ledger_has_not_seen(instance: Instance) -
         report=reports.append,
     )
     async with following(source) as batches:
-        found = await events_of(batches, lead, lambda events: any(event.kind is Kind.UPDATED for event in events))
+        found = await events_of(batches, lead, lambda events: any(event.kind is Happened.UPDATED for event in events))
         while not reports:
             await anext(batches)
         source.wake()
@@ -248,7 +248,7 @@ async def test_an_activity_committed_late_is_passed_by_the_live_source_and_found
     async with following(
         MarketoPollSource(await instance.feed("poll"), unseen=_everything, since_ms=began + 601_000, interval_seconds=3600)
     ) as batches:
-        found = await events_of(batches, lead, lambda events: any(event.kind is Kind.UPDATED for event in events))
+        found = await events_of(batches, lead, lambda events: any(event.kind is Happened.UPDATED for event in events))
     assert {name for event in live_saw for name in event.fields} == {"lastName", "leadScore"}
     assert {"firstName": "Late"} in [event.fields for event in found]
 
@@ -260,7 +260,7 @@ async def test_the_first_copy_brings_everyone(instance: Instance) -> None:
     ids: set[str] = set()
     async with following(source) as batches:
         async for batch in batches:
-            assert all(event.kind is Kind.READ for event in batch.events)
+            assert all(event.kind is Happened.READ for event in batch.events)
             ids |= {event.id for event in batch.events}
             if batch.caught_up:
                 break

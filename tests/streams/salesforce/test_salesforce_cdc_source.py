@@ -15,7 +15,7 @@ from streams.salesforce.cdc import CdcSource
 from streams.salesforce.session import Session
 from streams.salesforce.settings import SalesforceSettings
 from streams.wire.errors import Fatal, Gap, Retry
-from streams.wire.events import Batch, ChangeEvent, Kind
+from streams.wire.events import Batch, ChangeEvent, Happened
 from streams.wire.systems import LEAD
 
 Change = Callable[..., dict[str, Any]]
@@ -76,8 +76,8 @@ async def test_events_arrive_with_their_position(org: Any, source: CdcSource, ma
         await org.publish(make_change(101, body={"Title": "CTO"}), make_change(107, body={"Title": None}))
         events = await reader.read(2)
         assert [(event.id, event.kind, event.seq, event.fields) for event in events] == [
-            (LEAD_ID, Kind.UPDATED, 101, {"Title": "CTO"}),
-            (LEAD_ID, Kind.UPDATED, 107, {"Title": None}),
+            (LEAD_ID, Happened.UPDATED, 101, {"Title": "CTO"}),
+            (LEAD_ID, Happened.UPDATED, 107, {"Title": None}),
         ]
         assert reader.batches[-1].caught_up
         assert source.last_heard_ms > 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.salesforce.decode import decode_message, flatten
 from streams.wire.codec import decode, encode
-from streams.wire.events import Kind
+from streams.wire.events import Happened
 from streams.wire.systems import CONTACT, LEAD, System
 
 Change = Callable[..., dict[str, Any]]
@@ -20,17 +20,17 @@ LEAD_ID = "00Q5f000005bwLFEAY"
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ("CREATE", Kind.CREATED),
-        ("UPDATE", Kind.UPDATED),
-        ("DELETE", Kind.DELETED),
-        ("UNDELETE", Kind.UNDELETED),
-        ("GAP_CREATE", Kind.GAP),
-        ("GAP_UPDATE", Kind.GAP),
-        ("GAP_DELETE", Kind.GAP),
-        ("GAP_UNDELETE", Kind.GAP),
+        ("CREATE", Happened.CREATED),
+        ("UPDATE", Happened.UPDATED),
+        ("DELETE", Happened.DELETED),
+        ("UNDELETE", Happened.UNDELETED),
+        ("GAP_CREATE", Happened.GAP),
+        ("GAP_UPDATE", Happened.GAP),
+        ("GAP_DELETE", Happened.GAP),
+        ("GAP_UNDELETE", Happened.GAP),
     ],
 )
-def test_change_types(make_change: Change, change: str, kind: Kind) -> None:
+def test_change_types(make_change: Change, change: str, kind: Happened) -> None:
     (event,) = decode_message(make_change(7, changeType=change)).events
     assert event.kind is kind
 
@@ -83,7 +83,7 @@ def test_compound_fields_get_the_names_of_the_object(body: dict[str, Any], flat:
 @pytest.mark.parametrize("value", [{"diff": "--- \n+++ abc\n@@ -1 +1 @@"}, ["a", "b"], {}, {"What": {"Is": "this"}}])
 def test_a_value_that_is_not_shown_whole_asks_for_a_reading(make_change: Change, value: Any) -> None:
     events = decode_message(make_change(7, body={"Description": value, "Title": "CTO"})).events
-    assert [(event.kind, event.fields) for event in events] == [(Kind.UPDATED, {"Title": "CTO"}), (Kind.GAP, {})]
+    assert [(event.kind, event.fields) for event in events] == [(Happened.UPDATED, {"Title": "CTO"}), (Happened.GAP, {})]
 
 
 def test_only_wanted_fields_travel_and_conversions_always(make_change: Change) -> None:
@@ -97,14 +97,14 @@ def test_an_update_of_nothing_wanted_is_no_event_but_moves_on(make_change: Chang
     decoded = decode_message(make_change(7, body={"Fax": "1"}), {LEAD: frozenset({"Title"})})
     assert (decoded.events, decoded.dead, decoded.replay_id) == ([], [], 7)
     created = decode_message(make_change(7, changeType="CREATE", body={"Fax": "1"}), {LEAD: frozenset({"Title"})})
-    assert [event.kind for event in created.events] == [Kind.CREATED]
+    assert [event.kind for event in created.events] == [Happened.CREATED]
 
 
 def test_a_difference_in_an_unwanted_field_is_nothing(make_change: Change) -> None:
     body = {"Description": {"diff": "@@"}}
     assert decode_message(make_change(7, body=body), {LEAD: frozenset({"Title"})}).events == []
     wanted = {LEAD: frozenset({"Description"})}
-    assert [event.kind for event in decode_message(make_change(7, body=body), wanted).events] == [Kind.GAP]
+    assert [event.kind for event in decode_message(make_change(7, body=body), wanted).events] == [Happened.GAP]
 
 
 def test_entities_that_are_not_ours_are_named(make_change: Change) -> None:
@@ -194,6 +194,6 @@ def test_every_body_field_is_shown_or_asked_for(make_change: Change, body: dict[
     assert scalars <= flat.keys()
     assert body.keys() - scalars <= unseen | {key for key, value in body.items() if isinstance(value, dict)}
     events = decode_message(make_change(7, body=body)).events
-    assert (Kind.GAP in {event.kind for event in events}) == bool(unseen)
+    assert (Happened.GAP in {event.kind for event in events}) == bool(unseen)
     for event in events:
         assert decode(encode(event)) == event

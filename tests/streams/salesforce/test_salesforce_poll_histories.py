@@ -13,7 +13,7 @@ from streams.salesforce import poll as poll_module
 from streams.salesforce.poll import PollSource
 from streams.salesforce.rest import DeletedRows, Page, SalesforceRest
 from streams.salesforce.soql import moment, moment_ms
-from streams.wire.events import ChangeEvent, Kind
+from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import LEAD, salesforce_id
 
 LAG, OVERLAP = 60.0, 600.0
@@ -145,7 +145,7 @@ async def _history(seed: int) -> tuple[dict[str, Any], dict[str, Any], int]:
 
 
 def _telling(event: ChangeEvent) -> Any:
-    return None if event.kind is Kind.DELETED else event.fields["Title"]
+    return None if event.kind is Happened.DELETED else event.fields["Title"]
 
 
 @pytest.mark.parametrize("seed", range(25))

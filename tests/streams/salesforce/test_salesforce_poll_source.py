@@ -20,7 +20,7 @@ from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.soql import moment, moment_ms
 from streams.wire.errors import Fatal, Reject, Retry
-from streams.wire.events import Batch, ChangeEvent, Kind, Source
+from streams.wire.events import Batch, ChangeEvent, Happened, Source
 from streams.wire.systems import LEAD, salesforce_id
 
 ROOT = "/services/data/v66.0"
@@ -130,7 +130,7 @@ async def test_the_first_cycle_reads_everything_page_by_page(rows: Rows, make_po
         rows.put(number, NOW - 3_600_000 + number // 4 * 1000, Title=f"t{number}")
     events, _ = await cycle(make_poll(), None)
     assert [event.id for event in events] == [identity(number) for number in range(10)]
-    assert {event.kind for event in events} == {Kind.READ}
+    assert {event.kind for event in events} == {Happened.READ}
     assert events[0].fields == {"Title": "t0"}
     assert all(event.at <= NOW < event.until <= NOW + 1000 for event in events)
     assert not [path for path in rows.paths if "queryAll" in path or "deleted" in path]
@@ -204,7 +204,7 @@ async def test_deletes_and_merges(rows: Rows, make_poll: Make) -> None:
     too_young = identity(6)
     rows.log += [(each, NOW + 100_000) for each in (gone, loser, purged, restored, elsewhere)] + [(too_young, NOW + 290_000)]
     events, _ = await cycle(make_poll(), position)
-    assert {event.kind for event in events} == {Kind.DELETED}
+    assert {event.kind for event in events} == {Happened.DELETED}
     assert {event.id: dict(event.fields) for event in events} == {
         gone: {},
         loser: {"MasterRecordId": winner},
@@ -231,14 +231,14 @@ async def test_an_absurd_number_of_deletes_stops_until_a_person_confirms(rows: R
     seen, position = page.events, page.position
     with pytest.raises(Fatal, match="60 of 100 Lead records \\(60 %\\)"):
         await anext(batches)
-    assert {event.kind for event in seen} == {Kind.READ}
+    assert {event.kind for event in seen} == {Happened.READ}
     (braked,) = told
     assert braked is not None
     assert (braked.gone, braked.of_all, braked.until_ms, len(braked.examples)) == (60, 100, NOW + 100_000, 10)
     source.confirm_deletes(braked.until_ms)
     events, _ = await cycle(source, position)
     assert told == [braked, None]
-    assert len([event for event in events if event.kind is Kind.DELETED]) == 60
+    assert len([event for event in events if event.kind is Happened.DELETED]) == 60
 
 
 async def test_many_deletes_of_a_large_object_pass(rows: Rows, make_poll: Make) -> None:

@@ -17,7 +17,7 @@ from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
 from streams.wire.errors import Gap, Unknown
-from streams.wire.events import ChangeEvent, DeadLetter, Kind
+from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import LEAD
 
 pytestmark = pytest.mark.integration
@@ -124,7 +124,7 @@ async def test_a_change_by_another_arrives_with_its_author(live: Session, contro
     lead = made["id"]
     await stream.until(lambda: bool(stream.of(lead)))
     created = stream.of(lead)[0]
-    assert (created.kind, created.object) == (Kind.CREATED, LEAD)
+    assert (created.kind, created.object) == (Happened.CREATED, LEAD)
     assert {name: created.fields.get(name) for name in ("FirstName", "LastName", "Company")} == {
         "FirstName": "Ada",
         "LastName": "Byron",
@@ -135,7 +135,7 @@ async def test_a_change_by_another_arrives_with_its_author(live: Session, contro
     await control("/salesforce/edit", object="Lead", id=lead, fields={"City": "London", "FirstName": None})
     await stream.until(lambda: len(stream.of(lead)) == 2)
     edited = stream.of(lead)[1]
-    assert (edited.kind, edited.fields["City"], edited.fields["FirstName"]) == (Kind.UPDATED, "London", None)
+    assert (edited.kind, edited.fields["City"], edited.fields["FirstName"]) == (Happened.UPDATED, "London", None)
     assert edited.seq > created.seq
 
 
@@ -210,7 +210,7 @@ async def test_gaps_and_overflows(control: Control, stream: Stream) -> None:
     lead = (await control("/salesforce/create", object="Lead", fields={"LastName": "Gappy", "Company": "Acme"}))["id"]
     await control("/salesforce/gap", object="Lead", ids=[lead])
     await stream.until(lambda: len(stream.of(lead)) == 2)
-    assert stream.of(lead)[1].kind is Kind.GAP
+    assert stream.of(lead)[1].kind is Happened.GAP
     await control("/salesforce/overflow", object="Lead")
     await stream.until(lambda: stream.error is not None)
     assert isinstance(stream.error, Gap)
@@ -223,7 +223,7 @@ async def test_conversion_tells_the_contact(control: Control, stream: Stream) ->
     await stream.until(lambda: any(event.fields.get("IsConverted") for event in stream.of(lead)))
     converted = stream.of(lead)[-1]
     contact = str(converted.fields["ConvertedContactId"])
-    assert [event.kind for event in stream.of(contact)] == [Kind.CREATED]
+    assert [event.kind for event in stream.of(contact)] == [Happened.CREATED]
     assert stream.of(contact)[0].call == converted.call
 
 
@@ -251,7 +251,7 @@ async def test_the_poll_finds_what_the_stream_did_not_tell(rest: SalesforceRest,
     events, position = await _cycle(poll(), None)
     assert set(created) <= {event.id for event in events}
     row = next(event for event in events if event.id == created[0])
-    assert row.kind is Kind.READ
+    assert row.kind is Happened.READ
     assert list(row.fields) == FIELDS
     assert (row.fields["LastName"], row.fields["Title"]) == ("P0", None)
     assert 0 < row.at <= row.until
@@ -264,9 +264,9 @@ async def test_the_poll_finds_what_the_stream_did_not_tell(rest: SalesforceRest,
     events, position = await _cycle(poll(), position)
     found = {event.id: event for event in events}
     assert set(found) == set(created)
-    assert (found[created[0]].kind, found[created[0]].fields["Title"]) == (Kind.READ, "CTO")
-    assert (found[created[1]].kind, dict(found[created[1]].fields)) == (Kind.DELETED, {})
-    assert (found[created[2]].kind, dict(found[created[2]].fields)) == (Kind.DELETED, {"MasterRecordId": created[0]})
+    assert (found[created[0]].kind, found[created[0]].fields["Title"]) == (Happened.READ, "CTO")
+    assert (found[created[1]].kind, dict(found[created[1]].fields)) == (Happened.DELETED, {})
+    assert (found[created[2]].kind, dict(found[created[2]].fields)) == (Happened.DELETED, {"MasterRecordId": created[0]})
 
     for _ in range(2):  # the overlap shows them once more
         await control("/clock", advance_seconds=3600)
@@ -316,7 +316,7 @@ async def test_a_purged_record_is_still_reported(rest: SalesforceRest, control: 
     await control("/salesforce/empty_recycle_bin", ids=[lead])
     await control("/clock", advance_seconds=1200)
     events, _ = await _cycle(PollSource(rest, LEAD, FIELDS, once=True), position)
-    assert [(event.id, event.kind) for event in events] == [(lead, Kind.DELETED)]
+    assert [(event.id, event.kind) for event in events] == [(lead, Happened.DELETED)]
 
 
 async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str, Any], control: Control) -> None:
@@ -326,7 +326,7 @@ async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str
         loaded = json.loads(await response.read())
     await control("/clock", advance_seconds=120)
     events, _ = await _cycle(PollSource(rest, LEAD, FIELDS, once=True), None)
-    ids = [event.id for event in events if event.kind is Kind.READ]
+    ids = [event.id for event in events if event.kind is Happened.READ]
     assert len(ids) == len(set(ids))
     assert set(loaded["ids"]) <= set(ids)
 
