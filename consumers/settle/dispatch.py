@@ -12,49 +12,22 @@ import structlog
 
 from consumers.ledger.port import Duty, Ledger
 from consumers.settle.answers import Settled
+from consumers.settle.bell import Bell
 from consumers.settle.feed_lag import Lag, too_far
-from consumers.settle.look import Looked, Looker
+from consumers.settle.later import quiet_seconds
 from consumers.settle.pace import Pacing
 from consumers.settle.prepaid import pay
 from consumers.settle.reading_first import Choice
 from consumers.settle.settler import Settler
 from consumers.settle.work import Work
 from streams.budget.port import Budget, Lane
-from streams.wire.errors import Fatal, Retry, SyncError
+from streams.wire.errors import Retry, SyncError
 from streams.wire.systems import System
 
-_IDLE_SECONDS, _LOOK_SECONDS = 0.25, 0.5
+_IDLE_SECONDS = 0.25
 _CLAIMS_AT_ONCE = 3
 """While one full call follows the other, so many are prepared side by side: a claim is mostly waiting."""
 _log = structlog.get_logger(__name__)
-
-
-class Bell:
-    """Rung when something has become due; one for each duty."""
-
-    def __init__(self) -> None:
-        self._events = {duty: asyncio.Event() for duty in Duty}
-
-    def ring(self, duties: set[Duty]) -> None:
-        """Something of these duties is due."""
-        for duty in duties:
-            self._events[duty].set()
-
-    def quiet(self, duty: Duty) -> None:
-        """To be called before looking for work: what rings from now on ends the next wait."""
-        self._events[duty].clear()
-
-    async def wait(self, duty: Duty, seconds: float, stop: asyncio.Event) -> None:
-        """Until it rings, `seconds` have passed or `stop` is set."""
-        if stop.is_set():
-            return
-        waiting = asyncio.ensure_future(self._events[duty].wait())
-        stopping = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait({waiting, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            stopping.cancel()
 
 
 class Dispatcher:
@@ -211,7 +184,7 @@ class Dispatcher:
             self._bell.ring({self._duty, self._looks})
 
     def _quiet(self, error: SyncError) -> None:
-        seconds = _seconds(error)
+        seconds = quiet_seconds(error)
         self._quiet_until = asyncio.get_running_loop().time() + seconds
         self.trouble = str(error)
         _log.warning("settle.failed", system=self._system, error=str(error), again_seconds=seconds)
@@ -220,46 +193,3 @@ class Dispatcher:
         self.trouble = str(error)
         _log.warning("settle.waits", system=self._system, error=str(error), again_seconds=seconds)
         await self._bell.wait(self._duty, seconds, stop)
-
-
-async def look_after(
-    looker: Looker,
-    ledger: Ledger,
-    bell: Bell,
-    clock: Callable[[], int],
-    stop: asyncio.Event,
-    *,
-    on_looked: Callable[[Looked], None] = lambda _: None,
-    troubled: Callable[[str | None], None] = lambda _: None,
-) -> None:
-    """Look at one system until stopped, and bring those together who were held because of somebody who has changed.
-
-    `on_looked` is told of each round, `troubled` why nothing can be looked at, and None as soon as it can.
-    """
-    duty = looker.duty
-    while not stop.is_set():
-        bell.quiet(duty)
-        try:
-            bell.ring(await looker.reunited())
-            if await ledger.waiting(duty, clock()) is None:
-                troubled(None)
-                await bell.wait(duty, _LOOK_SECONDS, stop)
-                continue
-            looked = await looker.round()
-            troubled(None)
-            bell.ring(looked.due)
-            on_looked(looked)
-            if not looked.pairs:
-                await bell.wait(duty, _LOOK_SECONDS, stop)
-        except SyncError as error:
-            seconds = _seconds(error)
-            troubled(str(error))
-            _log.warning("look.waits", kind=duty.name, error=str(error), again_seconds=seconds)
-            await bell.wait(duty, seconds, stop)
-
-
-def _seconds(error: SyncError) -> float:
-    """How long to leave a system alone after an error."""
-    if isinstance(error, Retry):
-        return error.after_seconds
-    return 60.0 if isinstance(error, Fatal) else 5.0

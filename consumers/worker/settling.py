@@ -9,9 +9,10 @@ import structlog
 from consumers.ledger.callers import Callers
 from consumers.settle.abandoned import Abandoned
 from consumers.settle.answers import Settled
-from consumers.settle.dispatch import Dispatcher, look_after
+from consumers.settle.dispatch import Dispatcher
 from consumers.settle.feed_lag import Lag
 from consumers.settle.look import Looked, Looker
+from consumers.settle.looking import look_after
 from consumers.settle.pace import BucketPace, Pacing, WindowPace
 from consumers.settle.reading_first import SalesforceFeed, reading_first
 from consumers.settle.reconsider import reconsider

@@ -10,9 +10,11 @@ import pytest
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
 from consumers.settle.answers import Settled
-from consumers.settle.dispatch import Bell, Dispatcher, look_after
+from consumers.settle.bell import Bell
+from consumers.settle.dispatch import Dispatcher
 from consumers.settle.feed_lag import Lag
 from consumers.settle.look import Looked
+from consumers.settle.looking import look_after
 from consumers.settle.prepaid import PrepaidBudget, pay
 from consumers.settle.reading_first import Ahead
 from consumers.settle.settler import Settler
