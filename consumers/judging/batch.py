@@ -15,11 +15,11 @@ from consumers.judging.introductions import (
     Match,
     adopt,
     alone,
+    brought_together,
     clues,
     found_born,
     inherit,
     is_full,
-    join,
     met,
     recognise,
 )
@@ -166,7 +166,7 @@ class Judging:
         own = self._terms.identity.owns(event) and stored is not None and stored is not pair
         match recognise(event, hint, pair, stored, self._by_key.get(hint.key or "", []), ours=own):
             case Match(pair=found, how=how):
-                return found, self._join(found, event, pair, own=own, how=how)
+                return found, self._recognised(found, event, pair, own=own, how=how)
             case Ambiguous(reason=reason, waits=waits):
                 pair = pair or self._new(event)
                 rulings = self._fold(pair, event)
@@ -187,7 +187,7 @@ class Judging:
         if alike is not None and len(alike) < ALIKE_MAX and all(pair is not other for other in alike):
             alike.append(pair)
 
-    def _join(self, found: Pair, event: ChangeEvent, former: Pair | None, *, own: bool, how: str) -> tuple[Ruling, ...]:
+    def _recognised(self, found: Pair, event: ChangeEvent, former: Pair | None, *, own: bool, how: str) -> tuple[Ruling, ...]:
         system, record = event.system, found.state.record(event.system)
         told: tuple[Ruling, ...] | None = None
         if own or record.id == event.id:
@@ -195,7 +195,7 @@ class Judging:
         elif not record.id and how == STORED and creation(found.state, system):
             state = found_born(found.state, event)
         else:
-            state, rulings = join(found.state, event, self._terms)
+            state, rulings = brought_together(found.state, event, self._terms)
             told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=met(record, event, state, how)), *rulings)
         if former is not None and former is not found:
             self._forget(former)

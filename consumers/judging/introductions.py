@@ -107,7 +107,7 @@ def created_at(event: ChangeEvent) -> int:
     return round(datetime.fromisoformat(stamp).timestamp() * 1000) if isinstance(stamp, str) else 0
 
 
-def join(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
+def brought_together(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
     """The record of a full event becomes this pair's record on its side; one that we had created there gives way."""
     state = shallow(state)
     before = state.record(event.system)

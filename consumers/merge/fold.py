@@ -7,6 +7,7 @@ from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import is_strange, judge_fields, unlinked
 from consumers.merge.forgotten import untellable
+from consumers.merge.identity import came_into
 from consumers.merge.judge import judge_echo
 from consumers.merge.late import is_late, still_news
 from consumers.merge.link import agree_link
@@ -95,6 +96,8 @@ def _deleted(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
 def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
     """A creation or an update in the feed."""
     record = state.record(event.system)
+    if record.heir:
+        state = came_into(state, event, setting)
     born: tuple[Ruling, ...] = ()
     if event.kind is _CREATED:
         state, born = _created(state, event, setting)
@@ -127,7 +130,7 @@ def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     record = shallow(state.record(event.system))
     ours = record.creating != 0 and setting.identity.owns(event)
     if event.system is SALESFORCE:
-        record.complete = True
+        record.complete, record.heir = True, False
     record.creating = 0
     if ours:
         record.origin, record.complete = "tandem", True

@@ -8,6 +8,7 @@ from consumers.mapping.fields import FieldMapping
 from consumers.merge.aside import relieved
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.feed import edit_of
+from consumers.merge.identity import came_into
 from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, noted, touched
@@ -40,6 +41,8 @@ def judge_reading(state: PairState, event: ChangeEvent, setting: Setting, at: "L
     record = state.record(event.system)
     if record.deleted and event.at <= latest(record.at):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="read before it was deleted"),)
+    if record.heir:
+        state = came_into(state, event, setting)
     return read_fields(state, event, setting, at)
 
 
@@ -49,7 +52,7 @@ def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look
     if state.hold:
         state = relieved(state, event)
     record = shallow(state.record(event.system))
-    record.id, record.complete, record.reread, record.deleted = record.id or event.id, True, False, False
+    record.id, record.complete, record.reread, record.deleted, record.heir = record.id or event.id, True, False, False, False
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
     for name, wire in event.fields.items():

@@ -181,18 +181,14 @@ class Fields(Mapping[str, Field]):
         yield from (key for key in self.unsettled if key not in resting)
 
     def __len__(self) -> int:
-        return len({**self.resting.fields(), **self.unsettled})
+        return len(self.resting.fields().keys() | self.unsettled.keys())
 
     def __eq__(self, other: object) -> bool:
         return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # as a dict's
 
-    def __repr__(self) -> str:
-        return f"Fields({dict(self)!r})"
-
     def replaced(self, changed: Mapping[str, Field]) -> "Fields":
-        """A copy in which some fields are replaced."""
         return Fields({**self.unsettled, **changed}, self.resting)
 
     def at_rest(self, key: str) -> Rest | None:
@@ -238,6 +234,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """The process that makes the call under way (`callers.number_of`); 0 when none is, or nobody knows."""
     lately: tuple[int, ...] = ()
     """The numbers (`seq`) of the newest feed events judged, growing; the first stands for all before it."""
+    heir: bool = False
+    """It won a merge before it was read: whatever it holds is the agreement then (`identity.came_into`)."""
 
 
 class Waiting(msgspec.Struct, array_like=True):
@@ -265,6 +263,8 @@ class PairState(msgspec.Struct, gc=False):
     """As stored beside the pair: from when on (ms, ours; 0: not) a write is owed to Salesforce, to Marketo, a look is due at each."""
     waits: str = ""
     """With an ambiguous match: what may end it when it changes hands, a match key or the id of a record."""
+    merges: tuple[tuple[System, str], ...] = ()
+    """Records that are to be merged into this pair's on their side; "" is one that a creation in doubt may have made (`joining.join`)."""
 
     def mark(self) -> int:
         """A number that grows with every change of an agreement."""

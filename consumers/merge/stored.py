@@ -21,6 +21,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     retract: tuple[tuple[System, str], ...]
     due: tuple[int, int, int, int]
     waits: str = ""
+    merges: tuple[tuple[System, str], ...] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -52,6 +53,7 @@ def pack(state: PairState) -> bytes:
             state.retract,
             state.due,
             state.waits,
+            state.merges,
         )
     )
 
@@ -70,6 +72,7 @@ def unpack(data: bytes) -> PairState:
         stored.retract,
         stored.due,
         stored.waits,
+        stored.merges,
     )
 
 

@@ -1,0 +1,191 @@
+"""A pair's record on a side is another one now: what was owed stays owed, what the new record holds is told by its reading."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from consumers.mapping.fields import Direction, FieldType, ObjectMapping
+from consumers.merge.fold import fold
+from consumers.merge.identity import rebind
+from consumers.merge.plan import Update, plan
+from consumers.merge.setting import Setting
+from consumers.merge.state import Field, PairState, Record, Side, Waiting, Write
+from streams.wire.events import ChangeEvent, Happened, Value
+from streams.wire.systems import CONTACT, LEAD, PERSON, Object, System
+from tests.consumers.merge.person_pair import FIELDS, LINKS, MK, MK_ID, SF, SF_ID, T, agreed, event, mapped, paired, reading, rules, terms
+
+C_ID, W_ID = "003000000000001EAA", "00Q000000000077EAA"
+LEAD_ONLY, CONTACT_ONLY = mapped("rating", "Rating"), mapped("born", "Birthdate", FieldType.DATE)
+CONTACT_FIELDS = (*FIELDS, CONTACT_ONLY, mapped(LINKS.contact_id, "", direction=Direction.TO_MARKETO))
+LEAD_FIELDS = (*FIELDS, LEAD_ONLY, mapped(LINKS.contact_id, "", direction=Direction.TO_MARKETO))
+RULES = rules(objects={LEAD: ObjectMapping(object=LEAD, fields=LEAD_FIELDS), CONTACT: ObjectMapping(object=CONTACT, fields=CONTACT_FIELDS)})
+OWED = Side(seen="a", seen_at=T, shows=1)
+
+
+def setting(obj: Object = CONTACT) -> Setting:
+    return terms(objects=RULES.objects).setting(obj)
+
+
+def converted(state: PairState) -> PairState:
+    return rebind(state, (SF, CONTACT, C_ID), setting(), T + 10_000)
+
+
+def shown(state: PairState, **values: Value) -> PairState:
+    """After the reading of the contact."""
+    start: dict[str, Value] = {
+        "Email": "ada@example.com",
+        "LastName": "Lovelace",
+        "Title": "a",
+        "Score__c": 10,
+        "HasOptedOutOfEmail": False,
+    }
+    whole = dict.fromkeys(setting().mapping.by_salesforce) | start | values
+    return fold(state, reading(SF, whole, T + 20_000, id=C_ID, object=CONTACT), setting(), T + 20_000)[0]
+
+
+def both(state: PairState, **values: Value) -> PairState:
+    """After the readings of both."""
+    state = shown(state, **values)
+    there = {key: field.marketo.seen for key, field in state.fields.items() if field.marketo.known}
+    return fold(state, reading(MK, dict.fromkeys(setting().mapping.by_marketo) | there, T + 30_000), setting(), T + 30_000)[0]
+
+
+def sent(state: PairState, system: System) -> dict[str, Value]:
+    order = plan(state, system, RULES, exact=False)
+    return {out.key: out.value for out in order.fields} if isinstance(order, Update) else {}
+
+
+def test_a_converted_lead_is_a_contact_that_is_read_before_it_is_written_to() -> None:
+    state = converted(paired(title=agreed("b", 2, salesforce=OWED)))
+    assert (state.object, state.salesforce.id, state.salesforce.complete, state.salesforce.reread) == (CONTACT, C_ID, False, True)
+    assert state.marketo.id == MK_ID
+    assert sent(state, SF) == {}
+
+
+def test_the_link_fields_follow_the_contact() -> None:
+    state = converted(paired())
+    assert {key: state.fields[key].value for key in (LINKS.lead_id, LINKS.contact_id, LINKS.type)} == {
+        LINKS.lead_id: None,
+        LINKS.contact_id: C_ID,
+        LINKS.type: "Contact",
+    }
+    assert sent(both(state), MK) == {LINKS.lead_id: None, LINKS.contact_id: C_ID, LINKS.type: "Contact"}
+
+
+def test_nothing_is_owed_to_a_contact_that_holds_what_the_lead_held() -> None:
+    assert sent(shown(converted(paired())), SF) == {}
+
+
+def test_what_was_owed_to_the_lead_is_owed_to_the_contact() -> None:
+    state = shown(converted(paired(title=agreed("b", 2, salesforce=OWED))))
+    assert sent(state, SF) == {"title": "b"}
+
+
+def test_a_write_that_got_there_before_the_conversion_is_not_made_again() -> None:
+    under_way = Side(seen="a", seen_at=T, shows=1, writes=(Write(id=7, version=2, value="b", sent=T, look_at=T + 1),))
+    state = converted(paired(title=agreed("b", 2, salesforce=under_way)))
+    assert sent(shown(state, Title="b"), SF) == {}
+    assert sent(shown(state), SF) == {"title": "b"}
+
+
+def test_a_blank_of_the_contact_clears_nothing_and_is_filled() -> None:
+    state = shown(converted(paired()), Title=None, HasOptedOutOfEmail=False)
+    assert state.fields["title"].value == "a"
+    assert sent(state, SF) == {"title": "a"}
+
+
+def test_a_value_of_the_contact_alone_reaches_marketo() -> None:
+    state = both(converted(paired()), Phone="123")
+    assert sent(state, MK)["phone"] == "123"
+
+
+def test_a_field_that_only_leads_have_stays_as_it_is() -> None:
+    state = both(converted(paired(rating=agreed("Hot"))))
+    assert state.fields["rating"] == agreed("Hot")
+    assert "rating" not in sent(state, MK)
+
+
+def test_a_field_that_only_contacts_have_is_looked_at_in_marketo_before_it_is_written_there() -> None:
+    state = converted(paired())
+    assert state.marketo.reread
+    state = shown(state, Birthdate="1815-12-10")
+    assert sent(state, MK) == {}
+    names = dict.fromkeys(setting().mapping.by_marketo) | {key: field.value for key, field in state.fields.items() if key != "born"}
+    there = fold(state, reading(MK, names | {"born": "1816-01-01"}, T + 30_000), setting(), T + 30_000)[0]
+    assert there.fields["born"].value == "1816-01-01"  # nobody had seen anybody: the rule of the field decides
+    assert sent(there, SF) == {"born": "1816-01-01"}
+
+
+def test_calls_and_places_in_the_feed_were_the_former_records() -> None:
+    state = paired()
+    old = msgspec.structs.replace(state.salesforce, calling=9, calling_until=T + 1, caller=3, refused="no", lately=(1,), origin="tandem")
+    assert converted(state.with_record(SF, old)).salesforce == Record(id=C_ID, reread=True)
+
+
+def test_what_waits_in_the_feed_of_the_former_record_is_dropped_and_the_other_sides_kept() -> None:
+    waiting = tuple(Waiting(event=event(system, {"title": "x"}), until=T) for system in System)
+    state = converted(msgspec.structs.replace(paired(), waiting=waiting))
+    assert [entry.event.system for entry in state.waiting] == [MK]
+
+
+def test_told_twice_it_is_the_same() -> None:
+    state = converted(paired())
+    assert converted(state) is state
+
+
+def test_a_person_made_again_in_marketo_is_the_same_person() -> None:
+    gone = paired().with_record(MK, Record(id=MK_ID, complete=True, deleted=True))
+    state = rebind(gone, (MK, PERSON, "1002"), setting(LEAD), T + 10_000)
+    assert (state.object, state.marketo.id, state.marketo.deleted, state.salesforce.id) == (LEAD, "1002", False, SF_ID)
+    whole: dict[str, Value] = {"email": "ada@example.com", "lastName": "Lovelace", "leadScore": 10}
+    met = fold(state, reading(MK, whole, T + 20_000, id="1002"), setting(LEAD), T + 20_000)[0]
+    assert sent(met, MK) == {"title": "a", LINKS.lead_id: SF_ID, LINKS.type: "Lead"}
+
+
+# -- the winner of a merge that nobody had heard of ---------------------------------------------------------------------------
+
+
+def won(**fields: Field) -> PairState:
+    return rebind(paired(**fields), (SF, LEAD, W_ID), setting(LEAD), T + 10_000, heir=True)
+
+
+def told(state: PairState, change: ChangeEvent) -> PairState:
+    return fold(state, change, setting(LEAD), T + 20_000)[0]
+
+
+def of_winner(**values: Value) -> ChangeEvent:
+    return reading(SF, {"LastName": "Byron", "Email": "ada@example.com", **values}, T + 20_000, id=W_ID)
+
+
+def test_the_winners_values_win_and_its_blanks_are_filled() -> None:
+    state = told(won(), of_winner(Title=None, Score__c=5))
+    assert {key: state.fields[key].value for key in ("lastName", "title", "leadScore")} == {
+        "lastName": "Byron",
+        "title": "a",
+        "leadScore": 15,
+    }
+    assert sent(state, SF) == {"title": "a", "leadScore": 15}
+    assert {"lastName": "Byron", "leadScore": 15}.items() <= sent(state, MK).items()
+    assert not state.salesforce.heir
+
+
+@pytest.mark.parametrize("changes", [{"Title": "z"}, {"LastName": "King"}])
+def test_a_change_of_the_winner_before_its_reading_wins_too(changes: dict[str, Any]) -> None:
+    state = told(won(), event(SF, changes, T + 15_000, id=W_ID))
+    state = told(state, of_winner(Title="t", Score__c=5) if "LastName" in changes else of_winner(Title="z", Score__c=5))
+    assert state.fields["leadScore"].value == 15
+    assert state.fields["title"].value == ("t" if "LastName" in changes else "z")
+
+
+def test_the_winners_ticked_box_wins_and_an_unticked_one_unticks_nothing() -> None:
+    assert told(won(), of_winner(HasOptedOutOfEmail=True)).fields["unsubscribed"].value is True
+    kept = told(won(unsubscribed=agreed(True)), of_winner(HasOptedOutOfEmail=False))
+    assert kept.fields["unsubscribed"].value is True
+    assert sent(kept, SF)["unsubscribed"] is True
+
+
+def test_the_winner_is_heir_until_it_was_read() -> None:
+    state = told(won(), event(SF, {"Title": "z"}, T + 15_000, id=W_ID, kind=Happened.UPDATED))
+    assert state.salesforce.heir
+    assert not told(state, of_winner(Title="z")).salesforce.heir
