@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Protocol
 
+from streams.budget.passing import PassingBudget
 from streams.budget.port import Budget, Lane, Ticket
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
 from streams.wire.systems import System
@@ -26,52 +27,32 @@ class CallWatch(Protocol):
         ...
 
 
-class WaitWatched:
+class WaitWatched(PassingBudget):
     """A budget that tells how long leave was waited for."""
 
     def __init__(self, budget: Budget, system: System, watch: CallWatch) -> None:
-        self._budget, self._system, self._watch = budget, system, watch
-
-    def call(self, lane: Lane) -> AbstractAsyncContextManager[Ticket | None]:
-        """Leave for one call."""
-        return self._call(lane)
-
-    async def used_up(self, seconds: float) -> None:
-        """Told on."""
-        await self._budget.used_up(seconds)
-
-    async def seen(self, used: int, limit: int) -> None:
-        """Told on."""
-        await self._budget.seen(used, limit)
+        super().__init__(budget)
+        self._system, self._watch = system, watch
 
     @asynccontextmanager
-    async def _call(self, lane: Lane) -> AsyncIterator[Ticket | None]:
+    async def call(self, lane: Lane) -> AsyncIterator[Ticket | None]:
+        """Leave for one call."""
         asked = time.perf_counter()
         async with self._budget.call(lane) as ticket:
             self._watch.waited(self._system, lane, time.perf_counter() - asked)
             yield ticket
 
 
-class CallWatched:
+class CallWatched(PassingBudget):
     """A budget that tells how each call ended and how long it took, without the wait for leave."""
 
     def __init__(self, budget: Budget, system: System, purpose: str, watch: CallWatch) -> None:
-        self._budget, self._system, self._purpose, self._watch = budget, system, purpose, watch
-
-    def call(self, lane: Lane) -> AbstractAsyncContextManager[Ticket | None]:
-        """Leave for one call."""
-        return self._call(lane)
-
-    async def used_up(self, seconds: float) -> None:
-        """Told on."""
-        await self._budget.used_up(seconds)
-
-    async def seen(self, used: int, limit: int) -> None:
-        """Told on."""
-        await self._budget.seen(used, limit)
+        super().__init__(budget)
+        self._system, self._purpose, self._watch = system, purpose, watch
 
     @asynccontextmanager
-    async def _call(self, lane: Lane) -> AsyncIterator[Ticket | None]:
+    async def call(self, lane: Lane) -> AsyncIterator[Ticket | None]:
+        """Leave for one call."""
         async with self._budget.call(lane) as ticket:
             begun, outcome = time.perf_counter(), "defect"
             try:
