@@ -14,6 +14,7 @@ from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import Create, Nothing, Out, Plan, Update
 from consumers.troubles.trouble import Grade, Trouble
+from streams.ground.pause import pause
 from streams.wire.errors import Reject, SyncError
 from streams.wire.systems import Object, System
 
@@ -113,12 +114,9 @@ class Sight:
     async def run(self, stop: asyncio.Event, seconds: float = LOOK_SECONDS) -> None:
         """While something is left out, look whether it is back."""
         while not stop.is_set():
-            try:
-                async with asyncio.timeout(seconds):
-                    await stop.wait()
-            except TimeoutError:
-                if any(self._hidden.values()) or any(self._unwritable.values()):
-                    await self._look_again()
+            await pause(seconds, stop)
+            if not stop.is_set() and (any(self._hidden.values()) or any(self._unwritable.values())):
+                await self._look_again()
 
     async def _look_again(self) -> None:
         try:

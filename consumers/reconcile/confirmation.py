@@ -9,6 +9,7 @@ import structlog
 
 from consumers.fitting.grounds import look_at_migrations
 from streams.ground.database import away_is_retry, connected
+from streams.ground.pause import pause
 from streams.salesforce.poll import Braked
 from streams.wire.errors import Retry
 from streams.wire.systems import Object
@@ -86,8 +87,4 @@ async def release(pool: Any, obj: Object, poll: Brakes, stop: asyncio.Event) -> 
                 poll.confirm_deletes(until_ms)
         except Retry as error:
             _log.warning("confirmations can't be read", error=str(error))
-        try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(_LOOK_SECONDS, stop)

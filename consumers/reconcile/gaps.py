@@ -13,6 +13,7 @@ import structlog
 
 from consumers.configuration.defaults import OBJECTS
 from streams.ground.database import away_is_retry
+from streams.ground.pause import pause
 from streams.marketo.poll import NAME as MARKETO_POLL
 from streams.relay.positions import OpenGap, Positions
 from streams.salesforce.poll import name_of
@@ -64,11 +65,7 @@ class Gaps:
                     poll.on_gap(gap.id, gap.since_ms)
             except Retry as error:
                 _log.warning("gaps can't be read", error=str(error))
-            try:
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(_LOOK_SECONDS, stop)
 
     async def covered(self, poll: str, gaps: Sequence[int]) -> None:
         """This poll has read all of these; those that every poll has are closed. Raises `Retry`: then the poll is told of them again."""

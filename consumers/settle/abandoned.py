@@ -13,6 +13,7 @@ from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import failed
+from streams.ground.pause import pause
 from streams.wire.errors import Retry
 from streams.wire.systems import System
 
@@ -44,11 +45,7 @@ class Abandoned:
                 await self.round()
             except Retry as error:
                 _log.warning("nobody knows whose calls are abandoned", error=str(error))
-            try:
-                async with asyncio.timeout(EVERY_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(EVERY_SECONDS, stop)
 
     async def round(self) -> int:
         """How many calls were found: once for all who were gone before, then whenever somebody is gone who was there.

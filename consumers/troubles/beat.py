@@ -15,6 +15,7 @@ from consumers.troubles.recent import Recent
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import beat, forget
 from streams.ground.database import away_is_retry
+from streams.ground.pause import pause
 from streams.wire.errors import Retry
 
 Stands = Callable[[Sequence[Due], Waiting, Sequence[Spent], Sequence[Trouble]], None]
@@ -53,11 +54,7 @@ class Beat:
             except Retry as error:
                 self._board.deaf(str(error))
                 _log.warning("no beat", error=str(error))
-            try:
-                async with asyncio.timeout(BEAT_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(BEAT_SECONDS, stop)
         await self._leave()
 
     async def _once(self) -> None:

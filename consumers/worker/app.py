@@ -21,13 +21,14 @@ from consumers.worker.clock import now_ms
 from consumers.worker.logs import configure
 from consumers.worker.observing import Observing
 from consumers.worker.opening import Tools
-from consumers.worker.process import Process, Work, pause
+from consumers.worker.process import Process, Work
 from consumers.worker.relaying import SOURCES, Relaying
 from consumers.worker.roles import Role
 from consumers.worker.settling import Settling
 from consumers.worker.shell import ShellSettings
 from consumers.worker.shell import run as run_shell
 from consumers.worker.toolbox import Toolbox
+from streams.ground.pause import pause
 from streams.wire.errors import Fatal, Retry
 
 RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"

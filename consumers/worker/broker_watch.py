@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -11,6 +10,7 @@ from aiokafka.errors import KafkaError
 from consumers.fitting.grounds import look_at_kafka, look_at_topics
 from streams.ground.access import KafkaAccess
 from streams.ground.kafka import admin
+from streams.ground.pause import pause
 from streams.wire.errors import Fatal, Retry, Unprepared
 
 LOOK_SECONDS = 3.0
@@ -55,12 +55,12 @@ class BrokerWatch:
                     while not stop.is_set():
                         async with asyncio.timeout(_ANSWER_SECONDS):
                             self._answered(await client.list_topics())
-                        await _pause(stop)
+                        await pause(LOOK_SECONDS, stop)
             except (Retry, Fatal) as error:
                 self._silent(_reason(str(error)))
             except (KafkaError, OSError, TimeoutError) as error:
                 self._silent(type(error).__name__)
-            await _pause(stop)
+            await pause(LOOK_SECONDS, stop)
 
     def _answered(self, topics: list[str]) -> None:
         if self._away:
@@ -79,12 +79,6 @@ class BrokerWatch:
         if not self._away:
             _log.error("Kafka does not answer", kafka=self._kafka.bootstrap, error=why)
         self._why, self._away = why, True
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LOOK_SECONDS):
-            await stop.wait()
 
 
 def _reason(told: str) -> str:

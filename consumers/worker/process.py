@@ -31,12 +31,3 @@ class Process:
     def says(self, role: str, trouble: str | None) -> None:
         """Until it says otherwise, this keeps a role from its work; None: nothing does."""
         self.troubles[role] = lambda: trouble
-
-
-async def pause(seconds: float, stop: asyncio.Event) -> None:
-    """Wait, but not beyond `stop`."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass
