@@ -11,7 +11,7 @@ from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, renamed
 from tests.consumers.scripted_writer import ScriptedWriter
-from tests.consumers.test_observe_batches import TOPIC, messages
+from tests.consumers.test_observe_batches import TOPIC_OF, messages
 
 TERMS = terms()
 MANY, CALL = 600, 50
@@ -35,7 +35,7 @@ class Bench:
 
     async def observe(self, *events: ChangeEvent) -> None:
         told = messages(*events, start=self.offset)
-        await self.observer.observe(TOPIC, 0, self.offset, told)
+        await self.observer.observe(TOPIC_OF[events[0].system], 0, self.offset, told)
         self.offset += len(told)
 
     async def burst(self, first: int, last: int, at: int) -> None:
