@@ -4,21 +4,22 @@
 """
 
 import os
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from contextlib import nullcontext
+from itertools import chain
 from typing import Any
 
 import pytest
 
 from streams.wire.systems import System
+from tests.consumers.simulation.playing import History, Progress, Seen, by_variant, play_all
 from tests.consumers.simulation.plot import Plot
 from tests.consumers.simulation.world import play
 
 NIGHTLY = bool(os.environ.get("TANDEM_NIGHTLY"))
 SEEDS = 20_000 if NIGHTLY else 500
-PROCESSES = (os.cpu_count() or 1) if NIGHTLY else 1
+PROCESSES = os.cpu_count() or 1
 SHORTCUT_SEEDS = 40
 DEATH_SEEDS = 40 if NIGHTLY else 3
 
@@ -100,29 +101,6 @@ DIES_AT = frozenset(
 """Every point between two effects."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What came of one seed."""
-
-    faults: tuple[str, ...]
-    repeatable: bool
-    verdicts: frozenset[str]
-    died_at: frozenset[str]
-    conflicts: int
-
-
-def run(plot: Plot) -> Seen:
-    """The history, twice."""
-    first, second = play(plot), play(plot)
-    return Seen(
-        faults=tuple(first.faults),
-        repeatable=(first.trace, first.faults, first.writes) == (second.trace, second.faults, second.writes),
-        verdicts=frozenset(first.verdicts),
-        died_at=frozenset(first.died_at),
-        conflicts=first.conflicts,
-    )
-
-
 def plots() -> Iterator[tuple[str, Plot]]:
     """Every seed with its variant."""
     names = list(VARIANTS)
@@ -132,25 +110,20 @@ def plots() -> Iterator[tuple[str, Plot]]:
 
 
 @pytest.fixture(scope="module")
-def histories() -> list[tuple[str, Plot, Seen]]:
-    """All of them."""
-    told = list(plots())
-    if PROCESSES == 1:
-        seen = [run(plot) for _, plot in told]
-    else:
-        with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-            seen = list(pool.map(run, [plot for _, plot in told], chunksize=20))
-    return [(name, plot, each) for (name, plot), each in zip(told, seen, strict=True)]
+def histories(request: pytest.FixtureRequest) -> dict[str, list[Seen]]:
+    """What came of all of them, by variant. The nightly run says how far it is."""
+    told = [History(variant=name, plot=plot, again=True) for name, plot in plots()]
+    if not NIGHTLY:
+        return by_variant(play_all(told, PROCESSES))
+    capturing = request.config.pluginmanager.getplugin("capturemanager")
+    with capturing.global_and_fixture_disabled() if capturing else nullcontext():
+        sys.stderr.write("\n")  # below the line that pytest has begun
+        return by_variant(play_all(told, PROCESSES, Progress(len(told))))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_no_history_has_a_fault(histories: list[tuple[str, Plot, Seen]], variant: str) -> None:
-    bad = [(plot, seen.faults) for name, plot, seen in histories if name == variant and seen.faults]
-    assert not bad
-
-
-def test_each_seed_gives_the_same_history_again(histories: list[tuple[str, Plot, Seen]]) -> None:
-    assert [plot for _, plot, seen in histories if not seen.repeatable] == []
+def test_no_history_has_a_fault_and_each_seed_gives_the_same_again(histories: dict[str, list[Seen]], variant: str) -> None:
+    assert [str(seen) for seen in histories[variant] if seen.faults] == []
 
 
 @pytest.mark.parametrize("point", sorted(DIES_AT))
@@ -160,14 +133,16 @@ def test_a_worker_may_die_between_any_two_effects(point: str) -> None:
     born: tuple[str, ...] = ("both", "salesforce", "marketo", "twice")
     if point.startswith("look.changed"):  # a creation that nobody has answered, of a record that nobody has touched since
         born, rest = ("salesforce",) * 4, {"lost": 0.5, "edits": 1}
-    told = [play(Plot(seed=seed, dies_at=point, born=born[seed % 4], **rest)) for seed in range(4 * DEATH_SEEDS)]
-    assert [report.faults for report in told if report.faults] == []
-    assert any(point in report.died_at for report in told)
+    plots = [Plot(seed=seed, dies_at=point, born=born[seed % 4], **rest) for seed in range(4 * DEATH_SEEDS)]
+    told = play_all([History(variant="", plot=plot) for plot in plots], PROCESSES if NIGHTLY else 1)
+    assert [(seen.history.plot, seen.faults) for seen in told if seen.faults] == []
+    assert any(point in seen.died_at for seen in told)
 
 
-def test_histories_are_full_of_conflicts_and_of_every_verdict_of_the_table(histories: list[tuple[str, Plot, Seen]]) -> None:
-    assert sum(seen.conflicts for _, _, seen in histories) > SEEDS
-    verdicts = frozenset[str]().union(*(seen.verdicts for _, _, seen in histories))
+def test_histories_are_full_of_conflicts_and_of_every_verdict_of_the_table(histories: dict[str, list[Seen]]) -> None:
+    told = list(chain.from_iterable(histories.values()))
+    assert sum(seen.conflicts for seen in told) > SEEDS
+    verdicts = frozenset[str]().union(*(seen.verdicts for seen in told))
     assert verdicts >= {"accepted", "same", "won", "lost", "echo", "put_back", "left", "superseded", "waiting"}
 
 

@@ -8,14 +8,22 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+_STEPS_MOST = 200_000
+"""A history comes to rest in some hundred steps; one that takes so many never does."""
+
+
 class _NoWait(selectors.SelectSelector):
     """Never waits: where the loop would have slept, its clock jumps."""
 
     loop: "VirtualLoop"
+    steps = 0
 
     def select(self, timeout: float | None = None) -> Any:
+        self.steps += 1
         if timeout is None:
             raise RuntimeError("the simulation stands still: nothing is left to happen")
+        if self.steps > _STEPS_MOST:
+            raise RuntimeError(f"the simulation goes round in circles at {self.loop.now:.3f} s")
         self.loop.now += timeout
         return []
 

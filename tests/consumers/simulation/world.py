@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from consumers.ledger.port import Fenced
+from consumers.ledger.port import Kind as DueKind
 from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
 from consumers.observe.observer import Message, Observer
 from consumers.settle import outcomes
-from consumers.settle.look import Looker
+from consumers.settle.answers import Settled
+from consumers.settle.look import Looked, Looker
 from consumers.settle.reading_first import Ahead
 from consumers.settle.settler import Settler
 from streams.wire import codec
@@ -52,6 +54,7 @@ SECONDS, QUIET_SECONDS, POLLED_SECONDS, LAST_POLL_SECONDS = 20.0, 900.0, 120.0, 
 _DEATHS = 3
 """How often a worker dies at the point that the plot names."""
 TOPICS = {System.SALESFORCE: "crm.salesforce.lead.v1", System.MARKETO: "crm.marketo.person.v1"}
+_WRITES = {System.SALESFORCE: DueKind.WRITE_SALESFORCE, System.MARKETO: DueKind.WRITE_MARKETO}
 _OBJECTS = b'"system":"SYSTEM","id":"RECORD","source":"cdc",'
 POISON = (
     b"\xff\x00 no event",
@@ -88,7 +91,7 @@ class World:
         self.fate = Fate(rng=self.rng, certain={plot.dies_at: _DEATHS} if plot.dies_at else {})
         self.lives: dict[Life, list[asyncio.Task[None]]] = {}
         self.over = False
-        self._waiters: list[asyncio.Event] = []
+        self._waiters: list[asyncio.Future[None]] = []
         self.report = Report()
         self.record: dict[System, str] = {}
 
@@ -122,18 +125,18 @@ class World:
     def wake(self) -> None:
         """Something has happened: who is idle looks again."""
         for waiter in self._waiters:
-            waiter.set()
+            _go_on(waiter)
 
     async def idle(self, until: float) -> None:
         """Wait for something to happen, at most until a moment of the loop's clock."""
-        waiter = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        timer = loop.call_at(until, _go_on, waiter)
         self._waiters.append(waiter)
         try:
-            async with asyncio.timeout_at(until):
-                await waiter.wait()
-        except TimeoutError:
-            pass
+            await waiter
         finally:
+            timer.cancel()
             self._waiters.remove(waiter)
 
     def next_due(self, system: System) -> float:
@@ -273,8 +276,8 @@ class World:
         while True:
             try:
                 await looker.reunited()
-                done = await settler.round()
-                looked = await looker.round()
+                done = await settler.round() if await settling.waiting(_WRITES[system], self.now_ms()) is not None else Settled()
+                looked = await looker.round() if await looking.waiting(looker.kind, self.now_ms()) is not None else Looked()
             except Retry as error:
                 await asyncio.sleep(error.after_seconds)
                 continue
@@ -394,6 +397,11 @@ class World:
         report.verdicts = {str(ruling.verdict) for ruling in rulings}
         report.died_at = self.fate.died_at
         return report
+
+
+def _go_on(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:
