@@ -7,10 +7,12 @@ them come back, however late: never somebody's edit.
 from collections.abc import Callable
 
 from consumers.merge.state import PENDING, Side, Write, shallow
+from consumers.merge.verdicts import latest
 
 FORGOTTEN_MS = 3_600_000
 """So long after a write was sent, by the feed's time, it comes back no more: no system works on a call for that long, clocks agree to
 some minutes, and the feed is told in its own order."""
+_SECOND_MS = 1_000
 _MOST = 6
 """So many of one field are kept at the most, the newest."""
 
@@ -77,6 +79,17 @@ def made_until(write: Write, at: int) -> Write:
     new = shallow(write)
     new.done_by = at
     return new
+
+
+def may_be_of(write: Write, at: int) -> bool:
+    """Whether this write may have been made at a moment of the feed: not after what is known of its end, nor before its call.
+
+    The answer says when the call ended by the system's clock; how long the call took is told by ours. No two clocks are compared.
+    """
+    if not write.done_by:
+        return True
+    called = write.done_by - _SECOND_MS - (write.answered - write.sent) if write.answered > PENDING else 0
+    return called <= latest(at) and at < write.done_by
 
 
 def told_of(write: Write) -> Write:

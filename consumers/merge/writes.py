@@ -6,7 +6,7 @@ What a write has done is told by the feed, or by a look; the answer only says th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from consumers.merge.forgotten import forget, made_until, remembered
+from consumers.merge.forgotten import forget, made_until, may_be_of, remembered
 from consumers.merge.plan import MAPPING_MARK, Create, Update
 from consumers.merge.state import FAILED, NEVER, PENDING, Field, PairState, Record, Side, Write, shallow
 from streams.wire.systems import System
@@ -249,9 +249,9 @@ def made_by(state: PairState, target: System, write: int, at: int) -> PairState:
 
 
 def lone_write(state: PairState, target: System, at: int) -> int:
-    """The one write under way on a side that a change of ours told at this moment can be; 0 where there is none, or another may be it."""
+    """The one write on a side that a change of ours told at this moment (ms, the system's clock) can be; 0: none, or more than one."""
     sides = [field.side(target) for field in state.unsettled().values()]
-    ids = {entry.id for side in sides for entry in (*side.writes, *remembered(side, at))}
+    ids = {entry.id for side in sides for entry in (*side.writes, *remembered(side, at)) if may_be_of(entry, at)}
     return ids.pop() if len(ids) == 1 else 0
 
 

@@ -122,6 +122,19 @@ def test_a_gap_event_of_ours_may_tell_of_a_write_that_was_given_up() -> None:
     assert verdicts == [V.LOST]
 
 
+@pytest.mark.parametrize(
+    ("gap_at", "verdict"),
+    [(T + 14_000, V.ACCEPTED), (T + 15_000, V.LOST), (T + 16_000, V.LOST), (T + 17_000, V.ACCEPTED)],
+)
+def test_a_gap_event_of_ours_from_before_the_call_of_a_write_or_after_its_answer_tells_of_another_one(gap_at: int, verdict: V) -> None:
+    """The other one took 300 ms and was answered in the second before 17: that call began in the second of 15 at the earliest."""
+    other = Write(id=8, version=2, value="King", sent=T + 20_000, look_at=T + 90_000, answered=T + 20_300, done_by=T + 17_000)
+    state = written(lastName=agreed("King", 2, salesforce=Side(seen="Lovelace", seen_at=T, shows=1, writes=(other,))))
+    gap = event(SF, {}, gap_at, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    _, verdicts = told(state, gap, edited("c", T + 18_000, 2))
+    assert verdicts == [verdict]
+
+
 def test_what_is_read_once_the_feed_is_silent_for_good_was_typed_over_a_write_that_is_known_to_be_made() -> None:
     """No answer came, but a gap event said so: the edit that stands there has seen it, though the feed never told of either."""
     lost = Write(id=7, version=2, value=15, sent=T, look_at=T + 60_000, answered=-1)
