@@ -130,7 +130,7 @@ def test_a_gap_event_of_ours_from_before_the_call_of_a_write_or_after_its_answer
     """The other one took 300 ms and was answered in the second before 17: that call began in the second of 15 at the earliest."""
     other = Write(id=8, version=2, value="King", sent=T + 20_000, look_at=T + 90_000, answered=T + 20_300, done_by=T + 17_000)
     state = written(lastName=agreed("King", 2, salesforce=Side(seen="Lovelace", seen_at=T, shows=1, writes=(other,))))
-    gap = event(SF, {}, gap_at, kind=Kind.GAP, seq=PLACE + 1, author=SF_USER)
+    gap = event(SF, {}, gap_at, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
     _, verdicts = told(state, gap, edited("c", T + 18_000, 2))
     assert verdicts == [verdict]
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from consumers.ledger.port import Fenced
-from consumers.ledger.port import Kind as DueKind
+from consumers.ledger.port import Duty, Fenced
 from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
@@ -54,7 +53,6 @@ SECONDS, QUIET_SECONDS, POLLED_SECONDS, LAST_POLL_SECONDS = 20.0, 900.0, 120.0, 
 _DEATHS = 3
 """How often a worker dies at the point that the plot names."""
 TOPICS = {System.SALESFORCE: "crm.salesforce.lead.v1", System.MARKETO: "crm.marketo.person.v1"}
-_WRITES = {System.SALESFORCE: DueKind.WRITE_SALESFORCE, System.MARKETO: DueKind.WRITE_MARKETO}
 _OBJECTS = b'"system":"SYSTEM","id":"RECORD","source":"cdc",'
 POISON = (
     b"\xff\x00 no event",
@@ -276,8 +274,8 @@ class World:
         while True:
             try:
                 await looker.reunited()
-                done = await settler.round() if await settling.waiting(_WRITES[system], self.now_ms()) is not None else Settled()
-                looked = await looker.round() if await looking.waiting(looker.kind, self.now_ms()) is not None else Looked()
+                done = await settler.round() if await settling.waiting(Duty.write_on(system), self.now_ms()) is not None else Settled()
+                looked = await looker.round() if await looking.waiting(looker.duty, self.now_ms()) is not None else Looked()
             except Retry as error:
                 await asyncio.sleep(error.after_seconds)
                 continue
