@@ -151,8 +151,7 @@ def chromium() -> None:
 def kafka_jars() -> None:
     """Kafka's jars in .tools/kafka, for the present pom.xml."""
     if not found.jars():
-        jars.bring(VENV_PYTHON, REQUIREMENTS / "maven.txt", say)
-        (found.JARS / ".complete").write_text(found.POM.read_text())
+        jars.bring(jars.KAFKA, VENV_PYTHON, REQUIREMENTS / "maven.txt", say)
 
 
 def venv_possible() -> bool:

@@ -82,8 +82,7 @@ class ObserveBench:
 
     async def measure(self) -> dict[str, Any]:
         """The figures of `bench.json`, and those behind them."""
-        bytes_ = await fill(self._stack.postgres.dsn(), self._size.pairs)
-        self._say(f"observe: {self._size.pairs:,} pairs in the ledger, {bytes_ >> 20} MiB")
+        await self.prepare()
         runs: dict[str, Run] = {}
         for mode, processes, events in (
             ("observe", 1, self._size.events),
@@ -92,7 +91,7 @@ class ObserveBench:
             ("plain", 2, self._size.events),
             ("one", 2, self._size.one_by_one),
         ):
-            run = runs[f"{mode} {processes}"] = await self._run(mode, processes, events)
+            run = runs[f"{mode} {processes}"] = await self.run(mode, processes, events)
             self._say(
                 f"observe: {mode:8} {processes} process(es) {run.rate:9,.0f} events/s; "
                 f"processor time of an event: {run.cpu_us:.0f} us, of PostgreSQL {run.database_us:.0f} us"
@@ -110,8 +109,16 @@ class ObserveBench:
             },
         }
 
-    async def _run(self, mode: str, processes: int, events: int) -> Run:
-        """Fill while they hold back, start, wait until all is through."""
+    async def prepare(self) -> None:
+        """The pairs, and what they are put back to before each run."""
+        bytes_ = await fill(self._stack.postgres.dsn(), self._size.pairs)
+        connection = await asyncpg.connect(self._stack.postgres.dsn())
+        await connection.execute("create unlogged table pairs_at_rest as select * from pairs")
+        await connection.close()
+        self._say(f"observe: {self._size.pairs:,} pairs in the ledger, {bytes_ >> 20} MiB")
+
+    async def run(self, mode: str, processes: int, events: int) -> Run:
+        """Fill while they hold back, start, wait until all is through. Every pair is in step when it begins."""
         self._turn += 1
         await self._stand_at_the_end()
         children = [await self._child(mode, f"bench-{self._turn}") for _ in range(processes)]
@@ -122,7 +129,7 @@ class ObserveBench:
             before = 0 if mode != "plain" else await self._published()
             await self._publish(events)
             expected = before + events
-            database = self._database_cpu()
+            database = database_cpu(self._stack)
             cpu = sum(child.told["cpu"] for child in children)
             began = time.monotonic()
             for child in children:
@@ -136,7 +143,7 @@ class ObserveBench:
                 events=expected,
                 seconds=seconds,
                 cpu_us=used / expected * 1e6,
-                database_us=(self._database_cpu() - database) / expected * 1e6,
+                database_us=(database_cpu(self._stack) - database) / expected * 1e6,
             )
         finally:
             for child in children:
@@ -169,7 +176,8 @@ class ObserveBench:
             await connection.execute(
                 "insert into partition_offsets (topic, partition, next_offset) values ($1, $2, $3)"
                 " on conflict (topic, partition) do update set next_offset = $3, last_read = null", topic, partition, end)  # fmt: skip
-        await connection.execute("truncate due, decisions")
+        await connection.execute("truncate pairs, due, decisions")
+        await connection.execute("insert into pairs overriding system value select * from pairs_at_rest order by id")
         await connection.execute("vacuum analyze pairs")
         await connection.execute("checkpoint")
         await connection.close()
@@ -185,10 +193,11 @@ class ObserveBench:
         await consumer.stop()
         return {(place.topic, place.partition): end for place, end in ends.items()}
 
-    def _database_cpu(self) -> float:
-        """Processor time of the database's sessions that are open now."""
-        root = _server_pid(self._stack)
-        return sum(cpu_seconds(pid) for pid in [root, *_children(root)])
+
+def database_cpu(stack: Stack) -> float:
+    """Processor time of the database's sessions that are open now."""
+    root = _server_pid(stack)
+    return sum(cpu_seconds(pid) for pid in [root, *_children(root)])
 
 
 def _server_pid(stack: Stack) -> int:

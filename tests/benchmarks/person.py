@@ -1,56 +1,109 @@
-"""A typical person for the benchmarks: mapping, terms, a pair in step on both sides, and an edit of two of its fields."""
+"""A typical person for the benchmarks: the default lead with its links, 27 fields, as it stands in the ledger after some months in step.
 
-from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.merge.setting import Identity
+Names and values are as long as real ones. Marketo's feed has named the last of its activities, Salesforce's the places of its last
+changes, as observe keeps them. An edit changes two fields.
+"""
+
+from consumers.configuration import defaults
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
+from consumers.merge.setting import Identity, link_values
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System
 
 NOW = 1_700_000_000_000
-_FIELDS: dict[str, tuple[str, FieldType, Value]] = {
-    "firstName": ("FirstName", FieldType.TEXT, "Zoë"),
-    "lastName": ("LastName", FieldType.TEXT, "Müller-Lüdenscheidt"),
-    "email": ("Email", FieldType.EMAIL, "zoe.mueller@example.com"),
-    "phone": ("Phone", FieldType.PHONE, "+49 30 1234567"),
-    "title": ("Title", FieldType.TEXT, "Head of Procurement"),
-    "company": ("Company", FieldType.TEXT, "Example Manufacturing GmbH"),
-    "website": ("Website", FieldType.URL, "https://www.example.com/"),
-    "city": ("City", FieldType.TEXT, "Berlin"),
-    "country": ("Country", FieldType.TEXT, "Germany"),
-    "postalCode": ("PostalCode", FieldType.TEXT, "10115"),
-    "industry": ("Industry", FieldType.PICKLIST, "Manufacturing"),
-    "annualRevenue": ("AnnualRevenue", FieldType.CURRENCY, 1_250_000.5),
-    "numberOfEmployees": ("NumberOfEmployees", FieldType.NUMBER, 240),
-    "doNotCall": ("DoNotCall", FieldType.BOOLEAN, False),
-    "leadStatus": ("Status", FieldType.PICKLIST, "Working"),
-}
+_LINKS = LinkFields()
+_REFS = 6
+"""Activities of Marketo that the pair has seen: each has a GUID."""
+_LATELY = 4
+_FIRST = ("Zoë", "Maximilian", "Siobhán", "José", "Aleksandra", "Li", "Priya", "Thorbjørn")
+_LAST = ("Müller-Lüdenscheidt", "O'Sullivan", "García Hernández", "Wang", "Kowalczyk", "Venkataraman", "Smith", "Sørensen")
+_CITIES = (
+    ("Berlin", "Berlin", "10115", "Germany"),
+    ("San Francisco", "CA", "94105", "United States"),
+    ("Manchester", "Greater Manchester", "M1 4BT", "United Kingdom"),
+    ("Guadalajara", "Jalisco", "44100", "Mexico"),
+)
+_TITLES = ("Head of Procurement", "Senior Vice President, Marketing Operations", "CTO", "Regional Sales Manager EMEA")
+_INDUSTRIES = ("Manufacturing", "Technology", "Financial Services", "Healthcare")
 
 
-def terms(count: int = 15) -> Terms:
-    """The first `count` fields, both ways, a lead's conflict goes to Marketo."""
-    rule = Rule(name=RuleName.MARKETO, default=System.MARKETO)
-    fields = tuple(
-        FieldMapping(key=key, salesforce=name, marketo=key, type=kind, direction=Direction.BOTH, rule=rule)
-        for key, (name, kind, _) in list(_FIELDS.items())[:count]
-    )
-    rules = SyncRules(objects={LEAD: ObjectMapping(object=LEAD, fields=fields)})
+def terms() -> Terms:
+    """The default mapping of a lead, with the links; a lead's conflict goes to Marketo."""
+    rule, ours = Rule(name=RuleName.MARKETO, default=System.MARKETO), Rule(name=RuleName.SALESFORCE, default=System.SALESFORCE)
+    mapped = [
+        FieldMapping(
+            key=each.marketo, salesforce=each.salesforce, marketo=each.marketo, type=each.type, direction=Direction.BOTH, rule=rule
+        )
+        for each in defaults.DEFAULTS[LEAD]
+    ]
+    kinds = dict.fromkeys((_LINKS.lead_id, _LINKS.contact_id, _LINKS.type), FieldType.TEXT) | {_LINKS.is_deleted: FieldType.BOOLEAN}
+    links = [
+        FieldMapping(key=name, salesforce="", marketo=name, type=kind, direction=Direction.TO_MARKETO, rule=ours)
+        for name, kind in kinds.items()
+    ]
+    rules = SyncRules(objects={LEAD: ObjectMapping(object=LEAD, fields=(*mapped, *links))}, links=_LINKS)
     return Terms(rules=rules, identity=Identity(salesforce_user="005000000000001AAA", marketo_user="tandem@example.com"))
 
 
-def pair(number: int, count: int = 15) -> PairState:
+def facts(number: int) -> dict[str, Value]:
+    """What both sides say of that person, by Marketo's names."""
+    first, last = _FIRST[number % 8], _LAST[number // 8 % 8]
+    city, state, postal, country = _CITIES[number // 3 % 4]
+    return {
+        "salutation": "Ms." if number % 2 else "Dr.",
+        "firstName": first,
+        "lastName": last,
+        "title": _TITLES[number % 4],
+        "email": f"{first.lower()}.{number}@example-{number % 997}.com",
+        "unsubscribed": False,
+        "phone": f"+49 30 {number:07}",
+        "mobilePhone": f"+49 170 {number:07}",
+        "fax": None if number % 3 else f"+49 30 {number:07}-99",
+        "leadSource": "Trade Show" if number % 5 else "Web",
+        "mktoPersonNotes": f"Met at the fair in {city}; asked for a quote for {number % 90 + 10} seats and a call back in spring.",
+        "address": f"{number % 300 + 1} Unter den Linden",
+        "city": city,
+        "state": state,
+        "postalCode": postal,
+        "country": country,
+        "leadStatus": "Working - Contacted",
+        "rating": "Warm",
+        "company": f"{last} Manufacturing {number % 20_000} GmbH & Co. KG",
+        "industry": _INDUSTRIES[number // 5 % 4],
+        "annualRevenue": 1_250_000.5 + number,
+        "numberOfEmployees": 240 + number % 5_000,
+        "website": f"https://www.example-{number % 997}.com/",
+    }
+
+
+def pair(number: int) -> PairState:
     """A pair in step."""
+    told = {**facts(number), **link_values(_LINKS, LEAD, salesforce_id(number), deleted=False)}
     fields = {}
-    for key, (_, _, typical) in list(_FIELDS.items())[:count]:
-        value = f"{number}@example.com" if key == "email" else typical
-        side = Side(seen=value, seen_at=NOW, shows=2)
-        fields[key] = Field(value=value, version=2, agreed_at=NOW, salesforce=side, marketo=side)
+    for place, (key, value) in enumerate(told.items()):
+        at = NOW - 86_400_000 * (number % 200 + place)
+        side = Side(seen=value, seen_at=at, shows=2)
+        fields[key] = Field(value=value, version=2, agreed_at=at, salesforce=side, marketo=side)
+    lately = tuple(1_000 - _LATELY + 1 + place for place in range(_LATELY))
+    refs = tuple(f"{number:08x}-0b3a-4c5d-8e9f-{place:04x}{number:08x}" for place in range(_REFS))
     return PairState(
         object=LEAD,
         fields=fields,
-        salesforce=Record(id=salesforce_id(number), complete=True, seq=1_000, at=NOW),
-        marketo=Record(id=str(1_000_000 + number), complete=True, at=NOW),
+        salesforce=Record(id=salesforce_id(number), complete=True, seq=1_000, at=NOW, lately=lately),
+        marketo=Record(id=str(1_000_000 + number), complete=True, at=NOW, refs=refs, origin="tandem"),
     )
+
+
+def columns() -> dict[str, FieldType]:
+    """The columns of a plain table of such people, by Marketo's names in small letters."""
+    return {field.key.lower(): field.type for field in terms().rules.objects[LEAD].fields}
+
+
+def row(number: int) -> tuple[Value, ...]:
+    """That person in such a table."""
+    return (*facts(number).values(), *link_values(_LINKS, LEAD, salesforce_id(number), deleted=False).values())
 
 
 def salesforce_id(number: int) -> str:
@@ -58,8 +111,13 @@ def salesforce_id(number: int) -> str:
     return f"00Q{number:015}"
 
 
+def edited(turn: int) -> dict[str, Value]:
+    """What somebody changes in Salesforce, by Salesforce's names: a title and a phone number."""
+    return {"Title": f"Head of Procurement {turn}", "Phone": f"+49 30 {turn:07}"}
+
+
 def edit(number: int, turn: int) -> ChangeEvent:
-    """Somebody changes a title and a phone number in Salesforce."""
+    """Somebody changes those two fields of a person in Salesforce."""
     return ChangeEvent(
         system=System.SALESFORCE,
         object=LEAD,
@@ -71,6 +129,6 @@ def edit(number: int, turn: int) -> ChangeEvent:
         author="005000000000042AAA",
         call="0000a1b2-c3d4-e5f6-a7b8-c9d0e1f20304",
         origin="com/salesforce/api/soap/66.0;client=SfdcInternalAPI/",
-        fields={"Title": f"Head of Procurement {turn}", "Phone": f"+49 30 {turn:07}"},
+        fields=edited(turn),
         relayed_at=NOW,
     )

@@ -4,7 +4,8 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from tests.benchmarks.ground import Ground
 from tests.benchmarks.idle_worker import idle_cycle, peak_rss_mib
 from tests.benchmarks.observe_speed import ObserveBench
 from tests.benchmarks.observe_speed import Size as ObserveSize
+from tests.benchmarks.peers import Peers
 from tests.benchmarks.report import show
 from tests.benchmarks.sandbox_size import PEOPLE, at_size
 from tests.benchmarks.settle_speed import settle
 
-OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX = "observe", "settle", "latency", "idle", "sandbox"
-PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX})
+OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS = "observe", "settle", "latency", "idle", "sandbox", "peers"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS})
+UNASKED = PARTS - {PEERS}
+"""What is measured unless something else is asked for: the peer's jars are fetched only for those who want to see it."""
 Say = Callable[[str], None]
 
 
@@ -48,7 +52,9 @@ class Programme:
         try:
             if OBSERVE in self._wish.only:
                 await self._observe()
-            if self._wish.only - {OBSERVE, SANDBOX}:
+            if PEERS in self._wish.only:
+                await self._peers()
+            if self._wish.only & {SETTLE, LATENCY, IDLE}:
                 await self._on_both_systems()
             if SANDBOX in self._wish.only:
                 self._found["sandbox"] = await at_size(PEOPLE // 10 if self._wish.quick else PEOPLE, self._say)
@@ -59,15 +65,27 @@ class Programme:
         show(self._found)
 
     async def _observe(self) -> None:
-        size = ObserveSize(pairs=200_000, events=240_000, one_by_one=6_000)
+        async with self._ground("observe") as stack:
+            self._found["observe"] = await ObserveBench(stack, self._size(), self._say).measure()
+
+    async def _peers(self) -> None:
+        async with self._ground("peers") as stack:
+            self._found["peers"] = await Peers(stack, self._size(), self._say, rounds=2 if self._wish.quick else 3).measure()
+
+    def _size(self) -> ObserveSize:
         if self._wish.quick:
-            size = ObserveSize(pairs=20_000, events=40_000, one_by_one=3_000)
-        home = self._wish.run_dir / "observe"
+            return ObserveSize(pairs=20_000, events=40_000, one_by_one=3_000)
+        return ObserveSize(pairs=200_000, events=240_000, one_by_one=6_000)
+
+    @asynccontextmanager
+    async def _ground(self, name: str) -> AsyncIterator[Stack]:
+        """Kafka and PostgreSQL for one part, gone afterwards."""
+        home = self._wish.run_dir / name
         shutil.rmtree(home, ignore_errors=True)
         stack = Stack(home, parts={"kafka", "postgres"})
         try:
             await stack.up()
-            self._found["observe"] = await ObserveBench(stack, size, self._say).measure()
+            yield stack
         finally:
             await stack.clean()
 

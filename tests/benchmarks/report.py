@@ -24,6 +24,8 @@ def show(found: dict[str, Any]) -> None:
 def _rows(found: dict[str, Any]) -> Iterator[Row]:
     if "observe" in found:
         yield from _observe(found["observe"])
+    if "peers" in found:
+        yield from _peers(found["peers"])
     if "settle" in found:
         yield from _settle(found["settle"])
     for rate, directions in found.get("added_latency_ms", {}).items():
@@ -42,6 +44,14 @@ def _observe(told: dict[str, Any]) -> Iterator[Row]:
     yield "observe: events/s into the ledger", f"{told['events_per_s']:,}", "> 20,000-23,000 (upserts without judging)"
     yield "observe: share of a plain read's rate", f"{told['ratio_to_plain_read']:.2f}", ""
     yield "observe: times one transaction an event", f"{told['ratio_to_one_by_one']:.1f}", ""
+
+
+def _peers(told: dict[str, Any]) -> Iterator[Row]:
+    for name, what in (("observe", "Tandem's observe, judging and deciding"), ("debezium", "Debezium's JDBC sink, plain upserts")):
+        each = told[name]
+        costs = f"{each['cpu_us']} us an event, PostgreSQL {each['database_us']} us"
+        yield f"peers: {what}: events/s", f"{each['events_per_s']:,} ({costs})", ""
+    yield "peers: observe's rate by Debezium's", f"{told['ratio']:.2f} (rounds: {', '.join(map(str, told['ratios']))})", ">= 1.2"
 
 
 def _settle(told: dict[str, Any]) -> Iterator[Row]:

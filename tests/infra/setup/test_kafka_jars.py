@@ -1,4 +1,4 @@
-"""How Kafka's jars get here, with Maven and without, and that nothing but what is locked is taken."""
+"""How jars get here, with Maven and without, and that nothing but what is locked is taken."""
 
 import hashlib
 import re
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.setup import __main__ as set_up_module
 from infra.setup import found, jars
 from infra.setup.missing import SetupError
 
@@ -24,9 +25,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "bin"
     directory.mkdir()
     monkeypatch.setenv("PATH", str(directory))
-    lock = tmp_path / "jars.txt"
-    lock.write_text(LOCK)
-    monkeypatch.setattr(jars, "LOCK", lock)
+    (tmp_path / "jars.txt").write_text(LOCK)
+    (tmp_path / "pom.xml").write_text("<project/>")
     monkeypatch.setattr(jars, "CLIENT", tmp_path / "client")
     return directory
 
@@ -45,10 +45,12 @@ def client(folder: Path, second: bytes) -> None:
     (module / "__init__.py").touch()
 
 
-def bring(folder: Path) -> list[str]:
+def bring(folder: Path) -> jars.Bundle:
+    bundle = jars.Bundle(name="Kafka", about="Kafka (a few bytes)", pom=folder.with_name("pom.xml"), folder=folder)
     said: list[str] = []
-    jars.bring(Path(sys.executable), Path("maven.txt"), said.append, folder=folder)
-    return said
+    jars.bring(bundle, Path(sys.executable), Path("maven.txt"), said.append)
+    assert said == ["fetching Kafka (a few bytes)"]
+    return bundle
 
 
 def test_a_lock_names_jars_and_nothing_else() -> None:
@@ -68,7 +70,9 @@ def test_without_maven_a_client_from_pypi_fetches_what_is_not_here_yet(path: Pat
     (folder / "first-1.0.jar").write_bytes(FIRST)
     (folder / "second_2.13-4.4.0.jar").write_bytes(b"half of i")
     (folder / "older-0.9.jar").touch()
-    bring(folder)
+    assert not (folder / ".complete").exists()
+    assert bring(folder).complete
+    (folder / ".complete").unlink()
     assert installed == [tmp_path / "client"]
     assert (tmp_path / "client" / "asked").read_text() == "org.example.more:second_2.13:4.4.0\n"
     assert {jar.name: jar.read_bytes() for jar in folder.iterdir()} == {"first-1.0.jar": FIRST, "second_2.13-4.4.0.jar": SECOND}
@@ -107,14 +111,32 @@ def test_a_jar_keeps_its_coordinates_in_mavens_repository(tmp_path: Path) -> Non
 
 
 def test_what_runs_here_is_what_is_locked() -> None:
-    locked = jars.locked(jars.LOCK.read_text())
+    locked = jars.locked(jars.KAFKA.lock.read_text())
     assert jars.differing(locked, found.JARS) == []
 
 
-def test_the_lock_is_for_the_present_pom() -> None:
-    names = {jar.coordinates for jar in jars.locked(jars.LOCK.read_text())}
+@pytest.mark.parametrize("bundle", [jars.KAFKA, jars.DEBEZIUM], ids=lambda bundle: bundle.name)
+def test_a_lock_is_for_the_present_pom(bundle: jars.Bundle) -> None:
+    names = {jar.coordinates for jar in jars.locked(bundle.lock.read_text())}
     direct = re.findall(
-        r"<dependency>\s*<groupId>(.+?)</groupId>\s*<artifactId>(.+?)</artifactId>\s*<version>(.+?)</version>", found.POM.read_text()
+        r"<dependency>\s*<groupId>(.+?)</groupId>\s*<artifactId>(.+?)</artifactId>\s*<version>(.+?)</version>", bundle.pom.read_text()
     )
     assert direct
     assert {":".join(each) for each in direct} <= names
+
+
+def test_both_bundles_run_on_the_same_kafka() -> None:
+    """Observe and the sink beside it are measured with clients of one version."""
+    clients = [
+        {jar.coordinates for jar in jars.locked(bundle.lock.read_text()) if ":kafka-clients:" in jar.coordinates}
+        for bundle in (jars.KAFKA, jars.DEBEZIUM)
+    ]
+    assert clients[0] == clients[1] != set()
+
+
+def test_set_up_brings_no_jars_that_only_a_benchmark_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought: list[str] = []
+    monkeypatch.setattr(found, "JARS", tmp_path)
+    monkeypatch.setattr(jars, "bring", lambda bundle, *_: brought.append(bundle.name))
+    set_up_module.kafka_jars()
+    assert brought == ["Kafka"]
