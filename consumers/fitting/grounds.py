@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 from aiokafka.errors import KafkaError
 
+from consumers.mapping.person_entities import OBJECTS
 from streams.ground.access import KafkaAccess, access_of
 from streams.ground.database import AWAY, MIGRATE, address, connected, told
 from streams.ground.kafka import admin, why_not
@@ -54,7 +55,7 @@ async def look_at_kafka(kafka: KafkaAccess | str) -> None:
 
 def look_at_topics(there: Iterable[str], bootstrap: str) -> None:
     """Raises `Unprepared` where one of ours isn't among them."""
-    missing = sorted({spec.name for spec in all_topics()} - set(there))
+    missing = sorted({spec.name for spec in all_topics(OBJECTS)} - set(there))
     if missing:
         raise Unprepared(f"Kafka at {bootstrap} lacks {_named('topic', missing)}.", remedy=TOPICS)
 

@@ -24,7 +24,6 @@ from consumers.observe.refilled import refilled
 from streams.ground.access import KafkaAccess, access_of
 from streams.ground.together import together
 from streams.wire.errors import Retry
-from streams.wire.topics import CHANGE_TOPICS
 
 BATCH_EVENTS_MAX = 500
 _FETCH_EVENTS_MAX = 3_000
@@ -43,10 +42,11 @@ class Intake:
     """Consumes the change topics into the ledger until stopped. `on_observed` is told of each batch."""
 
     def __init__(
-        self, kafka: KafkaAccess | str, ledger: Ledger, observer: Observer, on_observed: OnObserved, on_gap: OnGap, *, group: str = "tandem"
+        self, kafka: KafkaAccess | str, ledger: Ledger, observer: Observer, on_observed: OnObserved, on_gap: OnGap, *,
+        topics: Iterable[str], group: str = "tandem",
     ) -> None:  # fmt: skip
         self._ledger, self._observer, self._on_observed, self._on_gap = ledger, observer, on_observed, on_gap
-        self._kafka, self._group = access_of(kafka), group
+        self._kafka, self._topics, self._group = access_of(kafka), list(topics), group
         self._places: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._failure: BaseException | None = None
@@ -80,7 +80,7 @@ class Intake:
             session_timeout_ms=10_000,
             heartbeat_interval_ms=_HEARTBEAT_MS,
         )
-        consumer.subscribe(list(CHANGE_TOPICS), listener=_Listener(consumer, self))
+        consumer.subscribe(self._topics, listener=_Listener(consumer, self))
         try:
             await consumer.start()
             self._consumer = consumer

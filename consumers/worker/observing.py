@@ -8,6 +8,7 @@ import structlog
 
 from consumers.configuration.access import kafka_access
 from consumers.judging.observed import Observed
+from consumers.mapping.person_entities import CHANGE_TOPICS
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer
 from consumers.publish.outbox import Outbox
@@ -36,7 +37,7 @@ class Observing:
     async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
         troubles, kafka = self._process.troubles, tools.settings.kafka
         observer, gap = Observer(tools.ledger, tools.terms, now_ms), partial(self._gap, tools)
-        intake = Intake(kafka_access(tools.settings), tools.ledger, observer, self._observed, gap, group=kafka.group)
+        intake = Intake(kafka_access(tools.settings), tools.ledger, observer, self._observed, gap, topics=CHANGE_TOPICS, group=kafka.group)
         self._process.metrics.lag_of = intake.behind
         troubles["observe"] = intake.trouble
         while not stop.is_set():

@@ -9,6 +9,7 @@ import structlog
 from consumers.configuration.access import kafka_access
 from consumers.configuration.defaults import OBJECTS
 from consumers.configuration.systems import marketo_settings
+from consumers.mapping.person_entities import ENTITIES
 from consumers.reconcile.confirmation import keeping, release
 from consumers.reconcile.gaps import POLLS
 from consumers.reconcile.unseen import unseen_by
@@ -58,7 +59,11 @@ class Relaying:
         return {**polls, f"reconcile.{PERSON}": self._poll_marketo}
 
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
-        source = CdcSource(tools.session, fields={obj: salesforce_fields(tools, obj) for obj in tools.terms.rules.objects})
+        source = CdcSource(
+            tools.session,
+            entities=ENTITIES.values(),
+            fields={obj: salesforce_fields(tools, obj) for obj in tools.terms.rules.objects},
+        )
         await self._relay("relay.salesforce", source, tools, stop)
 
     async def _activities(self, tools: Tools, stop: asyncio.Event) -> None:
@@ -78,7 +83,7 @@ class Relaying:
         intervals = tools.settings.intervals
         source = PollSource(
             tools.salesforce,
-            obj,
+            ENTITIES[obj],
             salesforce_fields(tools, obj),
             interval_seconds=intervals.poll_seconds,
             lag_seconds=_poll_lag(intervals.poll_seconds),

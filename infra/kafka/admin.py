@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from consumers.configuration.access import access_to
 from consumers.configuration.alone import kafka_in
 from consumers.configuration.places import ConfigurationError
+from consumers.mapping.person_entities import OBJECTS
 from infra import step
 from streams.ground.access import KafkaAccess, access_of
 from streams.ground.kafka import admin
@@ -131,7 +132,7 @@ def main() -> None:
         )
         if access is None:
             parser.error(f"there is no tandem.yaml here; name the configuration with --config, or set {ADDRESS} to the broker's host:port")
-        specs = all_topics(replication=arguments.replication)
+        specs = all_topics(OBJECTS, replication=arguments.replication)
         report = asyncio.run(ensure_topics(access, specs, timeout_seconds=arguments.timeout_seconds))
     except (AdminError, SyncError, ConfigurationError, OSError) as error:
         step.end(PROG, error)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from consumers.mapping.person_entities import OBJECTS
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate
@@ -156,7 +157,7 @@ class Stack:
             for name in self._grounds:
                 group.create_task(self.start(name))
         if "kafka" in self._grounds:
-            report = await ensure_topics(self.kafka.bootstrap, all_topics())
+            report = await ensure_topics(self.kafka.bootstrap, all_topics(OBJECTS))
             for line in (*(f"topic {name} made" for name in report.created), *map(str, report.drift)):
                 self.say(line)
         if "postgres" in self._grounds:

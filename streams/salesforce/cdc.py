@@ -13,6 +13,7 @@ import structlog
 from streams.salesforce.bayeux import End, Ending, remedy
 from streams.salesforce.comet import CometClient
 from streams.salesforce.decode import Decoded, Hole, decode_message
+from streams.salesforce.entity import Entity
 from streams.salesforce.session import Session
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, DeadLetter
@@ -44,7 +45,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CdcSource:
-    """Salesforce's stream of changes to leads and contacts.
+    """Salesforce's stream of changes to the records of `entities` (those of them that it can tell of).
 
     `fields`: those wanted of each object (None: all). Yields within milliseconds of arrival; reads the wire whether or not the
     consumer keeps up (`pending` counts what waits). A batch's position is the last replay id of which all events are known to have
@@ -62,6 +63,7 @@ class CdcSource:
         self,
         session: Session,
         *,
+        entities: Iterable[Entity],
         fields: Mapping[Object, Iterable[str]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -76,6 +78,7 @@ class CdcSource:
         """Why clients ended, by kind."""
         self._session = session
         self._settings = session.settings
+        self._entities = {entity.name: entity for entity in entities if entity.stream}
         self._fields = None if fields is None else {obj: frozenset(names) for obj, names in fields.items()}
         self._sleep, self._monotonic, self._now_ms = sleep, monotonic, now_ms
         self._client: CometClient | None = None
@@ -153,7 +156,7 @@ class CdcSource:
         hole: Hole | None = None
         waiting = client.wire.messages
         for _ in range(min(len(waiting), _MESSAGES_MAX)):
-            decoded = decode_message(waiting.popleft(), self._fields, progress.safe.epoch)
+            decoded = decode_message(waiting.popleft(), self._entities, self._fields, progress.safe.epoch)
             if decoded.replay_id is not None and decoded.replay_id < progress.safe.replay_id:
                 raise self._begun_anew(f"the stream's replay ids fell from {progress.safe.replay_id} to {decoded.replay_id}", progress.safe)
             if decoded.ignored:

@@ -10,14 +10,12 @@ from typing import Any
 
 import orjson
 
+from streams.salesforce.entity import LIFECYCLE, Entity
 from streams.wire.events import ChangeEvent, DeadLetter, Happened, Value
-from streams.wire.systems import CONTACT, LEAD, Object, RecordId, System, salesforce_id
+from streams.wire.systems import Object, RecordId, System, salesforce_id
 
 STAGE = "salesforce.cdc"
-ENTITIES = {"Lead": LEAD, "Contact": CONTACT}
-
-LIFECYCLE = frozenset({"IsConverted", "ConvertedDate", "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId"})
-"""Fields that tell a conversion: always kept, mapped or not."""
+Fields = Mapping[Object, frozenset[str]]
 
 _KINDS = {
     "CREATE": Happened.CREATED,
@@ -67,15 +65,18 @@ class _MalformedError(ValueError):
     """The message can't be used; the text says why."""
 
 
-def decode_message(message: Mapping[str, Any], fields: Mapping[Object, frozenset[str]] | None = None, epoch: int = 0) -> Decoded:
+def decode_message(
+    message: Mapping[str, Any], entities: Mapping[str, Entity], fields: Fields | None = None, epoch: int = 0
+) -> Decoded:  # fmt: skip
     """The change events in one message of the stream: one for each record, in the order of `recordIds`.
 
-    `epoch`: which numbering the replay ids belong to. `fields`: those wanted of each object (None: all). An update of none is no event.
+    `entities`: ours, by API name. `epoch`: which numbering the replay ids belong to.
+    `fields`: those wanted of each object (None: all). An update of none is no event.
     A field whose value the feed can't show whole (a text difference, a list) is left out and a `GAP` event for the record follows.
     """
     replay_id = _replay_id(message)
     try:
-        return _decode(message, replay_id, fields, epoch)
+        return _decode(message, replay_id, entities, fields, epoch)
     except _MalformedError as error:
         reason = f"change event of the Salesforce stream can't be used: {error}. Read the record again or replay after a fix."
         return Decoded(replay_id=replay_id, dead=[DeadLetter(stage=STAGE, reason=reason, original=orjson.dumps(message, default=repr))])
@@ -121,24 +122,26 @@ class _Change:
     """Worth an event although no wanted field is in it."""
 
 
-def _decode(message: Mapping[str, Any], replay_id: int | None, fields: Mapping[Object, frozenset[str]] | None, epoch: int) -> Decoded:
+def _decode(
+    message: Mapping[str, Any], replay_id: int | None, entities: Mapping[str, Entity], fields: Fields | None, epoch: int
+) -> Decoded:  # fmt: skip
     header, body = _parts(message)
     at = _at(header)
-    obj = ENTITIES.get(header["entityName"])
-    if obj is None:
+    entity = entities.get(header["entityName"])
+    if entity is None:
         return Decoded(replay_id=replay_id, at=at, ignored=header["entityName"])
     ids, change = _record_ids(header), header.get("changeType")
     if replay_id is None:
         raise _MalformedError("data.event.replayId is missing")
     if at <= 0:
         raise _MalformedError("commitTimestamp is missing")
-    hole = _hole(obj, change, ids, at)
+    obj, hole = entity.object, _hole(entity.object, change, ids, at)
     if hole is not None:
         return Decoded(replay_id=replay_id, at=at, hole=hole)
     kind = _KINDS.get(change) if isinstance(change, str) else None
     if kind is None:
         raise _MalformedError(f"changeType {change!r} is not one that the guide names")
-    flat, unseen = _wanted(body, None if fields is None else fields.get(obj, frozenset()) | LIFECYCLE)
+    flat, unseen = _wanted(body, None if fields is None else _kept(entity, fields))
     told = fields is None or kind is not Happened.UPDATED or bool(flat)
     common = _Change(object=obj, kind=kind, at=at, seq=replay_id, epoch=epoch, header=header, fields=flat, unseen=unseen, told=told)
     events: list[ChangeEvent] = []
@@ -160,12 +163,19 @@ def _hole(obj: Object, change: object, ids: list[str], at: int) -> Hole | None:
     return None
 
 
+def _kept(entity: Entity, fields: Fields) -> frozenset[str]:
+    wanted = fields.get(entity.object, frozenset())
+    return wanted.union(LIFECYCLE) if entity.converts else wanted
+
+
 def _wanted(body: Mapping[str, Any], kept: frozenset[str] | None) -> tuple[dict[str, Value], bool]:
     flat, unseen = flatten(body)
     if kept is None:
         return flat, bool(unseen)
     # a compound of unknown shape counts: any of its parts may be wanted
     missed = any(each in kept or each == "Name" or each.endswith("Address") for each in unseen)
+    if "Name" in kept and isinstance(body.get("Name"), dict):  # of a person's name only the parts are told that were changed
+        missed = True
     return {key: value for key, value in flat.items() if key in kept}, missed
 
 

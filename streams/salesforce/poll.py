@@ -13,22 +13,19 @@ import structlog
 from streams.budget.port import Lane
 from streams.relay.readback import ReadBack
 from streams.relay.windows import Window, next_window
-from streams.salesforce.records import RECORDS_MAX
+from streams.salesforce.deletions import deletions
+from streams.salesforce.entity import Entity
 from streams.salesforce.rest import Page, SalesforceRest
-from streams.salesforce.soql import after_row, any_of, changed_between, count, moment_ms, select
-from streams.wire.errors import Fatal, Gap, Reject, Retry
+from streams.salesforce.soql import after_row, changed_between, moment_ms
+from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Value
-from streams.wire.systems import CONTACT, LEAD, Object, System, salesforce_id
+from streams.wire.systems import Object, System, salesforce_id
 
 log = structlog.get_logger(__name__)
 
-ENTITY = {LEAD: "Lead", CONTACT: "Contact"}
 PAGE_ROWS = 2000
 _ORDER = ("SystemModstamp", "Id")
 _NOT_OF_THE_RECORD = frozenset({"Id", "SystemModstamp", "attributes"})
-_DELETE_LOG_MS = 15 * 86_400_000 - 3_600_000
-"""How far back `/deleted` answers, less an hour."""
-_MINUTE_MS = 60_000
 _EXAMPLES = 10
 _CLOCK_SECONDS = 1.0
 """The server's clock is known to about as much."""
@@ -85,15 +82,11 @@ class Braked(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[str, ...]
 
 
-def name_of(obj: Object) -> str:
-    """What the poll of an object is called."""
-    return f"salesforce.poll.{obj}"
-
-
 class PollSource:
     """Cycles over one object: rows changed since the last one (with overlap), then deletes; for ever, or once.
 
     A row is a `READ` event with all of `fields`, nulls included; a deleted one is `DELETED`, with `MasterRecordId` when it lost a merge.
+    Deletions are only looked for where the object has a recycle bin.
     With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page.
     `visible`: those of `fields` that can be read now; `unseen_fields`, of a query that was refused, whether that has become fewer.
     `unseen` gets each batch and returns what the ledger doesn't know yet; `report` gets one `CycleReport` for each complete cycle.
@@ -105,7 +98,7 @@ class PollSource:
     def __init__(
         self,
         rest: SalesforceRest,
-        obj: Object,
+        entity: Entity,
         fields: Iterable[str],
         *,
         interval_seconds: float = 300.0,
@@ -122,8 +115,8 @@ class PollSource:
         visible: Callable[[Iterable[str]], list[str]] = list,
         unseen_fields: Callable[[Reject], Awaitable[bool]] | None = None,
     ) -> None:
-        self.name = name_of(obj)
-        self._rest, self._object, self._entity = rest, obj, ENTITY[obj]
+        self.name = f"salesforce.poll.{entity.object}"
+        self._rest, self._object, self._entity = rest, entity.object, entity
         self._fields = tuple(dict.fromkeys(each for each in fields if each != "Id"))
         self._interval = interval_seconds
         self._lag_ms, self._overlap_ms = int(lag_seconds * 1000), int(overlap_seconds * 1000)
@@ -203,7 +196,7 @@ class PollSource:
             counted.relayed += len(events)
             yield Batch(events=events, position=mark.text()), mark
         # what was deleted before the first copy was never known
-        gone = [] if first else await self._deletes(window)
+        gone = [] if first else await self._deletions(window)
         counted.deleted = len(gone)
         events = await self._new(gone)
         counted.relayed += len(events)
@@ -218,7 +211,7 @@ class PollSource:
             where = changed_between(window.start_ms, window.end_ms) if window.start_ms else changed_between(0, window.end_ms)[1:]
             if mark.id:
                 where = [*where, after_row(mark.stamp_ms, mark.id)]
-            page = await self._rest.page(select(self._entity, columns, where, order=_ORDER, limit=PAGE_ROWS), self._lane)
+            page = await self._rest.page(self._entity.select(columns, where, order=_ORDER, limit=PAGE_ROWS), self._lane)
             rows, following = list(page.rows), page.next_url
             while following is not None:  # the org may answer in smaller batches than asked for
                 more = await self._rest.next_page(following, self._lane)
@@ -234,53 +227,17 @@ class PollSource:
             if len(rows) < PAGE_ROWS:
                 return
 
-    async def _deletes(self, window: Window) -> list[ChangeEvent]:
-        found: dict[str, ChangeEvent] = {}
-        where = ["IsDeleted = TRUE", *changed_between(window.start_ms, window.end_ms)]
-        soql = select(self._entity, ("Id", "MasterRecordId", "SystemModstamp"), where, order=_ORDER)
-        async for rows in self._rest.query_all(soql, self._lane):
-            for row in rows:
-                event = self._deletion(str(row["Id"]), moment_ms(str(row["SystemModstamp"])), row.get("MasterRecordId"))
-                found[event.id] = event
-        log_only = {record: at for record, at in (await self._deleted_log(window)).items() if record not in found}
-        for event in await self._look_up(log_only):
-            found[event.id] = event
-        gone = sorted(found.values(), key=lambda event: (event.at, event.id))
+    async def _deletions(self, window: Window) -> list[ChangeEvent]:
+        gone = await deletions(self._rest, self._entity, window, self._lane)
         await self._brake(gone)
         return gone
-
-    async def _deleted_log(self, window: Window) -> dict[str, int]:
-        """Ids deleted in the window by the delete log, which also knows those emptied from the recycle bin."""
-        start = max(window.start_ms, window.end_ms - _DELETE_LOG_MS)
-        try:
-            # the call cuts both ends to the minute
-            listed = await self._rest.deleted(self._entity, start - _MINUTE_MS, window.end_ms + _MINUTE_MS, self._lane)
-        except (Gap, Reject) as error:
-            log.warning("salesforce.delete_log_unreadable", object=self._entity, reason=str(error))
-            return {}
-        return {salesforce_id(record): at for record, at in listed.ids.items() if window.holds(at)}
-
-    async def _look_up(self, listed: dict[str, int]) -> list[ChangeEvent]:
-        """Deletes of the log that the recycle bin didn't show in this window: purged, in the bin at another second, or restored since."""
-        ids, found = list(listed), []
-        for start in range(0, len(ids), RECORDS_MAX):
-            some = ids[start : start + RECORDS_MAX]
-            where = [any_of("Id", some)]
-            rows: dict[str, dict[str, Value]] = {}
-            async for page in self._rest.query_all(select(self._entity, ("Id", "IsDeleted", "MasterRecordId"), where), self._lane):
-                rows.update({str(row["Id"]): row for row in page})
-            for record in some:
-                row = rows.get(record, {})
-                if row.get("IsDeleted") is not False:
-                    found.append(self._deletion(record, listed[record], row.get("MasterRecordId")))
-        return found
 
     async def _brake(self, gone: Sequence[ChangeEvent]) -> None:
         doubtful = [event for event in gone if event.at > self._confirmed_until_ms]
         if len(doubtful) <= self._ignored_max:
             await self._tell_brake(None)
             return
-        living = (await self._rest.page(count(self._entity), self._lane)).total
+        living = (await self._rest.page(self._entity.count(), self._lane)).total
         percent = 100.0 * len(doubtful) / (living + len(doubtful))
         if percent <= self._percent_max:
             await self._tell_brake(None)
@@ -288,7 +245,7 @@ class PollSource:
             examples = tuple(event.id for event in doubtful[:_EXAMPLES])
             of_all = living + len(doubtful)
             await self._tell_brake(Braked(gone=len(doubtful), of_all=of_all, until_ms=doubtful[-1].at, examples=examples))
-            words = f"{len(doubtful)} of {living + len(doubtful)} {self._entity} records ({percent:.0f} %) were deleted in one cycle."
+            words = f"{len(doubtful)} of {living + len(doubtful)} {self._entity.name} records ({percent:.0f} %) were deleted in one cycle."
             remedy = f"Nothing was passed on. If they are meant: `tandem confirm-deletes {self._object}`; else restore them."
             raise Fatal(words, remedy=remedy)
 
@@ -315,18 +272,6 @@ class PollSource:
             system=System.SALESFORCE, object=self._object, id=salesforce_id(str(row["Id"])), kind=Happened.READ, source="poll",
             at=page.at, until=page.until, fields={name: value for name, value in row.items() if name not in _NOT_OF_THE_RECORD},
         )  # fmt: skip
-
-    def _deletion(self, record: str, at: int, master: Value) -> ChangeEvent:
-        fields: dict[str, Value] = {"MasterRecordId": salesforce_id(str(master))} if master else {}
-        return ChangeEvent(
-            system=System.SALESFORCE,
-            object=self._object,
-            id=salesforce_id(record),
-            kind=Happened.DELETED,
-            source="poll",
-            at=at,
-            fields=fields,
-        )
 
     async def _rest_awhile(self, window: Window | None) -> None:
         """Until the next cycle is due: sooner where one can cover a gap that is left."""

@@ -51,9 +51,10 @@ def any_of(field: str, values: Sequence[str]) -> str:
     return f"{name(field)} IN ({', '.join(text(value) for value in values)})"
 
 
-def count(obj: str) -> str:
+def count(obj: str, where: Sequence[str] = ()) -> str:
     """How many live records there are."""
-    return f"SELECT COUNT() FROM {name(obj)}"  # noqa: S608 - the name is checked
+    conditions = f" WHERE {' AND '.join(where)}" if where else ""
+    return f"SELECT COUNT() FROM {name(obj)}{conditions}"  # noqa: S608 - the name is checked
 
 
 def changed_between(start_ms: int, end_ms: int) -> list[str]:

@@ -1,8 +1,9 @@
 """The topics as code: names, partitions, retention. Applied by the admin step; Kafka's auto-creation is off."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from streams.wire.systems import CONTACT, LEAD, PERSON, Object, System
+from streams.wire.systems import Object, System
 
 DECISIONS = "crm.decisions.v1"
 DEAD_LETTERS = "crm.dead-letters.v1"
@@ -25,16 +26,17 @@ def change_topic(system: System, obj: Object) -> str:
     return f"crm.{system}.{obj}.v1"
 
 
-CHANGE_TOPICS = (
-    change_topic(System.SALESFORCE, LEAD),
-    change_topic(System.SALESFORCE, CONTACT),
-    change_topic(System.MARKETO, PERSON),
-)
+def change_topics(objects: Iterable[tuple[System, Object]]) -> tuple[str, ...]:
+    """The topics that carry the changes of these, each once, in their order."""
+    return tuple(dict.fromkeys(change_topic(system, obj) for system, obj in objects))
 
 
-def all_topics(replication: int = 1) -> list[TopicSpec]:
-    """Every topic Tandem needs. Change topics keep 14 days (longer than Salesforce's 3), decisions 30, dead letters 90."""
-    changes = [_kept(name, days=14, replication=replication) for name in CHANGE_TOPICS]
+def all_topics(objects: Iterable[tuple[System, Object]], replication: int = 1) -> list[TopicSpec]:
+    """Every topic Tandem needs to keep these in step.
+
+    Change topics keep 14 days (longer than Salesforce's 3), decisions 30, dead letters 90.
+    """
+    changes = [_kept(name, days=14, replication=replication) for name in change_topics(objects)]
     return [*changes, _kept(DECISIONS, days=30, replication=replication), _kept(DEAD_LETTERS, days=90, replication=replication)]
 
 

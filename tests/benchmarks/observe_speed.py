@@ -17,10 +17,11 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from consumers.mapping.person_entities import CHANGE_TOPICS
 from infra.stack.part import program_environment
 from infra.stack.stack import Stack
 from streams.relay.publisher import Publisher, kafka_producer
-from streams.wire.topics import CHANGE_TOPICS, PARTITIONS
+from streams.wire.topics import PARTITIONS
 from tests.benchmarks import person
 from tests.benchmarks.observe_storage import cpu_seconds, fill
 

@@ -19,12 +19,12 @@ from aiokafka import AIOKafkaConsumer
 
 from consumers.judging.observed import Observed
 from consumers.ledger.postgres import open_ledger
+from consumers.mapping.person_entities import CHANGE_TOPICS
 from consumers.observe import intake
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Message, Observer
 from consumers.worker.collector import calm
 from streams.wire.codec import decode
-from streams.wire.topics import CHANGE_TOPICS
 from tests.benchmarks import person
 
 _TELL_SECONDS = 0.1
@@ -83,7 +83,7 @@ async def _observe(course: Course, bootstrap: str, group: str) -> None:
 
     ledger = await open_ledger(os.environ["BENCH_DSN"])
     observer = HeldBack(Observer(ledger, person.terms(), lambda: time.time_ns() // 1_000_000), course)
-    taken = Intake(bootstrap, ledger, observer, observed, gap, group=group)  # type: ignore[arg-type]
+    taken = Intake(bootstrap, ledger, observer, observed, gap, topics=CHANGE_TOPICS, group=group)  # type: ignore[arg-type]
     telling = asyncio.create_task(_tell(course, lambda: len(taken.assigned)))
     await taken.run(course.stop)
     telling.cancel()

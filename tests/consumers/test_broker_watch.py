@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from consumers.fitting.grounds import look_at_kafka
 from consumers.ledger.memory import MemoryLedger
+from consumers.mapping.person_entities import CHANGE_TOPICS, OBJECTS
 from consumers.observe.intake import Intake
 from consumers.observe.leaving import leave
 from consumers.troubles.beat import BEAT_SECONDS
@@ -20,7 +21,7 @@ from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from streams.ground.access import KafkaAccess
 from streams.wire.errors import Retry
-from streams.wire.topics import CHANGE_TOPICS, all_topics
+from streams.wire.topics import all_topics
 
 pytestmark = pytest.mark.integration
 DEADLINE_SECONDS = 90
@@ -36,7 +37,7 @@ def test_silence_is_told_by_the_clock_alone() -> None:
     now = 100.0
     watch = BrokerWatch(KafkaAccess(bootstrap="somewhere:9092"), monotonic=lambda: now)
     assert watch.trouble() is None, "what was never open is told by those who wait for it"
-    watch._answered([spec.name for spec in all_topics()])
+    watch._answered([spec.name for spec in all_topics(OBJECTS)])
     now += SILENT_SECONDS
     assert watch.trouble() is None
     now += 0.1
@@ -45,7 +46,7 @@ def test_silence_is_told_by_the_clock_alone() -> None:
     assert watch.trouble() == "Kafka at somewhere:9092 does not answer (no route to host)"
     watch._answered(list(CHANGE_TOPICS))
     assert watch.trouble() == "Kafka at somewhere:9092 lacks the topics crm.dead-letters.v1, crm.decisions.v1. Run tandem-topics"
-    watch._answered([spec.name for spec in all_topics()])
+    watch._answered([spec.name for spec in all_topics(OBJECTS)])
     assert watch.trouble() is None
 
 
@@ -68,11 +69,11 @@ async def test_an_idle_worker_knows_that_its_broker_is_away_and_back(tmp_path: P
     stop = asyncio.Event()
     try:
         await asyncio.to_thread(broker.start)
-        await ensure_topics(broker.bootstrap, all_topics())
+        await ensure_topics(broker.bootstrap, all_topics(OBJECTS))
         await look_at_kafka(broker.bootstrap)
         watch = BrokerWatch(KafkaAccess(bootstrap=broker.bootstrap))
         ledger, nobody = MemoryLedger(), SimpleNamespace()
-        intake = Intake(broker.bootstrap, ledger, nobody, nobody, nobody, group="idle")  # type: ignore[arg-type]
+        intake = Intake(broker.bootstrap, ledger, nobody, nobody, nobody, topics=CHANGE_TOPICS, group="idle")  # type: ignore[arg-type]
         await watch.opened()
         async with asyncio.TaskGroup() as group:
             group.create_task(watch.run(stop))
@@ -114,7 +115,7 @@ def member(kafka: str, listener: ConsumerRebalanceListener | None = None) -> AIO
 
 async def test_leaving_in_the_middle_of_a_rebalance_waits_for_nobody(kafka: str) -> None:
     """The member that leaves has not handed over yet: its own part of the rebalance does not end, and the others get all the same."""
-    await ensure_topics(kafka, all_topics())
+    await ensure_topics(kafka, all_topics(OBJECTS))
     stubborn = Stubborn()
     first, second = member(kafka, stubborn), member(kafka)
     await first.start()

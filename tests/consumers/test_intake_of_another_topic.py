@@ -10,7 +10,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.judging.observed import Observed
 from consumers.ledger.memory import MemoryLedger
-from consumers.observe import intake as module
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Message, Observer
 from infra.kafka.admin import ensure_topics
@@ -28,9 +27,8 @@ SECONDS = 60.0
 class Bench:
     """A topic of one partition, and what is read of it."""
 
-    def __init__(self, kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, kafka: str) -> None:
         self.kafka, self.topic = kafka, f"crm.salesforce.lead.{secrets.token_hex(4)}"
-        monkeypatch.setattr(module, "CHANGE_TOPICS", (self.topic,))
         self.ledger: MemoryLedger = ledger_with(renamed(paired(), 1))
         self.gaps: list[tuple[int, int]] = []
         self.events = 0
@@ -67,7 +65,7 @@ class Bench:
 
         stop = asyncio.Event()
         observer = Observer(self.ledger, terms(), Clock())
-        intake = Intake(self.kafka, self.ledger, observer, observed, gap, group=f"group-{secrets.token_hex(4)}")
+        intake = Intake(self.kafka, self.ledger, observer, observed, gap, topics=[self.topic], group=f"group-{secrets.token_hex(4)}")
         running = asyncio.create_task(intake.run(stop))
         try:
             async with asyncio.timeout(SECONDS):
@@ -82,10 +80,8 @@ class Bench:
 
 
 @pytest.mark.parametrize("length", [2, 3, 8])
-async def test_a_topic_made_anew_is_read_from_its_beginning_however_far_it_goes(
-    kafka: str, monkeypatch: pytest.MonkeyPatch, length: int
-) -> None:
-    bench = Bench(kafka, monkeypatch)
+async def test_a_topic_made_anew_is_read_from_its_beginning_however_far_it_goes(kafka: str, length: int) -> None:
+    bench = Bench(kafka)
     await bench.make("b", "c", "d")
     await bench.read_until(lambda: bench.events == 3)
     await bench.delete()
@@ -96,8 +92,8 @@ async def test_a_topic_made_anew_is_read_from_its_beginning_however_far_it_goes(
     assert await bench.ledger.offset(bench.topic, 0) == length + 1
 
 
-async def test_the_same_topic_is_read_on(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(kafka, monkeypatch)
+async def test_the_same_topic_is_read_on(kafka: str) -> None:
+    bench = Bench(kafka)
     await bench.make("b", "c", "d")
     await bench.read_until(lambda: bench.events == 3)
     await bench.fill(20, "e")
@@ -105,12 +101,13 @@ async def test_the_same_topic_is_read_on(kafka: str, monkeypatch: pytest.MonkeyP
     assert (bench.gaps, bench.title()) == ([], "e")
 
 
-async def test_what_was_read_is_not_judged_again(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_read_is_not_judged_again(kafka: str) -> None:
     """A consumer may stand before the ledger: what it brings again moves no offset back."""
-    bench = Bench(kafka, monkeypatch)
+    bench = Bench(kafka)
     await bench.make("b", "c")
     await bench.read_until(lambda: bench.events == 2)
-    taken = Intake(kafka, bench.ledger, Observer(bench.ledger, terms(), Clock()), lambda *_: None, lambda *_: asyncio.sleep(0))
+    observer = Observer(bench.ledger, terms(), Clock())
+    taken = Intake(kafka, bench.ledger, observer, lambda *_: None, lambda *_: asyncio.sleep(0), topics=[bench.topic])
     place = TopicPartition(bench.topic, 0)
     taken.assigned, taken._places = frozenset({place}), {place: 2}
     again = [Message(offset=offset, key=b"lead:1", value=codec.encode(edit(1, "z", T + 50_000))) for offset in (0, 1)]

@@ -13,6 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from consumers.fitting.grounds import look_at_kafka
+from consumers.mapping.person_entities import OBJECTS
 from consumers.reports.lag import end_offsets
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
@@ -83,7 +84,7 @@ WAYS = [*(str(sasl) for sasl in Sasl if sasl is not Sasl.NONE), "mutual"]
 @pytest.mark.parametrize("how", WAYS)
 async def test_every_client_of_ours_gets_in(ground: Ground, how: str) -> None:
     kafka = access(ground, how)
-    await ensure_topics(kafka, all_topics())
+    await ensure_topics(kafka, all_topics(OBJECTS))
     await look_at_kafka(kafka)
     topic = change_topic(System.MARKETO, PERSON)
     before = sum(end for (name, _), end in (await end_offsets(kafka)).items() if name == topic)
@@ -142,7 +143,7 @@ async def test_a_renewed_token_is_read_for_the_next_connection(ground: Ground) -
     kafka = ground.signed(Sasl.OAUTHBEARER, token_file=ground.folder / "renewed")
     with pytest.raises((Fatal, Retry)):
         await look_at_kafka(kafka)
-    await ensure_topics(ground.signed(Sasl.PLAIN), all_topics())
+    await ensure_topics(ground.signed(Sasl.PLAIN), all_topics(OBJECTS))
     (ground.folder / "renewed").write_text(token())
     await look_at_kafka(kafka)
 

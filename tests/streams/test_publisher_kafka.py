@@ -9,6 +9,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from consumers.mapping.person_entities import OBJECTS
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from streams.relay.publisher import Publisher, kafka_producer
@@ -58,7 +59,7 @@ async def read_back(bootstrap: str, run: str) -> dict[str, list[int]]:
 
 
 async def test_many_events_arrive_once_each_in_order_by_record(kafka: str) -> None:
-    await ensure_topics(kafka, all_topics())
+    await ensure_topics(kafka, all_topics(OBJECTS))
     run = secrets.token_hex(4)
     publisher = Publisher(lambda: kafka_producer(kafka))
     for start in range(0, 5_000, 500):
@@ -69,7 +70,7 @@ async def test_many_events_arrive_once_each_in_order_by_record(kafka: str) -> No
 
 
 async def test_a_broker_that_restarts_in_the_middle_loses_and_disorders_nothing(kafka: str, kafka_broker: Broker) -> None:
-    await ensure_topics(kafka, all_topics())
+    await ensure_topics(kafka, all_topics(OBJECTS))
     run = secrets.token_hex(4)
     publisher = Publisher(lambda: kafka_producer(kafka))
     halfway = asyncio.Event()
@@ -93,7 +94,7 @@ async def test_a_broker_that_restarts_in_the_middle_loses_and_disorders_nothing(
 
 
 async def test_stopping_while_the_broker_is_away_takes_seconds(kafka: str, kafka_broker: Broker) -> None:
-    await ensure_topics(kafka, all_topics())
+    await ensure_topics(kafka, all_topics(OBJECTS))
     publisher = Publisher(lambda: kafka_producer(kafka))
     await publisher.publish([event(1, "before")])
     await asyncio.to_thread(kafka_broker.stop)
@@ -111,7 +112,7 @@ async def test_stopping_while_the_broker_is_away_takes_seconds(kafka: str, kafka
 
 
 async def test_large_and_oversized_events(kafka: str) -> None:
-    await ensure_topics(kafka, all_topics())
+    await ensure_topics(kafka, all_topics(OBJECTS))
     run = secrets.token_hex(4)
     kept: list[DeadLetter] = []
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from consumers.mapping.person_entities import OBJECTS
 from infra.kafka.admin import AdminError, ensure_topics
 from infra.kafka.broker import Broker, _cluster_id
 from infra.kafka.wire import coordinator_ready
@@ -62,9 +63,9 @@ async def test_what_was_acknowledged_is_there_after_a_restart_and_after_kill(kaf
 
 @pytest.mark.integration
 async def test_all_topics_are_made_once_and_a_second_time_changes_nothing(kafka: str) -> None:
-    first = await ensure_topics(kafka, all_topics())
-    again = await ensure_topics(kafka, all_topics())
-    assert set(first.created) <= {spec.name for spec in all_topics()}
+    first = await ensure_topics(kafka, all_topics(OBJECTS))
+    again = await ensure_topics(kafka, all_topics(OBJECTS))
+    assert set(first.created) <= {spec.name for spec in all_topics(OBJECTS)}
     assert again.created == ()
     assert again.drift == ()
 

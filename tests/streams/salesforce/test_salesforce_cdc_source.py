@@ -17,6 +17,7 @@ from streams.salesforce.settings import SalesforceSettings
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened
 from streams.wire.systems import LEAD
+from tests.streams.salesforce.entities import BOTH, CONTACTS, LEADS
 
 Change = Callable[..., dict[str, Any]]
 LEAD_ID = "00Q5f000005bwLFEAY"
@@ -66,7 +67,7 @@ async def reading(source: CdcSource, position: str | None = None) -> AsyncIterat
 
 @pytest.fixture
 def source(session: Session) -> CdcSource:
-    return CdcSource(session)
+    return CdcSource(session, entities=BOTH)
 
 
 async def test_events_arrive_with_their_position(org: Any, source: CdcSource, make_change: Change) -> None:
@@ -195,7 +196,7 @@ async def test_refused_connects_make_no_storm(org: Any, settings: SalesforceSett
         pauses.append(seconds)
 
     async with Session(settings) as session:
-        source = CdcSource(session, sleep=pause)
+        source = CdcSource(session, entities=BOTH, sleep=pause)
         org.script["/meta/connect"].extend({"successful": False, "error": "403::Unknown client"} for _ in range(100))
         async with reading(source) as reader:
             with pytest.raises(Retry, match="can't be kept open"):
@@ -307,7 +308,7 @@ async def test_a_slow_consumer_does_not_stop_the_heartbeat(org: Any, source: Cdc
 
 async def test_what_waits_is_bounded_and_the_rest_is_asked_for_later(org: Any, settings: SalesforceSettings, make_change: Change) -> None:
     async with Session(replace(settings, stream_pending_max=50)) as session:
-        source = CdcSource(session)
+        source = CdcSource(session, entities=BOTH)
         async with reading(source) as reader:
             await reader.step()
             for start in range(1, 2001, 20):  # the broker is away: nobody takes them
@@ -325,7 +326,7 @@ async def test_what_is_no_longer_held_once_the_consumer_is_back_is_a_gap(
     org: Any, settings: SalesforceSettings, make_change: Change
 ) -> None:
     async with Session(replace(settings, stream_pending_max=5)) as session:
-        source = CdcSource(session)
+        source = CdcSource(session, entities=BOTH)
         async with reading(source) as reader:
             await reader.step()
             await org.publish(*(make_change(number) for number in range(1, 21)))
@@ -340,7 +341,7 @@ async def test_what_is_no_longer_held_once_the_consumer_is_back_is_a_gap(
 async def test_while_nothing_comes_a_sign_of_life_says_whether_the_server_answers(org: Any, settings: SalesforceSettings) -> None:
     seconds = 0.0
     async with Session(settings) as session:
-        source = CdcSource(session, monotonic=lambda: seconds)
+        source = CdcSource(session, entities=BOTH, monotonic=lambda: seconds)
         async with reading(source) as reader:
             fresh = await reader.step()
             seconds += 6.0
@@ -375,7 +376,7 @@ async def test_a_disconnect_from_the_server_is_followed(org: Any, source: CdcSou
 async def test_silence_is_noticed(org: Any, settings: SalesforceSettings, make_change: Change) -> None:
     """A connect that is never answered: a half-open connection looks like a quiet org."""
     async with Session(replace(settings, stream_silence_seconds=0.2)) as session:
-        source = CdcSource(session)
+        source = CdcSource(session, entities=BOTH)
         async with reading(source) as reader:
             await reader.step()
             task = asyncio.ensure_future(reader.read(1))
@@ -400,10 +401,10 @@ async def test_a_position_no_longer_held_is_a_gap(org: Any, source: CdcSource, m
 
 
 async def test_the_first_start_loses_nothing_when_it_stops_before_the_first_event(org: Any, session: Session, make_change: Change) -> None:
-    async with reading(CdcSource(session)) as reader:
+    async with reading(CdcSource(session, entities=BOTH)) as reader:
         position = (await reader.step()).position
     await org.publish(make_change(1))
-    async with reading(CdcSource(session), position) as reader:
+    async with reading(CdcSource(session, entities=BOTH), position) as reader:
         assert [event.seq for event in await reader.read(1)] == [1]
 
 
@@ -435,15 +436,24 @@ async def test_a_poisoned_event_waits_alone(org: Any, source: CdcSource, make_ch
     assert source.ignored == {"Account": 1}
 
 
+async def test_what_is_declared_to_be_polled_only_is_nobodys_here(org: Any, session: Session, make_change: Change) -> None:
+    source = CdcSource(session, entities=(LEADS, replace(CONTACTS, stream=False)))
+    async with reading(source) as reader:
+        await reader.step()
+        await org.publish(make_change(1, entityName="Contact", recordIds=["0035f00002EztxDAAR"]), make_change(2))
+        assert [(event.object, event.seq) for event in await reader.read(1)] == [(LEAD, 2)]
+    assert source.ignored == {"Contact": 1}
+
+
 async def test_another_channel_means_a_gap(session: Session) -> None:
-    async with reading(CdcSource(session), '{"channel":"/data/Other__chn","replay_id":7,"at":99}') as reader:
+    async with reading(CdcSource(session, entities=BOTH), '{"channel":"/data/Other__chn","replay_id":7,"at":99}') as reader:
         with pytest.raises(Gap) as caught:
             await reader.step()
     assert caught.value.since_ms == 99
 
 
 async def test_an_unreadable_position_is_for_a_person(session: Session) -> None:
-    async with reading(CdcSource(session), "what?") as reader:
+    async with reading(CdcSource(session, entities=BOTH), "what?") as reader:
         with pytest.raises(Fatal, match="position"):
             await reader.step()
 
@@ -482,17 +492,19 @@ async def test_cancelling_a_waiting_reader_releases_the_stream(org: Any, source:
 
 async def test_replay_ids_belong_to_a_numbering(org: Any, session: Session, make_change: Change) -> None:
     """Another channel begins another one; its events say so, and so does its position after a restart."""
-    async with reading(CdcSource(session, now_ms=lambda: 500), '{"channel":"/data/Other__chn","replay_id":7000,"at":99}') as reader:
+    async with reading(
+        CdcSource(session, entities=BOTH, now_ms=lambda: 500), '{"channel":"/data/Other__chn","replay_id":7000,"at":99}'
+    ) as reader:
         with pytest.raises(Gap) as caught:
             await reader.step()
     assert caught.value.resume is not None
     assert json.loads(caught.value.resume)["epoch"] == 500
     await org.publish(make_change(3), make_change(4))
-    async with reading(CdcSource(session, now_ms=lambda: 900), caught.value.resume) as reader:
+    async with reading(CdcSource(session, entities=BOTH, now_ms=lambda: 900), caught.value.resume) as reader:
         assert [(event.seq, event.epoch) for event in await reader.read(2)] == [(3, 500), (4, 500)]
         position = reader.batches[-1].position
     await org.publish(make_change(5))
-    async with reading(CdcSource(session, now_ms=lambda: 1_300), position) as reader:
+    async with reading(CdcSource(session, entities=BOTH, now_ms=lambda: 1_300), position) as reader:
         assert {event.epoch for event in await reader.read(1)} == {500}
 
 
@@ -504,7 +516,7 @@ async def test_a_position_of_before_there_were_numberings_goes_on_in_the_first(o
 
 async def test_replay_ids_that_fall_are_another_numbering(org: Any, session: Session, make_change: Change) -> None:
     """An org that was moved counts from elsewhere."""
-    source = CdcSource(session, now_ms=lambda: 500)
+    source = CdcSource(session, entities=BOTH, now_ms=lambda: 500)
     async with reading(source) as reader:
         await reader.step()
         await org.publish(make_change(70), make_change(71))

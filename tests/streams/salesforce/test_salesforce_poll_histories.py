@@ -14,7 +14,8 @@ from streams.salesforce.poll import PollSource
 from streams.salesforce.rest import DeletedRows, Page, SalesforceRest
 from streams.salesforce.soql import moment, moment_ms
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import LEAD, salesforce_id
+from streams.wire.systems import salesforce_id
+from tests.streams.salesforce.entities import LEADS
 
 LAG, OVERLAP = 60.0, 600.0
 START = 1_900_000_000_000
@@ -130,7 +131,7 @@ async def _history(seed: int) -> tuple[dict[str, Any], dict[str, Any], int]:
             world.crash_chance = 0.2
             world.live(dice.choice([10, 120, 300, 2000]), dice.randrange(1, 12))
         rest = cast(SalesforceRest, world)
-        source = PollSource(rest, LEAD, ["Title"], lag_seconds=LAG, overlap_seconds=OVERLAP, once=True, deletes_percent_max=100)
+        source = PollSource(rest, LEADS, ["Title"], lag_seconds=LAG, overlap_seconds=OVERLAP, once=True, deletes_percent_max=100)
         try:
             async with aclosing(source.batches(position)) as batches:
                 async for batch in batches:

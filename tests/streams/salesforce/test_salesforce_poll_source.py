@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -15,13 +16,15 @@ from aiohttp import web
 from streams.budget.open import OpenBudget
 from streams.salesforce import poll as poll_module
 from streams.salesforce.cdc import CdcSource
+from streams.salesforce.entity import Entity
 from streams.salesforce.poll import Braked, CycleReport, PollSource
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.soql import moment, moment_ms
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Source
-from streams.wire.systems import LEAD, salesforce_id
+from streams.wire.systems import salesforce_id
+from tests.streams.salesforce.entities import BOTH, LEADS, USERS
 
 ROOT = "/services/data/v66.0"
 NOW = 1_900_000_000_000
@@ -88,13 +91,15 @@ class Rows:
         since = re.search(r"SystemModstamp >= (\S+)", soql)
         before = re.search(r"SystemModstamp < (\S+)", soql)
         after = _AFTER.search(soql)
-        ids = re.findall(r"'(\w+)'", soql) if "WHERE Id" in soql else None
+        asked = re.search(r"\bId (?:IN|=) .*", soql)
+        ids = re.findall(r"'(\w+)'", asked[0]) if asked else None
         return (
             (not since or stamp >= since[1])
             and (not before or stamp < before[1])
             and (not after or (stamp, row["Id"]) > (after[1], after[2]))
             and ("IsDeleted = TRUE" not in soql or row["IsDeleted"])
             and (ids is None or row["Id"] in ids)
+            and ("Title = 'Ours'" not in soql or row["Title"] == "Ours")
         )
 
 
@@ -108,8 +113,8 @@ Make = Callable[..., PollSource]
 
 @pytest.fixture
 def make_poll(session: Session, rows: Rows) -> Make:
-    def make(**options: Any) -> PollSource:
-        return PollSource(SalesforceRest(session, OpenBudget()), LEAD, ["Id", "Title"], **{"once": True, **options})
+    def make(entity: Entity = LEADS, **options: Any) -> PollSource:
+        return PollSource(SalesforceRest(session, OpenBudget()), entity, ["Id", "Title"], **{"once": True, **options})
 
     return make
 
@@ -213,6 +218,47 @@ async def test_deletes_and_merges(rows: Rows, make_poll: Make) -> None:
     }
     assert len(events) == 4
     assert {event.at for event in events} == {NOW + 100_000}
+
+
+async def test_of_what_has_conditions_only_what_meets_them_is_told_whatever_the_delete_log_lists(rows: Rows, make_poll: Make) -> None:
+    entity = replace(LEADS, stream=False, where=("Title = 'Ours'",))
+    _, position = await cycle(make_poll(entity), None)
+    rows.now_ms += 300_000
+    read = rows.put(1, NOW + 100_000, Title="Ours")
+    binned = rows.put(2, NOW + 100_000, Title="Ours", IsDeleted=True)
+    elsewhere = rows.put(3, NOW - 86_400_000, Title="Ours", IsDeleted=True)
+    purged = identity(4)
+    others = [rows.put(number, NOW + 100_000, Title="Theirs", IsDeleted=number > 5) for number in (5, 6, 7)]
+    rows.log += [(each, NOW + 100_000) for each in (binned, elsewhere, purged, *others)]
+    rows.queries.clear()
+    events, _ = await cycle(make_poll(entity, deletes_ignored_max=0, deletes_percent_max=100), position)
+    gone, living = {event.id for event in events if event.kind is Happened.DELETED}, {event.id for event in events if event.kind is Happened.READ}
+    assert (living, gone) == ({read}, {binned, elsewhere, purged})
+    unconditional = [soql for soql in rows.queries if "Title = 'Ours'" not in soql]
+    assert len(unconditional) == 1, "only the look at what the log lists beyond them"
+    assert any("COUNT()" in soql for soql in rows.queries)
+
+
+async def test_what_has_no_recycle_bin_is_not_asked_for_deletions(rows: Rows, org: Any, make_poll: Make) -> None:
+    _, position = await cycle(make_poll(USERS), None)
+    rows.put(1, NOW + 100_000, Title="CTO")
+    rows.now_ms += 300_000
+    events, _ = await cycle(make_poll(USERS), position)
+    assert [(event.object, event.kind, event.fields) for event in events] == [("user", Happened.READ, {"Title": "CTO"})]
+    assert make_poll(USERS).name == "salesforce.poll.user"
+    assert all("FROM User" in soql and "IsDeleted" not in soql for soql in rows.queries)
+    assert not [call.path for call in org.calls if "deleted" in call.path or "queryAll" in call.path]
+
+
+async def test_what_can_not_be_merged_is_not_asked_for_its_master(rows: Rows, make_poll: Make) -> None:
+    entity = replace(LEADS, merges=False)
+    _, position = await cycle(make_poll(entity), None)
+    rows.now_ms += 300_000
+    gone, elsewhere = rows.put(1, NOW + 100_000, IsDeleted=True), rows.put(2, NOW - 86_400_000, IsDeleted=True)
+    rows.log.append((elsewhere, NOW + 100_000))
+    events, _ = await cycle(make_poll(entity), position)
+    assert {event.id for event in events} == {gone, elsewhere}
+    assert not [soql for soql in rows.queries if "MasterRecordId" in soql]
 
 
 async def test_an_absurd_number_of_deletes_stops_until_a_person_confirms(rows: Rows, make_poll: Make) -> None:
@@ -393,7 +439,7 @@ async def test_wake_runs_a_cycle_now(rows: Rows, make_poll: Make) -> None:
 
 
 async def test_a_field_that_is_not_there_is_for_a_person(session: Session, rows: Rows) -> None:
-    source = PollSource(SalesforceRest(session, OpenBudget()), LEAD, ["Nope__c"], once=True)
+    source = PollSource(SalesforceRest(session, OpenBudget()), LEADS, ["Nope__c"], once=True)
     with pytest.raises(Fatal, match="mapping"):
         await cycle(source, None)
 
@@ -410,7 +456,7 @@ async def test_a_field_that_is_hidden_while_it_runs_costs_only_itself(rows: Rows
 
     shown = {"Title", "Nope__c"}
     source = PollSource(
-        make_poll()._rest, LEAD, ["Title", "Nope__c"], once=True, unseen_fields=unseen,
+        make_poll()._rest, LEADS, ["Title", "Nope__c"], once=True, unseen_fields=unseen,
         visible=lambda names: [name for name in names if name in shown],
     )  # fmt: skip
     with pytest.raises(Retry, match="goes on without"):
@@ -443,5 +489,5 @@ async def test_rows_that_do_not_move_on_are_no_endless_loop(rows: Rows, make_pol
 
 
 async def test_both_are_sources(session: Session, make_poll: Make) -> None:
-    sources: list[Source] = [CdcSource(session), make_poll()]
+    sources: list[Source] = [CdcSource(session, entities=BOTH), make_poll()]
     assert [source.name for source in sources] == ["salesforce.cdc", "salesforce.poll.lead"]

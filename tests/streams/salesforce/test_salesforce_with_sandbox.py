@@ -19,6 +19,7 @@ from streams.salesforce.settings import ClientCredentials, SalesforceSettings
 from streams.wire.errors import Gap, Unknown
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import LEAD
+from tests.streams.salesforce.entities import BOTH, LEADS
 
 pytestmark = pytest.mark.integration
 
@@ -111,7 +112,7 @@ class Stream:
 @pytest.fixture
 async def stream(live: Session) -> AsyncIterator[Stream]:
     """A stream that is open for new events."""
-    opened = Stream(CdcSource(live))
+    opened = Stream(CdcSource(live, entities=BOTH))
     opened.start()
     async with asyncio.timeout(15):
         await opened.ready.wait()
@@ -191,14 +192,14 @@ async def test_stopping_and_going_on_loses_nothing(live: Session, control: Contr
     await stream.until(lambda: bool(stream.of(first)))
     await stream.stop()
     second = (await control("/salesforce/create", object="Lead", fields={"LastName": "Two", "Company": "Acme"}))["id"]
-    resumed = Stream(CdcSource(live))
+    resumed = Stream(CdcSource(live, entities=BOTH))
     resumed.start(stream.position)
     await resumed.until(lambda: bool(resumed.of(second)))
     await resumed.stop()
 
 
 async def test_a_refused_position_is_a_gap(live: Session) -> None:
-    lost = Stream(CdcSource(live))
+    lost = Stream(CdcSource(live, entities=BOTH))
     lost.start('{"channel":"/data/ChangeEvents","replay_id":999999999,"at":1700000000000}')
     await lost.until(lambda: lost.error is not None)
     assert isinstance(lost.error, Gap)
@@ -244,7 +245,7 @@ async def test_the_poll_finds_what_the_stream_did_not_tell(rest: SalesforceRest,
         reports.append(report)
 
     def poll() -> PollSource:
-        return PollSource(rest, LEAD, FIELDS, once=True, report=keep)
+        return PollSource(rest, LEADS, FIELDS, once=True, report=keep)
 
     created = [(await control("/salesforce/create", object="Lead", fields={"LastName": f"P{n}", "Company": "A"}))["id"] for n in range(3)]
     await control("/clock", advance_seconds=1200)
@@ -284,7 +285,7 @@ async def test_what_a_muted_stream_lost_is_read_back_when_an_overflow_tells_of_i
         reports.append(report)
 
     def poll() -> PollSource:
-        return PollSource(rest, LEAD, FIELDS, once=True, report=keep)
+        return PollSource(rest, LEADS, FIELDS, once=True, report=keep)
 
     leads = [(await control("/salesforce/create", object="Lead", fields={"LastName": f"G{n}", "Company": "A"}))["id"] for n in range(30)]
     await stream.until(lambda: all(stream.of(lead) for lead in leads))
@@ -311,11 +312,11 @@ async def test_what_a_muted_stream_lost_is_read_back_when_an_overflow_tells_of_i
 async def test_a_purged_record_is_still_reported(rest: SalesforceRest, control: Control) -> None:
     lead = (await control("/salesforce/create", object="Lead", fields={"LastName": "Purged", "Company": "A"}))["id"]
     await control("/clock", advance_seconds=1200)
-    _, position = await _cycle(PollSource(rest, LEAD, FIELDS, once=True), None)
+    _, position = await _cycle(PollSource(rest, LEADS, FIELDS, once=True), None)
     await control("/salesforce/delete", ids=[lead])
     await control("/salesforce/empty_recycle_bin", ids=[lead])
     await control("/clock", advance_seconds=1200)
-    events, _ = await _cycle(PollSource(rest, LEAD, FIELDS, once=True), position)
+    events, _ = await _cycle(PollSource(rest, LEADS, FIELDS, once=True), position)
     assert [(event.id, event.kind) for event in events] == [(lead, Happened.DELETED)]
 
 
@@ -325,7 +326,7 @@ async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str
     async with aiohttp.ClientSession() as http, http.post(url, data="\n".join(lines)) as response:
         loaded = json.loads(await response.read())
     await control("/clock", advance_seconds=120)
-    events, _ = await _cycle(PollSource(rest, LEAD, FIELDS, once=True), None)
+    events, _ = await _cycle(PollSource(rest, LEADS, FIELDS, once=True), None)
     ids = [event.id for event in events if event.kind is Happened.READ]
     assert len(ids) == len(set(ids))
     assert set(loaded["ids"]) <= set(ids)

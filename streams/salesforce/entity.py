@@ -1,0 +1,53 @@
+"""What the sources of Salesforce are told of an object: a declaration of whoever keeps it in step, none of their own."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streams.salesforce.soql import count, name, select
+from streams.wire.systems import Object
+
+MASTER = "MasterRecordId"
+"""Of a record that lost a merge, while it is in the recycle bin: the winner."""
+CONVERTED, CONVERTED_INTO = "IsConverted", "ConvertedContactId"
+LIFECYCLE = (CONVERTED, "ConvertedDate", "ConvertedAccountId", CONVERTED_INTO, "ConvertedOpportunityId")
+"""Fields that tell a conversion: always kept, mapped or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """One Salesforce object as the sources read it. Raises ValueError for what no source can do."""
+
+    object: Object
+    """As on the topics: `account`."""
+    name: str
+    """Its API name: `Account`, `Custom__c`."""
+    stream: bool = True
+    """Change Data Capture can tell of it; else only the poll brings it."""
+    bin: bool = True
+    """Deleted records stay in the recycle bin and in the delete log. Not so a user, who can't be deleted at all, and a group."""
+    merges: bool = False
+    """Its records can be merged (leads, contacts, accounts)."""
+    converts: Object | None = None
+    """What a conversion makes of its records: of a lead, a contact."""
+    where: tuple[str, ...] = ()
+    """SOQL conditions of every query: `Type = 'Queue'`. The stream knows none, so an object that has some is polled only."""
+
+    def __post_init__(self) -> None:
+        name(self.name)
+        if self.where and self.stream:
+            raise ValueError(f"{self.name}: the stream can't be told conditions ({', '.join(self.where)}): declare it with stream=False")
+        if self.merges and not self.bin:
+            raise ValueError(f"{self.name}: merges are told by the recycle bin, which it is said not to have")
+
+    def select(self, fields: Iterable[str], where: Iterable[str] = (), *, order: tuple[str, ...] = (), limit: int | None = None) -> str:
+        """A query of its records, those of them that meet `where`, too."""
+        return select(self.name, fields, (*self.where, *where), order=order, limit=limit)
+
+    def count(self) -> str:
+        """How many live records there are."""
+        return count(self.name, self.where)
+
+    @property
+    def master(self) -> tuple[str, ...]:
+        """The column that tells a merge, where there is one."""
+        return (MASTER,) if self.merges else ()
