@@ -19,7 +19,7 @@ from streams.salesforce.settings import ClientCredentials, SalesforceSettings
 from streams.wire.errors import Gap, Unknown
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import LEAD
-from tests.streams.salesforce.entities import BOTH, LEADS
+from tests.streams.salesforce.entities import ACCOUNTS, BOTH, LEADS, QUEUES, USERS
 
 pytestmark = pytest.mark.integration
 
@@ -318,6 +318,44 @@ async def test_a_purged_record_is_still_reported(rest: SalesforceRest, control: 
     await control("/clock", advance_seconds=1200)
     events, _ = await _cycle(PollSource(rest, LEADS, FIELDS, once=True), position)
     assert [(event.id, event.kind) for event in events] == [(lead, Happened.DELETED)]
+
+
+async def test_other_objects_come_by_the_same_sources(live: Session, rest: SalesforceRest, control: Control) -> None:
+    opened = Stream(CdcSource(live, entities=(ACCOUNTS, USERS), fields={ACCOUNTS.object: ["Name", "BillingCity"]}))
+    opened.start()
+    try:
+        async with asyncio.timeout(15):
+            await opened.ready.wait()
+        address = {"Name": "Acme", "BillingCity": "Rome", "ShippingCity": "Oslo"}
+        account = (await control("/salesforce/create", object="Account", fields=address))["id"]
+        await opened.until(lambda: bool(opened.of(account)))
+        (created,) = opened.of(account)
+        assert (created.object, created.kind, created.fields) == ("account", Kind.CREATED, {"Name": "Acme", "BillingCity": "Rome"})
+    finally:
+        await opened.stop()
+    loser = (await control("/salesforce/create", object="Account", fields={"Name": "Acme Inc"}))["id"]
+    await control("/clock", advance_seconds=1200)
+    events, position = await _cycle(PollSource(rest, ACCOUNTS, ["Name", "BillingCity"], once=True), None)
+    found = {event.id: event for event in events}
+    assert (found[account].object, found[account].fields) == ("account", {"Name": "Acme", "BillingCity": "Rome"})
+    await control("/salesforce/merge", object="Account", master=account, victims=[loser])
+    await control("/clock", advance_seconds=1200)
+    events, _ = await _cycle(PollSource(rest, ACCOUNTS, ["Name"], once=True), position)
+    assert [(event.id, dict(event.fields)) for event in events if event.kind is Kind.DELETED] == [(loser, {"MasterRecordId": account})]
+
+
+async def test_what_only_the_poll_brings(rest: SalesforceRest, live: Session, control: Control) -> None:
+    _, position = await _cycle(PollSource(rest, QUEUES, ["Name"], once=True), None)
+    queue = (await control("/salesforce/create", object="Group", fields={"Name": "West", "Type": "Queue"}))["id"]
+    await control("/salesforce/create", object="Group", fields={"Name": "Staff", "Type": "Regular"})
+    await control("/clock", advance_seconds=1200)
+    events, _ = await _cycle(PollSource(rest, QUEUES, ["Name"], once=True), position)
+    assert [(event.object, event.id, event.kind, event.fields) for event in events] == [("queue", queue, Kind.READ, {"Name": "West"})]
+    events, position = await _cycle(PollSource(rest, USERS, ["IsActive"], once=True), None)
+    assert await live.user_id() in {event.id for event in events if event.object == "user" and event.fields["IsActive"]}
+    await control("/clock", advance_seconds=1200)
+    events, _ = await _cycle(PollSource(rest, USERS, ["IsActive"], once=True), position)
+    assert {event.kind for event in events} <= {Kind.READ}
 
 
 async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str, Any], control: Control) -> None:
