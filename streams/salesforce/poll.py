@@ -82,6 +82,11 @@ class Braked(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[str, ...]
 
 
+def name_of(obj: Object) -> str:
+    """What the poll of an object is called."""
+    return f"salesforce.poll.{obj}"
+
+
 class PollSource:
     """Cycles over one object: rows changed since the last one (with overlap), then deletes; for ever, or once.
 
@@ -115,7 +120,7 @@ class PollSource:
         visible: Callable[[Iterable[str]], list[str]] = list,
         unseen_fields: Callable[[Reject], Awaitable[bool]] | None = None,
     ) -> None:
-        self.name = f"salesforce.poll.{entity.object}"
+        self.name = name_of(entity.object)
         self._rest, self._object, self._entity = rest, entity.object, entity
         self._fields = tuple(dict.fromkeys(each for each in fields if each != "Id"))
         self._interval = interval_seconds

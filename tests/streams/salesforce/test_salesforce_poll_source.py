@@ -232,7 +232,10 @@ async def test_of_what_has_conditions_only_what_meets_them_is_told_whatever_the_
     rows.log += [(each, NOW + 100_000) for each in (binned, elsewhere, purged, *others)]
     rows.queries.clear()
     events, _ = await cycle(make_poll(entity, deletes_ignored_max=0, deletes_percent_max=100), position)
-    gone, living = {event.id for event in events if event.kind is Happened.DELETED}, {event.id for event in events if event.kind is Happened.READ}
+    gone, living = (
+        {event.id for event in events if event.kind is Happened.DELETED},
+        {event.id for event in events if event.kind is Happened.READ},
+    )
     assert (living, gone) == ({read}, {binned, elsewhere, purged})
     unconditional = [soql for soql in rows.queries if "Title = 'Ours'" not in soql]
     assert len(unconditional) == 1, "only the look at what the log lists beyond them"

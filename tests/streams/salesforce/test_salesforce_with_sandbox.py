@@ -330,7 +330,7 @@ async def test_other_objects_come_by_the_same_sources(live: Session, rest: Sales
         account = (await control("/salesforce/create", object="Account", fields=address))["id"]
         await opened.until(lambda: bool(opened.of(account)))
         (created,) = opened.of(account)
-        assert (created.object, created.kind, created.fields) == ("account", Kind.CREATED, {"Name": "Acme", "BillingCity": "Rome"})
+        assert (created.object, created.kind, created.fields) == ("account", Happened.CREATED, {"Name": "Acme", "BillingCity": "Rome"})
     finally:
         await opened.stop()
     loser = (await control("/salesforce/create", object="Account", fields={"Name": "Acme Inc"}))["id"]
@@ -341,7 +341,7 @@ async def test_other_objects_come_by_the_same_sources(live: Session, rest: Sales
     await control("/salesforce/merge", object="Account", master=account, victims=[loser])
     await control("/clock", advance_seconds=1200)
     events, _ = await _cycle(PollSource(rest, ACCOUNTS, ["Name"], once=True), position)
-    assert [(event.id, dict(event.fields)) for event in events if event.kind is Kind.DELETED] == [(loser, {"MasterRecordId": account})]
+    assert [(event.id, dict(event.fields)) for event in events if event.kind is Happened.DELETED] == [(loser, {"MasterRecordId": account})]
 
 
 async def test_what_only_the_poll_brings(rest: SalesforceRest, live: Session, control: Control) -> None:
@@ -350,12 +350,12 @@ async def test_what_only_the_poll_brings(rest: SalesforceRest, live: Session, co
     await control("/salesforce/create", object="Group", fields={"Name": "Staff", "Type": "Regular"})
     await control("/clock", advance_seconds=1200)
     events, _ = await _cycle(PollSource(rest, QUEUES, ["Name"], once=True), position)
-    assert [(event.object, event.id, event.kind, event.fields) for event in events] == [("queue", queue, Kind.READ, {"Name": "West"})]
+    assert [(event.object, event.id, event.kind, event.fields) for event in events] == [("queue", queue, Happened.READ, {"Name": "West"})]
     events, position = await _cycle(PollSource(rest, USERS, ["IsActive"], once=True), None)
     assert await live.user_id() in {event.id for event in events if event.object == "user" and event.fields["IsActive"]}
     await control("/clock", advance_seconds=1200)
     events, _ = await _cycle(PollSource(rest, USERS, ["IsActive"], once=True), position)
-    assert {event.kind for event in events} <= {Kind.READ}
+    assert {event.kind for event in events} <= {Happened.READ}
 
 
 async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str, Any], control: Control) -> None:
