@@ -32,14 +32,13 @@ from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
 from consumers.merge.reading import Look, look
 from consumers.merge.record import is_old
-from consumers.merge.setting import Setting
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import creation
 from streams.budget.port import Lane
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import Object, System
+from streams.wire.systems import System
 
 _READ, _CREATED, _DELETED = Happened.READ, Happened.CREATED, Happened.DELETED
 _REPAIRING = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST})
@@ -59,7 +58,6 @@ class Judging:
         self._tx, self._terms, self._now, self._look, self._bursts = tx, terms, now, look_at, bursts
         self._pairs: dict[tuple[System, str], Pair] = {}
         self._by_key: dict[str, list[Pair]] = {}
-        self._settings: dict[Object, Setting] = {}
         self._changed: dict[int, Pair] = {}
         self._removed: list[int] = []
         self._left: set[str] = set()
@@ -121,7 +119,7 @@ class Judging:
 
     def _catch_up(self, pair: Pair, event: ChangeEvent) -> None:
         """What waits in this pair, as far as it can be judged now that `event` is there: each in a decision of its own, of its side."""
-        state, told = rejudge(pair.state, self._terms.setting(pair.state.object), self._now)
+        state, told = rejudge(pair.state, self._terms, self._now)
         if not told:
             return
         self._keep(pair, state, event)
@@ -138,15 +136,12 @@ class Judging:
             self._decisions.append((pair, event, NOWHERE, (*rulings, Ruling(field="*", verdict=Verdict.REVIEW, reason=reason))))
 
     def _fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]:
-        setting = self._settings.get(pair.state.object)
-        if setting is None:
-            setting = self._settings[pair.state.object] = self._terms.setting(pair.state.object)
         if pair.state.waiting and event.kind is _READ:
             self._catch_up(pair, event)
         if self._look is not None and event.kind is _READ:
-            state, rulings = look(pair.state, event, setting, self._look)
+            state, rulings = look(pair.state, event, self._terms, self._look)
         else:
-            state, rulings = fold(pair.state, event, setting, self._now)
+            state, rulings = fold(pair.state, event, self._terms, self._now)
         self._keep(pair, state, event)
         return rulings
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from consumers.judging.candidates import AMBIGUOUS, alike, can_take, named
 from consumers.ledger.port import Pair
 from consumers.mapping.fields import FieldType, LinkFields
+from consumers.merge.decision import Folded
 from consumers.merge.reading import meet
-from consumers.merge.setting import Folded
 from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, canonical, neutral
@@ -117,7 +117,7 @@ def brought_together(state: PairState, event: ChangeEvent, terms: Terms) -> Fold
         state.retract = (*state.retract, (event.system, before.id))
     if state.hold.startswith(AMBIGUOUS):
         state.hold = state.waits = ""
-    return meet(state, event, terms.setting(state.object))
+    return meet(state, event, terms)
 
 
 def adopt(state: PairState, event: ChangeEvent) -> PairState:

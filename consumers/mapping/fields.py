@@ -185,6 +185,11 @@ class LinkFields:
     salesforce_key: str = "Marketo_Person_Id__c"
     """Unique external id on Lead and Contact: the Marketo id of a person that Tandem created there."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that tell the record."""
+        return (self.lead_id, self.contact_id, self.type, self.is_deleted)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:

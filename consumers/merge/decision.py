@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from consumers.merge.state import PairState
 from streams.wire.events import Value
 from streams.wire.systems import System
 
@@ -41,6 +42,10 @@ class Ruling(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     rule: str = ""
     """In a conflict: the rule and its version, `marketo@1`."""
     reason: str = ""
+
+
+Folded = tuple[PairState, tuple[Ruling, ...]]
+"""The pair afterwards, and a ruling for each field that was told of."""
 
 
 class Origin(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 import msgspec
 
 from consumers.mapping.fields import FieldMapping
-from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.decision import Folded, Ruling, Verdict
 from consumers.merge.forgotten import remembered
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed, missing_link
 from consumers.merge.late import ended
 from consumers.merge.record import asked_again
-from consumers.merge.setting import Folded, Identity, Setting
 from consumers.merge.state import Field, PairState, Waiting, Write, shallow
+from consumers.merge.terms import Identity, Terms
 from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit, Judged
@@ -25,7 +25,7 @@ from streams.wire.systems import MARKETO, SALESFORCE, System
 _ECHO = Verdict.ECHO
 
 
-def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, list[tuple[ChangeEvent, tuple[Ruling, ...]]]]:
+def rejudge(state: PairState, terms: Terms, now: int) -> tuple[PairState, list[tuple[ChangeEvent, tuple[Ruling, ...]]]]:
     """The events that waited for a link, in their own order: again, and for good where their time, or that of one after them, is up.
 
     Those of a record that nobody knows yet go on waiting for its reading. Each that is judged at last is told with its rulings: they
@@ -37,17 +37,17 @@ def rejudge(state: PairState, setting: Setting, now: int) -> tuple[PairState, li
     state.waiting = ()
     for entry in waiting:
         if state.record(entry.event.system).deleted:
-            told.append((entry.event, ended(entry.event, setting)))
+            told.append((entry.event, ended(state, entry.event, terms)))
             continue
         if is_strange(state, entry.event.system):
-            until = entry.until if now < entry.until else now + setting.lateness_ms
+            until = entry.until if now < entry.until else now + terms.lateness_ms
             state = shallow(state)
             state.waiting = (*state.waiting, Waiting(event=entry.event, until=until))
             continue
         later = waiting[waiting.index(entry) :]
         patient = all(now < other.until for other in later if other.event.fields.keys() & entry.event.fields.keys())
-        state, rulings = judge_fields(state, entry.event, setting, patient=patient)
-        still = unlinked(entry.event, rulings, setting)
+        state, rulings = judge_fields(state, entry.event, terms, patient=patient)
+        still = unlinked(entry.event, rulings, terms)
         if still:
             state = shallow(state)
             state.waiting = (*state.waiting, Waiting(event=still, until=entry.until))
@@ -80,13 +80,13 @@ def is_strange(state: PairState, system: System) -> bool:
     return not state.record(system).complete and not state.record(system.other).id
 
 
-def judge_fields(state: PairState, event: ChangeEvent, setting: Setting, *, patient: bool) -> Folded:
+def judge_fields(state: PairState, event: ChangeEvent, terms: Terms, *, patient: bool) -> Folded:
     """Every mapped field of a creation or an update. `patient`: whether missing links are waited for."""
-    system, names = event.system, setting.mapping.by_name(event.system)
+    system, names = event.system, terms.mapping(state).by_name(event.system)
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
-    own = setting.identity.owns(event)
-    stamped, echoed, unordered = _stamp(event, setting.identity), 0, False
+    own = terms.identity.owns(event)
+    stamped, echoed, unordered = _stamp(event, terms.identity), 0, False
     ours = own or stamped != 0
     plain = not ours and event.before is None
     for name, wire in event.fields.items():
@@ -223,10 +223,10 @@ def _late_write(state: PairState, event: ChangeEvent, mapping: FieldMapping, edi
     return msgspec.structs.replace(min(candidates, key=lambda write: write.version), id=0, value=edit.value)
 
 
-def unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...], setting: Setting) -> ChangeEvent | None:
+def unlinked(event: ChangeEvent, rulings: tuple[Ruling, ...], terms: Terms) -> ChangeEvent | None:
     """What of a feed event has to wait: the event with only those fields, and the stamp that says whose it is."""
     keys = {ruling.field for ruling in rulings if ruling.verdict is Verdict.WAITING}
     if not keys:
         return None
-    fields = {name: value for name, value in event.fields.items() if name in keys or name == setting.identity.stamp}
+    fields = {name: value for name, value in event.fields.items() if name in keys or name == terms.identity.stamp}
     return msgspec.structs.replace(event, kind=Happened.UPDATED, fields=fields)

@@ -4,7 +4,7 @@ The first thing is whether the event is news at all: a redelivery is superseded 
 """
 
 from consumers.merge.aside import relieved
-from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.decision import Folded, Ruling, Verdict
 from consumers.merge.feed import is_strange, judge_fields, unlinked
 from consumers.merge.forgotten import untellable
 from consumers.merge.identity import came_into
@@ -13,8 +13,8 @@ from consumers.merge.late import is_late, still_news
 from consumers.merge.link import agree_link
 from consumers.merge.reading import judge_reading
 from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_unplaced, noted, touched, undeleted, without_writes
-from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import Field, PairState, Waiting, shallow
+from consumers.merge.terms import Terms
 from consumers.merge.verdicts import UNORDERED, Edit
 from consumers.merge.writes import lone_write, made_by
 from streams.wire.events import ChangeEvent, Happened
@@ -25,13 +25,13 @@ _SECOND_MS = 1_000
 _CREATED, _UPDATED, _DELETED, _READ, _GAP = Happened.CREATED, Happened.UPDATED, Happened.DELETED, Happened.READ, Happened.GAP
 
 
-def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
+def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:
     """The pair after one event, and a ruling for each field that the event told of. `now`: ms, ours.
 
     What waits there is left waiting: it is judged before a reading and after a change, in a decision of its own (`rejudge`).
     """
     if event.kind is _READ:
-        return judge_reading(state, event, setting)
+        return judge_reading(state, event, terms)
     before = state.record(event.system)
     if is_old(before, event):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told before"),)
@@ -43,18 +43,18 @@ def fold(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Fo
     if state.hold:
         state = relieved(state, event)
     if event.seq < before.seq and is_late(before, event):
-        return _told_late(state, event, setting, now)
+        return _told_late(state, event, terms, now)
     if event.kind is _GAP:
-        if setting.identity.owns(event):
+        if terms.identity.owns(event):
             state = _untellable(state, event, news=event.seq > before.seq)
         return asked_again(state, event.system), (
             Ruling(field="*", verdict=Verdict.WAITING, reason="the feed can't say what changed; it is read"),
         )
     if event.kind is _DELETED:
-        return _deleted(state, event, setting)
+        return _deleted(state, event, terms)
     if is_alive(before, event):
         state = undeleted(state, event.system)
-    return _changes(state, event, setting, now)
+    return _changes(state, event, terms, now)
 
 
 def _untellable(state: PairState, event: ChangeEvent, *, news: bool) -> PairState:
@@ -71,64 +71,64 @@ def _untellable(state: PairState, event: ChangeEvent, *, news: bool) -> PairStat
     return made_by(state, system, write, event.at) if write else state
 
 
-def _told_late(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
+def _told_late(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:
     """A change before others that were judged. What it says of the record's life they have overtaken; what it says of fields that
     nothing has touched since is news."""
     if event.kind not in (_CREATED, _UPDATED):
         return asked_again(state, event.system), (Ruling(field="*", verdict=Verdict.WAITING, reason="told late; the record is read"),)
     if state.record(event.system).deleted:
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told late: it was deleted after that"),)
-    event, overtaken = still_news(state, event, setting)
-    state, rulings = _changes(state, event, setting, now)
+    event, overtaken = still_news(state, event, terms)
+    state, rulings = _changes(state, event, terms, now)
     return state, (*overtaken, *rulings)
 
 
-def _deleted(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
+def _deleted(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
     record = shallow(state.record(event.system))
     record.deleted, record.reread = True, False
     state = shallow(state.with_record(event.system, record))
     state.fields = {key: without_writes(field, event.system) for key, field in state.fields.items()}
     if event.system is SALESFORCE:
-        state = agree_link(state, setting, event.at)
+        state = agree_link(state, terms, event.at)
     return state, (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"deleted in {event.system}"),)
 
 
-def _changes(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
+def _changes(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:
     """A creation or an update in the feed."""
     record = state.record(event.system)
     if record.heir:
-        state = came_into(state, event, setting)
+        state = came_into(state, event, terms)
     born: tuple[Ruling, ...] = ()
     if event.kind is _CREATED:
-        state, born = _created(state, event, setting)
+        state, born = _created(state, event, terms)
     elif not record.complete:
         state = state if record.reread else asked_again(state, event.system)
         if is_strange(state, event.system):
-            return _strange(state, event, setting, now)
-    state, rulings = judge_fields(state, event, setting, patient=True)
+            return _strange(state, event, terms, now)
+    state, rulings = judge_fields(state, event, terms, patient=True)
     verdicts = {ruling.verdict for ruling in rulings}
     if not FOREIGN.isdisjoint(verdicts):
         state = touched(state, event.system)
-    still = unlinked(event, rulings, setting) if _WAITING in verdicts else None
+    still = unlinked(event, rulings, terms) if _WAITING in verdicts else None
     if still:
         state = shallow(state)
-        state.waiting = (*state.waiting, Waiting(event=still, until=now + setting.lateness_ms))
+        state.waiting = (*state.waiting, Waiting(event=still, until=now + terms.lateness_ms))
     if event.system is SALESFORCE:
-        state = agree_link(state, setting, event.at)
+        state = agree_link(state, terms, event.at)
     return state, ((*born, *rulings) if born else rulings)
 
 
-def _strange(state: PairState, event: ChangeEvent, setting: Setting, now: int) -> Folded:
+def _strange(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:
     """A change of a record that nobody knows yet: it waits for the reading that tells to which pair it belongs."""
     state = shallow(state)
-    state.waiting = (*state.waiting, Waiting(event=event, until=now + setting.lateness_ms))
+    state.waiting = (*state.waiting, Waiting(event=event, until=now + terms.lateness_ms))
     return state, (Ruling(field="*", verdict=Verdict.WAITING, reason="the record is read first, to know whose it is"),)
 
 
-def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
+def _created(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
     """Salesforce tells all non-empty fields of a new record, Marketo none: there our own creation is known by its author."""
     record = shallow(state.record(event.system))
-    ours = record.creating != 0 and setting.identity.owns(event)
+    ours = record.creating != 0 and terms.identity.owns(event)
     if event.system is SALESFORCE:
         record.complete, record.heir = True, False
     record.creating = 0
@@ -141,7 +141,7 @@ def _created(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
     for key, field in state.fields.items():
-        side, mapping = field.side(event.system), setting.mapping.by_key.get(key)
+        side, mapping = field.side(event.system), terms.mapping(state).by_key.get(key)
         if not side.writes or mapping is None:
             continue
         edit = Edit(side=event.system, object=state.object, value=side.writes[0].value, at=event.at)

@@ -7,8 +7,8 @@ record holds is told by its reading, before which nothing is written to it.
 from consumers.mapping.fields import FieldMapping, RuleName
 from consumers.merge.link import agree_link
 from consumers.merge.record import asked_again
-from consumers.merge.setting import Setting
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, shallow
+from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, blank, neutral
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import SALESFORCE, Object, System
@@ -17,10 +17,10 @@ Named = tuple[System, Object, str]
 """What names a record: its system, its object and its id there."""
 
 
-def rebind(state: PairState, named: Named, setting: Setting, at: int, *, heir: bool = False) -> PairState:
+def rebind(state: PairState, named: Named, terms: Terms, at: int, *, heir: bool = False) -> PairState:
     """The pair with another record on that record's side, which is to be read. The same state where it is that record's already.
 
-    `setting`: what folding into a pair of that object needs. `at`: when that was, by the system's clock (ms). `heir`: the record is
+    `at`: when that was, by the system's clock (ms). `heir`: the record is
     somebody else's, who won a merge: its values win, a blank takes what stands, what adds up is added. Otherwise it is the same person's:
     nobody has seen what it holds where both sides agreed, and where a value was owed to the former record it is owed to this one.
     """
@@ -35,7 +35,7 @@ def rebind(state: PairState, named: Named, setting: Setting, at: int, *, heir: b
     state.waiting = tuple(entry for entry in state.waiting if entry.event.system is not system)
     state.merges = tuple(entry for entry in state.merges if entry != (system, record_id))
     changed: dict[str, Field] = {}
-    for mapping in setting.mapping.fields:
+    for mapping in terms.mapping(state).fields:
         field = known.get(mapping.key)
         if field is not None:
             changed[mapping.key] = field.with_side(system, _unread(field, field.side(system), heir=heir))
@@ -45,13 +45,13 @@ def rebind(state: PairState, named: Named, setting: Setting, at: int, *, heir: b
     state = state.with_fields(changed)
     if new_fields and state.record(system.other).id and not state.record(system.other).deleted:
         state = asked_again(state, system.other)  # fields that only this object has may be filled there: nobody has looked
-    return agree_link(state, setting, at) if state.salesforce.id else state
+    return agree_link(state, terms, at) if state.salesforce.id else state
 
 
-def came_into(state: PairState, event: ChangeEvent, setting: Setting) -> PairState:
+def came_into(state: PairState, event: ChangeEvent, terms: Terms) -> PairState:
     """The state before this event of an heir is judged, so that what it tells for the first time is judged as the winner's value."""
     changed: dict[str, Field] = {}
-    names = setting.mapping.by_name(event.system)
+    names = terms.mapping(state).by_name(event.system)
     for name, wire in event.fields.items():
         mapping = names.get(name)
         field = state.fields.get(mapping.key) if mapping is not None else None

@@ -9,8 +9,8 @@ from consumers.merge.forgotten import forget
 from consumers.merge.identity import adds_up
 from consumers.merge.link import agree_link
 from consumers.merge.record import asked_again
-from consumers.merge.setting import Setting
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, shallow
+from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, blank, bounded, choices, equal
 from consumers.merge.verdicts import same
 from streams.wire.events import Value
@@ -20,10 +20,10 @@ IN_DOUBT = ""
 """Stands in `merges` for a record that a creation under way at the join may still make."""
 
 
-def join(winner: PairState, loser: PairState, side: System, setting: Setting, at: int) -> PairState:
+def join(winner: PairState, loser: PairState, side: System, terms: Terms, at: int) -> PairState:
     """The pair that both are now. `side`: where the winner's record is the loser's, too, from `at` on (ms, that side's clock).
 
-    `setting`: what folding into the winner needs. On the other side the winner's record stays, if it has one that is there, and is owed a
+    On the other side the winner's record stays, if it has one that is there, and is owed a
     merge of the loser's; else the loser's is taken, with what its feed has told, and read again. A winner's record that was never read
     still wins once it is.
     """
@@ -32,7 +32,7 @@ def join(winner: PairState, loser: PairState, side: System, setting: Setting, at
     state = winner.with_record(other, _taken(loser.record(other))) if moves else winner
     first = state.record(side)
     unread = bool(first.id) and not first.complete and not first.deleted
-    state = state.with_fields(_fields(winner, loser, other if moves else None, setting, unread=side if unread else None))
+    state = state.with_fields(_fields(winner, loser, other if moves else None, terms, unread=side if unread else None))
     state.waiting = tuple(
         entry for one in (winner, loser) for entry in one.waiting if entry.event.id == state.record(entry.event.system).id
     )
@@ -43,7 +43,7 @@ def join(winner: PairState, loser: PairState, side: System, setting: Setting, at
         first = shallow(first)
         first.heir = first.reread = True
         state = state.with_record(side, first)
-    return agree_link(state, setting, at)
+    return agree_link(state, terms, at)
 
 
 def merged(state: PairState, system: System, record_id: str) -> PairState:
@@ -99,11 +99,11 @@ def _merges(state: PairState, winner: PairState, loser: PairState, other: System
     return tuple(dict.fromkeys(entry for entry in owed if entry[1] != state.record(entry[0]).id))
 
 
-def _fields(winner: PairState, loser: PairState, moved: System | None, setting: Setting, *, unread: System | None) -> dict[str, Field]:
+def _fields(winner: PairState, loser: PairState, moved: System | None, terms: Terms, *, unread: System | None) -> dict[str, Field]:
     """`moved`: the side on which the record is the loser's now. `unread`: the side on which nobody knows yet what the winner's holds."""
     changed: dict[str, Field] = {}
-    linking = {mapping.key for mapping in setting.linking}
-    for mapping in setting.mapping.fields:
+    linking = {mapping.key for mapping in terms.linking(winner)}
+    for mapping in terms.mapping(winner).fields:
         mine, theirs = winner.fields.get(mapping.key), loser.fields.get(mapping.key)
         if mine is None and theirs is None and winner.object == loser.object:
             continue

@@ -7,8 +7,8 @@ import msgspec
 
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.setting import Setting
 from consumers.merge.state import Field, PairState, Record
+from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, neutral
 from streams.wire.events import ChangeEvent, Value
 
@@ -35,9 +35,9 @@ def is_late(record: Record, event: ChangeEvent) -> bool:
     return event.epoch == record.epoch and 0 < event.seq < record.seq
 
 
-def still_news(state: PairState, event: ChangeEvent, setting: Setting) -> tuple[ChangeEvent, tuple[Ruling, ...]]:
+def still_news(state: PairState, event: ChangeEvent, terms: Terms) -> tuple[ChangeEvent, tuple[Ruling, ...]]:
     """The event with only those fields that nothing later has told of, and a ruling for each of the others."""
-    names, own = setting.mapping.by_name(event.system), setting.identity.owns(event)
+    names, own = terms.mapping(state).by_name(event.system), terms.identity.owns(event)
     left, rulings = dict(event.fields), []
     for name, wire in event.fields.items():
         mapping = names.get(name)
@@ -51,9 +51,9 @@ def still_news(state: PairState, event: ChangeEvent, setting: Setting) -> tuple[
     return msgspec.structs.replace(event, fields=left), tuple(rulings)
 
 
-def ended(event: ChangeEvent, setting: Setting) -> tuple[Ruling, ...]:
+def ended(state: PairState, event: ChangeEvent, terms: Terms) -> tuple[Ruling, ...]:
     """A ruling for each field of a change that waited until its record was deleted."""
-    names = setting.mapping.by_name(event.system)
+    names = terms.mapping(state).by_name(event.system)
     return tuple(_superseded(names[name], wire, _DELETED) for name, wire in event.fields.items() if name in names)
 
 

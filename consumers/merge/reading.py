@@ -6,14 +6,14 @@ import msgspec
 
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.aside import relieved
-from consumers.merge.decision import Ruling, Verdict
+from consumers.merge.decision import Folded, Ruling, Verdict
 from consumers.merge.feed import edit_of
 from consumers.merge.identity import came_into
 from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, noted, touched
-from consumers.merge.setting import Folded, Setting
 from consumers.merge.state import NEVER, Field, PairState, Record, is_out, shallow
+from consumers.merge.terms import Terms
 from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, neutral
 from consumers.merge.verdicts import UNORDERED, Edit, latest
@@ -31,24 +31,24 @@ class Look:
     """Writes sent before this moment (ms, ours) that the feed has not shown: the feed has lost them."""
 
 
-def look(state: PairState, event: ChangeEvent, setting: Setting, at: Look) -> Folded:
+def look(state: PairState, event: ChangeEvent, terms: Terms, at: Look) -> Folded:
     """The pair after such a reading (`event` is of kind READ and tells every mapped field)."""
-    return judge_reading(state, event, setting, at)
+    return judge_reading(state, event, terms, at)
 
 
-def judge_reading(state: PairState, event: ChangeEvent, setting: Setting, at: "Look | None" = None) -> Folded:
+def judge_reading(state: PairState, event: ChangeEvent, terms: Terms, at: "Look | None" = None) -> Folded:
     """A reading; one from before a deletion tells nothing any more."""
     record = state.record(event.system)
     if record.deleted and event.at <= latest(record.at):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="read before it was deleted"),)
     if record.heir:
-        state = came_into(state, event, setting)
-    return read_fields(state, event, setting, at)
+        state = came_into(state, event, terms)
+    return read_fields(state, event, terms, at)
 
 
-def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look | None = None) -> Folded:
+def read_fields(state: PairState, event: ChangeEvent, terms: Terms, at: Look | None = None) -> Folded:
     """A reading of the whole record: every mapped field that it tells."""
-    names = setting.mapping.by_name(event.system)
+    names = terms.mapping(state).by_name(event.system)
     if state.hold:
         state = relieved(state, event)
     record = shallow(state.record(event.system))
@@ -80,7 +80,7 @@ def read_fields(state: PairState, event: ChangeEvent, setting: Setting, at: Look
     if any(ruling.verdict in FOREIGN for ruling in rulings):
         state = touched(state, event.system)
     if event.system is SALESFORCE:
-        state = agree_link(state, setting, event.at)
+        state = agree_link(state, terms, event.at)
     return state, tuple(rulings)
 
 
@@ -93,20 +93,20 @@ def _judge_one(mapping: FieldMapping, field: Field, edit: Edit, at: Look | None,
     return judge_read(mapping, field, edit)
 
 
-def meet(state: PairState, event: ChangeEvent, setting: Setting) -> Folded:
+def meet(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
     """The other side's record is found: nobody has seen anybody. `event` tells all its filled fields (a reading, or a creation)."""
     system = event.system
     fields: dict[str, Field] = {}
-    for mapping in setting.mapping.fields:
+    for mapping in terms.mapping(state).fields:
         field = state.fields.get(mapping.key) or Field()
         side = shallow(field.side(system))
         side.known, side.shows, side.writes, side.seen_at, side.ahead_at, side.forgotten = False, NEVER, (), 0, 0, ()
         fields[mapping.key] = field.with_side(system, side)
-    names = setting.mapping.by_name(system)
+    names = terms.mapping(state).by_name(system)
     told = {**dict.fromkeys(names), **event.fields}
     reading = msgspec.structs.replace(event, kind=Happened.READ, fields=told, before=None, until=event.until or event.at)
     state = state.with_fields(fields).with_record(system, noted(Record(), event))
-    met, rulings = read_fields(state, reading, setting)
+    met, rulings = read_fields(state, reading, terms)
     return (met if event.is_read else _in_the_feed(met, system)), rulings
 
 

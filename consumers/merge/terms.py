@@ -3,14 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from consumers.mapping.fields import SyncRules
+from consumers.mapping.fields import FieldMapping, ObjectMapping, SyncRules
 from consumers.merge.due import due
 from consumers.merge.plan import row_mark
-from consumers.merge.setting import Identity, Setting
 from consumers.merge.state import PairState, shallow
 from consumers.merge.values import canonical
 from consumers.merge.writes import Patience, reconsidered
+from streams.wire.events import ChangeEvent
 from streams.wire.systems import MARKETO, SALESFORCE, Object, System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """How our own changes are told: our user on each side, and the stamp field where Marketo doesn't name users."""
+
+    salesforce_user: str
+    marketo_user: str
+    stamp: str | None = None
+
+    def owns(self, event: ChangeEvent) -> bool:
+        """Whether the feed names our user as the author. Marketo's users are e-mail addresses, whatever their case."""
+        if event.author is None:
+            return False
+        if event.system is SALESFORCE:
+            return event.author == self.salesforce_user
+        return event.author.casefold() == self.marketo_user.casefold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +42,20 @@ class Terms:
     """How long a missing link in Marketo's feed is waited for."""
     exact: bool = False
     """Whether Marketo's activities name the call that made them, for certain."""
-    _settings: Mapping[Object, Setting] = field(init=False, repr=False, compare=False)
+    _linking: Mapping[Object, tuple[FieldMapping, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        links, identity, lateness_ms = self.rules.links, self.identity, self.lateness_ms
-        settings = {
-            obj: Setting(mapping=mapping, links=links, identity=identity, lateness_ms=lateness_ms)
-            for obj, mapping in self.rules.objects.items()
-        }
-        object.__setattr__(self, "_settings", settings)
+        objects, names = self.rules.objects, self.rules.links.names
+        linking = {obj: tuple(mapping.by_key[name] for name in names if name in mapping.by_key) for obj, mapping in objects.items()}
+        object.__setattr__(self, "_linking", linking)
 
-    def setting(self, obj: Object) -> Setting:
-        """What folding an event into a pair of this object needs."""
-        return self._settings[obj]
+    def mapping(self, state: PairState) -> ObjectMapping:
+        """What is mapped of this pair's records."""
+        return self.rules.objects[state.object]
+
+    def linking(self, state: PairState) -> tuple[FieldMapping, ...]:
+        """The link fields among them."""
+        return self._linking[state.object]
 
     def patience(self, system: System) -> Patience:
         """How long calls to this system and its feed are waited for."""

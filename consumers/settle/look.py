@@ -127,7 +127,7 @@ class Looker:
     def _settled(self, pair: Pair, now: int, decisions: list[Decision]) -> PairState:
         state = unclaimed(pair.state, self._system, now)
         if any(entry.until <= now for entry in state.waiting):
-            state, told = rejudge(state, self._terms.setting(state.object), now)
+            state, told = rejudge(state, self._terms, now)
             decisions.extend(decided(pair, event, NOWHERE, rulings, now) for event, rulings in told)
         return state
 

@@ -21,8 +21,7 @@ from consumers.fitting.sight import Sight
 from consumers.fitting.survey import survey
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.mapping.describes import Describes
-from consumers.merge.setting import Identity
-from consumers.merge.terms import Terms
+from consumers.merge.terms import Identity, Terms
 from consumers.reconcile.gaps import Gaps
 from consumers.reconcile.returned_fields import welcome
 from consumers.settle.feed_lag import FeedLag

@@ -5,8 +5,7 @@ from consumers.configuration.loading import Settings
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.mapping.describes import Describes
 from consumers.mapping.fields import SyncRules
-from consumers.merge.setting import Identity
-from consumers.merge.terms import Terms
+from consumers.merge.terms import Identity, Terms
 from consumers.merge.writes import Patience
 from streams.wire.errors import Unprepared
 

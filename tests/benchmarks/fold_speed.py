@@ -12,7 +12,6 @@ from consumers.merge.fold import fold
 from consumers.merge.state import PairState
 from consumers.merge.stored import pack, unpack
 from streams.wire.codec import decode, encode
-from streams.wire.systems import LEAD
 from tests.benchmarks import person
 
 EVENTS, ROUNDS = 400, 60
@@ -24,12 +23,12 @@ def main() -> None:
     stored = pack(person.pair(1))
     message = encode(person.edit(1, 7))
     event, state = decode(message), unpack(stored)
-    folded, rulings = fold(state, event, terms.setting(LEAD), person.NOW)
+    folded, rulings = fold(state, event, terms, person.NOW)
     decision = _decision(folded, rulings)
 
     def everything() -> None:
         told = decode(message)
-        new, rulings = fold(unpack(stored), told, terms.setting(LEAD), person.NOW)
+        new, rulings = fold(unpack(stored), told, terms, person.NOW)
         new = terms.with_due(new, person.NOW)
         pack(new)
         encode_decision(_decision(new, rulings))
@@ -43,7 +42,7 @@ def main() -> None:
     steps: dict[str, Callable[[], object]] = {
         "decode event": lambda: decode(message),
         "unpack state": lambda: unpack(stored),
-        "fold": lambda: fold(state, event, terms.setting(LEAD), person.NOW),
+        "fold": lambda: fold(state, event, terms, person.NOW),
         "due": lambda: terms.with_due(folded, person.NOW),
         "pack state": lambda: pack(folded),
         "decision": lambda: encode_decision(_decision(folded, rulings)),

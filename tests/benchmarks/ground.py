@@ -16,7 +16,7 @@ import yaml
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import load
 from consumers.mapping.fields import ObjectMapping, SyncRules
-from consumers.merge.setting import link_values
+from consumers.merge.link import link_values
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.stored import pack
 from consumers.merge.values import neutral

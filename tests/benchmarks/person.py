@@ -6,9 +6,9 @@ changes, as observe keeps them. An edit changes two fields.
 
 from consumers.configuration import defaults
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.merge.setting import Identity, link_values
+from consumers.merge.link import link_values
 from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.terms import Terms
+from consumers.merge.terms import Identity, Terms
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System
 

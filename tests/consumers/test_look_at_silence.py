@@ -12,7 +12,7 @@ from consumers.merge.state import PairState, Record
 from consumers.merge.writes import answered, failed, intend
 from consumers.settle.look import Looked, Looker
 from streams.wire.events import Value
-from streams.wire.systems import LEAD, System
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing
 from tests.consumers.scripted_writer import ScriptedWriter
@@ -169,7 +169,7 @@ async def test_a_creation_in_doubt_that_was_never_made_is_made_again() -> None:
 
 async def test_a_creation_in_doubt_whose_record_stands_in_a_pair_of_its_own_is_joined_with_it() -> None:
     told = event(MK, {"title": "m"}, T + 5_000, before={"title": "a"}, id="77", ref="x1")
-    stranger, _ = fold(PairState(marketo=Record(id="77")), told, TERMS.setting(LEAD), T)
+    stranger, _ = fold(PairState(marketo=Record(id="77")), told, TERMS, T)
     bench = Bench(failed(sent(state=lone(1, SF)), MK, 7, T + 10_000), stranger)
     row: dict[str, Value] = {"email": "p1@example.com", "title": "m", "leadScore": 10, LINKS.lead_id: ids(1)[SF]}
     bench.writer.found = {1: [reading(MK, row, T + 60_000, id="77")]}
@@ -190,7 +190,7 @@ async def test_several_records_like_it_leave_the_question_to_settle() -> None:
 
 # -- what waits for a link ---------------------------------------------------------------------------------------------------------
 async def test_what_waited_for_a_link_is_judged_when_its_time_is_up() -> None:
-    state, _ = fold(owing(1, SF), event(MK, {"title": "z"}, before={"title": "y"}), TERMS.setting(LEAD), T)
+    state, _ = fold(owing(1, SF), event(MK, {"title": "z"}, before={"title": "y"}), TERMS, T)
     bench = Bench(state)
     assert (await bench.round(29_999)).pairs == 0
     looked = await bench.round(30_000)

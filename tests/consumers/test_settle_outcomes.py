@@ -24,7 +24,7 @@ from streams.budget.lease import must_hold
 from streams.budget.port import Lane
 from streams.wire.errors import Fatal, Reject, Retry, Unknown
 from streams.wire.events import Value
-from streams.wire.systems import LEAD, System
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing, renamed
 from tests.consumers.scripted_writer import Answer, ScriptedWriter, done
@@ -280,7 +280,7 @@ async def test_a_record_of_ours_that_the_feed_told_of_first_is_taken_into_its_pa
 
     def feed() -> None:
         told = event(MK, {"title": "m"}, before={"title": "a"}, id="901", ref="g8")
-        stranger, _ = fold(PairState(marketo=Record(id="901", refs=("g7",))), told, TERMS.setting(LEAD), T)
+        stranger, _ = fold(PairState(marketo=Record(id="901", refs=("g7",))), told, TERMS, T)
         bench.ledger.pairs[bench.ledger.new_pair_id()] = stranger
 
     bench.writer.before_answer = feed

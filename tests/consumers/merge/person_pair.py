@@ -13,9 +13,8 @@ from consumers.mapping.fields import (
     RuleName,
     SyncRules,
 )
-from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.terms import Terms
+from consumers.merge.terms import Identity, Terms
 from consumers.merge.writes import Patience
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, PERSON, System

@@ -9,10 +9,9 @@ from consumers.mapping.fields import Direction, FieldType, ObjectMapping
 from consumers.merge.fold import fold
 from consumers.merge.identity import rebind
 from consumers.merge.plan import Update, plan
-from consumers.merge.setting import Setting
 from consumers.merge.state import Field, PairState, Record, Side, Waiting, Write
 from streams.wire.events import ChangeEvent, Happened, Value
-from streams.wire.systems import CONTACT, LEAD, PERSON, Object, System
+from streams.wire.systems import CONTACT, LEAD, PERSON, System
 from tests.consumers.merge.person_pair import FIELDS, LINKS, MK, MK_ID, SF, SF_ID, T, agreed, event, mapped, paired, reading, rules, terms
 
 C_ID, W_ID = "003000000000001EAA", "00Q000000000077EAA"
@@ -20,15 +19,12 @@ LEAD_ONLY, CONTACT_ONLY = mapped("rating", "Rating"), mapped("born", "Birthdate"
 CONTACT_FIELDS = (*FIELDS, CONTACT_ONLY, mapped(LINKS.contact_id, "", direction=Direction.TO_MARKETO))
 LEAD_FIELDS = (*FIELDS, LEAD_ONLY, mapped(LINKS.contact_id, "", direction=Direction.TO_MARKETO))
 RULES = rules(objects={LEAD: ObjectMapping(object=LEAD, fields=LEAD_FIELDS), CONTACT: ObjectMapping(object=CONTACT, fields=CONTACT_FIELDS)})
+TOLD = terms(objects=RULES.objects)
 OWED = Side(seen="a", seen_at=T, shows=1)
 
 
-def setting(obj: Object = CONTACT) -> Setting:
-    return terms(objects=RULES.objects).setting(obj)
-
-
 def converted(state: PairState) -> PairState:
-    return rebind(state, (SF, CONTACT, C_ID), setting(), T + 10_000)
+    return rebind(state, (SF, CONTACT, C_ID), TOLD, T + 10_000)
 
 
 def shown(state: PairState, **values: Value) -> PairState:
@@ -40,15 +36,15 @@ def shown(state: PairState, **values: Value) -> PairState:
         "Score__c": 10,
         "HasOptedOutOfEmail": False,
     }
-    whole = dict.fromkeys(setting().mapping.by_salesforce) | start | values
-    return fold(state, reading(SF, whole, T + 20_000, id=C_ID, object=CONTACT), setting(), T + 20_000)[0]
+    whole = dict.fromkeys(TOLD.rules.objects[CONTACT].by_salesforce) | start | values
+    return fold(state, reading(SF, whole, T + 20_000, id=C_ID, object=CONTACT), TOLD, T + 20_000)[0]
 
 
 def both(state: PairState, **values: Value) -> PairState:
     """After the readings of both."""
     state = shown(state, **values)
     there = {key: field.marketo.seen for key, field in state.fields.items() if field.marketo.known}
-    return fold(state, reading(MK, dict.fromkeys(setting().mapping.by_marketo) | there, T + 30_000), setting(), T + 30_000)[0]
+    return fold(state, reading(MK, dict.fromkeys(TOLD.rules.objects[CONTACT].by_marketo) | there, T + 30_000), TOLD, T + 30_000)[0]
 
 
 def sent(state: PairState, system: System) -> dict[str, Value]:
@@ -111,8 +107,10 @@ def test_a_field_that_only_contacts_have_is_looked_at_in_marketo_before_it_is_wr
     assert state.marketo.reread
     state = shown(state, Birthdate="1815-12-10")
     assert sent(state, MK) == {}
-    names = dict.fromkeys(setting().mapping.by_marketo) | {key: field.value for key, field in state.fields.items() if key != "born"}
-    there = fold(state, reading(MK, names | {"born": "1816-01-01"}, T + 30_000), setting(), T + 30_000)[0]
+    names = dict.fromkeys(TOLD.rules.objects[CONTACT].by_marketo) | {
+        key: field.value for key, field in state.fields.items() if key != "born"
+    }
+    there = fold(state, reading(MK, names | {"born": "1816-01-01"}, T + 30_000), TOLD, T + 30_000)[0]
     assert there.fields["born"].value == "1816-01-01"  # nobody had seen anybody: the rule of the field decides
     assert sent(there, SF) == {"born": "1816-01-01"}
 
@@ -136,10 +134,10 @@ def test_told_twice_it_is_the_same() -> None:
 
 def test_a_person_made_again_in_marketo_is_the_same_person() -> None:
     gone = paired().with_record(MK, Record(id=MK_ID, complete=True, deleted=True))
-    state = rebind(gone, (MK, PERSON, "1002"), setting(LEAD), T + 10_000)
+    state = rebind(gone, (MK, PERSON, "1002"), TOLD, T + 10_000)
     assert (state.object, state.marketo.id, state.marketo.deleted, state.salesforce.id) == (LEAD, "1002", False, SF_ID)
     whole: dict[str, Value] = {"email": "ada@example.com", "lastName": "Lovelace", "leadScore": 10}
-    met = fold(state, reading(MK, whole, T + 20_000, id="1002"), setting(LEAD), T + 20_000)[0]
+    met = fold(state, reading(MK, whole, T + 20_000, id="1002"), TOLD, T + 20_000)[0]
     assert sent(met, MK) == {"title": "a", LINKS.lead_id: SF_ID, LINKS.type: "Lead"}
 
 
@@ -147,11 +145,11 @@ def test_a_person_made_again_in_marketo_is_the_same_person() -> None:
 
 
 def won(**fields: Field) -> PairState:
-    return rebind(paired(**fields), (SF, LEAD, W_ID), setting(LEAD), T + 10_000, heir=True)
+    return rebind(paired(**fields), (SF, LEAD, W_ID), TOLD, T + 10_000, heir=True)
 
 
 def told(state: PairState, change: ChangeEvent) -> PairState:
-    return fold(state, change, setting(LEAD), T + 20_000)[0]
+    return fold(state, change, TOLD, T + 20_000)[0]
 
 
 def of_winner(**values: Value) -> ChangeEvent:

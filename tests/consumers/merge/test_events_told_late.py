@@ -10,14 +10,14 @@ from consumers.merge.state import PairState, Record
 from streams.wire.events import Happened, Value
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, event, paired, reading, terms
 
-SETTING = terms().setting(paired().object)
+TERMS = terms()
 FIRST, SECOND, THIRD = T + 9_000, T + 19_000, T + 29_000
 
 
 def folded(state: PairState, *events: object) -> tuple[PairState, list[tuple[Ruling, ...]]]:
     told = []
     for each in events:
-        state, rulings = fold(state, each, SETTING, T + 60_000)  # type: ignore[arg-type]
+        state, rulings = fold(state, each, TERMS, T + 60_000)  # type: ignore[arg-type]
         told.append(rulings)
     return state, told
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.merge.decision import Verdict
+from consumers.merge.decision import Folded, Verdict
 from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
+from consumers.merge.link import link_values
 from consumers.merge.plan import Create, Nothing, Update, plan
-from consumers.merge.setting import Folded, link_values
 from consumers.merge.state import PairState, Record, Side, Write
 from consumers.merge.stored import pack
 from consumers.merge.terms import Terms
@@ -34,7 +34,6 @@ from tests.consumers.merge.person_pair import (
 )
 
 TERMS = terms()
-SETTING = TERMS.setting(LEAD)
 VALUES = st.sampled_from(["a", "b", "c", None])
 NAMES = {SF: "Title", MK: "title"}
 
@@ -43,7 +42,7 @@ class Both:
     """Two systems that do what they are told, and tell of it in order: what is typed, what is written."""
 
     def __init__(self, state: PairState, told: Terms = TERMS) -> None:
-        self.state, self.terms, self.setting, self.now, self.writes = state, told, told.setting(LEAD), T, 100
+        self.state, self.terms, self.now, self.writes = state, told, T, 100
         self.values: dict[System, dict[str, Value]] = {
             system: {key: field.side(system).seen for key, field in state.fields.items()} for system in System
         }
@@ -83,9 +82,9 @@ class Both:
 def unchanged(state: PairState, arrived: ChangeEvent, told: Terms = TERMS) -> Folded:
     """The fold, watched: its inputs stay as they were, and it gives the same again."""
     before, sent = pack(state), msgspec.json.encode(arrived)
-    new, rulings = fold(state, arrived, told.setting(state.object), arrived.at)
+    new, rulings = fold(state, arrived, told, arrived.at)
     assert (pack(state), msgspec.json.encode(arrived)) == (before, sent), "inputs are never changed"
-    again, same = fold(state, arrived, told.setting(state.object), arrived.at)
+    again, same = fold(state, arrived, told, arrived.at)
     assert (pack(again), same) == (pack(new), rulings)
     return new, rulings
 
@@ -164,7 +163,7 @@ def test_an_echo_changes_nothing_owed_elsewhere(value: Value) -> None:
 # -- whose change it is ------------------------------------------------------------------------------------------------------
 def _sent(system: System, write: int = 7) -> PairState:
     source = system.other
-    state, _ = fold(paired(), event(source, {NAMES[source]: "b"}, T + 1_000), SETTING, T + 1_000)
+    state, _ = fold(paired(), event(source, {NAMES[source]: "b"}, T + 1_000), TERMS, T + 1_000)
     planned = plan(state, system, TERMS.rules, exact=False)
     assert isinstance(planned, Update)
     return intend(state, system, planned, write=write, now=T + 1_500, patience=TERMS.patience(system))
@@ -175,14 +174,14 @@ def test_our_own_change_is_an_echo_and_another_field_of_the_same_event_is_a_flow
     user = SF_USER if system is SF else MK_USER
     phone = {SF: "Phone", MK: "phone"}[system]
     arrived = event(system, {NAMES[system]: "b", phone: "1"}, T + 2_000, author=user)
-    state, rulings = fold(_sent(system), arrived, SETTING, T + 2_000)
+    state, rulings = fold(_sent(system), arrived, TERMS, T + 2_000)
     assert [(ruling.field, ruling.verdict) for ruling in rulings] == [("title", Verdict.ECHO), ("phone", Verdict.ACCEPTED)]
     assert state.record(system).calling == 0, "the feed has answered the call"
 
 
 @pytest.mark.parametrize("system", System)
 def test_the_same_value_by_somebody_else_is_no_echo(system: System) -> None:
-    _, rulings = fold(_sent(system), event(system, {NAMES[system]: "b"}, T + 2_000), SETTING, T + 2_000)
+    _, rulings = fold(_sent(system), event(system, {NAMES[system]: "b"}, T + 2_000), TERMS, T + 2_000)
     assert [ruling.verdict for ruling in rulings] == [Verdict.SAME]
 
 
@@ -190,8 +189,8 @@ def test_a_stamp_names_the_write_where_the_system_names_nobody() -> None:
     stamped = terms(stamp="tandemStamp")
     ours = event(MK, {"title": "b", "tandemStamp": "7"}, T + 2_000, author=None)
     theirs = event(MK, {"title": "c"}, T + 2_000, author=None)
-    assert [r.verdict for r in fold(_sent(MK), ours, stamped.setting(LEAD), T)[1]] == [Verdict.ECHO]
-    assert [r.verdict for r in fold(_sent(MK), theirs, stamped.setting(LEAD), T)[1]] == [Verdict.WON]
+    assert [r.verdict for r in fold(_sent(MK), ours, stamped, T)[1]] == [Verdict.ECHO]
+    assert [r.verdict for r in fold(_sent(MK), theirs, stamped, T)[1]] == [Verdict.WON]
 
 
 # -- order -------------------------------------------------------------------------------------------------------------------
@@ -200,22 +199,22 @@ def test_links_that_come_late_are_put_in_order_again() -> None:
     second = event(MK, {"title": "c"}, T + 9_000, before={"title": "b"}, ref="x2")
     state, waiting = unchanged(paired(), second)
     state, rulings = unchanged(state, first)
-    state, ((late, told),) = rejudge(state, SETTING, T)
+    state, ((late, told),) = rejudge(state, TERMS, T)
     assert [ruling.verdict for ruling in (*waiting, *rulings, *told)] == [Verdict.WAITING, Verdict.ACCEPTED, Verdict.ACCEPTED]
     assert (state.fields["title"].value, state.waiting, late.ref) == ("c", (), "x2")
 
 
 def test_a_link_that_never_comes_is_waited_for_no_longer_than_the_lateness() -> None:
-    state, _ = fold(paired(), event(MK, {"title": "c"}, before={"title": "b"}), SETTING, T + 10_000)
-    assert rejudge(state, SETTING, T + 39_999)[0].fields["title"].value == "a"
-    late, told = rejudge(state, SETTING, T + 40_000)
+    state, _ = fold(paired(), event(MK, {"title": "c"}, before={"title": "b"}), TERMS, T + 10_000)
+    assert rejudge(state, TERMS, T + 39_999)[0].fields["title"].value == "a"
+    late, told = rejudge(state, TERMS, T + 40_000)
     assert (late.fields["title"].value, late.waiting, len(told)) == ("c", (), 1)
 
 
 def test_a_link_that_never_came_is_named_beside_the_change_that_told_of_it() -> None:
     """Marketo's Old Value is all that anybody will ever know of the edit before."""
-    state, _ = fold(paired(), event(MK, {"title": "c"}, before={"title": "b"}), SETTING, T + 10_000)
-    _, ((_, rulings),) = rejudge(state, SETTING, T + 40_000)
+    state, _ = fold(paired(), event(MK, {"title": "c"}, before={"title": "b"}), TERMS, T + 10_000)
+    _, ((_, rulings),) = rejudge(state, TERMS, T + 40_000)
     assert [(ruling.verdict, ruling.value) for ruling in rulings] == [(Verdict.ACCEPTED, "b"), (Verdict.ACCEPTED, "c")]
 
 
@@ -223,8 +222,8 @@ def test_a_link_that_never_came_is_our_own_write_where_it_carries_its_value() ->
     """The feed has lost our write; a person went on from it. Taken for a person's, it would be counted twice in a sum."""
     sent = Write(id=7, version=2, value=5, sent=T, look_at=T + 60_000, answered=T + 100)
     score = agreed(5, 2, marketo=Side(seen=0, seen_at=T, shows=1, writes=(sent,)))
-    state, _ = fold(paired(leadScore=score), event(MK, {"leadScore": 8}, before={"leadScore": 5}), SETTING, T + 10_000)
-    late, ((_, rulings),) = rejudge(state, SETTING, T + 40_000)
+    state, _ = fold(paired(leadScore=score), event(MK, {"leadScore": 8}, before={"leadScore": 5}), TERMS, T + 10_000)
+    late, ((_, rulings),) = rejudge(state, TERMS, T + 40_000)
     assert [ruling.verdict for ruling in rulings] == [Verdict.ECHO, Verdict.ACCEPTED]
     assert (late.fields["leadScore"].value, late.fields["leadScore"].marketo.writes) == (8, ())
 
@@ -233,14 +232,14 @@ def test_what_waited_until_its_record_was_deleted_is_named() -> None:
     waits = event(MK, {"title": "c", "leadScore": "a lot"}, T + 9_000, before={"title": "b", "leadScore": 1})
     state, _ = unchanged(paired(), waits)
     state, _ = unchanged(state, event(MK, {}, T + 10_000, kind=Happened.DELETED, ref="d1"))
-    gone, ((late, rulings),) = rejudge(state, SETTING, T)
+    gone, ((late, rulings),) = rejudge(state, TERMS, T)
     assert [(ruling.field, ruling.verdict, ruling.value) for ruling in rulings] == [("title", Verdict.SUPERSEDED, "c")]
     assert (late.system, gone.waiting, gone.fields["title"].value) == (MK, (), "a")
 
 
 def test_what_can_not_be_put_in_order_makes_the_record_be_read_again() -> None:
-    state, _ = fold(paired(), event(MK, {"title": "c"}, T, before={"title": "b"}), SETTING, T)
-    late, _ = rejudge(state, SETTING, T + 40_000)
+    state, _ = fold(paired(), event(MK, {"title": "c"}, T, before={"title": "b"}), TERMS, T)
+    late, _ = rejudge(state, TERMS, T + 40_000)
     assert (late.fields["title"].value, late.marketo.reread) == ("a", True)
 
 
@@ -283,7 +282,7 @@ def test_changes_of_a_record_that_nobody_knows_wait_for_its_reading() -> None:
     state, _ = unchanged(state, event(MK, {"title": "c"}, T + 2_000, before={"title": "b"}))
     assert (len(state.waiting), state.marketo.reread, state.fields) == (2, True, {})
     for now in (T, T + 100_000):
-        kept, told = rejudge(state, SETTING, now)
+        kept, told = rejudge(state, TERMS, now)
         assert (len(kept.waiting), told) == (2, [])
         assert all(entry.until > now for entry in kept.waiting), "or it would be looked at without end"
     state, _ = unchanged(state, reading(MK, {"title": "c"}, T + 20_000))
@@ -317,7 +316,7 @@ def test_unmapped_fields_are_nobodys_business() -> None:
 
 def test_the_link_fields_follow_the_salesforce_record() -> None:
     lone = paired(**{LINKS.lead_id: agreed(None, 0), LINKS.type: agreed(None, 0)})
-    state, _ = fold(lone, event(SF, {"Title": "b"}), SETTING, T)
+    state, _ = fold(lone, event(SF, {"Title": "b"}), TERMS, T)
     planned = plan(state, MK, TERMS.rules, exact=False)
     assert isinstance(planned, Update)
     wanted = link_values(LINKS, LEAD, SF_ID, deleted=False)

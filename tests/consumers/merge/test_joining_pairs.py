@@ -20,12 +20,11 @@ from tests.consumers.pairs_in_memory import ids, lone, renamed
 
 CHOSEN = mapped("chosen", "Chosen__c", FieldType.MULTIPICKLIST, rule=Rule(name=RuleName.UNION, default=MK))
 TERMS = terms(objects={LEAD: ObjectMapping(object=LEAD, fields=(*FIELDS, CHOSEN))})
-SETTING = TERMS.setting(LEAD)
 
 
 def joined(winner: PairState, *losers: PairState, side: System = SF) -> PairState:
     for loser in losers:
-        winner = join(winner, loser, side, SETTING, T + 10_000)
+        winner = join(winner, loser, side, TERMS, T + 10_000)
     return winner
 
 
@@ -40,9 +39,9 @@ def sent(state: PairState, system: System) -> dict[str, Value]:
 
 def read(state: PairState, system: System) -> PairState:
     """After a reading of a record that shows what was last seen there."""
-    names = {mapping.name_on(system): key for key, mapping in SETTING.mapping.by_key.items() if mapping.name_on(system)}
+    names = {mapping.name_on(system): key for key, mapping in TERMS.rules.objects[LEAD].by_key.items() if mapping.name_on(system)}
     values = {name: state.fields[key].side(system).seen for name, key in names.items() if key in state.fields}
-    return fold(state, reading(system, values, T + 20_000, id=state.record(system).id), SETTING, T + 20_000)[0]
+    return fold(state, reading(system, values, T + 20_000, id=state.record(system).id), TERMS, T + 20_000)[0]
 
 
 # -- values ---------------------------------------------------------------------------------------------------------------------
@@ -63,7 +62,7 @@ def test_three_of_ten_make_thirty() -> None:
 
 def test_an_edit_of_the_score_under_way_is_added_after_the_join() -> None:
     state = joined(paired(), other())
-    state, _ = fold(state, event(MK, {"leadScore": 13}, before={"leadScore": 10}), SETTING, T + 20_000)
+    state, _ = fold(state, event(MK, {"leadScore": 13}, before={"leadScore": 10}), TERMS, T + 20_000)
     assert state.fields["leadScore"].value == 23
 
 
@@ -93,7 +92,7 @@ def test_an_edit_that_the_winner_was_owed_is_owed_still() -> None:
 def test_a_write_under_way_of_a_value_that_lost_does_not_pass_for_the_agreement() -> None:
     under_way = Side(seen=10, seen_at=T, shows=1, writes=(Write(id=7, version=2, value=12, sent=T, look_at=T),))
     state = joined(paired(leadScore=agreed(12, 2, marketo=under_way)), other())
-    state, _ = fold(state, event(MK, {"leadScore": 12}, author="tandem@example.com"), SETTING, T + 20_000)
+    state, _ = fold(state, event(MK, {"leadScore": 12}, author="tandem@example.com"), TERMS, T + 20_000)
     assert sent(state, MK)["leadScore"] == 22
 
 
@@ -147,7 +146,7 @@ def test_a_winner_that_was_never_read_wins_once_it_is() -> None:
     state = joined(stub, other(title=agreed("loser's"), phone=agreed("123")))
     assert state.salesforce.heir
     shown = reading(SF, {"Title": "winner's", "LastName": "King", "Score__c": 5}, T + 20_000)
-    state, _ = fold(state, shown, SETTING, T + 20_000)
+    state, _ = fold(state, shown, TERMS, T + 20_000)
     values = {key: state.fields[key].value for key in ("title", "phone", "lastName", "leadScore")}
     assert values == {"title": "winner's", "phone": "123", "lastName": "King", "leadScore": 15}
 
@@ -216,7 +215,7 @@ def pairs(draw: st.DrawFn, number: int) -> PairState:
 
 
 def _mapping(key: str) -> FieldMapping:
-    return SETTING.mapping.by_key[key]
+    return TERMS.rules.objects[LEAD].by_key[key]
 
 
 @given(pairs(1), pairs(2), st.sampled_from(System))

@@ -16,7 +16,6 @@ from consumers.merge.reading import Look, look
 from consumers.merge.state import PairState, Side, Write
 from consumers.merge.terms import Terms
 from streams.wire.events import Happened
-from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, agreed, event, paired, reading, terms
 
 READ_AT, PLACE = T + 5_400, 1_000_000
@@ -26,10 +25,10 @@ TERMS: Terms = terms()
 
 def told(state: PairState, *events: Any) -> tuple[PairState, list[V]]:
     """The pair after these and what waited for them, and the verdicts on its title."""
-    setting, verdicts = TERMS.setting(LEAD), list[V]()
+    verdicts = list[V]()
     for each in events:
-        state, rulings = fold(state, each, setting, T + 60_000)
-        state, late = rejudge(state, setting, T + 60_000)
+        state, rulings = fold(state, each, TERMS, T + 60_000)
+        state, late = rejudge(state, TERMS, T + 60_000)
         verdicts += [ruling.verdict for told in (rulings, *(told for _, told in late)) for ruling in told if ruling.field == "title"]
     return state, verdicts
 
@@ -142,7 +141,7 @@ def test_what_is_read_once_the_feed_is_silent_for_good_was_typed_over_a_write_th
     gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
     state, _ = told(state, gap)
     row = reading(SF, {"Score__c": 17}, T + 700_000, until=T + 700_100)
-    state, _ = look(state, row, TERMS.setting(LEAD), Look(now=T + 700_000, again_at=T + 800_000, lost_before=T + 1_000))
+    state, _ = look(state, row, TERMS, Look(now=T + 700_000, again_at=T + 800_000, lost_before=T + 1_000))
     assert state.fields["leadScore"].value == 17
 
 

@@ -16,7 +16,7 @@ from consumers.merge.stored import pack, unpack
 from consumers.merge.writes import creation, failed, intend, withdrawn
 from consumers.merge.writes import given_up as creation_given_up
 from streams.wire.events import ChangeEvent, Value
-from streams.wire.systems import LEAD, System
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, MK_USER, SF, SF_USER, T, event, reading, terms
 from tests.consumers.pairs_in_memory import ids, lone, owing
 
@@ -43,7 +43,7 @@ def given_up(system: System) -> PairState:
     """No answer came, and a look found what stood there before."""
     state = failed(sent(system), system, 7, T + 40_000)
     shown = showing(system, {NAMES[system]: "a"}, T + 40_000)
-    state, _ = look(state, shown, TERMS.setting(LEAD), Look(now=T + 40_000, again_at=T + 80_000, lost_before=T - 1))
+    state, _ = look(state, shown, TERMS, Look(now=T + 40_000, again_at=T + 80_000, lost_before=T - 1))
     assert state.fields["title"].side(system).writes == ()
     return state
 
@@ -52,9 +52,7 @@ def newer(state: PairState, system: System, value: Value = "c") -> PairState:
     """Somebody has edited the other side meanwhile."""
     other = system.other
     before = {NAMES[other]: "b"} if other is MK else None
-    state, (ruling, *_) = fold(
-        state, event(other, {NAMES[other]: value}, T + 50_000, id=ids(1)[other], before=before), TERMS.setting(LEAD), T
-    )
+    state, (ruling, *_) = fold(state, event(other, {NAMES[other]: value}, T + 50_000, id=ids(1)[other], before=before), TERMS, T)
     assert ruling.verdict is Verdict.ACCEPTED
     return state
 
@@ -66,7 +64,7 @@ def told(
     before = {NAMES[system]: how.pop("before", state.fields["title"].side(system).seen)} if system is MK else None
     fields: dict[str, Value] = {NAMES[system]: value, **how.pop("beside", {})}
     made = {"author": USERS[system], "before": before, "id": ids(1)[system], **how}
-    state, rulings = fold(state, event(system, fields, at, **made), under.setting(LEAD), T + 61_000)
+    state, rulings = fold(state, event(system, fields, at, **made), under, T + 61_000)
     return state, next(ruling for ruling in rulings if ruling.field == "title")
 
 
@@ -146,21 +144,21 @@ def test_by_its_stamp_it_is_known_whatever_became_of_its_value() -> None:
 @pytest.mark.parametrize("value", ["b", "B~"])
 def test_a_reading_that_may_show_it_waits_for_the_feed_to_say_whose_it_is(value: str) -> None:
     state = newer(given_up(SF), SF)
-    state, rulings = fold(state, showing(SF, {"Title": value}, T + 60_000), TERMS.setting(LEAD), T + 61_000)
+    state, rulings = fold(state, showing(SF, {"Title": value}, T + 60_000), TERMS, T + 61_000)
     assert [(ruling.field, ruling.verdict) for ruling in rulings] == [("title", Verdict.WAITING)]
     assert told(state, SF, value, T + 59_000)[1].verdict is Verdict.ECHO
 
 
 def test_a_reading_is_its_only_witness_when_the_feed_never_tells() -> None:
     state = newer(given_up(SF), SF)
-    state, (ruling,) = fold(state, showing(SF, {"Title": "b"}, T + 1_000_000), TERMS.setting(LEAD), T)
+    state, (ruling,) = fold(state, showing(SF, {"Title": "b"}, T + 1_000_000), TERMS, T)
     assert (ruling.verdict, state.fields["title"].value, state.fields["title"].salesforce.shows) == (Verdict.ECHO, "c", 2)
 
 
 def test_it_is_forgotten_for_good_once_the_feed_is_past_it() -> None:
     state = given_up(SF)
     assert told(state, SF, "B~", T + FORGOTTEN_MS)[1].verdict is not Verdict.ECHO
-    state, _ = fold(state, event(SF, {"Title": "d"}, T + FORGOTTEN_MS, id=ids(1)[SF]), TERMS.setting(LEAD), T)
+    state, _ = fold(state, event(SF, {"Title": "d"}, T + FORGOTTEN_MS, id=ids(1)[SF]), TERMS, T)
     assert state.fields["title"].salesforce.forgotten == ()
 
 
@@ -181,7 +179,7 @@ def test_nothing_is_looked_for_while_its_call_is_out() -> None:
     looked, _ = look(
         state,
         showing(MK, {"title": "a"}, T + 70_000),
-        TERMS.setting(LEAD),
+        TERMS,
         Look(now=T + 70_000, again_at=T + 80_000, lost_before=T + 1),
     )
     assert looked.fields["title"].marketo.writes == state.fields["title"].marketo.writes
@@ -195,7 +193,7 @@ def test_a_creation_that_was_given_up_and_arrives_is_found_by_the_id_it_carries(
 
 def test_where_several_were_given_up_and_the_value_is_none_of_theirs_the_agreement_is_owed_again() -> None:
     state = failed(sent(MK, 9, state=newer(given_up(MK), MK)), MK, 9, T + 55_000)
-    state, _ = look(state, showing(MK, {"title": "a"}, T + 55_000), TERMS.setting(LEAD), Look(now=T + 55_000, again_at=T, lost_before=0))
+    state, _ = look(state, showing(MK, {"title": "a"}, T + 55_000), TERMS, Look(now=T + 55_000, again_at=T, lost_before=0))
     state, ruling = told(state, MK, "B~")
     side = state.fields["title"].marketo
     assert (ruling.verdict, side.shows, state.fields["title"].version, side.learnt) == (Verdict.ECHO, 2, 3, False)

@@ -12,11 +12,10 @@ from consumers.merge.plan import Nothing, Update, plan
 from consumers.merge.state import PairState
 from consumers.merge.verdicts import UNORDERED
 from streams.wire.events import Happened, Value
-from streams.wire.systems import LEAD, System
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, reading, rules, terms
 
 TERMS = terms()
-SETTING = TERMS.setting(LEAD)
 TITLE = {SF: "Title", MK: "title"}
 ROW: dict[System, dict[str, Value]] = {
     SF: {"Email": "ada@example.com", "LastName": "Lovelace", "Title": "b", "Score__c": 10, "Website": "long"},
@@ -26,7 +25,7 @@ ROW: dict[System, dict[str, Value]] = {
 
 def after(state: PairState, *events: Any) -> PairState:
     for told in events:
-        state, _ = fold(state, told, SETTING, T + 20_000)
+        state, _ = fold(state, told, TERMS, T + 20_000)
     return TERMS.with_due(state, T + 20_000)
 
 
@@ -37,7 +36,7 @@ def test_what_could_not_be_told_whole_is_read_though_it_has_the_name_of_what_cou
     state = after(paired(), update, gap)
     assert (state.fields["title"].value, state.record(system).reread) == ("b", True)
     assert state.due[Duty.LOOK_SALESFORCE if system is SF else Duty.LOOK_MARKETO]
-    again, rulings = fold(after(state, reading(system, ROW[system], T + 21_000)), update, SETTING, T + 30_000)
+    again, rulings = fold(after(state, reading(system, ROW[system], T + 21_000)), update, TERMS, T + 30_000)
     assert (again.record(system).reread, rulings[0].verdict) == (False, Verdict.SUPERSEDED)
 
 
@@ -88,7 +87,7 @@ def test_what_another_numbering_tells_again_is_old_by_its_time() -> None:
 def test_within_one_second_a_reading_tells() -> None:
     """Stamps are often cut to the second."""
     state = after(paired(), told_by_channel(T + 9_000, 5_000, 0, "b"))
-    state, rulings = fold(state, told_by_channel(T + 9_000, 7, 1, "c"), SETTING, T + 20_000)
+    state, rulings = fold(state, told_by_channel(T + 9_000, 7, 1, "c"), TERMS, T + 20_000)
     assert ([ruling.reason for ruling in rulings], state.salesforce.reread, state.fields["title"].value) == ([UNORDERED], True, "b")
     assert after(state, reading(SF, {**ROW[SF], "Title": "c"}, T + 21_000)).fields["title"].value == "c"
 

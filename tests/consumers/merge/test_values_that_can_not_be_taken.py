@@ -14,17 +14,17 @@ from consumers.merge.values import Unfit, neutral, wire
 from consumers.reports.record import Mark, shown
 from streams.wire.codec import decode, encode
 from streams.wire.events import Value
-from streams.wire.systems import LEAD, System
+from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, event, mapped, paired, reading, rules, terms
 
 HUGE: list[Value] = [98765432109876543210987, "98765432109876543210987", 9.8765432109876e22, -1e18, 10**18, "1e999999999", "9" * 500]
 NAMES = {SF: "Score__c", MK: "leadScore"}
-SETTING = terms().setting(LEAD)
+TERMS = terms()
 
 
 def after(state: PairState, system: System, value: Value, at: int, before: Value = None) -> tuple[PairState, list[str]]:
     told = event(system, {NAMES[system]: value, ("Title" if system is SF else "title"): f"b{at}"}, at)
-    state, rulings = fold(state, decode(encode(told)), SETTING, T)
+    state, rulings = fold(state, decode(encode(told)), TERMS, T)
     return unpack(pack(state)), [ruling.verdict for ruling in rulings]
 
 
@@ -67,7 +67,7 @@ def test_the_field_alone_is_refused_and_shown_with_its_value(system: System, val
 def test_the_next_value_is_taken_though_the_one_before_it_could_not(system: System) -> None:
     state, _ = after(paired(), system, HUGE[0], T + 9_000)
     told = event(system, {NAMES[system]: 12}, T + 19_000, before=None if system is SF else {"leadScore": HUGE[0]})
-    state, rulings = fold(state, decode(encode(told)), SETTING, T)
+    state, rulings = fold(state, decode(encode(told)), TERMS, T)
     assert [ruling.verdict for ruling in rulings] == [Verdict.ACCEPTED]
     assert (state.fields["leadScore"].value, state.fields["leadScore"].side(system).unusable) == (12, "")
 
@@ -79,7 +79,7 @@ def test_a_reading_with_such_a_value_tells_the_other_fields(system: System) -> N
         if system is SF
         else {"email": "ada@example.com", "lastName": "Lovelace", "title": "z", "leadScore": HUGE[0]}
     )
-    state, rulings = fold(paired(), decode(encode(reading(system, row))), SETTING, T)
+    state, rulings = fold(paired(), decode(encode(reading(system, row))), TERMS, T)
     assert state.fields["title"].value == "z"
     assert state.fields["leadScore"].side(system).unusable
     assert {ruling.value for ruling in rulings if ruling.verdict is Verdict.UNUSABLE} == {str(HUGE[0])}
@@ -89,7 +89,7 @@ def test_a_reading_with_such_a_value_tells_the_other_fields(system: System) -> N
 def test_a_change_of_a_stranger_with_such_a_value_can_be_kept_until_it_is_known() -> None:
     stranger = PairState().with_record(SF, paired().salesforce.__class__(id=paired().salesforce.id))
     told = decode(json.dumps({**json.loads(encode(event(SF, {"Score__c": 1}))), "fields": {"Score__c": HUGE[0]}}).encode())
-    state, rulings = fold(stranger, told, SETTING, T)
+    state, rulings = fold(stranger, told, TERMS, T)
     assert rulings[0].verdict is Verdict.WAITING
     pack(state)
 
@@ -98,6 +98,6 @@ def test_sums_stay_within_the_bound() -> None:
     state = paired(leadScore=agreed(9 * 10**17))
     state, _ = after(state, SF, 9 * 10**17 + 5_000, T + 9_000)
     told = event(MK, {"leadScore": 10**18 - 1}, T + 19_000)
-    state, rulings = fold(state, told, SETTING, T)
+    state, rulings = fold(state, told, TERMS, T)
     assert rulings[0].verdict is Verdict.UNUSABLE
     pack(state)

@@ -8,7 +8,6 @@ from consumers.merge.decision import Verdict
 from consumers.merge.fold import fold
 from consumers.merge.judge import ALTERED, judge_feed
 from consumers.merge.plan import Create, owed
-from consumers.merge.setting import Setting
 from consumers.merge.state import Field, PairState, Side, Write
 from consumers.merge.verdicts import Edit
 from consumers.observe.observer import Observer
@@ -21,7 +20,6 @@ from tests.consumers.scripted_writer import ScriptedWriter
 from tests.consumers.test_observe_batches import TOPIC_OF, messages
 
 TERMS = terms()
-SETTING: Setting = TERMS.setting(LEAD)
 USER = {SF: SF_USER, MK: MK_USER}
 NAME = {SF: "Title", MK: "title"}
 TOPICS: FieldMapping = mapped("topics", "Topics__c", FieldType.MULTIPICKLIST, rule=Rule(name=RuleName.UNION, default=MK))
@@ -100,9 +98,9 @@ def test_a_sum_to_which_nothing_is_added_is_no_write() -> None:
 
 
 def test_the_whole_way_for_a_union() -> None:
-    mapping = ObjectMapping(object=LEAD, fields=(*SETTING.mapping.fields, TOPICS))
-    setting = Setting(mapping=mapping, links=SETTING.links, identity=SETTING.identity, lateness_ms=30_000)
+    mapping = ObjectMapping(object=LEAD, fields=(*TERMS.rules.objects[LEAD].fields, TOPICS))
+    told = terms(objects={LEAD: mapping})
     state: PairState = paired(topics=agreed("a;b", 3))
-    state, rulings = fold(state, event(MK, {"topics": "b; a"}, before={"topics": "a;b"}), setting, T)
+    state, rulings = fold(state, event(MK, {"topics": "b; a"}, before={"topics": "a;b"}), told, T)
     assert [ruling.verdict for ruling in rulings] == [Verdict.SAME]
     assert msgspec.structs.asdict(state.fields["topics"])["version"] == 3

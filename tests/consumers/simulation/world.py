@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from consumers.ledger.port import Duty, Fenced
-from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.terms import Terms
+from consumers.merge.terms import Identity, Terms
 from consumers.merge.writes import Patience
 from consumers.observe.observer import Message, Observer
 from consumers.settle import outcomes

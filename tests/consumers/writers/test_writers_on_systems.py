@@ -13,9 +13,8 @@ from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.memory import MemoryLedger
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Qualification, Rule, RuleName, SyncRules
 from consumers.merge.plan import Create, Delete, Out, Update
-from consumers.merge.setting import Identity
 from consumers.merge.state import Field, PairState, Record
-from consumers.merge.terms import Terms
+from consumers.merge.terms import Identity, Terms
 from consumers.settle.settler import Settler
 from consumers.settle.writers.marketo import MarketoWriter
 from consumers.settle.writers.port import Fate, Item, Outcome, Writer
