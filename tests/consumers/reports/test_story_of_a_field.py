@@ -137,6 +137,10 @@ CASES = {
         Decision(kind="held", at=AT, pair=3, system=System.MARKETO, record="7", detail="ambiguous match"),
         "The pair is held: ambiguous match.",
     ),
+    "a record that was forgotten": (
+        Decision(kind="forgotten", at=AT, pair=3, system=System.MARKETO, record="7", detail="deleted long ago"),
+        "The Marketo record 7 was forgotten: deleted long ago.",
+    ),
     "a deletion that was written": (
         Decision(kind="written", at=AT, pair=3, system=System.MARKETO, record="7", write=9, outcome="delete done"),
         "Tandem wrote the record to Marketo (write 9): the system took it.",
@@ -239,6 +243,7 @@ PLAIN = {
     "a refused field": "Salesforce refused “CEO”: STRING_TOO_LONG.",
     "in doubt": "Tandem sent blank to Marketo, and no answer came; it finds out whether it arrived.",
     "a record that was linked": "Marketo's record was found to be the same person: by e-mail.",
+    "a record that was forgotten": "Marketo's record was forgotten: deleted long ago.",
     "a pair that is held": "The person is held: ambiguous match.",
     "a deletion that was written": "Tandem deleted the record in Marketo.",
 }

@@ -274,6 +274,20 @@ async def test_a_round_with_nothing_to_do_reads_no_table(pool: Any, ledger: Post
     assert read == dict.fromkeys(read, 0)
 
 
+async def test_a_change_of_a_pair_pays_for_no_index(ledger: PostgresLedger) -> None:
+    """What finds the deleted people is not written when somebody alive is changed."""
+    (one,) = await save(ledger, Pair(id=0, state=renamed(paired(), 1), loaded=None, match_key="p1@example.com"), at=1)
+    async with ledger.transaction() as tx:
+        pair = (await tx.by_id([one]))[one]
+        for turn in range(1, 4):
+            pair.state = msgspec.structs.replace(pair.state, lane=turn % 3)
+            await tx.save([pair], NOW + turn)
+        counts = (
+            "select pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid) from pg_class where relname = 'pairs'"
+        )
+        assert tuple(await tx._connection.fetchrow(counts)) == (3, 3)
+
+
 async def rows_read(pool: Any) -> dict[str, int]:
     """How many rows of each table have been read by now, through indexes or not."""
     rows = await pool.fetch(
