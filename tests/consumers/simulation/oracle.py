@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from consumers.merge.decision import Decision, Verdict
 from consumers.merge.state import PairState
@@ -116,15 +117,29 @@ class Oracle:
     def _is_judged(self, key: str) -> bool:
         """Whether all that happened to a field could be known, so that it can be told what should stand in the end.
 
-        Not so where we replaced an edit out of sight, or where the feed never told what a system made of our value: then a reading
+        Not so where we replaced an edit out of sight; where the feed never told of a write of ours, and somebody edited the field in the
+        second in which it was made: before it or after it?; or where the feed never told what a system made of our value: then a reading
         can't tell it from somebody's edit.
         """
         if any(name == key and self._out_of_sight(system, key, edit, write) for system, name, edit, write in self._replaced()):
+            return False
+        if self.plot.unheard and any(self._edited_in_its_second(self.systems[system], self._name(system, key)) for system in System):
             return False
         return not any(
             entry.author == OURS[system] and name in entry.untold and str(entry.after[name]).endswith(MARK[system])
             for system, name in ((system, self._name(system, key)) for system in System)
             for entry in self.systems[system].log
+        )
+
+    def _edited_in_its_second(self, system: SimulatedSystem, name: str) -> bool:
+        """Whether somebody edited the field right after a write of ours that was never told of, under the same stamp."""
+        changes = [entry for entry in system.log if name in entry.after]
+        return any(
+            ours.author == OURS[system.system]
+            and name in ours.untold
+            and edit.author == "person"
+            and system.second_of(ours) == system.second_of(edit)
+            for ours, edit in pairwise(changes)
         )
 
     def _keys(self) -> Sequence[str]:

@@ -106,8 +106,8 @@ class Progress:
         return self.clock() - self._began
 
     def _say(self, took: float) -> None:
-        left = f"{_spoken(took / self.done * (self.total - self.done))} left"
-        line = f"{self.done:,} of {self.total:,} histories, {self.faulty} with a fault, {left}"
+        left = f", {_spoken(took / self.done * (self.total - self.done))} left" if self.done * 100 >= self.total else ""
+        line = f"{self.done:,} of {self.total:,} histories, {self.faulty} with a fault{left}"
         if self.out.isatty():
             full = _BAR * self.done // self.total
             print(f"\r\033[K[{'#' * full}{'.' * (_BAR - full)}] {line}", end="", file=self.out, flush=True)

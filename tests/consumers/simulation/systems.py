@@ -80,6 +80,10 @@ class SimulatedSystem:
         """This system's own clock."""
         return EPOCH_MS + self.skew_ms + round(asyncio.get_running_loop().time() * 1000)
 
+    def second_of(self, entry: Entry) -> int:
+        """The second of a change, as the feed stamps it."""
+        return (EPOCH_MS + self.skew_ms + round(entry.at * 1000)) // 1000
+
     def new_id(self) -> str:
         """An id in the system's own form."""
         self._id += 1
