@@ -42,9 +42,10 @@ from tests.consumers.simulation.plot import (
     rules_of,
     start_of,
 )
-from tests.consumers.simulation.systems import CALL_SECONDS, EPOCH_MS, OURS, SimulatedSystem, SimulatedWriter
+from tests.consumers.simulation.systems import EPOCH_MS, OURS, SimulatedSystem
 from tests.consumers.simulation.virtual import run_virtually
 from tests.consumers.simulation.worker import Crash, Fate, Life, MortalLedger, SimulatedLedger
+from tests.consumers.simulation.writer import CALL_SECONDS, SimulatedWriter
 
 LATENCY = {System.SALESFORCE: (0.1, 2.0), System.MARKETO: (0.5, 8.0)}
 SECONDS, QUIET_SECONDS, POLLED_SECONDS, LAST_POLL_SECONDS = 20.0, 900.0, 120.0, 450.0
