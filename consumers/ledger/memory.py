@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from consumers.ledger.port import NOTHING, Duty, Fenced, Pair, Taken, is_gone
+from consumers.ledger.port import NOTHING, Duty, Fenced, Named, Pair, Taken, is_gone
 from consumers.merge.decision import Decision
 from consumers.merge.due import contested
 from consumers.merge.state import NEVER, PairState, shallow
@@ -20,6 +20,7 @@ class MemoryLedger:
         self.keys: dict[int, str | None] = {}
         self.offsets: dict[tuple[str, int], int] = {}
         self.left: frozenset[str] = frozenset()
+        self.former: dict[Named, int] = {}
         self.prints: dict[tuple[str, int], int | None] = {}
         self.decisions: list[Decision] = []
         self.dead: list[DeadLetter] = []
@@ -39,11 +40,12 @@ class MemoryLedger:
     async def _transaction(self) -> AsyncIterator["MemoryTransaction"]:
         async with self._lock:
             saved = dict(self.pairs), dict(self.keys), dict(self.offsets), len(self.decisions), len(self.dead)
-            left, saved_at = self.left, dict(self.saved_at)
+            left, saved_at, former = self.left, dict(self.saved_at), dict(self.former)
             try:
                 yield MemoryTransaction(self)
             except BaseException:
                 self.pairs, self.keys, self.offsets, self.left, self.saved_at = saved[0], saved[1], saved[2], left, saved_at
+                self.former = former
                 del self.decisions[saved[3] :], self.dead[saved[4] :]
                 raise
 
@@ -187,8 +189,20 @@ class MemoryTransaction:
                 self._ledger.saved_at[pair.id] = now
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
 
-    async def remove(self, ids: Sequence[int]) -> None:
+    async def former(self, wanted: Sequence[Named]) -> dict[Named, Pair]:
         """As the port says."""
+        known = {each: self._ledger.former[each] for each in wanted if each in self._ledger.former}
+        return {each: self._pair(number) for each, number in known.items() if number in self._ledger.pairs}
+
+    async def remember(self, ids: Mapping[Named, int], instead: Mapping[int, int]) -> None:
+        """As the port says."""
+        passed_on = {each: instead.get(number, number) for each, number in self._ledger.former.items()}
+        self._ledger.former = {**passed_on, **ids}
+
+    async def remove(self, ids: Sequence[int], *, for_good: bool = False) -> None:
+        """As the port says."""
+        if for_good:
+            self._ledger.former = {each: number for each, number in self._ledger.former.items() if number not in ids}
         for number in ids:
             self._ledger.pairs.pop(number, None)
             self._ledger.keys.pop(number, None)

@@ -9,7 +9,10 @@ from typing import Protocol
 from consumers.merge.decision import Decision
 from consumers.merge.state import PairState
 from streams.wire.events import DeadLetter
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
+
+Named = tuple[System, Object, str]
+"""What names a record: its system, its object and its id there."""
 
 NOTHING: Mapping[System, Sequence[str]] = {}
 
@@ -134,8 +137,16 @@ class Transaction(Protocol):
         """Write new pairs (giving them ids) and changed ones, with what is due for them. Raises `Taken`."""
         ...
 
-    async def remove(self, ids: Sequence[int]) -> None:
-        """Forget pairs that were found to be part of another."""
+    async def remove(self, ids: Sequence[int], *, for_good: bool = False) -> None:
+        """Forget pairs that were found to be part of another, or, `for_good`, with all that was part of them."""
+        ...
+
+    async def former(self, wanted: Sequence[Named]) -> dict[Named, Pair]:
+        """The pairs that these records are part of since they have none of their own; unknown ones are absent."""
+        ...
+
+    async def remember(self, ids: Mapping[Named, int], instead: Mapping[int, int]) -> None:
+        """These records are part of these pairs since. What was part of a pair in `instead` is part of the other one from now on."""
         ...
 
     async def idle(self, ids: Sequence[int], before: int) -> list[Pair]:

@@ -11,7 +11,8 @@ import structlog
 from consumers.ledger import sql
 from consumers.ledger.border import border, commit_border
 from consumers.ledger.port import Duty
-from consumers.ledger.postgres_transaction import PostgresTransaction, WriteIds
+from consumers.ledger.postgres_transaction import PostgresTransaction
+from consumers.ledger.write_ids import WriteIds
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
 from streams.wire.systems import System

@@ -5,12 +5,13 @@ from typing import Any
 
 import structlog
 
-from consumers.ledger import sql
+from consumers.ledger import former, sql
 from consumers.ledger.border import border
 from consumers.ledger.faults import Fault, step
-from consumers.ledger.port import NOTHING, Duty, Fenced, Pair, is_gone
+from consumers.ledger.port import NOTHING, Duty, Fenced, Named, Pair, is_gone
 from consumers.ledger.refusals import DROP_OF, keep_refusals
 from consumers.ledger.text import storable
+from consumers.ledger.write_ids import WriteIds
 from consumers.merge.decision import Decision
 from consumers.merge.decision import encode as encode_decision
 from consumers.merge.due import contested
@@ -18,7 +19,7 @@ from consumers.merge.state import PairState
 from consumers.merge.stored import pack, unpack
 from streams.wire.errors import Fatal
 from streams.wire.events import DeadLetter
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 _SHELVED_MS = 3_600_000
 _log = structlog.get_logger("consumers.ledger")
@@ -29,7 +30,7 @@ _DUTIES = tuple(int(duty) for duty in Duty)
 class PostgresTransaction:
     """An open transaction on `connection`; begun and ended by the ledger. `new_write_ids` is told of a fresh block of ids."""
 
-    def __init__(self, connection: Any, write_ids: "WriteIds") -> None:
+    def __init__(self, connection: Any, write_ids: WriteIds) -> None:
         self._connection = connection
         self._write_ids = write_ids
         self._held: dict[int, Pair] = {}
@@ -113,12 +114,23 @@ class PostgresTransaction:
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
             self._held[pair.id] = pair
 
-    async def remove(self, ids: Sequence[int]) -> None:
+    async def former(self, wanted: Sequence[Named]) -> dict[Named, Pair]:
+        """As the port says."""
+        rows = await former.find(self._connection, wanted)
+        return {(System(row[3]), Object(row[4]), row[5]): self._pair(row) for row in rows}
+
+    async def remember(self, ids: Mapping[Named, int], instead: Mapping[int, int]) -> None:
+        """As the port says."""
+        await former.remember(self._connection, ids, instead)
+
+    async def remove(self, ids: Sequence[int], *, for_good: bool = False) -> None:
         """As the port says."""
         with border("remove pairs"):
             await self._connection.execute(sql.REMOVE_PAIRS, list(ids))
             await self._connection.execute(sql.REMOVE_DUE_OF, list(ids))
             await self._connection.execute(DROP_OF, list(ids))
+            if for_good:
+                await self._connection.execute(former.DROP_OF, list(ids))
         for number in ids:
             self._held.pop(number, None)
 
@@ -221,26 +233,6 @@ class PostgresTransaction:
                 raise Fault("reading a pair's state", error, row[0]) from error
             pair = self._held[row[0]] = Pair(id=row[0], state=state, loaded=state, match_key=row[2], loaded_key=row[2])
         return pair
-
-
-class WriteIds:
-    """Ids for writes out of blocks of the sequence `write_ids`, whose increment is the size of a block."""
-
-    SIZE = 1000
-
-    def __init__(self) -> None:
-        self._next = self._end = 0
-
-    def begin(self, first: int) -> None:
-        """Go on with the block that begins here; what is left of the former one is never given."""
-        self._next, self._end = first, first + self.SIZE
-
-    def take(self) -> int | None:
-        """The next id; None when the block is used up."""
-        if self._next == self._end:
-            return None
-        self._next += 1
-        return self._next - 1
 
 
 def _buried(letter: DeadLetter) -> tuple[object, ...]:

@@ -122,9 +122,8 @@ class Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     def side(self, system: System) -> Side:
         """One side of it in full."""
-        if system is SALESFORCE:
-            return Side(True, self.value, self.salesforce_at, self.version, 0, 0, (), False, None, None, self.salesforce_replaced)
-        return Side(True, self.value, self.marketo_at, self.version, 0, 0, (), False, None, None, self.marketo_replaced)
+        at, was = (self.salesforce_at, self.salesforce_replaced) if system is SALESFORCE else (self.marketo_at, self.marketo_replaced)
+        return Side(True, self.value, at, self.version, 0, 0, (), False, None, None, was)
 
 
 _rest_decoder = msgspec.msgpack.Decoder(Rest)
@@ -141,7 +140,6 @@ class Resting:
         self._fields: dict[str, msgspec.Raw] | None = None
 
     def fields(self) -> dict[str, msgspec.Raw]:
-        """Each of them by its key, still packed."""
         if self._fields is None:
             self._fields = _resting_decoder.decode(self.raw)
         return self._fields
@@ -188,11 +186,13 @@ class Fields(Mapping[str, Field]):
 
     __hash__ = None  # type: ignore[assignment]  # as a dict's
 
+    def __repr__(self) -> str:
+        return f"Fields({dict(self)!r})"
+
     def replaced(self, changed: Mapping[str, Field]) -> "Fields":
         return Fields({**self.unsettled, **changed}, self.resting)
 
     def at_rest(self, key: str) -> Rest | None:
-        """The field as it was stored, if it was at rest and still is."""
         if key in self.unsettled:
             return None
         stored = self.resting.fields().get(key)

@@ -39,6 +39,7 @@ def is_over(state: PairState) -> bool:
         and not state.waits
         and not state.waiting
         and not state.retract
+        and not any(record for _, record in state.merges)
         and not any((record := state.record(system)).calling or record.creating for system in System)
         and not contested(state)
     )
@@ -48,7 +49,7 @@ async def _forget(ledger: Ledger, ids: list[int], before: int, now: int) -> int:
     async with ledger.transaction() as tx:
         over = [pair for pair in await tx.idle(ids, before) if is_over(pair.state)]
         if over:
-            await tx.remove([pair.id for pair in over])
+            await tx.remove([pair.id for pair in over], for_good=True)
             await tx.record([told for pair in over for told in _told(pair, now)])
     return len(over)
 

@@ -78,12 +78,14 @@ class SimulatedLedger(MemoryLedger):
     def settled_on_disk(self) -> None:
         """Everything up to here survives a power cut."""
         self._disk = dict(self.pairs), dict(self.keys), dict(self.offsets), list(self.decisions), list(self.dead)
+        self._former = dict(self.former)
 
     def power_cut(self) -> None:
         """Back to what was on disk. Ids are never given twice all the same."""
         pairs, keys, offsets, decisions, dead = self._disk
         self.pairs, self.keys, self.offsets = dict(pairs), dict(keys), dict(offsets)
         self.decisions, self.dead = list(decisions), list(dead)
+        self.former = dict(self._former)
 
 
 class MortalLedger(Ledger):
