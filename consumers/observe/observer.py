@@ -17,7 +17,7 @@ from consumers.ledger.port import Fenced, Ledger
 from consumers.merge.decision import Origin
 from consumers.merge.terms import Terms
 from consumers.observe.refilled import fingerprint
-from streams.wire.codec import Undecodable, decode
+from streams.wire.codec import Undecodable, decode, is_record_id
 from streams.wire.errors import SyncError
 from streams.wire.events import ChangeEvent, DeadLetter
 from streams.wire.systems import System
@@ -138,6 +138,6 @@ def _records_of(dead: Sequence[DeadLetter]) -> list[tuple[System, str, str]]:
     found: list[tuple[System, str, str]] = []
     for letter in dead:
         system, record = letter.topic.split(".")[1], letter.key.partition(":")[2]
-        if record.isalnum() and record.isascii() and system in set(System):
+        if is_record_id(record) and record.isascii() and system in set(System):
             found.append((System(system), record, f"it can't be read (dead letter {letter.topic}/{letter.partition}@{letter.offset})"))
     return found
