@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.defaults import build
+from consumers.configuration.defaults import build, sorts
 from consumers.configuration.loading import Settings
 from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
@@ -79,8 +79,8 @@ async def _check_systems(
     settings: Settings, report: CheckReport, session: Session, marketo_session: MarketoSession, *, canary: bool, canary_id: str | None
 ) -> CheckReport:  # fmt: skip
     salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
-    rules = build(settings, describes := await survey(salesforce, marketo))
-    findings = compare(rules, describes, await stream_fields(salesforce))
+    rules = build(settings, describes := await survey(salesforce, marketo, sorts(settings)))
+    findings = compare(rules, describes, await stream_fields(salesforce, sorts(settings)))
     fields = sum(len(mapping.fields) for mapping in rules.objects.values())
     sung = await _sung(settings, marketo_session, marketo, canary_id) if canary else None
     return replace(report, findings=findings, fields=fields, canary=sung)
@@ -110,7 +110,7 @@ async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
     stamp = None if settings.echo is Echo.USER else settings.links.stamp
     async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
         salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
-        plan = plan_setup(build(settings), await survey(salesforce, marketo), stamp=stamp)
+        plan = plan_setup(build(settings), await survey(salesforce, marketo, sorts(settings)), stamp=stamp)
         if create:
             await create_fields(marketo, plan.marketo)
     made = create or not plan.marketo

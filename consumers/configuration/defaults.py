@@ -1,16 +1,12 @@
-"""The native sync's default mapping of leads and contacts, and the rules that come of it and the configuration.
-
-Names and pairs from Marketo's documentation (Default Salesforce Field Mapping), Marketo's REST names from its lead describe.
-What only Salesforce's system writes (CreatedDate, IsDeleted, IsConverted, the ids) has no field of its own in an instance without
-the native sync: the links of `LinkSettings` carry the ids, the type and the deletion, the rest can be mapped to custom fields.
-"""
+"""The rules of the merge, from the default mappings of the kinds and what the configuration changes of them."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from consumers.configuration.rules import FieldEntry, RuleEntry
 from consumers.configuration.settings import Echo, LinkSettings, Settings
+from consumers.kinds.registry import BY_NAME, KIND_OF, SORTS
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import (
     Clause,
@@ -25,10 +21,10 @@ from consumers.mapping.fields import (
     SyncRules,
     Unwanted,
 )
+from consumers.mapping.kind import Default, Kind, Sort, Witness
+from streams.marketo.resource import Resource
 from streams.wire.systems import CONTACT, LEAD, Object, System
 
-NOT_PROVIDED = "[not provided]"
-"""What a blank LastName or Company becomes when a person is created in Salesforce, unless configured otherwise."""
 _NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
 _ORDERED = _NUMBERS | {FieldType.DATE, FieldType.DATETIME}
 _FITTING: Mapping[RuleName, frozenset[FieldType]] = {
@@ -47,65 +43,13 @@ OPT_OUTS = frozenset(
 """What says, on either side, that a person doesn't want to be addressed; such a field follows `true_wins` unless configured otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Default:
-    """One line of the default mapping; every one flows both ways."""
-
-    salesforce: str
-    marketo: str
-    type: FieldType = FieldType.TEXT
-    required_default: str | None = None
-
-
-_PERSON = (
-    Default("Salutation", "salutation", FieldType.PICKLIST),
-    Default("FirstName", "firstName"),
-    Default("LastName", "lastName", required_default=NOT_PROVIDED),
-    Default("Title", "title"),
-    Default("Email", "email", FieldType.EMAIL),
-    Default("HasOptedOutOfEmail", "unsubscribed", FieldType.BOOLEAN),
-    Default("Phone", "phone", FieldType.PHONE),
-    Default("MobilePhone", "mobilePhone", FieldType.PHONE),
-    Default("Fax", "fax", FieldType.PHONE),
-    Default("LeadSource", "leadSource", FieldType.PICKLIST),
-    Default("Description", "mktoPersonNotes"),
-)
-LEAD_FIELDS = (
-    *_PERSON,
-    Default("Street", "address"),
-    Default("City", "city"),
-    Default("State", "state"),
-    Default("PostalCode", "postalCode"),
-    Default("Country", "country"),
-    Default("Status", "leadStatus", FieldType.PICKLIST),
-    Default("Rating", "rating", FieldType.PICKLIST),
-    Default("Company", "company", required_default=NOT_PROVIDED),
-    Default("Industry", "industry", FieldType.PICKLIST),
-    Default("AnnualRevenue", "annualRevenue", FieldType.CURRENCY),
-    Default("NumberOfEmployees", "numberOfEmployees", FieldType.NUMBER),
-    Default("Website", "website", FieldType.URL),
-)
-CONTACT_FIELDS = (
-    *_PERSON,
-    Default("MailingStreet", "address"),
-    Default("MailingCity", "city"),
-    Default("MailingState", "state"),
-    Default("MailingPostalCode", "postalCode"),
-    Default("MailingCountry", "country"),
-    Default("Birthdate", "dateOfBirth", FieldType.DATE),
-)
-DEFAULTS: Mapping[Object, tuple[Default, ...]] = {LEAD: LEAD_FIELDS, CONTACT: CONTACT_FIELDS}
-OBJECTS = tuple(DEFAULTS)
-"""The objects of Salesforce that are kept in step."""
-
-
 def build(settings: Settings, describes: Describes | None = None, *, stamp: bool | None = None) -> SyncRules:
     """The rules of the merge: the default mapping with the configuration's changes, lengths and scales from the describes.
 
     `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
     """
     facts = describes or Describes()
-    objects = {obj: ObjectMapping(object=obj, fields=_all_fields(settings, obj, facts)) for obj in OBJECTS}
+    objects = {obj: _object(settings, obj, facts) for obj in synced(settings)}
     people = settings.people
     rules = SyncRules(
         objects=objects,
@@ -132,17 +76,50 @@ def links(settings: LinkSettings, *, stamp: bool) -> LinkFields:
 
 def mapping_problems(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is wrong with the mapping as configured: (key of the configuration, message). Empty: `build` works."""
-    for obj in OBJECTS:
+    for obj in SORTS:
         yield from _object_problems(settings, obj)
 
 
 def entries(settings: Settings, obj: Object) -> Mapping[str, FieldEntry | None]:
     """What the configuration says about the fields of an object."""
-    return settings.lead.fields if obj == LEAD else settings.contact.fields
+    if obj in (LEAD, CONTACT):
+        return settings.lead.fields if obj == LEAD else settings.contact.fields
+    return settings.kinds[KIND_OF[obj].name].fields
+
+
+def synced(settings: Settings) -> tuple[Object, ...]:
+    """The objects of Salesforce that are kept in step, parents before their children."""
+    return tuple(obj for obj in SORTS if _is_synced(settings, KIND_OF[obj]))
+
+
+def sorts(settings: Settings) -> tuple[tuple[Sort, Resource | None], ...]:
+    """What is kept in step, as both systems call it."""
+    return tuple((SORTS[obj], KIND_OF[obj].resource) for obj in synced(settings))
+
+
+def _is_synced(settings: Settings, kind: Kind) -> bool:
+    return kind.is_person or settings.kinds[kind.name].sync
+
+
+def _object(settings: Settings, obj: Object, describes: Describes) -> ObjectMapping:
+    kind = KIND_OF[obj]
+    return ObjectMapping(
+        object=obj,
+        fields=_all_fields(settings, obj, describes),
+        kind=kind.name,
+        api_name=SORTS[obj].entity.name,
+        marketo=kind.marketo,
+        flow=kind.flow,
+        resource=kind.resource,
+        answer_is_witness=kind.witness is Witness.ANSWER,
+        delete_in_marketo=kind.delete_in_marketo,
+    )
 
 
 def _all_fields(settings: Settings, obj: Object, describes: Describes) -> tuple[FieldMapping, ...]:
     mapped = tuple(_mapped(settings, obj, describes))
+    if not KIND_OF[obj].is_person:
+        return mapped
     known = {item.key for item in mapped}
     clauses = {clause.field: clause for group in settings.people.qualify.groups for clause in group}
     watched = (_watched(clause, describes) for name, clause in clauses.items() if name not in known)
@@ -186,18 +163,29 @@ def _watched(clause: Clause, describes: Describes) -> FieldMapping:
 
 
 def _mapped(settings: Settings, obj: Object, describes: Describes) -> Iterator[FieldMapping]:
-    changes = entries(settings, obj)
-    winner = settings.lead.winner if obj == LEAD else settings.contact.winner
-    known = {item.marketo: item for item in DEFAULTS[obj]}
-    here = describes.salesforce.get(obj, {})
+    changes, kind = entries(settings, obj), KIND_OF[obj]
+    known = defaults(settings, obj)
+    here, there = describes.salesforce.get(obj, {}), describes.of_marketo(kind.marketo)
     for marketo in (*known, *(name for name in changes if name not in known)):
         entry = changes.get(marketo, FieldEntry())
         if entry is not None:
-            made = _field(marketo, known.get(marketo), entry, winner)
-            yield _measured(made, here.get(made.salesforce), describes.marketo.get(marketo))
+            made = _field(marketo, known.get(marketo), entry, _winner(settings, obj), kind.flow)
+            yield _measured(made, here.get(made.salesforce), there.get(marketo))
 
 
-def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: System) -> FieldMapping:
+def defaults(settings: Settings, obj: Object) -> Mapping[str, Default]:
+    """The default mapping of an object, by Marketo's names: without what refers to kinds that are not kept in step."""
+    lines = SORTS[obj].fields
+    return {line.marketo: line for line in lines if not line.parent or _is_synced(settings, BY_NAME[line.parent])}
+
+
+def _winner(settings: Settings, obj: Object) -> System:
+    if obj in (LEAD, CONTACT):
+        return settings.lead.winner if obj == LEAD else settings.contact.winner
+    return SORTS[obj].winner
+
+
+def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: System, flow: Direction) -> FieldMapping:
     salesforce = entry.salesforce or (default.salesforce if default else "")
     kind = entry.type or (default.type if default else FieldType.TEXT)
     opt_out = kind is FieldType.BOOLEAN and not OPT_OUTS.isdisjoint({salesforce, marketo})
@@ -206,11 +194,14 @@ def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: Sys
         salesforce=salesforce,
         marketo=marketo,
         type=kind,
-        direction=entry.direction or Direction.BOTH,
+        direction=Direction.TO_MARKETO if default and default.parent else entry.direction or flow,
         rule=_rule(entry.rule, winner, opt_out=opt_out),
         overlong=entry.overlong or Overlong.REFUSE,
         unwanted=entry.unwanted or Unwanted.PUT_BACK,
         required_default=entry.default or (default.required_default if default else None),
+        parent=default.parent if default else "",
+        parent_required=bool(default and default.required),
+        placeholder=bool(default and default.placeholder),
     )
 
 
@@ -241,20 +232,30 @@ def _measured(made: FieldMapping, salesforce: FieldFacts | None, marketo: FieldF
 
 
 def _object_problems(settings: Settings, obj: Object) -> Iterator[tuple[str, str]]:
-    known = {item.marketo: item for item in DEFAULTS[obj]}
-    names = {item.salesforce: item.marketo for item in DEFAULTS[obj] if entries(settings, obj).get(item.marketo, item) is not None}
+    known = defaults(settings, obj)
+    names = {item.salesforce: name for name, item in known.items() if entries(settings, obj).get(name, item) is not None}
     for marketo, entry in entries(settings, obj).items():
         key = f"{obj}.fields.{marketo}"
         if entry is None:
             yield from _removal_problems(key, marketo, known, settings)
             continue
         yield from _entry_problems(key, marketo, entry, known.get(marketo), settings)
+        yield from _flow_problems(key, entry, known.get(marketo), KIND_OF[obj])
         salesforce = entry.salesforce
         if salesforce and names.setdefault(salesforce, marketo) != marketo:
             yield (
                 f"{key}.salesforce",
                 f"{salesforce} is mapped to {names[salesforce]} already; set {names[salesforce]}: false, or map another field",
             )
+
+
+def _flow_problems(key: str, entry: FieldEntry, default: Default | None, kind: Kind) -> Iterator[tuple[str, str]]:
+    if entry.direction is not None and entry.direction is not kind.flow and kind.flow is not Direction.BOTH:
+        yield f"{key}.direction", f"{kind.name} records flow only {kind.flow}; remove it"
+    elif entry.direction not in (None, Direction.TO_MARKETO) and default is not None and default.parent:
+        yield f"{key}.direction", f"it names a record of another kind ({default.parent}), which flows only to Marketo; remove it"
+    if default is not None and default.parent and entry.type not in (None, default.type):
+        yield f"{key}.type", f"it names a record of another kind ({default.parent}); its type must be {default.type}"
 
 
 def _removal_problems(key: str, marketo: str, known: Mapping[str, Default], settings: Settings) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ class Section:
             reading.complain(place, f"{key} is missing; add it ({settings(self.of)[key].kind.words()})")
         if missing or given.failed:
             raise Broken(_rest(self.of, given))
-        return self.of(**given.values)
+        return _made(self.of, given.values)
 
     def schema(self) -> dict[str, Any]:
         """An object."""
@@ -37,6 +37,13 @@ class Section:
     def words(self) -> str:
         """What may stand there."""
         return "a group of settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """Groups of settings of one shape, each under a name of its own beside the other keys: a mapping by those names."""
+
+    of: Mapping[str, Section]
 
 
 class Broken(Exception):  # noqa: N818 - says only that the problems have been noted already
@@ -50,7 +57,18 @@ class Broken(Exception):  # noqa: N818 - says only that the problems have been n
 def _rest(of: type[Any], given: "_Given") -> Any:
     """The section with what could be read: the default stands for what could not, and None where there is none."""
     nothing = {setting.attribute: None for setting in settings(of).values() if setting.required}
-    return of(**{**nothing, **given.values})
+    return _made(of, {**nothing, **given.values})
+
+
+def _made(of: type[Any], values: Mapping[str, Any]) -> Any:
+    """The dataclass; what belongs to one of several `Sections` is gathered first (`kinds.account`), the others have their defaults."""
+    plain = {name: value for name, value in values.items() if "." not in name}
+    gathered: dict[str, dict[str, Any]] = {}
+    for setting in settings(of).values():
+        name, dot, part_name = setting.attribute.partition(".")
+        if dot:
+            gathered.setdefault(name, {})[part_name] = values.get(setting.attribute, setting.default)
+    return of(**plain, **gathered)
 
 
 @dataclass(slots=True)
@@ -100,6 +118,11 @@ def settings(of: type[Any]) -> Mapping[str, Setting]:
     found = {}
     for item in fields(of):
         kind = get_args(hints[item.name])[1]
+        if isinstance(kind, Sections):
+            for name, section in kind.of.items():
+                default, attribute = section.of(), f"{item.name}.{name}"
+                found[name] = Setting(key=name, attribute=attribute, kind=section, required=False, default=default)
+            continue
         key = item.name.removesuffix("_seconds") if isinstance(kind, Duration) else item.name
         default = item.default_factory() if item.default_factory is not MISSING else item.default
         found[key] = Setting(key=key, attribute=item.name, kind=kind, required=default is MISSING, default=default)

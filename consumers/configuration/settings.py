@@ -12,9 +12,10 @@ from typing import Annotated
 from consumers.configuration.files import Dsn, FilePath
 from consumers.configuration.qualify import QualifyType
 from consumers.configuration.rules import NAME, FieldEntries, FieldEntry
-from consumers.configuration.sections import Section
+from consumers.configuration.sections import Section, Sections
 from consumers.configuration.times import Duration, TimeZone
 from consumers.configuration.types import Choice, Flag, Secret, SecretText, Servers, Text, Url, Whole
+from consumers.kinds.registry import KINDS
 from consumers.mapping.fields import LinkFields, Qualification
 from streams.ground.access import Sasl
 from streams.wire.systems import LEAD, Object, System
@@ -215,6 +216,20 @@ class ContactSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KindSettings:
+    """How one more kind of record is kept in step."""
+
+    sync: Annotated[bool, Flag("Whether they are kept in step at all")] = True
+    fields: Annotated[Mapping[str, FieldEntry | None], FieldEntries("Additions to the default mapping, and changes of it")] = field(
+        default_factory=dict
+    )
+
+
+def _kinds() -> Mapping[str, KindSettings]:
+    return {kind.name: KindSettings() for kind in KINDS if not kind.is_person}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSettings:
     """The fields that Tandem keeps itself (`tandem setup` makes them)."""
 
@@ -275,6 +290,10 @@ class Settings:
     people: Annotated[PeopleSettings, Section("Matching, creation, deletion", PeopleSettings)] = PeopleSettings()
     lead: Annotated[LeadSettings, Section("Leads", LeadSettings)] = LeadSettings()
     contact: Annotated[ContactSettings, Section("Contacts", ContactSettings)] = ContactSettings()
+    kinds: Annotated[
+        Mapping[str, KindSettings],
+        Sections({kind.name: Section(kind.doc, KindSettings) for kind in KINDS if not kind.is_person}),
+    ] = field(default_factory=_kinds)
     links: Annotated[LinkSettings, Section("Fields of Tandem's own", LinkSettings)] = LinkSettings()
     echo: Annotated[
         Echo, Choice("How Tandem knows its own writes in Marketo: by its API user, by a stamp field, or as the canary found", Echo)

@@ -72,8 +72,9 @@ def compare(rules: SyncRules, describes: Describes, streamed: Mapping[Object, fr
     findings = [finding for obj, mapping in rules.objects.items() for finding in _object(obj, mapping, rules, describes)]
     findings += _marketo_links(rules, describes)
     for obj, mapping in rules.objects.items():
-        findings += _salesforce_key(obj, rules, describes)
-        if streamed is not None and obj in describes.salesforce:
+        if mapping.is_person:
+            findings += _salesforce_key(obj, rules, describes)
+        if streamed is not None and obj in describes.salesforce and obj in streamed:
             findings += _stream(obj, mapping, describes, streamed.get(obj))
     order = list(Level)
     return tuple(sorted(dict.fromkeys(findings), key=lambda each: order.index(each.level)))
@@ -82,14 +83,22 @@ def compare(rules: SyncRules, describes: Describes, streamed: Mapping[Object, fr
 def _object(obj: Object, mapping: ObjectMapping, rules: SyncRules, describes: Describes) -> Iterator[Finding]:
     facts = describes.salesforce.get(obj)
     if facts is None:
-        remedy = f"Give the user read and edit access to {obj.capitalize()}, and View All Records."
-        yield Finding(
-            level=Level.PROBLEM, object=obj, field="", message=f"{obj.capitalize()} is not visible to Tandem's user", remedy=remedy
-        )
+        access = "read and edit access" if mapping.flow.reaches(System.SALESFORCE) else "read access"
+        remedy = f"Give the user {access} to {mapping.api_name}, and View All Records."
+        if not mapping.is_person:
+            remedy += f" Or leave these records out ({mapping.kind}.sync: false)."
+        message = f"{mapping.api_name} is not visible to Tandem's user"
+        yield Finding(level=Level.PROBLEM, object=obj, field="", message=message, remedy=remedy)
+        return
+    there = describes.of_marketo(mapping.marketo)
+    if not there and not mapping.is_person:
+        remedy = f"Give the API user's role access to {mapping.marketo} records, or leave them out ({mapping.kind}.sync: false)."
+        message = f"Marketo's {mapping.marketo} records are not visible to Tandem's API user"
+        yield Finding(level=Level.PROBLEM, object=obj, field="", message=message, remedy=remedy)
         return
     for item in mapping.fields:
         if item.salesforce or item.direction.reaches(System.SALESFORCE):  # the rest are links, compared once for all objects
-            yield from _field(obj, item, facts, describes.marketo)
+            yield from _field(obj, item, facts, there)
     yield from _demanded(obj, mapping, rules, facts)
 
 
@@ -252,8 +261,8 @@ def _salesforce_key(obj: Object, rules: SyncRules, describes: Describes) -> Iter
 
 def _stream(obj: Object, mapping: ObjectMapping, describes: Describes, streamed: frozenset[str] | None) -> Iterator[Finding]:
     if streamed is None:
-        message = f"Salesforce: {obj.capitalize()}ChangeEvent is not visible: changes are found by the poll only, minutes later"
-        remedy = f"Select {obj.capitalize()} under Change Data Capture; the user needs View All Records for it."
+        message = f"Salesforce: {mapping.api_name}'s change events are not visible: changes are found by the poll only, minutes later"
+        remedy = f"Select {mapping.api_name} under Change Data Capture; the user needs View All Records for it."
         yield Finding(level=Level.WARNING, object=obj, field="", message=message, remedy=remedy)
         return
     for name in sorted(set(mapping.by_salesforce) & set(describes.salesforce[obj]) - streamed - _compound(streamed, mapping)):
@@ -264,6 +273,7 @@ def _stream(obj: Object, mapping: ObjectMapping, describes: Describes, streamed:
 def _compound(streamed: frozenset[str], mapping: ObjectMapping) -> frozenset[str]:
     """Parts of compound fields (Name, Address, MailingAddress) travel inside the compound (CDC guide, change event body)."""
     parts = ("Street", "City", "State", "PostalCode", "Country")
-    inside = {f"{prefix}{part}" for prefix in ("", "Mailing", "Other") if f"{prefix}Address" in streamed for part in parts}
+    prefixes = [prefix for prefix in ("", "Mailing", "Other", "Billing", "Shipping") if f"{prefix}Address" in streamed]
+    inside = {f"{prefix}{part}" for prefix in prefixes for part in parts}
     names = {"Salutation", "FirstName", "LastName"} if "Name" in streamed else set()
     return frozenset(name for name in mapping.by_salesforce if name in inside | names)

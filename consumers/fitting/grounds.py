@@ -6,14 +6,14 @@ from typing import Any
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from streams.ground.access import KafkaAccess, access_of
 from streams.ground.database import AWAY, MIGRATE, address, connected, told
 from streams.ground.kafka import admin, why_not
 from streams.wire.errors import Unprepared
 from streams.wire.topics import all_topics
 
-MIGRATIONS = 14
+MIGRATIONS = 15
 """The last migration that this version needs (infra/postgres/migrations): whoever adds one counts on here."""
 APPLIED = "select number from schema_migrations order by number"
 TOPICS = "Run tandem-topics."

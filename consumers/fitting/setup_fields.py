@@ -27,7 +27,7 @@ def plan_setup(rules: SyncRules, describes: Describes, *, stamp: str | None) -> 
     """What has to be made before Tandem can run. Pure."""
     missing = missing_links(rules, describes, stamp=stamp)
     sentences = [
-        sentence for obj in rules.objects if (sentence := _key_sentence(obj, rules.links.salesforce_key, describes.salesforce.get(obj)))
+        sentence for obj in rules.people if (sentence := _key_sentence(obj, rules.links.salesforce_key, describes.salesforce.get(obj)))
     ]
     return SetupPlan(marketo=missing, for_admin=tuple(sentences))
 

@@ -5,12 +5,12 @@ of writes, said, and looked for again every minute; once it is back, what change
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 import structlog
 
-from consumers.mapping.describes import Describes, FieldFacts
+from consumers.mapping.describes import Describes
 from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import Create, Nothing, Out, Plan, Update
 from consumers.troubles.trouble import Grade, Trouble
@@ -151,7 +151,7 @@ class Sight:
         unwritable: dict[Place, frozenset[str]] = {}
         for obj, mapping in self._rules.objects.items():
             for system in System:
-                facts = _facts(describes, system, obj)
+                facts = describes.of(system, mapping.named_on(system))
                 place = (system, obj)
                 known = self._hidden.get(place, {})
                 names = {item.name_on(system): item for item in mapping.fields if item.name_on(system)}
@@ -163,13 +163,9 @@ class Sight:
         self._hidden, self._unwritable = hidden, unwritable
 
     def _places(self, system: System, obj: Object) -> list[Place]:
-        """Marketo's people are one kind of record, whatever they are in Salesforce."""
-        return [place for place in self._hidden if place == (system, obj) or (system is System.MARKETO and place[0] is system)]
-
-
-def _facts(describes: Describes, system: System, obj: Object) -> Mapping[str, FieldFacts]:
-    """Empty where the object as a whole can't be seen: that is another trouble."""
-    return describes.salesforce.get(obj, {}) if system is System.SALESFORCE else describes.marketo
+        """Marketo's people are one sort of record, whatever they are in Salesforce."""
+        objects = self._rules.objects
+        return [place for place in self._hidden if place[0] is system and obj in (place[1], objects[place[1]].named_on(system))]
 
 
 def _reason(system: System, out: Out) -> str:

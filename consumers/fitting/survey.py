@@ -1,44 +1,54 @@
 """Asking both systems what they know about their fields: for the rules at the start of a worker, and for `tandem check`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from consumers.configuration.defaults import OBJECTS
 from consumers.mapping.describes import Describes, described
+from consumers.mapping.kind import Sort
 from streams.ground.together import together
+from streams.marketo.resource import Resource
 from streams.marketo.rest import MarketoRest
 from streams.salesforce.rest import SalesforceRest
 from streams.wire.errors import Reject
 from streams.wire.systems import Object
 
+Sorts = Sequence[tuple[Sort, Resource | None]]
+"""Salesforce objects, each with the list of Marketo's records that it goes to (None: the leads)."""
 
-async def survey(salesforce: SalesforceRest, marketo: MarketoRest) -> Describes:
-    """The describes of every synced object: three calls. An object that Tandem's user may not see is absent.
+
+async def survey(salesforce: SalesforceRest, marketo: MarketoRest, sorts: Sorts) -> Describes:
+    """The describes of every synced object: a call each. An object that Tandem's user may not see is absent.
 
     Raises what the adapters raise (`Retry`, `Fatal`).
     """
     async with together() as group:
-        objects, schema = group.create_task(_objects(salesforce, "")), group.create_task(marketo.describe2())
+        objects, schema = group.create_task(_objects(salesforce, sorts, "")), group.create_task(marketo.describe2())
     return described({obj: answer for obj, answer in objects.result().items() if answer is not None}, schema.result())
 
 
-async def stream_fields(salesforce: SalesforceRest) -> Mapping[Object, frozenset[str] | None]:
+async def stream_fields(salesforce: SalesforceRest, sorts: Sorts) -> Mapping[Object, frozenset[str] | None]:
     """The fields that each object's change events show to Tandem's user; None where its change events can't be seen at all.
 
     Fields that the user may not read are missing from the describe of `LeadChangeEvent` as they are from the events (CDC guide, field-level
     security).
     """
-    answers = await _objects(salesforce, "ChangeEvent")
+    answers = await _objects(salesforce, [each for each in sorts if each[0].entity.stream], "ChangeEvent")
     return {
         obj: None if answer is None else frozenset(str(field["name"]) for field in answer.get("fields", ()))
         for obj, answer in answers.items()
     }
 
 
-async def _objects(salesforce: SalesforceRest, suffix: str) -> dict[Object, dict[str, Any] | None]:
+async def _objects(salesforce: SalesforceRest, sorts: Sorts, suffix: str) -> dict[Object, dict[str, Any] | None]:
     async with together() as group:
-        asked = {obj: group.create_task(_object(salesforce, f"{obj.capitalize()}{suffix}")) for obj in OBJECTS}
+        entities = [sort.entity for sort, _ in sorts]
+        asked = {each.object: group.create_task(_object(salesforce, _named(each.name, suffix))) for each in entities}
     return {obj: task.result() for obj, task in asked.items()}
+
+
+def _named(name: str, suffix: str) -> str:
+    """`LeadChangeEvent`, `Car__ChangeEvent`."""
+    return f"{name.removesuffix('c')}{suffix}" if suffix and name.endswith("__c") else f"{name}{suffix}"
 
 
 async def _object(salesforce: SalesforceRest, name: str) -> dict[str, Any] | None:

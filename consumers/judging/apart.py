@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from consumers.judging.batch import NOWHERE, Judging
+from consumers.judging.introductions import alone
 from consumers.judging.observed import Observed
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Ledger, Pair, Transaction
 from consumers.merge.aside import lost_event, stuck
 from consumers.merge.reading import Look
-from consumers.merge.state import PairState, Record, shallow
+from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from streams.wire.codec import encode
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
-from streams.wire.systems import SALESFORCE, Object
 
 SHELVED_MS = 3_600_000
 """When what was due for a pair whose state is unusable is tried again: another version of Tandem may know what to do with it."""
@@ -59,7 +59,7 @@ async def _judged(ledger: Ledger, terms: Terms, events: Sequence[ChangeEvent], n
         await judging.load(events)
         with step("judging a reading"):
             for event in events:
-                if strangers or judging.pair_of(event.system, event.id) is not None:
+                if strangers or judging.pair_of(event) is not None:
                     judging.judge(event, NOWHERE)
         await judging.save()
     return judging.observed
@@ -87,18 +87,13 @@ async def buried(ledger: Ledger, terms: Terms, event: ChangeEvent, letter: DeadL
 
 
 async def _hold(tx: Transaction, terms: Terms, event: ChangeEvent, why: str, now: int, *, due: bool) -> None:
-    pair = (await tx.by_record(event.system, [event.id])).get(event.id)
+    pair = (await tx.by_record(event.system, event.object, [event.id])).get(event.id)
     if pair is None:
-        obj = event.object if event.system is SALESFORCE else terms.rules.new_people
-        pair = Pair(id=0, state=_stub(obj, event), loaded=None)
+        pair = Pair(id=0, state=alone(event, terms), loaded=None)
     with step("holding a pair", pair.id):
         state = lost_event(pair.state, event.system, why, reread=event.kind is not Happened.READ)
         pair.state = _with_due(terms, state, now, due=due)
     await tx.save([pair], now)
-
-
-def _stub(obj: Object, event: ChangeEvent) -> PairState:
-    return PairState(object=obj).with_record(event.system, Record(id=event.id))
 
 
 def _with_due(terms: Terms, state: PairState, now: int, *, due: bool) -> PairState:
@@ -144,7 +139,7 @@ async def each(tx: Transaction, terms: Terms, numbers: Iterable[int], now: int, 
             failed += 1
             continue
         if pair is not None:
-            failed += await alone(tx, terms, pair, now, change)
+            failed += await singly(tx, terms, pair, now, change)
     return failed
 
 
@@ -174,7 +169,7 @@ async def held(ledger: Ledger, terms: Terms, number: int, fault: Fault, now: int
         return await each(tx, terms, [number], now, failing)
 
 
-async def alone(tx: Transaction, terms: Terms, pair: Pair, now: int, change: Callable[[Pair], None]) -> int:
+async def singly(tx: Transaction, terms: Terms, pair: Pair, now: int, change: Callable[[Pair], None]) -> int:
     """The pair changed and saved by itself, or held: 1 if that had to be."""
     try:
         with step("changing a pair", pair.id):

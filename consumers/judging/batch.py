@@ -25,7 +25,7 @@ from consumers.judging.introductions import (
 )
 from consumers.judging.observed import Observed
 from consumers.ledger.faults import step
-from consumers.ledger.port import Duty, Pair, Taken, Transaction, is_gone
+from consumers.ledger.port import Duty, Named, Pair, Taken, Transaction, is_gone
 from consumers.merge.aside import lost_event
 from consumers.merge.decision import Origin, Ruling, Verdict
 from consumers.merge.feed import rejudge
@@ -38,12 +38,14 @@ from consumers.merge.writes import creation
 from streams.budget.port import Lane
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import System
+from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, System
 
 _READ, _CREATED, _DELETED = Happened.READ, Happened.CREATED, Happened.DELETED
 _REPAIRING = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST})
 _LIVE = Lane.LIVE
 _DUTIES = tuple(Duty)
+_ANY = Object("")
+"""Of Salesforce, whose ids are unique in the whole org."""
 POLLED = frozenset({"poll", "copy"})
 """Sources whose events are found by polling: their edits go in the lanes behind the live one."""
 WITHDRAWN = Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person, made by Tandem; it is withdrawn")
@@ -51,12 +53,27 @@ NOWHERE = Origin(topic="", partition=-1, offset=-1)
 """The origin of an event that came from no topic: a reading of our own."""
 
 
+def named(system: System, obj: Object, record: str) -> Named:
+    """By what a record is found here."""
+    return (system, _ANY, record) if system is SALESFORCE else (system, obj, record)
+
+
+def name_of(event: ChangeEvent) -> Named:
+    """By what the record of an event is found here."""
+    return (SALESFORCE, _ANY, event.id) if event.system is SALESFORCE else (MARKETO, event.object, event.id)
+
+
+def _stored(event: ChangeEvent, record: str) -> Named:
+    """The person on the other side whose id a person carries."""
+    return (SALESFORCE, _ANY, record) if event.system is MARKETO else (MARKETO, PERSON, record)
+
+
 class Judging:
     """The pairs that a batch touches, in memory, while its transaction is open."""
 
     def __init__(self, tx: Transaction, terms: Terms, now: int, look_at: Look | None = None, bursts: Bursts | None = None) -> None:
         self._tx, self._terms, self._now, self._look, self._bursts = tx, terms, now, look_at, bursts
-        self._pairs: dict[tuple[System, str], Pair] = {}
+        self._pairs: dict[Named, Pair] = {}
         self._by_key: dict[str, list[Pair]] = {}
         self._changed: dict[int, Pair] = {}
         self._removed: list[int] = []
@@ -65,45 +82,51 @@ class Judging:
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
         self.observed = Observed()
 
-    async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = (), lost: Sequence[tuple[System, str]] = ()) -> None:
+    async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = (), lost: Sequence[Named] = ()) -> None:
         """Lock the pairs of these records, those that newcomers may belong to, and some more by their ids: all in one step.
 
         `lost`: records of which an event can't be judged.
         """
-        records: dict[System, set[str]] = {system: {event.id for event in events if event.system is system} for system in System}
-        for system, record in lost:
-            records[system].add(record)
+        records: dict[tuple[System, Object], set[str]] = {}
+        for event in events:
+            records.setdefault((event.system, event.object), set()).add(event.id)
+        for system, obj, record in lost:
+            records.setdefault((system, obj), set()).add(record)
         with step("looking for newcomers"):
-            full = [(event.system, clues(event, self._terms)) for event in events if is_full(event)]
+            full = [(event.system, clues(event, self._terms)) for event in events if self._may_meet(event)]
         if not full and not also:
-            for system, ids in records.items():
-                if ids:
-                    found = await self._tx.by_record(system, list(ids))
-                    self._pairs.update({(system, record): pair for record, pair in found.items()})
+            for (system, obj), ids in records.items():
+                found = await self._tx.by_record(system, obj, list(ids))
+                self._pairs.update({named(system, obj, record): pair for record, pair in found.items()})
             return
         for system, hint in full:
             if hint.stored:
-                records[system.other].add(hint.stored)
+                place = (SALESFORCE, LEAD) if system is MARKETO else (MARKETO, PERSON)
+                records.setdefault(place, set()).add(hint.stored)
         keys = sorted({hint.key for _, hint in full if hint.key})
-        wanted = {system: sorted(ids) for system, ids in records.items()}
+        wanted = {place: sorted(ids) for place, ids in records.items()}
         self._by_key = {key: [] for key in keys}
         for pair in await self._tx.gather(ids=also, records=wanted, keys=keys, most=ALIKE_MAX):
             for system in System:
                 if known := pair.state.record(system).id:
-                    self._pairs[system, known] = pair
+                    self._pairs[named(system, pair.state.named_on(system), known)] = pair
             if pair.match_key in self._by_key and not is_gone(pair.state):
                 self._by_key[pair.match_key].append(pair)
 
+    def _may_meet(self, event: ChangeEvent) -> bool:
+        """Whether this event tells of a person all that somebody is known by."""
+        return is_full(event) and (event.system is MARKETO or self._terms.rules.objects[event.object].is_person)
+
     def _is_newcomer(self, event: ChangeEvent) -> bool:
-        if not is_full(event):
+        if not self._may_meet(event):
             return False
-        pair = self._pairs.get((event.system, event.id))
+        pair = self._pairs.get(name_of(event))
         return pair is None or not pair.state.record(event.system.other).id
 
     def judge(self, event: ChangeEvent, origin: Origin) -> None:
         """One event against its pair."""
         self.observed.events += 1
-        pair = self._pairs.get((event.system, event.id))
+        pair = self._pairs.get(name_of(event))
         if pair is None or self._is_newcomer(event):
             pair, rulings = self._introduce(event, pair)
         else:
@@ -129,7 +152,7 @@ class Judging:
 
     def keep_apart(self, event: ChangeEvent, reason: str, waits: str) -> None:
         """A reading of a record that the ledger doesn't know, one of several who may be meant: a pair of its own, held like the others."""
-        if self.pair_of(event.system, event.id) is None:
+        if self.pair_of(event) is None:
             pair = self._new(event)
             rulings = self._fold(pair, event)
             self._keep(pair, held(pair.state, reason, waits), event)
@@ -146,16 +169,16 @@ class Judging:
         return rulings
 
     def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
-        if not is_full(event) or (pair is not None and event.seq and is_old(pair.state.record(event.system), event)):
+        if not self._may_meet(event) or (pair is not None and event.seq and is_old(pair.state.record(event.system), event)):
             if pair is not None:
                 return pair, self._fold(pair, event)
-            if event.kind in (_CREATED, _DELETED):
+            if event.kind is _DELETED or (event.kind is _CREATED and not is_full(event)):
                 why = "its reading follows" if event.kind is _CREATED else "never heard of it"
                 return None, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=why),)
             pair = self._new(event)
             return pair, self._fold(pair, event)
         hint = clues(event, self._terms)
-        stored = self._pairs.get((event.system.other, hint.stored)) if hint.stored else None
+        stored = self._pairs.get(_stored(event, hint.stored)) if hint.stored else None
         if stored is not None and stored is not pair and (event.system, event.id) in stored.state.retract:
             return stored, (WITHDRAWN,)
         own = self._terms.identity.owns(event) and stored is not None and stored is not pair
@@ -198,12 +221,12 @@ class Judging:
         self._keep(found, state, event)
         if state.record(system).id != event.id:
             return (WITHDRAWN,)
-        self._pairs[system, event.id] = found
+        self._pairs[name_of(event)] = found
         return self._fold(found, event) if told is None else told
 
     def _new(self, event: ChangeEvent) -> Pair:
         pair = Pair(id=0, state=alone(event, self._terms), loaded=None)
-        self._pairs[event.system, event.id] = pair
+        self._pairs[name_of(event)] = pair
         return pair
 
     def _forget(self, pair: Pair) -> None:
@@ -235,18 +258,18 @@ class Judging:
             if moment:
                 self.observed.due.add(duty)
 
-    def lose(self, system: System, record: str, why: str) -> None:
+    def lose(self, system: System, obj: Object, record: str, why: str) -> None:
         """An event of this record, if it has a pair, can't be read: the pair is held until a reading has told what it may have told."""
-        pair = self._pairs.get((system, record))
+        pair = self._pairs.get(named(system, obj, record))
         if pair is None:
             return
         pair.state = self._terms.with_due(lost_event(pair.state, system, why, reread=True), self._now)
         self.observed.due.update(duty for duty, moment in zip(_DUTIES, pair.state.due, strict=True) if moment)
         self._changed[id(pair)] = pair
 
-    def pair_of(self, system: System, record: str) -> Pair | None:
-        """The pair of a record, if it is among those loaded or made here."""
-        return self._pairs.get((system, record))
+    def pair_of(self, event: ChangeEvent) -> Pair | None:
+        """The pair of an event's record, if it is among those loaded or made here."""
+        return self._pairs.get(name_of(event))
 
     async def save(self) -> None:
         """Everything changed, and the decisions. Raises `Retry` where another transaction was quicker with one of these records."""

@@ -40,9 +40,10 @@ def listed(texts: Sequence[str]) -> str:
 def tokens(state: PairState, terms: Terms) -> set[str]:
     """What others may wait for in this pair: its live records, and every e-mail that it has or shows, as match keys."""
     found = {record.id for system in System if (record := state.record(system)).id and not record.deleted}
-    mapping = terms.rules.objects[state.object].by_key.get(terms.rules.email_key)
+    sort = terms.mapping(state)
+    mapping = sort.by_key.get(terms.rules.email_key)
     field = state.fields.get(terms.rules.email_key)
-    if mapping is None or field is None or not found:
+    if mapping is None or field is None or not found or not sort.is_person:
         return found
     shown = (field.side(system).seen for system in System if state.record(system).id and not state.record(system).deleted)
     keys = {canonical(mapping, value) for value in (field.value, *shown)}

@@ -155,7 +155,8 @@ def inherit(state: PairState, system: System, former: PairState) -> PairState:
 
 def alone(event: ChangeEvent, terms: Terms) -> PairState:
     """A new pair with this record on its side and nobody on the other."""
-    state = PairState(object=_object(event, terms))
+    obj = _object(event, terms)
+    state = PairState(object=obj, counterpart=terms.rules.objects[obj].marketo)
     return state.with_record(event.system, Record(id=event.id))
 
 

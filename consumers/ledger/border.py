@@ -20,7 +20,7 @@ _PASSING = ("08", "25P03", "53", "57", "58")
 """Classes of errors: connection, a transaction that stood still for too long (a stopped process), resources, an operator's intervention
 (shutdown, crash of another session), the system's own."""
 _UNIQUE = {"pairs_salesforce": System.SALESFORCE, "pairs_marketo": System.MARKETO}
-_KEY = re.compile(r"=\((?P<id>[^)]*)\)")
+_KEY = re.compile(r"=\((?P<id>[^,)]*)[,)]")
 _CLASH_SECONDS, _AWAY_SECONDS = 0.05, 0.5
 
 

@@ -1,15 +1,16 @@
 """A ledger in memory, for the simulation and for tests of the loops: one transaction at a time, rolled back on an exception."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from consumers.ledger.port import NOTHING, Duty, Fenced, Named, Pair, Taken, is_gone
+from consumers.ledger.port import NOTHING, Awaited, Duty, Fenced, Named, Pair, Taken, is_gone
 from consumers.merge.decision import Decision
 from consumers.merge.due import contested
+from consumers.merge.parents import Reference
 from consumers.merge.state import NEVER, PairState, shallow
 from streams.wire.events import DeadLetter
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 
 class MemoryLedger:
@@ -21,6 +22,8 @@ class MemoryLedger:
         self.offsets: dict[tuple[str, int], int] = {}
         self.left: frozenset[str] = frozenset()
         self.former: dict[Named, int] = {}
+        self.relations: dict[tuple[int, str], tuple[str, bool]] = {}
+        """By child and role: the parent, and whether it is waited for."""
         self.prints: dict[tuple[str, int], int | None] = {}
         self.decisions: list[Decision] = []
         self.dead: list[DeadLetter] = []
@@ -40,12 +43,13 @@ class MemoryLedger:
     async def _transaction(self) -> AsyncIterator["MemoryTransaction"]:
         async with self._lock:
             saved = dict(self.pairs), dict(self.keys), dict(self.offsets), len(self.decisions), len(self.dead)
-            left, saved_at, former = self.left, dict(self.saved_at), dict(self.former)
+            left, saved_at, former, relations = self.left, dict(self.saved_at), dict(self.former), dict(self.relations)
             try:
                 yield MemoryTransaction(self)
             except BaseException:
                 self.pairs, self.keys, self.offsets, self.left, self.saved_at = saved[0], saved[1], saved[2], left, saved_at
                 self.former = former
+                self.relations = relations
                 del self.decisions[saved[3] :], self.dead[saved[4] :]
                 raise
 
@@ -54,10 +58,17 @@ class MemoryLedger:
         self._last_write += 1
         return self._last_write
 
-    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+    async def awaited(self, most: int) -> Awaited:
+        """As the port says."""
+        waiting = {parent: role for (_, role), (parent, waits) in sorted(self.relations.items()) if waits}
+        known = {state.salesforce.id for state in self.pairs.values()}
+        unknown = tuple((parent, role) for parent, role in sorted(waiting.items()) if parent not in known)
+        return Awaited(anybody=bool(waiting), unknown=unknown[:most])
+
+    async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
         """As the port says."""
         wanted = set(ids)
-        return {state.record(system).id: state for state in self.pairs.values() if state.record(system).id in wanted}
+        return {state.record(system).id: state for state in self.pairs.values() if _is_one_of(state, system, obj, wanted)}
 
     async def waiting(self, duty: Duty, now: int) -> int | None:
         """As the port says."""
@@ -95,6 +106,11 @@ class MemoryLedger:
         return self._last_pair
 
 
+def _is_one_of(state: PairState, system: System, obj: Object, ids: Container[str]) -> bool:
+    """Whether the pair's record on a system is one of these. Ids of Salesforce are unique in the whole org."""
+    return state.record(system).id in ids and (system is System.SALESFORCE or state.counterpart == obj)
+
+
 def _is_refused(state: PairState) -> bool:
     sides = (side for field in state.unsettled().values() for side in (field.salesforce, field.marketo))
     return bool(state.salesforce.refused or state.marketo.refused) or any(side.refused != NEVER for side in sides)
@@ -121,21 +137,21 @@ class MemoryTransaction:
         self._ledger.offsets[topic, partition] = begin
         self._ledger.prints[topic, partition] = None
 
-    async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
+    async def by_record(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, Pair]:
         """As the port says."""
         wanted = set(ids)
-        found = ((state.record(system).id, number) for number, state in self._ledger.pairs.items())
-        return {record: self._pair(number) for record, number in found if record in wanted}
+        found = ((state, number) for number, state in self._ledger.pairs.items() if _is_one_of(state, system, obj, wanted))
+        return {state.record(system).id: self._pair(number) for state, number in found}
 
     async def gather(
-        self, *, ids: Sequence[int] = (), records: Mapping[System, Sequence[str]] = NOTHING, keys: Sequence[str] = (),
+        self, *, ids: Sequence[int] = (), records: Mapping[tuple[System, Object], Sequence[str]] = NOTHING, keys: Sequence[str] = (),
         waiting: Sequence[str] = (), most: int,
     ) -> list[Pair]:  # fmt: skip
         """As the port says."""
         found = {number for number in ids if number in self._ledger.pairs}
         alike: dict[str, list[int]] = {}
         for number, state in self._ledger.pairs.items():
-            if any(state.record(system).id in wanted for system, wanted in records.items()):
+            if any(_is_one_of(state, system, obj, wanted) for (system, obj), wanted in records.items()):
                 found.add(number)
             key = self._ledger.keys.get(number)
             if key in keys and key is not None and not is_gone(state):
@@ -207,6 +223,7 @@ class MemoryTransaction:
             self._ledger.pairs.pop(number, None)
             self._ledger.keys.pop(number, None)
             self._ledger.saved_at.pop(number, None)
+            self._ledger.relations = {key: told for key, told in self._ledger.relations.items() if key[0] != number}
             self._held.pop(number, None)
 
     async def idle(self, ids: Sequence[int], before: int) -> list[Pair]:
@@ -225,6 +242,28 @@ class MemoryTransaction:
             state.due = tuple(until if moment else 0 for moment in state.due)  # type: ignore[assignment]
             self._ledger.pairs[pair] = state
         self._ledger.shelved[pair] = why
+
+    async def in_marketo(self, ids: Sequence[str]) -> dict[str, str]:
+        """As the port says."""
+        wanted = set(ids)
+        found = (state for state in self._ledger.pairs.values() if state.salesforce.id in wanted and state.marketo.id)
+        return {state.salesforce.id: state.marketo.id for state in found if not is_gone(state)}
+
+    async def relate(self, references: Mapping[int, Sequence[Reference]]) -> None:
+        """As the port says."""
+        told = {(child, each.role): (each.parent, each.waiting) for child, some in references.items() for each in some}
+        self._ledger.relations = {**self._ledger.relations, **told}
+
+    async def take_released(self, most: int) -> dict[int, list[str]]:
+        """As the port says."""
+        waiting = {key: parent for key, (parent, waits) in self._ledger.relations.items() if waits}
+        there = await self.in_marketo(list(waiting.values()))
+        taken = sorted(key for key, parent in waiting.items() if parent in there)[:most]
+        self._ledger.relations = {**self._ledger.relations, **{key: (waiting[key], False) for key in taken}}
+        released: dict[int, list[str]] = {}
+        for child, role in taken:
+            released.setdefault(child, []).append(role)
+        return released
 
     async def record(self, decisions: Sequence[Decision]) -> None:
         """As the port says."""
@@ -248,5 +287,6 @@ class MemoryTransaction:
             record = pair.state.record(system).id
             if pair.loaded is not None and pair.loaded.record(system).id == record:
                 continue
-            if record and any(state.record(system).id == record for number, state in self._ledger.pairs.items() if number != pair.id):
+            others = (state for number, state in self._ledger.pairs.items() if number != pair.id)
+            if record and any(_is_one_of(state, system, pair.state.named_on(system), {record}) for state in others):
                 raise Taken(system, record)

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from consumers.merge.decision import Decision
+from consumers.merge.parents import Reference
 from consumers.merge.state import PairState
 from streams.wire.events import DeadLetter
 from streams.wire.systems import Object, System
@@ -14,7 +15,7 @@ from streams.wire.systems import Object, System
 Named = tuple[System, Object, str]
 """What names a record: its system, its object and its id there."""
 
-NOTHING: Mapping[System, Sequence[str]] = {}
+NOTHING: Mapping[tuple[System, Object], Sequence[str]] = {}
 
 
 class Duty(IntEnum):
@@ -64,6 +65,14 @@ def is_gone(state: PairState) -> bool:
     return (not one.id or one.deleted) and (not other.id or other.deleted) and bool(one.id or other.id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """Who is waited for. `anybody`: there is somebody; `unknown`: (Salesforce id, role) of parents without a pair."""
+
+    anybody: bool
+    unknown: tuple[tuple[str, str], ...] = ()
+
+
 class Fenced(Exception):  # noqa: N818 - not an error of this worker: another one owns the partition
     """Another worker has already taken these offsets."""
 
@@ -97,12 +106,14 @@ class Transaction(Protocol):
         """The partition is another one than was read: its offset goes from `stood` back to `begin`. Raises `Fenced` as above."""
         ...
 
-    async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
-        """The pairs of these records, by record id; unknown ones are absent."""
+    async def by_record(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, Pair]:
+        """The pairs of these records, by record id; unknown ones are absent. `obj`: what they are called on that system, where ids are
+        unique only among records of one sort (Salesforce's are so in the whole org).
+        """
         ...
 
     async def gather(
-        self, *, ids: Sequence[int] = (), records: Mapping[System, Sequence[str]] = NOTHING, keys: Sequence[str] = (),
+        self, *, ids: Sequence[int] = (), records: Mapping[tuple[System, Object], Sequence[str]] = NOTHING, keys: Sequence[str] = (),
         waiting: Sequence[str] = (), most: int,
     ) -> list[Pair]:  # fmt: skip
         """Pairs by their ids, by their records, by a match key that they share or by what they wait for, all locked in one step.
@@ -159,6 +170,18 @@ class Transaction(Protocol):
         """Set a pair aside whose state can't be read or stored: it is shown as held, and what is due for it waits until `until`."""
         ...
 
+    async def in_marketo(self, ids: Sequence[str]) -> dict[str, str]:
+        """Of these Salesforce records, those that have one in Marketo: its id there, by theirs. Not locked."""
+        ...
+
+    async def relate(self, references: Mapping[int, Sequence[Reference]]) -> None:
+        """Note what pairs name of their parents; where a parent isn't in Marketo yet, they wait for it (`take_released`)."""
+        ...
+
+    async def take_released(self, most: int) -> dict[int, list[str]]:
+        """Pairs that wait for parents which are in Marketo now, with the roles in which they do; noted as waiting no more."""
+        ...
+
     async def record(self, decisions: Sequence[Decision]) -> None:
         """Append decisions; they are published from here."""
         ...
@@ -183,7 +206,13 @@ class Ledger(Protocol):
         """A new id for a write, never given twice; for each pair they grow, if taken after its `claim`."""
         ...
 
-    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+    async def awaited(self, most: int) -> Awaited:
+        """Whether anybody waits for a parent, and of such parents some that the ledger doesn't know at all, with the roles in which
+        they are named.
+        """
+        ...
+
+    async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
         """The pairs of these records as they are now, unlocked; without those whose state can't be read."""
         ...
 

@@ -10,12 +10,12 @@ import structlog
 
 from consumers.ledger import sql
 from consumers.ledger.border import border, commit_border
-from consumers.ledger.port import Duty
+from consumers.ledger.port import Awaited, Duty
 from consumers.ledger.postgres_transaction import PostgresTransaction
 from consumers.ledger.write_ids import WriteIds
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 SESSION = {
     "application_name": "tandem-ledger",
@@ -56,11 +56,21 @@ class PostgresLedger:
                     self._write_ids.begin(await self._pool.fetchval(sql.WRITE_IDS))
         return number
 
-    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+    async def awaited(self, most: int) -> Awaited:
         """As the port says."""
-        statement = sql.STATES_SALESFORCE if system is System.SALESFORCE else sql.STATES_MARKETO
+        with border("look for who is waited for"):
+            if not await self._pool.fetchval(sql.ANYBODY_AWAITED):
+                return Awaited(anybody=False)
+            rows = await self._pool.fetch(sql.UNKNOWN_PARENTS, most)
+        return Awaited(anybody=True, unknown=tuple((row[0], row[1]) for row in rows))
+
+    async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
+        """As the port says."""
         with border("read pairs"):
-            rows = await self._pool.fetch(statement, list(ids))
+            if system is System.SALESFORCE:
+                rows = await self._pool.fetch(sql.STATES_SALESFORCE, list(ids))
+            else:
+                rows = await self._pool.fetch(sql.STATES_MARKETO, list(ids), obj)
         states: dict[str, PairState] = {}
         for record, packed in rows:
             try:

@@ -15,6 +15,7 @@ from consumers.ledger.write_ids import WriteIds
 from consumers.merge.decision import Decision
 from consumers.merge.decision import encode as encode_decision
 from consumers.merge.due import contested
+from consumers.merge.parents import Reference
 from consumers.merge.state import PairState
 from consumers.merge.stored import pack, unpack
 from streams.wire.errors import Fatal
@@ -49,20 +50,27 @@ class PostgresTransaction:
         if moved is None:
             raise Fenced(f"{topic}/{partition} does not stand at {stood}")
 
-    async def by_record(self, system: System, ids: Sequence[str]) -> dict[str, Pair]:
+    async def by_record(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, Pair]:
         """As the port says."""
-        statement = sql.BY_SALESFORCE if system is System.SALESFORCE else sql.BY_MARKETO
-        rows = await self._fetch("load pairs by record", statement, [record for record in ids if record == storable(record)])
+        wanted = [record for record in ids if record == storable(record)]
+        if system is System.SALESFORCE:
+            rows = await self._fetch("load pairs by record", sql.BY_SALESFORCE, wanted)
+        else:
+            rows = await self._fetch("load pairs by record", sql.BY_MARKETO, wanted, obj)
         return {row[3]: self._pair(row) for row in rows}
 
     async def gather(
-        self, *, ids: Sequence[int] = (), records: Mapping[System, Sequence[str]] = NOTHING, keys: Sequence[str] = (),
+        self, *, ids: Sequence[int] = (), records: Mapping[tuple[System, Object], Sequence[str]] = NOTHING, keys: Sequence[str] = (),
         waiting: Sequence[str] = (), most: int,
     ) -> list[Pair]:  # fmt: skip
         """As the port says."""
-        theirs = [[record for record in records.get(system, ()) if record == storable(record)] for system in System]
+        theirs: dict[System, list[tuple[str, Object]]] = {system: [] for system in System}
+        for (system, obj), names in records.items():
+            theirs[system] += [(record, obj) for record in names if record == storable(record)]
+        salesforce = [record for record, _ in theirs[System.SALESFORCE]]
+        marketo, objects = [record for record, _ in theirs[System.MARKETO]], [obj for _, obj in theirs[System.MARKETO]]
         wanted = [[storable(text) for text in texts] for texts in (keys, waiting)]
-        rows = await self._fetch("gather pairs", sql.GATHER, list(ids), *theirs, *wanted, most)
+        rows = await self._fetch("gather pairs", sql.GATHER, list(ids), salesforce, marketo, *wanted, most, objects)
         return [self._pair(row) for row in rows]
 
     async def others_with(self, keys: Sequence[str], known: Sequence[int]) -> list[str]:
@@ -129,6 +137,7 @@ class PostgresTransaction:
             await self._connection.execute(sql.REMOVE_PAIRS, list(ids))
             await self._connection.execute(sql.REMOVE_DUE_OF, list(ids))
             await self._connection.execute(DROP_OF, list(ids))
+            await self._connection.execute(sql.DROP_RELATIONS_OF, list(ids))
             if for_good:
                 await self._connection.execute(former.DROP_OF, list(ids))
         for number in ids:
@@ -148,6 +157,28 @@ class PostgresTransaction:
         """As the port says."""
         await self._execute("hold a pair", sql.SHELVE_PAIR, pair, storable(why))
         await self._execute("put off what is due", sql.SHELVE_DUE, pair, until)
+
+    async def in_marketo(self, ids: Sequence[str]) -> dict[str, str]:
+        """As the port says."""
+        rows = await self._fetch("look for parents", sql.IN_MARKETO, [storable(each) for each in ids])
+        return {row[0]: row[1] for row in rows}
+
+    async def relate(self, references: Mapping[int, Sequence[Reference]]) -> None:
+        """As the port says."""
+        rows = sorted((child, each.role, storable(each.parent), each.waiting) for child, told in references.items() for each in told)
+        if rows:
+            await self._execute("note what belongs to what", sql.RELATE, *_turned(rows))
+
+    async def take_released(self, most: int) -> dict[int, list[str]]:
+        """As the port says."""
+        rows = [(row[0], row[1]) for row in await self._fetch("look whose parents are there", sql.RELEASED, most)]
+        released: dict[int, list[str]] = {}
+        for child, role in rows:
+            released.setdefault(child, []).append(role)
+        if rows:
+            await self.by_id(sorted(released))  # pairs are locked before what belongs to them
+            await self._execute("note who waits no more", sql.WAITS_NO_MORE, *_turned(sorted(rows)))
+        return released
 
     async def record(self, decisions: Sequence[Decision]) -> None:
         """As the port says."""
@@ -182,9 +213,10 @@ class PostgresTransaction:
 
     async def _insert(self, pairs: Sequence[Pair], now: int) -> None:
         rows = await self._fetch("add pairs", sql.INSERT_PAIRS, *_columns(pairs), now)
-        numbers = {(salesforce, marketo): number for number, salesforce, marketo in rows}
+        numbers = {tuple(names): number for number, *names in rows}
         for pair in pairs:
-            pair.id = numbers[pair.state.salesforce.id or None, pair.state.marketo.id or None]
+            state = pair.state
+            pair.id = numbers[state.salesforce.id or None, state.marketo.id or None, state.counterpart]
 
     async def _save_due(self, pairs: Sequence[Pair]) -> None:
         """Only what differs from what was loaded; the pair's lock guards its rows."""
@@ -275,6 +307,7 @@ def _columns(pairs: Sequence[Pair]) -> tuple[Sequence[object], ...]:
             contested(pair.state),
             is_gone(pair.state),
             storable(pair.state.waits) or None,
+            str(pair.state.counterpart),
         )
         for pair in pairs
     )

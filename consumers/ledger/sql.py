@@ -14,7 +14,7 @@ WRITE_IDS = "select nextval('write_ids')"
 OFFSET = "select next_offset from partition_offsets where topic = $1 and partition = $2"
 
 STATES_SALESFORCE = "select salesforce_id, state from pairs where salesforce_id = any($1::text[])"
-STATES_MARKETO = "select marketo_id, state from pairs where marketo_id = any($1::text[])"
+STATES_MARKETO = "select marketo_id, state from pairs where marketo_id = any($1::text[]) and marketo_object = $2"
 WAITING = "select lane from due where kind = $1 and at <= $2 order by lane, at limit 1"
 
 LOOKED_FOR = "select pair from due where kind = $1 and at > $2 and pair > $3 order by pair limit $4"
@@ -33,13 +33,16 @@ update partition_offsets set next_offset = $4, last_read = null where topic = $1
 """
 
 BY_SALESFORCE = "select id, state, match_key, salesforce_id from pairs where salesforce_id = any($1::text[]) order by id for update"
-BY_MARKETO = "select id, state, match_key, marketo_id from pairs where marketo_id = any($1::text[]) order by id for update"
+BY_MARKETO = (
+    "select id, state, match_key, marketo_id from pairs where marketo_id = any($1::text[]) and marketo_object = $2 order by id for update"
+)
 BY_ID = "select id, state, match_key from pairs where id = any($1::bigint[]) order by id for update"
 GATHER = """
 select id, state, match_key from pairs where id = any(array(
     select unnest($1::bigint[])
     union all select id from pairs where salesforce_id = any($2::text[])
-    union all select id from pairs where marketo_id = any($3::text[])
+    union all select found.id from unnest($3::text[], $7::text[]) as wanted (record, object) cross join lateral (
+        select id from pairs where marketo_id = wanted.record and marketo_object = wanted.object) as found
     union all select alike.id from unnest($4::text[]) as wanted (key) cross join lateral (
         select id from pairs where match_key = wanted.key and not gone order by id limit $6) as alike
     union all select waiting.id from unnest($5::text[]) as wanted (what) cross join lateral (
@@ -88,19 +91,20 @@ where p.id = new.id
 UPDATE_PAIRS = """
 update pairs as p set state = new.state, salesforce_object = new.salesforce_object, salesforce_id = new.salesforce_id,
     marketo_id = new.marketo_id, match_key = new.match_key, held = new.held, contested = new.contested, gone = new.gone,
-    waits_for = new.waits_for, updated_at = $11
+    waits_for = new.waits_for, marketo_object = new.marketo_object, updated_at = $12
 from unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
-    $9::boolean[], $10::text[])
-    as new (id, state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for)
+    $9::boolean[], $10::text[], $11::text[])
+    as new (id, state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, marketo_object)
 where p.id = new.id
 """
 
 INSERT_PAIRS = """
-insert into pairs (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, updated_at)
-select new.*, $10
-from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::text[])
-    as new (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for)
-returning id, salesforce_id, marketo_id
+insert into pairs (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, marketo_object,
+    updated_at)
+select new.*, $11
+from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::text[], $10::text[])
+    as new (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, marketo_object)
+returning id, salesforce_id, marketo_id, marketo_object
 """
 
 GONE = "select id, updated_at from pairs where gone and id > $1 order by id limit $2"
@@ -129,6 +133,44 @@ where d.kind = gone.kind and d.pair = gone.pair
 SHELVE_PAIR = "update pairs set held = $2 where id = $1"
 SHELVE_DUE = "update due set at = $2 where kind between 0 and 3 and pair = $1"
 """Beside a state that can't be read or stored."""
+
+IN_MARKETO = """
+select salesforce_id, marketo_id from pairs where salesforce_id = any($1::text[]) and marketo_id is not null and not gone
+"""
+RELATE = """
+insert into relations as known (child, role, parent, waiting)
+select * from unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[])
+on conflict (child, role) do update set parent = excluded.parent, waiting = excluded.waiting
+    where (known.parent, known.waiting) is distinct from (excluded.parent, excluded.waiting)
+"""
+_AWAITED = """
+with recursive awaited (parent) as (
+    (select parent from relations where waiting order by parent limit 1)
+    union all
+    select (select next.parent from relations as next where next.waiting and next.parent > awaited.parent order by next.parent limit 1)
+    from awaited where awaited.parent is not null
+)
+"""
+"""Each parent that is waited for, once: a walk of the index from one to the next, however many wait for each."""
+RELEASED = f"""
+{_AWAITED}
+select children.child, children.role from awaited
+join pairs on pairs.salesforce_id = awaited.parent and pairs.marketo_id is not null and not pairs.gone
+cross join lateral (
+    select child, role from relations where waiting and parent = awaited.parent order by child limit $1) as children
+limit $1
+"""  # noqa: S608 - statements of ours
+WAITS_NO_MORE = """
+update relations as done set waiting = false from unnest($1::bigint[], $2::text[]) as told (child, role)
+where done.child = told.child and done.role = told.role
+"""
+ANYBODY_AWAITED = "select exists (select from relations where waiting)"
+UNKNOWN_PARENTS = f"""
+{_AWAITED}
+select awaited.parent, (select role from relations where waiting and parent = awaited.parent limit 1) from awaited
+where awaited.parent is not null and not exists (select from pairs where pairs.salesforce_id = awaited.parent) limit $1
+"""  # noqa: S608 - statements of ours
+DROP_RELATIONS_OF = "delete from relations where child = any($1::bigint[])"
 
 DECISION_COLUMNS = ("at", "pair", "kind", "body")
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from consumers.mapping.fields import FieldType
 from streams.marketo.wire import FieldInfo, Schema
-from streams.wire.systems import Object
+from streams.wire.systems import PERSON, Object, System
 
+NO_RECORDS: Mapping[Object, Schema] = {}
 MARKETO_TEXT_MAX = 30_000
 """Marketo's text areas hold 30,000 bytes (Marketo field types); describe tells no length for them."""
 _SALESFORCE_TYPES = {
@@ -55,14 +56,26 @@ class Describes:
     marketo: Mapping[str, FieldFacts] = field(default_factory=dict)
     searchable: frozenset[str] = frozenset()
     """Marketo: fields by which leads can be looked up."""
+    marketo_records: Mapping[Object, Mapping[str, FieldFacts]] = field(default_factory=dict)
+    """Marketo: the fields of records that are no leads, by what they are called on the topics."""
+
+    def of_marketo(self, obj: Object) -> Mapping[str, FieldFacts]:
+        """The fields of one sort of Marketo's records; empty where our user can't see it."""
+        return self.marketo if obj == PERSON else self.marketo_records.get(obj, {})
+
+    def of(self, system: System, obj: Object) -> Mapping[str, FieldFacts]:
+        """The fields of one sort of record; empty where our user can't see it."""
+        return self.salesforce.get(obj, {}) if system is System.SALESFORCE else self.of_marketo(obj)
 
 
-def described(salesforce: Mapping[Object, Mapping[str, Any]], marketo: Schema) -> Describes:
-    """The describes from what the systems answered: Salesforce's describe of each object (its JSON), Marketo's describe2."""
+def described(salesforce: Mapping[Object, Mapping[str, Any]], marketo: Schema, records: Mapping[Object, Schema] = NO_RECORDS) -> Describes:
+    """The describes from what the systems answered: Salesforce's describe of each object (its JSON), Marketo's describe2 of leads, and
+    its describe of other records."""
     return Describes(
         salesforce={obj: salesforce_fields(answer.get("fields", ())) for obj, answer in salesforce.items()},
         marketo={field.name: marketo_field(field) for field in marketo.fields},
         searchable=frozenset(name for names in marketo.searchable for name in names),
+        marketo_records={obj: {field.name: marketo_field(field) for field in schema.fields} for obj, schema in records.items()},
     )
 
 

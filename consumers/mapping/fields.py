@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 
+from streams.marketo.resource import Resource
 from streams.wire.events import Value
-from streams.wire.systems import LEAD, MARKETO, SALESFORCE, Object, System
+from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, System
 
 
 class FieldType(StrEnum):
@@ -127,6 +128,12 @@ class FieldMapping:
     unwanted: Unwanted = Unwanted.PUT_BACK
     required_default: str | None = None
     """Salesforce: used at creation only, and only where blank (LastName, Company)."""
+    parent: str = ""
+    """Of a reference: the kind of record that it names, by its Salesforce id. It is written once that record is in Marketo."""
+    parent_required: bool = False
+    """Nothing is written of the record until its parent is there."""
+    placeholder: bool = False
+    """Of a reference: Marketo can't take it away, so a record that stands for none takes the parent's place."""
     plain: bool = field(init=False, repr=False, compare=False)
     """Whether an edit of a side that shows the agreement simply is the new agreement."""
 
@@ -141,10 +148,24 @@ class FieldMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectMapping:
-    """All mapped fields of one Salesforce object against the Marketo person, findable by every name."""
+    """All mapped fields of one Salesforce object against a Marketo record, findable by every name; and what its kind says of it."""
 
     object: Object
     fields: tuple[FieldMapping, ...]
+    kind: str = "person"
+    api_name: str = ""
+    """The Salesforce object's own name."""
+    marketo: Object = PERSON
+    """What its records are called in Marketo."""
+    prefix: str = ""
+    """How ids of this Salesforce object begin, where the kind has several; else empty."""
+    flow: Direction = Direction.BOTH
+    resource: Resource | None = None
+    """Where Marketo keeps them; None: among the leads."""
+    answer_is_witness: bool = False
+    """Whether the answer to our own call proves what a record shows: Marketo has no feed for this kind."""
+    delete_in_marketo: bool = False
+    references: tuple[FieldMapping, ...] = field(init=False, repr=False, compare=False)
     by_key: Mapping[str, FieldMapping] = field(init=False)
     by_salesforce: Mapping[str, FieldMapping] = field(init=False)
     by_marketo: Mapping[str, FieldMapping] = field(init=False)
@@ -155,12 +176,23 @@ class ObjectMapping:
         object.__setattr__(self, "by_key", {item.key: item for item in self.fields})
         object.__setattr__(self, "by_salesforce", {item.salesforce: item for item in self.fields if item.salesforce})
         object.__setattr__(self, "by_marketo", {item.marketo: item for item in self.fields if item.marketo})
+        object.__setattr__(self, "api_name", self.api_name or self.object.capitalize())
+        object.__setattr__(self, "references", tuple(item for item in self.fields if item.parent))
         told = repr([_told(item) for item in self.fields])
         object.__setattr__(self, "print", int.from_bytes(blake2b(told.encode(), digest_size=4).digest()))
+
+    @property
+    def is_person(self) -> bool:
+        """Whether these are people: matched by e-mail, linked by fields of Tandem's own, created in Salesforce when they qualify."""
+        return self.resource is None
 
     def by_name(self, system: System) -> Mapping[str, FieldMapping]:
         """Fields by their API name on `system`."""
         return self.by_salesforce if system is SALESFORCE else self.by_marketo
+
+    def named_on(self, system: System) -> Object:
+        """What a record of this kind is called on `system`."""
+        return self.object if system is SALESFORCE else self.marketo
 
 
 def _told(item: FieldMapping) -> tuple[object, ...]:
@@ -214,6 +246,7 @@ class SyncRules:
     """Everything the merge needs to know, built once from the configuration."""
 
     objects: Mapping[Object, ObjectMapping]
+    """By Salesforce object: all that are kept in step."""
     links: LinkFields = field(default_factory=LinkFields)
     qualification: Qualification = field(default_factory=Qualification)
     new_people: Object = LEAD
@@ -223,3 +256,13 @@ class SyncRules:
     delete_in_salesforce: bool = False
     """Whether a person deleted in Marketo is deleted in Salesforce too."""
     version: str = "1"
+
+    @property
+    def people(self) -> Mapping[Object, ObjectMapping]:
+        """The sorts of people among them."""
+        return {obj: mapping for obj, mapping in self.objects.items() if mapping.is_person}
+
+    @property
+    def places(self) -> list[tuple[System, Object]]:
+        """Every sort of record of both systems, once."""
+        return list(dict.fromkeys((system, mapping.named_on(system)) for system in System for mapping in self.objects.values()))

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from consumers.mapping.fields import Clause, FieldMapping, ObjectMapping, Qualification, SyncRules
 from consumers.merge.state import Field, PairState, Record
-from consumers.merge.values import Unfit, blank, wire
+from consumers.merge.values import NOBODY, Unfit, blank, wire
 from streams.wire.events import Value
-from streams.wire.systems import MARKETO, PERSON, SALESFORCE, Object, System
+from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,9 @@ class Out:
     name: str
     value: Value
     version: int
+    parent: str = ""
+    """Of a reference: the kind of record that `value` names by its Salesforce id."""
+    parent_required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,25 +79,24 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
         return Nothing()
     for system, record_id in state.retract:
         if system is target:
-            return Delete(object=_object(state, target), id=record_id, spare=True)
+            return Delete(object=state.named_on(target), id=record_id, spare=True)
     if state.hold:
         return Nothing()
     mapping = rules.objects[state.object]
     record = state.record(target)
     if follows_deletion(state, target, rules):
-        why = f"person {state.marketo.id} was deleted in Marketo, which the configuration follows (people.delete_in_salesforce)"
-        return Delete(object=_object(state, target), id=record.id, why=why)
-    if record.id:
+        return Delete(object=state.named_on(target), id=record.id, why=_why_deleted(state, target))
+    if is_there(record, mapping):
         if not is_known(record):
             return Nothing()
         outs, refused = _outs(state, target, mapping, exact=exact)
         if not outs:
             return Nothing(refused=refused)
-        return Update(object=_object(state, target), id=record.id, fields=outs, refused=refused, mark=row_mark(state, rules))
+        return Update(object=state.named_on(target), id=record.id, fields=outs, refused=refused, mark=row_mark(state, rules))
     if not may_create(state, target, rules):
         return Nothing()
     outs, refused = _filled(state, target, mapping)
-    return Create(object=_object(state, target), fields=outs, refused=refused, mark=row_mark(state, rules))
+    return Create(object=state.named_on(target), fields=outs, refused=refused, mark=row_mark(state, rules))
 
 
 def row_mark(state: PairState, rules: SyncRules) -> int:
@@ -126,17 +128,21 @@ def _folded(value: Value) -> Value:
     return value.strip().casefold() if isinstance(value, str) else value
 
 
-def _object(state: PairState, target: System) -> Object:
-    return state.object if target is SALESFORCE else PERSON
-
-
 def may_create(state: PairState, target: System, rules: SyncRules) -> bool:
+    """Whether the target's record is to be made."""
     source, record = state.record(target.other), state.record(target)
     if not source.id or source.deleted or not source.complete or record.creating:
         return False
     if record.refused and record.refused_mark == row_mark(state, rules):
         return False
+    if not rules.objects[state.object].flow.reaches(target):
+        return False
     return target is MARKETO or qualifies(state, rules.qualification)
+
+
+def is_there(record: Record, mapping: ObjectMapping) -> bool:
+    """Whether there is a record to update. One that is known by a key of ours, and gone, can be made again under that key."""
+    return bool(record.id) and not (record.deleted and mapping.resource is not None)
 
 
 def is_known(record: Record) -> bool:
@@ -145,9 +151,16 @@ def is_known(record: Record) -> bool:
 
 
 def follows_deletion(state: PairState, target: System, rules: SyncRules) -> bool:
-    if target is not SALESFORCE or not rules.delete_in_salesforce or not state.marketo.deleted:
-        return False
-    return bool(state.salesforce.id) and not state.salesforce.deleted
+    """Whether the target's record is to be deleted since the other side's was."""
+    mapping, record = rules.objects[state.object], state.record(target)
+    follows = (rules.delete_in_salesforce and mapping.is_person) if target is SALESFORCE else mapping.delete_in_marketo
+    return follows and state.record(target.other).deleted and bool(record.id) and not record.deleted
+
+
+def _why_deleted(state: PairState, target: System) -> str:
+    if target is SALESFORCE:
+        return f"person {state.marketo.id} was deleted in Marketo, which the configuration follows (people.delete_in_salesforce)"
+    return f"{state.object} {state.salesforce.id} was deleted in Salesforce"
 
 
 def owed(field: Field, target: System, mapping: FieldMapping, *, exact: bool) -> bool:
@@ -178,11 +191,16 @@ def _filled(state: PairState, target: System, mapping: ObjectMapping) -> tuple[t
     for item in mapping.fields:
         field = state.fields.get(item.key) or Field()
         wanted = item.direction.reaches(target) and bool(item.name_on(target))
-        if wanted and not blank(item, field.value) and not field.hold:
+        if wanted and (not blank(item, field.value) or _told_blank(mapping, item)) and not field.hold:
             _put(item, field, target, outs, refused)
         elif wanted and item.required_default and target is SALESFORCE:
             outs.append(Out(key=item.key, name=item.salesforce, value=item.required_default, version=field.version))
     return tuple(outs), tuple(refused)
+
+
+def _told_blank(mapping: ObjectMapping, item: FieldMapping) -> bool:
+    """Whether a new record is told that a field is blank: under a key of ours another one may stand already."""
+    return mapping.resource is not None and not item.parent
 
 
 def _put(item: FieldMapping, field: Field, target: System, outs: list[Out], refused: list[tuple[str, str]]) -> None:
@@ -191,4 +209,6 @@ def _put(item: FieldMapping, field: Field, target: System, outs: list[Out], refu
     except Unfit as error:
         refused.append((item.key, str(error)))
     else:
-        outs.append(Out(key=item.key, name=item.name_on(target), value=value, version=field.version))
+        parent = item.parent if target is MARKETO and value not in (None, NOBODY) else ""
+        name, required = item.name_on(target), bool(parent) and item.parent_required
+        outs.append(Out(key=item.key, name=name, value=value, version=field.version, parent=parent, parent_required=required))

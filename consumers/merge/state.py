@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from streams.wire.events import ChangeEvent, Value
-from streams.wire.systems import LEAD, MARKETO, SALESFORCE, Object, System
+from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, System
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
@@ -39,8 +39,6 @@ class Write(msgspec.Struct, array_like=True, gc=False):
     """A read has shown the value in place while the feed was silent."""
     done_by: int = 0
     """Once answered: the latest moment at which it may have been made (ms, the system's clock); 0 if not known."""
-    placed: bool = False
-    """The side's feed has come to this write, and can't say what it brought: what it brings from then on was made after it."""
 
 
 def is_out(write: Write, calling: int) -> bool:
@@ -267,6 +265,12 @@ class PairState(msgspec.Struct, gc=False):
     """With an ambiguous match: what may end it when it changes hands, a match key or the id of a record."""
     merges: tuple[tuple[System, str], ...] = ()
     """Records that are to be merged into this pair's on their side; "" is one that a creation in doubt may have made (`joining.join`)."""
+    counterpart: Object = PERSON
+    """What its Marketo record is called there."""
+
+    def named_on(self, system: System) -> Object:
+        """What its record on a side is called there."""
+        return self.object if system is SALESFORCE else self.counterpart
 
     def mark(self) -> int:
         """A number that grows with every change of an agreement."""

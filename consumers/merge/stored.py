@@ -3,7 +3,7 @@
 import msgspec
 
 from consumers.merge.state import Field, Fields, PairState, Record, Rest, Resting, Waiting
-from streams.wire.systems import Object, System
+from streams.wire.systems import PERSON, Object, System
 
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):
@@ -22,6 +22,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     due: tuple[int, int, int, int]
     waits: str = ""
     merges: tuple[tuple[System, str], ...] = ()
+    counterpart: Object = PERSON
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -54,6 +55,7 @@ def pack(state: PairState) -> bytes:
             state.due,
             state.waits,
             state.merges,
+            state.counterpart,
         )
     )
 
@@ -73,6 +75,7 @@ def unpack(data: bytes) -> PairState:
         stored.due,
         stored.waits,
         stored.merges,
+        stored.counterpart,
     )
 
 

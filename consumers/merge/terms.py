@@ -57,6 +57,10 @@ class Terms:
         """The link fields among them."""
         return self._linking[state.object]
 
+    def has_feed(self, system: System, obj: Object) -> bool:
+        """Whether a system tells of the changes of such records by itself."""
+        return system is SALESFORCE or any(mapping.marketo == obj for mapping in self.rules.people.values())
+
     def patience(self, system: System) -> Patience:
         """How long calls to this system and its feed are waited for."""
         return self.salesforce if system is SALESFORCE else self.marketo
@@ -79,9 +83,10 @@ class Terms:
 
     def match_key(self, state: PairState) -> str | None:
         """By what this person is matched: the canonical e-mail, or None."""
+        sort = self.rules.objects[state.object]
         agreed = state.fields.get(self.rules.email_key)
-        mapping = self.rules.objects[state.object].by_key.get(self.rules.email_key)
-        if agreed is None or mapping is None:
+        mapping = sort.by_key.get(self.rules.email_key)
+        if agreed is None or mapping is None or not sort.is_person:
             return None
         key = canonical(mapping, agreed.value)
         return key if isinstance(key, str) else None

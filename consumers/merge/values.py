@@ -17,13 +17,18 @@ _TYPED = _NUMBERS | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME}
 """Types whose neutral form is not simply the text."""
 _COMPARED = _TYPED | {FieldType.EMAIL, FieldType.MULTIPICKLIST}
 """Types whose texts are compared by more than their characters."""
-_BOOLEAN, _EMAIL, _MULTIPICKLIST = FieldType.BOOLEAN, FieldType.EMAIL, FieldType.MULTIPICKLIST
+_BOOLEAN, _EMAIL, _MULTIPICKLIST, _REFERENCE = FieldType.BOOLEAN, FieldType.EMAIL, FieldType.MULTIPICKLIST, FieldType.REFERENCE
 _DEFAULT_SCALE = 6
 _DIGITS_MAX, _CHARACTERS_MAX, _SHOWN_MAX = 18, 400, 80
 _BOUND = 10**_DIGITS_MAX
 _TOO_BIG = f"a number of more than {_DIGITS_MAX} digits"
 """Salesforce's numbers have 18 digits at the most (object reference, field types); Marketo's fields take more, but hold a double."""
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
+
+
+NOBODY = "tandem-none"
+"""The key of the Marketo record that a person belongs to who belongs to none any more: a link to a company can be changed, not taken away
+(Marketo, companies)."""
 
 
 class Unfit(ValueError):  # noqa: N818 - a verdict on a value, not a failure of ours
@@ -38,7 +43,7 @@ def neutral(kind: FieldType, wire: object) -> Value:
     joined by `;` in their own order. Raises `Unfit`, also for a number of more digits than can be carried.
     """
     if type(wire) is str and kind not in _TYPED:
-        return wire or None
+        return wire or None if kind is not _REFERENCE or wire != NOBODY else None
     if kind is _BOOLEAN:
         return _boolean(wire)
     if wire is None or wire == "":
@@ -63,6 +68,8 @@ def canonical(field: FieldMapping, value: Value) -> Canonical:
             text = unicodedata.normalize("NFC", text)
         if kind is _EMAIL:
             return text.lower() or None
+        if kind is _REFERENCE and text == NOBODY:
+            return None
         if kind is _MULTIPICKLIST:
             return tuple(sorted(set(choices(text)))) or None
         if "\r" in text:
@@ -99,6 +106,8 @@ def choices(text: str) -> list[str]:
 def wire(field: FieldMapping, system: System, value: Value) -> Value:
     """The value as `system` is sent it. Raises `Unfit` where it can't take it."""
     if value is None:
+        if field.placeholder and system is MARKETO:
+            return NOBODY
         return False if field.type is FieldType.BOOLEAN else None
     if field.type in _NUMBERS and isinstance(value, (int, float)):
         value = bounded(value)

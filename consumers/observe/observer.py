@@ -17,10 +17,10 @@ from consumers.ledger.port import Fenced, Ledger
 from consumers.merge.decision import Origin
 from consumers.merge.terms import Terms
 from consumers.observe.refilled import fingerprint
-from streams.wire.codec import Undecodable, decode, is_record_id
+from streams.wire.codec import Undecodable, decode
 from streams.wire.errors import SyncError
 from streams.wire.events import ChangeEvent, DeadLetter
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 _SHOWN = 40
 
@@ -68,12 +68,12 @@ class Observer:
         async with self._ledger.transaction(durable=False) as tx:
             await tx.advance(topic, partition, start, messages[-1].offset + 1, _print(messages[-1]))
             batch = Judging(tx, self._terms, now, bursts=self._bursts)
-            await batch.load([event for _, event in told], lost=[(system, record) for system, record, _ in lost])
+            await batch.load([event for _, event in told], lost=[each[:3] for each in lost])
             with step("judging"):
                 for offset, event in told:
                     batch.judge(event, Origin(topic=topic, partition=partition, offset=offset))
-                for system, record, why in lost:
-                    batch.lose(system, record, why)
+                for each in lost:
+                    batch.lose(*each)
             if dead:
                 await tx.bury(dead)
             await batch.save()
@@ -92,9 +92,9 @@ class Observer:
                 await tx.advance(*move)
                 await tx.bury([letter])
                 batch = Judging(tx, self._terms, letter.at)
-                await batch.load([], lost=[(system, record) for system, record, _ in lost])
-                for system, record, why in lost:
-                    batch.lose(system, record, why)
+                await batch.load([], lost=[each[:3] for each in lost])
+                for each in lost:
+                    batch.lose(*each)
                 await batch.save()
         else:
             await buried(self._ledger, self._terms, event, letter, fault=fault, move=move)
@@ -133,11 +133,13 @@ def _letter(topic: str, partition: int, message: Message, reason: str, now: int)
     )
 
 
-def _records_of(dead: Sequence[DeadLetter]) -> list[tuple[System, str, str]]:
+def _records_of(dead: Sequence[DeadLetter]) -> list[tuple[System, Object, str, str]]:
     """The records that dead letters were about, as far as their keys tell, and where they are."""
-    found: list[tuple[System, str, str]] = []
+    found: list[tuple[System, Object, str, str]] = []
     for letter in dead:
-        system, record = letter.topic.split(".")[1], letter.key.partition(":")[2]
-        if is_record_id(record) and record.isascii() and system in set(System):
-            found.append((System(system), record, f"it can't be read (dead letter {letter.topic}/{letter.partition}@{letter.offset})"))
+        (system, obj), record = letter.topic.split(".")[1:3], letter.key.partition(":")[2]
+        if record.isalnum() and record.isascii() and system in set(System):
+            found.append(
+                (System(system), Object(obj), record, f"it can't be read (dead letter {letter.topic}/{letter.partition}@{letter.offset})")
+            )
     return found

@@ -11,15 +11,14 @@ from typing import Any, Protocol
 
 import structlog
 
-from consumers.configuration.defaults import OBJECTS
 from streams.ground.database import away_is_retry
 from streams.ground.pause import pause
 from streams.marketo.poll import NAME as MARKETO_POLL
 from streams.relay.positions import OpenGap, Positions
 from streams.salesforce.poll import name_of
 from streams.wire.errors import Retry
+from streams.wire.systems import Object
 
-POLLS: Mapping[str, tuple[str, ...]] = {"salesforce": tuple(name_of(obj) for obj in OBJECTS), "marketo": (MARKETO_POLL,)}
 OPEN = "insert into gaps (source, object, since_ms, reason, opened_ms) values ($1, $2, $3, $4, $5)"
 READ = "insert into gap_reads (gap, poll) values ($1, $2) on conflict do nothing"
 READ_BY = "select poll from gap_reads where gap = $1"
@@ -37,17 +36,27 @@ class ReadsBack(Protocol):
         ...
 
 
-def polls_of(gap: OpenGap) -> tuple[str, ...]:
+def polls(objects: Sequence[Object]) -> Mapping[str, tuple[str, ...]]:
+    """By system: the names of its polls. `objects`: those of Salesforce that are kept in step."""
+    return {"salesforce": tuple(name_of(obj) for obj in objects), "marketo": (MARKETO_POLL,)}
+
+
+def polls_of(gap: OpenGap, objects: Sequence[Object]) -> tuple[str, ...]:
     """The polls that have to read back over this gap: all of its system's, or the one of its kind of record."""
-    system = next((name for name in POLLS if name in gap.source.split(".")), "")
-    named = [poll for poll in POLLS.get(system, ()) if gap.object and poll.endswith(f".{gap.object}")]
-    return tuple(named) or POLLS.get(system, ())
+    known = polls(objects)
+    system = next((name for name in known if name in gap.source.split(".")), "")
+    named = [poll for poll in known.get(system, ()) if gap.object and poll.endswith(f".{gap.object}")]
+    return tuple(named) or known.get(system, ())
 
 
 class Gaps:
     """The open gaps, for the polls of one process. What a poll was told lives in the poll: here is only what the database says."""
 
-    def __init__(self, pool: Any, positions: Positions, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(
+        self, pool: Any, positions: Positions, objects: Sequence[Object], now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    ) -> None:
+        """`objects`: those of Salesforce that are kept in step."""
+        self._objects = objects
         self._pool, self._positions, self._now_ms = pool, positions, now_ms
         self._logged: set[tuple[str, int]] = set()
 
@@ -76,7 +85,7 @@ class Gaps:
             with away_is_retry("close a gap"):
                 await self._pool.execute(READ, number, poll)
                 readers = {row[0] for row in await self._pool.fetch(READ_BY, number)}
-            if number in concerned and readers >= set(polls_of(concerned[number])):
+            if number in concerned and readers >= set(polls_of(concerned[number], self._objects)):
                 await self._positions.close_gap(number)
                 _log.info("gap closed", source=concerned[number].source, reason=concerned[number].reason)
 
@@ -86,7 +95,7 @@ class Gaps:
             _log.warning("reading back over a gap", poll=poll, source=gap.source, since_ms=gap.since_ms, reason=gap.reason)
 
     async def _concerning(self, poll: str) -> list[OpenGap]:
-        gaps = [gap for gap in await self._positions.open_gaps() if poll in polls_of(gap)]
+        gaps = [gap for gap in await self._positions.open_gaps() if poll in polls_of(gap, self._objects)]
         if not gaps:
             return []
         with away_is_retry("read the gaps"):

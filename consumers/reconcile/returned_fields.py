@@ -24,10 +24,10 @@ async def welcome(
 ) -> None:
     """Open a gap for each kind of record, and let what was refused be sent. Raises `Retry`; then it is done again, as a whole."""
     margin_ms = _MARGIN_MS + round(2 * poll_seconds * 1000)
-    for system, obj in sorted(
-        {(each.system, each.object) for each in returned if each.system is System.SALESFORCE or _first(each, returned)}
-    ):
-        back = [each for each in returned if each.system is system and (each.object == obj or system is System.MARKETO)]
+    people = terms.rules.people
+    told = [each for each in returned if each.system is System.SALESFORCE or each.object in people]
+    for system, obj in sorted({(each.system, each.object) for each in told if each.system is System.SALESFORCE or _first(each, told)}):
+        back = [each for each in told if each.system is system and (each.object == obj or system is System.MARKETO)]
         since = min(each.since_ms for each in back)
         names = ", ".join(sorted({each.name for each in back}))
         kind = obj if system is System.SALESFORCE else ""
@@ -39,7 +39,7 @@ async def welcome(
 
 
 def _first(one: Returned, returned: Sequence[Returned]) -> bool:
-    """Marketo has one kind of record, so one gap."""
+    """Marketo has one sort of people, so one gap; of the rest it tells no changes."""
     return one.object == min(each.object for each in returned if each.system is one.system)
 
 

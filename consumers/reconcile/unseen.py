@@ -8,7 +8,7 @@ from consumers.merge.state import Field, PairState
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, clipped, equal, neutral
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 _IDS_MAX = 1_000
 _SECOND_MS = 1_000
@@ -18,13 +18,14 @@ def unseen_by(ledger: Ledger, terms: Terms) -> Callable[[list[ChangeEvent]], Awa
     """The filter for a polling source: of a batch, the events that tell the ledger something new. Raises `Retry`."""
 
     async def unseen(events: list[ChangeEvent]) -> list[ChangeEvent]:
-        states: dict[tuple[System, str], PairState] = {}
+        states: dict[tuple[System, Object, str], PairState] = {}
         for system in System:
-            ids = sorted({event.id for event in events if event.system is system})
-            for start in range(0, len(ids), _IDS_MAX):
-                found = await ledger.states(system, ids[start : start + _IDS_MAX])
-                states.update({(system, record): state for record, state in found.items()})
-        return [event for event in events if is_news(event, states.get((event.system, event.id)), terms)]
+            for obj in sorted({event.object for event in events if event.system is system}):
+                ids = sorted({event.id for event in events if (event.system, event.object) == (system, obj)})
+                for start in range(0, len(ids), _IDS_MAX):
+                    found = await ledger.states(system, obj, ids[start : start + _IDS_MAX])
+                    states.update({(system, obj, record): state for record, state in found.items()})
+        return [event for event in events if is_news(event, states.get((event.system, event.object, event.id)), terms)]
 
     return unseen
 

@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from consumers.fitting.grounds import look_at_kafka
-from consumers.mapping.person_entities import CHANGE_TOPICS
+from consumers.kinds.registry import CHANGE_TOPICS
 from streams.ground.access import KafkaAccess, access_of
 from streams.ground.kafka import why_not
 

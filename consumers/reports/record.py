@@ -10,7 +10,7 @@ from consumers.merge.state import NEVER, Field, PairState, Record
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.reports.person import agreed, name_of
 from streams.wire.events import Value
-from streams.wire.systems import PERSON, Object, System
+from streams.wire.systems import System
 
 
 class Mark(StrEnum):
@@ -123,11 +123,6 @@ def shown(pair: int, state: PairState, rules: SyncRules, live: Live) -> RecordSh
 def fields_to_read(mapping: ObjectMapping, system: System) -> list[str]:
     """API names of the mapped fields on a system."""
     return sorted(mapping.by_name(system))
-
-
-def object_on(state: PairState, system: System) -> Object:
-    """What kind of record the pair has there."""
-    return state.object if system is System.SALESFORCE else PERSON
 
 
 def wins(rule: Rule) -> str:

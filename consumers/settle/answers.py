@@ -150,7 +150,7 @@ class Answers:
 
     def _named(self, state: PairState, outcome: Outcome, judging: Judging) -> Outcome:
         """The system has several like this one already: why, with their names; whoever of them was unknown is held with it."""
-        known = [judging.pair_of(self._system, event.id) for event in outcome.rivals]
+        known = [judging.pair_of(event) for event in outcome.rivals]
         names = [named([pair]) if pair else shown(event, self._terms) for pair, event in zip(known, outcome.rivals, strict=True)]
         who = listed(names) or "none of them can be seen"
         reason = f"{AMBIGUOUS}: {self._system} has several like this one ({outcome.reason}): {who}"
@@ -167,7 +167,9 @@ class Answers:
         }
         if not born_ids:
             return
-        strangers = [pair for record, pair in (await tx.by_record(self._system, list(born_ids))).items() if pair.id != born_ids[record]]
+        obj = items[0].order.object
+        there = (await tx.by_record(self._system, obj, list(born_ids))).items()
+        strangers = [pair for record, pair in there if pair.id != born_ids[record]]
         with step("taking over from a pair"):
             for stranger in strangers:
                 record = stranger.state.record(self._system)

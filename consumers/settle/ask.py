@@ -6,7 +6,7 @@ from it. A crash before that commit leaves leases that run out; after it, writes
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from consumers.judging import apart
 from consumers.judging.batch import NOWHERE, Judging
@@ -14,7 +14,7 @@ from consumers.judging.candidates import ALIKE_MAX
 from consumers.judging.holds import held
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
-from consumers.ledger.port import Ledger, Pair
+from consumers.ledger.port import Ledger, Pair, Transaction
 from consumers.merge.decision import Decision
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
@@ -28,6 +28,7 @@ from consumers.settle.work import Asking, Draft, Owed, Work
 from consumers.settle.writers.port import Writer
 from streams.wire.errors import Reject, Unknown
 from streams.wire.events import ChangeEvent
+from streams.wire.systems import Object
 
 Found = dict[int, list[ChangeEvent]]
 """By pair: readings of those who may be meant by it."""
@@ -101,10 +102,12 @@ class Questions:
                     with step("resolving a look-up", number):
                         self._resolve(draft, leased, found.get(number, []), pair, now=now, judging=judging)
             await judging.save()
+            parents = await self._parents(tx, pairs.values())
             for number, pair in pairs.items():
                 write = await self._ledger.write_id()
                 with step("planning", number):
-                    self._replanned(draft, pair, write=write, now=now, patience=patience)
+                    self._replanned(draft, pair, write=write, now=now, patience=patience, parents=parents)
+            await self._related(tx, draft)
             await tx.record(list(draft.decisions.values()))
             await tx.save(list(pairs.values()), now)
         return list(draft.items.values())
@@ -124,22 +127,32 @@ class Questions:
         async with self._ledger.transaction() as tx:
             for number, leased, _ in sorted(asking, key=lambda one: one[0]):
                 write = await self._ledger.write_id()
+                parents = await self._parents(tx, (await tx.by_id([number])).values())
 
-                def replanned(pair: Pair, leased: PairState = leased, write: int = write) -> None:
+                def replanned(pair: Pair, leased: PairState = leased, write: int = write, parents: Mapping[str, str] = parents) -> None:
                     self._resolve(draft, leased, found.get(pair.id, []), pair, now=now)
-                    self._replanned(draft, pair, write=write, now=now, patience=patience)
+                    self._replanned(draft, pair, write=write, now=now, patience=patience, parents=parents)
 
                 if await apart.each(tx, self._terms, [number], now, replanned):
                     draft.forget(number)
                     settled.held += 1
+            await self._related(tx, draft)
             await tx.record(list(draft.decisions.values()))
         return list(draft.items.values())
 
-    def _replanned(self, draft: Draft, pair: Pair, *, write: int, now: int, patience: Patience) -> None:
+    async def _parents(self, tx: Transaction, pairs: Iterable[Pair]) -> Mapping[str, str]:
+        return await self._intents.parents(tx, [self._intents.planned(pair.state) for pair in pairs if self._intents.may_refer(pair)])
+
+    async def _related(self, tx: Transaction, draft: Draft) -> None:
+        if draft.references:
+            await tx.relate(draft.references)
+
+    def _replanned(self, draft: Draft, pair: Pair, *, write: int, now: int, patience: Patience, parents: Mapping[str, str]) -> None:
         if pair.id in draft.soon:
             pair.state = later(pair.state, self._intents.duty, now + AGAIN_MS)
         else:
-            self._intents.intend(draft, pair, self._intents.planned(pair.state), write=write, now=now, patience=patience)
+            planned = self._intents.planned(pair.state)
+            self._intents.intend(draft, pair, planned, write=write, now=now, patience=patience, parents=parents)
         pair.state = self._terms.with_due(pair.state, now)
 
     async def _readings(self, asking: Sequence[Asking]) -> tuple[list[ChangeEvent], Found]:
@@ -153,12 +166,11 @@ class Questions:
                 found[number] = events[:ALIKE_MAX]
                 if len(events) == 1:
                     readings.append(events[0])
-        named: dict[str, list[str]] = {}
+        named: dict[Object, list[str]] = {}
         for _, state, _ in asking:
             if state.record(self._system).id:
-                named.setdefault(state.object, []).append(state.record(self._system).id)
-        for ids in named.values():
-            obj = next(state.object for _, state, _ in asking if state.record(self._system).id in ids)
+                named.setdefault(state.named_on(self._system), []).append(state.record(self._system).id)
+        for obj, ids in named.items():
             readings += [event for event in (await self._writer.read(obj, ids, lane)).values() if event is not None]
         return readings, found
 
@@ -172,7 +184,7 @@ class Questions:
         pair.state = withdrawn(pair.state, self._system, leased.record(self._system).calling)
         if pair.state.record(self._system).id or not found or pair.state.hold:
             return
-        standing = stands(pair.state, found, judging.pair_of if judging else lambda *_: None, self._terms)
+        standing = stands(pair.state, found, judging.pair_of if judging else lambda _: None, self._terms)
         if standing.soon:
             draft.soon.add(pair.id)
         if standing.reason:

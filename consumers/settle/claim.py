@@ -5,13 +5,14 @@ whether it was made, whatever it may have put down is taken back.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from consumers.judging import apart
 from consumers.ledger.faults import Fault, step
-from consumers.ledger.port import Ledger, Pair
-from consumers.merge.plan import Create, Delete, Update
+from consumers.ledger.port import Ledger, Pair, Transaction
+from consumers.merge.plan import Delete, Plan
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
 from consumers.settle.intents import Intents
@@ -53,10 +54,11 @@ class Claims:
             pairs = await tx.claim(self._intents.duty, now, self._batch_max, lane)
             patience = self._intents.patience(lag_ms, len(pairs))
             writes = [await self._ledger.write_id() for _ in pairs]
+            parents = await self._parents(tx, pairs, singly=singly)
             failed = 0
             for pair, write in zip(pairs, writes, strict=True):
-                claimed = partial(self._claimed, draft, write=write, now=now, patience=patience, reading=reading)
-                if singly and await apart.alone(tx, self._terms, pair, now, claimed):
+                claimed = partial(self._claimed, draft, write=write, now=now, patience=patience, reading=reading, parents=parents)
+                if singly and await apart.singly(tx, self._terms, pair, now, claimed):
                     draft.forget(pair.id)
                     failed += 1
                 elif not singly:
@@ -64,18 +66,31 @@ class Claims:
                         claimed(pair)
             if pairs and not singly:
                 await tx.save(pairs, now)
+            if draft.references:
+                await tx.relate(draft.references)
         return draft.work(claimed=len(pairs), held=failed)
 
-    def _claimed(self, draft: Draft, pair: Pair, *, write: int, now: int, patience: Patience, reading: Ahead) -> None:
+    async def _parents(self, tx: Transaction, pairs: Sequence[Pair], *, singly: bool) -> Mapping[str, str]:
+        """`singly`: one that can't be planned is held when its turn comes."""
+        plans: list[Plan] = []
+        for pair in pairs:
+            if self._intents.may_refer(pair):
+                with suppress(Exception) if singly else step("planning", pair.id):
+                    plans.append(self._intents.planned(pair.state))
+        return await self._intents.parents(tx, plans)
+
+    def _claimed(
+        self, draft: Draft, pair: Pair, *, write: int, now: int, patience: Patience, reading: Ahead, parents: Mapping[str, str]
+    ) -> None:
         """The pair with its intent or its lease."""
         planned = self._intents.planned(pair.state)
         pair_lane = Lane(pair.state.lane)
         if isinstance(planned, Delete) and planned.spare:
             pair.state = self._intents.leased(pair.state, write, now)
             draft.leaving[pair.id] = (pair.id, pair.state, pair_lane)
-        elif isinstance(planned, Create) or (isinstance(planned, Update) and reading.covers(pair_lane)):
+        elif self._intents.asks_first(pair, planned, reading):
             pair.state = self._intents.leased(pair.state, write, now)
             draft.asking[pair.id] = (pair.id, pair.state, pair_lane)
         else:
-            self._intents.intend(draft, pair, planned, write=write, now=now, patience=patience)
+            self._intents.intend(draft, pair, planned, write=write, now=now, patience=patience, parents=parents)
         pair.state = self._terms.with_due(pair.state, now)

@@ -1,16 +1,18 @@
 """Intents: what a pair is owed, put down in its state before the call that writes it, or a lease for a question that comes first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from consumers.ledger.callers import Caller
-from consumers.ledger.port import Duty, Pair
-from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan
+from consumers.ledger.port import Duty, Pair, Transaction
+from consumers.merge.parents import named_by, references, with_parents
+from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan, row_mark
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.writes import Patience, intend, refuse
+from consumers.merge.writes import Patience, intend, refuse, uncreatable
 from consumers.settle.feed_lag import Lag
 from consumers.settle.later import later
+from consumers.settle.reading_first import Ahead
 from consumers.settle.work import Draft
 from consumers.settle.writers.port import Item
 from streams.budget.port import Lane
@@ -47,13 +49,38 @@ class Intents:
         """What the pair is owed."""
         return plan(state, self._system, self._terms.rules, exact=self._terms.exact_on(self._system))
 
-    def intend(self, draft: Draft, pair: Pair, planned: Plan, *, write: int, now: int, patience: Patience) -> None:
-        """The pair with its intent, and its record among those to be written."""
+    def may_refer(self, pair: Pair) -> bool:
+        """Whether what this pair is owed may name parents."""
+        return self._system is System.MARKETO and bool(self._terms.mapping(pair.state).references)
+
+    def asks_first(self, pair: Pair, planned: Plan, reading: Ahead) -> bool:
+        """Whether the system is asked whether it has the record already, or what stands there: only of people, as nobody else edits the
+        rest there, and it is made under a key of ours."""
+        if not self._terms.mapping(pair.state).is_person:
+            return False
+        return isinstance(planned, Create) or (isinstance(planned, Update) and reading.covers(Lane(pair.state.lane)))
+
+    async def parents(self, tx: Transaction, plans: Iterable[Plan]) -> Mapping[str, str]:
+        """Of the parents that are named by these plans, the Marketo ids of those that are there, by their Salesforce ids."""
+        wanted = {parent for planned in plans for parent in named_by(planned)}
+        return await tx.in_marketo(sorted(wanted)) if wanted else {}
+
+    def intend(
+        self, draft: Draft, pair: Pair, planned: Plan, *, write: int, now: int, patience: Patience, parents: Mapping[str, str]
+    ) -> None:
+        """The pair with its intent, and its record among those to be written. `parents`: those that are in Marketo."""
         lane = Lane(pair.state.lane)
         planned = self._fitting(planned)
+        draft.references.pop(pair.id, None)
+        if told := references(planned, parents):
+            draft.references[pair.id] = told
+            planned, why = with_parents(planned, parents)
+            if why:
+                pair.state = uncreatable(pair.state, self._system, why, row_mark(pair.state, self._terms.rules))
         match planned:
             case Create() | Update():
-                item = Item(write=write, pair=pair.id, order=planned, key=pair.state.marketo.id, begin_until=now + patience.begin_ms)
+                key = pair.state.record(self._system.other).id
+                item = Item(write=write, pair=pair.id, order=planned, key=key, begin_until=now + patience.begin_ms)
                 pair.state = intend(pair.state, self._system, planned, write=write, now=now, patience=patience, caller=self._number)
                 draft.items[pair.id] = (item, lane)
             case Delete():

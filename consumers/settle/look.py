@@ -11,6 +11,7 @@ from itertools import chain
 from consumers.judging import apart
 from consumers.judging.batch import NOWHERE
 from consumers.judging.decided import decided
+from consumers.judging.families import release
 from consumers.judging.reunions import reunite
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Duty, Ledger, Pair
@@ -19,13 +20,13 @@ from consumers.merge.feed import rejudge
 from consumers.merge.reading import Look
 from consumers.merge.state import Field, PairState, Write, is_out, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.writes import given_up, unclaimed
+from consumers.merge.writes import given_up, unclaimed, withdrawn
 from consumers.settle.feed_lag import Lag
 from consumers.settle.later import later
 from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import PERSON, Object, System
+from streams.wire.systems import Object, System
 
 _LEASE_MS = 20_000
 """A look that nobody finished is made again then: two of the same do no harm."""
@@ -69,8 +70,10 @@ class Looker:
         self.duty = Duty.look_on(writer.system)
 
     async def reunited(self) -> set[Duty]:
-        """Those who wait for somebody who has changed are to be read again; what has become due by it."""
-        return await reunite(self._ledger, self._terms, self._clock())
+        """Those who wait for somebody who has changed are to be read again, those who wait for their parents written; what has become due
+        by it."""
+        now = self._clock()
+        return await reunite(self._ledger, self._terms, now) | await release(self._ledger, self._terms, now)
 
     async def round(self) -> Looked:
         """One batch of what is due for a look. `pairs == 0`: nothing was."""
@@ -100,7 +103,7 @@ class Looker:
             looked.pairs = len(pairs)
             looking = partial(self._claimed, claimed, looked, now, lag_ms)
             for pair in pairs:
-                if singly and await apart.alone(tx, self._terms, pair, now, looking):
+                if singly and await apart.singly(tx, self._terms, pair, now, looking):
                     claimed.forget(pair.id)
                     looked.held += 1
                 elif not singly:
@@ -118,7 +121,10 @@ class Looker:
         if record.id and (record.reread or _silent(state, self._system, now)):
             claimed.to_read[pair.id] = state
         elif not record.id and record.creating and not record.calling:
-            claimed.to_find[pair.id] = state
+            if self._terms.mapping(state).is_person:
+                claimed.to_find[pair.id] = state
+            else:
+                state = withdrawn(state, self._system, record.creating)  # made again under the same key it is the same record
         state = self._terms.with_due(state, now)
         looked.due.update(duty for duty in Duty if state.due[duty] and duty.writes)
         lease = now + min(_LEASE_MS, self._terms.patience(self._system).call_ms)
@@ -137,19 +143,20 @@ class Looker:
         events = [reading or self._gone(obj, record, now) for record, reading in readings.items()]
         looked.read += len(events)
         looked.gone += sum(event.kind is Happened.DELETED for event in events)
-        at, stage = self._at(now, lag_ms), f"look.{self._system}"
+        at, stage = self._at(obj, now, lag_ms), f"look.{self._system}"
         observed = await apart.judged(self._ledger, self._terms, events, now, stage=stage, look=at, strangers=False)
         looked.due |= observed.due
         looked.held += observed.dead
 
-    def _at(self, now: int, lag_ms: int) -> Look:
+    def _at(self, obj: Object, now: int, lag_ms: int) -> Look:
         patience = self._terms.patience(self._system)
+        if not self._terms.has_feed(self._system, obj):
+            return Look(now=now, again_at=now + patience.silent_ms, lost_before=now)
         return Look(now=now - lag_ms, again_at=now + lag_ms + patience.silent_ms, lost_before=now - lag_ms - patience.lost_ms)
 
     def _gone(self, obj: Object, record: str, now: int) -> ChangeEvent:
         """A record that can't be read any more is deleted, for all that we can see."""
-        named = obj if self._system is System.SALESFORCE else PERSON
-        return ChangeEvent(system=self._system, object=named, id=record, kind=Happened.DELETED, source="read", at=now)
+        return ChangeEvent(system=self._system, object=obj, id=record, kind=Happened.DELETED, source="read", at=now)
 
     async def _find(self, wanted: dict[int, PairState], looked: Looked) -> None:
         """Creations in doubt: is the record there? Found by the key that it would carry."""
@@ -201,5 +208,5 @@ def _looked_at(write: Write, at: int) -> Write:
 def _by_object(states: Sequence[PairState], system: System) -> dict[Object, list[str]]:
     ids: dict[Object, list[str]] = {}
     for state in states:
-        ids.setdefault(state.object if system is System.SALESFORCE else PERSON, []).append(state.record(system).id)
+        ids.setdefault(state.named_on(system), []).append(state.record(system).id)
     return ids

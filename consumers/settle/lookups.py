@@ -26,7 +26,7 @@ class Standing:
     soon: bool = False
 
 
-def stands(state: PairState, found: Sequence[ChangeEvent], pair_of: Callable[[System, str], Pair | None], terms: Terms) -> Standing:
+def stands(state: PairState, found: Sequence[ChangeEvent], pair_of: Callable[[ChangeEvent], Pair | None], terms: Terms) -> Standing:
     """The pair's standing after the records found were judged, none of which has become its own.
 
     A reading from before a write of ours counts for nothing after it: who has got another e-mail since is not meant any more.
@@ -36,7 +36,7 @@ def stands(state: PairState, found: Sequence[ChangeEvent], pair_of: Callable[[Sy
     soon = False
     key = terms.match_key(state)
     for event in found:
-        other = pair_of(event.system, event.id)
+        other = pair_of(event)
         if other is None:
             strangers.append(event)
             rivals.append(shown(event, terms))
@@ -54,7 +54,7 @@ def stands(state: PairState, found: Sequence[ChangeEvent], pair_of: Callable[[Sy
 
 def shown(event: ChangeEvent, terms: Terms) -> str:
     """A record that nobody knows, by its id and name."""
-    mapping = next(iter(terms.rules.objects.values()))
+    mapping = next(iter(terms.rules.people.values()))
     names = (mapping.by_key[key].name_on(event.system) for key in ("firstName", "lastName") if key in mapping.by_key)
     return f"{event.system} {event.id}" + person(event.fields.get(name) for name in names)
 

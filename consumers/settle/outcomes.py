@@ -11,6 +11,7 @@ from consumers.ledger.port import Duty, Pair
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
+from consumers.merge.witness import witnessed
 from consumers.merge.writes import answered, born, failed, refused_in_part, rejected, withdrawn
 from consumers.settle.later import AGAIN_MS, REFUSED_DELETION_MS, later
 from consumers.settle.writers.port import Fate, Item, Outcome
@@ -62,7 +63,7 @@ class Outcomes:
         if outcome is None:
             if fate != "unknown":
                 return withdrawn(state, self._system, item.write)
-            return failed(state, self._system, item.write, now + self._terms.patience(self._system).doubt_ms)
+            return self._in_doubt(state, item, now + self._terms.patience(self._system).doubt_ms)
         match outcome.fate:
             case Fate.DONE:
                 return self._done(state, item, outcome, now)
@@ -71,9 +72,15 @@ class Outcomes:
             case Fate.GONE:
                 return self._gone(withdrawn(state, self._system, item.write), item)
             case Fate.UNKNOWN:
-                return failed(state, self._system, item.write, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
+                return self._in_doubt(state, item, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
             case Fate.REJECTED:
                 return rejected(state, self._system, item.write, outcome.reason, outcome.fields, mark=_mark(item))
+
+    def _in_doubt(self, state: PairState, item: Item, look_at: int) -> PairState:
+        """Looked for from then on; a creation under a key of ours is made again instead: it is the same record."""
+        if isinstance(item.order, Create) and self._terms.mapping(state).resource is not None:
+            return later(withdrawn(state, self._system, item.write), self._duty, look_at)
+        return failed(state, self._system, item.write, look_at)
 
     def _longer(self, item: Item, usual_ms: int) -> int:
         """How long to wait for what didn't pass: twice as long each time in a row."""
@@ -97,7 +104,8 @@ class Outcomes:
             state = refused_in_part(state, self._system, item.write, dict(outcome.refused), outcome.left, mark=_mark(item))
         state = answered(state, self._system, item.write, now, outcome.until)
         if isinstance(item.order, Update):
-            return state
+            witness = self._terms.mapping(state).answer_is_witness and self._system is System.MARKETO
+            return witnessed(state, self._system, item.write, outcome.until) if witness else state
         record = state.record(self._system)
         if record.id and record.id != outcome.id:
             new = shallow(withdrawn(state, self._system, item.write))

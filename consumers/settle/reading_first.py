@@ -6,17 +6,16 @@ its feed is proven fresh *and* calls are short.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
-from consumers.configuration.defaults import OBJECTS
 from consumers.configuration.settings import Reads
 from streams.budget.port import Lane
 from streams.ground.database import away_is_retry
 from streams.salesforce.cdc import CdcSource
 from streams.salesforce.poll import name_of
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 PROVEN = """
 with clock as (select (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms)
@@ -57,18 +56,18 @@ class Easy(Protocol):
 class SalesforceFeed:
     """What the database says of Salesforce's stream and polls, whoever carries them; asked once a second at most."""
 
-    def __init__(self, pool: Any, poll_seconds: float) -> None:
-        """`pool`: an asyncpg pool."""
+    def __init__(self, pool: Any, poll_seconds: float, objects: Sequence[Object]) -> None:
+        """`pool`: an asyncpg pool. `objects`: those that are polled."""
+        self._polls = [name_of(obj) for obj in objects]
         self._pool, self._due_ms = pool, round(poll_seconds * 1000) + _DUE_MS
         self._proven, self._until = False, 0.0
 
     async def proven(self) -> bool:
         """Whether it is certain that the stream has told of all but the last seconds. Raises `Retry`."""
         if time.monotonic() >= self._until:
-            polls = [name_of(obj) for obj in OBJECTS]
             with away_is_retry("read how fresh Salesforce's feed is"):
                 self._proven = await self._pool.fetchval(
-                    PROVEN, CdcSource.name, System.SALESFORCE.value, polls, _HEARD_MS, _CLOSED_MS, self._due_ms
+                    PROVEN, CdcSource.name, System.SALESFORCE.value, self._polls, _HEARD_MS, _CLOSED_MS, self._due_ms
                 )
             self._until = time.monotonic() + _FRESH_SECONDS
         return self._proven

@@ -22,7 +22,7 @@ from consumers.settle.later import AGAIN_MS, REFUSED_DELETION_MS, later
 from consumers.settle.work import Leaving, Owed
 from consumers.settle.writers.port import Item, Use, Writer
 from streams.wire.errors import Fatal, Reject
-from streams.wire.systems import PERSON, Object, System
+from streams.wire.systems import Object, System
 
 
 class Withdrawals:
@@ -98,8 +98,7 @@ class Withdrawals:
     async def _uses(self, leaving: Sequence[Leaving]) -> dict[str, Use | None]:
         by_object: dict[Object, list[str]] = {}
         for _, state, _ in leaving:
-            obj = state.object if self._system is System.SALESFORCE else PERSON
-            by_object.setdefault(obj, []).append(_spare(state, self._system))
+            by_object.setdefault(state.named_on(self._system), []).append(_spare(state, self._system))
         uses: dict[str, Use | None] = {}
         for obj, ids in by_object.items():
             uses.update(await self._writer.uses(obj, ids, min(lane for _, _, lane in leaving)))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from consumers.merge.decision import Decision
+from consumers.merge.parents import Reference
 from consumers.merge.state import PairState
 from consumers.settle.writers.port import Item
 from streams.budget.port import Lane
@@ -36,6 +37,8 @@ class Draft:
     asking: dict[int, Asking] = field(default_factory=dict)
     leaving: dict[int, Leaving] = field(default_factory=dict)
     decisions: dict[int, Decision] = field(default_factory=dict)
+    references: dict[int, tuple[Reference, ...]] = field(default_factory=dict)
+    """What each names of its parents, as it is about to be written."""
     soon: set[int] = field(default_factory=set)
     """Whose creation is put off a moment, since somebody is about to leave their e-mail."""
 
@@ -46,7 +49,7 @@ class Draft:
 
     def restart(self) -> None:
         """What was asked for is judged once more."""
-        for told in (self.items, self.decisions, self.soon):
+        for told in (self.items, self.decisions, self.references, self.soon):
             told.clear()
 
     def forget(self, pair: int) -> None:
@@ -54,4 +57,5 @@ class Draft:
         self.items.pop(pair, None)
         self.asking.pop(pair, None)
         self.leaving.pop(pair, None)
+        self.references.pop(pair, None)
         self.decisions.pop(pair, None)

@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
+from consumers.configuration.defaults import synced
 from consumers.configuration.loading import Settings
 from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Trouble, worst_first
 from streams.budget.state import BudgetState
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 _BUDGETS = "select system, state from budgets order by system"
 _NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
@@ -31,6 +32,8 @@ class Expected:
     poll_seconds: float = 300.0
     activities_max_seconds: float = 15.0
     day_calls: Mapping[System, int]
+    objects: Sequence[Object] = ()
+    """Those of Salesforce that are polled."""
 
 
 Check = Callable[[Any, Expected], Awaitable[Sequence[Trouble]]]
@@ -44,6 +47,7 @@ def expected(settings: Settings, now_ms: int) -> Expected:
         poll_seconds=settings.intervals.poll_seconds,
         activities_max_seconds=settings.intervals.activities_max_seconds,
         day_calls={System.SALESFORCE: settings.salesforce.calls_per_day, System.MARKETO: settings.marketo.calls_per_day},
+        objects=synced(settings),
     )
 
 
@@ -70,9 +74,8 @@ async def calls_short(connection: Any, expected: Expected) -> list[Trouble]:
 
 async def sources_late(connection: Any, expected: Expected) -> list[Trouble]:
     """A source whose position has not been saved for several of its intervals: nobody carries it, or it can't go on."""
-    return late(
-        await connection.fetch(SOURCES), now_ms=expected.now_ms, limits_ms=limits_ms(expected.poll_seconds, expected.activities_max_seconds)
-    )
+    limits = limits_ms(expected.poll_seconds, expected.activities_max_seconds, expected.objects)
+    return late(await connection.fetch(SOURCES), now_ms=expected.now_ms, limits_ms=limits)
 
 
 CHECKS: tuple[Check, ...] = (calls_short, sources_late, gaps_open)

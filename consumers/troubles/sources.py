@@ -1,28 +1,28 @@
 """Sources that don't flow, told by how long ago their positions were saved. Pure, but for the statement."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from consumers.configuration.defaults import OBJECTS
 from consumers.troubles.trouble import Trouble
 from streams.marketo.activities import NAME as ACTIVITIES
 from streams.marketo.poll import NAME as MARKETO_POLL
 from streams.marketo.poll import PATIENCE_SECONDS
 from streams.salesforce.cdc import CdcSource
 from streams.salesforce.poll import name_of
+from streams.wire.systems import Object
 
 SOURCES = "select source, greatest(saved_ms, taken_ms) as saved_ms, taken_by from source_positions order by source"
 _INTERVALS, _SLACK_SECONDS, _STREAM_SECONDS = 3, 45.0, 90.0
 """A stream without events saves a sign of life every five seconds."""
 
 
-def limits_ms(poll_seconds: float, activities_max_seconds: float) -> dict[str, int]:
-    """By source: so long without its position being saved, and it does not flow."""
+def limits_ms(poll_seconds: float, activities_max_seconds: float, objects: Sequence[Object]) -> dict[str, int]:
+    """By source: so long without its position being saved, and it does not flow. `objects`: those of Salesforce that are polled."""
     cycles = _INTERVALS * poll_seconds + _SLACK_SECONDS
     seconds = {
         CdcSource.name: _STREAM_SECONDS,
         ACTIVITIES: _INTERVALS * activities_max_seconds + _SLACK_SECONDS,
-        **{name_of(obj): cycles for obj in OBJECTS},
+        **{name_of(obj): cycles for obj in objects},
         MARKETO_POLL: cycles + PATIENCE_SECONDS,  # it gives way so long to a live source that is behind
     }
     return {source: round(each * 1000) for source, each in seconds.items()}

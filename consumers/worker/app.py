@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from consumers.configuration.access import kafka_access
+from consumers.configuration.defaults import synced
 from consumers.configuration.loading import Settings
 from consumers.configuration.settings import LogFormat
 from consumers.fitting.sight import LOOK_SECONDS
@@ -22,7 +23,7 @@ from consumers.worker.logs import configure
 from consumers.worker.observing import Observing
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work
-from consumers.worker.relaying import SOURCES, Relaying
+from consumers.worker.relaying import Relaying
 from consumers.worker.roles import Role
 from consumers.worker.settling import Settling
 from consumers.worker.shell import ShellSettings
@@ -46,13 +47,14 @@ class Worker:
         self.toolbox = Toolbox(settings, self.process.metrics)
         self.broker = BrokerWatch(kafka_access(settings))
         settling = Settling(self.process)
-        relaying = Relaying(self.process, settling.flooded)
+        relaying = Relaying(self.process, settling.flooded, synced(settings))
         self._works: Mapping[str, Callable[[], Mapping[str, Work]]] = {
             RELAY: relaying.live,
             OBSERVE: Observing(self.process).works,
             SETTLE: settling.works,
             RECONCILE: relaying.polls,
         }
+        self._sources = relaying.sources()
         self._said: set[str] = set()
 
     def roles(self, wanted: frozenset[str]) -> list[Role]:
@@ -60,7 +62,7 @@ class Worker:
         works = {name: work for role in ROLES if role in wanted for name, work in self._works[role]().items()}
         works["fields"] = self._fields
         names = list(works)
-        self.process.metrics.expect(names, SOURCES, KEPT)
+        self.process.metrics.expect(names, self._sources, KEPT)
         works["beat"] = partial(self._beat, names)
         if any(self._needs_kafka(name) for name in names):
             works["kafka"] = self._watch_kafka

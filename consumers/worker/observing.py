@@ -8,7 +8,7 @@ import structlog
 
 from consumers.configuration.access import kafka_access
 from consumers.judging.observed import Observed
-from consumers.mapping.person_entities import CHANGE_TOPICS
+from consumers.kinds.registry import OBJECTS
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer
 from consumers.publish.outbox import Outbox
@@ -20,6 +20,7 @@ from consumers.worker.process import Process, Work
 from streams.ground.pause import pause
 from streams.relay.publisher import kafka_producer
 from streams.wire.errors import Retry
+from streams.wire.topics import change_topics
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +38,8 @@ class Observing:
     async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
         troubles, kafka = self._process.troubles, tools.settings.kafka
         observer, gap = Observer(tools.ledger, tools.terms, now_ms), partial(self._gap, tools)
-        intake = Intake(kafka_access(tools.settings), tools.ledger, observer, self._observed, gap, topics=CHANGE_TOPICS, group=kafka.group)
+        topics = change_topics([place for place in OBJECTS if place in tools.terms.rules.places])
+        intake = Intake(kafka_access(tools.settings), tools.ledger, observer, self._observed, gap, topics=topics, group=kafka.group)
         self._process.metrics.lag_of = intake.behind
         troubles["observe"] = intake.trouble
         while not stop.is_set():

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from consumers.configuration.defaults import sorts
 from consumers.configuration.loading import Settings
 from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
@@ -101,16 +102,17 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
         for system, budget in budgets.items()
     }
     salesforce, marketo = SalesforceRest(session, reading[System.SALESFORCE]), MarketoRest(marketo_session, reading[System.MARKETO])
-    describes = await survey(salesforce, marketo)
+    surveying = partial(survey, salesforce, marketo, sorts(settings))
+    describes = await surveying()
     echo = await _echo(settings, pool, marketo_session, marketo)
     rules = rules_of(settings, describes, stamped=echo is Echo.STAMP)
     terms = terms_of(settings, rules, await _identity(session, marketo_session, rules.links.stamp))
     leave: dict[System, Budget] = {system: WaitWatched(budget.for_purpose("write"), system, watch) for system, budget in budgets.items()}
     paid = {system: CallWatched(PrepaidBudget(budget), system, "write", watch) for system, budget in leave.items()}
-    gaps = Gaps(pool, PostgresPositions(pool), now_ms)
+    gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
     poll_seconds = settings.intervals.poll_seconds
     back = partial(welcome, gaps=gaps, pool=pool, ledger=ledger, terms=terms, poll_seconds=poll_seconds, now_ms=now_ms)
-    sight = Sight(rules, describes, partial(survey, salesforce, marketo), back, now_ms, monotonic=time.monotonic)
+    sight = Sight(rules, describes, surveying, back, now_ms, monotonic=time.monotonic)
     _log.info("open", salesforce_user=terms.identity.salesforce_user, echo=str(echo), fields=len(describes.marketo))
     return Tools(
         settings=settings,

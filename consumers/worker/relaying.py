@@ -7,11 +7,10 @@ from functools import partial
 import structlog
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.defaults import OBJECTS
 from consumers.configuration.systems import marketo_settings
-from consumers.mapping.person_entities import ENTITIES
+from consumers.kinds.registry import SORTS
 from consumers.reconcile.confirmation import keeping, release
-from consumers.reconcile.gaps import POLLS
+from consumers.reconcile.gaps import polls
 from consumers.reconcile.unseen import unseen_by
 from consumers.worker.clock import now_ms
 from consumers.worker.opening import Tools
@@ -35,7 +34,6 @@ from streams.wire.errors import Retry
 from streams.wire.events import Source
 from streams.wire.systems import CREATED_FIELD, MARKETO, PERSON, SALESFORCE, Object, System
 
-SOURCES = (CdcSource.name, ACTIVITIES, *(poll for polls in POLLS.values() for poll in polls))
 CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
 _SIDES_SECONDS = 12.0
 """Deletions in Marketo are asked for this far apart at the least."""
@@ -45,9 +43,13 @@ _log = structlog.get_logger(__name__)
 class Relaying:
     """The sources of one process."""
 
-    def __init__(self, process: Process, flooded: Callable[[System], bool]) -> None:
-        """`flooded`: whether full calls to a system follow each other."""
-        self._process, self._flooded = process, flooded
+    def __init__(self, process: Process, flooded: Callable[[System], bool], objects: Sequence[Object]) -> None:
+        """`flooded`: whether full calls to a system follow each other. `objects`: those of Salesforce that are kept in step."""
+        self._process, self._flooded, self._objects = process, flooded, objects
+
+    def sources(self) -> tuple[str, ...]:
+        """The names of all sources that there are, whoever carries them."""
+        return (CdcSource.name, ACTIVITIES, *(poll for some in polls(self._objects).values() for poll in some))
 
     def live(self) -> Mapping[str, Work]:
         """By role: the sources that tell of changes as they happen."""
@@ -55,13 +57,13 @@ class Relaying:
 
     def polls(self) -> Mapping[str, Work]:
         """By role: the sources that ask for changes every few minutes."""
-        polls: dict[str, Work] = {f"reconcile.{obj}": partial(self._poll_salesforce, obj) for obj in OBJECTS}
+        polls: dict[str, Work] = {f"reconcile.{obj}": partial(self._poll_salesforce, obj) for obj in self._objects}
         return {**polls, f"reconcile.{PERSON}": self._poll_marketo}
 
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
         source = CdcSource(
             tools.session,
-            entities=ENTITIES.values(),
+            entities=[SORTS[obj].entity for obj in self._objects if SORTS[obj].entity.stream],
             fields={obj: salesforce_fields(tools, obj) for obj in tools.terms.rules.objects},
         )
         await self._relay("relay.salesforce", source, tools, stop)
@@ -83,7 +85,7 @@ class Relaying:
         intervals = tools.settings.intervals
         source = PollSource(
             tools.salesforce,
-            ENTITIES[obj],
+            SORTS[obj].entity,
             salesforce_fields(tools, obj),
             interval_seconds=intervals.poll_seconds,
             lag_seconds=_poll_lag(intervals.poll_seconds),
@@ -141,13 +143,14 @@ def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     """The fields of an object that are read in Salesforce."""
     rules = tools.terms.rules
     mapped = (field.salesforce for field in rules.objects[obj].fields if field.salesforce)
-    return sorted({CREATED_FIELD[SALESFORCE], rules.links.salesforce_key, *mapped})
+    key = [rules.links.salesforce_key] if rules.objects[obj].is_person else []
+    return sorted({CREATED_FIELD[SALESFORCE], *key, *mapped})
 
 
 async def _marketo_feed(tools: Tools, source: str) -> LeadFeed:
     """The leads' feed with every mapped field that this instance has."""
     marketo = tools.describes.marketo
-    names = {field.marketo for mapping in tools.terms.rules.objects.values() for field in mapping.fields if field.marketo in marketo}
+    names = {field.marketo for mapping in tools.terms.rules.people.values() for field in mapping.fields if field.marketo in marketo}
     if tools.terms.rules.links.stamp:
         names.add(tools.terms.rules.links.stamp)
     types: Mapping[str, str] = {CREATED_FIELD[MARKETO]: "datetime", **{name: marketo[name].wire_type for name in sorted(names)}}

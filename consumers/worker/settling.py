@@ -67,7 +67,7 @@ class Settling:
             caller=self._process.caller,
             fitting=partial(tools.sight.fitting, system),
         )
-        proven = SalesforceFeed(tools.pool, tools.settings.intervals.poll_seconds).proven
+        proven = SalesforceFeed(tools.pool, tools.settings.intervals.poll_seconds, tuple(tools.terms.rules.objects)).proven
         return Dispatcher(
             system,
             tools.ledger,

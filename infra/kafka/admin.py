@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from consumers.configuration.access import access_to
 from consumers.configuration.alone import kafka_in
 from consumers.configuration.places import ConfigurationError
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from infra import step
 from streams.ground.access import KafkaAccess, access_of
 from streams.ground.kafka import admin

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate

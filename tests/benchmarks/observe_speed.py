@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumers.mapping.person_entities import CHANGE_TOPICS
+from consumers.kinds.registry import CHANGE_TOPICS
 from infra.stack.part import program_environment
 from infra.stack.stack import Stack
 from streams.relay.publisher import Publisher, kafka_producer

@@ -24,7 +24,7 @@ from consumers.merge.state import PairState, Side
 from consumers.merge.stored import pack
 from infra.postgres.migrate import migrate
 from infra.postgres.server import Server
-from streams.wire.systems import System
+from streams.wire.systems import LEAD, System
 from tests.benchmarks import person
 
 BATCH = 500
@@ -121,7 +121,7 @@ async def observe(ledger: PostgresLedger, chance: random.Random, pairs: int, par
 
 
 async def _step(tx: Transaction, ids: list[str], turn: int) -> None:
-    found = await tx.by_record(System.SALESFORCE, ids)
+    found = await tx.by_record(System.SALESFORCE, LEAD, ids)
     for pair in found.values():
         pair.state = edited(pair.state, turn)
     await tx.save(list(found.values()), person.NOW)

@@ -18,8 +18,8 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 
 from consumers.judging.observed import Observed
+from consumers.kinds.registry import CHANGE_TOPICS
 from consumers.ledger.postgres import open_ledger
-from consumers.mapping.person_entities import CHANGE_TOPICS
 from consumers.observe import intake
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Message, Observer

@@ -4,7 +4,7 @@ Names and values are as long as real ones. Marketo's feed has named the last of 
 changes, as observe keeps them. An edit changes two fields.
 """
 
-from consumers.configuration import defaults
+from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.link import link_values
 from consumers.merge.state import Field, PairState, Record, Side
@@ -36,7 +36,8 @@ def terms() -> Terms:
         FieldMapping(
             key=each.marketo, salesforce=each.salesforce, marketo=each.marketo, type=each.type, direction=Direction.BOTH, rule=rule
         )
-        for each in defaults.DEFAULTS[LEAD]
+        for each in SORTS[LEAD].fields
+        if not each.parent
     ]
     kinds = dict.fromkeys((_LINKS.lead_id, _LINKS.contact_id, _LINKS.type), FieldType.TEXT) | {_LINKS.is_deleted: FieldType.BOOLEAN}
     links = [

@@ -10,8 +10,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from consumers.fitting.grounds import look_at_kafka
+from consumers.kinds.registry import CHANGE_TOPICS, OBJECTS
 from consumers.ledger.memory import MemoryLedger
-from consumers.mapping.person_entities import CHANGE_TOPICS, OBJECTS
 from consumers.observe.intake import Intake
 from consumers.observe.leaving import leave
 from consumers.troubles.beat import BEAT_SECONDS

@@ -47,13 +47,13 @@ async def pool(postgres: str) -> AsyncIterator[Any]:
     ],
 )
 def test_the_polls_that_read_back(source: str, obj: str, polls: tuple[str, ...]) -> None:
-    assert polls_of(OpenGap(id=1, source=source, object=obj, since_ms=0, reason="lost")) == polls
+    assert polls_of(OpenGap(id=1, source=source, object=obj, since_ms=0, reason="lost"), (LEAD, CONTACT)) == polls
 
 
 @pytest.mark.integration
 async def test_a_gap_is_told_until_it_is_closed_and_closed_when_every_poll_has_read_back(pool: Any) -> None:
     positions, stop = PostgresPositions(pool), asyncio.Event()
-    first, second = Gaps(pool, positions), Gaps(pool, positions)  # two processes
+    first, second = Gaps(pool, positions, (LEAD, CONTACT)), Gaps(pool, positions, (LEAD, CONTACT))  # two processes
     await first.open("crm.salesforce.lead.v1", "", "offsets are gone")
     lead, contact = Poll("salesforce.poll.lead"), Poll("salesforce.poll.contact")
     telling = [asyncio.create_task(first.tell(lead, stop)), asyncio.create_task(second.tell(contact, stop))]
@@ -74,7 +74,7 @@ async def test_a_gap_is_told_until_it_is_closed_and_closed_when_every_poll_has_r
 @pytest.mark.integration
 async def test_who_comes_after_a_crash_is_told_only_what_was_not_read(pool: Any) -> None:
     positions, stop = PostgresPositions(pool), asyncio.Event()
-    before = Gaps(pool, positions)
+    before = Gaps(pool, positions, (LEAD, CONTACT))
     await before.open("salesforce.cdc", "", "the replay id has expired")
     lead, contact = Poll("salesforce.poll.lead"), Poll("salesforce.poll.contact")
     task = asyncio.create_task(before.tell(lead, stop))
@@ -82,7 +82,7 @@ async def test_who_comes_after_a_crash_is_told_only_what_was_not_read(pool: Any)
         gap = await lead.told.get()
     await before.covered(lead.name, [gap])
     task.cancel()
-    after = Gaps(pool, positions)
+    after = Gaps(pool, positions, (LEAD, CONTACT))
     lead_again = Poll(lead.name)
     telling = [asyncio.create_task(after.tell(lead_again, stop)), asyncio.create_task(after.tell(contact, stop))]
     async with asyncio.timeout(60):

@@ -9,7 +9,7 @@ from consumers.configuration.settings import Reads
 from consumers.settle.reading_first import Ahead, SalesforceFeed, reading_first
 from streams.budget.port import Lane
 from streams.wire.errors import Retry
-from streams.wire.systems import System
+from streams.wire.systems import CONTACT, LEAD, System
 
 SF, MK = System.SALESFORCE, System.MARKETO
 # ruff: noqa: S608 - the statements are made up here
@@ -82,12 +82,12 @@ GOOD = [
 )
 async def test_one_doubt_is_enough(doubt: str, postgres: str) -> None:
     async with asyncpg.create_pool(postgres, min_size=1, max_size=1) as pool:
-        assert not await SalesforceFeed(pool, 300.0).proven(), "an empty database proves nothing"
+        assert not await SalesforceFeed(pool, 300.0, (LEAD, CONTACT)).proven(), "an empty database proves nothing"
         for statement in GOOD:
             await pool.execute(statement)
-        assert await SalesforceFeed(pool, 300.0).proven()
+        assert await SalesforceFeed(pool, 300.0, (LEAD, CONTACT)).proven()
         await pool.execute(doubt)
-        assert not await SalesforceFeed(pool, 300.0).proven()
+        assert not await SalesforceFeed(pool, 300.0, (LEAD, CONTACT)).proven()
 
 
 async def test_a_database_that_is_away_is_waited_for() -> None:
@@ -96,4 +96,4 @@ async def test_a_database_that_is_away_is_waited_for() -> None:
             raise ConnectionRefusedError("nobody listens")
 
     with pytest.raises(Retry, match="how fresh"):
-        await SalesforceFeed(Away(), 300.0).proven()
+        await SalesforceFeed(Away(), 300.0, (LEAD, CONTACT)).proven()

@@ -50,7 +50,7 @@ async def kept(ledger: PostgresLedger, *states: PairState) -> list[int]:
 
 
 async def back(pool: Any, ledger: PostgresLedger, *returned: Returned) -> None:
-    gaps = Gaps(pool, PostgresPositions(pool), lambda: NOW)
+    gaps = Gaps(pool, PostgresPositions(pool), (LEAD, CONTACT), lambda: NOW)
     await welcome(returned, gaps=gaps, pool=pool, ledger=ledger, terms=TERMS, poll_seconds=300.0, now_ms=lambda: NOW)
 
 
@@ -81,7 +81,7 @@ async def test_what_changed_meanwhile_is_a_gap_of_its_polls(pool: Any, ledger: P
     theirs = [Returned(system=MK, object=obj, name="title", since_ms=0) for obj in (LEAD, CONTACT)]
     await back(pool, ledger, *both, *theirs)
     gaps = await PostgresPositions(pool).open_gaps()
-    assert sorted((polls_of(gap), gap.since_ms > 0) for gap in gaps) == [
+    assert sorted((polls_of(gap, (LEAD, CONTACT)), gap.since_ms > 0) for gap in gaps) == [
         (("marketo.poll",), False),
         (("salesforce.poll.contact",), True),
         (("salesforce.poll.lead",), True),

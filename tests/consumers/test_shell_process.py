@@ -15,7 +15,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from infra.kafka.admin import ensure_topics
 from infra.ports import free_port
 from streams.relay.singleton import PostgresSingleton

@@ -9,7 +9,7 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.reconcile.unseen import is_news, unseen_by
 from streams.wire.events import ChangeEvent, Happened, Value
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, event, paired, reading, terms
 from tests.consumers.pairs_in_memory import ids, ledger_with, owing
 
@@ -68,9 +68,9 @@ class Counting(MemoryLedger):
         super().__init__()
         self.pairs, self.asked = ledger.pairs, list[list[str]]()
 
-    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+    async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
         self.asked.append(list(ids))
-        return await super().states(system, ids)
+        return await super().states(system, obj, ids)
 
 
 async def test_the_filter_asks_the_ledger_for_all_at_once() -> None:

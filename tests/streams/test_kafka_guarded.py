@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from consumers.fitting.grounds import look_at_kafka
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from consumers.reports.lag import end_offsets
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from streams.relay.publisher import Publisher, kafka_producer

@@ -12,9 +12,8 @@ from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import passes
 from streams.budget.port import Lane
-from streams.marketo.calling import BATCH_RECORDS_MAX
 from streams.marketo.refusals import judge_item
-from streams.marketo.rest import MarketoRest
+from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
 from streams.marketo.wire import ItemResult, Lead
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, CREATED_FIELD, LEAD, MARKETO, PERSON, Object, System
@@ -36,7 +35,7 @@ class MarketoWriter:
         self._rest, self._visible = rest, visible
         self._uses = MarketoUses(rest, own_user)
         self._rules = rules
-        self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.objects.values() for field in mapping.fields)})
+        self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.people.values() for field in mapping.fields)})
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
         """By the Salesforce id stored on the person, else by e-mail."""

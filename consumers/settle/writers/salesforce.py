@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from consumers.mapping.fields import SyncRules
+from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
@@ -31,11 +31,7 @@ class SalesforceWriter:
         self._rest, self._visible = rest, visible
         self._uses = SalesforceUses(rest)
         self._rules = rules
-        own = {"Id", CREATED_FIELD[SALESFORCE], rules.links.salesforce_key}
-        self._fields = {
-            obj: sorted({*own, *(field.salesforce for field in mapping.fields if field.salesforce)})
-            for obj, mapping in rules.objects.items()
-        }
+        self._fields = {obj: _read_of(mapping, rules) for obj, mapping in rules.objects.items()}
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
         """By the Marketo id stored on the record, else by e-mail; leads that were converted are not leads any more."""
@@ -46,7 +42,7 @@ class SalesforceWriter:
             if email:
                 by_email.setdefault(email, []).append(pair)
         rows: list[tuple[Object, Record, Page]] = []
-        for obj in self._rules.objects:
+        for obj in self._rules.people:
             rows += await self._matching(obj, sorted(by_id), sorted(by_email), lane)
         found: dict[int, list[ChangeEvent]] = {}
         for obj, row, page in rows:
@@ -62,15 +58,15 @@ class SalesforceWriter:
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record; None for one that is deleted or out of our sight."""
-        rows, at, until = await self._rest.read_timed(_name(obj), ids, self._shown(obj), lane)
+        rows, at, until = await self._rest.read_timed(self._rules.objects[obj].api_name, ids, self._shown(obj), lane)
         return {each: _reading(obj, row, at, until) if row else None for each, row in zip(ids, rows, strict=True)}
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""
         names = sorted({*self._shown(obj), *FIELDS})
-        rows, at, until = await self._rest.read_timed(_name(obj), ids, names, lane)
+        rows, at, until = await self._rest.read_timed(self._rules.objects[obj].api_name, ids, names, lane)
         there = {each: row for each, row in zip(ids, rows, strict=True) if row}
-        found = await self._uses.of(_name(obj), list(there), there, lane) if there else {}
+        found = await self._uses.of(self._rules.objects[obj].api_name, list(there), there, lane) if there else {}
         return {
             each: Use(reading=_reading(obj, there[each], at, until), what=tuple(found[each]), asked=ASKED) if each in there else None
             for each in ids
@@ -79,7 +75,7 @@ class SalesforceWriter:
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call to a collection resource."""
         first = items[0].order
-        name = _name(first.object)
+        name = self._rules.objects[first.object].api_name
         if isinstance(first, Delete):
             results = await self._rest.delete([_id(item) for item in items], lane)
         elif isinstance(first, Create):
@@ -95,7 +91,7 @@ class SalesforceWriter:
         for column, values in ((self._rules.links.salesforce_key, ids), (self._email_name(obj), emails)):
             for start in range(0, len(values), _VALUES_A_QUERY):
                 part = values[start : start + _VALUES_A_QUERY]
-                soql = select(_name(obj), self._shown(obj), [*open_only, any_of(column, part)])
+                soql = select(self._rules.objects[obj].api_name, self._shown(obj), [*open_only, any_of(column, part)])
                 page = await self._rest.page(soql, lane)
                 found += [(obj, row, page) for row in page.rows]
                 while page.next_url:
@@ -134,8 +130,9 @@ class SalesforceWriter:
         return Outcome(fate=Fate.REJECTED, reason=reason, fields=keys)
 
 
-def _name(obj: Object) -> str:
-    return obj.capitalize()
+def _read_of(mapping: ObjectMapping, rules: SyncRules) -> list[str]:
+    key = [rules.links.salesforce_key] if mapping.is_person else []
+    return sorted({"Id", CREATED_FIELD[SALESFORCE], *key, *(field.salesforce for field in mapping.fields if field.salesforce)})
 
 
 def _id(item: Item) -> str:

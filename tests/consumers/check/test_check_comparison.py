@@ -269,7 +269,7 @@ def test_the_change_stream() -> None:
     describes = facts(SALESFORCE, MARKETO, {**SALESFORCE, "name": "LastName"}, {**SALESFORCE, "name": "Street"})
     whole = rules(TITLE, name, street)
     assert told(compare(whole, describes, {LEAD: None})) == [
-        ("warning", "", "Salesforce: LeadChangeEvent is not visible: changes are found by the poll only, minutes later")
+        ("warning", "", "Salesforce: Lead's change events are not visible: changes are found by the poll only, minutes later")
     ]
     assert told(compare(whole, describes, {LEAD: frozenset({"Name", "Address"})})) == [
         ("note", "title", "Salesforce: Title is not part of the change events: its changes are found by the poll only")

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from consumers.cli.application import app
 from consumers.fitting.grounds import MIGRATIONS
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.setup.found import ROOT

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.configuration.defaults import NOT_PROVIDED, build
+from consumers.configuration.defaults import build
 from consumers.configuration.rules import FieldEntry, RuleEntry
 from consumers.configuration.settings import (
     ContactSettings,
@@ -18,6 +18,7 @@ from consumers.configuration.settings import (
     Settings,
 )
 from consumers.configuration.types import Secret
+from consumers.kinds.person import NOT_PROVIDED
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Overlong, Qualification, RuleName, Unwanted
 from streams.wire.systems import CONTACT, LEAD, Object, System

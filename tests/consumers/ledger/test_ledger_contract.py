@@ -1,18 +1,20 @@
 """What the port promises, on both ledgers."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.ledger.port import Duty, Fenced, Ledger, Pair, Taken
+from consumers.ledger.port import Awaited, Duty, Fenced, Ledger, Pair, Taken
 from consumers.ledger.postgres import PostgresLedger
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.decision import decode as decode_decision
+from consumers.merge.parents import Reference
 from consumers.merge.state import Field, PairState, Record, Side
 from streams.wire.events import DeadLetter
-from streams.wire.systems import LEAD, System
+from streams.wire.systems import LEAD, PERSON, Object, System
 
 NOW = 1_700_000_000_000
 TOPIC = "crm.salesforce.lead.v1"
@@ -130,7 +132,7 @@ async def test_who_starts_from_elsewhere_is_fenced_and_changes_nothing(ledger: L
     assert await ledger.offset(TOPIC, 0) == 10
     assert await decisions(ledger) == []
     async with ledger.transaction() as tx:
-        assert await tx.by_record(System.SALESFORCE, [state(1).salesforce.id]) == {}
+        assert await tx.by_record(System.SALESFORCE, LEAD, [state(1).salesforce.id]) == {}
 
 
 # pairs
@@ -143,8 +145,8 @@ async def test_a_pair_comes_back_as_it_was_saved(ledger: Ledger, durable: bool) 
         await tx.save([one, pair(2)], NOW)
         assert one.loaded is one.state
     async with ledger.transaction() as tx:
-        by_salesforce = await tx.by_record(System.SALESFORCE, [one.state.salesforce.id, "00Q000000000000404"])
-        by_marketo = await tx.by_record(System.MARKETO, ["17", "18"])
+        by_salesforce = await tx.by_record(System.SALESFORCE, LEAD, [one.state.salesforce.id, "00Q000000000000404"])
+        by_marketo = await tx.by_record(System.MARKETO, PERSON, ["17", "18"])
     assert list(by_salesforce) == [one.state.salesforce.id]
     assert list(by_marketo) == ["17"]
     found = by_marketo["17"]
@@ -155,11 +157,11 @@ async def test_a_pair_comes_back_as_it_was_saved(ledger: Ledger, durable: bool) 
 async def test_a_pair_asked_for_twice_is_one_object(ledger: Ledger) -> None:
     [number] = await add(ledger, pair(1, key="ada@example.com", marketo="17"))
     async with ledger.transaction() as tx:
-        first = (await tx.by_record(System.MARKETO, ["17"]))["17"]
+        first = (await tx.by_record(System.MARKETO, PERSON, ["17"]))["17"]
         first.state = changed(first.state, hold="waits")
         assert await tx.gather(keys=["ada@example.com"], most=9) == [first]
         assert (await tx.by_id([number]))[number] is first
-        assert (await tx.by_record(System.SALESFORCE, [first.state.salesforce.id]))[first.state.salesforce.id] is first
+        assert (await tx.by_record(System.SALESFORCE, LEAD, [first.state.salesforce.id]))[first.state.salesforce.id] is first
 
 
 async def test_many_pairs_are_changed_at_once_and_the_others_stay(ledger: Ledger) -> None:
@@ -209,11 +211,61 @@ async def test_pairs_are_found_by_their_key_as_it_is_now(ledger: Ledger) -> None
         assert [one.id for one in await tx.gather(keys=["twin@example.com"], most=9)] == [numbers[1]]
 
 
+async def test_ids_are_unique_among_records_of_one_sort(ledger: Ledger) -> None:
+    company = Pair(id=0, state=changed(state(8), object=Object("account"), counterpart=Object("company")), loaded=None)
+    company.state = company.state.with_record(System.MARKETO, Record(id="1"))
+    person, other = await add(ledger, pair(1, marketo="1"), company)
+    async with ledger.transaction() as tx:
+        assert [one.id for one in (await tx.by_record(System.MARKETO, PERSON, ["1"])).values()] == [person]
+        assert [one.id for one in (await tx.by_record(System.MARKETO, Object("company"), ["1"])).values()] == [other]
+        assert await tx.by_record(System.MARKETO, Object("program"), ["1"]) == {}
+        found = await tx.gather(records={(System.MARKETO, Object("company")): ["1", "2"]}, most=9)
+        assert [one.id for one in found] == [other]
+    assert set(await ledger.states(System.MARKETO, Object("company"), ["1"])) == {"1"}
+    assert await ledger.states(System.MARKETO, Object("program"), ["1"]) == {}
+    again = Pair(id=0, state=changed(company.state, salesforce=Record(id="001000000000009AAA")), loaded=None)
+    with pytest.raises(Taken):
+        await add(ledger, again)
+
+
+async def test_children_wait_for_their_parents(ledger: Ledger) -> None:
+    one, two, three = await add(ledger, pair(1, marketo="1"), pair(2, marketo="2"), pair(3, marketo="3"))
+    unborn, unknown = "001000000000001AAA", "001000000000002AAA"
+    async with ledger.transaction() as tx:
+        here = state(3).salesforce.id
+        assert await tx.in_marketo([here, unborn]) == {here: "3"}
+        assert await tx.take_released(9) == {}
+        reference = partial(Reference, role="externalCompanyId")
+        await tx.relate(
+            {
+                one: [reference(parent=unborn, waiting=True)],
+                two: [reference(parent=unborn, waiting=True), Reference(role="externalSalesPersonId", parent=unknown, waiting=True)],
+                three: [reference(parent=here, waiting=False)],
+            }
+        )
+    account = Pair(
+        id=0, state=PairState(object=Object("account"), counterpart=Object("company"), salesforce=Record(id=unborn)), loaded=None
+    )
+    (parent,) = await add(ledger, account)
+    assert await ledger.awaited(9) == Awaited(anybody=True, unknown=((unknown, "externalSalesPersonId"),))
+    async with ledger.transaction() as tx:
+        assert await tx.take_released(9) == {}, "it is not in Marketo yet"
+        born = (await tx.by_id([parent]))[parent]
+        born.state = born.state.with_record(System.MARKETO, Record(id=unborn))
+        await tx.save([born], NOW)
+    async with ledger.transaction() as tx:
+        assert await tx.take_released(1) == {one: ["externalCompanyId"]}
+        assert await tx.take_released(9) == {two: ["externalCompanyId"]}
+        assert await tx.take_released(9) == {}
+        await tx.remove([two])
+    assert await ledger.awaited(9) == Awaited(anybody=False), "whoever is no more waits for nobody"
+
+
 async def test_pairs_are_gathered_by_whatever_is_known_of_them_in_the_order_of_their_ids(ledger: Ledger) -> None:
     waiting = Pair(id=0, state=changed(state(6), hold="ambiguous match: x", waits="17"), loaded=None)
     numbers = await add(ledger, *(pair(number, key=f"k{number}", marketo=str(number)) for number in range(1, 6)), waiting)
     async with ledger.transaction() as tx:
-        records = {System.SALESFORCE: [state(2).salesforce.id, "none"], System.MARKETO: ["1", "2"]}
+        records = {(System.SALESFORCE, LEAD): [state(2).salesforce.id, "none"], (System.MARKETO, PERSON): ["1", "2"]}
         found = await tx.gather(ids=[numbers[3], 404], records=records, keys=["k5", "none"], waiting=["17", "none"], most=9)
         assert [one.id for one in found] == [numbers[each] for each in (0, 1, 3, 4, 5)]
         assert found[1] is (await tx.by_id([numbers[1]]))[numbers[1]]
@@ -277,11 +329,11 @@ async def test_a_pair_absorbs_another_with_its_record_and_all_that_was_due_for_i
     [kept, gone] = await add(ledger, pair(1, key="ada@example.com"), Pair(id=0, state=lone, loaded=None, match_key="ada@example.com"))
     async with ledger.transaction() as tx:
         one = (await tx.by_id([kept]))[kept]
-        absorbed = (await tx.by_record(System.MARKETO, ["17"]))["17"]
+        absorbed = (await tx.by_record(System.MARKETO, PERSON, ["17"]))["17"]
         await tx.remove([absorbed.id])
         one.state = one.state.with_record(System.MARKETO, absorbed.state.marketo)
         await tx.save([one], NOW)
-        assert [found.id for found in (await tx.by_record(System.MARKETO, ["17"])).values()] == [kept]
+        assert [found.id for found in (await tx.by_record(System.MARKETO, PERSON, ["17"])).values()] == [kept]
     assert list(await stored(ledger, kept, gone)) == [kept]
     assert await claimed(ledger, Duty.WRITE_SALESFORCE) == []
     assert await claimed(ledger, Duty.LOOK_MARKETO) == []
@@ -295,7 +347,7 @@ async def test_removing_nobody_and_saving_nothing_is_no_fault(ledger: Ledger) ->
         await tx.record([])
         await tx.bury([])
         assert await tx.by_id([]) == {}
-        assert await tx.by_record(System.MARKETO, []) == {}
+        assert await tx.by_record(System.MARKETO, PERSON, []) == {}
         assert await tx.gather(most=9) == []
 
 
@@ -383,7 +435,7 @@ async def test_keys_with_characters_that_no_database_keeps_are_still_keys(ledger
     async with ledger.transaction() as tx:
         assert [one.id for one in await tx.gather(keys=[odd], most=9)] == [number]
         assert await tx.others_with([odd], []) == [odd]
-        assert await tx.by_record(System.MARKETO, ["\x00"]) == {}
+        assert await tx.by_record(System.MARKETO, PERSON, ["\x00"]) == {}
 
 
 async def test_pairs_with_a_refusal_are_found_page_by_page(ledger: Ledger) -> None:

@@ -124,5 +124,5 @@ async def test_of_two_thousand_namesakes_a_few_are_loaded(postgres_ledger: Postg
         "insert into pairs (salesforce_object, salesforce_id, match_key, state, updated_at)"
         " select 'lead', 'x' || n, 'one@example.com', '\\x', 0 from generate_series(1, 2000) as n"
     )
-    rows = await watcher.fetch(sql.GATHER.replace("state,", "''::bytea as state,"), [], [], [], ["one@example.com"], [], ALIKE_MAX)
+    rows = await watcher.fetch(sql.GATHER.replace("state,", "''::bytea as state,"), [], [], [], ["one@example.com"], [], ALIKE_MAX, [])
     assert len(rows) == ALIKE_MAX

@@ -14,7 +14,7 @@ from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.merge.state import PairState, Record
 from infra.postgres.server import Server
 from streams.wire.errors import Fatal, Retry, Unknown
-from streams.wire.systems import System
+from streams.wire.systems import PERSON, System
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +57,7 @@ async def test_a_pair_is_for_one_at_a_time_and_the_second_sees_what_the_first_ma
 
     async def count() -> None:
         async with postgres_ledger.transaction() as tx:
-            one = (await tx.by_record(System.MARKETO, ["17"]))["17"]
+            one = (await tx.by_record(System.MARKETO, PERSON, ["17"]))["17"]
             record = Record(id="17", seq=one.state.marketo.seq + 1)
             one.state = one.state.with_record(System.MARKETO, record)
             await tx.save([one], NOW)
@@ -172,7 +172,7 @@ async def test_the_database_goes_away_in_the_middle_and_nothing_is_half_done(
         await step()
     assert await postgres_ledger.offset("topic", 0) is None
     async with postgres_ledger.transaction() as tx:
-        assert await tx.by_record(System.MARKETO, ["18"]) == {}
+        assert await tx.by_record(System.MARKETO, PERSON, ["18"]) == {}
         assert [one.id for one in await tx.claim(Duty.WRITE_SALESFORCE, NOW, 5, 2)] == [number]
 
 
@@ -227,7 +227,7 @@ async def test_who_is_cancelled_while_waiting_leaves_no_lock(postgres_ledger: Po
 async def stand_still(ledger: PostgresLedger, watcher: asyncpg.Connection, record: str) -> None:
     """A transaction that goes to sleep with a pair locked, until the server has lost patience; another has the pair; it wakes up."""
     async with ledger.transaction() as tx:
-        await tx.by_record(System.MARKETO, [record])
+        await tx.by_record(System.MARKETO, PERSON, [record])
         session = await tx._connection.fetchval("select pg_backend_pid()")
         assert await tx._connection.fetchval("show idle_in_transaction_session_timeout") == "10s"
         await tx._connection.execute("set idle_in_transaction_session_timeout = '50ms'")
@@ -235,8 +235,8 @@ async def stand_still(ledger: PostgresLedger, watcher: asyncpg.Connection, recor
             while await watcher.fetchval("select 1 from pg_stat_activity where pid = $1", session):
                 await asyncio.sleep(0)
             async with ledger.transaction() as other:
-                assert list(await other.by_record(System.MARKETO, [record])) == [record]
-        await tx.by_record(System.MARKETO, [record])
+                assert list(await other.by_record(System.MARKETO, PERSON, [record])) == [record]
+        await tx.by_record(System.MARKETO, PERSON, [record])
 
 
 async def test_what_a_stopped_process_has_locked_is_let_go(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
@@ -303,6 +303,7 @@ async def test_the_columns_say_what_the_state_says(postgres_ledger: PostgresLedg
         "salesforce_object": "lead",
         "salesforce_id": "003000000000000001",
         "marketo_id": "17",
+        "marketo_object": "person",
         "match_key": "ada@example.com",
         "held": "ambiguous match: two",
         "contested": False,
@@ -317,7 +318,7 @@ async def test_a_migration_under_way_is_no_reason_to_stop(postgres_ledger: Postg
 
     async def load() -> list[str]:
         async with postgres_ledger.transaction() as tx:
-            return list(await tx.by_record(System.MARKETO, ["17"]))
+            return list(await tx.by_record(System.MARKETO, PERSON, ["17"]))
 
     assert await load() == ["17"]
     await watcher.execute('alter table pairs alter column marketo_id type varchar collate "C"')
@@ -331,13 +332,32 @@ async def test_a_migration_under_way_is_no_reason_to_stop(postgres_ledger: Postg
 
 @pytest.mark.parametrize(
     "statement",
-    [sql.BY_SALESFORCE, sql.BY_MARKETO, sql.BY_ID, sql.GATHER, sql.OTHERS_WITH, sql.NOTE_LEFT, sql.UPDATE_STATES, sql.CLAIM, sql.DROP_DUE],
+    [
+        sql.BY_SALESFORCE,
+        sql.BY_MARKETO,
+        sql.BY_ID,
+        sql.GATHER,
+        sql.OTHERS_WITH,
+        sql.NOTE_LEFT,
+        sql.UPDATE_STATES,
+        sql.CLAIM,
+        sql.DROP_DUE,
+        sql.IN_MARKETO,
+        sql.RELEASED,
+        sql.UNKNOWN_PARENTS,
+    ],
 )
 async def test_no_statement_is_ever_planned_for_a_small_table(postgres_ledger: PostgresLedger, statement: str) -> None:
     async with postgres_ledger._pool.acquire() as connection:
         await connection.execute(f"prepare asked as {statement}")
-        many = "'{1}', '{a}', '{a}', '{a}', '{a}', 1"
-        told = {sql.GATHER: many, sql.OTHERS_WITH: "'{a}', '{1}'"}
+        many = "'{1}', '{a}', '{a}', '{a}', '{a}', 1, '{b}'"
+        told = {
+            sql.GATHER: many,
+            sql.BY_MARKETO: "'{a}', 'b'",
+            sql.RELEASED: "9",
+            sql.UNKNOWN_PARENTS: "9",
+            sql.OTHERS_WITH: "'{a}', '{1}'",
+        }
         made = told | {sql.UPDATE_STATES: "'{1}', '{a}', 1", sql.CLAIM: "0, 1, 1, 1", sql.DROP_DUE: "'{1}', '{1}'"}
         arguments = made.get(statement, "'{1}'")
         plan = "\n".join(row[0] for row in await connection.fetch(f"explain execute asked ({arguments})"))

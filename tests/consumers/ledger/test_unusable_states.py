@@ -14,6 +14,7 @@ from consumers.merge.state import PairState
 from consumers.observe.observer import Observer
 from consumers.settle.look import Looker
 from consumers.settle.settler import Settler
+from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import MK, SF, T, terms
 from tests.consumers.pairs_in_memory import Clock, ids, owing
 from tests.consumers.scripted_writer import ScriptedWriter
@@ -60,7 +61,7 @@ async def test_an_event_whose_outcome_can_not_be_stored_is_buried(
     told = messages(*(edit(number, POISON if number == 4 else "c") for number in range(1, 6)))
     observed = await Observer(postgres_ledger, TERMS, Clock()).observe(TOPIC, 0, 0, told)
     assert (observed.events, observed.dead) == (4, 1)
-    states = await postgres_ledger.states(SF, [ids(number)[SF] for number in range(1, 6)])
+    states = await postgres_ledger.states(SF, LEAD, [ids(number)[SF] for number in range(1, 6)])
     assert [state.fields["title"].value for _, state in sorted(states.items())] == ["c", "c", "c", "b", "c"]
     assert await postgres_ledger.offset(TOPIC, 0) == 5
     assert await rows(emptied, 'select "offset", original from dead_letters') == [(3, told[3].value)]
@@ -90,7 +91,7 @@ async def test_a_state_that_can_not_be_read_waits_beside_the_others(postgres_led
     observed = await Observer(postgres_ledger, TERMS, clock).observe(TOPIC, 0, 0, told)
     assert (observed.events, observed.dead) == (2, 1)
     assert await rows(emptied, "select id from pairs where held is not null") == [(numbers[1],)]
-    assert set(await postgres_ledger.states(SF, [ids(number)[SF] for number in (1, 2, 3)])) == {ids(1)[SF], ids(3)[SF]}
+    assert set(await postgres_ledger.states(SF, LEAD, [ids(number)[SF] for number in (1, 2, 3)])) == {ids(1)[SF], ids(3)[SF]}
     await rows(emptied, "update due set at = $2 where pair = $1 returning pair", numbers[1], T)
     await rows(emptied, "insert into due (kind, pair, at) values ($3, $1, $2) returning pair", numbers[1], T, int(Duty.LOOK_MARKETO))
     assert (await Looker(postgres_ledger, writer, TERMS, clock).round()).pairs == 0

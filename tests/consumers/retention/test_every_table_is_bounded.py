@@ -20,6 +20,7 @@ KEPT_FOR_A_TIME = {
 
 BOUNDED_OTHERWISE = {
     "due": "four rows a pair at the most, gone when done or with the pair",
+    "relations": "a row a reference of a pair, gone with the pair",
     "refusals": "a row a field of a pair, gone when taken or with the pair",
     "former": "a row a record that was merged or converted, gone with the pair that it is part of",
     "left_behind": "only what a pair waits for; taken off by the next batch",

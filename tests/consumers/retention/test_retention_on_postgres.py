@@ -20,7 +20,7 @@ from consumers.retention.shelves import NAMES, shelves
 from consumers.retention.tables import DECISIONS, ROWS_MAX
 from streams.relay.singleton import PostgresSingleton
 from streams.wire.events import DeadLetter
-from streams.wire.systems import System
+from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import MK, SF, paired
 from tests.consumers.pairs_in_memory import renamed
 from tests.consumers.retention.test_keeper import DEADLINE_SECONDS, Alone, soon
@@ -241,7 +241,7 @@ async def test_what_a_step_locks_is_in_nobodys_way(pool: Any, ledger: PostgresLe
             assert len(await others.fetch("select from decisions where at > 1 for update")) == 500
         async with ledger.transaction() as tx:
             await tx._connection.execute("set local lock_timeout = '5s'")
-            found = await tx.gather(ids=[two], records={SF: [living.state.salesforce.id]}, keys=["p1@example.com"], most=9)
+            found = await tx.gather(ids=[two], records={(SF, LEAD): [living.state.salesforce.id]}, keys=["p1@example.com"], most=9)
             assert [pair.id for pair in found] == [two, living.id]
             found[1].state = msgspec.structs.replace(found[1].state, lane=2)
             await tx.advance("t", 0, 0, 1)

@@ -8,9 +8,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
-from consumers.ledger.port import Duty, Ledger
+from consumers.ledger.port import Awaited, Duty, Ledger
 from consumers.merge.state import PairState
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 
 class Crash(BaseException):
@@ -119,9 +119,9 @@ class MortalLedger(Ledger):
         """As the port says."""
         return await self._ledger.write_id()
 
-    async def states(self, system: System, ids: Sequence[str]) -> dict[str, PairState]:
+    async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
         """As the port says."""
-        return await self._ledger.states(system, ids)
+        return await self._ledger.states(system, obj, ids)
 
     async def waiting(self, duty: Duty, now: int) -> int | None:
         """As the port says."""
@@ -138,6 +138,10 @@ class MortalLedger(Ledger):
     async def gone(self, after: int, limit: int) -> dict[int, int]:
         """As the port says."""
         return await self._ledger.gone(after, limit)
+
+    async def awaited(self, most: int) -> Awaited:
+        """As the port says."""
+        return await self._ledger.awaited(most)
 
     async def anything_left(self) -> bool:
         """As the port says."""

@@ -9,7 +9,7 @@ from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.sources import late, limits_ms
 from consumers.troubles.trouble import unready
 from streams.relay.positions import PostgresPositions
-from streams.wire.systems import System
+from streams.wire.systems import CONTACT, LEAD, System
 
 NOW = 1_900_000_000_000
 POLL, ACTIVITIES = 300.0, 15.0
@@ -31,7 +31,7 @@ def row(source: str, silent_seconds: float) -> dict[str, Any]:
     ],
 )
 def test_each_source_has_its_time(source: str, on_time: float, too_late: float | None) -> None:
-    limits = limits_ms(POLL, ACTIVITIES)
+    limits = limits_ms(POLL, ACTIVITIES, (LEAD, CONTACT))
     assert late([row(source, on_time)], now_ms=NOW, limits_ms=limits) == []
     if too_late is not None:
         (trouble,) = late([row(source, too_late)], now_ms=NOW, limits_ms=limits)

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 
 from consumers.fitting.sight import Returned, Sight
+from consumers.kinds.registry import SORTS
 from consumers.mapping.describes import Describes, salesforce_fields
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.mapping.person_entities import LEAD_ENTITY
 from consumers.merge.plan import Out, Update
 from consumers.merge.state import Field, PairState, Record
 from consumers.settle.writers.port import Fate, Item
@@ -65,7 +65,7 @@ class Org:
     async def polled(self) -> list[ChangeEvent]:
         source = PollSource(
             self.rest,
-            LEAD_ENTITY,
+            SORTS[LEAD].entity,
             [field.salesforce for field in FIELDS],
             lag_seconds=-1.0,
             once=True,

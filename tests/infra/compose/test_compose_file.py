@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from consumers.configuration.loading import ConfigurationError, load
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from infra.compose.sandboxed import environment
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import SETTINGS

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from consumers.mapping.person_entities import OBJECTS
+from consumers.kinds.registry import OBJECTS
 from infra.kafka.admin import AdminError, ensure_topics
 from infra.kafka.broker import Broker, _cluster_id
 from infra.kafka.wire import coordinator_ready

@@ -1,0 +1,76 @@
+"""A kind of record that is kept in step: one declaration of what it is called on both sides, and which way it flows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from consumers.mapping.fields import Direction, FieldType
+from streams.marketo.resource import Resource
+from streams.salesforce.entity import Entity
+from streams.wire.systems import PERSON, Object, System
+
+
+class Witness(StrEnum):
+    """What proves that Marketo's record shows our value."""
+
+    FEED = "feed"
+    """The activity log."""
+    ANSWER = "answer"
+    """The answer to our own call, where Marketo tells of no change of such a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """One line of a default mapping."""
+
+    salesforce: str
+    marketo: str
+    type: FieldType = FieldType.TEXT
+    required_default: str | None = None
+    """Salesforce: used at creation only, and only where blank."""
+    parent: str = ""
+    """Of a reference: the kind of record that it names. Kept by the parent's Salesforce id; written once the parent is in Marketo."""
+    required: bool = False
+    """Of a reference: nothing is written of the record until the parent is there."""
+    placeholder: bool = False
+    """Of a reference: Marketo can't take it away, so a record that stands for none takes the parent's place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sort:
+    """One Salesforce object of a kind: how it is read, what is mapped of it unless configured otherwise, and who wins a conflict."""
+
+    entity: Entity
+    fields: tuple[Default, ...]
+    winner: System = System.SALESFORCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One thing that is kept in step. Several Salesforce objects may be one kind (a lead and a contact are both a person)."""
+
+    name: str
+    """As in the configuration and in reports: `account`."""
+    doc: str
+    """What is kept in step, in a few words: `Accounts, as companies`."""
+    sorts: tuple[Sort, ...]
+    resource: Resource | None = None
+    """Where Marketo keeps it; None: among the leads, the only ones with a feed and an interface of their own."""
+    flow: Direction = Direction.TO_MARKETO
+    witness: Witness = Witness.ANSWER
+    delete_in_marketo: bool = False
+    """Whether a record deleted in Salesforce is deleted in Marketo; else it stays."""
+    by_object: Mapping[Object, Sort] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_object", {sort.entity.object: sort for sort in self.sorts})
+
+    @property
+    def marketo(self) -> Object:
+        """What Marketo's records of this kind are called on the topics."""
+        return self.resource.object if self.resource else PERSON
+
+    @property
+    def is_person(self) -> bool:
+        """Whether these are people: matched by e-mail, linked by fields of Tandem's own, created in Salesforce when they qualify."""
+        return self.resource is None

@@ -1,0 +1,56 @@
+"""Parents before children: what is planned, without the references whose parents aren't in Marketo yet. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from consumers.merge.plan import Create, Nothing, Out, Plan, Update
+from consumers.merge.witness import WAITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One reference of a pair, as it is about to be written. `parent`: the Salesforce id that it names; `waiting`: it is not there yet."""
+
+    role: str
+    parent: str
+    waiting: bool
+
+
+def named_by(planned: Plan) -> dict[str, str]:
+    """The parents that are named by what is planned: Salesforce id -> kind."""
+    if not isinstance(planned, (Create, Update)):
+        return {}
+    return {str(out.value): out.parent for out in planned.fields if out.parent}
+
+
+def references(planned: Plan, there: Mapping[str, str]) -> tuple[Reference, ...]:
+    """Those of a plan. `there`: of the parents that are in Marketo, their ids there by their Salesforce ids."""
+    if not isinstance(planned, (Create, Update)):
+        return ()
+    return tuple(Reference(role=out.key, parent=str(out.value), waiting=out.value not in there) for out in planned.fields if out.parent)
+
+
+def with_parents(planned: Plan, there: Mapping[str, str]) -> tuple[Plan, str]:
+    """The plan with references as Marketo's ids, and without those that have to wait: they are refused for that reason.
+
+    With one that is required nothing is written; of a creation the second value then says why.
+    """
+    if not isinstance(planned, (Create, Update)) or not any(out.parent for out in planned.fields):
+        return planned, ""
+    waiting = [out for out in planned.fields if out.parent and out.value not in there]
+    fields = tuple(_translated(out, there) for out in planned.fields if out not in waiting)
+    refused = (*planned.refused, *((out.key, _why(out)) for out in waiting))
+    required = next((out for out in waiting if out.parent_required), None)
+    if required is not None:
+        return Nothing(refused=refused), _why(required) if isinstance(planned, Create) else ""
+    if not fields:
+        return Nothing(refused=refused), ""
+    return replace(planned, fields=fields, refused=refused), ""
+
+
+def _translated(out: Out, there: Mapping[str, str]) -> Out:
+    return replace(out, value=there[str(out.value)]) if out.parent else out
+
+
+def _why(out: Out) -> str:
+    return f"{WAITS}{out.parent} {out.value}, which is not in Marketo yet; it is written once it is"
