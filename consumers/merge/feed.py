@@ -127,7 +127,7 @@ def judge_fields(state: PairState, event: ChangeEvent, terms: Terms, *, patient:
         state = asked_again(state, system)
     if changed:
         state = state.with_fields(changed)
-    return (_after_echo(state, system, echoed, event.at) if echoed else state), tuple(rulings)
+    return (_after_echo(state, event, echoed) if echoed else state), tuple(rulings)
 
 
 def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Value, at: int) -> Judged | None:
@@ -139,17 +139,17 @@ def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Val
     return accepted_at_once(mapping, field, system, value, at) if field is not None else None
 
 
-def _after_echo(state: PairState, system: System, write: int, at: int) -> PairState:
+def _after_echo(state: PairState, event: ChangeEvent, write: int) -> PairState:
     """The feed was quicker than the answer, or the answer never comes: the record may be written to again.
 
     Salesforce tells a call's change in one event, so all of the write was made by then, also what changed nothing or can't be told.
     """
-    record = state.record(system)
+    system, record = event.system, state.record(event.system)
     if record.calling == write:
         record = shallow(record)
         record.calling = record.calling_until = record.caller = 0
         state = state.with_record(system, record)
-    return made_by(state, system, write, at) if system is SALESFORCE else state
+    return made_by(state, system, write, event.at, placed=event.seq == record.seq) if system is SALESFORCE else state
 
 
 def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, value: Value, *, patient: bool = True) -> Edit:

@@ -68,7 +68,7 @@ def _untellable(state: PairState, event: ChangeEvent, *, news: bool) -> PairStat
             changed[key] = field.with_side(system, new)
     state = state.with_fields(changed) if changed else state
     write = lone_write(state, system, event.at) if news else 0
-    return made_by(state, system, write, event.at) if write else state
+    return made_by(state, system, write, event.at, placed=True) if write else state
 
 
 def _told_late(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:

@@ -81,6 +81,13 @@ def made_until(write: Write, at: int) -> Write:
     return new
 
 
+def put_in_place(write: Write) -> Write:
+    """The write, now that the feed has come to it."""
+    new = shallow(write)
+    new.placed = True
+    return new
+
+
 def may_be_of(write: Write, at: int) -> bool:
     """Whether this write may have been made at a moment of the feed: not after what is known of its end, nor before its call.
 

@@ -260,8 +260,8 @@ def _already_read(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
 
 
 def _passed(side: Side, at: int) -> Side:
-    """The feed has passed an answered write without showing it: the write changed nothing, or the feed has lost it. The side showed it."""
-    silent = [write for write in side.writes if write.done_by and write.done_by <= at and not write.moved]
+    """The feed has passed a write without showing it: it changed nothing, or was lost, or can't be told. The side showed it."""
+    silent = [write for write in side.writes if write.done_by and write.done_by <= at and (write.placed or not write.moved)]
     if not silent:
         return side
     new = shallow(side)

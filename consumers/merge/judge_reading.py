@@ -56,23 +56,24 @@ def _in_place(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
 def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at: int, feed_lost: bool) -> Judged:
     """A reading because the feed should have shown our write long ago.
 
-    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed). Our value stands there but the
-    feed has not said so: later writes need not wait for it any more. Something else stands there: the feed has yet to show it;
-    only when the feed is known to have lost its events (`feed_lost`) is the reading taken for the truth.
+    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed), unless the feed has come to it: then
+    somebody has put back what stood there before. Our value stands there but the feed has not said so: later writes need not wait
+    for it any more. Something else stands there: the feed has yet to show it; only when the feed is known to have lost its events
+    (`feed_lost`) is the reading taken for the truth.
     """
     side = shallow(field.side(edit.side))
     if not side.writes:
         return judge_read(mapping, field, edit)
     newest = side.writes[-1]
     stands = same(mapping, side, edit.value, newest.value)
-    if same(mapping, side, edit.value, side.seen):
+    if same(mapping, side, edit.value, side.seen) and not newest.placed:
         forget(side, lambda write: in_doubt(write) or not same(mapping, side, edit.value, write.value))
         side.writes = ()
         if newest.answered > PENDING and not newest.moved:
             side.shows = newest.version
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "the write changed nothing, or never arrived")
-    if feed_lost:
+    if feed_lost or same(mapping, side, edit.value, side.seen):
         return _without_feed(mapping, field, side, edit, stands=stands)
     side.writes = tuple(_looked(write, look_again_at, stands=stands) for write in side.writes)
     new = field.with_side(edit.side, side)

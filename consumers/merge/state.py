@@ -39,6 +39,8 @@ class Write(msgspec.Struct, array_like=True, gc=False):
     """A read has shown the value in place while the feed was silent."""
     done_by: int = 0
     """Once answered: the latest moment at which it may have been made (ms, the system's clock); 0 if not known."""
+    placed: bool = False
+    """The side's feed has come to this write, and can't say what it brought: what it brings from then on was made after it."""
 
 
 def is_out(write: Write, calling: int) -> bool:

@@ -6,7 +6,7 @@ What a write has done is told by the feed, or by a look; the answer only says th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from consumers.merge.forgotten import forget, made_until, may_be_of, remembered
+from consumers.merge.forgotten import forget, made_until, may_be_of, put_in_place, remembered
 from consumers.merge.plan import MAPPING_MARK, Create, Update
 from consumers.merge.state import FAILED, NEVER, PENDING, Field, PairState, Record, Side, Write, shallow
 from streams.wire.systems import System
@@ -244,9 +244,12 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
     return state.with_fields(changed).with_record(target, record)
 
 
-def made_by(state: PairState, target: System, write: int, at: int) -> PairState:
-    """The feed has told of a write, or that it can't tell of it: all its fields were made by `at` (ms, the system's clock)."""
-    return _each_write(state, target, write, lambda side: _made(side, write, at))
+def made_by(state: PairState, target: System, write: int, at: int, *, placed: bool) -> PairState:
+    """The feed has told of a write, or that it can't tell of it: all its fields were made by `at` (ms, the system's clock).
+
+    `placed`: it has told of nothing later yet, so that what it brings from now on was made after the write.
+    """
+    return _each_write(state, target, write, lambda side: _made(side, write, at, placed=placed))
 
 
 def lone_write(state: PairState, target: System, at: int) -> int:
@@ -305,9 +308,10 @@ def _forget(side: Side, write: int) -> Side:
     return new
 
 
-def _made(side: Side, write: int, at: int) -> Side:
+def _made(side: Side, write: int, at: int, *, placed: bool) -> Side:
     new = shallow(side)
-    new.writes = tuple(made_until(entry, at) if entry.id == write else entry for entry in side.writes)
+    made = (made_until(entry, at) if entry.id == write else entry for entry in side.writes)
+    new.writes = tuple(put_in_place(entry) if placed and entry.id == write else entry for entry in made)
     return new
 
 

@@ -17,7 +17,7 @@ from consumers.ledger.port import Fenced, Ledger
 from consumers.merge.decision import Origin
 from consumers.merge.terms import Terms
 from consumers.observe.refilled import fingerprint
-from streams.wire.codec import Undecodable, decode
+from streams.wire.codec import Undecodable, decode, is_record_id
 from streams.wire.errors import SyncError
 from streams.wire.events import ChangeEvent, DeadLetter
 from streams.wire.systems import Object, System
@@ -138,8 +138,7 @@ def _records_of(dead: Sequence[DeadLetter]) -> list[tuple[System, Object, str, s
     found: list[tuple[System, Object, str, str]] = []
     for letter in dead:
         (system, obj), record = letter.topic.split(".")[1:3], letter.key.partition(":")[2]
-        if record.isalnum() and record.isascii() and system in set(System):
-            found.append(
-                (System(system), Object(obj), record, f"it can't be read (dead letter {letter.topic}/{letter.partition}@{letter.offset})")
-            )
+        if is_record_id(record) and record.isascii() and system in set(System):
+            why = f"it can't be read (dead letter {letter.topic}/{letter.partition}@{letter.offset})"
+            found.append((System(system), Object(obj), record, why))
     return found

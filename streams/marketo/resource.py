@@ -1,19 +1,42 @@
-"""A list of records with Marketo's common interface: a plain value, given by whoever knows which there are."""
+"""What is said of a list of records that has Marketo's common interface: a declaration of whoever keeps it in step."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from streams.wire.events import Value
 from streams.wire.systems import Object
+
+_PATH = re.compile(r"[a-z]+(/[A-Za-z][A-Za-z0-9_]*)?")
+
+Key = str | tuple[str | int, ...]
+"""What names a record: the value of its one dedupe field, or those of all in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A list of records with the common interface (companies, sales persons, opportunities, roles, custom objects)."""
+    """A list of records with the common interface (companies, salespersons, opportunities, roles, custom objects)."""
 
     object: Object
     """As on the topics: `company`."""
     path: str
     """`companies`, `salespersons`, `opportunities`, `opportunities/roles`, `customobjects/car_c`."""
     key: tuple[str, ...]
-    """The dedupe fields: `externalCompanyId`."""
+    """The dedupe fields: `("externalCompanyId",)`."""
     id_field: str
-    """`id` or `marketoGUID`."""
+    """`id` or `marketoGUID`: the name that Marketo itself gives a record."""
+
+    def __post_init__(self) -> None:
+        if not _PATH.fullmatch(self.path):
+            raise ValueError(f"not a path of Marketo's lead database: {self.path!r}")
+        if not self.key:
+            raise ValueError(f"{self.path}: no key field, nothing tells two records apart")
+
+    def named(self, key: Key) -> dict[str, Value]:
+        """The key fields with these values. Raises ValueError for another number of them."""
+        values = (key,) if isinstance(key, str) else key
+        return dict(zip(self.key, values, strict=True))
+
+    def place(self, fields: Mapping[str, Value]) -> tuple[str, ...]:
+        """Where a record stands: equal for all spellings of a key that are one to Marketo, which folds case."""
+        return tuple(str(fields.get(name)).casefold() for name in self.key)

@@ -1,39 +1,37 @@
 """Marketo's lead database and activity log over REST: one method per endpoint, every call under the budget."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from streams.budget.port import Budget, Lane
-from streams.marketo.session import Answer, Call, Expired, Held, MarketoSession
-from streams.marketo.wire import ActivityType, FieldInfo, ItemResult, Lead, Page, PagingToken, Schema, SyncAnswer, Usage
-from streams.wire.errors import Reject, Retry, SyncError, Unknown
+from streams.marketo.calling import BATCH_RECORDS_MAX, Calling, field_of, results_by_place, shape
+from streams.marketo.resources import MarketoResources
+from streams.marketo.session import Answer, Call, MarketoSession
+from streams.marketo.wire import ActivityType, FieldInfo, Lead, Page, PagingToken, Schema, SyncAnswer, Usage
+from streams.wire.errors import Reject
 from streams.wire.events import Value
 
-BATCH_RECORDS_MAX = 300
-"""Records in one write, ids in one read, rows in one page (Marketo, API limits)."""
-BODY_BYTES_MAX = 1_000_000
-"""Largest body we send; Marketo refuses 1 MB with HTTP 413."""
 MERGE_LOSERS_MAX = 25
 """More are refused with 1080 (Marketo, Merge Leads)."""
 ACTIVITY_TYPES_MAX = 10
 
 _LEADS = "/rest/v1/leads.json"
 _ACTIVITIES = "/rest/v1/activities"
-_UNANSWERED = ItemResult(id=None, status="unknown", message="Marketo's answer has no result for this record")
 
 
 class MarketoRest:
     """Calls to one instance. Raises the errors of `streams.wire.errors` and nothing else; reads are safe to repeat."""
 
     def __init__(self, session: MarketoSession, budget: Budget) -> None:
-        self._session = session
-        self._budget = budget
-        self.calls = 0
+        self._calling = Calling(session, budget)
+        self.resources = MarketoResources(self._calling)
+        """Everything but people that has the common interface."""
+
+    @property
+    def calls(self) -> int:
         """Calls made, for reports."""
+        return self._calling.calls
 
     async def sync(
         self, records: Sequence[Mapping[str, Value]], action: str, lookup_field: str | None, lane: Lane = Lane.LIVE
@@ -47,11 +45,13 @@ class MarketoRest:
         frame: dict[str, Any] = {"action": action}
         if lookup_field is not None and action not in {"createOnly", "createDuplicate"}:
             frame["lookupField"] = lookup_field
-        return await self._write_batch(_LEADS, frame, records, lane)
+        return await self._calling.write_batch(_LEADS, frame, records, lane, results_in=results_by_place)
 
     async def delete(self, ids: Sequence[str], lane: Lane = Lane.LIVE) -> SyncAnswer:
         """Deletes at most 300 leads; `skipped` 1004 where there is none."""
-        return await self._write_batch("/rest/v1/leads/delete.json", {}, [{"id": int(each)} for each in ids], lane)
+        return await self._calling.write_batch(
+            "/rest/v1/leads/delete.json", {}, [{"id": int(each)} for each in ids], lane, results_in=results_by_place
+        )
 
     async def merge(self, winner: str, losers: Sequence[str], lane: Lane = Lane.LIVE) -> str:
         """Merges the losers (at most 25) into the winner, whose values stay unless empty. The request id."""
@@ -62,9 +62,9 @@ class MarketoRest:
             path=f"/rest/v1/leads/{int(winner)}/merge.json",
             params={"leadIds": ",".join(losers)},
             write=True,
-            timeout_seconds=self._session.settings.merge_seconds,
+            timeout_seconds=self._calling.session.settings.merge_seconds,
         )
-        return (await self._call(call, lane)).request_id
+        return (await self._calling.call(call, lane)).request_id
 
     async def read(self, ids: Sequence[str], fields: Sequence[str], lane: Lane = Lane.LIVE) -> dict[str, Lead]:
         """Leads by id, 300 a call; ids that don't exist are absent."""
@@ -90,8 +90,8 @@ class MarketoRest:
             }
             token = ""
             while True:
-                answer = await self._get(_LEADS, params | ({"nextPageToken": token} if token else {}), lane)
-                with _shape("leads"):
+                answer = await self._calling.get(_LEADS, params | ({"nextPageToken": token} if token else {}), lane)
+                with shape("leads"):
                     found += [_lead(row, names, answer) for row in answer.result]
                 token = answer.next_page_token
                 if not token or not answer.result or (filter_type == "id" and len(answer.result) >= len(part)):
@@ -100,27 +100,27 @@ class MarketoRest:
 
     async def describe2(self, lane: Lane = Lane.LIVE) -> Schema:
         """The lead's fields with what may be written, and what can be searched by."""
-        answer = await self._get("/rest/v1/leads/describe2.json", {}, lane)
-        with _shape("describe2"):
+        answer = await self._calling.get("/rest/v1/leads/describe2.json", {}, lane)
+        with shape("describe2"):
             entry = answer.result[0]
-            fields = [_field(row, row["name"], updateable=bool(row.get("updateable", True))) for row in entry["fields"]]
+            fields = [field_of(row, row["name"], updateable=bool(row.get("updateable", True))) for row in entry["fields"]]
             return Schema(fields=fields, searchable=[list(names) for names in entry.get("searchableFields", [])])
 
     async def describe(self, lane: Lane = Lane.LIVE) -> list[FieldInfo]:
         """The lead's fields with their numeric ids; fields that REST can't see are left out."""
-        answer = await self._get("/rest/v1/leads/describe.json", {}, lane)
-        with _shape("describe"):
+        answer = await self._calling.get("/rest/v1/leads/describe.json", {}, lane)
+        with shape("describe"):
             seen = [row for row in answer.result if "rest" in row]
-            return [_field(row, row["rest"]["name"], updateable=not row["rest"].get("readOnly", False)) for row in seen]
+            return [field_of(row, row["rest"]["name"], updateable=not row["rest"].get("readOnly", False)) for row in seen]
 
     async def create_fields(self, fields: Sequence[Mapping[str, Value]], lane: Lane = Lane.LIVE) -> SyncAnswer:
         """Creates custom lead fields (`name`, `displayName`, `dataType`); they can be hidden later, never deleted."""
-        return await self._write_batch("/rest/v1/leads/schema/fields.json", {}, fields, lane)
+        return await self._calling.write_batch("/rest/v1/leads/schema/fields.json", {}, fields, lane, results_in=results_by_place)
 
     async def activity_types(self, lane: Lane = Lane.LIVE) -> list[ActivityType]:
         """The instance's own list of activity types."""
-        answer = await self._get(f"{_ACTIVITIES}/types.json", {}, lane)
-        with _shape("activity types"):
+        answer = await self._calling.get(f"{_ACTIVITIES}/types.json", {}, lane)
+        with shape("activity types"):
             return [
                 ActivityType(id=int(row["id"]), name=row.get("name", ""), attributes=[each["name"] for each in row.get("attributes") or []])
                 for row in answer.result
@@ -129,7 +129,7 @@ class MarketoRest:
     async def paging_token(self, since_ms: int, lane: Lane = Lane.LIVE) -> PagingToken:
         """A token for activities after a moment (whole seconds)."""
         since = datetime.fromtimestamp(since_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        answer = await self._get(f"{_ACTIVITIES}/pagingtoken.json", {"sinceDatetime": since}, lane)
+        answer = await self._calling.get(f"{_ACTIVITIES}/pagingtoken.json", {"sinceDatetime": since}, lane)
         return PagingToken(token=answer.next_page_token, server_ms=answer.at)
 
     async def activities(self, token: str, type_ids: Sequence[int], lane: Lane = Lane.LIVE, leads: Sequence[str] = ()) -> Page:
@@ -144,8 +144,8 @@ class MarketoRest:
 
         A row of another shape than expected is a membership all the same, and shown as it is.
         """
-        answer = await self._get(f"/rest/v1/leads/{int(lead)}/{of}Membership.json", {"batchSize": str(BATCH_RECORDS_MAX)}, lane)
-        with _shape("memberships"):
+        answer = await self._calling.get(f"/rest/v1/leads/{int(lead)}/{of}Membership.json", {"batchSize": str(BATCH_RECORDS_MAX)}, lane)
+        with shape("memberships"):
             return [str(row.get(f"{of}Id") or row.get("id") or row) for row in answer.result]
 
     async def deleted_leads(self, token: str, lane: Lane = Lane.LIVE) -> Page:
@@ -154,123 +154,17 @@ class MarketoRest:
 
     async def usage(self, lane: Lane = Lane.LIVE) -> Usage:
         """Calls of the day."""
-        answer = await self._get("/rest/v1/stats/usage.json", {}, lane)
-        with _shape("usage"):
+        answer = await self._calling.get("/rest/v1/stats/usage.json", {}, lane)
+        with shape("usage"):
             row = answer.result[0] if answer.result else {}
             users = {str(each.get("userId", "")): int(each.get("count", 0)) for each in row.get("users") or []}
             return Usage(date=str(row.get("date", "")), total=int(row.get("total", 0)), users=users)
 
     async def _page(self, name: str, params: dict[str, str], lane: Lane) -> Page:
         separator = "" if name.startswith(".") else "/"
-        answer = await self._get(f"{_ACTIVITIES}{separator}{name}", params | {"batchSize": str(BATCH_RECORDS_MAX)}, lane)
+        answer = await self._calling.get(f"{_ACTIVITIES}{separator}{name}", params | {"batchSize": str(BATCH_RECORDS_MAX)}, lane)
         token = answer.next_page_token or params["nextPageToken"]
         return Page(rows=answer.result, token=token, more=answer.more, at=answer.at, until=answer.until)
-
-    async def _get(self, path: str, params: Mapping[str, str], lane: Lane) -> Answer:
-        return await self._call(Call(method="GET", path=path, params=params), lane)
-
-    async def _call(self, call: Call, lane: Lane) -> Answer:
-        """A call that is repeated with another token asks for leave a second time, with the first place given back: Marketo counts both."""
-        try:
-            try:
-                return await self._attempt(call, lane)
-            except Expired as error:
-                return await self._attempt(call, lane, error)
-        except Held as limit:
-            await self._budget.used_up(limit.hold_seconds)
-            raise
-
-    async def _attempt(self, call: Call, lane: Lane, expired: Expired | None = None) -> Answer:
-        async with self._budget.call(lane):
-            self.calls += 1
-            return await self._session.attempt(call, expired)
-
-    async def _write_batch(self, path: str, frame: Mapping[str, Any], records: Sequence[Mapping[str, Value]], lane: Lane) -> SyncAnswer:
-        if len(records) > BATCH_RECORDS_MAX:
-            raise Reject(f"Marketo takes {BATCH_RECORDS_MAX} records a call, not {len(records)}")
-        results: list[ItemResult] = []
-        request_ids: list[str] = []
-        until = 0
-        for part in _parts(frame, records):
-            if part.body is None:
-                results.append(ItemResult(id=None, status="skipped", code="413", message="the record alone is larger than 1 MB"))
-                continue
-            try:
-                answer = await self._call(Call(method="POST", path=path, body=part.body, write=True), lane)
-            except Reject as error:
-                if not request_ids:
-                    raise
-                results += [ItemResult(id=None, status="skipped", code=error.code, message=str(error))] * part.count
-                continue
-            except SyncError as error:
-                if not request_ids:
-                    raise
-                after_seconds = error.after_seconds if isinstance(error, Retry) else 1.0
-                raise Unknown(f"part of the batch was applied, then: {error}", after_seconds=after_seconds) from error
-            request_ids.append(answer.request_id)
-            until = max(until, answer.until)
-            results += _results(answer.result, part.count)
-        return SyncAnswer(request_id=",".join(request_ids), results=results, until=until)
-
-
-class _Part:
-    """A stretch of a batch that fits one body; `body` is None for a record that fits none."""
-
-    __slots__ = ("body", "count")
-
-    def __init__(self, body: bytes | None, count: int) -> None:
-        self.body = body
-        self.count = count
-
-
-def _parts(frame: Mapping[str, Any], records: Sequence[Mapping[str, Value]]) -> list[_Part]:
-    """The batch in as few bodies as fit, halved where one is too large."""
-    if not records:
-        return []
-    body = orjson.dumps({**frame, "input": list(records)})
-    if len(body) <= BODY_BYTES_MAX:
-        return [_Part(body, len(records))]
-    if len(records) == 1:
-        return [_Part(None, 1)]
-    middle = len(records) // 2
-    return _parts(frame, records[:middle]) + _parts(frame, records[middle:])
-
-
-def _results(rows: Sequence[Any], count: int) -> list[ItemResult]:
-    """One result per record, correlated by index: lead results carry no `seq` (Marketo, Sync Leads)."""
-    results = [_result(row) if isinstance(row, dict) else _UNANSWERED for row in rows[:count]]
-    return results + [_UNANSWERED] * (count - len(results))
-
-
-def _result(row: dict[str, Any]) -> ItemResult:
-    reasons = row.get("reasons") or row.get("errors") or [{}]
-    identity = row.get("id")
-    return ItemResult(
-        id=str(identity) if identity is not None else None,
-        status=str(row.get("status", "")),
-        code=str(reasons[0].get("code", "")),
-        message=str(reasons[0].get("message", "")),
-    )
-
-
-def _field(row: dict[str, Any], name: str, *, updateable: bool) -> FieldInfo:
-    return FieldInfo(
-        name=name,
-        label=row.get("displayName", ""),
-        type=row.get("dataType", ""),
-        length=row.get("length"),
-        updateable=updateable,
-        number=row.get("id"),
-    )
-
-
-@contextmanager
-def _shape(what: str) -> Iterator[None]:
-    """An answer that isn't built as documented is refused, not stumbled over."""
-    try:
-        yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise Reject(f"Marketo's answer ({what}) has an unexpected shape: {type(error).__name__} {error}") from error
 
 
 def _lead(row: dict[str, Any], names: Sequence[str], answer: Answer) -> Lead:

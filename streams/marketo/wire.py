@@ -36,7 +36,7 @@ class SyncAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
-    """One person as a read showed it, typed as JSON gave it, at some moment from `at` to `until` (server clock, ms).
+    """One person, or another record, as a read showed it, typed as JSON gave it, at some moment from `at` to `until` (server clock, ms).
 
     Every requested field is present; one that Marketo left out is None (an absent field is an empty one).
     """
@@ -68,7 +68,7 @@ class PagingToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldInfo:
-    """One field of the lead object. `number`: its numeric id as activities use it (only `describe` tells)."""
+    """One field of an object. `number`: its numeric id as activities use it (only `describe` tells)."""
 
     name: str
     label: str
@@ -80,10 +80,13 @@ class FieldInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """The lead object: its fields, and the fields (or sets of them) that can be searched by."""
+    """An object: its fields, the fields (or sets of them) that can be searched by, and those that name a record."""
 
     fields: list[FieldInfo]
     searchable: list[list[str]]
+    id_field: str = "id"
+    dedupe: list[str] = field(default_factory=list)
+    """By which two records are known to be one; of people the caller says by which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

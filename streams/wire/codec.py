@@ -1,6 +1,7 @@
 """Events to bytes and back."""
 
 import base64
+import re
 
 import msgspec
 import orjson
@@ -11,6 +12,8 @@ EVENT_BYTES_MAX = 900_000
 """Largest event put on a topic; Kafka's default message limit is 1 MiB with its overhead."""
 
 _ID_LENGTH_MAX = 64
+_PARTS = re.compile(r"[0-9A-Za-z]+([-.][0-9A-Za-z]+)+")
+"""Marketo's GUIDs; what is named by two others."""
 _decoder = msgspec.json.Decoder(ChangeEvent)
 _encoder = msgspec.json.Encoder()
 
@@ -36,14 +39,16 @@ def decode(value: bytes | None) -> ChangeEvent:
         event = _with_long_numbers(value, error)
     except msgspec.DecodeError as error:
         raise Undecodable(f"not a change event: {error}") from error
-    if not _is_id(event.id) or (event.into and not _is_id(event.into)):
-        bad = event.into if _is_id(event.id) else event.id
-        raise Undecodable(f"not a record id: {bad[:_ID_LENGTH_MAX]!r} (want letters and digits, at most {_ID_LENGTH_MAX})")
+    if not is_record_id(event.id) or (event.into and not is_record_id(event.into)):
+        bad = event.into if is_record_id(event.id) else event.id
+        wanted = f"want letters and digits, dashes and dots between them, at most {_ID_LENGTH_MAX}"
+        raise Undecodable(f"not a record id: {bad[:_ID_LENGTH_MAX]!r} ({wanted})")
     return event
 
 
-def _is_id(text: str) -> bool:
-    return text.isalnum() and len(text) <= _ID_LENGTH_MAX
+def is_record_id(text: str) -> bool:
+    """Whether this can be the id of a record on either side."""
+    return len(text) <= _ID_LENGTH_MAX and (text.isalnum() or _PARTS.fullmatch(text) is not None)
 
 
 def _with_long_numbers(value: bytes, error: msgspec.ValidationError) -> ChangeEvent:

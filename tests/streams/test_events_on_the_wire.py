@@ -19,7 +19,7 @@ EVENTS = st.builds(
     ChangeEvent,
     system=st.sampled_from(System),
     object=st.sampled_from([LEAD, CONTACT, PERSON]),
-    id=st.from_regex(r"[0-9A-Za-z]{1,18}", fullmatch=True),
+    id=st.from_regex(r"[0-9A-Za-z]{1,18}([-.][0-9A-Za-z]{1,12}){0,3}", fullmatch=True),
     kind=st.sampled_from(Happened),
     source=TEXT,
     at=MOMENTS,
@@ -72,7 +72,7 @@ BAD: list[tuple[bytes | None, str]] = [
     (encode(ONE).replace(b'"a"', b'{"street":"x"}'), r"\$\.fields"),
     (b" " * (EVENT_BYTES_MAX + 1), "oversized"),
     *((encode(msgspec.structs.replace(ONE, id=text)), "not a record id") for text in ("", "a\x00b", "a b", "9" * 65)),
-    *((encode(msgspec.structs.replace(ONE, into=text)), "not a record id") for text in ("a\x00b", "a b", "9" * 65)),
+    *((encode(msgspec.structs.replace(ONE, into=text)), "not a record id") for text in ("a\x00b", "a b", "9" * 65, "-a", "a..b")),
 ]
 
 

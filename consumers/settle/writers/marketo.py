@@ -12,8 +12,9 @@ from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import passes
 from streams.budget.port import Lane
+from streams.marketo.calling import BATCH_RECORDS_MAX
 from streams.marketo.refusals import judge_item
-from streams.marketo.rest import BATCH_RECORDS_MAX, MarketoRest
+from streams.marketo.rest import MarketoRest
 from streams.marketo.wire import ItemResult, Lead
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, CREATED_FIELD, LEAD, MARKETO, PERSON, Object, System

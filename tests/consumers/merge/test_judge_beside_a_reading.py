@@ -105,6 +105,33 @@ def test_a_gap_event_of_ours_says_it_more_exactly_than_the_answer() -> None:
     assert (verdicts, state.fields["title"].value) == ([V.ACCEPTED], "c")
 
 
+def test_a_gap_event_of_ours_stands_in_the_feed_where_the_write_was_made() -> None:
+    """Before the edit that comes after it, and after the one that came before it, all in one second."""
+    gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 2, author=SF_USER)
+    state, verdicts = told(answered(T + 6_000), edited("x", T + 5_000, 1), gap, edited("c", T + 5_000, 3))
+    assert (verdicts, state.fields["title"].value) == ([V.LOST, V.ACCEPTED], "c")
+
+
+def test_what_stood_there_before_a_write_that_a_gap_event_told_of_was_put_back_by_somebody() -> None:
+    gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
+    state, _ = told(answered(T + 6_000), gap)
+    row = reading(SF, {"Title": "a"}, T + 70_000, until=T + 70_100)
+    state, rulings = look(state, row, TERMS, Look(now=T + 70_000, again_at=T + 130_000, lost_before=T - 1))
+    assert [ruling.verdict for ruling in rulings if ruling.field == "title"] == [V.ACCEPTED]
+    assert (state.fields["title"].value, state.fields["title"].salesforce.writes) == ("a", ())
+
+
+def test_a_write_told_of_late_does_not_come_after_what_was_told_before_it() -> None:
+    """It says that all its fields were made, not that nobody has edited one of them since."""
+    sent = Write(id=7, version=2, value="King", sent=T, look_at=T + 60_000, answered=T + 5_200, done_by=T + 6_000)
+    name = agreed("King", 2, salesforce=Side(seen="Lovelace", seen_at=T, shows=1, writes=(sent,)))
+    state = answered(T + 6_000).with_fields({"lastName": name})
+    edits = [event(SF, {"LastName": value}, T + 5_000, seq=PLACE + place) for value, place in (("Byron", 3), ("Noel", 4))]
+    late = event(SF, {"Title": "b"}, T + 4_000, seq=PLACE + 2, author=SF_USER)
+    state, _ = told(state, edits[0], late, edits[1])
+    assert (state.fields["lastName"].value, state.fields["lastName"].salesforce.seen) == ("King", "Noel")
+
+
 def test_a_reading_says_it_more_exactly_than_the_answer() -> None:
     state, _ = told(answered(T + 7_000), read("b"), edited("c", T + 6_000, 1))
     assert state.fields["title"].value == "c"
