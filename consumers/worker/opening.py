@@ -25,8 +25,8 @@ from consumers.mapping.describes import Describes
 from consumers.merge.terms import Identity, Terms
 from consumers.reconcile.gaps import Gaps
 from consumers.reconcile.returned_fields import welcome
-from consumers.settle.feed_lag import FeedLag
-from consumers.settle.prepaid import PrepaidBudget
+from consumers.settle.conditions.feed_lag import FeedLag
+from consumers.settle.conditions.prepaid import PrepaidBudget
 from consumers.settle.writers.marketo import MarketoWriter
 from consumers.settle.writers.port import Writer
 from consumers.settle.writers.salesforce import SalesforceWriter

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from consumers.ledger.callers import Caller
-from consumers.settle.bell import Bell
+from consumers.settle.driving.bell import Bell
 from consumers.troubles.board import Board
 from consumers.troubles.recent import Recent
 from consumers.troubles.workers import name_of_worker

@@ -7,16 +7,16 @@ from functools import partial
 import structlog
 
 from consumers.ledger.callers import Callers
-from consumers.settle.abandoned import Abandoned
-from consumers.settle.answers import Settled
-from consumers.settle.dispatch import Dispatcher
-from consumers.settle.feed_lag import Lag
-from consumers.settle.look import Looked, Looker
-from consumers.settle.looking import look_after
-from consumers.settle.pace import BucketPace, Pacing, WindowPace
-from consumers.settle.reading_first import SalesforceFeed, reading_first
-from consumers.settle.reconsider import reconsider
-from consumers.settle.settler import Settler
+from consumers.settle.conditions.feed_lag import Lag
+from consumers.settle.conditions.pace import BucketPace, Pacing, WindowPace
+from consumers.settle.conditions.reading_first import SalesforceFeed, reading_first
+from consumers.settle.driving.dispatch import Dispatcher
+from consumers.settle.driving.looking import look_after
+from consumers.settle.driving.reconsider import reconsider
+from consumers.settle.looks.abandoned import Abandoned
+from consumers.settle.looks.look import Looked, Looker
+from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.settler import Settler
 from consumers.worker.clock import now_ms
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work

@@ -6,10 +6,10 @@ from consumers.ledger.callers import Caller
 from consumers.ledger.port import Duty
 from consumers.merge.state import FAILED, PairState
 from consumers.merge.stored import pack, unpack
-from consumers.settle.abandoned import Abandoned
-from consumers.settle.answers import Settled
-from consumers.settle.look import Looker
-from consumers.settle.settler import Settler
+from consumers.settle.looks.abandoned import Abandoned
+from consumers.settle.looks.look import Looker
+from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.settler import Settler
 from streams.wire.events import Value
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, reading, terms

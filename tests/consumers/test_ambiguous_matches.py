@@ -12,8 +12,8 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
 from consumers.merge.plan import Create, Update, plan
 from consumers.merge.state import PairState, Record, Side
-from consumers.settle.look import Looker
-from consumers.settle.settler import Settler
+from consumers.settle.looks.look import Looker
+from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened, Value

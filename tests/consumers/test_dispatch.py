@@ -9,15 +9,15 @@ import pytest
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
-from consumers.settle.answers import Settled
-from consumers.settle.bell import Bell
-from consumers.settle.dispatch import Dispatcher
-from consumers.settle.feed_lag import Lag
-from consumers.settle.look import Looked
-from consumers.settle.looking import look_after
-from consumers.settle.prepaid import PrepaidBudget, pay
-from consumers.settle.reading_first import Ahead
-from consumers.settle.settler import Settler
+from consumers.settle.conditions.feed_lag import Lag
+from consumers.settle.conditions.prepaid import PrepaidBudget, pay
+from consumers.settle.conditions.reading_first import Ahead
+from consumers.settle.driving.bell import Bell
+from consumers.settle.driving.dispatch import Dispatcher
+from consumers.settle.driving.looking import look_after
+from consumers.settle.looks.look import Looked
+from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.settler import Settler
 from streams.budget.port import Lane
 from streams.marketo.activities import LAG_MAX_MS
 from streams.wire.errors import Retry

@@ -5,7 +5,7 @@ import pytest
 from consumers.judging.bursts import AHEAD_MS, Bursts
 from consumers.ledger.memory import MemoryLedger
 from consumers.observe.observer import Observer
-from consumers.settle.settler import Settler
+from consumers.settle.rounds.settler import Settler
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, terms

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.settle.feed_lag import FeedLag, too_far
+from consumers.settle.conditions.feed_lag import FeedLag, too_far
 from streams.marketo.activities import LAG_MAX_MS, Place
 from streams.wire.errors import Retry
 

@@ -10,7 +10,7 @@ from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Update, plan
 from consumers.merge.state import PairState, Record
 from consumers.merge.writes import answered, failed, intend
-from consumers.settle.look import Looked, Looker
+from consumers.settle.looks.look import Looked, Looker
 from streams.wire.events import Value
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms

@@ -11,9 +11,9 @@ from consumers.merge.plan import Update
 from consumers.merge.state import NEVER, PairState
 from consumers.merge.stored import pack, unpack
 from consumers.merge.terms import Terms
-from consumers.settle.narrow import narrowed
-from consumers.settle.reconsider import reconsider
-from consumers.settle.settler import Settler
+from consumers.settle.driving.reconsider import reconsider
+from consumers.settle.rounds.narrow import narrowed
+from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Reject, Unknown
 from streams.wire.systems import System

@@ -13,8 +13,8 @@ from consumers.merge.aside import FAULT
 from consumers.merge.decision import Verdict
 from consumers.merge.state import PairState
 from consumers.observe.observer import Observer
-from consumers.settle.look import Looker
-from consumers.settle.settler import Settler
+from consumers.settle.looks.look import Looker
+from consumers.settle.rounds.settler import Settler
 from streams.wire.errors import Fatal, Reject, Retry, Unknown
 from streams.wire.events import Value
 from tests.consumers.merge.person_pair import MK, SF, T, paired, reading, terms
@@ -141,7 +141,9 @@ async def test_a_pair_that_can_not_even_be_held_waits_beside_the_others(
     assert (await settler.round()).claimed == 0
 
 
-@pytest.mark.parametrize("place", ["consumers.settle.intents.plan", "consumers.settle.intents.intend", "consumers.merge.plan.wire"])
+@pytest.mark.parametrize(
+    "place", ["consumers.settle.rounds.intents.plan", "consumers.settle.rounds.intents.intend", "consumers.merge.plan.wire"]
+)
 async def test_a_pair_that_can_not_be_planned_is_held_and_the_others_are_written(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +163,7 @@ async def test_what_was_stuck_is_tried_again_once_something_is_told_of_the_pair(
     ledger, clock = ledger_with(owing(1, MK, POISON)), Clock()
     writer = ScriptedWriter(MK)
     with monkeypatch.context() as patched:
-        poison(patched, "consumers.settle.intents.plan", RAISED["KeyError"])
+        poison(patched, "consumers.settle.rounds.intents.plan", RAISED["KeyError"])
         await Settler(ledger, writer, TERMS, clock).round()
     await Observer(ledger, TERMS, clock).observe(TOPIC, 0, 0, messages(edit(1, "later")))
     await Settler(ledger, writer, TERMS, clock).round()
@@ -171,9 +173,9 @@ async def test_what_was_stuck_is_tried_again_once_something_is_told_of_the_pair(
 @pytest.mark.parametrize(
     "place",
     [
-        "consumers.settle.intents.plan",
-        "consumers.settle.intents.intend",
-        "consumers.settle.ask.withdrawn",
+        "consumers.settle.rounds.intents.plan",
+        "consumers.settle.rounds.intents.intend",
+        "consumers.settle.rounds.ask.withdrawn",
         "consumers.judging.batch.recognise",
     ],
 )
@@ -196,7 +198,9 @@ async def test_a_person_that_can_not_be_looked_up_does_not_keep_others_from_bein
     assert any(state.hold.startswith(FAULT) for state in ledger.pairs.values())
 
 
-@pytest.mark.parametrize("place", ["consumers.settle.outcomes.answered", "consumers.settle.answers.Decision", "consumers.merge.terms.due"])
+@pytest.mark.parametrize(
+    "place", ["consumers.settle.rounds.outcomes.answered", "consumers.settle.rounds.answers.Decision", "consumers.merge.terms.due"]
+)
 async def test_an_answer_that_can_not_be_taken_does_not_lose_the_others(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,7 +216,7 @@ async def test_an_answer_that_can_not_be_taken_does_not_lose_the_others(
     assert ledger.pairs[2].marketo.calling, "found out like a call that a crash left open"
 
 
-@pytest.mark.parametrize("place", ["consumers.settle.look.unclaimed", "consumers.merge.terms.due", "consumers.judging.batch.look"])
+@pytest.mark.parametrize("place", ["consumers.settle.looks.look.unclaimed", "consumers.merge.terms.due", "consumers.judging.batch.look"])
 async def test_a_look_that_fails_on_one_pair_reads_the_others(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:

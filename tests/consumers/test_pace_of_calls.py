@@ -5,7 +5,7 @@ from statistics import mean
 
 import pytest
 
-from consumers.settle.pace import BucketPace, WindowPace
+from consumers.settle.conditions.pace import BucketPace, WindowPace
 
 CALLS, SECONDS = 100, 20.3
 

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from consumers.configuration.settings import Reads
-from consumers.settle.reading_first import Ahead, SalesforceFeed, reading_first
+from consumers.settle.conditions.reading_first import Ahead, SalesforceFeed, reading_first
 from streams.budget.port import Lane
 from streams.wire.errors import Retry
 from streams.wire.systems import CONTACT, LEAD, System

@@ -16,9 +16,9 @@ from consumers.merge.plan import Create, Delete, Plan, Update
 from consumers.merge.state import FAILED, PairState, Record
 from consumers.merge.stored import pack
 from consumers.merge.writes import Patience
-from consumers.settle.answers import Settled
-from consumers.settle.reading_first import Ahead
-from consumers.settle.settler import Settler
+from consumers.settle.conditions.reading_first import Ahead
+from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.lease import must_hold
 from streams.budget.port import Lane

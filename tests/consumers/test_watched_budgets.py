@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.settle.prepaid import PrepaidBudget, pay
+from consumers.settle.conditions.prepaid import PrepaidBudget, pay
 from consumers.worker.watched import CallWatched, WaitWatched
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane

@@ -12,8 +12,8 @@ from consumers.ledger.postgres import PostgresLedger
 from consumers.merge.aside import FAULT
 from consumers.merge.state import PairState
 from consumers.observe.observer import Observer
-from consumers.settle.look import Looker
-from consumers.settle.settler import Settler
+from consumers.settle.looks.look import Looker
+from consumers.settle.rounds.settler import Settler
 from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import MK, SF, T, terms
 from tests.consumers.pairs_in_memory import Clock, ids, owing

@@ -11,7 +11,7 @@ from consumers.merge.plan import Create, owed
 from consumers.merge.state import Field, PairState, Side, Write
 from consumers.merge.verdicts import Edit
 from consumers.observe.observer import Observer
-from consumers.settle.settler import Settler
+from consumers.settle.rounds.settler import Settler
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import MK, MK_USER, SF, SF_USER, T, agreed, event, mapped, paired, terms

@@ -9,7 +9,7 @@ from consumers.merge.state import PairState, Waiting
 from consumers.observe.observer import Observer
 from consumers.retention.people import PEOPLE_MAX, is_over, people
 from consumers.retention.shelf import Step
-from consumers.settle.look import Looker
+from consumers.settle.looks.look import Looker
 from streams.wire.events import Happened
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, agreed, event, paired, reading, terms

@@ -15,11 +15,11 @@ from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Identity, Terms
 from consumers.merge.writes import Patience
 from consumers.observe.observer import Message, Observer
-from consumers.settle import outcomes
-from consumers.settle.answers import Settled
-from consumers.settle.look import Looked, Looker
-from consumers.settle.reading_first import Ahead
-from consumers.settle.settler import Settler
+from consumers.settle.conditions.reading_first import Ahead
+from consumers.settle.looks.look import Looked, Looker
+from consumers.settle.rounds import outcomes
+from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.settler import Settler
 from streams.wire import codec
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened, Value

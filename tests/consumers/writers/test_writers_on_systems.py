@@ -15,7 +15,7 @@ from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFie
 from consumers.merge.plan import Create, Delete, Out, Update
 from consumers.merge.state import Field, PairState, Record
 from consumers.merge.terms import Identity, Terms
-from consumers.settle.settler import Settler
+from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.marketo import MarketoWriter
 from consumers.settle.writers.port import Fate, Item, Outcome, Writer
 from consumers.settle.writers.salesforce import SalesforceWriter

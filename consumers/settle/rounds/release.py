@@ -8,10 +8,10 @@ from consumers.ledger.port import Ledger, Pair
 from consumers.merge.plan import row_mark
 from consumers.merge.terms import Terms
 from consumers.merge.writes import uncreatable, withdrawn
-from consumers.settle.answers import Answers, Settled
-from consumers.settle.later import AGAIN_MS
-from consumers.settle.withdrawals import Withdrawals
-from consumers.settle.work import Asking, Owed, Work
+from consumers.settle.conditions.later import AGAIN_MS
+from consumers.settle.rounds.answers import Answers, Settled
+from consumers.settle.rounds.withdrawals import Withdrawals
+from consumers.settle.rounds.work import Asking, Owed, Work
 from streams.wire.systems import System
 
 

@@ -12,11 +12,11 @@ from functools import partial
 from consumers.judging.candidates import ALIKE_MAX
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Ledger
-from consumers.settle.answers import Answers, Settled
-from consumers.settle.later import FATAL_MS
-from consumers.settle.narrow import narrowed
-from consumers.settle.release import Releases
-from consumers.settle.work import Owed
+from consumers.settle.conditions.later import FATAL_MS
+from consumers.settle.rounds.answers import Answers, Settled
+from consumers.settle.rounds.narrow import narrowed
+from consumers.settle.rounds.release import Releases
+from consumers.settle.rounds.work import Owed
 from consumers.settle.writers.port import Fate, Item, Outcome, Writer
 from streams.budget.lease import leased, must_hold
 from streams.budget.port import Lane

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import structlog
 
 from consumers.ledger.port import Ledger
-from consumers.settle.bell import Bell
-from consumers.settle.later import quiet_seconds
-from consumers.settle.look import Looked, Looker
+from consumers.settle.conditions.later import quiet_seconds
+from consumers.settle.driving.bell import Bell
+from consumers.settle.looks.look import Looked, Looker
 from streams.wire.errors import SyncError
 
 _LOOK_SECONDS = 0.5

@@ -12,16 +12,16 @@ from consumers.ledger.callers import Caller
 from consumers.ledger.port import Ledger
 from consumers.merge.plan import Plan
 from consumers.merge.terms import Terms
-from consumers.settle.answers import Answers, Settled
-from consumers.settle.ask import Questions
-from consumers.settle.call import Calls
-from consumers.settle.claim import Claims
-from consumers.settle.feed_lag import Lag
-from consumers.settle.intents import Intents
-from consumers.settle.reading_first import Ahead
-from consumers.settle.release import Releases
-from consumers.settle.withdrawals import Withdrawals
-from consumers.settle.work import Work
+from consumers.settle.conditions.feed_lag import Lag
+from consumers.settle.conditions.reading_first import Ahead
+from consumers.settle.rounds.answers import Answers, Settled
+from consumers.settle.rounds.ask import Questions
+from consumers.settle.rounds.call import Calls
+from consumers.settle.rounds.claim import Claims
+from consumers.settle.rounds.intents import Intents
+from consumers.settle.rounds.release import Releases
+from consumers.settle.rounds.withdrawals import Withdrawals
+from consumers.settle.rounds.work import Work
 from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane
 from streams.wire.errors import SyncError

@@ -10,10 +10,10 @@ from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan, ro
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, intend, refuse, uncreatable
-from consumers.settle.feed_lag import Lag
-from consumers.settle.later import later
-from consumers.settle.reading_first import Ahead
-from consumers.settle.work import Draft
+from consumers.settle.conditions.feed_lag import Lag
+from consumers.settle.conditions.later import later
+from consumers.settle.conditions.reading_first import Ahead
+from consumers.settle.rounds.work import Draft
 from consumers.settle.writers.port import Item
 from streams.budget.port import Lane
 from streams.wire.systems import System

@@ -17,9 +17,9 @@ from consumers.merge.plan import Delete, plan
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import withdrawn
-from consumers.settle.answers import Settled
-from consumers.settle.later import AGAIN_MS, REFUSED_DELETION_MS, later
-from consumers.settle.work import Leaving, Owed
+from consumers.settle.conditions.later import AGAIN_MS, REFUSED_DELETION_MS, later
+from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.work import Leaving, Owed
 from consumers.settle.writers.port import Item, Use, Writer
 from streams.wire.errors import Fatal, Reject
 from streams.wire.systems import Object, System

@@ -19,12 +19,12 @@ from consumers.merge.decision import Decision
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, withdrawn
-from consumers.settle.answers import Settled
-from consumers.settle.intents import Intents
-from consumers.settle.later import AGAIN_MS, later
-from consumers.settle.lookups import stands
-from consumers.settle.release import Releases
-from consumers.settle.work import Asking, Draft, Owed, Work
+from consumers.settle.conditions.later import AGAIN_MS, later
+from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.intents import Intents
+from consumers.settle.rounds.lookups import stands
+from consumers.settle.rounds.release import Releases
+from consumers.settle.rounds.work import Asking, Draft, Owed, Work
 from consumers.settle.writers.port import Writer
 from streams.wire.errors import Reject, Unknown
 from streams.wire.events import ChangeEvent

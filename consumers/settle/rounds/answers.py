@@ -20,9 +20,9 @@ from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import knows
-from consumers.settle.later import AGAIN_MS
-from consumers.settle.lookups import shown
-from consumers.settle.outcomes import Outcomes
+from consumers.settle.conditions.later import AGAIN_MS
+from consumers.settle.rounds.lookups import shown
+from consumers.settle.rounds.outcomes import Outcomes
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry, Unknown
 from streams.wire.systems import System

@@ -13,7 +13,7 @@ from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.witness import witnessed
 from consumers.merge.writes import answered, born, failed, refused_in_part, rejected, withdrawn
-from consumers.settle.later import AGAIN_MS, REFUSED_DELETION_MS, later
+from consumers.settle.conditions.later import AGAIN_MS, REFUSED_DELETION_MS, later
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.systems import System
 

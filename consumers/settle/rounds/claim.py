@@ -15,10 +15,10 @@ from consumers.ledger.port import Ledger, Pair, Transaction
 from consumers.merge.plan import Delete, Plan
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
-from consumers.settle.intents import Intents
-from consumers.settle.reading_first import Ahead
-from consumers.settle.release import Releases
-from consumers.settle.work import Draft, Work
+from consumers.settle.conditions.reading_first import Ahead
+from consumers.settle.rounds.intents import Intents
+from consumers.settle.rounds.release import Releases
+from consumers.settle.rounds.work import Draft, Work
 from streams.budget.port import Lane
 from streams.wire.errors import Unknown
 

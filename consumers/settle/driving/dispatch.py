@@ -11,15 +11,15 @@ from contextlib import AsyncExitStack, suppress
 import structlog
 
 from consumers.ledger.port import Duty, Ledger
-from consumers.settle.answers import Settled
-from consumers.settle.bell import Bell
-from consumers.settle.feed_lag import Lag, too_far
-from consumers.settle.later import quiet_seconds
-from consumers.settle.pace import Pacing
-from consumers.settle.prepaid import pay
-from consumers.settle.reading_first import Choice
-from consumers.settle.settler import Settler
-from consumers.settle.work import Work
+from consumers.settle.conditions.feed_lag import Lag, too_far
+from consumers.settle.conditions.later import quiet_seconds
+from consumers.settle.conditions.pace import Pacing
+from consumers.settle.conditions.prepaid import pay
+from consumers.settle.conditions.reading_first import Choice
+from consumers.settle.driving.bell import Bell
+from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.settler import Settler
+from consumers.settle.rounds.work import Work
 from streams.budget.port import Budget, Lane
 from streams.wire.errors import Retry, SyncError
 from streams.wire.systems import System

@@ -21,8 +21,8 @@ from consumers.merge.reading import Look
 from consumers.merge.state import Field, PairState, Write, is_out, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import given_up, unclaimed, withdrawn
-from consumers.settle.feed_lag import Lag
-from consumers.settle.later import later
+from consumers.settle.conditions.feed_lag import Lag
+from consumers.settle.conditions.later import later
 from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane
 from streams.wire.events import ChangeEvent, Happened

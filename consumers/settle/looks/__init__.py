@@ -1,0 +1,1 @@
+"""Looks: what nobody knows of a write is found out."""

@@ -1,0 +1,1 @@
+"""One round: claim, ask, call, answers."""
