@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from consumers.judging.bursts import Bursts, dated_back
 from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, tokens
 from consumers.judging.decided import decided
-from consumers.judging.holds import asked, hands_changed, held
+from consumers.judging.holds import asked, held
+from consumers.judging.identities import Identities
 from consumers.judging.introductions import (
     STORED,
     Ambiguous,
@@ -23,6 +24,8 @@ from consumers.judging.introductions import (
     met,
     recognise,
 )
+from consumers.judging.names import into_of, name_in_full, name_of, named, stored_name
+from consumers.judging.namesakes import matched, nobody_else
 from consumers.judging.observed import Observed
 from consumers.ledger.faults import step
 from consumers.ledger.port import Duty, Named, Pair, Taken, Transaction, is_gone
@@ -44,28 +47,11 @@ _READ, _CREATED, _DELETED = Happened.READ, Happened.CREATED, Happened.DELETED
 _REPAIRING = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST})
 _LIVE = Lane.LIVE
 _DUTIES = tuple(Duty)
-_ANY = Object("")
-"""Of Salesforce, whose ids are unique in the whole org."""
 POLLED = frozenset({"poll", "copy"})
 """Sources whose events are found by polling: their edits go in the lanes behind the live one."""
 WITHDRAWN = Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person, made by Tandem; it is withdrawn")
 NOWHERE = Origin(topic="", partition=-1, offset=-1)
 """The origin of an event that came from no topic: a reading of our own."""
-
-
-def named(system: System, obj: Object, record: str) -> Named:
-    """By what a record is found here."""
-    return (system, _ANY, record) if system is SALESFORCE else (system, obj, record)
-
-
-def name_of(event: ChangeEvent) -> Named:
-    """By what the record of an event is found here."""
-    return (SALESFORCE, _ANY, event.id) if event.system is SALESFORCE else (MARKETO, event.object, event.id)
-
-
-def _stored(event: ChangeEvent, record: str) -> Named:
-    """The person on the other side whose id a person carries."""
-    return (SALESFORCE, _ANY, record) if event.system is MARKETO else (MARKETO, PERSON, record)
 
 
 class Judging:
@@ -80,6 +66,7 @@ class Judging:
         self._left: set[str] = set()
         """Match keys and records that changed hands: whoever was held because of them is looked at again."""
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
+        self._identities = Identities(self, terms, now)
         self.observed = Observed()
 
     async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = (), lost: Sequence[Named] = ()) -> None:
@@ -88,9 +75,7 @@ class Judging:
         `lost`: records of which an event can't be judged.
         """
         records: dict[tuple[System, Object], set[str]] = {}
-        for event in events:
-            records.setdefault((event.system, event.object), set()).add(event.id)
-        for system, obj, record in lost:
+        for system, obj, record in (*map(name_in_full, events), *lost, *(into_of(event) for event in events if event.into)):
             records.setdefault((system, obj), set()).add(record)
         with step("looking for newcomers"):
             full = [(event.system, clues(event, self._terms)) for event in events if self._may_meet(event)]
@@ -98,6 +83,7 @@ class Judging:
             for (system, obj), ids in records.items():
                 found = await self._tx.by_record(system, obj, list(ids))
                 self._pairs.update({named(system, obj, record): pair for record, pair in found.items()})
+            await self._identities.load(self._tx, events, ())
             return
         for system, hint in full:
             if hint.stored:
@@ -112,6 +98,7 @@ class Judging:
                     self._pairs[named(system, pair.state.named_on(system), known)] = pair
             if pair.match_key in self._by_key and not is_gone(pair.state):
                 self._by_key[pair.match_key].append(pair)
+        await self._identities.load(self._tx, events, [(system, hint.stored) for system, hint in full if hint.stored])
 
     def _may_meet(self, event: ChangeEvent) -> bool:
         """Whether this event tells of a person all that somebody is known by."""
@@ -127,10 +114,13 @@ class Judging:
         """One event against its pair."""
         self.observed.events += 1
         pair = self._pairs.get(name_of(event))
-        if pair is None or self._is_newcomer(event):
+        told = self._identities.judged(event, pair) if pair is None or event.into else None
+        if told is not None:
+            pair, rulings = told
+        elif pair is None or self._is_newcomer(event):
             pair, rulings = self._introduce(event, pair)
         else:
-            rulings = self._fold(pair, event)
+            rulings = self.fold(pair, event)
         self._decisions.append((pair, event, origin, rulings))
         self.observed.count(event.system, rulings)
         if pair is not None and pair.state.waiting and event.kind is not _READ:
@@ -145,7 +135,7 @@ class Judging:
         state, told = rejudge(pair.state, self._terms, self._now)
         if not told:
             return
-        self._keep(pair, state, event)
+        self.keep(pair, state, event)
         for late, rulings in told:
             self._decisions.append((pair, late, NOWHERE, rulings))
             self.observed.count(late.system, rulings)
@@ -154,48 +144,50 @@ class Judging:
         """A reading of a record that the ledger doesn't know, one of several who may be meant: a pair of its own, held like the others."""
         if self.pair_of(event) is None:
             pair = self._new(event)
-            rulings = self._fold(pair, event)
-            self._keep(pair, held(pair.state, reason, waits), event)
+            rulings = self.fold(pair, event)
+            self.keep(pair, held(pair.state, reason, waits), event)
             self._decisions.append((pair, event, NOWHERE, (*rulings, Ruling(field="*", verdict=Verdict.REVIEW, reason=reason))))
 
-    def _fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]:
+    def fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]:
         if pair.state.waiting and event.kind is _READ:
             self._catch_up(pair, event)
         if self._look is not None and event.kind is _READ:
             state, rulings = look(pair.state, event, self._terms, self._look)
         else:
             state, rulings = fold(pair.state, event, self._terms, self._now)
-        self._keep(pair, state, event)
+        self.keep(pair, state, event)
         return rulings
 
     def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
         if not self._may_meet(event) or (pair is not None and event.seq and is_old(pair.state.record(event.system), event)):
             if pair is not None:
-                return pair, self._fold(pair, event)
+                return pair, self.fold(pair, event)
             if event.kind is _DELETED or (event.kind is _CREATED and not is_full(event)):
                 why = "its reading follows" if event.kind is _CREATED else "never heard of it"
                 return None, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=why),)
             pair = self._new(event)
-            return pair, self._fold(pair, event)
+            return pair, self.fold(pair, event)
         hint = clues(event, self._terms)
-        stored = self._pairs.get(_stored(event, hint.stored)) if hint.stored else None
+        stored = self._pairs.get(stored_name(event.system, hint.stored)) if hint.stored else None
         if stored is not None and stored is not pair and (event.system, event.id) in stored.state.retract:
             return stored, (WITHDRAWN,)
+        if hint.stored and (second := self._identities.second(pair, event, hint.stored)) is not None:
+            return second
         own = self._terms.identity.owns(event) and stored is not None and stored is not pair
         match recognise(event, hint, pair, stored, self._by_key.get(hint.key or "", []), ours=own):
             case Match(pair=found, how=how):
                 return found, self._recognised(found, event, pair, own=own, how=how)
             case Ambiguous(reason=reason, waits=waits):
                 pair = pair or self._new(event)
-                rulings = self._fold(pair, event)
-                self._keep(pair, held(pair.state, reason, waits), event)
+                rulings = self.fold(pair, event)
+                self.keep(pair, held(pair.state, reason, waits), event)
                 self._meets(hint.key, pair)
                 return pair, (*rulings, Ruling(field="*", verdict=Verdict.REVIEW, reason=reason))
             case None:
                 pair = pair or self._new(event)
                 if pair.state.hold.startswith(AMBIGUOUS):
                     pair.state = held(pair.state, "")
-                rulings = self._fold(pair, event)
+                rulings = self.fold(pair, event)
                 self._meets(hint.key, pair)
                 return pair, rulings
 
@@ -216,26 +208,39 @@ class Judging:
             state, rulings = brought_together(found.state, event, self._terms)
             told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=met(record, event, state, how)), *rulings)
         if former is not None and former is not found:
-            self._forget(former)
+            self.forget(former)
             state = inherit(state, system, former.state)
-        self._keep(found, state, event)
+        self.keep(found, state, event)
         if state.record(system).id != event.id:
             return (WITHDRAWN,)
         self._pairs[name_of(event)] = found
-        return self._fold(found, event) if told is None else told
+        return self.fold(found, event) if told is None else told
 
     def _new(self, event: ChangeEvent) -> Pair:
         pair = Pair(id=0, state=alone(event, self._terms), loaded=None)
         self._pairs[name_of(event)] = pair
         return pair
 
-    def _forget(self, pair: Pair) -> None:
+    def forget(self, pair: Pair) -> None:
         if pair.id:
             self._removed.append(pair.id)
         self._left |= tokens(pair.loaded or pair.state, self._terms)
         self._changed.pop(id(pair), None)
+        for alike in self._by_key.values():
+            alike[:] = [other for other in alike if other is not pair]
 
-    def _keep(self, pair: Pair, state: PairState, event: ChangeEvent) -> None:
+    def known(self, record: Named) -> Pair | None:
+        """The pair of this record (`named`), as above."""
+        return self._pairs.get(record)
+
+    def point(self, record: Named, pair: Pair | None) -> None:
+        """This record is that pair's from now on, or nobody's own."""
+        if pair is not None:
+            self._pairs[record] = pair
+        else:
+            self._pairs.pop(record, None)
+
+    def keep(self, pair: Pair, state: PairState, event: ChangeEvent) -> None:
         if state is pair.state and pair.loaded is not None:
             return
         old = pair.state
@@ -277,7 +282,8 @@ class Judging:
             await self._tx.remove(self._removed)
         pairs = list(self._changed.values())
         with step("matching"):
-            introduced = self._matched(pairs)
+            introduced, left = matched(pairs, self._by_key, self._terms)
+            self._left |= left
         try:
             if pairs:
                 await self._tx.save(pairs, self._now)
@@ -285,33 +291,9 @@ class Judging:
             raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
         with step("deciding"):
             decisions = [decided(*entry, self._now) for entry in self._decisions]
-        await self._tx.record(decisions)
+        await self._identities.save(self._tx)
+        await self._tx.record([*decisions, *self._identities.decisions()])
         if self._left:
             await self._tx.left(sorted(self._left))
         if introduced:
-            await self._nobody_else(introduced)
-
-    def _matched(self, pairs: Sequence[Pair]) -> set[str]:
-        """The pairs with their match keys, and what they leave behind. The keys that are had by somebody new."""
-        introduced: set[str] = set()
-        for pair in pairs:
-            email_told = self._terms.rules.email_key in pair.state.unsettled()
-            if pair.loaded is None or email_told:  # else it is as it was stored
-                pair.match_key = self._terms.match_key(pair.state)
-            if pair.match_key in self._by_key and (pair.loaded is None or pair.match_key != pair.loaded_key):
-                introduced.add(pair.match_key)
-            if pair.loaded is not None and hands_changed(pair.loaded, pair.state):
-                self._left |= tokens(pair.loaded, self._terms)
-            elif pair.loaded is not None and email_told:
-                self._left |= tokens(pair.loaded, self._terms) - tokens(pair.state, self._terms)
-        return introduced
-
-    async def _nobody_else(self, introduced: set[str]) -> None:
-        """Raises `Retry` where somebody with one of these e-mails was introduced by another transaction meanwhile: it has to be met.
-
-        Who has more namesakes than are ever looked at is ambiguous whoever else comes.
-        """
-        keys = sorted(key for key in introduced if len(self._by_key[key]) < ALIKE_MAX)
-        known = {pair.id for key in keys for pair in self._by_key[key]} | {pair.id for pair in self._changed.values()}
-        if keys and await self._tx.others_with(keys, sorted(known)):
-            raise Retry("the ledger: somebody with the same e-mail is being introduced; it is tried again", after_seconds=0.05)
+            await nobody_else(self._tx, introduced, self._by_key, {pair.id for pair in pairs})

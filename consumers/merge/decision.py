@@ -62,11 +62,24 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     how: str | None = None
 
 
+class Joined(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """All that a pair was that is part of another one from now on."""
+
+    pair: int
+    object: str
+    salesforce: str
+    marketo: str
+    values: dict[str, Value] = {}
+    """What was agreed, by field."""
+    state: bytes = b""
+    """Its whole state as it was stored."""
+
+
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of `crm.decisions.v1`."""
 
     kind: str
-    """`judged`, `written`, `linked`, `held`, `looked`, `forgotten`."""
+    """`judged`, `written`, `linked`, `held`, `looked`, `forgotten`, `joined`."""
     at: int
     pair: int
     system: System
@@ -79,6 +92,8 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Of a write: `confirmed`, `rejected`, `unknown`; of a link: `matched`, `created`."""
     detail: str = ""
     """The system's own words, or what happened, in a sentence."""
+    joined: Joined | None = None
+    """Of a join: the pair that ended in this one."""
 
 
 _encoder = msgspec.json.Encoder()
