@@ -73,7 +73,7 @@ class Progress:
     """How far a run is: a bar on a terminal, elsewhere a line now and then; each fault as soon as it is found; the sum at the end."""
 
     total: int
-    out: TextIO = sys.stderr
+    out: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
     done: int = 0
     faulty: int = 0
