@@ -3,7 +3,7 @@
 Our own changes are told apart field by field, since a flow or a trigger adds changes of its own to our transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -127,7 +127,7 @@ def judge_fields(state: PairState, event: ChangeEvent, terms: Terms, *, patient:
         state = asked_again(state, system)
     if changed:
         state = state.with_fields(changed)
-    return (_after_echo(state, event, echoed) if echoed else state), tuple(rulings)
+    return (_after_echo(state, event, echoed, rulings) if echoed else state), tuple(rulings)
 
 
 def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Value, at: int) -> Judged | None:
@@ -139,7 +139,7 @@ def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Val
     return accepted_at_once(mapping, field, system, value, at) if field is not None else None
 
 
-def _after_echo(state: PairState, event: ChangeEvent, write: int) -> PairState:
+def _after_echo(state: PairState, event: ChangeEvent, write: int, rulings: Sequence[Ruling]) -> PairState:
     """The feed was quicker than the answer, or the answer never comes: the record may be written to again.
 
     Salesforce tells a call's change in one event, so all of the write was made by then, also what changed nothing or can't be told.
@@ -149,7 +149,10 @@ def _after_echo(state: PairState, event: ChangeEvent, write: int) -> PairState:
         record = shallow(record)
         record.calling = record.calling_until = record.caller = 0
         state = state.with_record(system, record)
-    return made_by(state, system, write, event.at, placed=event.seq == record.seq) if system is SALESFORCE else state
+    if system is not SALESFORCE:
+        return state
+    told = {ruling.field for ruling in rulings}
+    return made_by(state, system, write, event.at, placed=event.seq == record.seq, told=told)
 
 
 def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, value: Value, *, patient: bool = True) -> Edit:

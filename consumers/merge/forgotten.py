@@ -102,5 +102,5 @@ def may_be_of(write: Write, at: int) -> bool:
 def told_of(write: Write) -> Write:
     """The write, now that the side's feed has brought something for its field."""
     new = shallow(write)
-    new.moved = True
+    new.moved, new.placed = True, False
     return new

@@ -3,7 +3,7 @@
 What a write has done is told by the feed, or by a look; the answer only says that the system has taken it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from consumers.merge.forgotten import forget, made_until, may_be_of, put_in_place, remembered
@@ -244,12 +244,18 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
     return state.with_fields(changed).with_record(target, record)
 
 
-def made_by(state: PairState, target: System, write: int, at: int, *, placed: bool) -> PairState:
+def made_by(state: PairState, target: System, write: int, at: int, *, placed: bool, told: Collection[str] = ()) -> PairState:
     """The feed has told of a write, or that it can't tell of it: all its fields were made by `at` (ms, the system's clock).
 
-    `placed`: it has told of nothing later yet, so that what it brings from now on was made after the write.
+    `placed`: it has told of nothing later yet, so that what it brings from now on was made after the write; but for what it has `told`
+    of these fields in the same breath.
     """
-    return _each_write(state, target, write, lambda side: _made(side, write, at, placed=placed))
+    changed: dict[str, Field] = {}
+    for key, field in state.unsettled().items():
+        side = field.side(target)
+        if any(entry.id == write for entry in side.writes):
+            changed[key] = field.with_side(target, _made(side, write, at, placed=placed and key not in told))
+    return state.with_fields(changed) if changed else state
 
 
 def lone_write(state: PairState, target: System, at: int) -> int:

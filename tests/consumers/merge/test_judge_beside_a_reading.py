@@ -15,7 +15,7 @@ from consumers.merge.fold import fold
 from consumers.merge.reading import Look, look
 from consumers.merge.state import PairState, Side, Write
 from consumers.merge.terms import Terms
-from streams.wire.events import Happened
+from streams.wire.events import Happened, Value
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, agreed, event, paired, reading, terms
 
 READ_AT, PLACE = T + 5_400, 1_000_000
@@ -130,6 +130,29 @@ def test_a_write_told_of_late_does_not_come_after_what_was_told_before_it() -> N
     late = event(SF, {"Title": "b"}, T + 4_000, seq=PLACE + 2, author=SF_USER)
     state, _ = told(state, edits[0], late, edits[1])
     assert (state.fields["lastName"].value, state.fields["lastName"].salesforce.seen) == ("King", "Noel")
+
+
+def doubtful() -> PairState:
+    """One write of the title was given up, the next one is under way, together with one of the name."""
+    given_up = Write(id=6, version=1, value="z", sent=T - 20_000, look_at=T, answered=-1)
+    state, sent = (
+        answered(T + 6_000),
+        Write(id=7, version=2, value="King", sent=T, look_at=T + 60_000, answered=T + 5_200, done_by=T + 6_000),
+    )
+    title, name = state.fields["title"], agreed("King", 2, salesforce=Side(seen="Lovelace", seen_at=T, shows=1, writes=(sent,)))
+    side = msgspec.structs.replace(title.salesforce, forgotten=(given_up,))
+    return state.with_fields({"title": title.with_side(SF, side), "lastName": name})
+
+
+@pytest.mark.parametrize("feed", [[{"LastName": "King", "Title": "b, altered"}], [{"LastName": "King"}, {"Title": "z"}]])
+def test_what_the_feed_has_brought_since_is_no_edit_when_it_is_read(feed: list[dict[str, Value]]) -> None:
+    """A change of ours, whichever it is: it is not taken for somebody's who has seen the write that stands beside it."""
+    events = [event(SF, fields, T + 5_000 + place, seq=PLACE + place, author=SF_USER) for place, fields in enumerate(feed)]
+    state, verdicts = told(doubtful(), *events)
+    shown = feed[-1]["Title"]
+    row = reading(SF, {"Title": shown, "LastName": "King"}, T + 70_000, until=T + 70_100)
+    state, _ = look(state, row, TERMS, Look(now=T + 70_000, again_at=T + 130_000, lost_before=T - 1))
+    assert (verdicts, state.fields["title"].value) == ([V.ECHO], "b")
 
 
 def test_a_reading_says_it_more_exactly_than_the_answer() -> None:
