@@ -8,7 +8,6 @@ repeat, never a loss.
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from consumers.merge.decision import decode, encode
+from streams.ground import clock
 from streams.ground.database import away_is_retry
 from streams.relay.publisher import DEAD_ORIGINAL_BYTES_MAX, Producer
 from streams.relay.singleton import Singleton
@@ -70,7 +70,7 @@ class Outbox:
         make_producer: Callable[[], Producer],
         *,
         interval_seconds: float = 0.25,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = clock.now_ms,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`pool`: an asyncpg pool."""

@@ -1,13 +1,13 @@
 """The brake for the absurd: a poll that finds most of an object deleted waits until a person confirms that they are meant."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import structlog
 
 from consumers.fitting.grounds import look_at_migrations
+from streams.ground import clock
 from streams.ground.database import away_is_retry, connected
 from streams.ground.pause import pause
 from streams.salesforce.poll import Braked
@@ -51,7 +51,7 @@ def keeping(pool: Any, obj: Object) -> Callable[[Braked | None], Awaitable[None]
                 await pool.execute(DROP, str(obj))
             else:
                 told = (braked.gone, braked.of_all, braked.until_ms, list(braked.examples))
-                await pool.execute(KEEP, str(obj), *told, time.time_ns() // 1_000_000)
+                await pool.execute(KEEP, str(obj), *told, clock.now_ms())
 
     return keep
 

@@ -5,12 +5,12 @@ crash may be different processes.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
 
+from streams.ground import clock
 from streams.ground.database import away_is_retry
 from streams.ground.pause import pause
 from streams.marketo.poll import NAME as MARKETO_POLL
@@ -52,9 +52,7 @@ def polls_of(gap: OpenGap, objects: Sequence[Object]) -> tuple[str, ...]:
 class Gaps:
     """The open gaps, for the polls of one process. What a poll was told lives in the poll: here is only what the database says."""
 
-    def __init__(
-        self, pool: Any, positions: Positions, objects: Sequence[Object], now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    ) -> None:
+    def __init__(self, pool: Any, positions: Positions, objects: Sequence[Object], now_ms: Callable[[], int] = clock.now_ms) -> None:
         """`objects`: those of Salesforce that are kept in step."""
         self._objects = objects
         self._pool, self._positions, self._now_ms = pool, positions, now_ms

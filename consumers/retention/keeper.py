@@ -9,6 +9,7 @@ import structlog
 
 from consumers.retention.shelf import FROM_THE_START, Shelf
 from consumers.troubles.trouble import Grade, Trouble
+from streams.ground import clock
 from streams.relay.singleton import Singleton
 from streams.wire.errors import Fatal, Retry
 
@@ -29,7 +30,7 @@ class Keeper:
         singleton: Singleton,
         *,
         pruned: Callable[[str, int], None] = lambda _name, _count: None,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = clock.now_ms,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:

@@ -18,7 +18,6 @@ from consumers.retention.shelves import NAMES as KEPT
 from consumers.troubles.beat import Beat
 from consumers.troubles.ledger import expected
 from consumers.worker.broker_watch import BrokerWatch
-from consumers.worker.clock import now_ms
 from consumers.worker.logs import configure
 from consumers.worker.observing import Observing
 from consumers.worker.opening import Tools
@@ -29,6 +28,7 @@ from consumers.worker.settling import Settling
 from consumers.worker.shell import ShellSettings
 from consumers.worker.shell import run as run_shell
 from consumers.worker.toolbox import Toolbox
+from streams.ground.clock import now_ms
 from streams.ground.pause import pause
 from streams.wire.errors import Fatal, Retry
 

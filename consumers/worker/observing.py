@@ -14,9 +14,9 @@ from consumers.observe.observer import Observer
 from consumers.publish.outbox import Outbox
 from consumers.retention.keeper import Keeper
 from consumers.retention.shelves import shelves
-from consumers.worker.clock import now_ms
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work
+from streams.ground.clock import now_ms
 from streams.ground.pause import pause
 from streams.relay.publisher import kafka_producer
 from streams.wire.errors import Retry

@@ -31,12 +31,12 @@ from consumers.settle.writers.marketo import MarketoWriter
 from consumers.settle.writers.port import Writer
 from consumers.settle.writers.salesforce import SalesforceWriter
 from consumers.settle.writers.sighted import SightedWriter
-from consumers.worker.clock import now_ms
 from consumers.worker.terms import rules_of, terms_of
 from consumers.worker.watched import CallWatch, CallWatched, WaitWatched
 from streams.budget.limits import MARKETO, SALESFORCE
 from streams.budget.port import Budget
 from streams.budget.postgres import PostgresBudget
+from streams.ground.clock import now_ms
 from streams.ground.database import away_is_retry
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession

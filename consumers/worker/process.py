@@ -8,9 +8,9 @@ from consumers.settle.driving.bell import Bell
 from consumers.troubles.board import Board
 from consumers.troubles.recent import Recent
 from consumers.troubles.workers import name_of_worker
-from consumers.worker.clock import now_ms
 from consumers.worker.metrics import Metrics
 from consumers.worker.opening import Tools
+from streams.ground.clock import now_ms
 
 Work = Callable[[Tools, asyncio.Event], Awaitable[None]]
 """What a role does with the tools, until it is told to stop."""

@@ -12,9 +12,9 @@ from consumers.kinds.registry import SORTS
 from consumers.reconcile.confirmation import keeping, release
 from consumers.reconcile.gaps import polls
 from consumers.reconcile.unseen import unseen_by
-from consumers.worker.clock import now_ms
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work
+from streams.ground.clock import now_ms
 from streams.ground.database import away_is_retry
 from streams.ground.together import beside
 from streams.marketo.activities import NAME as ACTIVITIES

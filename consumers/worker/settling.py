@@ -17,9 +17,9 @@ from consumers.settle.looks.abandoned import Abandoned
 from consumers.settle.looks.look import Looked, Looker
 from consumers.settle.rounds.answers import Settled
 from consumers.settle.rounds.settler import Settler
-from consumers.worker.clock import now_ms
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work
+from streams.ground.clock import now_ms
 from streams.wire.systems import System
 
 _log = structlog.get_logger(__name__)

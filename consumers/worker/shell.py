@@ -6,7 +6,6 @@ Faust's own producer and consumer stay off: they would carry nothing, and a brok
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
@@ -26,6 +25,7 @@ from consumers.troubles.trouble import unready
 from consumers.worker.collector import calm
 from consumers.worker.metrics import CONTENT_TYPE, Metrics
 from consumers.worker.roles import STOP_SECONDS, Role, Supervisor
+from streams.ground.clock import now_ms
 from streams.wire.errors import Unprepared
 
 EXIT_PROBLEMS, EXIT_CONFIGURATION = 1, 2
@@ -151,7 +151,7 @@ def run(
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     supervisor = Supervisor(roles, restarted=lambda name: metrics.roles_restarted.labels(name).inc())
-    board = board or Board(_now_ms)
+    board = board or Board(now_ms)
     board.watch(supervisor.unready)
     app = _app(RolesService(supervisor, board, settings.stop_seconds, close), settings, metrics, status)
     worker = ShellWorker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
@@ -165,10 +165,6 @@ def run(
         sys.stderr.write(f"tandem: {supervisor.fatal}\n")
         return EXIT_PROBLEMS if isinstance(supervisor.fatal, Unprepared) else EXIT_CONFIGURATION
     return code if isinstance(code, int) else int(code is not None)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _app(roles: RolesService, settings: ShellSettings, metrics: Metrics, status: StatusPage) -> Shell:

@@ -1,11 +1,11 @@
 """Where each source has got to, and what it is known to have missed."""
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from streams.ground import clock
 from streams.ground.database import away_is_retry
 from streams.wire.errors import SyncError
 
@@ -85,7 +85,7 @@ class Positions(Protocol):
 class PostgresPositions:
     """`Positions` in the tables `source_positions` and `gaps`. `pool`: an asyncpg pool."""
 
-    def __init__(self, pool: Any, *, owner: str | None = None, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(self, pool: Any, *, owner: str | None = None, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self._pool = pool
         self._owner = owner or f"{os.uname().nodename}:{os.getpid()}"
         self._now_ms = now_ms

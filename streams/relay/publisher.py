@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from streams.ground import clock
 from streams.ground.access import KafkaAccess, access_of
 from streams.wire.codec import EVENT_BYTES_MAX, encode, encode_dead_letter
 from streams.wire.events import ChangeEvent, DeadLetter
@@ -93,7 +93,7 @@ class Publisher:
         make_producer: Callable[[], Producer],
         *,
         keep_dead: KeepDead | None = None,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = clock.now_ms,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._make_producer = make_producer

@@ -7,7 +7,6 @@ announced; a crash between the two is made good at the next start, which announc
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from streams.ground import clock
 from streams.relay.positions import OpenGap, Positions, Standing, TakenOver
 from streams.relay.publisher import Published
 from streams.relay.singleton import Singleton
@@ -81,7 +81,7 @@ class Relay:
         watch: RelayWatch | None = None,
         again_seconds: float | None = None,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self.name = source.name
         self._source, self._publisher, self._positions, self._singleton = source, publisher, positions, singleton

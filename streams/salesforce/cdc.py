@@ -10,6 +10,7 @@ from typing import assert_never
 import msgspec
 import structlog
 
+from streams.ground import clock
 from streams.salesforce.bayeux import End, Ending, remedy
 from streams.salesforce.comet import CometClient
 from streams.salesforce.decode import Decoded, Hole, decode_message
@@ -67,7 +68,7 @@ class CdcSource:
         fields: Mapping[Object, Iterable[str]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self.last_heard_ms = 0
         """When the server last answered a connect, on our clock."""

@@ -1,8 +1,8 @@
-"""The clock of this process."""
+"""The clock of this machine."""
 
 import time
 
 
 def now_ms() -> int:
-    """Our clock: ms since the epoch."""
+    """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
