@@ -35,10 +35,12 @@ def is_news(event: ChangeEvent, state: PairState | None, terms: Terms) -> bool:
     if state is None:
         return event.kind is not Happened.DELETED
     record = state.record(event.system)
-    if event.kind is Happened.DELETED:
-        return not record.deleted
     if event.ref and all(ref in record.refs for ref in event.ref.split(",")):
         return False
+    if event.into:
+        return True  # once that is known, this record is nobody's own any more
+    if event.kind is Happened.DELETED:
+        return not record.deleted
     if event.is_read and (record.deleted or not record.complete):
         return True
     names = terms.rules.objects[state.object].by_name(event.system)

@@ -108,7 +108,7 @@ def events(changes: Sequence[tuple[Row, ...]], leads: Mapping[str, Lead], decodi
 
 
 def hints(changes: Sequence[tuple[Row, ...]], decoding: Decoding) -> list[ChangeEvent]:
-    """One event a change, by `ref`, from the feed alone: enough to ask whether it is known already."""
+    """One event a change, of a merge one a loser, by `ref`, from the feed alone: enough to ask whether it is known already."""
     out: list[ChangeEvent] = []
     for rows in changes:
         match rows[0].type:
@@ -117,7 +117,7 @@ def hints(changes: Sequence[tuple[Row, ...]], decoding: Decoding) -> list[Change
             case Activity.VALUE_CHANGED:
                 out.append(_updated(rows, None, decoding)[0])
             case Activity.MERGED:
-                out.append(_loser(rows[0], rows[0].losers[0], decoding))
+                out += [_loser(rows[0], loser, decoding) for loser in rows[0].losers]
             case Activity.DELETED:
                 out.append(_feed_event(rows, Happened.DELETED, decoding))
     return out
@@ -209,7 +209,7 @@ def _feed_event(
 
 
 def _loser(row: Row, loser: str, decoding: Decoding) -> ChangeEvent:
-    """A lead that was merged away: deleted, with the winner named in `origin` (`merged into 123`)."""
+    """A lead that was merged away: deleted, with the winner in `into` and, for people, in `origin` (`merged into 123`)."""
     return ChangeEvent(
         system=System.MARKETO,
         object=PERSON,
@@ -221,6 +221,7 @@ def _loser(row: Row, loser: str, decoding: Decoding) -> ChangeEvent:
         author=row.author,
         call=row.call,
         origin=f"merged into {row.lead}",
+        into=row.lead,
     )
 
 

@@ -120,6 +120,8 @@ class _Change:
     """A wanted field's value isn't shown whole."""
     told: bool
     """Worth an event although no wanted field is in it."""
+    into: tuple[str, str]
+    """What the records are part of from now on: `ChangeEvent.into`, `into_object`."""
 
 
 def _decode(
@@ -142,8 +144,11 @@ def _decode(
     if kind is None:
         raise _MalformedError(f"changeType {change!r} is not one that the guide names")
     flat, unseen = _wanted(body, None if fields is None else _kept(entity, fields))
+    into = entity.into(flat)
     told = fields is None or kind is not Happened.UPDATED or bool(flat)
-    common = _Change(object=obj, kind=kind, at=at, seq=replay_id, epoch=epoch, header=header, fields=flat, unseen=unseen, told=told)
+    common = _Change(
+        object=obj, kind=kind, at=at, seq=replay_id, epoch=epoch, header=header, fields=flat, unseen=unseen, told=told, into=into
+    )  # fmt: skip
     events: list[ChangeEvent] = []
     dead: list[DeadLetter] = []
     for each in ids:
@@ -200,6 +205,8 @@ def _event(record: RecordId, common: _Change, kind: Happened) -> ChangeEvent:
         call=str(call) if call else None,
         origin=str(origin) if origin else None,
         fields={} if kind is Happened.GAP else common.fields,
+        into="" if kind is Happened.GAP else common.into[0],
+        into_object="" if kind is Happened.GAP else common.into[1],
     )
 
 

@@ -24,7 +24,7 @@ _ORDER = ("SystemModstamp", "Id")
 
 
 async def deletions(rest: SalesforceRest, entity: Entity, window: Window, lane: Lane) -> list[ChangeEvent]:
-    """One `DELETED` event for each record deleted in the window, with `MasterRecordId` when it lost a merge, the oldest first.
+    """One `DELETED` event for each record deleted in the window, with `MasterRecordId` and `into` when it lost a merge, the oldest first.
 
     None for an object without a recycle bin.
     """
@@ -81,6 +81,8 @@ async def _known(rest: SalesforceRest, entity: Entity, ids: Sequence[str], lane:
 
 def _deletion(entity: Entity, record: str, at: int, master: Value) -> ChangeEvent:
     fields: dict[str, Value] = {MASTER: salesforce_id(str(master))} if master else {}
+    into, into_object = entity.into(fields)
     return ChangeEvent(
-        system=System.SALESFORCE, object=entity.object, id=salesforce_id(record), kind=Happened.DELETED, source="poll", at=at, fields=fields
-    )
+        system=System.SALESFORCE, object=entity.object, id=salesforce_id(record), kind=Happened.DELETED, source="poll", at=at,
+        fields=fields, into=into, into_object=into_object,
+    )  # fmt: skip

@@ -1,15 +1,16 @@
 """What the sources of Salesforce are told of an object: a declaration of whoever keeps it in step, none of their own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from streams.salesforce.soql import count, name, select
-from streams.wire.systems import Object
+from streams.wire.events import Value
+from streams.wire.systems import Object, salesforce_id
 
 MASTER = "MasterRecordId"
 """Of a record that lost a merge, while it is in the recycle bin: the winner."""
-CONVERTED, CONVERTED_INTO = "IsConverted", "ConvertedContactId"
-LIFECYCLE = (CONVERTED, "ConvertedDate", "ConvertedAccountId", CONVERTED_INTO, "ConvertedOpportunityId")
+CONVERTED, CONVERTED_INTO, CONVERTED_AT = "IsConverted", "ConvertedContactId", "ConvertedAccountId"
+LIFECYCLE = (CONVERTED, "ConvertedDate", CONVERTED_AT, CONVERTED_INTO, "ConvertedOpportunityId")
 """Fields that tell a conversion: always kept, mapped or not."""
 
 
@@ -47,7 +48,30 @@ class Entity:
         """How many live records there are."""
         return count(self.name, self.where)
 
+    def into(self, told: Mapping[str, Value]) -> tuple[str, str]:
+        """The record that one is part of from now on, by what was told of it, and that record's object where it is another one; of most
+        none. Both as an event has them (`ChangeEvent.into`)."""
+        merged, converted = told.get(MASTER), told.get(CONVERTED_INTO)
+        if self.merges and merged:
+            return _id_in(merged), ""
+        if self.converts and converted and told.get(CONVERTED) is True:
+            into = _id_in(converted)
+            return into, self.converts if into else ""
+        return "", ""
+
+    @property
+    def conversion(self) -> tuple[str, ...]:
+        """The columns that tell a conversion, where there is one."""
+        return (CONVERTED, CONVERTED_INTO, CONVERTED_AT) if self.converts else ()
+
     @property
     def master(self) -> tuple[str, ...]:
         """The column that tells a merge, where there is one."""
         return (MASTER,) if self.merges else ()
+
+
+def _id_in(value: Value) -> str:
+    try:
+        return salesforce_id(str(value))
+    except ValueError:
+        return ""

@@ -5,7 +5,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
 import msgspec
 import structlog
@@ -13,6 +13,7 @@ import structlog
 from streams.budget.port import Lane
 from streams.relay.readback import ReadBack
 from streams.relay.windows import Window, next_window
+from streams.salesforce.brake import Brake, Braked
 from streams.salesforce.deletions import deletions
 from streams.salesforce.entity import Entity
 from streams.salesforce.rest import Page, SalesforceRest
@@ -26,7 +27,6 @@ log = structlog.get_logger(__name__)
 PAGE_ROWS = 2000
 _ORDER = ("SystemModstamp", "Id")
 _NOT_OF_THE_RECORD = frozenset({"Id", "SystemModstamp", "attributes"})
-_EXAMPLES = 10
 _CLOCK_SECONDS = 1.0
 """The server's clock is known to about as much."""
 
@@ -73,15 +73,6 @@ class _Count(msgspec.Struct):
     deleted: int = 0
 
 
-class Braked(msgspec.Struct, frozen=True, kw_only=True):
-    """Deletes that wait for a person: `gone` of `of_all` records. `until_ms`: the newest of them (server's clock); `examples`: some ids."""
-
-    gone: int
-    of_all: int
-    until_ms: int
-    examples: tuple[str, ...]
-
-
 def name_of(obj: Object) -> str:
     """What the poll of an object is called."""
     return f"salesforce.poll.{obj}"
@@ -91,7 +82,8 @@ class PollSource:
     """Cycles over one object: rows changed since the last one (with overlap), then deletes; for ever, or once.
 
     A row is a `READ` event with all of `fields`, nulls included; a deleted one is `DELETED`, with `MasterRecordId` when it lost a merge.
-    Deletions are only looked for where the object has a recycle bin.
+    What it was merged or converted into is told in `into`, whatever is in `fields`. Deletions are only looked for where the object has a
+    recycle bin.
     With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page.
     `visible`: those of `fields` that can be read now; `unseen_fields`, of a query that was refused, whether that has become fewer.
     `unseen` gets each batch and returns what the ledger doesn't know yet; `report` gets one `CycleReport` for each complete cycle.
@@ -123,17 +115,17 @@ class PollSource:
         self.name = name_of(entity.object)
         self._rest, self._object, self._entity = rest, entity.object, entity
         self._fields = tuple(dict.fromkeys(each for each in fields if each != "Id"))
+        self._conversion = frozenset(entity.conversion)
+        """Columns that tell a conversion; none where the user may not see them."""
+        self._unasked = self._conversion.difference(self._fields)
         self._interval = interval_seconds
         self._lag_ms, self._overlap_ms = int(lag_seconds * 1000), int(overlap_seconds * 1000)
         self._since_ms, self._unseen, self._report = since_ms, unseen, report
-        self._percent_max, self._ignored_max = deletes_percent_max, deletes_ignored_max
         self._lane, self._once = lane, once
         self._visible, self._unseen_fields = visible, unseen_fields
         self._wake = asyncio.Event()
         self._gaps = ReadBack(self._lag_ms)
-        self._on_brake = on_brake
-        self._braked: Braked | str | None = "not known"
-        self._confirmed_until_ms = 0
+        self._brake = Brake(rest, entity, lane, percent_max=deletes_percent_max, ignored_max=deletes_ignored_max, on_brake=on_brake)
 
     def wake(self) -> None:
         """Run a cycle now."""
@@ -147,7 +139,7 @@ class PollSource:
 
     def confirm_deletes(self, until_ms: int) -> None:
         """A person says that the deletes up to this moment (server's clock) are meant."""
-        self._confirmed_until_ms = max(self._confirmed_until_ms, until_ms)
+        self._brake.confirm(until_ms)
         self._wake.set()
 
     async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
@@ -164,6 +156,8 @@ class PollSource:
                         mark = passed
                         yield batch
                 except Reject as error:
+                    if await self._does_without_conversions(error):
+                        raise Retry(f"{self.name}: conversions can't be seen, it goes on without: {error}") from error
                     if self._unseen_fields is not None and await self._unseen_fields(error):
                         raise Retry(f"{self.name}: a field can't be read any more, it goes on without: {error}") from error
                     remedy = "Check the mapping against the fields that the integration user may see."
@@ -211,7 +205,7 @@ class PollSource:
 
     async def _rows(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Page, PollMark]]:
         """Pages in (SystemModstamp, Id) order, each its own query: resumable, and read within a narrow moment."""
-        columns = ("Id", "SystemModstamp", *self._visible(self._fields))
+        columns = ("Id", "SystemModstamp", *self._visible(self._fields), *sorted(self._conversion))
         while True:
             where = changed_between(window.start_ms, window.end_ms) if window.start_ms else changed_between(0, window.end_ms)[1:]
             if mark.id:
@@ -232,32 +226,22 @@ class PollSource:
             if len(rows) < PAGE_ROWS:
                 return
 
+    async def _does_without_conversions(self, error: Reject) -> bool:
+        """Whether the refusal was about columns that nobody mapped, which a refusal doesn't tell: they are left out from now on."""
+        if error.code != "INVALID_FIELD" or not self._conversion & self._unasked:
+            return False
+        try:
+            await self._rest.page(self._entity.select(("Id", *sorted(self._conversion)), limit=1), self._lane)
+        except Reject:
+            self._conversion = frozenset()
+            log.warning("salesforce.conversions_unseen", object=self._object, error=str(error))
+            return True
+        return False
+
     async def _deletions(self, window: Window) -> list[ChangeEvent]:
         gone = await deletions(self._rest, self._entity, window, self._lane)
-        await self._brake(gone)
+        await self._brake.check(gone)
         return gone
-
-    async def _brake(self, gone: Sequence[ChangeEvent]) -> None:
-        doubtful = [event for event in gone if event.at > self._confirmed_until_ms]
-        if len(doubtful) <= self._ignored_max:
-            await self._tell_brake(None)
-            return
-        living = (await self._rest.page(self._entity.count(), self._lane)).total
-        percent = 100.0 * len(doubtful) / (living + len(doubtful))
-        if percent <= self._percent_max:
-            await self._tell_brake(None)
-        else:
-            examples = tuple(event.id for event in doubtful[:_EXAMPLES])
-            of_all = living + len(doubtful)
-            await self._tell_brake(Braked(gone=len(doubtful), of_all=of_all, until_ms=doubtful[-1].at, examples=examples))
-            words = f"{len(doubtful)} of {living + len(doubtful)} {self._entity.name} records ({percent:.0f} %) were deleted in one cycle."
-            remedy = f"Nothing was passed on. If they are meant: `tandem confirm-deletes {self._object}`; else restore them."
-            raise Fatal(words, remedy=remedy)
-
-    async def _tell_brake(self, braked: Braked | None) -> None:
-        if self._on_brake is not None and braked != self._braked:
-            await self._on_brake(braked)
-            self._braked = braked
 
     async def _new(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
         return await self._unseen(events) if self._unseen is not None and events else events
@@ -273,9 +257,12 @@ class PollSource:
             await self._report(report)
 
     def _reading(self, row: dict[str, Value], page: Page) -> ChangeEvent:
+        into, into_object = self._entity.into(row)
+        left_out = _NOT_OF_THE_RECORD if into else _NOT_OF_THE_RECORD | self._unasked
         return ChangeEvent(
             system=System.SALESFORCE, object=self._object, id=salesforce_id(str(row["Id"])), kind=Happened.READ, source="poll",
-            at=page.at, until=page.until, fields={name: value for name, value in row.items() if name not in _NOT_OF_THE_RECORD},
+            at=page.at, until=page.until, fields={name: value for name, value in row.items() if name not in left_out},
+            into=into, into_object=into_object,
         )  # fmt: skip
 
     async def _rest_awhile(self, window: Window | None) -> None:

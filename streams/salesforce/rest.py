@@ -9,12 +9,14 @@ import orjson
 import stamina
 
 from streams.budget.port import Budget, Lane
-from streams.salesforce.records import ItemResult, Row, body_of, check_count, plain_row, results_in, rows_in
+from streams.salesforce.entity import Entity
+from streams.salesforce.records import RECORDS_MAX, ItemResult, Row, body_of, check_count, plain_row, results_in, rows_in
 from streams.salesforce.refusals import judge_answer
 from streams.salesforce.session import Answer, Session
-from streams.salesforce.soql import moment, moment_ms, name
+from streams.salesforce.soql import any_of, moment, moment_ms, name, select
 from streams.wire.errors import Fatal, Retry, SyncError
 from streams.wire.events import Value
+from streams.wire.systems import salesforce_id
 
 QUERY_BATCH = 2000
 _URI_CHARS_MAX = 16_000
@@ -128,6 +130,19 @@ class SalesforceRest:
         body = orjson.loads(answer.body)
         ids = {str(row["id"]): moment_ms(str(row["deletedDate"])) for row in body["deletedRecords"]}
         return DeletedRows(ids=ids, covered_ms=moment_ms(str(body["latestDateCovered"])))
+
+    async def masters(self, entity: Entity, ids: Sequence[str], lane: Lane) -> dict[str, str | None]:
+        """By id (18 characters), what deleted records were merged into, None for what was not merged away, 200 a call.
+
+        Absent: emptied from the recycle bin, or out of our sight, so that nobody can tell any more.
+        """
+        wanted = list(dict.fromkeys(salesforce_id(each) for each in ids))
+        found: dict[str, str | None] = {}
+        for start in range(0, len(wanted), RECORDS_MAX):
+            where = [any_of("Id", wanted[start : start + RECORDS_MAX])]
+            async for rows in self.query_all(select(entity.name, ("Id", *entity.master), where), lane):
+                found.update({salesforce_id(str(row["Id"])): entity.into(row)[0] or None for row in rows})
+        return found
 
     async def describe(self, obj: str, lane: Lane = Lane.LIVE) -> dict[str, Any]:
         """The object as our user may see it: fields hidden from the user are absent (SOAP API guide, DescribeSObjectResult)."""

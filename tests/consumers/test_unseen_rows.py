@@ -44,6 +44,10 @@ CASES: dict[str, tuple[ChangeEvent, PairState | None, bool]] = {
     "a deletion": (event(SF, {}, kind=Happened.DELETED), paired(), True),
     "a deletion that is known": (event(SF, {}, kind=Happened.DELETED), deleted(paired()), False),
     "the end of somebody unknown": (event(SF, {}, kind=Happened.DELETED), None, False),
+    "a deletion that is known, now as a merge": (event(SF, {}, kind=Happened.DELETED, into="w"), deleted(paired()), True),
+    "a merge away of somebody unknown": (event(SF, {}, kind=Happened.DELETED, into="w"), None, False),
+    "as it was seen, but converted": (msgspec.structs.replace(row(), into="c"), paired(), True),
+    "a merge that was judged": (event(MK, {}, kind=Happened.DELETED, ref="g1", into="w"), paired(), False),
     # Marketo's poll yields activities
     "an activity that was judged": (event(MK, {"title": "b"}, ref="g1"), paired(), False),
     "a later one": (event(MK, {"title": "b"}, ref="g2"), paired(), True),

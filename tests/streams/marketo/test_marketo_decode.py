@@ -97,7 +97,8 @@ def test_deletions_and_merges() -> None:
     gone, *merged = told([deletion("d1", 3), merge("m1", 9, [4, 5])], lead(9, firstName="Ann"))
     assert (gone.kind, gone.id) == (Happened.DELETED, "3")
     assert [(event.kind, event.id) for event in merged] == [(Happened.DELETED, "4"), (Happened.DELETED, "5"), (Happened.READ, "9")]
-    assert {event.origin for event in merged[:2]} == {"merged into 9"}
+    assert {(event.origin, event.into, event.into_object) for event in merged[:2]} == {("merged into 9", "9", "")}
+    assert (gone.into, merged[-1].into) == ("", "")
 
 
 def test_only_what_others_did_is_read_again_and_our_own_when_it_cannot_be_decoded() -> None:
@@ -137,4 +138,6 @@ def test_a_malformed_row_is_a_dead_letter_and_the_rest_flows() -> None:
 def test_hints_are_one_event_a_change_by_the_same_name() -> None:
     raw = [creation("g1", 6), change("g2", 7, "leadScore", None, "many"), deletion("g3", 3), merge("g4", 9, [4, 5])]
     changes = gather(raw, DECODING).changes
-    assert [event.ref for event in hints(changes, DECODING)] == ["g1", "g2", "g3", "g4"]
+    found = hints(changes, DECODING)
+    assert [event.ref for event in found] == ["g1", "g2", "g3", "g4", "g4"]
+    assert [(event.id, event.into) for event in found[-2:]] == [("4", "9"), ("5", "9")]

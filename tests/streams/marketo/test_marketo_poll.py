@@ -13,7 +13,7 @@ from streams.marketo.poll import AGAIN_PAGES_MAX, CycleReport, MarketoPollSource
 from streams.marketo.rest import MarketoRest
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import AsyncBatches, Batch, ChangeEvent, Happened, Source
-from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure
+from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure, merge
 
 TYPES = {"firstName": "string", "leadScore": "score"}
 LEADS, TOKEN = "/rest/v1/leads.json", "/rest/v1/activities/pagingtoken.json"
@@ -82,6 +82,25 @@ async def test_only_what_the_ledger_has_not_seen_is_relayed_and_read(stub: Marke
     (report,) = ledger.reports
     assert (report.read, report.known, report.relayed, report.copy) == (4, 2, 2, False)
     assert report.calls == 4
+
+
+async def test_a_merge_is_relayed_when_any_of_its_losers_is_news(stub: MarketoStub, rest: MarketoRest) -> None:
+    """The first may never have been heard of."""
+    stub.log = [merge("m1", 9, [3, 4, 5])]
+    stub.leads = {9: {"id": 9, "leadScore": 2}}
+
+    class Four(Ledger):
+        async def unseen(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
+            return [event for event in events if event.id == "4"]
+
+    ledger = Four()
+    async with following(source_of(rest, stub, ledger)) as batches:
+        found = await cycle(batches)
+    told = [(event.id, event.kind, event.into) for batch in found for event in batch.events]
+    gone = Happened.DELETED
+    assert told == [("3", gone, "9"), ("4", gone, "9"), ("5", gone, "9"), ("9", Happened.READ, "")]
+    (report,) = ledger.reports
+    assert (report.read, report.known, report.relayed) == (1, 0, 1)
 
 
 async def test_an_idle_cycle_costs_three_calls(stub: MarketoStub, rest: MarketoRest) -> None:

@@ -109,6 +109,35 @@ def test_what_tells_a_conversion_is_kept_only_of_what_can_be_converted(make_chan
     assert event.fields == {"Title": "CTO"}
 
 
+def test_a_conversion_says_what_the_lead_became(make_change: Change) -> None:
+    body = {"IsConverted": True, "ConvertedContactId": "0035f00002EztxD", "Description": {"diff": "@@"}}
+    first, gap = told(make_change(7, body=body), {LEAD: frozenset({"Description"})}).events
+    assert (first.kind, first.into, first.into_object) == (Happened.UPDATED, "0035f00002EztxDAAR", CONTACT)
+    assert (gap.kind, gap.into, gap.into_object) == (Happened.GAP, "", "")
+    assert decode(encode(first)) == first
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"IsConverted": False, "ConvertedContactId": "0035f00002EztxD"},
+        {"IsConverted": True},
+        {"IsConverted": True, "ConvertedContactId": None},
+        {"IsConverted": True, "ConvertedContactId": "what?"},
+        {"IsConverted": "true", "ConvertedContactId": "0035f00002EztxD"},
+    ],
+)
+def test_what_tells_no_conversion_says_nothing_of_one(make_change: Change, body: dict[str, Any]) -> None:
+    (event,) = told(make_change(7, body=body)).events
+    assert (event.into, event.into_object) == ("", "")
+
+
+def test_only_what_can_be_converted_is(make_change: Change) -> None:
+    body = {"IsConverted": True, "ConvertedContactId": "0035f00002EztxD", "MasterRecordId": "0035f00002EztxD"}
+    (event,) = told(make_change(7, entityName="User", recordIds=["0055f000005mc66"], body=body)).events
+    assert (event.into, event.into_object) == ("", "")
+
+
 def test_objects_are_those_that_were_declared(make_change: Change) -> None:
     body = {"Name": {"FirstName": "Ada"}, "Address": {"City": "Rome"}, "EmailPreferences": ["a", "b"]}
     wanted = {Object("user"): frozenset({"FirstName", "City"}), Object("account"): frozenset({"Name"})}

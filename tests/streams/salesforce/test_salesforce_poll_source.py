@@ -14,20 +14,23 @@ import pytest
 from aiohttp import web
 
 from streams.budget.open import OpenBudget
+from streams.budget.port import Lane
 from streams.salesforce import poll as poll_module
+from streams.salesforce.brake import Braked
 from streams.salesforce.cdc import CdcSource
 from streams.salesforce.entity import Entity
-from streams.salesforce.poll import Braked, CycleReport, PollSource
+from streams.salesforce.poll import CycleReport, PollSource
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
 from streams.salesforce.soql import moment, moment_ms
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Source
-from streams.wire.systems import salesforce_id
-from tests.streams.salesforce.entities import BOTH, LEADS, USERS
+from streams.wire.systems import CONTACT, salesforce_id
+from tests.streams.salesforce.entities import BOTH, CONTACTS, LEADS, OPPORTUNITIES, USERS
 
 ROOT = "/services/data/v66.0"
 NOW = 1_900_000_000_000
+_NO_LIFE = {"MasterRecordId": None, "IsConverted": False, "ConvertedContactId": None, "ConvertedAccountId": None}
 _AFTER = re.compile(r"\(SystemModstamp > (\S+) OR \(SystemModstamp = \S+ AND Id > '(\w+)'\)\)")
 
 
@@ -45,13 +48,14 @@ class Rows:
         self.queries: list[str] = []
         self.paths: list[str] = []
         self.visible_rows = 0
+        self.hidden = ["Nope__c"]
         for path in (f"{ROOT}/query", f"{ROOT}/queryAll"):
             org.on("GET", path, self.query)
         org.on("GET", f"{ROOT}/sobjects/Lead/deleted/", self.deleted)
         org.on("GET", "/services/data", self.versions)
 
     def put(self, number: int, at_ms: int, **fields: Any) -> str:
-        row = {"Id": identity(number), "SystemModstamp": moment(at_ms), "IsDeleted": False, "MasterRecordId": None, "Title": None, **fields}
+        row = {"Id": identity(number), "SystemModstamp": moment(at_ms), "IsDeleted": False, "Title": None, **_NO_LIFE, **fields}
         self.rows[row["Id"]] = row
         return str(row["Id"])
 
@@ -73,8 +77,9 @@ class Rows:
         self.paths.append(request.path)
         soql = request.query["q"]
         self.queries.append(soql)
-        if "Nope__c" in soql:
-            return self.answer([{"errorCode": "INVALID_FIELD", "message": "No such column 'Nope__c' on entity 'Lead'"}], status=400)
+        for name in (each for each in self.hidden if each in soql):
+            words = f"SELECT Id, IsConverted ... ERROR at Row:1:Column:12: No such column '{name}' on entity 'Lead'"
+            return self.answer([{"errorCode": "INVALID_FIELD", "message": words}], status=400)
         found = [row for row in self.rows.values() if request.path.endswith("All") or not row["IsDeleted"]]
         if "COUNT()" in soql:
             return self.answer({"totalSize": len(found), "done": True, "records": []})
@@ -216,8 +221,52 @@ async def test_deletes_and_merges(rows: Rows, make_poll: Make) -> None:
         purged: {},
         elsewhere: {"MasterRecordId": winner},
     }
+    assert {event.id: (event.into, event.into_object) for event in events} == {
+        gone: ("", ""), loser: (winner, ""), purged: ("", ""), elsewhere: (winner, ""),
+    }  # fmt: skip
     assert len(events) == 4
     assert {event.at for event in events} == {NOW + 100_000}
+
+
+async def test_a_converted_lead_says_what_it_became_mapped_or_not(rows: Rows, make_poll: Make) -> None:
+    contact, account = salesforce_id("0035f00002EztxD"), salesforce_id("0015f00002J9YaU")
+    life = {"IsConverted": True, "ConvertedContactId": contact, "ConvertedAccountId": account}
+    converted, plain = rows.put(1, NOW - 3_600_000, Title="CTO", **life), rows.put(2, NOW - 3_600_000, Title="CEO")
+    events, _ = await cycle(make_poll(), None)
+    assert {event.id: (event.kind, event.into, event.into_object) for event in events} == {
+        converted: (Happened.READ, contact, CONTACT), plain: (Happened.READ, "", ""),
+    }  # fmt: skip
+    assert {event.id: dict(event.fields) for event in events} == {converted: {"Title": "CTO", **life}, plain: {"Title": "CEO"}}
+    events, _ = await cycle(make_poll(CONTACTS), None)
+    assert {event.into for event in events} == {""}
+    assert "IsConverted" not in rows.queries[-1]
+
+
+async def test_conversions_that_can_not_be_seen_cost_only_themselves(rows: Rows, make_poll: Make) -> None:
+    lead = rows.put(1, NOW - 3_600_000, Title="CTO")
+    rows.hidden.append("ConvertedContactId")
+    source = make_poll()
+    with pytest.raises(Retry, match="goes on without"):
+        await cycle(source, None)
+    events, _ = await cycle(source, None)
+    assert [(event.id, event.fields) for event in events] == [(lead, {"Title": "CTO"})]
+    rows.hidden.append("Title")
+    with pytest.raises(Fatal, match="mapping"):
+        await cycle(source, None)
+
+
+async def test_what_was_merged_can_be_asked_for_before_a_deletion_is_believed(rows: Rows, make_poll: Make) -> None:
+    rest = make_poll()._rest
+    winner = rows.put(1, NOW)
+    loser, gone = rows.put(2, NOW, IsDeleted=True, MasterRecordId=winner), rows.put(3, NOW, IsDeleted=True)
+    purged = identity(4)
+    asked = [winner, loser[:15], gone, purged, *(identity(number) for number in range(1000, 1300))]
+    assert await rest.masters(LEADS, asked, Lane.LIVE) == {winner: None, loser: winner, gone: None}
+    assert len(rows.queries) == 2, "200 a call"
+    rows.queries.clear()
+    assert await rest.masters(OPPORTUNITIES, [gone], Lane.LIVE) == {gone: None}
+    assert "MasterRecordId" not in rows.queries[0]
+    assert await rest.masters(LEADS, [], Lane.LIVE) == {}
 
 
 async def test_of_what_has_conditions_only_what_meets_them_is_told_whatever_the_delete_log_lists(rows: Rows, make_poll: Make) -> None:

@@ -18,7 +18,7 @@ from streams.salesforce.session import Session
 from streams.salesforce.settings import ClientCredentials, SalesforceSettings
 from streams.wire.errors import Gap, Unknown
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
-from streams.wire.systems import LEAD
+from streams.wire.systems import CONTACT, LEAD
 from tests.streams.salesforce.entities import ACCOUNTS, BOTH, LEADS, QUEUES, USERS
 
 pytestmark = pytest.mark.integration
@@ -218,12 +218,16 @@ async def test_gaps_and_overflows(control: Control, stream: Stream) -> None:
     assert stream.error.object == LEAD
 
 
-async def test_conversion_tells_the_contact(control: Control, stream: Stream) -> None:
+async def test_conversion_tells_the_contact(rest: SalesforceRest, control: Control, stream: Stream) -> None:
     lead = (await control("/salesforce/create", object="Lead", fields={"LastName": "Convert", "Company": "Acme"}))["id"]
     await control("/salesforce/convert", lead=lead)
     await stream.until(lambda: any(event.fields.get("IsConverted") for event in stream.of(lead)))
     converted = stream.of(lead)[-1]
     contact = str(converted.fields["ConvertedContactId"])
+    assert (converted.into, converted.into_object) == (contact, CONTACT)
+    await control("/clock", advance_seconds=1200)
+    events, _ = await _cycle(PollSource(rest, LEADS, FIELDS, once=True), None)
+    assert [(event.into, event.into_object) for event in events if event.id == lead] == [(contact, CONTACT)]
     assert [event.kind for event in stream.of(contact)] == [Happened.CREATED]
     assert stream.of(contact)[0].call == converted.call
 
@@ -268,6 +272,8 @@ async def test_the_poll_finds_what_the_stream_did_not_tell(rest: SalesforceRest,
     assert (found[created[0]].kind, found[created[0]].fields["Title"]) == (Happened.READ, "CTO")
     assert (found[created[1]].kind, dict(found[created[1]].fields)) == (Happened.DELETED, {})
     assert (found[created[2]].kind, dict(found[created[2]].fields)) == (Happened.DELETED, {"MasterRecordId": created[0]})
+    assert [found[each].into for each in created] == ["", "", created[0]]
+    assert await rest.masters(LEADS, created, Lane.LIVE) == {created[0]: None, created[1]: None, created[2]: created[0]}
 
     for _ in range(2):  # the overlap shows them once more
         await control("/clock", advance_seconds=3600)
