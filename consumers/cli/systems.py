@@ -79,7 +79,8 @@ async def _check_systems(
     settings: Settings, report: CheckReport, session: Session, marketo_session: MarketoSession, *, canary: bool, canary_id: str | None
 ) -> CheckReport:  # fmt: skip
     salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
-    rules = build(settings, describes := await survey(salesforce, marketo, sorts(settings)))
+    describes = await survey(salesforce, marketo, sorts(settings))
+    rules = build(settings, describes, unseen=True)
     findings = compare(rules, describes, await stream_fields(salesforce, sorts(settings)))
     fields = sum(len(mapping.fields) for mapping in rules.objects.values())
     sung = await _sung(settings, marketo_session, marketo, canary_id) if canary else None

@@ -43,13 +43,15 @@ OPT_OUTS = frozenset(
 """What says, on either side, that a person doesn't want to be addressed; such a field follows `true_wins` unless configured otherwise."""
 
 
-def build(settings: Settings, describes: Describes | None = None, *, stamp: bool | None = None) -> SyncRules:
+def build(settings: Settings, describes: Describes | None = None, *, stamp: bool | None = None, unseen: bool = False) -> SyncRules:
     """The rules of the merge: the default mapping with the configuration's changes, lengths and scales from the describes.
 
-    `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
+    `unseen`: with what Tandem's users can't see, which is left out otherwise. `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
     """
     facts = describes or Describes()
-    objects = {obj: _object(settings, obj, facts) for obj in synced(settings)}
+    seen = [obj for obj in synced(settings) if unseen or describes is None or is_visible(describes, obj)]
+    kept = frozenset(KIND_OF[obj].name for obj in seen)
+    objects = {obj: _object(settings, obj, facts, kept) for obj in seen}
     people = settings.people
     rules = SyncRules(
         objects=objects,
@@ -97,27 +99,35 @@ def sorts(settings: Settings) -> tuple[tuple[Sort, Resource | None], ...]:
     return tuple((SORTS[obj], KIND_OF[obj].resource) for obj in synced(settings))
 
 
+def is_visible(describes: Describes, obj: Object) -> bool:
+    """Whether both systems show records of this sort to Tandem's users. Without people there is no Tandem, so they are never left out."""
+    kind = KIND_OF[obj]
+    return kind.is_person or (obj in describes.salesforce and bool(describes.of_marketo(kind.marketo)))
+
+
 def _is_synced(settings: Settings, kind: Kind) -> bool:
     return kind.is_person or settings.kinds[kind.name].sync
 
 
-def _object(settings: Settings, obj: Object, describes: Describes) -> ObjectMapping:
+def _object(settings: Settings, obj: Object, describes: Describes, kept: frozenset[str]) -> ObjectMapping:
     kind = KIND_OF[obj]
     return ObjectMapping(
         object=obj,
-        fields=_all_fields(settings, obj, describes),
+        fields=_all_fields(settings, obj, describes, kept),
         kind=kind.name,
         api_name=SORTS[obj].entity.name,
         marketo=kind.marketo,
         flow=kind.flow,
         resource=kind.resource,
+        placeholder=kind.placeholder,
         answer_is_witness=kind.witness is Witness.ANSWER,
         delete_in_marketo=kind.delete_in_marketo,
     )
 
 
-def _all_fields(settings: Settings, obj: Object, describes: Describes) -> tuple[FieldMapping, ...]:
-    mapped = tuple(_mapped(settings, obj, describes))
+def _all_fields(settings: Settings, obj: Object, describes: Describes, kept: frozenset[str]) -> tuple[FieldMapping, ...]:
+    """`kept`: the kinds that are kept in step, so that records may refer to them."""
+    mapped = tuple(item for item in _mapped(settings, obj, describes) if not item.parent or item.parent in kept)
     if not KIND_OF[obj].is_person:
         return mapped
     known = {item.key for item in mapped}

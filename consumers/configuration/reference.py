@@ -96,7 +96,7 @@ def _shown_rule(rule: Any) -> Any:
 
 def _shown_section(section: Any) -> Iterator[tuple[str, Any]]:
     for key, setting in settings(type(section)).items():
-        value = getattr(section, setting.attribute)
+        value = setting.of(section)
         if value is not None:
             yield key, duration_text(value) if isinstance(setting.kind, Duration) else shown(value)
 

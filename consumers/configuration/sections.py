@@ -109,6 +109,12 @@ class Setting:
     required: bool
     default: Any
 
+    def of(self, section: Any) -> Any:
+        """Its value in a section."""
+        name, _, part_name = self.attribute.partition(".")
+        value = getattr(section, name)
+        return value[part_name] if part_name else value
+
 
 def settings(of: type[Any]) -> Mapping[str, Setting]:
     """The keys of a section, from the annotations of its dataclass; `poll_seconds: Annotated[float, Duration(…)]` is the key `poll`."""

@@ -8,8 +8,9 @@ from consumers.mapping.kind import Sort
 from streams.ground.together import together
 from streams.marketo.resource import Resource
 from streams.marketo.rest import MarketoRest
+from streams.marketo.wire import Schema
 from streams.salesforce.rest import SalesforceRest
-from streams.wire.errors import Reject
+from streams.wire.errors import Fatal, Reject
 from streams.wire.systems import Object
 
 Sorts = Sequence[tuple[Sort, Resource | None]]
@@ -23,7 +24,11 @@ async def survey(salesforce: SalesforceRest, marketo: MarketoRest, sorts: Sorts)
     """
     async with together() as group:
         objects, schema = group.create_task(_objects(salesforce, sorts, "")), group.create_task(marketo.describe2())
-    return described({obj: answer for obj, answer in objects.result().items() if answer is not None}, schema.result())
+        resources = {resource.object: resource for _, resource in sorts if resource is not None}
+        records = {obj: group.create_task(_records(marketo, resource)) for obj, resource in resources.items()}
+    seen = {obj: answer for obj, answer in objects.result().items() if answer is not None}
+    shown = {obj: answer for obj, task in records.items() if (answer := task.result()) is not None}
+    return described(seen, schema.result(), shown)
 
 
 async def stream_fields(salesforce: SalesforceRest, sorts: Sorts) -> Mapping[Object, frozenset[str] | None]:
@@ -44,6 +49,14 @@ async def _objects(salesforce: SalesforceRest, sorts: Sorts, suffix: str) -> dic
         entities = [sort.entity for sort, _ in sorts]
         asked = {each.object: group.create_task(_object(salesforce, _named(each.name, suffix))) for each in entities}
     return {obj: task.result() for obj, task in asked.items()}
+
+
+async def _records(marketo: MarketoRest, resource: Resource) -> Schema | None:
+    """None where the API user's role doesn't show such records."""
+    try:
+        return await marketo.resources.describe_records(resource)
+    except (Reject, Fatal):
+        return None
 
 
 def _named(name: str, suffix: str) -> str:

@@ -35,5 +35,6 @@ ACCOUNT = Kind(
         ),
     ),
     resource=Resource(object=Object("company"), path="companies", key=("externalCompanyId",), id_field="id"),
+    placeholder={"company": "(none)"},
     delete_in_marketo=True,
 )

@@ -48,6 +48,7 @@ _CONTACT = (
     Default("MailingPostalCode", "postalCode"),
     Default("MailingCountry", "country"),
     Default("Birthdate", "dateOfBirth", FieldType.DATE),
+    Default("AccountId", "externalCompanyId", FieldType.REFERENCE, parent="account", placeholder=True),
 )
 
 PERSON = Kind(

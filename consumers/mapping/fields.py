@@ -162,6 +162,8 @@ class ObjectMapping:
     flow: Direction = Direction.BOTH
     resource: Resource | None = None
     """Where Marketo keeps them; None: among the leads."""
+    placeholder: Mapping[str, Value] = field(default_factory=dict)
+    """What a Marketo record says that stands for none."""
     answer_is_witness: bool = False
     """Whether the answer to our own call proves what a record shows: Marketo has no feed for this kind."""
     delete_in_marketo: bool = False

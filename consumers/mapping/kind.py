@@ -7,6 +7,7 @@ from enum import StrEnum
 from consumers.mapping.fields import Direction, FieldType
 from streams.marketo.resource import Resource
 from streams.salesforce.entity import Entity
+from streams.wire.events import Value
 from streams.wire.systems import PERSON, Object, System
 
 
@@ -58,6 +59,8 @@ class Kind:
     """Where Marketo keeps it; None: among the leads, the only ones with a feed and an interface of their own."""
     flow: Direction = Direction.TO_MARKETO
     witness: Witness = Witness.ANSWER
+    placeholder: Mapping[str, Value] = field(default_factory=dict)
+    """What a Marketo record says that stands for none, where one is needed (`Default.placeholder`)."""
     delete_in_marketo: bool = False
     """Whether a record deleted in Salesforce is deleted in Marketo; else it stays."""
     by_object: Mapping[Object, Sort] = field(init=False, repr=False, compare=False)

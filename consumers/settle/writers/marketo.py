@@ -1,6 +1,5 @@
-"""Marketo as a place to write to: Sync Leads by id or as creations, 300 a call."""
+"""Marketo as a place to write to: Sync Leads by id or as creations, 300 a call; the rest has an interface of its own."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from consumers.judging.introductions import created_at
@@ -8,9 +7,10 @@ from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import Create, Delete, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
+from consumers.settle.writers.marketo_records import MarketoRecords
 from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
-from consumers.settle.writers.refused import passes
+from consumers.settle.writers.refused import blamed, passes
 from streams.budget.port import Lane
 from streams.marketo.calling import BATCH_RECORDS_MAX
 from streams.marketo.refusals import judge_item
@@ -26,7 +26,7 @@ _DAY_MS, _SECOND_MS = 86_400_000, 1_000
 
 
 class MarketoWriter:
-    """Writes people to one Marketo instance."""
+    """Writes to one Marketo instance."""
 
     system = System.MARKETO
     batch_max = BATCH_RECORDS_MAX
@@ -35,6 +35,7 @@ class MarketoWriter:
         """`own_user`: our API user, as activities name it."""
         self._rest, self._visible = rest, visible
         self._uses = MarketoUses(rest, own_user)
+        self._records = MarketoRecords(rest.resources, rules, visible)
         self._rules = rules
         self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.people.values() for field in mapping.fields)})
 
@@ -59,8 +60,9 @@ class MarketoWriter:
         return found
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
-        """A reading of each person; None for one that is deleted or merged away."""
-        del obj
+        """A reading of each record; None for one that is deleted or merged away."""
+        if obj != PERSON:
+            return await self._records.read(obj, ids, lane)
         leads = await self._rest.read(ids, self._shown(), lane)
         return {each: _reading(leads[each]) if each in leads else None for each in ids}
 
@@ -72,8 +74,11 @@ class MarketoWriter:
         return {each: Use(reading=there[each], what=tuple(found[each]), asked=ASKED) if each in there else None for each in ids}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
-        """One call to Sync Leads or Delete Leads."""
+        """One call to Sync Leads or Delete Leads, or to the list that such records are kept in."""
         first = items[0].order
+        if first.object != PERSON:
+            return await self._records.write(items, lane)
+        await self._records.stand_in(items, lane)
         if isinstance(first, Delete):
             answer = await self._rest.delete([_id(item) for item in items], lane)
         elif isinstance(first, Create):
@@ -133,16 +138,4 @@ def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
     if isinstance(item.order, Create) and result.code in _SEVERAL:
         return Outcome(fate=Fate.SEVERAL, reason=reason)
     passing = passes([judge_item(result.code, result.message)], reason)
-    return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=_blamed(item, result.message))
-
-
-def _blamed(item: Item, message: str) -> frozenset[str]:
-    """The one written field that the message names, if it names just one: Marketo has no list of fields beside its words."""
-    if isinstance(item.order, Delete):
-        return frozenset()
-    named = [
-        out.key
-        for out in item.order.fields
-        if re.search(rf"""['"]{re.escape(out.name)}['"]|\bfield {re.escape(out.name)}\b""", message, re.IGNORECASE)
-    ]
-    return frozenset(named) if len(named) == 1 else frozenset()
+    return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=blamed(item, result.message))

@@ -1,8 +1,10 @@
 """What becomes of a row that a system refused: passing or final. The systems' codes are classified beside their clients."""
 
+import re
 from collections.abc import Sequence
 
-from consumers.settle.writers.port import Fate, Outcome
+from consumers.merge.plan import Delete
+from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry, SyncError, Unknown
 
 
@@ -16,3 +18,15 @@ def passes(errors: Sequence[SyncError], reason: str) -> Outcome | None:
         return None
     doubtful = any(isinstance(error, Unknown) for error in errors)
     return Outcome(fate=Fate.UNKNOWN if doubtful else Fate.BUSY, reason=reason, after_seconds=max(waits))
+
+
+def blamed(item: Item, message: str) -> frozenset[str]:
+    """The one written field that the message names, if it names just one: Marketo has no list of fields beside its words."""
+    if isinstance(item.order, Delete):
+        return frozenset()
+    named = [
+        out.key
+        for out in item.order.fields
+        if re.search(rf"""['"]{re.escape(out.name)}['"]|\bfield {re.escape(out.name)}\b""", message, re.IGNORECASE)
+    ]
+    return frozenset(named) if len(named) == 1 else frozenset()

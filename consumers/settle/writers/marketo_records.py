@@ -1,0 +1,105 @@
+"""Marketo's records that are no people, as a place to write to: companies, sales people and what else has their interface, 300 a call.
+
+They are written under a key of ours (the Salesforce id), so a creation that is made twice is the same record, and nobody is looked up.
+"""
+
+from collections.abc import Sequence
+
+from consumers.mapping.fields import ObjectMapping, SyncRules
+from consumers.merge.plan import Create, Delete
+from consumers.merge.values import NOBODY
+from consumers.settle.writers.port import Fate, Item, Outcome, Visible
+from consumers.settle.writers.refused import blamed, passes
+from streams.budget.port import Lane
+from streams.marketo.refusals import judge_item
+from streams.marketo.resource import Resource
+from streams.marketo.resources import MarketoResources
+from streams.marketo.wire import ItemResult, Lead
+from streams.wire.events import ChangeEvent, Happened, Value
+from streams.wire.systems import MARKETO, Object
+
+_MISSING = frozenset({"1004", "1013"})
+"""There is no such record, or none that a field of it names (Marketo, record-level error codes)."""
+
+
+class MarketoRecords:
+    """Writes records of every kind but people to one instance."""
+
+    def __init__(self, resources: MarketoResources, rules: SyncRules, visible: Visible) -> None:
+        self._resources, self._visible = resources, visible
+        self._sorts = {mapping.marketo: mapping for mapping in rules.objects.values() if mapping.resource is not None}
+        self._placeholders = {
+            item.marketo: mapping
+            for people in rules.people.values()
+            for item in people.references
+            for mapping in self._sorts.values()
+            if item.placeholder and mapping.kind == item.parent
+        }
+        """By the field of a person that names it: the sort of which a record stands for none."""
+        self._made: set[Object] = set()
+
+    async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
+        """A reading of each record; None for one that is not there (any more)."""
+        names = sorted(self._sorts[obj].by_marketo)
+        found = await self._resources.read_records(_resource(self._sorts[obj]), ids, self._visible(MARKETO, obj, names), lane)
+        return {each: _reading(obj, each, found[each]) if each in found else None for each in ids}
+
+    async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        """One call for items of one kind and one object; outcomes in order."""
+        first = items[0].order
+        resource = _resource(self._sorts[first.object])
+        if isinstance(first, Delete):
+            answer = await self._resources.delete_records(resource, [_key(item) for item in items], lane)
+        else:
+            action = "createOrUpdate" if isinstance(first, Create) else "updateOnly"
+            records = [{**resource.named(_key(item)), **_fields(item)} for item in items]
+            answer = await self._resources.sync_records(resource, records, action, lane)
+        return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
+
+    async def stand_in(self, items: Sequence[Item], lane: Lane) -> None:
+        """Make the records that stand for none, where one of these is about to be named for the first time."""
+        named = {out.name for item in items if not isinstance(item.order, Delete) for out in item.order.fields if out.value == NOBODY}
+        for name in sorted(named & self._placeholders.keys()):
+            sort = self._placeholders[name]
+            if sort.marketo not in self._made:
+                resource = _resource(sort)
+                await self._resources.sync_records(resource, [{**resource.named(NOBODY), **sort.placeholder}], "createOrUpdate", lane)
+                self._made.add(sort.marketo)
+
+
+def _resource(mapping: ObjectMapping) -> Resource:
+    assert mapping.resource is not None  # noqa: S101 - for the type checker: only such sorts are kept here
+    return mapping.resource
+
+
+def _key(item: Item) -> str:
+    return item.key if isinstance(item.order, Create) else item.order.id
+
+
+def _fields(item: Item) -> dict[str, Value]:
+    return {} if isinstance(item.order, Delete) else {out.name: out.value for out in item.order.fields}
+
+
+def _reading(obj: Object, record: str, told: Lead) -> ChangeEvent:
+    return ChangeEvent(
+        system=MARKETO, object=obj, id=record, kind=Happened.READ, source="read", at=told.at, until=told.until, fields=told.fields
+    )  # fmt: skip
+
+
+def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
+    if result.applied:
+        return Outcome(fate=Fate.DONE, id=_key(item), until=until)
+    if result.status == "unknown":
+        return Outcome(fate=Fate.UNKNOWN, reason=result.message)
+    reason = f"{result.code} {result.message}".strip()
+    if result.code in _MISSING and _names_a_parent(item, result.message):
+        return Outcome(fate=Fate.BUSY, reason=reason)
+    if result.code in _MISSING and not isinstance(item.order, Create):
+        return Outcome(fate=Fate.GONE, reason=reason)
+    passing = passes([judge_item(result.code, result.message)], reason)
+    return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=blamed(item, result.message))
+
+
+def _names_a_parent(item: Item, message: str) -> bool:
+    """Whether it is a parent that isn't there: it was a moment ago."""
+    return not isinstance(item.order, Delete) and any(out.parent and str(out.value) in message for out in item.order.fields)
