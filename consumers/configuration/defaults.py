@@ -46,7 +46,8 @@ OPT_OUTS = frozenset(
 def build(settings: Settings, describes: Describes | None = None, *, stamp: bool | None = None, unseen: bool = False) -> SyncRules:
     """The rules of the merge: the default mapping with the configuration's changes, lengths and scales from the describes.
 
-    `unseen`: with what Tandem's users can't see, which is left out otherwise. `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
+    `unseen`: with what Tandem's users can't see, which is left out otherwise.
+    `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
     """
     facts = describes or Describes()
     seen = [obj for obj in synced(settings) if unseen or describes is None or is_visible(describes, obj)]
@@ -103,6 +104,11 @@ def is_visible(describes: Describes, obj: Object) -> bool:
     """Whether both systems show records of this sort to Tandem's users. Without people there is no Tandem, so they are never left out."""
     kind = KIND_OF[obj]
     return kind.is_person or (obj in describes.salesforce and bool(describes.of_marketo(kind.marketo)))
+
+
+def _is_kept(settings: Settings, name: str) -> bool:
+    """Whether there is a kind of this name, and it is kept in step."""
+    return name in BY_NAME and _is_synced(settings, BY_NAME[name])
 
 
 def _is_synced(settings: Settings, kind: Kind) -> bool:
@@ -186,7 +192,7 @@ def _mapped(settings: Settings, obj: Object, describes: Describes) -> Iterator[F
 def defaults(settings: Settings, obj: Object) -> Mapping[str, Default]:
     """The default mapping of an object, by Marketo's names: without what refers to kinds that are not kept in step."""
     lines = SORTS[obj].fields
-    return {line.marketo: line for line in lines if not line.parent or _is_synced(settings, BY_NAME[line.parent])}
+    return {line.marketo: line for line in lines if not line.parent or _is_kept(settings, line.parent)}
 
 
 def _winner(settings: Settings, obj: Object) -> System:

@@ -10,6 +10,7 @@ from streams.wire.systems import Object, System
 
 _TEXTS = frozenset({
     FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.URL, FieldType.PICKLIST, FieldType.MULTIPICKLIST, FieldType.REFERENCE,
+    FieldType.OWNER,
 })  # fmt: skip
 _NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
 _FAMILIES = (_TEXTS, _NUMBERS, frozenset({FieldType.BOOLEAN}), frozenset({FieldType.DATE}), frozenset({FieldType.DATETIME}))

@@ -31,6 +31,7 @@ ACCOUNT = Kind(
                 Default("Sic", "sicCode"),
                 Default("Site", "site"),
                 Default("Website", "website", FieldType.URL),
+                Default("OwnerId", "externalSalesPersonId", FieldType.OWNER, parent="user"),
             ),
         ),
     ),

@@ -24,6 +24,7 @@ _BOTH = (
     Default("Fax", "fax", FieldType.PHONE),
     Default("LeadSource", "leadSource", FieldType.PICKLIST),
     Default("Description", "mktoPersonNotes"),
+    Default("OwnerId", "externalSalesPersonId", FieldType.OWNER, parent="user"),
 )
 _LEAD = (
     *_BOTH,

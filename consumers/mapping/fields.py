@@ -26,6 +26,8 @@ class FieldType(StrEnum):
     PICKLIST = "picklist"
     MULTIPICKLIST = "multipicklist"
     REFERENCE = "reference"
+    OWNER = "owner"
+    """A reference to a user: a queue that owns a record counts as nobody."""
 
 
 class Direction(StrEnum):

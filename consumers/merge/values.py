@@ -15,9 +15,14 @@ Canonical = str | float | bool | tuple[str, ...] | None
 _NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
 _TYPED = _NUMBERS | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME}
 """Types whose neutral form is not simply the text."""
-_COMPARED = _TYPED | {FieldType.EMAIL, FieldType.MULTIPICKLIST}
+_COMPARED = _TYPED | {FieldType.EMAIL, FieldType.MULTIPICKLIST, FieldType.REFERENCE, FieldType.OWNER}
 """Types whose texts are compared by more than their characters."""
-_BOOLEAN, _EMAIL, _MULTIPICKLIST, _REFERENCE = FieldType.BOOLEAN, FieldType.EMAIL, FieldType.MULTIPICKLIST, FieldType.REFERENCE
+_BOOLEAN, _EMAIL, _MULTIPICKLIST, _OWNER = FieldType.BOOLEAN, FieldType.EMAIL, FieldType.MULTIPICKLIST, FieldType.OWNER
+_NAMING = frozenset({FieldType.REFERENCE, FieldType.OWNER})
+"""Types that name another record."""
+_SHAPED = _TYPED | _NAMING
+_USER = "005"
+"""How a user's id begins (Salesforce, object key prefixes)."""
 _DEFAULT_SCALE = 6
 _DIGITS_MAX, _CHARACTERS_MAX, _SHOWN_MAX = 18, 400, 80
 _BOUND = 10**_DIGITS_MAX
@@ -42,14 +47,16 @@ def neutral(kind: FieldType, wire: object) -> Value:
     `YYYY-MM-DDTHH:MM:SSZ` (Marketo keeps no fractions); booleans are never None (an empty checkbox is False); several choices are
     joined by `;` in their own order. Raises `Unfit`, also for a number of more digits than can be carried.
     """
-    if type(wire) is str and kind not in _TYPED:
-        return wire or None if kind is not _REFERENCE or wire != NOBODY else None
+    if type(wire) is str and kind not in _SHAPED:
+        return wire or None
     if kind is _BOOLEAN:
         return _boolean(wire)
     if wire is None or wire == "":
         return None
     if isinstance(wire, (dict, list)):
         raise Unfit(f"a nested value where {kind} is expected")
+    if kind in _NAMING:
+        return _named(kind, str(wire))
     if kind in _NUMBERS:
         return _number(wire)
     if kind is FieldType.DATE:
@@ -68,8 +75,8 @@ def canonical(field: FieldMapping, value: Value) -> Canonical:
             text = unicodedata.normalize("NFC", text)
         if kind is _EMAIL:
             return text.lower() or None
-        if kind is _REFERENCE and text == NOBODY:
-            return None
+        if kind in _NAMING:
+            return _named(kind, text)
         if kind is _MULTIPICKLIST:
             return tuple(sorted(set(choices(text)))) or None
         if "\r" in text:
@@ -80,6 +87,13 @@ def canonical(field: FieldMapping, value: Value) -> Canonical:
     if isinstance(value, (int, float)):
         return round(float(value), _DEFAULT_SCALE if field.scale is None else field.scale)
     return None
+
+
+def _named(kind: FieldType, text: str) -> str | None:
+    """The record that is named; None where that is nobody."""
+    if not text or text == NOBODY or (kind is _OWNER and not text.startswith(_USER)):
+        return None
+    return text
 
 
 def equal(field: FieldMapping, one: Value, other: Value) -> bool:

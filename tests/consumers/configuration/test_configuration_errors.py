@@ -151,7 +151,7 @@ FIELD_CASES = {
         "title: {type: varchar}",
         (
             "2:26: lead.fields.title.type: 'varchar' is not one of text, email, phone, url, number, currency, percent, boolean, "
-            "date, datetime, picklist, multipicklist, reference"
+            "date, datetime, picklist, multipicklist, reference, owner"
         ),
     ),
     "key of a field": ("title: {rul: max}", "2:20: lead.fields.title.rul: unknown key; did you mean rule?"),

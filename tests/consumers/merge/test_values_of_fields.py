@@ -1,6 +1,7 @@
 """Values: one shape for both systems, one form to compare, and what each system can be sent."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, Overlong, Rule, RuleName
-from consumers.merge.values import Unfit, blank, canonical, choices, equal, neutral, wire
+from consumers.merge.values import NOBODY, Unfit, blank, canonical, choices, equal, neutral, wire
 from streams.wire.events import Value
 from streams.wire.systems import System
 
@@ -33,7 +34,8 @@ WIRES: dict[FieldType, st.SearchStrategy[Any]] = {
     F.DATETIME: st.datetimes(timezones=st.timezones()).filter(lambda moment: 1 < moment.year < 9999).map(lambda moment: moment.isoformat()),
     F.PICKLIST: TEXTS,
     F.MULTIPICKLIST: st.lists(st.text("abc ", min_size=1, max_size=3), max_size=4).map(";".join),
-    F.REFERENCE: st.text("abcDEF019", min_size=18, max_size=18),
+    F.REFERENCE: st.text("abcDEF019", min_size=18, max_size=18) | st.sampled_from([NOBODY, ""]),
+    F.OWNER: st.sampled_from(["005", "00G"]).flatmap(lambda prefix: st.text("abcDEF019", min_size=15, max_size=15).map(prefix.__add__)),
 }
 TYPED = st.sampled_from(list(F)).flatmap(lambda kind: WIRES[kind].map(lambda value: (kind, value)))
 
@@ -58,6 +60,20 @@ def test_what_is_sent_and_told_back_is_equal(typed: tuple[FieldType, Any], syste
         assert kind is F.EMAIL
         return
     assert equal(item, neutral(kind, sent), value)
+
+
+def test_a_queue_owns_as_nobody_does() -> None:
+    user, queue = "005000000000001AAA", "00G000000000001AAA"
+    assert [neutral(F.OWNER, each) for each in (user, queue, "", None)] == [user, None, None, None]
+    assert equal(mapping(F.OWNER), None, queue)
+
+
+def test_who_stands_for_nobody_is_nobody() -> None:
+    item = replace(mapping(F.REFERENCE), placeholder=True)
+    assert (wire(item, System.MARKETO, None), wire(item, System.SALESFORCE, None)) == (NOBODY, None)
+    assert neutral(F.REFERENCE, NOBODY) is None
+    assert equal(item, NOBODY, None)
+    assert not equal(item, NOBODY, "001000000000001AAA")
 
 
 @given(TYPED)
