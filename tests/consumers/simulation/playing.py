@@ -139,8 +139,9 @@ def _each(histories: Sequence[History], processes: int) -> Iterator[Seen]:
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_collect_seldom) as pool:
         try:
             yield from pool.map(run, histories, chunksize=_TOGETHER)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _collect_seldom() -> None:
