@@ -111,7 +111,8 @@ class Identities:
         return self._pairs.known(record) or self._former.get(record)
 
     def _late(self, former: Pair, event: ChangeEvent) -> Told:
-        if event.kind is _DELETED:
+        """What is over can't be merged any more: it is deleted, or has ended in another record there."""
+        if event.kind is _DELETED or event.into:
             self._pairs.keep(former, merged(former.state, event.system, event.id), event)
         return former, of_former(former.state, event, self._terms)
 

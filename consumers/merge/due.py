@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import follows_deletion, is_known, is_there, may_create, owed
+from consumers.merge.plan import follows_deletion, is_known, is_there, may_create, merges_owed, owed
 from consumers.merge.state import Field, PairState, Record, Write, is_out
 from streams.wire.systems import MARKETO, SALESFORCE, System
 
@@ -27,7 +27,7 @@ def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[i
             silent_salesforce = _earliest(silent_salesforce, one.writes, one_record.calling)
         if other.writes:
             silent_marketo = _earliest(silent_marketo, other.writes, other_record.calling)
-    fields_only = not (state.retract or rules.delete_in_salesforce or one_record.deleted or other_record.deleted)
+    fields_only = not (state.retract or state.merges or rules.delete_in_salesforce or one_record.deleted or other_record.deleted)
     waiting = bool(state.waiting)
     return (
         0 if fields_only and one_record.id and not salesforce else _write_due(state, SALESFORCE, rules, now, salesforce, exact=exact),
@@ -67,7 +67,8 @@ def _write_due(state: PairState, target: System, rules: SyncRules, now: int, beh
         return state.due[_place(target)] or now
     if state.hold:
         return 0
-    if state.record(target.other).deleted and follows_deletion(state, target, rules):
+    follows = state.record(target.other).deleted and follows_deletion(state, target, rules)
+    if follows or (state.merges and merges_owed(state, target, rules)):
         wanted = True
     elif is_there(record, rules.objects[state.object]):
         wanted = bool(behind) and is_known(record) and _any_owed(state, target, rules, behind, exact=exact)
@@ -88,7 +89,7 @@ def _any_owed(state: PairState, target: System, rules: SyncRules, behind: Sequen
 def _look_due(state: PairState, system: System, now: int, silent: int) -> int:
     """`silent`: when the first write under way is to be looked for; 0: none is."""
     record = state.record(system)
-    if record.deleted:
+    if record.deleted and not record.reread:
         return 0
     moments: list[int] = []
     if record.calling:

@@ -22,6 +22,8 @@ from streams.wire.systems import SALESFORCE
 
 _WAITING = Verdict.WAITING
 _SECOND_MS = 1_000
+STREAM, READING = "cdc", "read"
+"""Sources of deletions: Change Data Capture, and a look that did not find the record."""
 _CREATED, _UPDATED, _DELETED, _READ, _GAP = Happened.CREATED, Happened.UPDATED, Happened.DELETED, Happened.READ, Happened.GAP
 
 
@@ -84,13 +86,18 @@ def _told_late(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> 
 
 
 def _deleted(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
+    """Salesforce's stream doesn't say whether a deletion was a merge: its last word is that of a look."""
+    final = event.system is not SALESFORCE or event.source != STREAM
     record = shallow(state.record(event.system))
-    record.deleted, record.reread = True, False
+    record.deleted, record.reread = True, not final
     state = shallow(state.with_record(event.system, record))
     state.fields = {key: without_writes(field, event.system) for key, field in state.fields.items()}
+    if not final:
+        return state, (Ruling(field="*", verdict=_WAITING, reason="deleted in salesforce; whether it was merged is asked"),)
     if event.system is SALESFORCE:
         state = agree_link(state, terms, event.at)
-    return state, (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"deleted in {event.system}"),)
+    why = f"; {event.origin}" if event.origin and event.source == READING else ""
+    return state, (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"deleted in {event.system}{why}"),)
 
 
 def _changes(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:

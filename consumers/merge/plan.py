@@ -59,14 +59,28 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Records of the same person that are to end in one."""
+
+    object: Object
+    id: str
+    losers: tuple[str, ...]
+    mark: int = 0
+    """As of a creation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
     """Nothing to send now; `refused` as above."""
 
     refused: tuple[tuple[str, str], ...] = ()
 
 
+_LOSERS_MAX = {SALESFORCE: 2, MARKETO: 25}
+"""In one merge (Salesforce, SOAP API guide; Marketo, Merge Leads)."""
+_PREFIX = 3
 MAPPING_MARK = 0xFFFF_FFFF
-Plan = Create | Update | Delete | Nothing
+Plan = Create | Update | Delete | Merge | Nothing
 
 
 def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> Plan:
@@ -86,6 +100,8 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
     record = state.record(target)
     if follows_deletion(state, target, rules):
         return Delete(object=state.named_on(target), id=record.id, why=_why_deleted(state, target))
+    if losers := merges_owed(state, target, rules):
+        return Merge(object=state.named_on(target), id=record.id, losers=losers, mark=row_mark(state, rules))
     if is_there(record, mapping):
         if not is_known(record):
             return Nothing()
@@ -97,6 +113,23 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
         return Nothing()
     outs, refused = _filled(state, target, mapping)
     return Create(object=state.named_on(target), fields=outs, refused=refused, mark=row_mark(state, rules))
+
+
+def merges_owed(state: PairState, target: System, rules: SyncRules) -> tuple[str, ...]:
+    """The records that are to be merged into the target's now: as many as a call takes, of the object that it has, unless that was
+    refused and nothing has changed since."""
+    record = state.record(target)
+    if not state.merges or not record.id or record.deleted or not rules.objects[state.object].is_person:
+        return ()
+    if record.refused and record.refused_mark == row_mark(state, rules):
+        return ()
+    losers = [each for system, each in state.merges if system is target and each and mergeable(target, record.id, each)]
+    return tuple(losers[: _LOSERS_MAX[target]])
+
+
+def mergeable(system: System, winner: str, loser: str) -> bool:
+    """Whether the system merges these two: Salesforce only records of one object, which the first three characters of an id tell."""
+    return system is MARKETO or winner[:_PREFIX] == loser[:_PREFIX]
 
 
 def row_mark(state: PairState, rules: SyncRules) -> int:

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 
+from consumers.merge.plan import mergeable
 from consumers.merge.state import NEVER, Field, PairState
 from streams.wire.systems import MARKETO, SALESFORCE, System
 
 RECORD = "*"
 """Stands for the whole record where a field is named."""
+
+MERGE = "merge"
+"""Stands for a merge of two records."""
 
 Refusals = Mapping[tuple[System, str], str]
 """(system, field) -> why, in the system's own words or ours."""
@@ -25,7 +29,21 @@ def refusals(state: PairState) -> Refusals:
         found[SALESFORCE, RECORD] = state.salesforce.refused
     if state.marketo.refused and not state.marketo.id:
         found[MARKETO, RECORD] = state.marketo.refused
+    if state.merges:
+        _note_merges(found, state)
     return found
+
+
+def _note_merges(found: dict[tuple[System, str], str], state: PairState) -> None:
+    for system, loser in state.merges:
+        record = state.record(system)
+        if loser and record.id and not mergeable(system, record.id, loser):
+            found[system, MERGE] = (
+                f"{loser} is the same person as {record.id}, but they are not of one object, so {system} merges them in no call. "
+                f"Convert the lead into the contact there: it is seen, and done with"
+            )
+        elif loser and record.refused:
+            found[system, MERGE] = record.refused
 
 
 def _note(found: dict[tuple[System, str], str], system: System, key: str, field: Field) -> None:

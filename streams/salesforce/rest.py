@@ -10,11 +10,13 @@ import stamina
 
 from streams.budget.port import Budget, Lane
 from streams.salesforce.entity import Entity
+from streams.salesforce.login import Token
+from streams.salesforce.merging import HEADERS, INVALID_SESSION, Merging, envelope, fault_in, path_of, results_of
 from streams.salesforce.records import RECORDS_MAX, ItemResult, Row, body_of, check_count, plain_row, results_in, rows_in
 from streams.salesforce.refusals import judge_answer
 from streams.salesforce.session import Answer, Session
 from streams.salesforce.soql import any_of, moment, moment_ms, name, select
-from streams.wire.errors import Fatal, Retry, SyncError
+from streams.wire.errors import Fatal, Retry, SyncError, Unknown
 from streams.wire.events import Value
 from streams.wire.systems import salesforce_id
 
@@ -119,6 +121,28 @@ class SalesforceRest:
         path = f"{self._root}/composite/sobjects?ids={','.join(name_of_id(each) for each in ids)}&allOrNone=false"
         answer = await self._write("DELETE", path, lane, None)
         return results_in(answer.body, len(ids), what="delete")
+
+    async def merge(self, obj: str, merges: Sequence[Merging], lane: Lane) -> list[ItemResult]:
+        """Up to 200 merges of records of one object; one result each, in order. Raises `Unknown` when the answer was lost."""
+        answer = await self._soap(obj, merges, lane, await self.session.token())
+        if answer.status < 300:
+            return results_of(answer.body, len(merges), answer.until)
+        fault = fault_in(answer.body)
+        if fault is not None and fault.code == INVALID_SESSION:
+            answer = await self._soap(obj, merges, lane, await self.session.refresh(await self.session.token()))
+            if answer.status < 300:
+                return results_of(answer.body, len(merges), answer.until)
+            fault = fault_in(answer.body)
+        told = orjson.dumps([{"errorCode": fault.code, "message": fault.message}]) if fault else answer.body
+        status = 400 if fault and fault.code != "UNKNOWN_EXCEPTION" else answer.status
+        raise judge_answer(status, told, write=True, what="Salesforce merge") or Unknown("Salesforce merge: no answer that tells")
+
+    async def _soap(self, obj: str, merges: Sequence[Merging], lane: Lane, token: Token) -> Answer:
+        client = self.session.settings.client_tag
+        body = envelope(token.access_token, client, obj, merges)
+        async with self._budget.call(lane):
+            self.calls += 1
+            return await self.session.request("POST", path_of(self._root), write=True, body=body, headers=HEADERS)
 
     async def deleted(self, obj: str, start_ms: int, end_ms: int, lane: Lane) -> DeletedRows:
         """Ids deleted in a window of at most 15 days, emptied from the recycle bin or not. Raises `Gap` when the log doesn't reach back.

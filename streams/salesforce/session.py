@@ -136,7 +136,7 @@ class Session:
     ) -> Answer:  # fmt: skip
         sent = {"Authorization": token.authorization, "Accept": "application/json", **(headers or {})}
         if body is not None:
-            sent["Content-Type"] = "application/json; charset=UTF-8"
+            sent.setdefault("Content-Type", "application/json; charset=UTF-8")
         started = self._monotonic()
         what = f"Salesforce {method} {path.partition('?')[0]}"
         if write:

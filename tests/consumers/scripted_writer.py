@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
 from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.port import Lane
@@ -23,12 +23,16 @@ class ScriptedWriter:
 
     def __init__(self, system: System, answers: Answering = done, batch_max: int = 300) -> None:
         self.system, self.answers, self.batch_max = system, answers, batch_max
+        self.merges_max = 1 if system is System.MARKETO else batch_max
         self.calls: list[list[Item]] = []
         self.asked: list[list[int]] = []
         self.read_ids: list[str] = []
         self.found: dict[int, list[ChangeEvent]] = {}
         self.records: dict[str, ChangeEvent | None] = {}
         self.used: dict[str, Use | None] = {}
+        self.merged_into: dict[str, str] = {}
+        self.purged: set[str] = set()
+        self.asked_masters: list[str] = []
         self.asked_uses: list[str] = []
         self.refuses_uses: BaseException | None = None
         self.refuses_to_tell: dict[int, BaseException] = {}
@@ -48,6 +52,12 @@ class ScriptedWriter:
         del obj, lane
         self.read_ids += ids
         return {each: self.records.get(each) for each in ids}
+
+    async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
+        """As written; what nothing was written about was just deleted."""
+        del obj, lane
+        self.asked_masters += ids
+        return {each: self.merged_into.get(each) for each in ids if each not in self.purged}
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As written; what nothing was written about has no use."""
@@ -77,6 +87,10 @@ class ScriptedWriter:
         """What was written, item by item, in order."""
         orders = [item.order for call in self.calls for item in call]
         return [{out.name: out.value for out in order.fields} for order in orders if isinstance(order, Create | Update)]
+
+    def merged(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What was merged into what."""
+        return [(item.order.id, item.order.losers) for call in self.calls for item in call if isinstance(item.order, Merge)]
 
     def deleted(self) -> list[str]:
         """What was deleted."""

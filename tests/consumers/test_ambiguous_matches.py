@@ -39,7 +39,7 @@ def whole(system: System, number: int, at: int = T + 50_000, *, more: dict[str, 
 
 
 def deleted(system: System, number: int, at: int) -> ChangeEvent:
-    return event(system, {}, at, id=record(system, number), kind=Happened.DELETED)
+    return event(system, {}, at, id=record(system, number), kind=Happened.DELETED, source="poll")
 
 
 async def judge(ledger: MemoryLedger, *events: ChangeEvent, now: int = T + 60_000) -> Observed:
@@ -262,7 +262,7 @@ async def test_a_person_made_again_in_marketo_meets_the_lead_again_and_its_opt_o
 
 async def test_a_lead_made_again_for_a_purged_one_meets_the_person_again() -> None:
     ledger = ledger_with(owing(1, MK).with_fields({"email": agreed("ada@example.com"), "title": agreed("a")}))
-    await judge(ledger, event(SF, {}, T + 52_000, id=ids(1)[SF], kind=Happened.DELETED))
+    await judge(ledger, event(SF, {}, T + 52_000, id=ids(1)[SF], kind=Happened.DELETED, source="poll"))
     assert ledger.pairs[1].fields[LINKS.is_deleted].value is True
     fields: dict[str, Value] = {**ADA[SF], "HasOptedOutOfEmail": True}
     await judge(ledger, event(SF, fields, T + 55_000, id=record(SF, 77), kind=Happened.CREATED))

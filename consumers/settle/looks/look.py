@@ -28,6 +28,8 @@ from streams.budget.port import Lane
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import Object, System
 
+UNTELLABLE = "it is not in the recycle bin, so nobody can tell whether it was merged into another record"
+"""`origin` of such a deletion."""
 _LEASE_MS = 20_000
 """A look that nobody finished is made again then: two of the same do no harm."""
 
@@ -80,9 +82,14 @@ class Looker:
         looked = Looked()
         lag_ms = await self._lag() if self._lag is not None else 0
         to_read, to_find = await self._due(looked, lag_ms)
-        for obj, ids in _by_object(to_read, self._system).items():
+        there = [state for state in to_read if not state.record(self._system).deleted]
+        ended = [state for state in to_read if state.record(self._system).deleted]
+        for obj, ids in _by_object(there, self._system).items():
             for start in range(0, len(ids), self._writer.batch_max):
                 await self._read(obj, ids[start : start + self._writer.batch_max], looked, lag_ms)
+        for obj, ids in _by_object(ended, self._system).items():
+            for start in range(0, len(ids), self._writer.batch_max):
+                await self._tell(await self._ended(obj, ids[start : start + self._writer.batch_max]), obj, looked, lag_ms)
         if to_find:
             await self._find(to_find, looked)
         return looked
@@ -139,9 +146,27 @@ class Looker:
 
     async def _read(self, obj: Object, ids: Sequence[str], looked: Looked, lag_ms: int) -> None:
         readings = await self._writer.read(obj, ids, Lane.REPAIR)
+        looked.read += len(readings)
+        missing = [record for record, reading in readings.items() if reading is None]
+        ended = await self._ended(obj, missing) if missing else []
+        await self._tell([*(reading for reading in readings.values() if reading is not None), *ended], obj, looked, lag_ms)
+
+    async def _ended(self, obj: Object, ids: Sequence[str]) -> list[ChangeEvent]:
+        """Of records that are gone: that they are deleted, for all that we can see, or part of another one."""
+        masters = await self._writer.masters(obj, ids, Lane.REPAIR)
+        now, kind = self._clock(), Happened.DELETED
+        untold = UNTELLABLE if self._system is System.SALESFORCE else None
+        return [
+            ChangeEvent(
+                system=self._system, object=obj, id=record, kind=kind, source="read", at=now, into=masters.get(record) or "",
+                origin=None if record in masters else untold,
+            )
+            for record in ids
+        ]  # fmt: skip
+
+    async def _tell(self, events: Sequence[ChangeEvent], obj: Object, looked: Looked, lag_ms: int) -> None:
+        """What was found, to the ledger."""
         now = self._clock()
-        events = [reading or self._gone(obj, record, now) for record, reading in readings.items()]
-        looked.read += len(events)
         looked.gone += sum(event.kind is Happened.DELETED for event in events)
         at, stage = self._at(obj, now, lag_ms), f"look.{self._system}"
         observed = await apart.judged(self._ledger, self._terms, events, now, stage=stage, look=at, strangers=False)
@@ -153,10 +178,6 @@ class Looker:
         if not self._terms.has_feed(self._system, obj):
             return Look(now=now, again_at=now + patience.silent_ms, lost_before=now)
         return Look(now=now - lag_ms, again_at=now + lag_ms + patience.silent_ms, lost_before=now - lag_ms - patience.lost_ms)
-
-    def _gone(self, obj: Object, record: str, now: int) -> ChangeEvent:
-        """A record that can't be read any more is deleted, for all that we can see."""
-        return ChangeEvent(system=self._system, object=obj, id=record, kind=Happened.DELETED, source="read", at=now)
 
     async def _find(self, wanted: dict[int, PairState], looked: Looked) -> None:
         """Creations in doubt: is the record there? Found by the key that it would carry."""

@@ -16,7 +16,7 @@ from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
-from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import knows
@@ -197,8 +197,18 @@ class Answers:
             fields=fields,
             write=item.write,
             outcome=f"{type(item.order).__name__.lower()} {fate}",
-            detail="; ".join(part for part in (outcome.reason, item.order.why if isinstance(item.order, Delete) else "") if part),
+            detail="; ".join(part for part in (outcome.reason, _why(item)) if part),
         )
+
+
+def _why(item: Item) -> str:
+    match item.order:
+        case Delete(why=why):
+            return why
+        case Merge(id=winner, losers=losers):
+            return f"{', '.join(losers)} merged into {winner}: the same person"
+        case _:
+            return ""
 
 
 def _since(state: PairState, item: Item, outcome: Outcome | None) -> list[int]:

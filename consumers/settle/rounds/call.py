@@ -12,6 +12,7 @@ from functools import partial
 from consumers.judging.candidates import ALIKE_MAX
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Ledger
+from consumers.merge.plan import Merge
 from consumers.settle.conditions.later import FATAL_MS
 from consumers.settle.rounds.answers import Answers, Settled
 from consumers.settle.rounds.narrow import narrowed
@@ -42,7 +43,7 @@ class Calls:
 
     async def write(self, items: Sequence[Owed], settled: Settled) -> None:
         """All of these, and what became of them."""
-        await self._run(_calls(items, self._batch_max), settled)
+        await self._run(_calls(items, self._batch_max, min(self._batch_max, self._writer.merges_max)), settled)
 
     async def _run(self, calls: Sequence[Sequence[Owed]], settled: Settled) -> None:
         """One call after the other. Where one ends it all, the rest were certainly not made."""
@@ -111,9 +112,13 @@ class Calls:
         return told
 
 
-def _calls(items: Sequence[Owed], most: int) -> list[list[Owed]]:
+def _calls(items: Sequence[Owed], most: int, merges_most: int) -> list[list[Owed]]:
     """The items in as few calls as their kinds and objects allow."""
     groups: dict[tuple[type, str], list[Owed]] = {}
     for item, lane in items:
         groups.setdefault((type(item.order), item.order.object), []).append((item, lane))
-    return [group[start : start + most] for group in groups.values() for start in range(0, len(group), most)]
+    calls: list[list[Owed]] = []
+    for (order, _), group in groups.items():
+        step = merges_most if order is Merge else most
+        calls += [group[start : start + step] for start in range(0, len(group), step)]
+    return calls

@@ -6,7 +6,7 @@ from dataclasses import replace
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Duty, Pair, Transaction
 from consumers.merge.parents import named_by, references, with_parents
-from consumers.merge.plan import Create, Delete, Nothing, Plan, Update, plan, row_mark
+from consumers.merge.plan import Create, Delete, Merge, Nothing, Plan, Update, plan, row_mark
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience, intend, refuse, uncreatable
@@ -83,7 +83,7 @@ class Intents:
                 item = Item(write=write, pair=pair.id, order=planned, key=key, begin_until=now + patience.begin_ms)
                 pair.state = intend(pair.state, self._system, planned, write=write, now=now, patience=patience, caller=self._number)
                 draft.items[pair.id] = (item, lane)
-            case Delete():
+            case Delete() | Merge():
                 pair.state = self.leased(pair.state, write, now)
                 draft.items[pair.id] = (Item(write=write, pair=pair.id, order=planned, begin_until=now + patience.begin_ms), lane)
             case Nothing(refused=refused):

@@ -8,7 +8,8 @@ from collections import Counter
 
 from consumers.judging.holds import held
 from consumers.ledger.port import Duty, Pair
-from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.joining import IN_DOUBT, after_merge, came_up, merged
+from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.witness import witnessed
@@ -52,6 +53,8 @@ class Outcomes:
             state = self._met_again(state, item, outcome, now)
         elif outcome is not None and outcome.fate is Fate.BUSY:
             state = self._busy(state, item, outcome, now)
+        elif isinstance(item.order, Merge) and (fate == "unknown" or (outcome is not None and outcome.fate is Fate.UNKNOWN)):
+            state = later(state, self._duty, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
         elif fate == "not sent" or (outcome is not None and outcome.fate is Fate.GONE):
             state = later(state, self._duty, now + after_ms)
         elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
@@ -73,6 +76,8 @@ class Outcomes:
                 return self._gone(withdrawn(state, self._system, item.write), item)
             case Fate.UNKNOWN:
                 return self._in_doubt(state, item, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
+            case Fate.REJECTED if isinstance(item.order, Merge):
+                return _not_merged(withdrawn(state, self._system, item.write), self._system, item.order, outcome)
             case Fate.REJECTED:
                 return rejected(state, self._system, item.write, outcome.reason, outcome.fields, mark=_mark(item))
 
@@ -98,6 +103,8 @@ class Outcomes:
     def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         self._met.pop(item.pair, None)
         self._tried.pop(item.pair, None)
+        if isinstance(item.order, Merge):
+            return after_merge(withdrawn(state, self._system, item.write), self._system, item.order.losers)
         if isinstance(item.order, Delete):
             return self._gone(withdrawn(state, self._system, item.write), item)
         if outcome.refused or outcome.left:
@@ -109,6 +116,8 @@ class Outcomes:
         record = state.record(self._system)
         if record.id and record.id != outcome.id:
             new = shallow(withdrawn(state, self._system, item.write))
+            if (self._system, IN_DOUBT) in new.merges:
+                return came_up(new, self._system, outcome.id)
             if (self._system, outcome.id) not in new.retract:
                 new.retract = (*new.retract, (self._system, outcome.id))
             return new
@@ -116,7 +125,7 @@ class Outcomes:
 
     def _gone(self, state: PairState, item: Item) -> PairState:
         """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted."""
-        target = item.order.id if isinstance(item.order, (Update, Delete)) else ""
+        target = item.order.id if not isinstance(item.order, Create) else ""
         state = shallow(state)
         state.retract = tuple(entry for entry in state.retract if entry != (self._system, target))
         record: Record = shallow(state.record(self._system))
@@ -138,6 +147,16 @@ class Outcomes:
         )
         record.refused_mark = _NEVER_MARKED
         return later(state.with_record(self._system, record), self._duty, now + after_ms)
+
+
+def _not_merged(state: PairState, system: System, order: Merge, outcome: Outcome) -> PairState:
+    """The merge was refused: it is tried again when anything has changed, as a row that was refused as a whole."""
+    for loser in outcome.gone:
+        state = merged(state, system, loser)
+    record = shallow(state.record(system))
+    record.refused = f"merging {', '.join(order.losers)} into {order.id}: {outcome.reason}"
+    record.refused_mark = order.mark if not outcome.gone else _NEVER_MARKED
+    return state.with_record(system, record)
 
 
 def _mark(item: Item) -> int:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from consumers.judging.introductions import created_at
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
 from consumers.settle.writers.marketo_records import MarketoRecords
 from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
+from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import blamed, passes
 from streams.budget.port import Lane
@@ -16,6 +17,7 @@ from streams.marketo.calling import BATCH_RECORDS_MAX
 from streams.marketo.refusals import judge_item
 from streams.marketo.rest import MarketoRest
 from streams.marketo.wire import ItemResult, Lead
+from streams.wire.errors import Reject
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, CREATED_FIELD, LEAD, MARKETO, PERSON, Object, System
 
@@ -29,7 +31,7 @@ class MarketoWriter:
     """Writes to one Marketo instance."""
 
     system = System.MARKETO
-    batch_max = BATCH_RECORDS_MAX
+    batch_max, merges_max = BATCH_RECORDS_MAX, 1
 
     def __init__(self, rest: MarketoRest, rules: SyncRules, own_user: str = "", visible: Visible = all_of) -> None:
         """`own_user`: our API user, as activities name it."""
@@ -66,6 +68,11 @@ class MarketoWriter:
         leads = await self._rest.read(ids, self._shown(), lane)
         return {each: _reading(leads[each]) if each in leads else None for each in ids}
 
+    async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
+        """Its activities tell."""
+        del obj, ids, lane
+        return {}
+
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""
         there = {each: reading for each, reading in (await self.read(obj, ids, lane)).items() if reading is not None}
@@ -74,8 +81,10 @@ class MarketoWriter:
         return {each: Use(reading=there[each], what=tuple(found[each]), asked=ASKED) if each in there else None for each in ids}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
-        """One call to Sync Leads or Delete Leads, or to the list that such records are kept in."""
+        """One call to Sync Leads, Delete Leads or Merge Leads, or to the list that such records are kept in."""
         first = items[0].order
+        if isinstance(first, Merge):
+            return [await self._merge(item, first, lane) for item in items]
         if first.object != PERSON:
             return await self._records.write(items, lane)
         await self._records.stand_in(items, lane)
@@ -88,12 +97,22 @@ class MarketoWriter:
             answer = await self._rest.sync(records, "updateOnly", "id", lane)
         return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
 
+    async def _merge(self, item: Item, order: Merge, lane: Lane) -> Outcome:
+        try:
+            await self._rest.merge(order.id, order.losers, lane)
+        except Reject as error:
+            refused = Outcome(fate=Fate.REJECTED, reason=f"{error.code} {error}".strip())
+            if error.code not in _GONE:
+                return refused
+            return after_refusal(item, await self._rest.read([order.id, *order.losers], ["id"], lane), refused)
+        return Outcome(fate=Fate.DONE, id=order.id)
+
     def _shown(self) -> list[str]:
         return self._visible(self.system, PERSON, self._fields)
 
     def _record(self, item: Item) -> dict[str, Value]:
         order = item.order
-        assert not isinstance(order, Delete)  # noqa: S101 - for the type checker; `write` has sent deletions another way
+        assert isinstance(order, (Create, Update))  # noqa: S101 - for the type checker; `write` has sent the others another way
         record: dict[str, Value] = {out.name: out.value for out in order.fields}
         if self._rules.links.stamp:
             record[self._rules.links.stamp] = str(item.write)

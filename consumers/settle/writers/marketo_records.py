@@ -6,7 +6,7 @@ They are written under a key of ours (the Salesforce id), so a creation that is 
 from collections.abc import Sequence
 
 from consumers.mapping.fields import ObjectMapping, SyncRules
-from consumers.merge.plan import Create, Delete
+from consumers.merge.plan import Create, Delete, Merge
 from consumers.merge.values import NOBODY
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible
 from consumers.settle.writers.refused import blamed, passes
@@ -58,7 +58,9 @@ class MarketoRecords:
 
     async def stand_in(self, items: Sequence[Item], lane: Lane) -> None:
         """Make the records that stand for none, where one of these is about to be named for the first time."""
-        named = {out.name for item in items if not isinstance(item.order, Delete) for out in item.order.fields if out.value == NOBODY}
+        named = {
+            out.name for item in items if not isinstance(item.order, (Delete, Merge)) for out in item.order.fields if out.value == NOBODY
+        }
         for name in sorted(named & self._placeholders.keys()):
             sort = self._placeholders[name]
             if sort.marketo not in self._made:
@@ -77,7 +79,7 @@ def _key(item: Item) -> str:
 
 
 def _fields(item: Item) -> dict[str, Value]:
-    return {} if isinstance(item.order, Delete) else {out.name: out.value for out in item.order.fields}
+    return {} if isinstance(item.order, (Delete, Merge)) else {out.name: out.value for out in item.order.fields}
 
 
 def _reading(obj: Object, record: str, told: Lead) -> ChangeEvent:
@@ -102,4 +104,4 @@ def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
 
 def _names_a_parent(item: Item, message: str) -> bool:
     """Whether it is a parent that isn't there: it was a moment ago."""
-    return not isinstance(item.order, Delete) and any(out.parent and str(out.value) in message for out in item.order.fields)
+    return not isinstance(item.order, (Delete, Merge)) and any(out.parent and str(out.value) in message for out in item.order.fields)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
 from streams.budget.port import Lane
 from streams.wire.errors import SyncError
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import Object, System
 
-Order = Create | Update | Delete
+Order = Create | Update | Delete | Merge
 
 
 class Fate(StrEnum):
@@ -62,6 +62,8 @@ class Outcome:
     """Of what passes: how long to wait at least."""
     until: int = 0
     """The latest moment at which it may have been done (ms, the system's clock); 0 if not known."""
+    gone: tuple[str, ...] = ()
+    """Of a merge that was refused: those of its records that are there no more."""
     rivals: tuple[ChangeEvent, ...] = ()
     """With `SEVERAL`: readings of those that are there, as far as they can be seen."""
 
@@ -100,6 +102,8 @@ class Writer(Protocol):
     system: System
     batch_max: int
     """Records in one call."""
+    merges_max: int
+    """Merges in one call."""
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
         """For each pair without a record here: readings of the records that may be its own (by stored id, else by e-mail)."""
@@ -107,6 +111,13 @@ class Writer(Protocol):
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record with every mapped field; None for one that is gone."""
+        ...
+
+    async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
+        """Of records that can't be read any more: what each was merged into, None where it was just deleted.
+
+        Absent: nobody can tell (any more), or the system's feed tells it.
+        """
         ...
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:

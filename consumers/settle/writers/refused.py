@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from consumers.merge.plan import Delete
+from consumers.merge.plan import Delete, Merge
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry, SyncError, Unknown
 
@@ -22,7 +22,7 @@ def passes(errors: Sequence[SyncError], reason: str) -> Outcome | None:
 
 def blamed(item: Item, message: str) -> frozenset[str]:
     """The one written field that the message names, if it names just one: Marketo has no list of fields beside its words."""
-    if isinstance(item.order, Delete):
+    if isinstance(item.order, (Delete, Merge)):
         return frozenset()
     named = [
         out.key

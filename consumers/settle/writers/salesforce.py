@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
+from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import ObjectMapping, SyncRules
-from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
+from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import passes
 from consumers.settle.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
 from streams.budget.port import Lane
+from streams.salesforce.merging import MERGES_MAX
 from streams.salesforce.records import RECORDS_MAX, ItemResult
 from streams.salesforce.refusals import judge_item
 from streams.salesforce.rest import Page, Record, SalesforceRest
@@ -25,7 +28,7 @@ class SalesforceWriter:
     """Writes leads and contacts to one org."""
 
     system = System.SALESFORCE
-    batch_max = RECORDS_MAX
+    batch_max, merges_max = RECORDS_MAX, MERGES_MAX
 
     def __init__(self, rest: SalesforceRest, rules: SyncRules, visible: Visible = all_of) -> None:
         self._rest, self._visible = rest, visible
@@ -61,6 +64,13 @@ class SalesforceWriter:
         rows, at, until = await self._rest.read_timed(self._rules.objects[obj].api_name, ids, self._shown(obj), lane)
         return {each: _reading(obj, row, at, until) if row else None for each, row in zip(ids, rows, strict=True)}
 
+    async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
+        """By what the recycle bin tells."""
+        entity = SORTS[obj].entity
+        if not entity.merges:
+            return dict.fromkeys(ids)
+        return await self._rest.masters(entity, ids, lane)
+
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""
         names = sorted({*self._shown(obj), *FIELDS})
@@ -73,9 +83,11 @@ class SalesforceWriter:
         }
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
-        """One call to a collection resource."""
+        """One call to a collection resource, or to the SOAP API's merge."""
         first = items[0].order
         name = self._rules.objects[first.object].api_name
+        if isinstance(first, Merge):
+            return await self._merge(name, items, lane)
         if isinstance(first, Delete):
             results = await self._rest.delete([_id(item) for item in items], lane)
         elif isinstance(first, Create):
@@ -84,6 +96,21 @@ class SalesforceWriter:
         else:
             results = await self._rest.update(name, [{"Id": _id(item), **_record(item)} for item in items], lane)
         return [self._outcome(item, result) for item, result in zip(items, results, strict=True)]
+
+    async def _merge(self, name: str, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        orders = [item.order for item in items if isinstance(item.order, Merge)]
+        results = await self._rest.merge(name, [(order.id, order.losers) for order in orders], lane)
+        outcomes = [self._outcome(item, result) for item, result in zip(items, results, strict=True)]
+        doubtful = [order for order, outcome in zip(orders, outcomes, strict=True) if outcome.fate is Fate.GONE]
+        if not doubtful:
+            return outcomes
+        asked = sorted({each for order in doubtful for each in (order.id, *order.losers)})
+        there: set[str] = set()
+        for start in range(0, len(asked), RECORDS_MAX):
+            part = asked[start : start + RECORDS_MAX]
+            there |= {each for each, row in zip(part, await self._rest.read(name, part, ["Id"], lane), strict=True) if row}
+        pairs = zip(items, outcomes, strict=True)
+        return [after_refusal(item, there, outcome) if outcome.fate is Fate.GONE else outcome for item, outcome in pairs]
 
     async def _matching(self, obj: Object, ids: Sequence[str], emails: Sequence[str], lane: Lane) -> list[tuple[Object, Record, Page]]:
         open_only = ["IsConverted = false"] if obj == LEAD else []
@@ -120,12 +147,12 @@ class SalesforceWriter:
         reason = "; ".join(f"{error.code}: {error.message}" for error in result.errors) or "refused without a reason"
         codes = {error.code for error in result.errors}
         names = {field for error in result.errors for field in error.fields}
-        if codes & _GONE and not names and isinstance(item.order, (Update, Delete)):
+        if codes & _GONE and not names and not isinstance(item.order, Create):
             return Outcome(fate=Fate.GONE, reason=reason)
         passing = passes([judge_item(error) for error in result.errors], reason)
         if passing is not None:
             return passing
-        mapping = self._rules.objects[item.order.object] if not isinstance(item.order, Delete) else None
+        mapping = self._rules.objects[item.order.object] if isinstance(item.order, (Create, Update)) else None
         keys = frozenset(mapping.by_salesforce[each].key for each in names if each in mapping.by_salesforce) if mapping else frozenset()
         return Outcome(fate=Fate.REJECTED, reason=reason, fields=keys)
 
@@ -136,11 +163,11 @@ def _read_of(mapping: ObjectMapping, rules: SyncRules) -> list[str]:
 
 
 def _id(item: Item) -> str:
-    return item.order.id if isinstance(item.order, (Update, Delete)) else ""
+    return item.order.id if not isinstance(item.order, Create) else ""
 
 
 def _record(item: Item) -> dict[str, Value]:
-    return {} if isinstance(item.order, Delete) else {out.name: out.value for out in item.order.fields}
+    return {} if isinstance(item.order, (Delete, Merge)) else {out.name: out.value for out in item.order.fields}
 
 
 def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:

@@ -19,7 +19,7 @@ class SightedWriter:
 
     def __init__(self, writer: Writer, sight: Sight) -> None:
         self._writer, self._sight = writer, sight
-        self.system, self.batch_max = writer.system, writer.batch_max
+        self.system, self.batch_max, self.merges_max = writer.system, writer.batch_max, writer.merges_max
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
         """As the port says; `Retry` while a field by which people are looked up can't be seen: nobody is created unseen."""
@@ -33,6 +33,10 @@ class SightedWriter:
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """As the port says."""
         return await self._twice(lambda: self._writer.read(obj, ids, lane))
+
+    async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
+        """As the port says."""
+        return await self._writer.masters(obj, ids, lane)
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""

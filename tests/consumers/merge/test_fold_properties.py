@@ -245,7 +245,7 @@ def test_what_can_not_be_put_in_order_makes_the_record_be_read_again() -> None:
 
 # -- the record's own life -----------------------------------------------------------------------------------------------------
 def test_a_deletion_in_salesforce_is_told_to_marketo_and_an_undeletion_too() -> None:
-    gone, _ = unchanged(paired(), event(SF, {}, kind=Happened.DELETED))
+    gone, _ = unchanged(paired(), event(SF, {}, kind=Happened.DELETED, source="poll"))
     planned = plan(gone, MK, TERMS.rules, exact=False)
     assert isinstance(planned, Update)
     assert [(out.name, out.value) for out in planned.fields] == [(LINKS.is_deleted, True)]
@@ -255,7 +255,7 @@ def test_a_deletion_in_salesforce_is_told_to_marketo_and_an_undeletion_too() -> 
 
 
 def test_a_reading_from_before_a_deletion_does_not_bring_the_record_back() -> None:
-    gone, _ = unchanged(paired(), event(SF, {}, T + 9_000, kind=Happened.DELETED))
+    gone, _ = unchanged(paired(), event(SF, {}, T + 9_000, kind=Happened.DELETED, source="poll"))
     same, rulings = unchanged(gone, reading(SF, {"Title": "b"}, T + 8_000))
     assert (pack(same), [ruling.verdict for ruling in rulings]) == (pack(gone), [Verdict.SUPERSEDED])
     back, _ = unchanged(gone, reading(SF, {"Title": "b", "Email": "ada@example.com", "LastName": "Lovelace"}, T + 20_000))

@@ -9,7 +9,8 @@ from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectM
 from consumers.merge.due import due
 from consumers.merge.fold import fold
 from consumers.merge.joining import IN_DOUBT, after_merge, came_up, join, merged
-from consumers.merge.plan import Update, plan
+from consumers.merge.plan import Merge, Update, plan, row_mark
+from consumers.merge.refused import MERGE, refusals
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, Waiting, Write
 from consumers.merge.stored import pack, unpack
 from consumers.merge.values import blank, equal
@@ -33,7 +34,7 @@ def other(number: int = 2, **fields: Field) -> PairState:
 
 
 def sent(state: PairState, system: System) -> dict[str, Value]:
-    order = plan(state, system, TERMS.rules, exact=False)
+    order = plan(msgspec.structs.replace(state, merges=()), system, TERMS.rules, exact=False)
     return {out.key: out.value for out in order.fields} if isinstance(order, Update) else {}
 
 
@@ -103,6 +104,43 @@ def test_where_both_records_stand_that_side_is_owed_a_merge() -> None:
     state = joined(paired(), other())
     assert (state.salesforce.id, state.marketo.id) == (SF_ID, MK_ID)
     assert state.merges == ((MK, ids(2)[MK]),)
+
+
+@pytest.mark.parametrize("side", System)
+def test_a_merge_is_planned_and_due_before_anything_is_written(side: System) -> None:
+    state = joined(paired(), other(), side=side)
+    order = plan(state, side.other, TERMS.rules, exact=False)
+    assert isinstance(order, Merge)
+    assert (order.object, order.id, order.losers) == (state.named_on(side.other), state.record(side.other).id, (ids(2)[side.other],))
+    assert due(state, TERMS.rules, T, exact=False)[0 if side is MK else 1] == T
+
+
+def test_a_call_takes_as_many_losers_as_its_system_allows() -> None:
+    many = joined(paired(), *(other(number) for number in range(2, 30)))
+    order = plan(many, MK, TERMS.rules, exact=False)
+    assert isinstance(order, Merge)
+    assert len(order.losers) == 25
+    few = joined(paired(), *(other(number) for number in range(2, 6)), side=MK)
+    order = plan(few, SF, TERMS.rules, exact=False)
+    assert isinstance(order, Merge)
+    assert len(order.losers) == 2
+
+
+def test_a_lead_is_not_merged_into_a_contact_by_salesforce_and_that_is_said() -> None:
+    contact = other(1).with_record(SF, msgspec.structs.replace(other(1).salesforce, id="003000000000001EAA"))
+    state = joined(contact, other(2), side=MK)
+    assert not isinstance(plan(state, SF, TERMS.rules, exact=False), Merge)
+    assert "Convert the lead into the contact" in refusals(state)[SF, MERGE]
+
+
+def test_a_merge_that_is_refused_waits_until_anything_changes_and_the_rest_is_written() -> None:
+    state = joined(paired(), other())
+    refused = msgspec.structs.replace(state.marketo, refused="1079 no", refused_mark=row_mark(state, TERMS.rules))
+    state = state.with_record(MK, refused)
+    assert isinstance(plan(state, MK, TERMS.rules, exact=False), Update)
+    assert refusals(state)[MK, MERGE] == "1079 no"
+    state, _ = fold(state, event(SF, {"Title": "new"}, T + 60_000), TERMS, T + 60_000)
+    assert isinstance(plan(state, MK, TERMS.rules, exact=False), Merge)
 
 
 def test_merged_in_marketo_it_is_the_salesforce_records_that_are_owed_a_merge() -> None:

@@ -54,6 +54,8 @@ class SimulatedSystem:
     """The field with values that this system refuses."""
     unheard: float = 0.0
     gaps: float = 0.0
+    into: dict[str, str] = field(default_factory=dict)
+    """What each record was merged or converted into."""
     readings: dict[str, list[float]] = field(default_factory=dict)
     """When each record was read before it was to be written to."""
     calls: dict[int, float] = field(default_factory=dict)
@@ -101,6 +103,22 @@ class SimulatedSystem:
         """Remove a record."""
         row = self.records.pop(record)
         self._tell(record, author, Happened.DELETED, dict(row), {}, 0)
+
+    def merge(self, author: str | None, winner: str, losers: Sequence[str]) -> None:
+        """The losers end in the winner. In Marketo their values fill its blanks; in Salesforce it is as it was."""
+        for loser in losers:
+            row = self.records.pop(loser)
+            self.into[loser] = winner
+            self._tell(loser, author, Happened.DELETED, dict(row), {}, 0)
+            if self.system is System.MARKETO:
+                self.update_unheard(winner, row)
+        if self.system is System.MARKETO:
+            asyncio.get_running_loop().call_later(self.rng.uniform(*self.latency), self._read_new, winner)
+
+    def update_unheard(self, record: str, filling: Mapping[str, Value]) -> None:
+        """Blanks are filled, of which the feed tells nothing but that the record was part of a merge."""
+        row = self.records[record]
+        row.update({name: value for name, value in filling.items() if row.get(name) in (None, "") and value not in (None, "")})
 
     def reading(self, record: str, names: Sequence[str], obj: Object) -> ChangeEvent:
         """The record as it is now."""
@@ -174,4 +192,5 @@ class SimulatedSystem:
             author=author if self.names_author else None,
             fields={} if silent or kind is Happened.DELETED else dict(after),
             before=None if salesforce or silent else dict(before),
+            into="" if salesforce or kind is not Happened.DELETED else self.into.get(record, ""),
         )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import Create, Delete, Update
+from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
 from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.port import Lane
@@ -23,6 +23,7 @@ class SimulatedWriter:
     """The writer port on a simulated system: latency, lost answers, calls that arrive although their caller has crashed or given up."""
 
     batch_max = 10
+    merges_max = 10
 
     def __init__(self, target: SimulatedSystem, rules: SyncRules, life: Life, *, lost: float = 0.0, late: float = 0.0) -> None:
         self.system = target.system
@@ -62,6 +63,10 @@ class SimulatedWriter:
         self._effect("after a reading")
         return answer
 
+    async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
+        del obj, lane
+        return {each: self._target.into.get(each) for each in ids}
+
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         read = await self.read(obj, ids, lane)
         return {each: None if reading is None else Use(reading=reading, what=(), asked="all") for each, reading in read.items()}
@@ -100,6 +105,8 @@ class SimulatedWriter:
 
     def _apply(self, item: Item) -> Outcome:
         order, target = item.order, self._target
+        if isinstance(order, Merge):
+            return self._merge(order)
         if isinstance(order, Delete):
             if order.id in target.records:
                 target.delete(OURS[self.system], order.id)
@@ -116,6 +123,15 @@ class SimulatedWriter:
             target.update(OURS[self.system], order.id, values, item.write)
             return Outcome(fate=Fate.DONE, id=order.id, until=target.now_ms() // 1000 * 1000 + 1000)
         return self._create(order, values, item)
+
+    def _merge(self, order: Merge) -> Outcome:
+        target = self._target
+        if order.id not in target.records:
+            return Outcome(fate=Fate.GONE, reason="gone")
+        losers = [each for each in order.losers if each in target.records]
+        if losers:
+            target.merge(OURS[self.system], order.id, losers)
+        return Outcome(fate=Fate.DONE, id=order.id)
 
     def _create(self, order: Create, values: dict[str, Value], item: Item) -> Outcome:
         del order
