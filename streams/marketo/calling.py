@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -21,6 +21,8 @@ _UNANSWERED = ItemResult(id=None, status="unknown", message="Marketo's answer ha
 
 Results = Callable[[Sequence[Any], int], list[ItemResult]]
 """(rows of an answer, how many records were sent): one result each, in their order."""
+
+Each = TypeVar("Each")
 
 
 class Calling:
@@ -79,6 +81,17 @@ class Calling:
             until = max(until, answer.until)
             results += results_in(answer.result, part.count)
         return SyncAnswer(request_id=",".join(request_ids), results=results, until=until)
+
+
+def in_parts(values: Sequence[Each]) -> Iterator[Sequence[Each]]:
+    """As many as fit one call, and again."""
+    for start in range(0, len(values), BATCH_RECORDS_MAX):
+        yield values[start : start + BATCH_RECORDS_MAX]
+
+
+def one_of(name: str, values: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """The query for records whose `name` is one of these values, with the fields `names`."""
+    return {"filterType": name, "filterValues": ",".join(values), "fields": ",".join(names), "batchSize": str(BATCH_RECORDS_MAX)}
 
 
 class _Part:

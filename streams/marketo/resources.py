@@ -1,19 +1,17 @@
 """Companies, sales people, opportunities, roles, custom objects: the common interface of the lead database, one resource like the other."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from streams.budget.port import Lane
-from streams.marketo.calling import BATCH_RECORDS_MAX, Calling, field_of, results_by_seq, shape
+from streams.marketo.calling import BATCH_RECORDS_MAX, Calling, field_of, in_parts, one_of, results_by_seq, shape
 from streams.marketo.resource import Key, Resource
 from streams.marketo.session import Answer, Call
 from streams.marketo.wire import Lead, Schema, SyncAnswer
 from streams.wire.errors import Reject
 from streams.wire.events import Value
-
-Each = TypeVar("Each")
 
 
 class MarketoResources:
@@ -58,7 +56,7 @@ class MarketoResources:
         for key in dict.fromkeys(keys):
             asked.setdefault(resource.place(resource.named(key)), []).append(key)
         found: dict[Key, Lead] = {}
-        for part in _parts([spelt[0] for spelt in asked.values()]):
+        for part in in_parts([spelt[0] for spelt in asked.values()]):
             for record in await self._matching(resource, part, names, lane):
                 found.update(dict.fromkeys(asked.get(resource.place(record.fields), ()), record))
         return found
@@ -69,8 +67,8 @@ class MarketoResources:
         """Records by the id that Marketo gave them, 300 a call; ids that don't exist are absent."""
         names = sorted({resource.id_field, *fields})
         found: dict[str, Lead] = {}
-        for part in _parts(ids):
-            params = _filter(resource.id_field, part, names)
+        for part in in_parts(ids):
+            params = one_of(resource.id_field, part, names)
             found.update({record.id: record for record in await self._pages(resource, params, names, lane, wanted=len(part))})
         return found
 
@@ -94,7 +92,7 @@ class MarketoResources:
         values = [str(value) for key in keys for value in resource.named(key).values()]
         if any("," in value for value in values):
             raise Reject(f"Marketo can't search {resource.key[0]} for a value with a comma in it", code="1003")
-        return await self._pages(resource, _filter(resource.key[0], values, names), names, lane, wanted=len(values))
+        return await self._pages(resource, one_of(resource.key[0], values, names), names, lane, wanted=len(values))
 
     async def _pages(
         self, resource: Resource, params: Mapping[str, str], names: Sequence[str], lane: Lane, *, wanted: int
@@ -130,15 +128,6 @@ def _single(key: Key) -> str:
     if not isinstance(key, str):
         raise TypeError(f"an id is one text, not {key!r}")
     return key
-
-
-def _parts(values: Sequence[Each]) -> Iterator[Sequence[Each]]:
-    for start in range(0, len(values), BATCH_RECORDS_MAX):
-        yield values[start : start + BATCH_RECORDS_MAX]
-
-
-def _filter(name: str, values: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    return {"filterType": name, "filterValues": ",".join(values), "fields": ",".join(names), "batchSize": str(BATCH_RECORDS_MAX)}
 
 
 def _records(resource: Resource, answer: Answer, names: Sequence[str]) -> list[Lead]:
