@@ -24,7 +24,7 @@ def in_doubt(write: Write) -> bool:
 
 def is_made(write: Write) -> bool:
     """Whether this write is known to be made: it was answered, or a reading or the feed has shown as much."""
-    return write.answered > PENDING or write.done_by > 0
+    return write.answered > PENDING or write.done_by > 0 or write.read
 
 
 def forget(side: Side, dropped: Callable[[Write], bool] = lambda _: True) -> None:

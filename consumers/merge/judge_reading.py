@@ -65,7 +65,6 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
     if not side.writes:
         return judge_read(mapping, field, edit)
     newest = side.writes[-1]
-    stands = same(mapping, side, edit.value, newest.value)
     if same(mapping, side, edit.value, side.seen) and not newest.placed:
         forget(side, lambda write: in_doubt(write) or not same(mapping, side, edit.value, write.value))
         side.writes = ()
@@ -74,31 +73,34 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "the write changed nothing, or never arrived")
     if feed_lost or same(mapping, side, edit.value, side.seen):
-        return _without_feed(mapping, field, side, edit, stands=stands)
+        return _without_feed(mapping, field, side, edit)
+    stands = same(mapping, side, edit.value, newest.value)
     side.writes = tuple(_looked(write, look_again_at, stands=stands) for write in side.writes)
     new = field.with_side(edit.side, side)
     return new, ruled(mapping, new, edit, Verdict.WAITING, "the feed has yet to show it")
 
 
-def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, stands: bool) -> Judged:
-    newest = side.writes[-1]
+def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Judged:
+    """The reading, taken for the truth: our newest write stands there, or the last one that is known to be made, or somebody's edit."""
+    newest, made = side.writes[-1], next((write for write in reversed(side.writes) if is_made(write)), None)
+    stands = next((write for write in (newest, made) if write is not None and same(mapping, side, edit.value, write.value)), None)
     forget(side)
-    if unproven(side) and not is_made(newest) and not stands:
+    if unproven(side) and made is None and stands is None:
         side.seen = edit.value
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "what the system made of our creation; the write never arrived")
-    late = None if stands else _forgotten(mapping, field.side(edit.side), edit)
+    late = None if stands is not None else _forgotten(mapping, field.side(edit.side), edit)
     if late is not None:
         return _shown_late(mapping, field, edit, late)
-    if not stands and not side.seen_at and not side.ahead_at and len(side.forgotten) > 1:
+    if stands is None and not side.seen_at and not side.ahead_at and len(side.forgotten) > 1:
         side.seen, side.shows, side.known, side.forgotten = edit.value, NEVER, True, ()
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "what the system made of one of our creations; which one, nobody knows")
     side.ahead_at, side.ahead_until = edit.at, edit.until
-    if is_made(newest):
-        side.shows, side.seen = newest.version, newest.value
-    if stands:
-        side.shows, side.seen, side.known = newest.version, edit.value, True
+    if made is not None:
+        side.shows, side.seen = made.version, made.value
+    if stands is not None:
+        side.shows, side.seen, side.known = stands.version, edit.value, True
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.ECHO, "our write stands there; the feed lost it")
     return verdict_on(mapping, field, side, edit)

@@ -331,3 +331,21 @@ def test_a_look(name: str) -> None:
     assert after(new.value, new.version, new.salesforce.shows, new.marketo.shows) == wanted
     assert len(new.marketo.writes) == left
     assert all(entry.look_at == T + 130_000 for entry in new.marketo.writes)
+
+
+@pytest.mark.parametrize("made", [{"done_by": T + 1_000}, {"read": True}, {"answered": T + 300}])
+@pytest.mark.parametrize(
+    ("stands", "verdict", "wanted"),
+    [
+        (15, V.ECHO, after(20, 3, 3, 2)),  # the later one never arrived
+        (20, V.ECHO, after(20, 3, 3, 3)),
+        (17, V.WON, after(22, 4, 3, NEVER)),  # somebody has added 2 to the earlier one
+    ],
+)
+def test_of_two_writes_the_first_may_be_known_to_be_made(made: dict[str, Any], stands: int, verdict: Verdict, wanted: After) -> None:
+    """The feed has lost both. What is read is told from the last that is known to be made, not from what stood there before it."""
+    first, second = write(15, 2, **({"answered": FAILED} | made)), write(20, 3, id=8, answered=FAILED)
+    state = field(20, 3, side(20, 3), side(10, 1, writes=(first, second)))
+    rule = mapping(RuleName.SUM_DELTAS, type=FieldType.NUMBER)
+    new, ruling = judge_look(rule, state, edit(MK, stands, T + 700_000, until=T + 700_100), look_again_at=T + 800_000, feed_lost=True)
+    assert (ruling.verdict, after(new.value, new.version, new.salesforce.shows, new.marketo.shows)) == (verdict, wanted)
