@@ -13,7 +13,7 @@ from streams.ground.kafka import admin, why_not
 from streams.wire.errors import Unprepared
 from streams.wire.topics import all_topics
 
-MIGRATIONS = 15
+MIGRATIONS = 16
 """The last migration that this version needs (infra/postgres/migrations): whoever adds one counts on here."""
 APPLIED = "select number from schema_migrations order by number"
 TOPICS = "Run tandem-topics."

@@ -57,6 +57,8 @@ class Pair:
     """As it was read; None for a new pair."""
     match_key: str | None = None
     loaded_key: str | None = None
+    decided: int = 0
+    """Where the ledger keeps the newest decision about it."""
 
 
 def is_gone(state: PairState) -> bool:

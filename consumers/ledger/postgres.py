@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from consumers.ledger import sql
+from consumers.ledger.blocks import Days
 from consumers.ledger.border import border, commit_border
 from consumers.ledger.port import Awaited, Duty
 from consumers.ledger.postgres_transaction import PostgresTransaction
@@ -39,6 +40,7 @@ class PostgresLedger:
         self._pool = pool
         self._room = asyncio.Semaphore(transactions_max)
         self._write_ids = WriteIds()
+        self._days = Days(pool)
         self._refill = asyncio.Lock()
         self._log = structlog.get_logger("consumers.ledger")
 
@@ -136,7 +138,9 @@ class PostgresLedger:
                 with border("begin"):
                     await connection.execute(begin)
                 try:
-                    yield PostgresTransaction(connection, self._write_ids)
+                    transaction = PostgresTransaction(connection, self._write_ids, self._days)
+                    yield transaction
+                    await transaction.finish()
                     with commit_border():
                         await connection.execute(sql.COMMIT)
                 except BaseException:

@@ -6,14 +6,16 @@ from typing import Any
 import structlog
 
 from consumers.ledger import former, sql
+from consumers.ledger.blocks import Days
 from consumers.ledger.border import border
-from consumers.ledger.faults import Fault, step
+from consumers.ledger.chronicle import Chronicle
+from consumers.ledger.faults import Fault
 from consumers.ledger.port import NOTHING, Duty, Fenced, Named, Pair, is_gone
+from consumers.ledger.queue import save_due
 from consumers.ledger.refusals import DROP_OF, keep_refusals
 from consumers.ledger.text import storable
 from consumers.ledger.write_ids import WriteIds
 from consumers.merge.decision import Decision
-from consumers.merge.decision import encode as encode_decision
 from consumers.merge.due import contested
 from consumers.merge.parents import Reference
 from consumers.merge.state import PairState
@@ -24,17 +26,19 @@ from streams.wire.systems import Object, System
 
 _SHELVED_MS = 3_600_000
 _log = structlog.get_logger("consumers.ledger")
-_NOT_DUE = (0, 0, 0, 0)
-_DUTIES = tuple(int(duty) for duty in Duty)
 
 
 class PostgresTransaction:
     """An open transaction on `connection`; begun and ended by the ledger. `new_write_ids` is told of a fresh block of ids."""
 
-    def __init__(self, connection: Any, write_ids: WriteIds) -> None:
+    def __init__(self, connection: Any, write_ids: WriteIds, days: Days) -> None:
         self._connection = connection
         self._write_ids = write_ids
+        self._chronicle = Chronicle(connection, days)
         self._held: dict[int, Pair] = {}
+        self._unsaved: dict[int, bytes] = {}
+        """Packed states of pairs whose rows wait for what is decided about them, to be written once."""
+        self._unsaved_at = 0
 
     async def advance(self, topic: str, partition: int, start: int, end: int, last: int | None = None) -> None:
         """As the port says."""
@@ -57,7 +61,7 @@ class PostgresTransaction:
             rows = await self._fetch("load pairs by record", sql.BY_SALESFORCE, wanted)
         else:
             rows = await self._fetch("load pairs by record", sql.BY_MARKETO, wanted, obj)
-        return {row[3]: self._pair(row) for row in rows}
+        return {row[4]: self._pair(row) for row in rows}
 
     async def gather(
         self, *, ids: Sequence[int] = (), records: Mapping[tuple[System, Object], Sequence[str]] = NOTHING, keys: Sequence[str] = (),
@@ -103,29 +107,32 @@ class PostgresTransaction:
         return pairs
 
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
-        """As the port says."""
+        """As the port says. Rows in which only the state is new are written with the decisions, or at the end."""
+        await self.finish()
         new = [pair for pair in pairs if pair.loaded is None]
-        plain: list[Pair] = []
+        packed: dict[int, bytes] = {}
         wide: list[Pair] = []
         for pair in pairs:
             if pair.loaded is not None and (pair.state is not pair.loaded or pair.match_key != pair.loaded_key):
-                (wide if _moved(pair, pair.loaded) else plain).append(pair)
-        if plain:
-            await self._update(sql.UPDATE_STATES, plain, [_packed(pair) for pair in plain], now)
+                if _moved(pair, pair.loaded):
+                    wide.append(pair)
+                else:
+                    packed[pair.id] = _packed(pair)
         if wide:
-            await self._update(sql.UPDATE_PAIRS, wide, *_columns(wide), now)
+            await self._update(sql.UPDATE_PAIRS, [pair.id for pair in wide], *_columns(wide), now)
         if new:
             await self._insert(new, now)
-        await self._save_due(pairs)
+        await save_due(self._connection, pairs)
         await keep_refusals(self._connection, pairs, now)
         for pair in pairs:
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
             self._held[pair.id] = pair
+        self._unsaved, self._unsaved_at = packed, now
 
     async def former(self, wanted: Sequence[Named]) -> dict[Named, Pair]:
         """As the port says."""
         rows = await former.find(self._connection, wanted)
-        return {(System(row[3]), Object(row[4]), row[5]): self._pair(row) for row in rows}
+        return {(System(row[4]), Object(row[5]), row[6]): self._pair(row) for row in rows}
 
     async def remember(self, ids: Mapping[Named, int], instead: Mapping[int, int]) -> None:
         """As the port says."""
@@ -133,6 +140,7 @@ class PostgresTransaction:
 
     async def remove(self, ids: Sequence[int], *, for_good: bool = False) -> None:
         """As the port says."""
+        await self.finish()
         with border("remove pairs"):
             await self._connection.execute(sql.REMOVE_PAIRS, list(ids))
             await self._connection.execute(sql.REMOVE_DUE_OF, list(ids))
@@ -182,12 +190,16 @@ class PostgresTransaction:
 
     async def record(self, decisions: Sequence[Decision]) -> None:
         """As the port says."""
-        if not decisions:
-            return
-        with step("encoding decisions"):
-            rows = [(decision.at, decision.pair or None, decision.kind, encode_decision(decision)) for decision in decisions]
-        with border("record decisions"):
-            await self._connection.copy_records_to_table("decisions", records=rows, columns=sql.DECISION_COLUMNS)
+        if decisions:
+            await self._chronicle.record(decisions, self._held, self._unsaved)
+            await self.finish()
+
+    async def finish(self) -> None:
+        """Whatever is still to be written: to be called before the commit."""
+        if self._unsaved:
+            saved, self._unsaved = self._unsaved, {}
+            decided = [self._held[number].decided for number in saved]
+            await self._update(sql.UPDATE_STATES, list(saved), list(saved.values()), self._unsaved_at, decided)
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """As the port says."""
@@ -206,46 +218,18 @@ class PostgresTransaction:
                 await self.shelve(fault.pair, str(fault), now + _SHELVED_MS)
         return pairs
 
-    async def _update(self, statement: str, pairs: Sequence[Pair], *columns: object) -> None:
-        done = await self._execute("save pairs", statement, [pair.id for pair in pairs], *columns)
+    async def _update(self, statement: str, pairs: Sequence[int], *columns: object) -> None:
+        done = await self._execute("save pairs", statement, pairs, *columns)
         if done != f"UPDATE {len(pairs)}":
             raise Fatal(f"save pairs: {len(pairs)} were to be changed, the database says {done}")
 
     async def _insert(self, pairs: Sequence[Pair], now: int) -> None:
-        rows = await self._fetch("add pairs", sql.INSERT_PAIRS, *_columns(pairs), now)
+        block = await self._chronicle.promised()
+        rows = await self._fetch("add pairs", sql.INSERT_PAIRS, *_columns(pairs), now, block)
         numbers = {tuple(names): number for number, *names in rows}
         for pair in pairs:
             state = pair.state
-            pair.id = numbers[state.salesforce.id or None, state.marketo.id or None, state.counterpart]
-
-    async def _save_due(self, pairs: Sequence[Pair]) -> None:
-        """Only what differs from what was loaded; the pair's lock guards its rows."""
-        put: list[tuple[int, int, int, int]] = []
-        gone: list[tuple[int, int]] = []
-        for pair in pairs:
-            state, loaded = pair.state, pair.loaded
-            before = loaded.due if loaded else _NOT_DUE
-            same_lane = loaded is None or loaded.lane == state.lane
-            if state.due == before and (same_lane or state.due == _NOT_DUE):
-                continue
-            for duty, moment, earlier in zip(_DUTIES, state.due, before, strict=True):
-                if not moment:
-                    if earlier:
-                        gone.append((duty, pair.id))
-                elif moment != earlier or not same_lane:
-                    put.append((duty, pair.id, state.lane, moment))
-        if gone:
-            await self._execute("settle what was due", sql.DROP_DUE, *_turned(sorted(gone)))
-        if put:
-            await self._put_due(sorted(put))
-
-    async def _put_due(self, rows: list[tuple[int, int, int, int]]) -> None:
-        """A batch of edits usually makes the same thing due for all of its pairs: then only they are told one by one."""
-        duty, _, lane, at = rows[0]
-        if all(row[0] == duty and row[2] == lane and row[3] == at for row in rows):
-            await self._execute("note what is due", sql.PUT_DUE_ALIKE, duty, [row[1] for row in rows], lane, at)
-        else:
-            await self._execute("note what is due", sql.PUT_DUE, *_turned(rows))
+            pair.id, pair.decided = numbers[state.salesforce.id or None, state.marketo.id or None, state.counterpart], block
 
     async def _fetch(self, doing: str, statement: str, *arguments: object) -> Any:
         with border(doing):
@@ -263,7 +247,7 @@ class PostgresTransaction:
                 state = unpack(row[1])
             except Exception as error:
                 raise Fault("reading a pair's state", error, row[0]) from error
-            pair = self._held[row[0]] = Pair(id=row[0], state=state, loaded=state, match_key=row[2], loaded_key=row[2])
+            pair = self._held[row[0]] = Pair(id=row[0], state=state, loaded=state, match_key=row[2], loaded_key=row[2], decided=row[3])
         return pair
 
 

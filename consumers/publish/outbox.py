@@ -8,7 +8,7 @@ repeat, never a loss.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
+from consumers.ledger.blocks import BLOCKS_AFTER, LAST_BLOCK, unpacked
 from consumers.merge.decision import decode, encode
 from streams.ground import clock
 from streams.ground.database import away_is_retry
@@ -50,14 +51,17 @@ _CLOSE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """A table whose rows go onto a topic. `read`: rows after the id $1 up to $2, at most $3, `id` among their columns."""
+    """A table whose rows go onto a topic. `read`: rows after the id $1 up to $2, with `id` among their columns, as long as they make no
+    more than $3 messages; one at least."""
 
     relation: str
     topic: str
     last: str
     read: str
-    message: Callable[[Any], tuple[bytes, bytes]]
-    """Key and value of a row."""
+    messages: Callable[[Any], Iterable[tuple[bytes, bytes]]]
+    """Key and value of each message that a row makes, in their order."""
+    packed: bool = False
+    """Whether a row may make many."""
 
 
 class Outbox:
@@ -105,8 +109,8 @@ class Outbox:
             working.result()
 
     async def publish(self, producer: Producer) -> int:
-        """One pass: everything recorded until now is acknowledged and noted. How many rows it was."""
-        return sum([await self._publish(shelf, producer) for shelf in (DECIDED, BURIED)])
+        """One pass: everything recorded until now is acknowledged and noted. How many messages it was."""
+        return sum([await self._publish(shelf, producer) for shelf in (DECIDED, BLOCKS, BURIED)])
 
     async def _work(self) -> None:
         failures = 0
@@ -146,9 +150,10 @@ class Outbox:
         while published < last:
             with away_is_retry(f"reading {shelf.relation}"):
                 rows = await self._pool.fetch(shelf.read, published, last, BATCH_ROWS_MAX)
-            await self._send(shelf, producer, rows)
-            count += len(rows)
-            reached = rows[-1]["id"] if len(rows) == BATCH_ROWS_MAX else last
+            messages = [message for row in rows for message in shelf.messages(row)]
+            await self._send(shelf, producer, messages)
+            count += len(messages)
+            reached = rows[-1]["id"] if rows and (shelf.packed or len(rows) == BATCH_ROWS_MAX) else last
             with away_is_retry(f"saving how far {shelf.relation} went out"):
                 if await self._pool.fetchval(SAVE, shelf.relation, published, reached, self._now_ms()) is None:
                     raise Retry(f"somebody else publishes {shelf.relation} as well; both may have sent the same rows")
@@ -164,12 +169,11 @@ class Outbox:
             pause = min(longest, pause * 1.5)
             writers &= {row[0] for row in await self._pool.fetch(WRITERS, shelf.relation)}
 
-    async def _send(self, shelf: Shelf, producer: Producer, rows: Sequence[Any]) -> None:
+    async def _send(self, shelf: Shelf, producer: Producer, messages: Sequence[tuple[bytes, bytes]]) -> None:
         acknowledgements: list[asyncio.Future[object]] = []
         try:
             with _kafka_is_retry("publishing"):
-                for row in rows:
-                    key, value = shelf.message(row)
+                for key, value in messages:
                     acknowledgements.append(await producer.send(shelf.topic, value=value, key=key))
                 await asyncio.gather(*acknowledgements)
         finally:
@@ -197,10 +201,17 @@ def _backoff(failures: int) -> float:
     return random.uniform(shortest, ceiling)
 
 
-def _decision(row: Any) -> tuple[bytes, bytes]:
-    key = str(row["pair"] or 0).encode()
-    body: bytes = row["body"]
-    return key, body if len(body) <= MESSAGE_BYTES_MAX else _shortened(body)
+def _decision(row: Any) -> Iterator[tuple[bytes, bytes]]:
+    yield _message(row["pair"] or 0, row["body"])
+
+
+def _decisions(row: Any) -> Iterator[tuple[bytes, bytes]]:
+    for entry in unpacked(row["body"]):
+        yield _message(entry.pair, entry.told)
+
+
+def _message(pair: int, body: bytes) -> tuple[bytes, bytes]:
+    return str(pair).encode(), body if len(body) <= MESSAGE_BYTES_MAX else _shortened(body)
 
 
 def _shortened(body: bytes) -> bytes:
@@ -217,7 +228,7 @@ def _cut(value: Value) -> Value:
     return value[:_CUT_CHARACTERS] if isinstance(value, str) else value
 
 
-def _letter(row: Any) -> tuple[bytes, bytes]:
+def _letter(row: Any) -> Iterator[tuple[bytes, bytes]]:
     letter = DeadLetter(
         stage=row["stage"],
         reason=row["reason"],
@@ -228,7 +239,7 @@ def _letter(row: Any) -> tuple[bytes, bytes]:
         offset=row["offset"],
         at=row["at"],
     )
-    return letter.key.encode(), encode_dead_letter(letter)
+    yield letter.key.encode(), encode_dead_letter(letter)
 
 
 DECIDED = Shelf(
@@ -236,13 +247,22 @@ DECIDED = Shelf(
     topic=DECISIONS,
     last="select case when is_called then last_value else 0 end from decisions_id_seq",
     read="select id, pair, body from decisions where id > $1 and id <= $2 order by id limit $3",
-    message=_decision,
+    messages=_decision,
+)
+"""Rows of the version before: what is left of them, and what its workers still write while they are replaced."""
+BLOCKS = Shelf(
+    relation="decision_blocks",
+    topic=DECISIONS,
+    last=LAST_BLOCK,
+    read=BLOCKS_AFTER,
+    messages=_decisions,
+    packed=True,
 )
 BURIED = Shelf(
     relation="dead_letters",
     topic=DEAD_LETTERS,
     last="select case when is_called then last_value else 0 end from dead_letters_id_seq",
     read='select * from dead_letters where id > $1 and id <= $2 and "offset" >= 0 order by id limit $3',
-    message=_letter,
+    messages=_letter,
 )
 """Only letters that were messages of a topic: a relay sends its own before it stores its position."""

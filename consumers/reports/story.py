@@ -1,10 +1,12 @@
 """The story of one field: every decision that touched it, oldest first, as plain sentences."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from consumers.ledger.blocks import told_of
 from consumers.mapping.fields import ObjectMapping
 from consumers.merge import decision as decisions
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
@@ -90,15 +92,26 @@ Told = list[tuple[int, Decision]]
 async def decisions_about(connection: Any, pair: int, key: str, *, most: int) -> Told:
     """The newest decisions about a field of a pair, newest first; enough of them for `most` chapters."""
     told: Told = []
-    before = 2**63 - 1
-    while len(told) < most:
-        rows = await connection.fetch(_DECISIONS, pair, before, _PAGE)
-        read = [(row["id"], decisions.decode(row["body"])) for row in rows]
-        told += [(number, decision) for number, decision in read if any(True for _ in chapters_of(number, decision, key))]
-        if len(rows) < _PAGE:
-            break
-        before = rows[-1]["id"]
+    async with aclosing(_all_about(connection, pair)) as newest:
+        async for number, body in newest:
+            decision = decisions.decode(body)
+            if any(True for _ in chapters_of(number, decision, key)):
+                told.append((number, decision))
+                if len(told) >= most:
+                    break
     return told
+
+
+async def _all_about(connection: Any, pair: int) -> AsyncGenerator[tuple[int, bytes]]:
+    """First what is in blocks, then what earlier versions kept in rows."""
+    async for number, body in told_of(connection, pair):
+        yield number, body
+    before, rows = 2**63 - 1, [None] * _PAGE
+    while len(rows) == _PAGE:
+        rows = await connection.fetch(_DECISIONS, pair, before, _PAGE)
+        for row in rows:
+            before = row["id"]
+            yield before, row["body"]
 
 
 def story(told: Told, key: str, *, most: int, people: Mapping[str, str] = NOBODY) -> tuple[Chapter, ...]:

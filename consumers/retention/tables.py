@@ -1,8 +1,11 @@
 """Tables whose rows have had their day. A step is one statement, committed by itself: it passes over rows that somebody has locked."""
 
+from datetime import date
 from typing import Any
 
-from consumers.retention.shelf import LetGo, Step
+import asyncpg
+
+from consumers.retention.shelf import DAY_MS, LetGo, Step
 from streams.ground.database import away_is_retry
 
 ROWS_MAX = 1_000
@@ -19,7 +22,19 @@ with oldest as materialized (
 )
 select (select count(*) from gone) as gone, (select max(id) from oldest) as last
 """
-"""By their ids, which grow with time: an index on their time would have to be written with every decision. Only published ones."""
+"""Rows of an earlier version. By their ids, which grow with time: an index on their time would have had to be written with every one.
+Only published ones."""
+DAYS = """
+select c.relname as name from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+where i.inhparent = 'decision_blocks'::regclass order by c.relname
+"""
+DAY = """
+select coalesce(max(id), 0) <= (select coalesce(max(published), 0) from outbox where relation = 'decision_blocks') as published,
+    coalesce(sum(count), 0) as decisions
+from decision_blocks where id >= $1::bigint << 40 and id < ($1::bigint + 1) << 40
+"""
+FORGET_DAY = "select decision_blocks_forgotten($1)"
+"""The day's partition is dropped: it takes as long whatever was decided that day."""
 DEAD_LETTERS = """
 delete from dead_letters where id = any(array(
     select id from dead_letters
@@ -64,14 +79,35 @@ delete from leases where name = any(array(
 
 
 def decisions(pool: Any) -> LetGo:
-    """Lets go decisions. The only place that knows how."""
+    """Lets go decisions: rows of an earlier version, then whole days. The only place that knows how."""
 
     async def let_go(before: int, after: int) -> Step:
         with away_is_retry("forgetting old decisions"):
             row = await pool.fetchrow(DECISIONS, before, after, ROWS_MAX)
-        return Step(gone=row["gone"], after=row["last"] if row["gone"] else None)
+            if row["gone"]:
+                return Step(gone=row["gone"], after=row["last"])
+            gone = await _forget_day(pool, before)
+        return Step(gone=gone or 0, after=None if gone is None else after)
 
     return let_go
+
+
+async def _forget_day(pool: Any, before: int) -> int | None:
+    """The oldest day, if it was over before that moment and all of it is published: how many decisions it had. None: there is none."""
+    name = await pool.fetchval(DAYS)
+    if name is None:
+        return None
+    day = (date.fromisoformat(name.rpartition("_")[2]) - date(1970, 1, 1)).days
+    if (day + 1) * DAY_MS > before:
+        return None
+    told = await pool.fetchrow(DAY, day)
+    if not told["published"]:
+        return None
+    try:
+        await pool.execute(FORGET_DAY, day)
+    except asyncpg.LockNotAvailableError:
+        return None  # somebody was reading for longer than others are to be kept waiting: it goes with the next round
+    return int(told["decisions"])
 
 
 def rows(pool: Any, statement: str, what: str) -> LetGo:

@@ -177,7 +177,7 @@ class ObserveBench:
             await connection.execute(
                 "insert into partition_offsets (topic, partition, next_offset) values ($1, $2, $3)"
                 " on conflict (topic, partition) do update set next_offset = $3, last_read = null", topic, partition, end)  # fmt: skip
-        await connection.execute("truncate pairs, due, decisions")
+        await connection.execute("truncate pairs, due, decision_blocks")
         await connection.execute("insert into pairs overriding system value select * from pairs_at_rest order by id")
         await connection.execute("vacuum analyze pairs")
         await connection.execute("checkpoint")

@@ -4,12 +4,14 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import orjson
 import pytest
 from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 
+from consumers.ledger.blocks import INSERT, draw, packed, unpacked
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.merge.decision import Decision, Ruling, Verdict, decode, encode
 from consumers.publish.outbox import MESSAGE_BYTES_MAX, Outbox
@@ -89,7 +91,7 @@ def broker() -> Broker:
 @pytest.fixture
 async def ledger(postgres_module: str) -> AsyncIterator[PostgresLedger]:
     opened = await open_ledger(postgres_module)
-    await opened._pool.execute("truncate decisions, dead_letters, outbox restart identity")
+    await opened._pool.execute("truncate decisions, decision_blocks, dead_letters, outbox restart identity")
     try:
         yield opened
     finally:
@@ -125,6 +127,35 @@ async def test_decisions_go_out_once_in_their_order_with_their_pair_as_key(ledge
     assert decode(broker.log[0][2]) == judged(7)
 
 
+async def test_what_an_earlier_version_recorded_goes_out_first_and_once(ledger: PostgresLedger, outbox: Outbox, broker: Broker) -> None:
+    await record(ledger, 2)
+    await ledger._pool.execute("insert into decisions (at, pair, kind, body) values (1, 1, 'judged', $1)", encode(judged(1)))
+    assert await outbox.publish(broker.producer()) == 2
+    await record(ledger, 3)
+    assert await outbox.publish(broker.producer()) == 1
+    assert broker.decisions() == [1, 2, 3]
+
+
+async def test_what_goes_out_at_once_is_bounded_however_much_a_block_holds(
+    ledger: PostgresLedger, outbox: Outbox, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.publish.outbox.BATCH_ROWS_MAX", 4)
+    blocks = [(1, 2, 3), (4,), (5,), (6, 7, 8, 9, 10), (11,)]
+    for pairs in blocks:
+        await record(ledger, *pairs)
+    sent: list[int] = []
+    send = outbox._send
+
+    async def counted(shelf: Any, producer: Any, messages: Any) -> None:
+        sent.append(len(messages))
+        await send(shelf, producer, messages)
+
+    monkeypatch.setattr(outbox, "_send", counted)
+    assert await outbox.publish(broker.producer()) == 11
+    assert broker.decisions() == list(range(1, 12))
+    assert [count for count in sent if count] == [4, 1, 5, 1]
+
+
 async def test_more_than_a_batch_goes_out_whole(ledger: PostgresLedger, outbox: Outbox, broker: Broker) -> None:
     await record(ledger, *range(1, 2_001))
     assert await outbox.publish(broker.producer()) == 2_000
@@ -132,9 +163,11 @@ async def test_more_than_a_batch_goes_out_whole(ledger: PostgresLedger, outbox: 
 
 
 @pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("earlier_version", [True, False])
 async def test_an_id_that_is_committed_late_is_waited_for(
-    ledger: PostgresLedger, outbox: Outbox, broker: Broker, postgres_module: str, kept: bool
+    ledger: PostgresLedger, outbox: Outbox, broker: Broker, kept: bool, earlier_version: bool
 ) -> None:
+    """Also one that has only been drawn when the publishing begins."""
     waited = asyncio.Event()
 
     async def waiting(_: float) -> None:
@@ -142,22 +175,26 @@ async def test_an_id_that_is_committed_late_is_waited_for(
         await asyncio.sleep(0)
 
     outbox._sleep = waiting
-    late = await asyncpg.connect(postgres_module)
+    late = await ledger._pool.acquire()
     transaction = late.transaction()
     await transaction.start()
-    await late.execute("insert into decisions (at, pair, kind, body) values (1, 1, 'judged', $1)", encode(judged(1)))
+    block = 0 if earlier_version else await draw(late, ledger._days)
+    if earlier_version:
+        await late.execute("insert into decisions (at, pair, kind, body) values (1, 1, 'judged', $1)", encode(judged(1)))
     await record(ledger, 2)
     publishing = asyncio.create_task(outbox.publish(broker.producer()))
     async with asyncio.timeout(DEADLINE_SECONDS):
         await waited.wait()
     await record(ledger, 3)
     assert broker.log == []
+    if not earlier_version:
+        await late.execute(INSERT, block, NOW, 1, packed([judged(1)], {}))
     await (transaction.commit() if kept else transaction.rollback())
     await publishing
-    assert broker.decisions() == ([1, 2] if kept else [2])
+    assert broker.decisions() == [*([1] if kept else []), 2, *([3] if earlier_version else [])], "the tables go one after the other"
     await outbox.publish(broker.producer())
     assert broker.decisions()[-1] == 3
-    await late.close()
+    await ledger._pool.release(late)
 
 
 async def test_a_transaction_elsewhere_holds_nobody_up(
@@ -168,6 +205,7 @@ async def test_a_transaction_elsewhere_holds_nobody_up(
     await transaction.start()
     await other.execute("insert into budgets (system, state) values ('elsewhere', '')")
     await other.fetch("select * from decisions")
+    await other.fetch("select * from decision_blocks")
     await record(ledger, 1)
     async with asyncio.timeout(DEADLINE_SECONDS):
         assert await outbox.publish(broker.producer()) == 1
@@ -193,8 +231,8 @@ async def test_many_writers_at_once_and_not_one_row_is_left_out(ledger: Postgres
     done.set()
     await publishing
     await outbox.publish(broker.producer())
-    rows = await ledger._pool.fetch("select pair from decisions order by id")
-    assert broker.decisions() == [row["pair"] for row in rows]
+    rows = await ledger._pool.fetch("select body from decision_blocks order by id")
+    assert broker.decisions() == [entry.pair for row in rows for entry in unpacked(row["body"])]
     assert len(rows) == 150
 
 
@@ -245,7 +283,7 @@ async def test_who_was_overtaken_says_so_and_moves_nothing_back(ledger: Postgres
 
     class Overtaken(BrokersProducer):
         async def send(self, topic: str, value: bytes, key: bytes) -> "asyncio.Future[object]":
-            await ledger._pool.execute("insert into outbox values ('decisions', 2, 0) on conflict do nothing")
+            await ledger._pool.execute("insert into outbox values ('decision_blocks', 2, 0) on conflict do nothing")
             return await super().send(topic, value, key)
 
     with pytest.raises(Retry, match="somebody else"):

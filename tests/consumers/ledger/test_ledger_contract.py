@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 import pytest
 
+from consumers.ledger.blocks import unpacked
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Awaited, Duty, Fenced, Ledger, Pair, Taken
 from consumers.ledger.postgres import PostgresLedger
@@ -59,7 +60,8 @@ async def decisions(ledger: Ledger) -> list[Decision]:
     if isinstance(ledger, MemoryLedger):
         return ledger.decisions
     assert isinstance(ledger, PostgresLedger)
-    return [decode_decision(row["body"]) for row in await ledger._pool.fetch("select body from decisions order by id")]
+    rows = await ledger._pool.fetch("select body from decision_blocks order by id")
+    return [decode_decision(entry.told) for row in rows for entry in unpacked(row["body"])]
 
 
 async def letters(ledger: Ledger) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.ledger import postgres_transaction
+from consumers.ledger import blocks, postgres_transaction
 from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres import PostgresLedger
 from consumers.merge.aside import FAULT
@@ -34,14 +34,15 @@ async def fill(ledger: PostgresLedger, *states: PairState) -> list[int]:
 
 
 def failing(name: str, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    real: Callable[..., Any] = getattr(postgres_transaction, name)
+    place = blocks if name == "encode_decision" else postgres_transaction
+    real: Callable[..., Any] = getattr(place, name)
 
     def step(told: object) -> Any:
         if mark in repr(told):
             raise OverflowError("can't be stored")
         return real(told)
 
-    monkeypatch.setattr(postgres_transaction, name, step)
+    monkeypatch.setattr(place, name, step)
 
 
 async def rows(dsn: str, query: str, *told: object) -> list[Any]:

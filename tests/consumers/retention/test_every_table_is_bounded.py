@@ -8,6 +8,7 @@ from infra.postgres.migrate import read_migrations
 KEPT_FOR_A_TIME = {
     "pairs": "deleted_people",
     "decisions": "decisions",
+    "decision_blocks": "decisions",
     "dead_letters": "dead_letters",
     "cycles": "cycles",
     "gaps": "gaps",

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from consumers.configuration.settings import RetentionSettings
+from consumers.ledger.blocks import INSERT, PREPARE, packed, unpacked
 from consumers.ledger.port import Pair
 from consumers.ledger.postgres import PostgresLedger, open_ledger
-from consumers.merge.decision import Decision
+from consumers.merge.decision import Decision, decode, encode
 from consumers.merge.state import PairState
 from consumers.retention.keeper import Keeper
 from consumers.retention.shelf import DAY_MS, Shelf, Step
@@ -92,15 +93,54 @@ def test_the_shelves_have_the_names_that_metrics_know() -> None:
     assert [shelf.name for shelf in shelves(None, None, SETTINGS, lambda: NOW)] == list(NAMES)  # type: ignore[arg-type]
 
 
-async def test_decisions_go_when_they_are_old_and_published(pool: Any, ledger: PostgresLedger) -> None:
+async def rows_of_earlier_versions(pool: Any, *decided: Decision) -> None:
+    rows = [(each.at, each.pair, each.kind, encode(each)) for each in decided]
+    await pool.executemany("insert into decisions (at, pair, kind, body) values ($1, $2, $3, $4)", rows)
+
+
+async def test_decisions_of_earlier_versions_go_when_they_are_old_and_published(pool: Any, ledger: PostgresLedger) -> None:
     old, young = NOW - 91 * DAY_MS, NOW - 89 * DAY_MS
-    async with ledger.transaction() as tx:
-        await tx.record([decision(pair, old) for pair in range(1, 2_101)])
-        await tx.record([decision(5_000, young), decision(5_001, old)])
+    await rows_of_earlier_versions(pool, *(decision(pair, old) for pair in range(1, 2_101)), decision(5_000, young), decision(5_001, old))
     assert await cleared(pool, ledger) == {}, "nothing is published yet"
     await pool.execute("insert into outbox values ('decisions', 2101, 0)")
     assert await cleared(pool, ledger) == {"decisions": 2_100}
     assert await column(pool, "select pair from decisions order by id") == [5_000, 5_001]
+
+
+DAYS = "select relname::text from pg_class where relname like 'decision_blocks_2%' and relkind = 'r' order by relname"
+
+
+async def blocks_of(pool: Any, day: int, *decided: Decision) -> int:
+    """A block of that day, and its id."""
+    await pool.execute(PREPARE, day)
+    block = (day << 40) + day
+    await pool.execute(INSERT, block, NOW, len(decided), packed(decided, {}))
+    return block
+
+
+async def test_decisions_go_by_the_day_when_it_is_old_and_published(pool: Any, ledger: PostgresLedger) -> None:
+    today = NOW // DAY_MS
+    await rows_of_earlier_versions(pool, decision(1, NOW - 91 * DAY_MS))
+    await blocks_of(pool, today - 93, decision(2, NOW), decision(3, NOW))
+    last = await blocks_of(pool, today - 91, decision(4, NOW))
+    stays = await blocks_of(pool, today - 90, decision(5, NOW))
+    assert await cleared(pool, ledger) == {}, "nothing is published yet"
+    await pool.execute("insert into outbox values ('decisions', 1, 0), ('decision_blocks', $1, 0)", last - 1)
+    assert await cleared(pool, ledger) == {"decisions": 3}
+    assert len(await column(pool, DAYS)) == 3, "one that is not published whole, those after it"
+    await pool.execute("update outbox set published = $1 where relation = 'decision_blocks'", stays)
+    assert await cleared(pool, ledger) == {"decisions": 1}
+    assert await column(pool, "select id from decision_blocks") == [stays]
+    assert len(await column(pool, DAYS)) == 2
+
+
+async def test_a_day_that_somebody_is_reading_stays_for_the_next_round(pool: Any, ledger: PostgresLedger) -> None:
+    last = await blocks_of(pool, NOW // DAY_MS - 93, decision(1, NOW))
+    await pool.execute("insert into outbox values ('decision_blocks', $1, 0)", last)
+    async with pool.acquire() as reading, reading.transaction():
+        await reading.fetch("select from decision_blocks")
+        assert await cleared(pool, ledger) == {}
+    assert await cleared(pool, ledger) == {"decisions": 1}
 
 
 async def test_dead_letters_go_when_they_are_old_and_published(pool: Any, ledger: PostgresLedger) -> None:
@@ -156,16 +196,18 @@ async def test_deleted_people_go_with_all_that_is_theirs_and_the_held_the_owed_a
     assert await cleared(pool, ledger) == {"deleted_people": 1}
     assert await column(pool, "select id from pairs order by id") == stays
     assert await column(pool, "select pair from refusals order by pair") == stays
-    assert await pool.fetch("select pair, kind from decisions") == [(goes[0], "forgotten"), (goes[0], "forgotten")]
+    told = [decode(entry.told) for body in await column(pool, "select body from decision_blocks") for entry in unpacked(body)]
+    assert [(each.pair, each.kind) for each in told] == [(goes[0], "forgotten"), (goes[0], "forgotten")]
 
 
 async def test_zero_days_keep_everything_for_ever(pool: Any, ledger: PostgresLedger) -> None:
     ever = RetentionSettings(decisions_days=0, dead_letters_days=0, cycles_days=0, gaps_days=0, calls_days=0, deleted_people_days=0)
     await save(ledger, deleted(1), at=1)
     async with ledger.transaction() as tx:
-        await tx.record([decision(1, 1)])
         await tx.bury([letter(1, at=1)])
-    await pool.execute("insert into outbox values ('decisions', 9, 0), ('dead_letters', 9, 0)")
+    await rows_of_earlier_versions(pool, decision(1, 1))
+    last = await blocks_of(pool, 1, decision(1, 1))
+    await pool.execute("insert into outbox values ('decisions', 9, 0), ('dead_letters', 9, 0), ('decision_blocks', $1, 0)", last)
     await pool.execute("insert into gaps (source, reason, opened_ms, closed_ms) values ('x', 'x', 0, 1)")
     await pool.execute("insert into budget_spent values ('marketo', '1999-12-31', 0, 'write', 7)")
     assert await cleared(pool, ledger, ever) == {}
@@ -282,6 +324,7 @@ async def test_a_change_of_a_pair_pays_for_no_index(ledger: PostgresLedger) -> N
         for turn in range(1, 4):
             pair.state = msgspec.structs.replace(pair.state, lane=turn % 3)
             await tx.save([pair], NOW + turn)
+            await tx.finish()
         counts = (
             "select pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid) from pg_class where relname = 'pairs'"
         )
