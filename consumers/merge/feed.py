@@ -15,6 +15,7 @@ from consumers.merge.late import ended
 from consumers.merge.record import asked_again
 from consumers.merge.state import Field, PairState, Waiting, Write, shallow
 from consumers.merge.terms import Identity, Terms
+from consumers.merge.unplaced import stood_between
 from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, equal, neutral
 from consumers.merge.verdicts import UNORDERED, UNTOLD, Edit, Judged
@@ -103,10 +104,10 @@ def judge_fields(state: PairState, event: ChangeEvent, terms: Terms, *, patient:
                 continue
             field = state.fields.get(key) or Field()
             edit = edit_of(state, event, mapping, value, patient=patient)
-            missing = missing_link(mapping, field, edit) if not patient else None
-            if missing is not None:
-                field = changed[key] = missing[0]
-                rulings.append(missing[1])
+            earlier = _earlier(mapping, field, edit, ours=ours)
+            if earlier is not None:
+                field = changed[key] = earlier[0]
+                rulings.append(earlier[1])
             write = _own_write(mapping, field, edit, stamped=stamped) if ours else None
             if write is None and ours and not stamped:
                 write = _late_write(state, event, mapping, edit, names)
@@ -128,6 +129,13 @@ def judge_fields(state: PairState, event: ChangeEvent, terms: Terms, *, patient:
     if changed:
         state = state.with_fields(changed)
     return (_after_echo(state, event, echoed, rulings) if echoed else state), tuple(rulings)
+
+
+def _earlier(mapping: FieldMapping, field: Field, edit: Edit, *, ours: bool) -> Judged | None:
+    """An edit that this one tells of, or gives its place to: it is judged first. None: there is none."""
+    if not edit.patient:
+        return missing_link(mapping, field, edit)
+    return stood_between(mapping, field, edit) if ours else None
 
 
 def _at_once(state: PairState, mapping: FieldMapping, system: System, value: Value, at: int) -> Judged | None:

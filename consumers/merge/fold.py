@@ -15,6 +15,7 @@ from consumers.merge.reading import judge_reading
 from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_unplaced, noted, touched, undeleted, without_writes
 from consumers.merge.state import Field, PairState, Waiting, shallow
 from consumers.merge.terms import Terms
+from consumers.merge.unplaced import veiled
 from consumers.merge.verdicts import UNORDERED, Edit
 from consumers.merge.writes import lone_write, made_by
 from streams.wire.events import ChangeEvent, Happened
@@ -47,6 +48,7 @@ def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded
     if event.seq < before.seq and is_late(before, event):
         return _told_late(state, event, terms, now)
     if event.kind is _GAP:
+        state = veiled(state, event.system)
         if terms.identity.owns(event):
             state = _untellable(state, event, news=event.seq > before.seq)
         return asked_again(state, event.system), (

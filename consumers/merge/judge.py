@@ -14,6 +14,7 @@ from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.forgotten import came_back, forget, in_doubt, remembered, told_of
 from consumers.merge.state import NEVER, Field, Rest, Side, Write, shallow
+from consumers.merge.unplaced import caught_up, set_aside
 from consumers.merge.values import equal
 from consumers.merge.verdicts import AGREEING, UNORDERED, UNTOLD, Edit, Judged, Untold, latest, ruled, same, unproven, verdict_on
 from streams.wire.events import Value
@@ -84,7 +85,7 @@ def judge_feed(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         if early is not None:
             return early
     moved = _moved(_passed(side, edit.at) if side.writes else side)
-    moved.ahead_at = moved.ahead_until = 0
+    caught_up(moved)
     moved.forgotten = remembered(moved, edit.at)
     if edit.at > side.seen_at:
         moved.seen_at = edit.at
@@ -108,7 +109,7 @@ def _beside_a_reading(mapping: FieldMapping, field: Field, side: Side, edit: Edi
         new = _reached(field, edit) if untold else field
         return new, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a reading had already shown it")
     if untold:
-        return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
+        return set_aside(field, edit), ruled(mapping, field, edit, Verdict.SUPERSEDED, UNORDERED)
     if same(mapping, side, edit.before, side.seen):  # type: ignore[arg-type]  # told, as `untold` says
         return None
     if not side.writes:
@@ -136,7 +137,7 @@ def _nearing(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
 def _reached(field: Field, edit: Edit) -> Field:
     """The field, now that the feed has come to what a reading had shown."""
     side = shallow(field.side(edit.side))
-    side.ahead_at = side.ahead_until = 0
+    caught_up(side)
     side.seen_at = max(side.seen_at, edit.at)
     return field.with_side(edit.side, side)
 
@@ -180,7 +181,7 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
     if side.known and not equal(mapping, side.seen, edit.value):
         side.replaced = side.seen
     side.known, side.seen, side.seen_at, side.shows = True, edit.value, max(side.seen_at, edit.at), write.version
-    side.ahead_at = side.ahead_until = 0
+    caught_up(side)
     side.refused, side.reason = NEVER, ""
     new = field.with_side(edit.side, side)
     if altered:

@@ -4,6 +4,7 @@ from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Verdict
 from consumers.merge.forgotten import came_back, forget, in_doubt, is_made, made_until, remembered
 from consumers.merge.state import NEVER, PENDING, Field, Side, Write, shallow
+from consumers.merge.unplaced import run_ahead, still_shown
 from consumers.merge.verdicts import UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
 
 _TOLD_MS = 900_000
@@ -18,7 +19,7 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     if side.known and side.seen_at >= edit.until:
         return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "the feed has told of a later moment")
     if side.known and same(mapping, side, edit.value, side.seen):
-        return field, ruled(mapping, field, edit, Verdict.KNOWN, "")
+        return still_shown(field, edit), ruled(mapping, field, edit, Verdict.KNOWN, "")
     if side.known and side.ahead_at and edit.until <= side.ahead_at:
         return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a later reading has been judged")
     if side.known and side.writes and not _overtaken(mapping, side, edit):
@@ -37,7 +38,7 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     if side.writes:
         new.shows, new.seen = side.writes[-1].version, side.writes[-1].value
         forget(new)
-    new.ahead_at, new.ahead_until = edit.at, edit.until
+    run_ahead(new, edit)
     return verdict_on(mapping, field, new, edit)
 
 
@@ -96,7 +97,7 @@ def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -
         side.seen, side.shows, side.known, side.forgotten = edit.value, NEVER, True, ()
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "what the system made of one of our creations; which one, nobody knows")
-    side.ahead_at, side.ahead_until = edit.at, edit.until
+    run_ahead(side, edit)
     if made is not None:
         side.shows, side.seen = made.version, made.value
     if stands is not None:
@@ -124,7 +125,8 @@ def _arrived_late(mapping: FieldMapping, field: Field, edit: Edit, late: Write) 
 
 def _shown_late(mapping: FieldMapping, field: Field, edit: Edit, late: Write) -> Judged:
     side = came_back(field.side(edit.side), late, edit.at)
-    side.seen, side.shows, side.ahead_at, side.ahead_until = edit.value, late.version, edit.at, edit.until
+    side.seen, side.shows = edit.value, late.version
+    run_ahead(side, edit)
     new = field.with_side(edit.side, side)
     return new, ruled(mapping, new, edit, Verdict.ECHO, "a write of ours that was given up has arrived late")
 

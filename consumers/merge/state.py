@@ -78,6 +78,8 @@ class Side(msgspec.Struct, array_like=True, gc=False):
     unusable: str = ""
     """Why the value that this side told last could not be taken; "" when it could. `unusable_value`: that value, clipped."""
     unusable_value: str = ""
+    unplaced: tuple[tuple[Value, int], ...] | None = None
+    """Set while `seen` is ahead of a feed that could not tell something: what it has told since of the reading's own second, and when."""
 
 
 class Field(msgspec.Struct, array_like=True, gc=False):

@@ -59,6 +59,33 @@ def test_salesforces_feed_in_the_second_of_a_reading(feed: list[tuple[str, int]]
     assert (found[1:], state.fields["title"].value) == (verdicts, title)
 
 
+VEIL = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1)
+
+
+@pytest.mark.parametrize(
+    ("feed", "total"),
+    [
+        ([VEIL, ("b", 2)], 23),  # the gap may have been what was read; nothing else was told before our write
+        ([("b", 1)], 20),  # no gap: what was read is still to come
+        ([VEIL, ("b", 2), msgspec.structs.replace(VEIL, seq=PLACE + 3)], 20),  # that may have been what was read
+        ([VEIL, ("b", 2), ("a", 3)], 20),  # there it is
+        ([VEIL, ("b", 2), reading(SF, {"Score__c": 12}, T + 7_000, until=T + 7_100)], 20),  # it still stands
+    ],
+)
+def test_an_edit_of_the_second_of_a_reading_stood_between_it_and_our_write_where_the_feed_says_so(feed: list[Any], total: int) -> None:
+    """12 was read; 15 is told of the same second, then our write of 20. If 15 came after the reading, 3 are to be added."""
+    values = {"a": 12, "b": 15}
+    sent = Write(id=7, version=3, value=20, sent=T, look_at=T + 60_000)
+    side = Side(seen=12, seen_at=T, shows=2, ahead_at=READ_AT, ahead_until=READ_AT + 100, writes=(sent,))
+    state = paired(leadScore=agreed(20, 3, salesforce=side))
+    for each in feed:
+        at = each if not isinstance(each, tuple) else event(SF, {"Score__c": values[each[0]]}, T + 5_000, seq=PLACE + each[1])
+        state, _ = told(state, at)
+    state, _ = told(state, event(SF, {"Score__c": 20}, T + 8_000, seq=PLACE + 9, author=SF_USER))
+    score = state.fields["leadScore"]
+    assert (score.value, score.salesforce.seen, score.salesforce.shows, score.salesforce.unplaced) == (total, 20, 3, None)
+
+
 def test_what_can_not_be_put_in_order_is_read_again() -> None:
     state, _ = told(paired(), read("c"), edited("b", T + 5_000, 1))
     assert state.salesforce.reread
