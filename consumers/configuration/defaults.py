@@ -186,7 +186,8 @@ def _mapped(settings: Settings, obj: Object, describes: Describes) -> Iterator[F
         entry = changes.get(marketo, FieldEntry())
         if entry is not None:
             made = _field(marketo, known.get(marketo), entry, _winner(settings, obj), kind.flow)
-            yield _measured(made, here.get(made.salesforce), there.get(marketo))
+            is_key = kind.resource is not None and marketo in kind.resource.key
+            yield _measured(replace(made, is_key=is_key), here.get(made.salesforce), there.get(marketo))
 
 
 def defaults(settings: Settings, obj: Object) -> Mapping[str, Default]:
@@ -212,9 +213,10 @@ def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: Sys
         type=kind,
         direction=Direction.TO_MARKETO if default and default.parent else entry.direction or flow,
         rule=_rule(entry.rule, winner, opt_out=opt_out),
-        overlong=entry.overlong or Overlong.REFUSE,
+        overlong=entry.overlong or (default.overlong if default else Overlong.REFUSE),
         unwanted=entry.unwanted or Unwanted.PUT_BACK,
         required_default=entry.default or (default.required_default if default else None),
+        blank=default.blank if default else "",
         parent=default.parent if default else "",
         parent_required=bool(default and default.required),
         placeholder=bool(default and default.placeholder),

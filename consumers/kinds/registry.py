@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 
 from consumers.kinds.account import ACCOUNT
+from consumers.kinds.opportunity import OPPORTUNITY
 from consumers.kinds.person import PERSON
+from consumers.kinds.role import ROLE
 from consumers.kinds.user import USER
 from consumers.mapping.kind import Kind, Sort, Witness
 from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 from streams.wire.topics import change_topics
 
-KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON)
+KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON, OPPORTUNITY, ROLE)
 BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
 KIND_OF: Mapping[Object, Kind] = {sort.entity.object: kind for kind in KINDS for sort in kind.sorts}
 """By Salesforce object."""

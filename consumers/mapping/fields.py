@@ -130,6 +130,10 @@ class FieldMapping:
     unwanted: Unwanted = Unwanted.PUT_BACK
     required_default: str | None = None
     """Salesforce: used at creation only, and only where blank (LastName, Company)."""
+    blank: str = ""
+    """What Marketo is told where there is no value, since it must have one."""
+    is_key: bool = False
+    """Part of what names the record in Marketo: where it changes, the record is made again."""
     parent: str = ""
     """Of a reference: the kind of record that it names, by its Salesforce id. It is written once that record is in Marketo."""
     parent_required: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from consumers.mapping.fields import Direction, FieldType
+from consumers.mapping.fields import Direction, FieldType, Overlong
 from streams.marketo.resource import Resource
 from streams.salesforce.entity import Entity
 from streams.wire.events import Value
@@ -29,6 +29,9 @@ class Default:
     type: FieldType = FieldType.TEXT
     required_default: str | None = None
     """Salesforce: used at creation only, and only where blank."""
+    blank: str = ""
+    """What Marketo is told where there is no value, since it must have one."""
+    overlong: Overlong = Overlong.REFUSE
     parent: str = ""
     """Of a reference: the kind of record that it names. Kept by the parent's Salesforce id; written once the parent is in Marketo."""
     required: bool = False

@@ -49,7 +49,10 @@ def with_parents(planned: Plan, there: Mapping[str, str]) -> tuple[Plan, str]:
 
 
 def _translated(out: Out, there: Mapping[str, str]) -> Out:
-    return replace(out, value=there[str(out.value)]) if out.parent else out
+    if not out.parent:
+        return out
+    name = there[str(out.value)]
+    return replace(out, value=int(name) if name.isdecimal() else name)  # people are numbers in Marketo
 
 
 def _why(out: Out) -> str:

@@ -105,14 +105,22 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
     if is_there(record, mapping):
         if not is_known(record):
             return Nothing()
-        outs, refused = _outs(state, target, mapping, exact=exact)
-        if not outs:
-            return Nothing(refused=refused)
-        return Update(object=state.named_on(target), id=record.id, fields=outs, refused=refused, mark=row_mark(state, rules))
+        return _change(state, target, rules, exact=exact)
     if not may_create(state, target, rules):
         return Nothing()
     outs, refused = _filled(state, target, mapping)
     return Create(object=state.named_on(target), fields=outs, refused=refused, mark=row_mark(state, rules))
+
+
+def _change(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> Plan:
+    """What an existing record is owed. One whose name there is to be another one can only go, and is made again after that."""
+    mapping, record = rules.objects[state.object], state.record(target)
+    outs, refused = _outs(state, target, mapping, exact=exact)
+    if not outs:
+        return Nothing(refused=refused)
+    if target is MARKETO and any(mapping.by_key[out.key].is_key for out in outs):
+        return Delete(object=state.named_on(target), id=record.id, why="what names it there has changed: it is made again")
+    return Update(object=state.named_on(target), id=record.id, fields=outs, refused=refused, mark=row_mark(state, rules))
 
 
 def merges_owed(state: PairState, target: System, rules: SyncRules) -> tuple[str, ...]:

@@ -120,8 +120,8 @@ def choices(text: str) -> list[str]:
 def wire(field: FieldMapping, system: System, value: Value) -> Value:
     """The value as `system` is sent it. Raises `Unfit` where it can't take it."""
     if value is None:
-        if field.placeholder and system is MARKETO:
-            return NOBODY
+        if system is MARKETO and (field.placeholder or field.blank):
+            return NOBODY if field.placeholder else field.blank
         return False if field.type is FieldType.BOOLEAN else None
     if field.type in _NUMBERS and isinstance(value, (int, float)):
         value = bounded(value)

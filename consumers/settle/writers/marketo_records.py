@@ -3,7 +3,8 @@
 They are written under a key of ours (the Salesforce id), so a creation that is made twice is the same record, and nobody is looked up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.plan import Create, Delete, Merge
@@ -40,8 +41,11 @@ class MarketoRecords:
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record; None for one that is not there (any more)."""
-        names = sorted(self._sorts[obj].by_marketo)
-        found = await self._resources.read_records(_resource(self._sorts[obj]), ids, self._visible(MARKETO, obj, names), lane)
+        resource, names = _resource(self._sorts[obj]), self._visible(MARKETO, obj, sorted(self._sorts[obj].by_marketo))
+        if _is_keyed(resource):
+            found: Mapping[Any, Lead] = await self._resources.read_records(resource, ids, names, lane)
+        else:
+            found = await self._resources.read_records_by_id(resource, ids, names, lane)
         return {each: _reading(obj, each, found[each]) if each in found else None for each in ids}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
@@ -49,12 +53,15 @@ class MarketoRecords:
         first = items[0].order
         resource = _resource(self._sorts[first.object])
         if isinstance(first, Delete):
-            answer = await self._resources.delete_records(resource, [_key(item) for item in items], lane)
+            by_id = not _is_keyed(resource)
+            answer = await self._resources.delete_records(resource, [_key(item) for item in items], lane, by_id=by_id)
         else:
             action = "createOrUpdate" if isinstance(first, Create) else "updateOnly"
-            records = [{**resource.named(_key(item)), **_fields(item)} for item in items]
-            answer = await self._resources.sync_records(resource, records, action, lane)
-        return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
+            by_id = not _is_keyed(resource) and not isinstance(first, Create)
+            records = [{**_name(resource, item), **_fields(item)} for item in items]
+            answer = await self._resources.sync_records(resource, records, action, lane, by_id=by_id)
+        keyed = _is_keyed(resource)
+        return [_outcome(result, item, answer.until, keyed=keyed) for item, result in zip(items, answer.results, strict=True)]
 
     async def stand_in(self, items: Sequence[Item], lane: Lane) -> None:
         """Make the records that stand for none, where one of these is about to be named for the first time."""
@@ -74,6 +81,17 @@ def _resource(mapping: ObjectMapping) -> Resource:
     return mapping.resource
 
 
+def _is_keyed(resource: Resource) -> bool:
+    """Whether the Salesforce id alone names the record; else its fields do when it is made, and Marketo's own id afterwards."""
+    return len(resource.key) == 1
+
+
+def _name(resource: Resource, item: Item) -> dict[str, Value]:
+    if _is_keyed(resource):
+        return resource.named(_key(item))
+    return {} if isinstance(item.order, Create) else {resource.id_field: _key(item)}
+
+
 def _key(item: Item) -> str:
     return item.key if isinstance(item.order, Create) else item.order.id
 
@@ -88,9 +106,9 @@ def _reading(obj: Object, record: str, told: Lead) -> ChangeEvent:
     )  # fmt: skip
 
 
-def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
+def _outcome(result: ItemResult, item: Item, until: int, *, keyed: bool) -> Outcome:
     if result.applied:
-        return Outcome(fate=Fate.DONE, id=_key(item), until=until)
+        return Outcome(fate=Fate.DONE, id=_key(item) if keyed else result.id or _key(item), until=until)
     if result.status == "unknown":
         return Outcome(fate=Fate.UNKNOWN, reason=result.message)
     reason = f"{result.code} {result.message}".strip()
