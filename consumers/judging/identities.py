@@ -14,7 +14,7 @@ from consumers.judging.names import into_of, name_in_full, name_of, named, store
 from consumers.judging.parted import joined_decision, joined_decision_of, lost_values, of_former
 from consumers.ledger.port import Named, Pair, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
-from consumers.merge.identity import rebind
+from consumers.merge.identity import CONVERTED, SECOND, WINNER, rebind
 from consumers.merge.joining import IN_DOUBT, came_up, join, merged
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
@@ -131,7 +131,8 @@ class Identities:
         very pair, of which that record had been a second one.
         """
         system = event.system
-        state = rebind(pair.state, into_of(event), self._terms, event.at, heir=event.kind is _DELETED and other is None)
+        came = SECOND if other is pair else WINNER if event.kind is _DELETED else CONVERTED
+        state = rebind(pair.state, into_of(event), self._terms, event.at, came=came)
         if other is not None and other is not pair:
             alone = other.state
             state = shallow(inherit(state, system, alone))

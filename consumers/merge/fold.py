@@ -139,7 +139,7 @@ def _created(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
     record = shallow(state.record(event.system))
     ours = record.creating != 0 and terms.identity.owns(event)
     if event.system is SALESFORCE:
-        record.complete, record.heir = True, False
+        record.complete, record.heir = True, 0
     record.creating = 0
     if ours:
         record.origin, record.complete = "tandem", True

@@ -7,22 +7,27 @@ record holds is told by its reading, before which nothing is written to it.
 from consumers.mapping.fields import FieldMapping, RuleName
 from consumers.merge.link import agree_link
 from consumers.merge.record import asked_again
-from consumers.merge.state import NEVER, Field, PairState, Record, Side, shallow
+from consumers.merge.state import NEVER, PENDING, Field, PairState, Record, Side, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.values import Unfit, blank, neutral
-from streams.wire.events import ChangeEvent
+from consumers.merge.values import Unfit, blank, equal, neutral
+from streams.wire.events import ChangeEvent, Value
 from streams.wire.systems import SALESFORCE, Object, System
 
 Named = tuple[System, Object, str]
 """What names a record: its system, its object and its id there."""
 
 
-def rebind(state: PairState, named: Named, terms: Terms, at: int, *, heir: bool = False) -> PairState:
+SECOND, CONVERTED, WINNER = 0, 1, 2
+"""How a record comes to be a pair's: one that was known for another of the same person; one that was made of the former one (a converted
+lead's contact); one that won a merge and that nobody had heard of."""
+
+
+def rebind(state: PairState, named: Named, terms: Terms, at: int, *, came: int) -> PairState:
     """The pair with another record on that record's side, which is to be read. The same state where it is that record's already.
 
-    `at`: when that was, by the system's clock (ms). `heir`: the record is
-    somebody else's, who won a merge: its values win, a blank takes what stands, what adds up is added. Otherwise it is the same person's:
-    nobody has seen what it holds where both sides agreed, and where a value was owed to the former record it is owed to this one.
+    `at`: when that was, by the system's clock (ms). `came`: how. A winner's values win, a blank takes what stands, what adds up is added.
+    Otherwise nobody has seen what the record holds; but where a value was owed to the former record it is owed to one that was made of it,
+    and what is added there since is added here.
     """
     system, obj, record_id = named
     if state.record(system).id == record_id:
@@ -30,7 +35,7 @@ def rebind(state: PairState, named: Named, terms: Terms, at: int, *, heir: bool 
     obj = obj if system is SALESFORCE else state.object
     known = state.fields
     new_fields = state.object != obj
-    state = shallow(state.with_record(system, Record(id=record_id, reread=True, heir=heir)))
+    state = shallow(state.with_record(system, Record(id=record_id, reread=True, heir=came)))
     state.object = obj
     state.waiting = tuple(entry for entry in state.waiting if entry.event.system is not system)
     state.merges = tuple(entry for entry in state.merges if entry != (system, record_id))
@@ -38,7 +43,7 @@ def rebind(state: PairState, named: Named, terms: Terms, at: int, *, heir: bool 
     for mapping in terms.mapping(state).fields:
         field = known.get(mapping.key)
         if field is not None:
-            changed[mapping.key] = field.with_side(system, _unread(field, field.side(system), heir=heir))
+            changed[mapping.key] = field.with_side(system, _unread(mapping, field, field.side(system), came))
         elif new_fields:
             changed[mapping.key] = Field(salesforce=Side(known=False, shows=NEVER), marketo=Side(known=False, shows=NEVER))
     new_fields = new_fields and any(key not in known for key in changed)
@@ -49,22 +54,43 @@ def rebind(state: PairState, named: Named, terms: Terms, at: int, *, heir: bool 
 
 
 def came_into(state: PairState, event: ChangeEvent, terms: Terms) -> PairState:
-    """The state before this event of an heir is judged, so that what it tells for the first time is judged as the winner's value."""
+    """The state before this event of such a record is judged, so that what it tells for the first time is judged as it should be."""
     changed: dict[str, Field] = {}
-    names = terms.mapping(state).by_name(event.system)
+    names, winner = terms.mapping(state).by_name(event.system), state.record(event.system).heir == WINNER
     for name, wire in event.fields.items():
         mapping = names.get(name)
         field = state.fields.get(mapping.key) if mapping is not None else None
-        if mapping is None or field is None or field.side(event.system).known:
+        if mapping is None or field is None:
             continue
+        before = field.side(event.system)
         try:
-            held = blank(mapping, neutral(mapping.type, wire))
+            value = neutral(mapping.type, wire)
         except Unfit:
             continue
-        wins = not held or blank(mapping, field.value)
-        side = Side(known=True, seen=False if wire is False else None, shows=field.version if wins else NEVER)
-        changed[mapping.key] = field.with_side(event.system, side)
+        side = _won(mapping, field, before, value) if winner else _made(mapping, field, before, value)
+        if side is not before:
+            changed[mapping.key] = field.with_side(event.system, side)
     return state.with_fields(changed) if changed else state
+
+
+def _won(mapping: FieldMapping, field: Field, before: Side, value: Value) -> Side:
+    """A winner's value is an edit that has seen the agreement; its blank is one that has not been told of it."""
+    if before.known:
+        return before
+    wins = not blank(mapping, value) or blank(mapping, field.value)
+    return Side(known=True, seen=False if value is False else None, shows=field.version if wins else NEVER)
+
+
+def _made(mapping: FieldMapping, field: Field, before: Side, value: Value) -> Side:
+    """Our write to the former record may have been taken along. What adds up was not, where it is blank: nothing was taken from it."""
+    if not before.known or before.seen_at or before.ahead_at:
+        return before
+    ours = next((write for write in reversed(before.forgotten) if equal(mapping, write.value, value)), None)
+    if ours is not None:
+        return Side(known=True, seen=value, shows=ours.version)
+    if adds_up(mapping) and blank(mapping, value) and not blank(mapping, field.value):
+        return Side(known=True, seen=value, shows=NEVER)
+    return before
 
 
 def adds_up(mapping: FieldMapping) -> bool:
@@ -72,9 +98,15 @@ def adds_up(mapping: FieldMapping) -> bool:
     return mapping.rule.name in (RuleName.SUM_DELTAS, RuleName.UNION)
 
 
-def _unread(field: Field, side: Side, *, heir: bool) -> Side:
+def _unread(mapping: FieldMapping, field: Field, side: Side, came: int) -> Side:
     """The side of a field, now that it is another record's. Writes under way were the former record's: whether they got there, and whether
     this one was made from it before or after, its reading tells."""
-    if heir or side.shows == field.version:
+    at_rest = side.shows == field.version
+    if came != CONVERTED or (at_rest and not adds_up(mapping)):
         return Side(known=False, shows=NEVER)
-    return Side(known=side.known, seen=side.seen, shows=NEVER, learnt=side.learnt, sent=side.sent, shown=side.shown)
+    new = Side(known=side.known, seen=side.seen, shows=field.version if at_rest else NEVER)
+    new.learnt, new.sent, new.shown, new.forgotten = side.learnt, side.sent, side.shown, (*side.forgotten, *side.writes)
+    made = next((write for write in reversed(side.writes) if write.answered > PENDING), None)
+    if made is not None:
+        new.seen, new.shows = made.value, made.version
+    return new

@@ -6,7 +6,7 @@ still stand is owed a merge of them, which is planned like any write.
 
 from consumers.mapping.fields import Direction, FieldMapping, RuleName
 from consumers.merge.forgotten import forget
-from consumers.merge.identity import adds_up
+from consumers.merge.identity import WINNER, adds_up
 from consumers.merge.link import agree_link
 from consumers.merge.record import asked_again
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, shallow
@@ -41,7 +41,7 @@ def join(winner: PairState, loser: PairState, side: System, terms: Terms, at: in
     state.lane = min(winner.lane, loser.lane)
     if unread:
         first = shallow(first)
-        first.heir = first.reread = True
+        first.heir, first.reread = WINNER, True
         state = state.with_record(side, first)
     return agree_link(state, terms, at)
 

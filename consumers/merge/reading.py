@@ -52,7 +52,7 @@ def read_fields(state: PairState, event: ChangeEvent, terms: Terms, at: Look | N
     if state.hold:
         state = relieved(state, event)
     record = shallow(state.record(event.system))
-    record.id, record.complete, record.reread, record.deleted, record.heir = record.id or event.id, True, False, False, False
+    record.id, record.complete, record.reread, record.deleted, record.heir = record.id or event.id, True, False, False, 0
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
     for name, wire in event.fields.items():

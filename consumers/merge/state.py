@@ -238,8 +238,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """The process that makes the call under way (`callers.number_of`); 0 when none is, or nobody knows."""
     lately: tuple[int, ...] = ()
     """The numbers (`seq`) of the newest feed events judged, growing; the first stands for all before it."""
-    heir: bool = False
-    """It won a merge before it was read: whatever it holds is the agreement then (`identity.came_into`)."""
+    heir: int = 0
+    """Until it is read: how it came to be this pair's (`identity.SECOND`, `CONVERTED`, `WINNER`)."""
 
 
 class Waiting(msgspec.Struct, array_like=True):

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.mapping.fields import Direction, FieldType, ObjectMapping
 from consumers.merge.fold import fold
-from consumers.merge.identity import rebind
+from consumers.merge.identity import CONVERTED, SECOND, WINNER, rebind
 from consumers.merge.plan import Update, plan
 from consumers.merge.state import Field, PairState, Record, Side, Waiting, Write
 from streams.wire.events import ChangeEvent, Happened, Value
@@ -24,7 +24,7 @@ OWED = Side(seen="a", seen_at=T, shows=1)
 
 
 def converted(state: PairState) -> PairState:
-    return rebind(state, (SF, CONTACT, C_ID), TOLD, T + 10_000)
+    return rebind(state, (SF, CONTACT, C_ID), TOLD, T + 10_000, came=CONVERTED)
 
 
 def shown(state: PairState, **values: Value) -> PairState:
@@ -96,6 +96,32 @@ def test_a_value_of_the_contact_alone_reaches_marketo() -> None:
     assert sent(state, MK)["phone"] == "123"
 
 
+def test_what_was_added_to_the_contact_since_is_added_here_beside_what_was_added_in_marketo() -> None:
+    state, _ = fold(converted(paired()), event(MK, {"leadScore": 15}, before={"leadScore": 10}), TOLD, T + 15_000)
+    assert shown(state, Score__c=13).fields["leadScore"].value == 18
+
+
+@pytest.mark.parametrize("answered", [0, -1, T + 1])
+def test_a_score_of_ours_that_was_taken_along_is_not_added_again(answered: int) -> None:
+    write = Write(id=7, version=2, value=30, sent=T, look_at=T + 1, answered=answered)
+    owed = agreed(30, 2, salesforce=Side(seen=10, seen_at=T, shows=1, writes=(write,)))
+    state = converted(paired(leadScore=owed))
+    assert shown(state, Score__c=30).fields["leadScore"].value == 30
+    if answered > 0:
+        assert shown(state, Score__c=31).fields["leadScore"].value == 31
+
+
+def test_a_score_that_was_not_taken_along_is_not_taken_from() -> None:
+    state = shown(converted(paired()), Score__c=None)
+    assert (state.fields["leadScore"].value, sent(state, SF)) == (10, {"leadScore": 10})
+
+
+def test_a_second_record_of_the_same_person_adds_nothing_to_what_it_was_counted_for() -> None:
+    owed = agreed(30, 2, salesforce=Side(seen=10, seen_at=T, shows=1))
+    state = rebind(paired(leadScore=owed), (SF, CONTACT, C_ID), TOLD, T + 10_000, came=SECOND)
+    assert shown(state, Score__c=20).fields["leadScore"].value == 30
+
+
 def test_a_field_that_only_leads_have_stays_as_it_is() -> None:
     state = both(converted(paired(rating=agreed("Hot"))))
     assert state.fields["rating"] == agreed("Hot")
@@ -118,7 +144,7 @@ def test_a_field_that_only_contacts_have_is_looked_at_in_marketo_before_it_is_wr
 def test_calls_and_places_in_the_feed_were_the_former_records() -> None:
     state = paired()
     old = msgspec.structs.replace(state.salesforce, calling=9, calling_until=T + 1, caller=3, refused="no", lately=(1,), origin="tandem")
-    assert converted(state.with_record(SF, old)).salesforce == Record(id=C_ID, reread=True)
+    assert converted(state.with_record(SF, old)).salesforce == Record(id=C_ID, reread=True, heir=CONVERTED)
 
 
 def test_what_waits_in_the_feed_of_the_former_record_is_dropped_and_the_other_sides_kept() -> None:
@@ -134,7 +160,7 @@ def test_told_twice_it_is_the_same() -> None:
 
 def test_a_person_made_again_in_marketo_is_the_same_person() -> None:
     gone = paired().with_record(MK, Record(id=MK_ID, complete=True, deleted=True))
-    state = rebind(gone, (MK, PERSON, "1002"), TOLD, T + 10_000)
+    state = rebind(gone, (MK, PERSON, "1002"), TOLD, T + 10_000, came=CONVERTED)
     assert (state.object, state.marketo.id, state.marketo.deleted, state.salesforce.id) == (LEAD, "1002", False, SF_ID)
     whole: dict[str, Value] = {"email": "ada@example.com", "lastName": "Lovelace", "leadScore": 10}
     met = fold(state, reading(MK, whole, T + 20_000, id="1002"), TOLD, T + 20_000)[0]
@@ -145,7 +171,7 @@ def test_a_person_made_again_in_marketo_is_the_same_person() -> None:
 
 
 def won(**fields: Field) -> PairState:
-    return rebind(paired(**fields), (SF, LEAD, W_ID), TOLD, T + 10_000, heir=True)
+    return rebind(paired(**fields), (SF, LEAD, W_ID), TOLD, T + 10_000, came=WINNER)
 
 
 def told(state: PairState, change: ChangeEvent) -> PairState:

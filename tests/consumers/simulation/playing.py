@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import TextIO
 
+from tests.consumers.simulation.crowd import play
 from tests.consumers.simulation.plot import Plot, Report
-from tests.consumers.simulation.world import play
 
 _TOGETHER = 10
 """So many histories are handed to a process at once."""

@@ -15,7 +15,7 @@ from consumers.mapping.fields import (
     Unwanted,
 )
 from streams.wire.events import Value
-from streams.wire.systems import LEAD, System
+from streams.wire.systems import CONTACT, LEAD, System
 
 TEXTS = {"firstName": "FirstName", "title": "Title"}
 """Texts that are never cleared: every value that is typed is unique, so the oracle knows who must win."""
@@ -72,6 +72,8 @@ class Plot:
     """Whether a deletion in Marketo is followed in Salesforce."""
     born: str = "both"
     """`both`: the pair exists; `salesforce`, `marketo`: created there during the history; `twice`: on both sides at once."""
+    people: int = 1
+    """More than one: some of them merge, in either system, and some leads are converted (`crowd`)."""
     shortcut: str | None = None
 
 
@@ -115,10 +117,11 @@ def rules_of(plot: Plot, winner: System) -> SyncRules:
             _mapping(CHOOSY, FieldType.PHONE, default),
         ]
     links = LinkFields(stamp=STAMP if plot.stamped else None)
-    for key, kind in ((links.lead_id, FieldType.TEXT), (links.type, FieldType.TEXT), (links.is_deleted, FieldType.BOOLEAN)):
+    told = [(links.lead_id, FieldType.TEXT), (links.type, FieldType.TEXT), (links.is_deleted, FieldType.BOOLEAN)]
+    for key, kind in [*told, *([(links.contact_id, FieldType.TEXT)] if plot.people > 1 else [])]:
         items.append(_mapping((key, ""), kind, default, Direction.TO_MARKETO))
     return SyncRules(
-        objects={LEAD: ObjectMapping(object=LEAD, fields=tuple(items))},
+        objects={obj: ObjectMapping(object=obj, fields=tuple(items)) for obj in ((LEAD, CONTACT) if plot.people > 1 else (LEAD,))},
         links=links,
         qualification=Qualification(everyone=True),
         delete_in_salesforce=plot.follow,

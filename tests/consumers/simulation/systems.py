@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from streams.wire.events import ChangeEvent, Happened, Value
-from streams.wire.systems import LEAD, PERSON, Object, System
+from streams.wire.systems import CONTACT, LEAD, PERSON, Object, System
 
 EPOCH_MS = 1_700_000_000_000
 OURS = {System.SALESFORCE: "005000000000001AAA", System.MARKETO: "tandem@example.com"}
@@ -56,6 +56,9 @@ class SimulatedSystem:
     gaps: float = 0.0
     into: dict[str, str] = field(default_factory=dict)
     """What each record was merged or converted into."""
+    retired: dict[str, dict[str, Value]] = field(default_factory=dict)
+    """Converted leads: they can be read, and no more."""
+    contacts: set[str] = field(default_factory=set)
     readings: dict[str, list[float]] = field(default_factory=dict)
     """When each record was read before it was to be written to."""
     calls: dict[int, float] = field(default_factory=dict)
@@ -80,6 +83,26 @@ class SimulatedSystem:
         """An id in the system's own form."""
         self._id += 1
         return f"00Q{self._id:012d}AAA" if self.system is System.SALESFORCE else str(1000 + self._id)
+
+    def object_of(self, record: str) -> Object:
+        """What the record is."""
+        if self.system is System.MARKETO:
+            return PERSON
+        return CONTACT if record in self.contacts else LEAD
+
+    def convert(self, author: str | None, lead: str, into: str | None) -> str:
+        """The lead becomes a contact: a new one with its values, or one that is there, whose blanks it fills. The contact is told first."""
+        row = self.records.pop(lead)
+        contact = into or self.new_id()
+        self.contacts.add(contact)
+        if into is None:
+            self.records[contact] = dict(row)
+            self._tell(contact, author, Happened.CREATED, {}, dict(row), 0)
+        else:
+            self.update(author, contact, {name: value for name, value in row.items() if self.records[contact].get(name) in (None, "")})
+        self.retired[lead], self.into[lead] = row, contact
+        self._tell(lead, author, Happened.UPDATED, {"IsConverted": False}, {"IsConverted": True}, 0)
+        return contact
 
     def create(self, author: str | None, values: Mapping[str, Value], write: int = 0) -> str:
         """A new record."""
@@ -122,11 +145,12 @@ class SimulatedSystem:
 
     def reading(self, record: str, names: Sequence[str], obj: Object) -> ChangeEvent:
         """The record as it is now."""
-        now, row = self.now_ms(), self.records[record]
+        now, row = self.now_ms(), self.records.get(record) or self.retired[record]
         fields = {name: row.get(name) for name in names}
         return ChangeEvent(
-            system=self.system, object=obj, id=record, kind=Happened.READ, source="poll", at=now - 50, until=now + 50, fields=fields
-        )
+            system=self.system, object=obj, id=record, kind=Happened.READ, source="poll", at=now - 50, until=now + 50, fields=fields,
+            into=self.into[record] if record in self.retired else "", into_object=CONTACT if record in self.retired else "",
+        )  # fmt: skip
 
     def _normal(self, name: str, value: Value) -> Value:
         if name not in self.normalises or not isinstance(value, str):
@@ -182,7 +206,7 @@ class SimulatedSystem:
         silent = not salesforce and kind is Happened.CREATED
         return ChangeEvent(
             system=self.system,
-            object=LEAD if salesforce else PERSON,
+            object=self.object_of(record),
             id=record,
             kind=kind,
             source="cdc" if salesforce else "activities",
@@ -192,5 +216,6 @@ class SimulatedSystem:
             author=author if self.names_author else None,
             fields={} if silent or kind is Happened.DELETED else dict(after),
             before=None if salesforce or silent else dict(before),
-            into="" if salesforce or kind is not Happened.DELETED else self.into.get(record, ""),
+            into=self.into.get(record, "") if not salesforce or record in self.retired else "",
+            into_object=CONTACT if record in self.retired else "",
         )

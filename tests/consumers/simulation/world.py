@@ -23,7 +23,7 @@ from consumers.settle.rounds.settler import Settler
 from streams.wire import codec
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened, Value
-from streams.wire.systems import LEAD, PERSON, System
+from streams.wire.systems import CONTACT, LEAD, PERSON, Object, System
 from tests.consumers.simulation.oracle import Oracle
 from tests.consumers.simulation.plot import (
     BOX,
@@ -52,7 +52,7 @@ SECONDS, QUIET_SECONDS, POLLED_SECONDS, LAST_POLL_SECONDS = 20.0, 900.0, 120.0, 
 """People type for so long; it is judged so long after; polls go on for so long, and come once more after the last call can have landed."""
 _DEATHS = 3
 """How often a worker dies at the point that the plot names."""
-TOPICS = {System.SALESFORCE: "crm.salesforce.lead.v1", System.MARKETO: "crm.marketo.person.v1"}
+TOPICS = {LEAD: "crm.salesforce.lead.v1", PERSON: "crm.marketo.person.v1", CONTACT: "crm.salesforce.contact.v1"}
 _OBJECTS = b'"system":"SYSTEM","id":"RECORD","source":"cdc",'
 POISON = (
     b"\xff\x00 no event",
@@ -84,7 +84,7 @@ class World:
             lateness_ms=60_000,
         )
         self.ledger = SimulatedLedger(self.rng, self.wake)
-        self.topics: dict[System, list[tuple[bytes, bytes]]] = {system: [] for system in System}
+        self.topics: dict[Object, list[tuple[bytes, bytes]]] = {obj: [] for obj in (*self.rules.objects, PERSON)}
         self.systems = {system: self._system(system) for system in System}
         self.fate = Fate(rng=self.rng, certain={plot.dies_at: _DEATHS} if plot.dies_at else {})
         self.lives: dict[Life, list[asyncio.Task[None]]] = {}
@@ -145,7 +145,7 @@ class World:
         return max((min(moments) - EPOCH_MS) / 1000 + 0.001, now + 0.01) if moments else now + 1000
 
     def _publish(self, event: ChangeEvent) -> None:
-        self.topics[event.system].append((f"{event.object}:{event.id}".encode(), codec.encode(self._shortened(event))))
+        self.topics[event.object].append((f"{event.object}:{event.id}".encode(), codec.encode(self._shortened(event))))
         self.wake()
 
     def _shortened(self, event: ChangeEvent) -> ChangeEvent:
@@ -248,10 +248,10 @@ class World:
         observer = Observer(ledger, self.terms, self.now_ms)
         while True:
             idle = True
-            for system in System:
-                topic = TOPICS[system]
+            for obj, told in self.topics.items():
+                topic = TOPICS[obj]
                 start = await ledger.offset(topic, 0) or 0
-                values = self.topics[system][start : start + 20]
+                values = told[start : start + 20]
                 if not values:
                     continue
                 idle = False
@@ -260,7 +260,7 @@ class World:
                     observed = await observer.observe(topic, 0, start, messages)
                 except Fenced:
                     continue
-                self.note("observed", system, sorted(observed.verdicts.items()))
+                self.note("observed", obj, sorted(observed.verdicts.items()))
             if idle:
                 await self.idle(asyncio.get_running_loop().time() + 1000)
 
@@ -293,11 +293,12 @@ class World:
     async def poll(self, system: System) -> None:
         """Readings of what changed, on the topic whenever they get there."""
         loop, target = asyncio.get_running_loop(), self.systems[system]
-        obj = LEAD if system is System.SALESFORCE else PERSON
         while loop.time() < LAST_POLL_SECONDS:
             await asyncio.sleep(self.rng.uniform(5, 15) if loop.time() < POLLED_SECONDS else LAST_POLL_SECONDS - POLLED_SECONDS)
-            for record in list(target.records):
-                loop.call_later(self.rng.uniform(0.05, 3), self._publish, target.reading(record, target.all_names, obj))
+            for record in [*target.records, *target.retired]:
+                loop.call_later(
+                    self.rng.uniform(0.05, 3), self._publish, target.reading(record, target.all_names, target.object_of(record))
+                )
 
     async def worker(self) -> None:
         """Tandem's process: dies and comes back."""
@@ -382,7 +383,9 @@ class World:
         system = self.rng.choice(list(System))
         record = self.record.get(system) or next(iter(self.systems[system].records), "1")
         value = self.rng.choice(POISON).replace(b"RECORD", record.encode()).replace(b"SYSTEM", system.encode())
-        self.topics[system].append((f"{LEAD if system is System.SALESFORCE else PERSON}:{record}".encode(), value))
+        self.topics[LEAD if system is System.SALESFORCE else PERSON].append(
+            (f"{LEAD if system is System.SALESFORCE else PERSON}:{record}".encode(), value)
+        )
         self.wake()
 
     def _told(self) -> Report:

@@ -10,7 +10,7 @@ from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.port import Lane
 from streams.wire.errors import Retry, Unknown
 from streams.wire.events import ChangeEvent, Value
-from streams.wire.systems import LEAD, PERSON, Object, System
+from streams.wire.systems import Object, System
 from tests.consumers.simulation.plot import REFUSED
 from tests.consumers.simulation.systems import OURS, SimulatedSystem
 from tests.consumers.simulation.worker import Life
@@ -40,12 +40,12 @@ class SimulatedWriter:
         links = self._rules.links
         found: dict[int, list[ChangeEvent]] = {}
         for pair, state in wanted.items():
-            stored = links.lead_id if self.system is System.MARKETO else links.salesforce_key
+            stored = (links.lead_id, links.contact_id) if self.system is System.MARKETO else (links.salesforce_key,)
             other = state.record(self.system.other).id
             email = state.fields[self._rules.email_key].value if self._rules.email_key in state.fields else None
             name = "email" if self.system is System.MARKETO else "Email"
             rows = self._target.records.items()
-            hits = [record for record, row in rows if row.get(stored) == other]
+            hits = [record for record, row in rows if other in [row.get(each) for each in stored]]
             hits = hits or [record for record, row in rows if email is not None and row.get(name) == email]
             if hits:
                 found[pair] = [self._reading(record) for record in hits]
@@ -58,7 +58,9 @@ class SimulatedWriter:
         await asyncio.sleep(self._target.rng.uniform(0.02, 0.3))
         for record in ids:
             self._target.readings.setdefault(record, []).append(asyncio.get_running_loop().time())
-        answer = {record: self._reading(record) if record in self._target.records else None for record in ids}
+        answer = {
+            record: self._reading(record) if record in self._target.records or record in self._target.retired else None for record in ids
+        }
         await asyncio.sleep(self._target.rng.uniform(0, 0.1))
         self._effect("after a reading")
         return answer
@@ -118,6 +120,8 @@ class SimulatedWriter:
         if self._rules.links.stamp and self.system is System.MARKETO:
             values[self._rules.links.stamp] = str(item.write)
         if isinstance(order, Update):
+            if order.id in target.retired:
+                return Outcome(fate=Fate.REJECTED, reason="CANNOT_UPDATE_CONVERTED_LEAD")
             if order.id not in target.records:
                 return Outcome(fate=Fate.GONE, reason="gone")
             target.update(OURS[self.system], order.id, values, item.write)
@@ -148,5 +152,4 @@ class SimulatedWriter:
         return Outcome(fate=Fate.DONE, id=target.create(OURS[self.system], {**values, key: item.key}, item.write))
 
     def _reading(self, record: str) -> ChangeEvent:
-        obj = LEAD if self.system is System.SALESFORCE else PERSON
-        return self._target.reading(record, self._names, obj)
+        return self._target.reading(record, self._names, self._target.object_of(record))
