@@ -62,7 +62,8 @@ class Judging:
         self._pairs: dict[Named, Pair] = {}
         self._by_key: dict[str, list[Pair]] = {}
         self._changed: dict[int, Pair] = {}
-        self._removed: list[int] = []
+        self.ended: list[int] = []
+        """Pairs that are part of other ones since."""
         self._left: set[str] = set()
         """Match keys and records that changed hands: whoever was held because of them is looked at again."""
         self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
@@ -223,7 +224,7 @@ class Judging:
 
     def forget(self, pair: Pair) -> None:
         if pair.id:
-            self._removed.append(pair.id)
+            self.ended.append(pair.id)
         self._left |= tokens(pair.loaded or pair.state, self._terms)
         self._changed.pop(id(pair), None)
         for alike in self._by_key.values():
@@ -235,10 +236,9 @@ class Judging:
 
     def point(self, record: Named, pair: Pair | None) -> None:
         """This record is that pair's from now on, or nobody's own."""
+        self._pairs.pop(record, None)
         if pair is not None:
             self._pairs[record] = pair
-        else:
-            self._pairs.pop(record, None)
 
     def keep(self, pair: Pair, state: PairState, event: ChangeEvent) -> None:
         if state is pair.state and pair.loaded is not None:
@@ -278,8 +278,8 @@ class Judging:
 
     async def save(self) -> None:
         """Everything changed, and the decisions. Raises `Retry` where another transaction was quicker with one of these records."""
-        if self._removed:
-            await self._tx.remove(self._removed)
+        if self.ended:
+            await self._tx.remove(self.ended)
         pairs = list(self._changed.values())
         with step("matching"):
             introduced, left = matched(pairs, self._by_key, self._terms)

@@ -9,13 +9,14 @@ import pytest
 from consumers.merge.joining import join
 from consumers.merge.refused import MERGE, refusals
 from consumers.merge.state import PairState
+from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.looks.look import UNTELLABLE, Looker
 from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Fate, Outcome
 from streams.wire.errors import Unknown
 from streams.wire.events import Happened
 from streams.wire.systems import System
-from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, terms
+from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing
 from tests.consumers.scripted_writer import Answer, Answering, ScriptedWriter, done
 from tests.consumers.test_joins import judge, merged
@@ -88,6 +89,16 @@ async def test_a_creation_that_was_under_way_at_the_join_is_merged_in_when_its_a
     await bench.settler.round()
     state = bench.ledger.pairs[1]
     assert (state.marketo.id, state.merges, state.retract) == (ids(101)[MK], ((MK, "901"),), ())
+
+
+async def test_a_pair_that_is_found_to_be_part_of_another_one_while_it_is_asked_about_is_not_written_for() -> None:
+    bench = Bench(SF, owing(1, SF), owing(2, MK))
+    told = reading(SF, {"Email": "p1@example.com"}, T + 10_000, id=ids(1)[SF], into=ids(2)[SF])
+    bench.writer.records = {ids(1)[SF]: told}
+    settler = Settler(bench.ledger, bench.writer, TERMS, bench.clock, read_first=Ahead.ALL)
+    await settler.round()
+    assert list(bench.ledger.pairs) == [2]
+    assert ids(1)[SF] not in [getattr(item.order, "id", "") for call in bench.writer.calls for item in call]
 
 
 # -- deletions --------------------------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class Questions:
             with step("judging a reading"):
                 for event in readings:
                     judging.judge(event, NOWHERE)
-            pairs = await tx.by_id(numbers)
+            pairs = {number: pair for number, pair in (await tx.by_id(numbers)).items() if number not in judging.ended}
             for number, leased, _ in asking:
                 if (pair := pairs.get(number)) is not None:
                     with step("resolving a look-up", number):

@@ -25,6 +25,7 @@ DEATH_SEEDS = 40 if NIGHTLY else 3
 
 TROUBLE: dict[str, Any] = {"crashes": 3, "lost": 0.2}
 WIDE: dict[str, Any] = {"wide": True, "edits": 12}
+CROWD: dict[str, Any] = {"people": 6, "edits": 10}
 VARIANTS: dict[str, dict[str, Any]] = {
     # one thing at a time
     "plain": {},
@@ -68,6 +69,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "deleted in Salesforce, all at once": {"deleted": System.SALESFORCE, "polls": True, "disorder": 0.3, **TROUBLE},
     "deleted in Marketo": {"deleted": System.MARKETO},
     "deleted in Marketo, followed": {"deleted": System.MARKETO, "follow": True, **TROUBLE},
+    # people who merge and are converted
+    "merges and conversions": CROWD,
+    "merges and conversions, crashes": {**CROWD, **TROUBLE},
+    "merges and conversions, polls, disorder": {**CROWD, "polls": True, "disorder": 0.3, "read_first": True},
+    "merges and conversions, two workers": {**CROWD, "workers": 2, **TROUBLE},
     # all at once
     "all": {"disorder": 0.3, "polls": True, "read_first": True, **TROUBLE},
     "all, late": {**TROUBLE, "late": 0.2, "gaps": 0.3, "freezes": 2, "workers": 2, "poison": 3, "disorder": 0.3, "read_first": True},
