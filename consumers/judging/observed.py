@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from consumers.ledger.port import Duty
 from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.judge import ALTERED
+from consumers.merge.verdicts import ALTERED
 from streams.wire.systems import System
 
 

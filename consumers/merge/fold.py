@@ -6,7 +6,7 @@ The first thing is whether the event is news at all: a redelivery is superseded 
 from consumers.merge.aside import relieved
 from consumers.merge.decision import Folded, Ruling, Verdict
 from consumers.merge.feed import is_strange, judge_fields, unlinked
-from consumers.merge.forgotten import untellable
+from consumers.merge.gap import gapped
 from consumers.merge.identity import came_into
 from consumers.merge.judge import judge_echo
 from consumers.merge.late import is_late, still_news
@@ -15,9 +15,7 @@ from consumers.merge.reading import judge_reading
 from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_unplaced, noted, touched, undeleted, without_writes
 from consumers.merge.state import Field, PairState, Waiting, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.unplaced import veiled
 from consumers.merge.verdicts import UNORDERED, Edit
-from consumers.merge.writes import lone_write, made_by
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE
 
@@ -48,10 +46,8 @@ def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded
     if event.seq < before.seq and is_late(before, event):
         return _told_late(state, event, terms, now)
     if event.kind is _GAP:
-        state = veiled(state, event.system)
-        if terms.identity.owns(event):
-            state = _untellable(state, event, news=event.seq > before.seq)
-        return asked_again(state, event.system), (
+        look_at = now + terms.patience(event.system).silent_ms
+        return gapped(state, event, terms.identity, news=event.seq > before.seq, look_at=look_at), (
             Ruling(field="*", verdict=Verdict.WAITING, reason="the feed can't say what changed; it is read"),
         )
     if event.kind is _DELETED:
@@ -59,20 +55,6 @@ def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded
     if is_alive(before, event):
         state = undeleted(state, event.system)
     return _changes(state, event, terms, now)
-
-
-def _untellable(state: PairState, event: ChangeEvent, *, news: bool) -> PairState:
-    """Our own change, of which the feed can't say what it was. `news`: nothing else was told of that place in the feed."""
-    system = event.system
-    changed: dict[str, Field] = {}
-    for key, field in state.unsettled().items():
-        side = field.side(system)
-        new = untellable(side)
-        if new is not side:
-            changed[key] = field.with_side(system, new)
-    state = state.with_fields(changed) if changed else state
-    write = lone_write(state, system, event.at) if news else 0
-    return made_by(state, system, write, event.at, placed=True) if write else state
 
 
 def _told_late(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:

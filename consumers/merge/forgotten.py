@@ -88,6 +88,13 @@ def put_in_place(write: Write) -> Write:
     return new
 
 
+def out_of_place(write: Write) -> Write:
+    """The write, now that the feed may have brought something after it."""
+    new = shallow(write)
+    new.placed = False
+    return new
+
+
 def may_be_of(write: Write, at: int) -> bool:
     """Whether this write may have been made at a moment of the feed: not after what is known of its end, nor before its call.
 

@@ -16,13 +16,11 @@ from consumers.merge.forgotten import came_back, forget, in_doubt, remembered, t
 from consumers.merge.state import NEVER, Field, Rest, Side, Write, shallow
 from consumers.merge.unplaced import caught_up, set_aside
 from consumers.merge.values import equal
-from consumers.merge.verdicts import AGREEING, UNORDERED, UNTOLD, Edit, Judged, Untold, latest, ruled, same, unproven, verdict_on
+from consumers.merge.verdicts import AGREEING, ALTERED, UNORDERED, UNTOLD, Edit, Judged, Untold, latest, ruled, same, unproven, verdict_on
 from streams.wire.events import Value
 from streams.wire.systems import MARKETO, SALESFORCE, System
 
 _ACCEPTED, _ECHO = Verdict.ACCEPTED, Verdict.ECHO
-ALTERED = "our own write came back altered: the system, or a flow in it, stores something else for it"
-"""Reason of a ruling on a value that its system did not keep as it was sent; that difference is known from now on, and stays."""
 _SECOND_MS = 1_000
 _LINK_MISSING = "a change before this one has not arrived yet"
 

@@ -5,7 +5,7 @@ from consumers.merge.decision import Verdict
 from consumers.merge.forgotten import came_back, forget, in_doubt, is_made, made_until, remembered
 from consumers.merge.state import NEVER, PENDING, Field, Side, Write, shallow
 from consumers.merge.unplaced import run_ahead, still_shown
-from consumers.merge.verdicts import UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
+from consumers.merge.verdicts import ALTERED, UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
 
 _TOLD_MS = 900_000
 """So long after a write was sent its feed tells of it, if it ever does; afterwards a reading that shows its value is its only witness."""
@@ -22,6 +22,8 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
         return still_shown(field, edit), ruled(mapping, field, edit, Verdict.KNOWN, "")
     if side.known and side.ahead_at and edit.until <= side.ahead_at:
         return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a later reading has been judged")
+    if side.known and side.writes and side.writes[-1].placed and same(mapping, side, edit.value, side.writes[-1].value):
+        return _without_feed(mapping, field, shallow(side), edit)
     if side.known and side.writes and not _overtaken(mapping, side, edit):
         field = _in_place(mapping, field, edit)
         return field, ruled(mapping, field, edit, Verdict.WAITING, "a write of ours is under way; the feed will tell")
@@ -57,23 +59,22 @@ def _in_place(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
 def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at: int, feed_lost: bool) -> Judged:
     """A reading because the feed should have shown our write long ago.
 
-    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed), unless the feed has come to it: then
-    somebody has put back what stood there before. Our value stands there but the feed has not said so: later writes need not wait
-    for it any more. Something else stands there: the feed has yet to show it; only when the feed is known to have lost its events
-    (`feed_lost`) is the reading taken for the truth.
+    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed). Our value stands there but the feed
+    has not said so: later writes need not wait for it any more. Something else stands there: the feed has yet to show it; only when
+    the feed has come to it and can't tell, or is known to have lost its events (`feed_lost`), is the reading taken for the truth.
     """
     side = shallow(field.side(edit.side))
     if not side.writes:
         return judge_read(mapping, field, edit)
     newest = side.writes[-1]
-    if same(mapping, side, edit.value, side.seen) and not newest.placed:
+    if same(mapping, side, edit.value, side.seen):
         forget(side, lambda write: in_doubt(write) or not same(mapping, side, edit.value, write.value))
         side.writes = ()
         if newest.answered > PENDING and not newest.moved:
             side.shows = newest.version
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "the write changed nothing, or never arrived")
-    if feed_lost or same(mapping, side, edit.value, side.seen):
+    if feed_lost or newest.placed:
         return _without_feed(mapping, field, side, edit)
     stands = same(mapping, side, edit.value, newest.value)
     side.writes = tuple(_looked(write, look_again_at, stands=stands) for write in side.writes)
@@ -82,7 +83,10 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
 
 
 def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Judged:
-    """The reading, taken for the truth: our newest write stands there, or the last one that is known to be made, or somebody's edit."""
+    """The reading, taken for the truth: our newest write stands there, or the last one that is known to be made, or somebody's edit.
+
+    After a write of a text that has its place in the feed, nothing was told since: it is what the system made of it.
+    """
     newest, made = side.writes[-1], next((write for write in reversed(side.writes) if is_made(write)), None)
     stands = next((write for write in (newest, made) if write is not None and same(mapping, side, edit.value, write.value)), None)
     forget(side)
@@ -103,7 +107,13 @@ def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -
     if stands is not None:
         side.shows, side.seen, side.known = stands.version, edit.value, True
         new = field.with_side(edit.side, side)
-        return new, ruled(mapping, new, edit, Verdict.ECHO, "our write stands there; the feed lost it")
+        why = "can't tell of it" if stands.placed else "lost it"
+        return new, ruled(mapping, new, edit, Verdict.ECHO, f"our write stands there; the feed {why}")
+    if newest.placed and isinstance(newest.value, str):
+        side.learnt, side.sent, side.shown = True, newest.value, edit.value
+        side.shows, side.seen, side.known = newest.version, edit.value, True
+        new = field.with_side(edit.side, side)
+        return new, ruled(mapping, new, edit, Verdict.ECHO, ALTERED)
     return verdict_on(mapping, field, side, edit)
 
 

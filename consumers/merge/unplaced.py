@@ -5,22 +5,24 @@ unless it had a gap there. If it then goes on with a write of ours, which was ca
 """
 
 from consumers.mapping.fields import FieldMapping
-from consumers.merge.forgotten import told_of
-from consumers.merge.state import Field, PairState, Side, shallow
+from consumers.merge.forgotten import out_of_place, told_of
+from consumers.merge.state import Field, Side, shallow
 from consumers.merge.values import equal
 from consumers.merge.verdicts import Edit, Judged, latest, verdict_on
-from streams.wire.systems import System
 
 
-def veiled(state: PairState, system: System) -> PairState:
-    """The feed can't say what it has brought: that may be what a reading showed, or what was set aside may have come before it."""
-    changed: dict[str, Field] = {}
-    for key, field in state.unsettled().items():
-        if field.side(system).ahead_at:
-            side = shallow(field.side(system))
-            side.unplaced = ()
-            changed[key] = field.with_side(system, side)
-    return state.with_fields(changed) if changed else state
+def veiled(side: Side, *, passed: bool) -> Side:
+    """The side, now that its feed can't say what it has brought: that may be what a reading showed, or have come after what was set
+    aside. `passed`: it may have come after a write of ours that had its place.
+    """
+    unsure = passed and any(write.placed for write in side.writes)
+    if not side.ahead_at and not unsure:
+        return side
+    new = shallow(side)
+    new.unplaced = () if side.ahead_at else None
+    if unsure:
+        new.writes = tuple(out_of_place(write) for write in side.writes)
+    return new
 
 
 def set_aside(field: Field, edit: Edit) -> Field:

@@ -20,6 +20,8 @@ AGREEING = {system: f"{system} had seen the agreement" for system in System}
 
 UNORDERED = "it can't be put in order with what was told of the same second; the record is read again"
 """Reason of a ruling after which the record must be read again."""
+ALTERED = "our own write came back altered: the system, or a flow in it, stores something else for it"
+"""Reason of a ruling on a value that its system did not keep as it was sent; that difference is known from now on, and stays."""
 
 
 class Untold(Enum):

@@ -13,7 +13,7 @@ from consumers.merge.decision import Verdict
 from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
 from consumers.merge.reading import Look, look
-from consumers.merge.state import PairState, Side, Write
+from consumers.merge.state import Field, PairState, Side, Write
 from consumers.merge.terms import Terms
 from streams.wire.events import Happened, Value
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, agreed, event, paired, reading, terms
@@ -139,13 +139,55 @@ def test_a_gap_event_of_ours_stands_in_the_feed_where_the_write_was_made() -> No
     assert (verdicts, state.fields["title"].value) == ([V.LOST, V.ACCEPTED], "c")
 
 
-def test_what_stood_there_before_a_write_that_a_gap_event_told_of_was_put_back_by_somebody() -> None:
+def looked(state: PairState, value: Value, lost_before: int = T - 1) -> tuple[Field, list[V]]:
+    """The title after a look, two minutes later."""
+    row = reading(SF, {"Title": value}, T + 130_000, until=T + 130_100)
+    state, rulings = look(state, row, TERMS, Look(now=T + 130_000, again_at=T + 190_000, lost_before=lost_before))
+    return state.fields["title"], [ruling.verdict for ruling in rulings if ruling.field == "title"]
+
+
+def given_up() -> PairState:
+    """A write of "z" was given up; "b" was agreed and seen there before it. Another write of ours is in doubt, too."""
+    late, other = (Write(id=number, version=1, value="z", sent=T - 20_000, look_at=T, answered=-1) for number in (6, 5))
+    title = agreed("b", 2, salesforce=Side(seen="b", seen_at=T, shows=2, forgotten=(late,)))
+    name = agreed("Lovelace", 2, salesforce=Side(seen="Lovelace", seen_at=T, shows=2, forgotten=(other,)))
+    return paired(title=title, lastName=name)
+
+
+@pytest.mark.parametrize(("shown", "learnt"), [("b", False), ("b, altered", True)])
+def test_what_is_read_after_a_gap_event_of_ours_alone_is_what_the_system_made_of_the_write(shown: str, learnt: bool) -> None:
     gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
     state, _ = told(answered(T + 6_000), gap)
-    row = reading(SF, {"Title": "a"}, T + 70_000, until=T + 70_100)
-    state, rulings = look(state, row, TERMS, Look(now=T + 70_000, again_at=T + 130_000, lost_before=T - 1))
-    assert [ruling.verdict for ruling in rulings if ruling.field == "title"] == [V.ACCEPTED]
-    assert (state.fields["title"].value, state.fields["title"].salesforce.writes) == ("a", ())
+    title, verdicts = looked(state, shown)
+    assert (verdicts, title.value, title.version, title.salesforce.shows) == ([V.ECHO], "b", 2, 2)
+    assert (title.salesforce.learnt, title.salesforce.writes) == (learnt, ())
+
+
+def test_what_is_read_after_somebody_elses_gap_event_may_be_an_edit() -> None:
+    gap = event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER)
+    state, _ = told(answered(T + 6_000), gap, event(SF, {}, T + 5_500, kind=Happened.GAP, seq=PLACE + 2))
+    assert looked(state, "c")[1] == [V.WAITING]
+    title, verdicts = looked(state, "c", lost_before=T)
+    assert (verdicts, title.value) == ([V.ACCEPTED], "c")
+
+
+@pytest.mark.parametrize(("shown", "verdicts", "shows"), [("z", [V.ECHO], 1), ("z, altered", [V.ECHO], 1), ("b", [], 2)])
+def test_a_gap_event_of_ours_may_tell_of_a_write_that_was_given_up_whatever_the_system_made_of_it(
+    shown: str, verdicts: list[V], shows: int
+) -> None:
+    """The agreement stands, and is owed again where the write has come after all."""
+    state, _ = told(given_up(), event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER))
+    title, found = looked(state, shown)
+    assert (found, title.value, title.salesforce.shows, title.salesforce.writes) == (verdicts, "b", shows, ())
+
+
+def test_a_number_is_not_made_of_another() -> None:
+    sent = Write(id=7, version=2, value=15, sent=T, look_at=T + 60_000, answered=T + 5_200, done_by=T + 6_000)
+    state = paired(leadScore=agreed(15, 2, salesforce=Side(seen=10, seen_at=T, shows=1, writes=(sent,))))
+    state, _ = told(state, event(SF, {}, T + 5_000, kind=Happened.GAP, seq=PLACE + 1, author=SF_USER))
+    row = reading(SF, {"Score__c": 17}, T + 70_000, until=T + 70_100)
+    state, _ = look(state, row, TERMS, Look(now=T + 70_000, again_at=T + 130_000, lost_before=T - 1))
+    assert state.fields["leadScore"].value == 17
 
 
 def test_a_write_told_of_late_does_not_come_after_what_was_told_before_it() -> None:
