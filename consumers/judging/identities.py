@@ -11,7 +11,7 @@ from consumers.judging.candidates import AMBIGUOUS
 from consumers.judging.holds import asked, held
 from consumers.judging.introductions import inherit
 from consumers.judging.names import into_of, name_in_full, name_of, named, stored_name
-from consumers.judging.parted import joined_decision, joined_decision_of, lost_values, of_former
+from consumers.judging.parted import joined_decision, joined_decision_of, of_former, what_ended
 from consumers.ledger.port import Named, Pair, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.identity import CONVERTED, SECOND, WINNER, rebind
@@ -83,7 +83,7 @@ class Identities:
         else:
             survivor = self._joined(other, pair, event)
         self._noted(survivor, event, before)
-        return survivor, (*rulings, *lost_values(before, survivor.state, event, self._terms))
+        return survivor, (*rulings, Ruling(field="*", verdict=Verdict.ACCEPTED, reason=what_ended(event)))
 
     def second(self, pair: Pair | None, event: ChangeEvent, stored: str) -> Told | None:
         """A full event of a record that names a record that was somebody's: a creation for a loser, or one in doubt at the join.
@@ -145,8 +145,8 @@ class Identities:
         return pair
 
     def _joined(self, winner: Pair, loser: Pair, event: ChangeEvent) -> Pair:
-        self._decisions.append((winner, joined_decision_of(loser, winner, event, self._now)))
         state = join(winner.state, loser.state, event.system, self._terms, event.at)
+        self._decisions.append((winner, joined_decision_of(loser, winner, state, event, self._terms, self._now)))
         self._pairs.forget(loser)
         self._hand_on(loser, winner)
         self._pairs.keep(winner, _released(state), event)

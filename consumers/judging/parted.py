@@ -1,6 +1,6 @@
 """What is recorded of a join: why each value stands, which did not, and all that the loser was. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -16,8 +16,11 @@ from streams.wire.systems import System
 _BEATS, _ADDED, _WINNERS = "a value beats no value", "what both had is added", "the winner's value stands"
 
 
-def joined_decision_of(loser: Pair, winner: Pair, event: ChangeEvent, now: int) -> Decision:
-    """That the loser's pair is part of the winner's from now on, with its whole state. The winner may have no number yet."""
+def joined_decision_of(loser: Pair, winner: Pair, after: PairState, event: ChangeEvent, terms: Terms, now: int) -> Decision:  # noqa: PLR0917
+    """That the loser's pair is part of the winner's from now on, with its whole state, and what became of each of its values.
+
+    `after`: what both are now. The winner may have no number yet.
+    """
     state, records = loser.state, {system: loser.state.record(system).id for system in System}
     told = Joined(
         pair=loser.id,
@@ -27,23 +30,21 @@ def joined_decision_of(loser: Pair, winner: Pair, event: ChangeEvent, now: int) 
         values={key: field.value for key, field in state.fields.items()},
         state=pack(state),
     )
-    detail = f"{_what(event)}: this pair has taken over pair {loser.id or '(new)'} ({_records(state)})"
     return Decision(
-        kind="joined", at=now, pair=winner.id, system=event.system, record=event.id, outcome="joined", detail=detail, joined=told
+        kind="joined",
+        at=now,
+        pair=winner.id,
+        system=event.system,
+        record=event.id,
+        fields=tuple(_each(state, winner.state, after, terms)),
+        detail=f"{what_ended(event)}: this pair has taken over pair {loser.id or '(new)'} ({_records(state)})",
+        joined=told,
     )
 
 
 def joined_decision(decision: Decision, pair: int) -> Decision:
     """The decision, now that the winner has its number."""
     return msgspec.structs.replace(decision, pair=pair)
-
-
-def lost_values(before: Sequence[tuple[int, PairState]], after: PairState, event: ChangeEvent, terms: Terms) -> tuple[Ruling, ...]:
-    """What became of both pairs, and of each value that the loser had. `before`: the record's own pair, and the other record's."""
-    what = Ruling(field="*", verdict=Verdict.ACCEPTED, reason=_what(event))
-    if len(before) < 2 or (after.record(event.system.other).id == before[0][1].record(event.system.other).id and not before[1][1].fields):
-        return (what,)
-    return (what, *_each(before[0][1], before[1][1], after, terms))
 
 
 def of_former(owner: PairState, event: ChangeEvent, terms: Terms) -> tuple[Ruling, ...]:
@@ -82,7 +83,8 @@ def _each(loser: PairState, winner: PairState, after: PairState, terms: Terms) -
         yield Ruling(mapping.key, Verdict.WON, theirs.value, stands, version, had, "", reason)
 
 
-def _what(event: ChangeEvent) -> str:
+def what_ended(event: ChangeEvent) -> str:
+    """Which record is part of which from now on."""
     if event.kind is Happened.DELETED:
         return f"{event.system} {event.id} was merged into {event.into}"
     return f"{event.system} {event.id} was converted into {event.into_object or event.object} {event.into}"

@@ -49,6 +49,8 @@ def plain(decision: Decision, ruling: Ruling | None, people: Mapping[str, str]) 
         return _LINKS.get(decision.outcome, "").format(**told)
     if decision.kind == "forgotten":
         return "{name}'s record was forgotten{why}.".format(**told)
+    if decision.kind == "joined":
+        return _joined(decision, ruling)
     if decision.kind == "held":
         return "The person is held{why}.".format(**told)
     if ruling and ruling.field != WHOLE_RECORD:
@@ -56,7 +58,16 @@ def plain(decision: Decision, ruling: Ruling | None, people: Mapping[str, str]) 
     what, _, fate = decision.outcome.partition(" ")
     if what == "delete" and fate in ("confirmed", "done"):
         return "Tandem deleted the record in {name}{why}.".format(**told)
+    if what == "merge" and fate in ("confirmed", "done"):
+        return "Tandem merged the person's records in {name}{why}.".format(**told)
     return _FATES.get(fate or what, "").format(**told)
+
+
+def _joined(decision: Decision, ruling: Ruling | None) -> str:
+    if ruling is None:
+        return f"Two records of the same person are one: {spelled(decision.detail)}."
+    stands = f"{quoted(ruling.agreed)} stands: {ruling.reason}"
+    return f"The record that was merged or converted in {NAMES[decision.system]} had {quoted(ruling.value)}. {stands}."
 
 
 def quoted(value: Value) -> str:

@@ -182,6 +182,8 @@ def _record_sentence(decision: Decision) -> str:
             return f"The pair is held{detail}."
         case "written":
             return f"Tandem wrote the record to {name} (write {decision.write}): {_outcome(decision)}{detail}."
+        case "joined":
+            return f"Two records of the same person are one{detail}."
         case "forgotten":
             return f"The {name} record {decision.record} was forgotten{detail}."
         case "looked":

@@ -159,7 +159,8 @@ class SalesforceWriter:
 
 def _read_of(mapping: ObjectMapping, rules: SyncRules) -> list[str]:
     key = [rules.links.salesforce_key] if mapping.is_person else []
-    return sorted({"Id", CREATED_FIELD[SALESFORCE], *key, *(field.salesforce for field in mapping.fields if field.salesforce)})
+    more = SORTS[mapping.object].entity.conversion if mapping.object in SORTS else ()
+    return sorted({"Id", CREATED_FIELD[SALESFORCE], *key, *more, *(field.salesforce for field in mapping.fields if field.salesforce)})
 
 
 def _id(item: Item) -> str:
@@ -172,6 +173,7 @@ def _record(item: Item) -> dict[str, Value]:
 
 def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:
     fields = {name: value for name, value in row.items() if name != "Id"}
+    into, into_object = SORTS[obj].entity.into(row) if obj in SORTS else ("", "")
     return ChangeEvent(
         system=System.SALESFORCE,
         object=obj,
@@ -181,4 +183,6 @@ def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:
         at=at,
         until=until,
         fields=fields,
+        into=into,
+        into_object=into_object,
     )
