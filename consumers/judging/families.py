@@ -1,8 +1,11 @@
 """Families: who waits for a parent is written once that is in Marketo; a parent that nobody knows yet is read.
 
-A write notes what it names of its parents (`Transaction.relate`); here those who wait are looked for by the parents that have come, page
-by page, however many wait for one.
+A write notes what it names of its parents (`Transaction.relate`). Here those who are waited for are looked through, some at a time and
+one after the other for ever, so that nobody has to tell when a parent comes: however many parents are waited for, a step costs the same,
+and a child that found its parent missing in the moment in which that was born is found like any other.
 """
+
+from collections.abc import Sequence
 
 from consumers.ledger.port import Duty, Ledger, Pair, Taken
 from consumers.merge.record import asked_again
@@ -11,42 +14,55 @@ from consumers.merge.terms import Terms
 from consumers.merge.witness import released
 from streams.wire.systems import MARKETO, SALESFORCE
 
-_PAGE, _UNKNOWN = 300, 100
+_PARENTS, _PAGE, _PAGES = 500, 300, 10
+"""Parents looked at in a step; their children released in a transaction, and transactions in a step."""
 
 
-async def release(ledger: Ledger, terms: Terms, now: int) -> set[Duty]:
-    """One page of those whose parents have come, and of the parents that are named and not known; what has become due by it."""
-    awaited = await ledger.awaited(_UNKNOWN)
-    if not awaited.anybody:
-        return set()
-    due = await _released(ledger, terms, now)
-    for parent, role in awaited.unknown:
-        due |= await _introduced(ledger, terms, parent, role, now)
-    return due
+class Families:
+    """Looks after those who wait, for one process."""
 
+    def __init__(self, ledger: Ledger, terms: Terms) -> None:
+        self._ledger, self._terms = ledger, terms
+        self._after = ""
 
-async def _released(ledger: Ledger, terms: Terms, now: int) -> set[Duty]:
-    async with ledger.transaction() as tx:
-        roles = await tx.take_released(_PAGE)
-        pairs = await tx.by_id(sorted(roles))
-        for number, pair in pairs.items():
-            pair.state = terms.with_due(released(pair.state, MARKETO, frozenset(roles[number])), now)
-        await tx.save(list(pairs.values()), now)
-    return {duty for pair in pairs.values() for duty in Duty if pair.state.due[duty]}
+    async def release(self, now: int) -> set[Duty]:
+        """One step; what has become due by it. Children beyond a step's come with the next one."""
+        awaited = await self._ledger.awaited(self._after, _PARENTS, list(self._terms.rules.objects))
+        due: set[Duty] = set()
+        left = True
+        for _ in range(_PAGES):
+            left = bool(awaited.there) and await self._released(awaited.there, now, due)
+            if not left:
+                break
+        stubs = [stub for parent, role in awaited.unknown if (stub := _stub(self._terms, parent, role)) is not None]
+        if stubs:
+            due |= await self._introduced(stubs, now)
+        if not left:
+            self._after = awaited.last
+        return due
 
+    async def _released(self, parents: tuple[str, ...], now: int, due: set[Duty]) -> bool:
+        """One page of those who wait for these parents. Whether there may be more."""
+        async with self._ledger.transaction() as tx:
+            roles = await tx.take_released(parents, _PAGE)
+            pairs = await tx.by_id(sorted(roles))
+            for number, pair in pairs.items():
+                pair.state = self._terms.with_due(released(pair.state, MARKETO, frozenset(roles[number])), now)
+            await tx.save(list(pairs.values()), now)
+        due.update(duty for pair in pairs.values() for duty in Duty if pair.state.due[duty])
+        return sum(map(len, roles.values())) == _PAGE
 
-async def _introduced(ledger: Ledger, terms: Terms, parent: str, role: str, now: int) -> set[Duty]:
-    """A pair for a parent of which only the id is known: its record is read. Nothing if somebody else was quicker."""
-    state = _stub(terms, parent, role)
-    if state is None:
-        return set()
-    pair = Pair(id=0, state=terms.with_due(state, now), loaded=None)
-    try:
-        async with ledger.transaction() as tx:
-            await tx.save([pair], now)
-    except Taken:
-        return set()
-    return {duty for duty in Duty if pair.state.due[duty]}
+    async def _introduced(self, stubs: Sequence[PairState], now: int) -> set[Duty]:
+        """Pairs for parents of which only the id is known: their records are read. Not for whom somebody else was quicker."""
+        pairs = [Pair(id=0, state=self._terms.with_due(state, now), loaded=None) for state in stubs]
+        try:
+            async with self._ledger.transaction() as tx:
+                await tx.save(pairs, now)
+        except Taken:
+            middle = len(stubs) // 2
+            parts = (stubs[:middle], stubs[middle:]) if middle else ()
+            return {duty for part in parts for duty in await self._introduced(part, now)}
+        return {duty for pair in pairs for duty in Duty if pair.state.due[duty]}
 
 
 def _stub(terms: Terms, parent: str, role: str) -> PairState | None:

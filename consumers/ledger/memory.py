@@ -8,6 +8,7 @@ from consumers.ledger.port import NOTHING, Awaited, Duty, Fenced, Named, Pair, T
 from consumers.merge.decision import Decision
 from consumers.merge.due import contested
 from consumers.merge.parents import Reference
+from consumers.merge.refused import refusals, waits_no_more
 from consumers.merge.state import NEVER, PairState, shallow
 from streams.wire.events import DeadLetter
 from streams.wire.systems import Object, System
@@ -58,12 +59,24 @@ class MemoryLedger:
         self._last_write += 1
         return self._last_write
 
-    async def awaited(self, most: int) -> Awaited:
+    async def awaited(self, after: str, most: int, objects: Sequence[Object]) -> Awaited:
         """As the port says."""
-        waiting = {parent: role for (_, role), (parent, waits) in sorted(self.relations.items()) if waits}
-        known = {state.salesforce.id for state in self.pairs.values()}
-        unknown = tuple((parent, role) for parent, role in sorted(waiting.items()) if parent not in known)
-        return Awaited(anybody=bool(waiting), unknown=unknown[:most])
+        told = sorted(self.relations.items(), reverse=True)
+        waiting = {parent: role for (_, role), (parent, waits) in told if waits and parent > after}
+        page = sorted(waiting)[:most]
+        owners = self.owners(page, objects)
+        there = tuple(each for each in page if each in owners and owners[each].marketo.id and not is_gone(owners[each]))
+        unknown = tuple((each, waiting[each]) for each in page if each not in owners)
+        return Awaited(there=there, unknown=unknown, last=page[-1] if len(page) == most else "")
+
+    def owners(self, ids: Sequence[str], objects: Sequence[Object]) -> dict[str, PairState]:
+        """The pairs of Salesforce records, or those that they are part of now."""
+        wanted = set(ids)
+        found = {state.salesforce.id: state for state in self.pairs.values() if state.salesforce.id in wanted and state.object in objects}
+        for (system, obj, record), number in self.former.items():
+            if system is System.SALESFORCE and obj in objects and record in wanted and number in self.pairs:
+                found.setdefault(record, self.pairs[number])
+        return found
 
     async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
         """As the port says."""
@@ -197,6 +210,9 @@ class MemoryTransaction:
         """As the port says."""
         for pair in pairs:
             self._refuse_taken(pair)
+            over = [] if pair.loaded is None else waits_no_more(refusals(pair.loaded), refusals(pair.state))
+            stale = [(pair.id, role) for role in over if self._ledger.relations.get((pair.id, role), ("", False))[1]]
+            self._ledger.relations = {key: known for key, known in self._ledger.relations.items() if key not in stale}
             pair.id = pair.id or self._ledger.new_pair_id()
             self._held[pair.id] = pair
             self._ledger.pairs[pair.id] = pair.state
@@ -243,22 +259,20 @@ class MemoryTransaction:
             self._ledger.pairs[pair] = state
         self._ledger.shelved[pair] = why
 
-    async def in_marketo(self, ids: Sequence[str]) -> dict[str, str]:
+    async def in_marketo(self, ids: Sequence[str], objects: Sequence[Object]) -> dict[str, str]:
         """As the port says."""
-        wanted = set(ids)
-        found = (state for state in self._ledger.pairs.values() if state.salesforce.id in wanted and state.marketo.id)
-        return {state.salesforce.id: state.marketo.id for state in found if not is_gone(state)}
+        found = self._ledger.owners(ids, objects)
+        return {record: state.marketo.id for record, state in found.items() if state.marketo.id and not is_gone(state)}
 
     async def relate(self, references: Mapping[int, Sequence[Reference]]) -> None:
         """As the port says."""
         told = {(child, each.role): (each.parent, each.waiting) for child, some in references.items() for each in some}
-        self._ledger.relations = {**self._ledger.relations, **told}
+        self._ledger.relations = {key: known for key, known in {**self._ledger.relations, **told}.items() if known[0]}
 
-    async def take_released(self, most: int) -> dict[int, list[str]]:
+    async def take_released(self, parents: Sequence[str], most: int) -> dict[int, list[str]]:
         """As the port says."""
-        waiting = {key: parent for key, (parent, waits) in self._ledger.relations.items() if waits}
-        there = await self.in_marketo(list(waiting.values()))
-        taken = sorted(key for key, parent in waiting.items() if parent in there)[:most]
+        waiting = {key: parent for key, (parent, waits) in self._ledger.relations.items() if waits and parent in parents}
+        taken = sorted(waiting)[:most]
         self._ledger.relations = {**self._ledger.relations, **{key: (waiting[key], False) for key in taken}}
         released: dict[int, list[str]] = {}
         for child, role in taken:

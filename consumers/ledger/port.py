@@ -69,10 +69,12 @@ def is_gone(state: PairState) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
-    """Who is waited for. `anybody`: there is somebody; `unknown`: (Salesforce id, role) of parents without a pair."""
+    """Some of the parents that are waited for, by their Salesforce ids. `there`: those that are in Marketo; `unknown`: those without a
+    pair, with a role in which they are named; `last`: where the next ones begin, empty: these were the last."""
 
-    anybody: bool
+    there: tuple[str, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
+    last: str = ""
 
 
 class Fenced(Exception):  # noqa: N818 - not an error of this worker: another one owns the partition
@@ -172,16 +174,20 @@ class Transaction(Protocol):
         """Set a pair aside whose state can't be read or stored: it is shown as held, and what is due for it waits until `until`."""
         ...
 
-    async def in_marketo(self, ids: Sequence[str]) -> dict[str, str]:
-        """Of these Salesforce records, those that have one in Marketo: its id there, by theirs. Not locked."""
+    async def in_marketo(self, ids: Sequence[str], objects: Sequence[Object]) -> dict[str, str]:
+        """Of these Salesforce records of some sorts, those that have one in Marketo: its id there, by theirs. Of one that is part of
+        another now, that one's. Not locked."""
         ...
 
     async def relate(self, references: Mapping[int, Sequence[Reference]]) -> None:
-        """Note what pairs name of their parents; where a parent isn't in Marketo yet, they wait for it (`take_released`)."""
+        """Note what pairs name of their parents; where a parent isn't in Marketo yet, they wait for it (`take_released`).
+
+        A pair that is saved without showing that it waits (`refusals`) waits no more.
+        """
         ...
 
-    async def take_released(self, most: int) -> dict[int, list[str]]:
-        """Pairs that wait for parents which are in Marketo now, with the roles in which they do; noted as waiting no more."""
+    async def take_released(self, parents: Sequence[str], most: int) -> dict[int, list[str]]:
+        """Pairs that wait for these parents, with the roles in which they do; noted as waiting no more. Locked."""
         ...
 
     async def record(self, decisions: Sequence[Decision]) -> None:
@@ -208,10 +214,8 @@ class Ledger(Protocol):
         """A new id for a write, never given twice; for each pair they grow, if taken after its `claim`."""
         ...
 
-    async def awaited(self, most: int) -> Awaited:
-        """Whether anybody waits for a parent, and of such parents some that the ledger doesn't know at all, with the roles in which
-        they are named.
-        """
+    async def awaited(self, after: str, most: int, objects: Sequence[Object]) -> Awaited:
+        """The next parents, of some sorts of Salesforce records, that somebody waits for: `most` of them, by id, those after `after`."""
         ...
 
     async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:

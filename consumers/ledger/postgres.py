@@ -58,13 +58,13 @@ class PostgresLedger:
                     self._write_ids.begin(await self._pool.fetchval(sql.WRITE_IDS))
         return number
 
-    async def awaited(self, most: int) -> Awaited:
+    async def awaited(self, after: str, most: int, objects: Sequence[Object]) -> Awaited:
         """As the port says."""
         with border("look for who is waited for"):
-            if not await self._pool.fetchval(sql.ANYBODY_AWAITED):
-                return Awaited(anybody=False)
-            rows = await self._pool.fetch(sql.UNKNOWN_PARENTS, most)
-        return Awaited(anybody=True, unknown=tuple((row[0], row[1]) for row in rows))
+            rows = await self._pool.fetch(sql.AWAITED, after, most, list(objects))
+        there = tuple(parent for parent, _, there, _ in rows if there)
+        unknown = tuple((parent, role) for parent, known, _, role in rows if not known)
+        return Awaited(there=there, unknown=unknown, last=rows[-1][0] if len(rows) == most else "")
 
     async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
         """As the port says."""

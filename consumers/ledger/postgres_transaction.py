@@ -166,26 +166,29 @@ class PostgresTransaction:
         await self._execute("hold a pair", sql.SHELVE_PAIR, pair, storable(why))
         await self._execute("put off what is due", sql.SHELVE_DUE, pair, until)
 
-    async def in_marketo(self, ids: Sequence[str]) -> dict[str, str]:
+    async def in_marketo(self, ids: Sequence[str], objects: Sequence[Object]) -> dict[str, str]:
         """As the port says."""
-        rows = await self._fetch("look for parents", sql.IN_MARKETO, [storable(each) for each in ids])
+        rows = await self._fetch("look for parents", sql.IN_MARKETO, [storable(each) for each in ids], list(objects))
         return {row[0]: row[1] for row in rows}
 
     async def relate(self, references: Mapping[int, Sequence[Reference]]) -> None:
         """As the port says."""
-        rows = sorted((child, each.role, storable(each.parent), each.waiting) for child, told in references.items() for each in told)
+        told = sorted((child, each.role, storable(each.parent), each.waiting) for child, some in references.items() for each in some)
+        rows, none = [row for row in told if row[2]], [row[:2] for row in told if not row[2]]
         if rows:
             await self._execute("note what belongs to what", sql.RELATE, *_turned(rows))
+        if none:
+            await self._execute("note what belongs to nobody", sql.UNRELATE, *_turned(none))
 
-    async def take_released(self, most: int) -> dict[int, list[str]]:
+    async def take_released(self, parents: Sequence[str], most: int) -> dict[int, list[str]]:
         """As the port says."""
-        rows = [(row[0], row[1]) for row in await self._fetch("look whose parents are there", sql.RELEASED, most)]
+        rows = [(row[0], row[1]) for row in await self._fetch("look whose parents are there", sql.RELEASED, list(parents), most)]
         released: dict[int, list[str]] = {}
-        for child, role in rows:
-            released.setdefault(child, []).append(role)
         if rows:
-            await self.by_id(sorted(released))  # pairs are locked before what belongs to them
-            await self._execute("note who waits no more", sql.WAITS_NO_MORE, *_turned(sorted(rows)))
+            await self.by_id(sorted({child for child, _ in rows}))  # pairs are locked before what belongs to them
+            done = await self._fetch("note who waits no more", sql.WAITS_NO_MORE, *_turned(sorted(rows)), list(parents))
+            for child, role in done:
+                released.setdefault(child, []).append(role)
         return released
 
     async def record(self, decisions: Sequence[Decision]) -> None:

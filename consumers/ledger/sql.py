@@ -137,42 +137,53 @@ SHELVE_PAIR = "update pairs set held = $2 where id = $1"
 SHELVE_DUE = "update due set at = $2 where kind between 0 and 3 and pair = $1"
 """Beside a state that can't be read or stored."""
 
-IN_MARKETO = """
-select salesforce_id, marketo_id from pairs where salesforce_id = any($1::text[]) and marketo_id is not null and not gone
-"""
+_OWNER = """left join lateral (
+    select own.id, own.marketo_id, own.gone from pairs as own
+    where own.salesforce_id = {record} and own.salesforce_object = any({objects}::text[])
+    union all
+    select heir.id, heir.marketo_id, heir.gone from former as f join pairs as heir on heir.id = f.pair
+    where f.system = 'salesforce' and f.object = any({objects}::text[]) and f.id = {record}
+    limit 1) as owner on true"""
+"""The pair of a Salesforce record, or the one that it is part of now."""
+IN_MARKETO = f"""
+select wanted.id, owner.marketo_id from unnest($1::text[]) as wanted (id)
+{_OWNER.format(record="wanted.id", objects="$2")}
+where owner.marketo_id is not null and not owner.gone
+"""  # noqa: S608 - statements of ours
 RELATE = """
 insert into relations as known (child, role, parent, waiting)
 select * from unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[])
 on conflict (child, role) do update set parent = excluded.parent, waiting = excluded.waiting
     where (known.parent, known.waiting) is distinct from (excluded.parent, excluded.waiting)
 """
-_AWAITED = """
-with recursive awaited (parent) as (
-    (select parent from relations where waiting order by parent limit 1)
-    union all
-    select (select next.parent from relations as next where next.waiting and next.parent > awaited.parent order by next.parent limit 1)
-    from awaited where awaited.parent is not null
-)
+UNRELATE = """
+delete from relations as known using unnest($1::bigint[], $2::text[]) as told (child, role)
+where known.child = told.child and known.role = told.role
 """
-"""Each parent that is waited for, once: a walk of the index from one to the next, however many wait for each."""
-RELEASED = f"""
-{_AWAITED}
-select children.child, children.role from awaited
-join pairs on pairs.salesforce_id = awaited.parent and pairs.marketo_id is not null and not pairs.gone
-cross join lateral (
-    select child, role from relations where waiting and parent = awaited.parent order by child limit $1) as children
-limit $1
+AWAITED = f"""
+with recursive awaited (parent, place) as (
+    (select parent, 1 from relations where waiting and parent > $1 order by parent limit 1)
+    union all
+    select (select next.parent from relations as next where next.waiting and next.parent > awaited.parent order by next.parent limit 1),
+        place + 1
+    from awaited where awaited.parent is not null and place < $2
+)
+select awaited.parent, owner.id is not null, coalesce(owner.marketo_id is not null and not owner.gone, false),
+    (select role from relations where waiting and parent = awaited.parent limit 1)
+from awaited {_OWNER.format(record="awaited.parent", objects="$3")}
+where awaited.parent is not null order by awaited.parent
 """  # noqa: S608 - statements of ours
+"""Each parent that is waited for, once: a walk of the index from one to the next, however many wait for each."""
+RELEASED = """
+select children.child, children.role from unnest($1::text[]) as wanted (parent) cross join lateral (
+    select child, role from relations where waiting and parent = wanted.parent order by child limit $2) as children
+limit $2
+"""
 WAITS_NO_MORE = """
 update relations as done set waiting = false from unnest($1::bigint[], $2::text[]) as told (child, role)
-where done.child = told.child and done.role = told.role
+where done.child = told.child and done.role = told.role and done.parent = any($3::text[]) and done.waiting
+returning done.child, done.role
 """
-ANYBODY_AWAITED = "select exists (select from relations where waiting)"
-UNKNOWN_PARENTS = f"""
-{_AWAITED}
-select awaited.parent, (select role from relations where waiting and parent = awaited.parent limit 1) from awaited
-where awaited.parent is not null and not exists (select from pairs where pairs.salesforce_id = awaited.parent) limit $1
-"""  # noqa: S608 - statements of ours
 DROP_RELATIONS_OF = "delete from relations where child = any($1::bigint[])"
 
 BURY = """

@@ -173,6 +173,8 @@ class ObjectMapping:
     answer_is_witness: bool = False
     """Whether the answer to our own call proves what a record shows: Marketo has no feed for this kind."""
     delete_in_marketo: bool = False
+    left_out: bool = False
+    """Not kept in step (any more): what the ledger holds of such records stays as it is."""
     references: tuple[FieldMapping, ...] = field(init=False, repr=False, compare=False)
     by_key: Mapping[str, FieldMapping] = field(init=False)
     by_salesforce: Mapping[str, FieldMapping] = field(init=False)
@@ -192,7 +194,7 @@ class ObjectMapping:
     @property
     def is_person(self) -> bool:
         """Whether these are people: matched by e-mail, linked by fields of Tandem's own, created in Salesforce when they qualify."""
-        return self.resource is None
+        return self.resource is None and not self.left_out
 
     def by_name(self, system: System) -> Mapping[str, FieldMapping]:
         """Fields by their API name on `system`."""
@@ -249,6 +251,14 @@ class Qualification:
     everyone: bool = False
 
 
+class Sorts(dict[Object, ObjectMapping]):
+    """By Salesforce object: all that are kept in step. Asked for one that is not, it says so, since the ledger may hold such records."""
+
+    def __missing__(self, obj: Object) -> ObjectMapping:
+        """Nothing of it is mapped."""
+        return ObjectMapping(object=obj, fields=(), left_out=True, flow=Direction.TO_MARKETO)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncRules:
     """Everything the merge needs to know, built once from the configuration."""
@@ -264,6 +274,9 @@ class SyncRules:
     delete_in_salesforce: bool = False
     """Whether a person deleted in Marketo is deleted in Salesforce too."""
     version: str = "1"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "objects", Sorts(self.objects))
 
     @property
     def people(self) -> Mapping[Object, ObjectMapping]:

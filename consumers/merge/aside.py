@@ -2,10 +2,12 @@
 
 from consumers.merge.state import PairState, shallow
 from streams.wire.events import ChangeEvent
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 FAULT = "fault"
 """Begins the hold of such a pair."""
+_LEFT_OUT = "left out"
+_NOT_DUE = (0, 0, 0, 0)
 
 
 def lost_event(state: PairState, system: System, why: str, *, reread: bool) -> PairState:
@@ -28,6 +30,33 @@ def relieved(state: PairState, event: ChangeEvent) -> PairState:
         return state
     new = shallow(state)
     new.hold = ""
+    return new
+
+
+def left_out(obj: Object) -> str:
+    """What pairs of a sort of record wait for that is not kept in step any more."""
+    return f"{_LEFT_OUT}: {obj}"
+
+
+def set_aside(state: PairState) -> PairState:
+    """Something is due for a record of a sort that is not kept in step: it stays as it is until that sort is again."""
+    new = shallow(state)
+    new.due = _NOT_DUE
+    if not state.hold:
+        new.waits = left_out(state.object)
+        new.hold = (
+            f"{new.waits} records are not kept in step: they are switched off (sync: false), or not visible to Tandem's users "
+            f"(tandem check says which); a worker that starts after that has ended goes on with them"
+        )
+    return new
+
+
+def taken_up(state: PairState) -> PairState:
+    """Such records are kept in step again."""
+    if not state.hold.startswith(_LEFT_OUT):
+        return state
+    new = shallow(state)
+    new.hold = new.waits = ""
     return new
 
 

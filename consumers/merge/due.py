@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import follows_deletion, is_known, is_there, may_create, merges_owed, owed
+from consumers.merge.plan import follows_deletion, is_known, is_there, left_behind, may_create, merges_owed, owed
 from consumers.merge.state import Field, PairState, Record, Write, is_out
 from streams.wire.systems import MARKETO, SALESFORCE, System
 
@@ -13,6 +13,8 @@ _REREAD_MS = 2_000
 
 def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[int, int, int, int]:
     """From when on there is something to do: write to Salesforce, write to Marketo, look at Salesforce, look at Marketo (0: not)."""
+    if rules.objects[state.object].left_out:
+        return state.due
     salesforce: list[tuple[str, Field]] = []
     marketo: list[tuple[str, Field]] = []
     silent_salesforce = silent_marketo = 0
@@ -60,7 +62,7 @@ def _earliest(before: int, writes: tuple[Write, ...], calling: int) -> int:
 
 def _write_due(state: PairState, target: System, rules: SyncRules, now: int, behind: Sequence[tuple[str, Field]], *, exact: bool) -> int:
     """`behind`: the fields whose agreement this side doesn't show."""
-    record = state.record(target)
+    record, mapping = state.record(target), rules.objects[state.object]
     if record.calling:
         return 0
     if state.retract and any(system is target for system, _ in state.retract):
@@ -70,8 +72,9 @@ def _write_due(state: PairState, target: System, rules: SyncRules, now: int, beh
     follows = state.record(target.other).deleted and follows_deletion(state, target, rules)
     if follows or (state.merges and merges_owed(state, target, rules)):
         wanted = True
-    elif is_there(record, rules.objects[state.object]):
-        wanted = bool(behind) and is_known(record) and _any_owed(state, target, rules, behind, exact=exact)
+    elif is_there(record, mapping):
+        behind_hand = bool(behind) and _any_owed(state, target, rules, behind, exact=exact)
+        wanted = is_known(record) and (behind_hand or (bool(state.merges) and left_behind(state, target, mapping) != ""))
     else:
         wanted = may_create(state, target, rules)
     return (state.due[_place(target)] or now) if wanted else 0

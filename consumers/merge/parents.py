@@ -9,7 +9,10 @@ from consumers.merge.witness import WAITS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One reference of a pair, as it is about to be written. `parent`: the Salesforce id that it names; `waiting`: it is not there yet."""
+    """One reference of a pair, as it is about to be written.
+
+    `parent`: the Salesforce id that it names, empty: nobody (any more); `waiting`: it is not there yet.
+    """
 
     role: str
     parent: str
@@ -20,14 +23,15 @@ def named_by(planned: Plan) -> dict[str, str]:
     """The parents that are named by what is planned: Salesforce id -> kind."""
     if not isinstance(planned, (Create, Update)):
         return {}
-    return {str(out.value): out.parent for out in planned.fields if out.parent}
+    return {out.names: out.parent for out in planned.fields if out.names}
 
 
 def references(planned: Plan, there: Mapping[str, str]) -> tuple[Reference, ...]:
     """Those of a plan. `there`: of the parents that are in Marketo, their ids there by their Salesforce ids."""
     if not isinstance(planned, (Create, Update)):
         return ()
-    return tuple(Reference(role=out.key, parent=str(out.value), waiting=out.value not in there) for out in planned.fields if out.parent)
+    named = (out for out in planned.fields if out.parent)
+    return tuple(Reference(role=out.key, parent=out.names, waiting=bool(out.names) and out.names not in there) for out in named)
 
 
 def with_parents(planned: Plan, there: Mapping[str, str]) -> tuple[Plan, str]:
@@ -35,9 +39,9 @@ def with_parents(planned: Plan, there: Mapping[str, str]) -> tuple[Plan, str]:
 
     With one that is required nothing is written; of a creation the second value then says why.
     """
-    if not isinstance(planned, (Create, Update)) or not any(out.parent for out in planned.fields):
+    if not isinstance(planned, (Create, Update)) or not any(out.names for out in planned.fields):
         return planned, ""
-    waiting = [out for out in planned.fields if out.parent and out.value not in there]
+    waiting = [out for out in planned.fields if out.names and out.names not in there]
     fields = tuple(_translated(out, there) for out in planned.fields if out not in waiting)
     refused = (*planned.refused, *((out.key, _why(out)) for out in waiting))
     required = next((out for out in waiting if out.parent_required), None)
@@ -49,9 +53,9 @@ def with_parents(planned: Plan, there: Mapping[str, str]) -> tuple[Plan, str]:
 
 
 def _translated(out: Out, there: Mapping[str, str]) -> Out:
-    if not out.parent:
+    if not out.names:
         return out
-    name = there[str(out.value)]
+    name = there[out.names]
     return replace(out, value=int(name) if name.isdecimal() else name)  # people are numbers in Marketo
 
 

@@ -18,8 +18,13 @@ class Out:
     value: Value
     version: int
     parent: str = ""
-    """Of a reference: the kind of record that `value` names by its Salesforce id."""
+    """Of a reference: the kind of record that it names."""
     parent_required: bool = False
+
+    @property
+    def names(self) -> str:
+        """Of a reference: the Salesforce id of the record that `value` names; empty where that is nobody."""
+        return str(self.value) if self.parent and self.value not in (None, NOBODY) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +94,7 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
     `exact`: own changes on the target name the call that made them, so that a field may be written again before its last write
     came back. Otherwise at most one write of a field is under way.
     """
-    if state.record(target).calling:
+    if state.record(target).calling or rules.objects[state.object].left_out:
         return Nothing()
     for system, record_id in state.retract:
         if system is target:
@@ -103,9 +108,7 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
     if losers := merges_owed(state, target, rules):
         return Merge(object=state.named_on(target), id=record.id, losers=losers, mark=row_mark(state, rules))
     if is_there(record, mapping):
-        if not is_known(record):
-            return Nothing()
-        return _change(state, target, rules, exact=exact)
+        return _change(state, target, rules, exact=exact) if is_known(record) else Nothing()
     if not may_create(state, target, rules):
         return Nothing()
     outs, refused = _filled(state, target, mapping)
@@ -113,14 +116,16 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
 
 
 def _change(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> Plan:
-    """What an existing record is owed. One whose name there is to be another one can only go, and is made again after that."""
+    """What a record is owed that is there, and known. One whose name there is to be another one can only go, and is made again after that."""
     mapping, record = rules.objects[state.object], state.record(target)
     outs, refused = _outs(state, target, mapping, exact=exact)
-    if not outs:
-        return Nothing(refused=refused)
     if target is MARKETO and any(mapping.by_key[out.key].is_key for out in outs):
         return Delete(object=state.named_on(target), id=record.id, why="what names it there has changed: it is made again")
-    return Update(object=state.named_on(target), id=record.id, fields=outs, refused=refused, mark=row_mark(state, rules))
+    if outs:
+        return Update(object=state.named_on(target), id=record.id, fields=outs, refused=refused, mark=row_mark(state, rules))
+    if not refused and (spare := left_behind(state, target, mapping)):
+        return Delete(object=state.named_on(target), id=spare, why=f"its {state.object} was merged into {state.salesforce.id}")
+    return Nothing(refused=refused)
 
 
 def merges_owed(state: PairState, target: System, rules: SyncRules) -> tuple[str, ...]:
@@ -133,6 +138,13 @@ def merges_owed(state: PairState, target: System, rules: SyncRules) -> tuple[str
         return ()
     losers = [each for system, each in state.merges if system is target and each and mergeable(target, record.id, each)]
     return tuple(losers[: _LOSERS_MAX[target]])
+
+
+def left_behind(state: PairState, target: System, mapping: ObjectMapping) -> str:
+    """A record of one that was merged into this one, which Marketo doesn't merge: it goes once nobody belongs to it."""
+    if not state.merges or mapping.is_person:
+        return ""
+    return next((each for system, each in state.merges if system is target and each), "")
 
 
 def mergeable(system: System, winner: str, loser: str) -> bool:
@@ -250,6 +262,7 @@ def _put(item: FieldMapping, field: Field, target: System, outs: list[Out], refu
     except Unfit as error:
         refused.append((item.key, str(error)))
     else:
-        parent = item.parent if target is MARKETO and value not in (None, NOBODY) else ""
-        name, required = item.name_on(target), bool(parent) and item.parent_required
-        outs.append(Out(key=item.key, name=name, value=value, version=field.version, parent=parent, parent_required=required))
+        parent, required = (item.parent, item.parent_required) if target is MARKETO else ("", False)
+        outs.append(
+            Out(key=item.key, name=item.name_on(target), value=value, version=field.version, parent=parent, parent_required=required)
+        )

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from consumers.merge.plan import mergeable
 from consumers.merge.state import NEVER, Field, PairState
-from streams.wire.systems import MARKETO, SALESFORCE, System
+from consumers.merge.witness import WAITS
+from streams.wire.systems import MARKETO, PERSON, SALESFORCE, System
 
 RECORD = "*"
 """Stands for the whole record where a field is named."""
@@ -25,13 +26,29 @@ def refusals(state: PairState) -> Refusals:
             _note(found, SALESFORCE, key, field)
         if other.refused != NEVER or one.unusable:
             _note(found, MARKETO, key, field)
-    if state.salesforce.refused and not state.salesforce.id:
+    if state.salesforce.refused and (not state.salesforce.id or _is_to_go(state, SALESFORCE)):
         found[SALESFORCE, RECORD] = state.salesforce.refused
-    if state.marketo.refused and not state.marketo.id:
+    if state.marketo.refused and (not state.marketo.id or _is_to_go(state, MARKETO)):
         found[MARKETO, RECORD] = state.marketo.refused
-    if state.merges:
+    if state.merges and state.counterpart == PERSON:
         _note_merges(found, state)
     return found
+
+
+def waits_no_more(before: Refusals, after: Refusals) -> list[str]:
+    """The references of a pair that waited for a parent and don't now."""
+    return [key for (_, key), why in before.items() if why.startswith(WAITS) and not _waits(after, key)]
+
+
+def _waits(told: Refusals, key: str) -> bool:
+    return told.get((MARKETO, key), "").startswith(WAITS)
+
+
+def _is_to_go(state: PairState, system: System) -> bool:
+    """Whether a record was deleted, or merged away, on the other side and still is there: what is refused then is that it goes, too."""
+    if state.merges and state.counterpart != PERSON and any(place is system for place, _ in state.merges):
+        return True
+    return state.record(system.other).deleted and not state.record(system).deleted
 
 
 def _note_merges(found: dict[tuple[System, str], str], state: PairState) -> None:

@@ -55,7 +55,7 @@ class Terms:
 
     def linking(self, state: PairState) -> tuple[FieldMapping, ...]:
         """The link fields among them."""
-        return self._linking[state.object]
+        return self._linking.get(state.object, ())
 
     def has_feed(self, system: System, obj: Object) -> bool:
         """Whether a system tells of the changes of such records by itself."""
@@ -71,7 +71,7 @@ class Terms:
 
     def with_due(self, state: PairState, now: int) -> PairState:
         """The state with what is due for it, from `now` on unless it was due before; what was refused under other terms is due again."""
-        if state.salesforce.refused or state.marketo.refused:
+        if (state.salesforce.refused or state.marketo.refused) and not self.rules.objects[state.object].left_out:
             mark = row_mark(state, self.rules)
             state = reconsidered(reconsidered(state, SALESFORCE, mark), MARKETO, mark)
         moments = due(state, self.rules, now, exact=self.exact)

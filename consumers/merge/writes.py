@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from consumers.merge.forgotten import forget, made_until, may_be_of, put_in_place, remembered
 from consumers.merge.plan import MAPPING_MARK, Create, Update
 from consumers.merge.state import FAILED, NEVER, PENDING, Field, PairState, Record, Side, Write, shallow
+from consumers.merge.witness import WAITS
 from streams.wire.systems import System
 
 
@@ -163,7 +164,8 @@ def refused_in_part(
 def reconsidered(state: PairState, target: System, mark: int) -> PairState:
     """The state in which what was refused is tried again, if anything has changed since (`mark` is the row's now).
 
-    A row that was refused as a whole: when anything in it has. A field that was refused by its name: when the mapping has.
+    A row that was refused as a whole: when anything in it has. A field that was refused by its name: when the mapping has. Not one that
+    waits for its parent: that is what ends its wait.
     """
     record = state.record(target)
     if not record.id or record.refused_mark == mark:
@@ -174,7 +176,7 @@ def reconsidered(state: PairState, target: System, mark: int) -> PairState:
     changed: dict[str, Field] = {}
     for key, field in state.unsettled().items():
         side = field.side(target)
-        if side.refused != NEVER and (mapped_anew or side.reason == record.refused):
+        if side.refused != NEVER and (mapped_anew or side.reason == record.refused) and not side.reason.startswith(WAITS):
             new = shallow(side)
             new.refused, new.reason = NEVER, ""
             changed[key] = field.with_side(target, new)

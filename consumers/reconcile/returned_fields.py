@@ -68,5 +68,5 @@ async def _owe_again(system: System, keys: dict[Object, frozenset[str]], *, pool
         async with ledger.transaction() as tx:
             pairs = list((await tx.by_id([row["pair"] for row in rows])).values())
             for pair in pairs:
-                pair.state = terms.with_due(welcomed(pair.state, system, keys[pair.state.object]), now)
+                pair.state = terms.with_due(welcomed(pair.state, system, keys.get(pair.state.object, frozenset())), now)
             await tx.save(pairs, now)

@@ -11,10 +11,11 @@ from itertools import chain
 from consumers.judging import apart
 from consumers.judging.batch import NOWHERE
 from consumers.judging.decided import decided
-from consumers.judging.families import release
+from consumers.judging.families import Families
 from consumers.judging.reunions import reunite
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Duty, Ledger, Pair
+from consumers.merge.aside import set_aside
 from consumers.merge.decision import Decision
 from consumers.merge.feed import rejudge
 from consumers.merge.reading import Look
@@ -69,13 +70,15 @@ class Looker:
         self._lag = lag
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._system = writer.system
+        self._families = Families(ledger, terms)
         self.duty = Duty.look_on(writer.system)
 
     async def reunited(self) -> set[Duty]:
         """Those who wait for somebody who has changed are to be read again, those who wait for their parents written; what has become due
         by it."""
         now = self._clock()
-        return await reunite(self._ledger, self._terms, now) | await release(self._ledger, self._terms, now)
+        due = await reunite(self._ledger, self._terms, now)
+        return due | await self._families.release(now) if self._system is System.MARKETO else due
 
     async def round(self) -> Looked:
         """One batch of what is due for a look. `pairs == 0`: nothing was."""
@@ -123,6 +126,9 @@ class Looker:
         return claimed
 
     def _claimed(self, claimed: "_Claimed", looked: Looked, now: int, lag_ms: int, pair: Pair) -> None:
+        if self._terms.mapping(pair.state).left_out:
+            pair.state = set_aside(pair.state)
+            return
         state = _postponed(self._settled(pair, now, claimed.decisions.setdefault(pair.id, [])), self._system, now, lag_ms)
         record = state.record(self._system)
         if record.id and (record.reread or _silent(state, self._system, now)):

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from consumers.judging import apart
 from consumers.judging.batch import Judging
 from consumers.judging.candidates import AMBIGUOUS, listed, named
@@ -17,6 +19,7 @@ from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Pair, Taken, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.plan import Create, Delete, Merge, Update
+from consumers.merge.record import asked_again
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writes import knows
@@ -25,7 +28,9 @@ from consumers.settle.rounds.lookups import shown
 from consumers.settle.rounds.outcomes import Outcomes
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry, Unknown
-from streams.wire.systems import System
+from streams.wire.systems import LEAD, PERSON, System
+
+_log = structlog.get_logger("consumers.settle")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,6 +95,27 @@ class Answers:
                 await self.commit(items[part], half, fate, detail, settled, after_ms=after_ms, unsure=unsure)
             if not middle:
                 await self._hold(items[0], fault, settled)
+            return
+        if missing := sorted({each for outcome in outcomes or () for each in outcome.missing}):
+            await persistently(
+                lambda: self._doubted(missing),
+                doing=f"keeping who is missing in {self._system}",
+                seconds=self._terms.patience(self._system).call_ms / 1000,
+            )
+
+    async def _doubted(self, parents: Sequence[str]) -> None:
+        """Parents that the system doesn't have, though we had taken them for there, are read: who is gone is made again. Their children
+        are tried again anyway, so a crash before this loses nothing."""
+        try:
+            async with self._ledger.transaction() as tx:
+                people = [each for each in parents if each.isdecimal()]
+                named = {(self._system.other, LEAD): parents, (self._system, PERSON): people}
+                pairs = await tx.gather(records=named, most=len(parents))
+                for pair in pairs:
+                    pair.state = self._terms.with_due(asked_again(pair.state, self._system), self._clock())
+                await tx.save(pairs, self._clock())
+        except Fault as fault:
+            _log.error("a parent that is missing can't be read anew", pair=fault.pair, error=str(fault))
 
     async def _hold(self, item: Item, fault: Fault, settled: Settled) -> None:
         """The record's call stays open: it is found out like that of a crash, once its time is over."""

@@ -12,6 +12,7 @@ from functools import partial
 from consumers.judging import apart
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Ledger, Pair, Transaction
+from consumers.merge.aside import set_aside
 from consumers.merge.plan import Delete, Plan
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
@@ -83,6 +84,9 @@ class Claims:
         self, draft: Draft, pair: Pair, *, write: int, now: int, patience: Patience, reading: Ahead, parents: Mapping[str, str]
     ) -> None:
         """The pair with its intent or its lease."""
+        if self._terms.mapping(pair.state).left_out:
+            pair.state = set_aside(pair.state)
+            return
         planned = self._intents.planned(pair.state)
         pair_lane = Lane(pair.state.lane)
         if isinstance(planned, Delete) and planned.spare:

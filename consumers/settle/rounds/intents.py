@@ -63,7 +63,7 @@ class Intents:
     async def parents(self, tx: Transaction, plans: Iterable[Plan]) -> Mapping[str, str]:
         """Of the parents that are named by these plans, the Marketo ids of those that are there, by their Salesforce ids."""
         wanted = {parent for planned in plans for parent in named_by(planned)}
-        return await tx.in_marketo(sorted(wanted)) if wanted else {}
+        return await tx.in_marketo(sorted(wanted), list(self._terms.rules.objects)) if wanted else {}
 
     def intend(
         self, draft: Draft, pair: Pair, planned: Plan, *, write: int, now: int, patience: Patience, parents: Mapping[str, str]

@@ -9,7 +9,7 @@ from collections import Counter
 from consumers.judging.holds import held
 from consumers.ledger.port import Duty, Pair
 from consumers.merge.joining import IN_DOUBT, after_merge, came_up, merged
-from consumers.merge.plan import Create, Delete, Merge, Update
+from consumers.merge.plan import Create, Delete, Merge, Update, row_mark
 from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.witness import witnessed
@@ -53,12 +53,14 @@ class Outcomes:
             state = self._met_again(state, item, outcome, now)
         elif outcome is not None and outcome.fate is Fate.BUSY:
             state = self._busy(state, item, outcome, now)
+            if isinstance(item.order, Delete):
+                state = self._stays(state, item.order, outcome.reason)
         elif isinstance(item.order, Merge) and (fate == "unknown" or (outcome is not None and outcome.fate is Fate.UNKNOWN)):
             state = later(state, self._duty, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
         elif fate == "not sent" or (outcome is not None and outcome.fate is Fate.GONE):
             state = later(state, self._duty, now + after_ms)
         elif outcome is not None and outcome.fate is Fate.REJECTED and isinstance(item.order, Delete):
-            state = later(state, self._duty, now + REFUSED_DELETION_MS)
+            state = self._stays(later(state, self._duty, now + REFUSED_DELETION_MS), item.order, outcome.reason)
         pair.state = self._terms.with_due(state, now)
 
     def _after(self, state: PairState, item: Item, outcome: Outcome | None, fate: str, now: int) -> PairState:
@@ -87,6 +89,13 @@ class Outcomes:
             return later(withdrawn(state, self._system, item.write), self._duty, look_at)
         return failed(state, self._system, item.write, look_at)
 
+    def _stays(self, state: PairState, order: Delete, reason: str) -> PairState:
+        """The record was to go and is still there: why, where people look for it."""
+        record = shallow(state.record(self._system))
+        record.refused = f"{order.id} is to be deleted there, since {order.why}; {self._system} keeps it: {reason}. It is tried again"
+        record.refused_mark = row_mark(state, self._terms.rules)
+        return state.with_record(self._system, record)
+
     def _longer(self, item: Item, usual_ms: int) -> int:
         """How long to wait for what didn't pass: twice as long each time in a row."""
         self._tried[item.pair] += 1
@@ -98,7 +107,9 @@ class Outcomes:
             record = shallow(state.record(self._system))
             record.refused, record.refused_mark = outcome.reason, _NEVER_MARKED
             state = state.with_record(self._system, record)
-        return later(state, self._duty, now + self._longer(item, max(AGAIN_MS, round(outcome.after_seconds * 1000))))
+        usual_ms = max(AGAIN_MS, round(outcome.after_seconds * 1000))
+        after_ms = usual_ms if isinstance(item.order, Delete) else self._longer(item, usual_ms)  # else edits would wait for a deletion
+        return later(state, self._duty, now + after_ms)
 
     def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         self._met.pop(item.pair, None)
@@ -128,7 +139,10 @@ class Outcomes:
         target = item.order.id if not isinstance(item.order, Create) else ""
         state = shallow(state)
         state.retract = tuple(entry for entry in state.retract if entry != (self._system, target))
+        state.merges = tuple(entry for entry in state.merges if entry != (self._system, target))
         record: Record = shallow(state.record(self._system))
+        if isinstance(item.order, Delete):
+            record.refused = ""
         if record.id == target:
             if isinstance(item.order, Delete):
                 record.deleted = True

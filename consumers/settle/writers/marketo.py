@@ -7,11 +7,11 @@ from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
 from consumers.merge.values import canonical
-from consumers.settle.writers.marketo_records import MarketoRecords
+from consumers.settle.writers.marketo_records import MarketoRecords, owned
 from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
 from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
-from consumers.settle.writers.refused import blamed, passes
+from consumers.settle.writers.refused import blamed, orphaned, passes
 from streams.budget.port import Lane
 from streams.marketo.calling import BATCH_RECORDS_MAX
 from streams.marketo.refusals import judge_item
@@ -88,6 +88,12 @@ class MarketoWriter:
         if first.object != PERSON:
             return await self._records.write(items, lane)
         await self._records.stand_in(items, lane)
+        outcomes = await owned(items, lambda: self._write(items, lane))
+        self._records.missed(outcomes)
+        return outcomes
+
+    async def _write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        first = items[0].order
         if isinstance(first, Delete):
             answer = await self._rest.delete([_id(item) for item in items], lane)
         elif isinstance(first, Create):
@@ -149,6 +155,8 @@ def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
         return Outcome(fate=Fate.DONE, id=result.id or _id(item), until=until)
     if result.status == "unknown":
         return Outcome(fate=Fate.UNKNOWN, reason=result.message)
+    if (missed := orphaned(item, result.code, result.message)) is not None:
+        return missed
     reason = f"{result.code} {result.message}".strip()
     if result.code in _GONE:
         return Outcome(fate=Fate.GONE, reason=reason)

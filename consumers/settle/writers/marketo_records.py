@@ -3,19 +3,20 @@
 They are written under a key of ours (the Salesforce id), so a creation that is made twice is the same record, and nobody is looked up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.plan import Create, Delete, Merge
 from consumers.merge.values import NOBODY
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible
-from consumers.settle.writers.refused import blamed, passes
+from consumers.settle.writers.refused import NO_OWNER, blamed, orphaned, passes
 from streams.budget.port import Lane
 from streams.marketo.refusals import judge_item
 from streams.marketo.resource import Resource
 from streams.marketo.resources import MarketoResources
 from streams.marketo.wire import ItemResult, Lead
+from streams.wire.errors import Reject
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, Object
 
@@ -50,6 +51,9 @@ class MarketoRecords:
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call for items of one kind and one object; outcomes in order."""
+        return await owned(items, lambda: self._write(items, lane))
+
+    async def _write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         first = items[0].order
         resource = _resource(self._sorts[first.object])
         if isinstance(first, Delete):
@@ -74,6 +78,22 @@ class MarketoRecords:
                 resource = _resource(sort)
                 await self._resources.sync_records(resource, [{**resource.named(NOBODY), **sort.placeholder}], "createOrUpdate", lane)
                 self._made.add(sort.marketo)
+
+    def missed(self, outcomes: Sequence[Outcome]) -> None:
+        """Where one that stands for none is missing, somebody has deleted it: it is made again."""
+        if any(NOBODY in outcome.missing for outcome in outcomes):
+            self._made.clear()
+
+
+async def owned(items: Sequence[Item], write: Callable[[], Awaitable[list[Outcome]]]) -> list[Outcome]:
+    """The call; where it is refused for the owner of its only record, that is the outcome of the record."""
+    try:
+        return await write()
+    except Reject as error:
+        missed = orphaned(items[0], error.code, str(error)) if error.code == NO_OWNER and len(items) == 1 else None
+        if missed is None:
+            raise
+        return [missed]
 
 
 def _resource(mapping: ObjectMapping) -> Resource:
@@ -112,14 +132,9 @@ def _outcome(result: ItemResult, item: Item, until: int, *, keyed: bool) -> Outc
     if result.status == "unknown":
         return Outcome(fate=Fate.UNKNOWN, reason=result.message)
     reason = f"{result.code} {result.message}".strip()
-    if result.code in _MISSING and _names_a_parent(item, result.message):
-        return Outcome(fate=Fate.BUSY, reason=reason)
+    if (missed := orphaned(item, result.code, result.message)) is not None:
+        return missed
     if result.code in _MISSING and not isinstance(item.order, Create):
         return Outcome(fate=Fate.GONE, reason=reason)
     passing = passes([judge_item(result.code, result.message)], reason)
     return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=blamed(item, result.message))
-
-
-def _names_a_parent(item: Item, message: str) -> bool:
-    """Whether it is a parent that isn't there: it was a moment ago."""
-    return not isinstance(item.order, (Delete, Merge)) and any(out.parent and str(out.value) in message for out in item.order.fields)

@@ -64,6 +64,8 @@ class Outcome:
     """The latest moment at which it may have been done (ms, the system's clock); 0 if not known."""
     gone: tuple[str, ...] = ()
     """Of a merge that was refused: those of its records that are there no more."""
+    missing: tuple[str, ...] = ()
+    """With `BUSY`: the keys of parents that it names and the system doesn't have (any more), though we had taken them for there."""
     rivals: tuple[ChangeEvent, ...] = ()
     """With `SEVERAL`: readings of those that are there, as far as they can be seen."""
 

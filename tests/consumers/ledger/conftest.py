@@ -9,7 +9,7 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Ledger
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 
-EMPTY = "truncate pairs, former, due, refusals, partition_offsets, decisions, decision_blocks, dead_letters restart identity"
+EMPTY = "truncate pairs, former, relations, due, refusals, partition_offsets, decisions, decision_blocks, dead_letters restart identity"
 
 
 async def empty(dsn: str) -> None:

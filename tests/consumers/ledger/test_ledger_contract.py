@@ -14,11 +14,13 @@ from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.decision import decode as decode_decision
 from consumers.merge.parents import Reference
 from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.witness import WAITS
 from streams.wire.events import DeadLetter
 from streams.wire.systems import LEAD, PERSON, Object, System
 
 NOW = 1_700_000_000_000
 TOPIC = "crm.salesforce.lead.v1"
+ACCOUNT = Object("account")
 
 
 class Changed(Exception):  # noqa: N818 - stands for whatever a caller may raise
@@ -235,8 +237,8 @@ async def test_children_wait_for_their_parents(ledger: Ledger) -> None:
     unborn, unknown = "001000000000001AAA", "001000000000002AAA"
     async with ledger.transaction() as tx:
         here = state(3).salesforce.id
-        assert await tx.in_marketo([here, unborn]) == {here: "3"}
-        assert await tx.take_released(9) == {}
+        assert await tx.in_marketo([here, unborn], [LEAD, ACCOUNT]) == {here: "3"}
+        assert await tx.take_released([here, unborn], 9) == {}
         reference = partial(Reference, role="externalCompanyId")
         await tx.relate(
             {
@@ -245,22 +247,56 @@ async def test_children_wait_for_their_parents(ledger: Ledger) -> None:
                 three: [reference(parent=here, waiting=False)],
             }
         )
-    account = Pair(
-        id=0, state=PairState(object=Object("account"), counterpart=Object("company"), salesforce=Record(id=unborn)), loaded=None
-    )
+    account = Pair(id=0, state=PairState(object=ACCOUNT, counterpart=Object("company"), salesforce=Record(id=unborn)), loaded=None)
     (parent,) = await add(ledger, account)
-    assert await ledger.awaited(9) == Awaited(anybody=True, unknown=((unknown, "externalSalesPersonId"),))
+    assert await ledger.awaited("", 9, [ACCOUNT]) == Awaited(unknown=((unknown, "externalSalesPersonId"),))
+    assert await ledger.awaited("", 1, [ACCOUNT]) == Awaited(last=unborn), "it is not in Marketo yet"
+    assert await ledger.awaited(unborn, 1, [ACCOUNT]) == Awaited(unknown=((unknown, "externalSalesPersonId"),), last=unknown)
+    assert await ledger.awaited(unknown, 1, [ACCOUNT]) == Awaited()
     async with ledger.transaction() as tx:
-        assert await tx.take_released(9) == {}, "it is not in Marketo yet"
         born = (await tx.by_id([parent]))[parent]
         born.state = born.state.with_record(System.MARKETO, Record(id=unborn))
         await tx.save([born], NOW)
+    assert (await ledger.awaited("", 9, [ACCOUNT])).there == (unborn,)
     async with ledger.transaction() as tx:
-        assert await tx.take_released(1) == {one: ["externalCompanyId"]}
-        assert await tx.take_released(9) == {two: ["externalCompanyId"]}
-        assert await tx.take_released(9) == {}
+        assert await tx.take_released([unborn], 1) == {one: ["externalCompanyId"]}
+        assert await tx.take_released([unborn], 9) == {two: ["externalCompanyId"]}
+        assert await tx.take_released([unborn], 9) == {}
         await tx.remove([two])
-    assert await ledger.awaited(9) == Awaited(anybody=False), "whoever is no more waits for nobody"
+    assert await ledger.awaited("", 9, [ACCOUNT]) == Awaited(), "whoever is no more waits for nobody"
+
+
+async def test_a_parent_that_is_part_of_another_now_is_that_one(ledger: Ledger) -> None:
+    here, loser = "001000000000001AAA", "001000000000002AAA"
+    account = PairState(object=ACCOUNT, counterpart=Object("company"), salesforce=Record(id=here), marketo=Record(id=here))
+    child, winner = await add(ledger, pair(1, marketo="1"), Pair(id=0, state=account, loaded=None))
+    async with ledger.transaction() as tx:
+        await tx.relate({child: [Reference(role="externalCompanyId", parent=loser, waiting=True)]})
+        await tx.remember({(System.SALESFORCE, ACCOUNT, loser): winner}, {})
+    assert await ledger.awaited("", 9, [ACCOUNT]) == Awaited(there=(loser,))
+    async with ledger.transaction() as tx:
+        assert await tx.in_marketo([loser], [LEAD, ACCOUNT]) == {loser: here}
+        assert await tx.in_marketo([loser], [LEAD]) == {}
+        assert await tx.take_released([loser], 9) == {child: ["externalCompanyId"]}
+
+
+async def test_who_names_somebody_else_or_nobody_waits_no_more(ledger: Ledger) -> None:
+    role, reason = "externalCompanyId", f"{WAITS}account 1"
+    waits = state(1, marketo="1").with_fields({role: Field(value="1", version=1, marketo=Side(shows=0, refused=1, reason=reason))})
+    (child,) = await add(ledger, Pair(id=0, state=waits, loaded=None))
+    async with ledger.transaction() as tx:
+        await tx.relate({child: [Reference(role=role, parent="1", waiting=True)]})
+    assert await ledger.awaited("", 9, [ACCOUNT]) == Awaited(unknown=(("1", role),))
+    async with ledger.transaction() as tx:
+        known = (await tx.by_id([child]))[child]
+        shown = Side(shows=2)
+        known.state = known.state.with_fields({role: Field(version=2, salesforce=shown, marketo=shown)})
+        await tx.save([known], NOW)
+    assert await ledger.awaited("", 9, [ACCOUNT]) == Awaited()
+    async with ledger.transaction() as tx:
+        await tx.relate({child: [Reference(role=role, parent="2", waiting=True)]})
+        await tx.relate({child: [Reference(role=role, parent="", waiting=False)]})
+    assert await ledger.awaited("", 9, [ACCOUNT]) == Awaited()
 
 
 async def test_pairs_are_gathered_by_whatever_is_known_of_them_in_the_order_of_their_ids(ledger: Ledger) -> None:

@@ -347,7 +347,9 @@ async def test_a_migration_under_way_is_no_reason_to_stop(postgres_ledger: Postg
         sql.DROP_DUE,
         sql.IN_MARKETO,
         sql.RELEASED,
-        sql.UNKNOWN_PARENTS,
+        sql.WAITS_NO_MORE,
+        sql.UNRELATE,
+        sql.AWAITED,
     ],
 )
 async def test_no_statement_is_ever_planned_for_a_small_table(postgres_ledger: PostgresLedger, statement: str) -> None:
@@ -357,8 +359,11 @@ async def test_no_statement_is_ever_planned_for_a_small_table(postgres_ledger: P
         told = {
             sql.GATHER: many,
             sql.BY_MARKETO: "'{a}', 'b'",
-            sql.RELEASED: "9",
-            sql.UNKNOWN_PARENTS: "9",
+            sql.IN_MARKETO: "'{a}', '{b}'",
+            sql.RELEASED: "'{a}', 9",
+            sql.WAITS_NO_MORE: "'{1}', '{a}', '{b}'",
+            sql.UNRELATE: "'{1}', '{a}'",
+            sql.AWAITED: "'', 9, '{b}'",
             sql.OTHERS_WITH: "'{a}', '{1}'",
         }
         made = told | {sql.UPDATE_STATES: "'{1}', '{a}', 1, '{1}'", sql.CLAIM: "0, 1, 1, 1", sql.DROP_DUE: "'{1}', '{1}'"}

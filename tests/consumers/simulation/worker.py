@@ -139,9 +139,9 @@ class MortalLedger(Ledger):
         """As the port says."""
         return await self._ledger.gone(after, limit)
 
-    async def awaited(self, most: int) -> Awaited:
+    async def awaited(self, after: str, most: int, objects: Sequence[Object]) -> Awaited:
         """As the port says."""
-        return await self._ledger.awaited(most)
+        return await self._ledger.awaited(after, most, objects)
 
     async def anything_left(self) -> bool:
         """As the port says."""
