@@ -123,6 +123,7 @@ def _object(settings: Settings, obj: Object, describes: Describes, kept: frozens
         kind=kind.name,
         api_name=SORTS[obj].entity.name,
         marketo=kind.marketo,
+        prefix=SORTS[obj].prefix,
         flow=kind.flow,
         resource=kind.resource,
         placeholder=kind.placeholder,

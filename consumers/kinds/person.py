@@ -56,8 +56,8 @@ PERSON = Kind(
     name="person",
     doc="Leads and contacts, as people in Marketo",
     sorts=(
-        Sort(entity=Entity(object=LEAD, name="Lead", merges=True, converts=CONTACT), fields=_LEAD, winner=System.MARKETO),
-        Sort(entity=Entity(object=CONTACT, name="Contact", merges=True), fields=_CONTACT),
+        Sort(entity=Entity(object=LEAD, name="Lead", merges=True, converts=CONTACT), fields=_LEAD, winner=System.MARKETO, prefix="00Q"),
+        Sort(entity=Entity(object=CONTACT, name="Contact", merges=True), fields=_CONTACT, prefix="003"),
     ),
     flow=Direction.BOTH,
     witness=Witness.FEED,

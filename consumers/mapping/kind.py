@@ -47,6 +47,8 @@ class Sort:
     entity: Entity
     fields: tuple[Default, ...]
     winner: System = System.SALESFORCE
+    prefix: str = ""
+    """How its ids begin (Salesforce, object key prefixes), where the kind has several sorts: one that is named is told by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

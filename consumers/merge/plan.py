@@ -116,7 +116,7 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
 
 
 def _change(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> Plan:
-    """What a record is owed that is there, and known. One whose name there is to be another one can only go, and is made again after that."""
+    """What a record is owed that is there, and known. One whose name there is to be another one can only go; it is made again then."""
     mapping, record = rules.objects[state.object], state.record(target)
     outs, refused = _outs(state, target, mapping, exact=exact)
     if target is MARKETO and any(mapping.by_key[out.key].is_key for out in outs):

@@ -9,6 +9,7 @@ from consumers.configuration.settings import KafkaSettings, KindSettings, Market
 from consumers.configuration.types import Secret
 from consumers.judging import apart
 from consumers.judging.observed import Observed
+from consumers.kinds.registry import SORTS
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty, Ledger
 from consumers.mapping.fields import SyncRules
@@ -25,9 +26,8 @@ from streams.wire.systems import CONTACT, LEAD, MARKETO, SALESFORCE, Object, Sys
 from tests.consumers.families.marketo_model import OURS, MarketoModel
 from tests.consumers.pairs_in_memory import Clock
 
-ACCOUNT, USER = Object("account"), Object("user")
-PREFIX = {ACCOUNT: "001", USER: "005", CONTACT: "003", LEAD: "00Q"}
-_NAMES = {ACCOUNT: "Account", USER: "User", CONTACT: "Contact", LEAD: "Lead"}
+ACCOUNT, USER, OPPORTUNITY, ROLE = Object("account"), Object("user"), Object("opportunity"), Object("role")
+PREFIX = {ACCOUNT: "001", USER: "005", CONTACT: "003", LEAD: "00Q", OPPORTUNITY: "006", ROLE: "00K"}
 _SETTINGS = Settings(
     salesforce=SalesforceSettings(url="https://a.b", client_id="a", client_secret=Secret("s", "env: S")),
     marketo=MarketoSettings(url="https://a.b", client_id="a", client_secret=Secret("s", "env: S")),
@@ -101,9 +101,11 @@ class Org:
         self, name: str, ids: Sequence[str], fields: Sequence[str], lane: Any = None
     ) -> tuple[list[dict[str, Any] | None], int, int]:
         """As the REST client has it."""
-        del name, lane
+        del lane
         now = self._clock()
-        seen = {each: self.records[each][1] for each in ids if each in self.records and each not in self.invisible}
+        sorts = {obj for obj in PREFIX if SORTS[obj].entity.name == name}
+        there = [each for each in ids if each in self.records and each not in self.invisible]
+        seen = {each: self.records[each][1] for each in there if self.records[each][0] in sorts}
         rows = [{**{field: seen[each].get(field) for field in fields}, "Id": each} if each in seen else None for each in ids]
         return rows, now, now
 
@@ -188,4 +190,4 @@ class Family:
         return {duty for state in self.memory.pairs.values() for duty in Duty if state.due[duty]}
 
 
-__all__ = ["ACCOUNT", "CONTACT", "LEAD", "USER", "Family", "Org", "rules", "terms"]
+__all__ = ["ACCOUNT", "CONTACT", "LEAD", "OPPORTUNITY", "ROLE", "USER", "Family", "Org", "rules", "terms"]

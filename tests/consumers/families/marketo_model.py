@@ -1,4 +1,4 @@
-"""Marketo as far as families need it, in memory: people, companies and sales persons, with its refusals in its own words.
+"""Marketo as far as families need it, in memory: people, and records of every other kind, with its refusals in its own words.
 
 It takes the place of the REST client under the real writer. Its feed tells only of people, as in the real one.
 """
@@ -15,10 +15,10 @@ from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, PERSON
 
 OURS = "tandem@example.com"
-COMPANIES, SALES = "companies", "salespersons"
+COMPANIES, SALES, OPPORTUNITIES, ROLES = "companies", "salespersons", "opportunities", "opportunities/roles"
 LOST = ("answer", "request")
 """Of a call that raises: it was made and its answer lost, or it never arrived."""
-_LINKS = {"externalCompanyId": COMPANIES, "externalSalesPersonId": SALES}
+_LINKS = {"externalCompanyId": COMPANIES, "externalSalesPersonId": SALES, "externalOpportunityId": OPPORTUNITIES}
 Row = dict[str, Value]
 
 
@@ -30,7 +30,7 @@ class MarketoModel:
     publish: Callable[[ChangeEvent], None] = lambda _: None
     fails: Callable[[], str] = lambda: ""
     people: dict[str, Row] = field(default_factory=dict)
-    records: dict[str, dict[str, Row]] = field(default_factory=lambda: {COMPANIES: {}, SALES: {}})
+    records: dict[str, dict[str, Row]] = field(default_factory=lambda: {COMPANIES: {}, SALES: {}, OPPORTUNITIES: {}, ROLES: {}})
     refuses: dict[str, str] = field(default_factory=dict)
     """Records (by key) that are refused, with the words."""
     written: list[tuple[str, str, str, Row]] = field(default_factory=list)
@@ -69,34 +69,34 @@ class MarketoModel:
         return await self._call(lambda: [self._without(each) for each in ids])
 
     async def read_records(self, resource: Resource, keys: Sequence[Any], fields: Sequence[str], lane: Any = None) -> dict[Any, Lead]:
-        """Companies, or sales persons, by key."""
+        """Records by key."""
         del lane
         there = self.records[resource.path]
         return {each: self._lead(each, there[each], fields) for each in keys if each in there}
 
+    read_records_by_id = read_records
+    """What Marketo calls them is their key here, too."""
+
     async def sync_records(
-        self, resource: Resource, records: Sequence[Mapping[str, Value]], action: str = "createOrUpdate", lane: Any = None
-    ) -> SyncAnswer:
-        """Creates or changes companies, or sales persons."""
-        del lane
+        self, resource: Resource, records: Sequence[Mapping[str, Value]], action: str = "createOrUpdate", lane: Any = None, *,
+        by_id: bool = False,
+    ) -> SyncAnswer:  # fmt: skip
+        """Creates or changes records."""
+        del lane, by_id
         for row in records:
             self._refuse_owner(row, but=resource.key[0])
         return await self._call(lambda: [self._record(resource, dict(row), action) for row in records])
 
-    async def delete_records(self, resource: Resource, keys: Sequence[Any], lane: Any = None) -> SyncAnswer:
-        """Deletes companies, or sales persons, to which nobody refers."""
-        del lane
+    async def delete_records(self, resource: Resource, keys: Sequence[Any], lane: Any = None, *, by_id: bool = False) -> SyncAnswer:
+        """Deletes records to which nobody refers."""
+        del lane, by_id
         return await self._call(lambda: [self._gone(resource, str(each)) for each in keys])
 
     def orphans(self) -> list[str]:
-        """People and companies that name a record which isn't there."""
-        rows = [*self.people.items(), *self.records[COMPANIES].items()]
+        """Who names a record which isn't there."""
+        rows = [*self.people.items(), *(item for path in (COMPANIES, OPPORTUNITIES, ROLES) for item in self.records[path].items())]
         named = [(each, row.get(name), name, there) for each, row in rows for name, there in _LINKS.items()]
-        return [
-            f"{each}: {name} {value}"
-            for each, value, name, there in named
-            if value and value not in self.records[there] and not (there == COMPANIES and value == each)
-        ]
+        return [f"{each}: {name} {value}" for each, value, name, there in named if value and value not in self.records[there]]
 
     async def _call(self, made: Callable[[], list[ItemResult]]) -> SyncAnswer:
         self.calls += 1
@@ -146,7 +146,13 @@ class MarketoModel:
         return ItemResult(id=record, status="deleted")
 
     def _record(self, resource: Resource, row: Row, action: str) -> ItemResult:
-        key, there = str(row.pop(resource.key[0])), self.records[resource.path]
+        key, there = str(row.pop(resource.id_field, "")), self.records[resource.path]
+        if not key:
+            key = "|".join(str(row[name]) for name in resource.key)
+            row = row if len(resource.key) > 1 else {name: value for name, value in row.items() if name != resource.key[0]}
+        lead = row.get("leadId")
+        if lead is not None and str(lead) not in self.people:
+            return ItemResult(id=None, status="skipped", code="1004", message="Lead not found")
         if key in self.refuses:
             return ItemResult(id=None, status="skipped", code="1003", message=self.refuses[key])
         if key not in there and action == "updateOnly":
@@ -162,7 +168,8 @@ class MarketoModel:
         there = self.records[resource.path]
         if key not in there:
             return ItemResult(id=None, status="skipped", code="1013", message="Object not found")
-        if any(row.get(resource.key[0]) == key for row in self.people.values()):
+        named = [*self.people.values(), *(row for path, some in self.records.items() if path != resource.path for row in some.values())]
+        if len(resource.key) == 1 and any(row.get(resource.key[0]) == key for row in named):
             return ItemResult(id=None, status="skipped", code="1022", message="Object is in use")
         del there[key]
         self.written.append((resource.path, "deleted", key, {}))

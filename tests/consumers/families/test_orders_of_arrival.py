@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from tests.consumers.families.family import ACCOUNT, CONTACT, LEAD, USER, Family
+from tests.consumers.families.family import ACCOUNT, CONTACT, LEAD, OPPORTUNITY, ROLE, USER, Family
 from tests.consumers.families.marketo_model import COMPANIES, SALES
 
 
@@ -103,3 +103,18 @@ async def test_a_lead_keeps_its_own_company_text() -> None:
     await family.rest()
     person = family.person(lead)
     assert (person["company"], person.get("externalCompanyId"), person["externalSalesPersonId"]) == ("Engines", None, user)
+
+
+async def test_a_contact_that_is_named_and_not_known_is_read_as_a_contact() -> None:
+    family = Family()
+    account = family.org.add(ACCOUNT, Name="Engines")
+    contact = family.org.add(CONTACT, LastName="Babbage", Email="b@example.com", AccountId=account)
+    opportunity = family.org.add(OPPORTUNITY, Name="A mill", AccountId=account)
+    role = family.org.add(ROLE, OpportunityId=opportunity, ContactId=contact, Role="Engineer")
+    events, family.org.events[:] = list(family.org.events), []
+    await family.observe(events[-1])
+    await family.rest()
+    assert family.pair(contact).object == CONTACT
+    assert family.person(contact)["lastName"] == "Babbage"
+    assert family.pair(role).marketo.id
+    assert not family.waiting()
