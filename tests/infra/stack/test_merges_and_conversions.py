@@ -1,4 +1,5 @@
-"""A whole stack on the sandbox: people who merge and convert in either system are one person in both, once each through the stream."""
+"""A whole stack on the sandbox: people who merge and convert in either system are one person in both, once through the streams and once
+through the polls alone."""
 
 import asyncio
 import json
@@ -9,7 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from infra.stack.stack import Stack
+from infra.stack.stack import CONFIG, Stack
+from infra.stack.tandem import Worker
 
 pytestmark = pytest.mark.integration
 
@@ -142,8 +144,12 @@ async def _there(both: Both, *names: str) -> bool:
     return all(name in people for name in names)
 
 
-async def test_whoever_merges_or_converts_in_either_system_is_one_person_in_both(tmp_path: Path) -> None:
-    async with Stack(tmp_path / "run") as stack, aiohttp.ClientSession() as http:
+@pytest.mark.parametrize("roles", [(), ("observe", "settle", "reconcile")], ids=["streams", "polls"])
+async def test_whoever_merges_or_converts_in_either_system_is_one_person_in_both(tmp_path: Path, roles: tuple[str, ...]) -> None:
+    config = tmp_path / "tandem.yaml"
+    config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s"))
+    worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
+    async with Stack(tmp_path / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
         both = Both(http, stack.sandbox.endpoints()["sandbox"]["url"])
         await merged_in_salesforce(both)
         await merged_with_a_lead_that_nobody_has_heard_of(both)
