@@ -1,5 +1,7 @@
 """Merges as the sandbox systems make them, once and again, and how a record that ended says in which."""
 
+from typing import Any
+
 import pytest
 
 from consumers.merge.plan import Merge
@@ -59,3 +61,9 @@ async def test_a_reading_of_a_converted_lead_says_which_contact_it_is(systems: S
     contact = (await systems.control("/salesforce/convert", {"lead": lead}))["contactId"]
     told = await reading(systems, SF, lead)
     assert (told.into, told.into_object) == (contact, CONTACT)
+
+
+async def test_a_session_that_has_ended_is_renewed_for_a_merge(systems: Systems, sandbox: dict[str, Any]) -> None:
+    winner, loser = [await systems.person(SF, firstName=name) for name in ("W", "A")]
+    await systems.control("/salesforce/expire_sessions", {"user": sandbox["tandem"]["salesforce"]["username"]})
+    assert (await merge(systems, SF, winner, loser)).fate is Fate.DONE
