@@ -84,7 +84,7 @@ def made_until(write: Write, at: int) -> Write:
 def put_in_place(write: Write) -> Write:
     """The write, now that the feed has come to it."""
     new = shallow(write)
-    new.placed = True
+    new.placed, new.doubted = True, False
     return new
 
 

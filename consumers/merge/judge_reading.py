@@ -61,7 +61,8 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
 
     Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed). Our value stands there but the feed
     has not said so: later writes need not wait for it any more. Something else stands there: the feed has yet to show it; only when
-    the feed has come to it and can't tell, or is known to have lost its events (`feed_lost`), is the reading taken for the truth.
+    it has come to our write, can't tell of it and was silent from one look to the next, or is known to have lost its events
+    (`feed_lost`), is the reading taken for the truth.
     """
     side = shallow(field.side(edit.side))
     if not side.writes:
@@ -74,9 +75,9 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
             side.shows = newest.version
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "the write changed nothing, or never arrived")
-    if feed_lost or newest.placed:
-        return _without_feed(mapping, field, side, edit)
     stands = same(mapping, side, edit.value, newest.value)
+    if (stands or newest.doubted) if newest.placed else feed_lost:
+        return _without_feed(mapping, field, side, edit)
     side.writes = tuple(_looked(write, look_again_at, stands=stands) for write in side.writes)
     new = field.with_side(edit.side, side)
     return new, ruled(mapping, new, edit, Verdict.WAITING, "the feed has yet to show it")
@@ -148,5 +149,5 @@ def _overtaken(mapping: FieldMapping, side: Side, edit: Edit) -> bool:
 
 def _looked(write: Write, again_at: int, *, stands: bool) -> Write:
     new = shallow(write)
-    new.look_at, new.read = again_at, write.read or stands
+    new.look_at, new.read, new.doubted = again_at, write.read or stands, write.placed and not stands
     return new

@@ -41,6 +41,8 @@ class Write(msgspec.Struct, array_like=True, gc=False):
     """Once answered: the latest moment at which it may have been made (ms, the system's clock); 0 if not known."""
     placed: bool = False
     """The side's feed has come to this write, and can't say what it brought: what it brings from then on was made after it."""
+    doubted: bool = False
+    """Since then a look has found something else there, which the feed may yet tell of."""
 
 
 def is_out(write: Write, calling: int) -> bool:
