@@ -13,6 +13,7 @@ from consumers.merge.state import PairState
 from consumers.reports.database import ledger_connection
 from consumers.reports.lists import Listed, Queue, listed
 from consumers.reports.now import now
+from consumers.reports.parents import kept, of
 from consumers.reports.people import find, people_of
 from consumers.reports.record import Live, RecordShown, fields_to_read, shown
 from consumers.reports.status import Status, status
@@ -89,11 +90,12 @@ async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list
     rules = build(settings)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         found = await find(connection, name)
+        keeping = await kept(connection, [each.pair for each in found])
     told, notes = [], []
     for each in found:
         rows, missed = await _live(settings, rules, each.state) if live else ({}, [])
         notes += missed
-        told.append(shown(each.pair, each.state, rules, rows))
+        told.append(shown(each.pair, each.state, rules, rows, of(keeping, each.pair)))
     return told, list(dict.fromkeys(notes))
 
 
@@ -105,10 +107,11 @@ async def stories_of(settings: Settings, name: str, field: str, *, most: int, li
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         found = [(each, field_key(rules.objects[each.state.object], field)) for each in await find(connection, name)]
         read = [await decisions_about(connection, each.pair, key, most=most) for each, key in found]
+        keeping = await kept(connection, [each.pair for each, _ in found])
     people, notes = await _names(settings, authors(read)) if live else ({}, [])
     told = []
     for (each, key), decisions in zip(found, read, strict=True):
-        record = shown(each.pair, each.state, rules, {})
+        record = shown(each.pair, each.state, rules, {}, of(keeping, each.pair))
         chapters = story(decisions, key, most=most, people=people)
         told.append(Story(pair=each.pair, person=record.person, email=record.email, field=key, chapters=chapters, now=now(record, key)))
     return told, notes
@@ -150,15 +153,21 @@ async def _read_salesforce(settings: Settings, rules: SyncRules, state: PairStat
     fields = fields_to_read(rules.objects[state.object], System.SALESFORCE)
     async with Session(salesforce_settings(settings)) as session:
         rest = SalesforceRest(session, OpenBudget())
-        return (await rest.read(state.object.capitalize(), [state.salesforce.id], ["Id", *fields], Lane.LIVE))[0]
+        return (await rest.read(rules.objects[state.object].api_name, [state.salesforce.id], ["Id", *fields], Lane.LIVE))[0]
 
 
 async def _read_marketo(settings: Settings, rules: SyncRules, state: PairState) -> Mapping[str, Value] | None:
     from streams.marketo.rest import MarketoRest  # noqa: PLC0415 - only when asked live
     from streams.marketo.session import MarketoSession  # noqa: PLC0415 - only when asked live
 
-    fields = fields_to_read(rules.objects[state.object], System.MARKETO)
+    mapping, record = rules.objects[state.object], state.marketo.id
+    fields = fields_to_read(mapping, System.MARKETO)
     async with MarketoSession(marketo_settings(settings)) as session:
-        found = await MarketoRest(session, OpenBudget()).read([state.marketo.id], fields)
-    lead = found.get(state.marketo.id)
+        rest = MarketoRest(session, OpenBudget())
+        if mapping.resource is None:
+            lead = (await rest.read([record], fields)).get(record)
+        elif len(mapping.resource.key) == 1:
+            lead = (await rest.resources.read_records(mapping.resource, [record], fields)).get(record)
+        else:
+            lead = (await rest.resources.read_records_by_id(mapping.resource, [record], fields)).get(record)
     return lead.fields if lead else None

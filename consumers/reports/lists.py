@@ -11,8 +11,10 @@ from consumers.merge.plan import owed
 from consumers.merge.refused import RECORD
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
+from consumers.reports.parents import Kept, kept
 from consumers.reports.person import agreed, name_of
 from streams.wire.events import Value
+from streams.wire.systems import MARKETO
 
 _HELD = "select id, state, held from pairs where held is not null order by id desc limit $1"
 _CONTESTED = "select id, state from pairs where contested and (held is not null or contested) order by id desc limit $1"
@@ -62,7 +64,9 @@ async def listed(connection: Any, queue: Queue, rules: SyncRules, *, most: int) 
             rows = await connection.fetch(_HELD, most)
             lines = [_line(row, unpack(row["state"]), why=row["held"]) for row in rows]
         case Queue.REFUSED:
-            lines = [_refused(row, unpack(row["state"])) for row in await connection.fetch(_REFUSED, most)]
+            rows = await connection.fetch(_REFUSED, most)
+            keeping = await kept(connection, [row["id"] for row in rows])
+            lines = [_refused(row, unpack(row["state"]), keeping) for row in rows]
         case Queue.OWED:
             lines = [line for row in await connection.fetch(_OWED, most) for line in _owed(row, unpack(row["state"]), rules)]
         case Queue.CONTESTED:
@@ -87,10 +91,12 @@ def _line(row: Any, state: PairState, *, why: str, system: str = "", field: str 
     )
 
 
-def _refused(row: Any, state: PairState) -> Listed:
+def _refused(row: Any, state: PairState, keeping: Kept) -> Listed:
     field = "" if row["field"] == RECORD else row["field"]
     value = agreed(state, field) if field else None
-    return _line(row, state, why=row["reason"], system=row["system"], field=field, value=value, since_ms=row["since_ms"])
+    parent = keeping.get((row["id"], field), "") if row["system"] == MARKETO else ""
+    why = f"{row['reason']}; {parent}" if parent else row["reason"]
+    return _line(row, state, why=why, system=row["system"], field=field, value=value, since_ms=row["since_ms"])
 
 
 def _owed(row: Any, state: PairState, rules: SyncRules) -> Iterator[Listed]:

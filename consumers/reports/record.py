@@ -1,13 +1,15 @@
 """One person on both sides, with the agreement between them: what differs, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from consumers.mapping.fields import FieldMapping, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.plan import qualifies
+from consumers.merge.refused import RECORD, refusals
 from consumers.merge.state import NEVER, Field, PairState, Record
 from consumers.merge.values import Unfit, equal, neutral
+from consumers.reports.parents import NOTHING
 from consumers.reports.person import agreed, name_of
 from streams.wire.events import Value
 from streams.wire.systems import System
@@ -101,8 +103,8 @@ Live = Mapping[System, Mapping[str, Value] | None]
 """What the systems show now, by API name. A system that is absent was not asked; None: it has no such record (any more)."""
 
 
-def shown(pair: int, state: PairState, rules: SyncRules, live: Live) -> RecordShown:
-    """The record side by side."""
+def shown(pair: int, state: PairState, rules: SyncRules, live: Live, keeping: Mapping[str, str] = NOTHING) -> RecordShown:
+    """The record side by side. `keeping`: what keeps the parents that it waits for, by the fields that name them."""
     mapping = rules.objects[state.object]
     return RecordShown(
         pair=pair,
@@ -116,8 +118,14 @@ def shown(pair: int, state: PairState, rules: SyncRules, live: Live) -> RecordSh
         hold=state.hold,
         waiting=len(state.waiting),
         live=bool(live),
-        fields=tuple(_field(item, state, live) for item in _order(mapping, state)),
+        fields=tuple(_with_parent(_field(item, state, live), keeping) for item in _order(mapping, state)),
     )
+
+
+def _with_parent(field: FieldShown, keeping: Mapping[str, str]) -> FieldShown:
+    if field.field not in keeping or field.marketo.mark is not Mark.REFUSED:
+        return field
+    return replace(field, marketo=replace(field.marketo, why=f"{field.marketo.why}; {keeping[field.field]}"))
 
 
 def fields_to_read(mapping: ObjectMapping, system: System) -> list[str]:
@@ -204,6 +212,8 @@ def _record_note(state: PairState, system: System, rules: SyncRules, live: Live)
     if record.id:
         notes = ["created by Tandem"] if record.origin else []
         notes += ["a call is under way"] if record.calling else []
+        stays = refusals(state).get((system, RECORD), "")
+        notes += [f"stays: {stays}"] if stays else []
         notes += ["to be read"] if record.reread or not record.complete else []
         return ", ".join(notes)
     return _absence(state, record, system, rules)

@@ -16,7 +16,9 @@ from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.stored import pack
 from consumers.reports.database import ledger_connection
 from consumers.reports.lists import Queue, listed
+from consumers.reports.parents import kept, of
 from consumers.reports.people import UnknownRecord, find
+from consumers.reports.record import shown
 from consumers.reports.status import State, Status, impersonal
 from consumers.reports.status import status as status_of
 from consumers.reports.story import decisions_about, story
@@ -26,7 +28,7 @@ from consumers.troubles.workers import beat
 from streams.budget.state import BudgetState
 from streams.wire.errors import Fatal, Retry, Unprepared
 from streams.wire.events import Value
-from streams.wire.systems import System, salesforce_id
+from streams.wire.systems import CONTACT, System, salesforce_id
 from tests.consumers.configuration.test_default_mapping import SETTINGS
 
 pytestmark = pytest.mark.integration
@@ -382,3 +384,37 @@ async def test_an_unreachable_database_is_told_without_its_password(dsn: str, ki
         async with ledger_connection(dsn):
             pass
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("parent", "why"),
+    [
+        (None, "it is not known yet and will be read"),
+        ({"held": "ambiguous match"}, "it is held: ambiguous match"),
+        ({"gone": True}, "it was deleted in Salesforce, or is not visible to Tandem's user there"),
+        ({"refused": "1003 no such company"}, "Marketo refuses it: 1003 no such company"),
+        ({}, "it is on its way"),
+    ],
+)
+async def test_what_keeps_a_parent_shows_on_each_child(postgres: str, database: Any, parent: dict[str, Any] | None, why: str) -> None:
+    key, account = "externalCompanyId", "001000000000001AAA"
+    waits = f"waits for account {account}, which is not in Marketo yet; it is written once it is"
+    side = Side(shows=0, refused=1, reason=waits)
+    fields = {key: Field(value=account, version=1, salesforce=Side(seen=account, shows=1), marketo=side)}
+    children = [await add_pair(database, salesforce=f"00300000000000{number}AAA", marketo=str(number), fields=fields) for number in (1, 2)]
+    for child in children:
+        await database.execute("insert into relations values ($1, $2, $3, true)", child, key, account)
+        await database.execute("insert into refusals values ($1, 'marketo', $2, $3, 1)", child, key, waits)
+    if parent is not None:
+        own = await add_pair(database, salesforce=account, marketo=None, held=parent.get("held"))
+        await database.execute("update pairs set gone = $2 where id = $1", own, parent.get("gone", False))
+        if parent.get("refused"):
+            await database.execute("insert into refusals values ($1, 'marketo', '*', $2, 1)", own, parent["refused"])
+    async with ledger_connection(postgres) as connection:
+        lines = [each for each in await listed(connection, Queue.REFUSED, build(SETTINGS), most=9) if each.field == key]
+        keeping = await kept(connection, children)
+    assert {(each.pair, each.why) for each in lines} == {(child, f"{waits}; {why}") for child in children}
+    assert of(keeping, children[0]) == {key: why}
+    state = PairState(object=CONTACT, fields=fields, salesforce=Record(id="1", complete=True), marketo=Record(id="2", complete=True))
+    told = next(each for each in shown(1, state, build(SETTINGS), {}, of(keeping, children[0])).fields if each.field == key)
+    assert told.marketo.why == f"{waits}; {why}"
