@@ -1,6 +1,7 @@
 """What the ledger knows of a pair: for each field the agreement and what each side shows, and for each side its record."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -136,6 +137,14 @@ _rest_decoder = msgspec.msgpack.Decoder(Rest)
 _resting_decoder = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 
 
+@lru_cache(maxsize=256)
+def _some_decoder(keys: tuple[str, ...]) -> msgspec.msgpack.Decoder[msgspec.Struct]:
+    """Of those fields alone. Few sets of fields are ever changed together."""
+    names = {f"at_{place}": key for place, key in enumerate(keys)}
+    wanted = msgspec.defstruct("Some", [(name, Rest | None, None) for name in names], rename=names, gc=False)
+    return msgspec.msgpack.Decoder(wanted)
+
+
 class Resting:
     """The fields that were at rest when the pair was stored: as they were stored, taken apart when the first of them is asked for."""
 
@@ -149,6 +158,10 @@ class Resting:
         if self._fields is None:
             self._fields = _resting_decoder.decode(self.raw)
         return self._fields
+
+    def some(self, keys: tuple[str, ...]) -> tuple[Rest | None, ...]:
+        """These of them, unpacked in one go past all others; None for one that was not at rest."""
+        return msgspec.structs.astuple(_some_decoder(keys).decode(self.raw))
 
 
 class Fields(Mapping[str, Field]):
