@@ -7,7 +7,7 @@ record holds is told by its reading, before which nothing is written to it.
 from consumers.mapping.fields import FieldMapping, RuleName
 from consumers.merge.link import agree_link
 from consumers.merge.record import asked_again
-from consumers.merge.state import NEVER, PENDING, Field, PairState, Record, Side, shallow
+from consumers.merge.state import NEVER, PENDING, Field, PairState, Record, Side, Write, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, blank, equal, neutral
 from streams.wire.events import ChangeEvent, Value
@@ -105,8 +105,18 @@ def _unread(mapping: FieldMapping, field: Field, side: Side, came: int) -> Side:
     if came != CONVERTED or (at_rest and not adds_up(mapping)):
         return Side(known=False, shows=NEVER)
     new = Side(known=side.known, seen=side.seen, shows=field.version if at_rest else NEVER)
-    new.learnt, new.sent, new.shown, new.forgotten = side.learnt, side.sent, side.shown, (*side.forgotten, *side.writes)
+    new.learnt, new.sent, new.shown = side.learnt, side.sent, side.shown
+    new.forgotten = tuple(_over(write) for write in (*side.forgotten, *side.writes))
     made = next((write for write in reversed(side.writes) if write.answered > PENDING), None)
     if made is not None:
         new.seen, new.shows = made.value, made.version
+    return new
+
+
+def _over(write: Write) -> Write:
+    """The write, which can't arrive any more: it did before this record was made of the former one, or never."""
+    if write.answered > PENDING:
+        return write
+    new = shallow(write)
+    new.answered = max(1, write.sent)
     return new

@@ -111,6 +111,16 @@ def test_a_score_of_ours_that_was_taken_along_is_not_added_again(answered: int) 
         assert shown(state, Score__c=31).fields["leadScore"].value == 31
 
 
+@pytest.mark.parametrize("answered", [0, -1])
+def test_an_edit_of_the_contact_is_not_taken_for_a_write_to_the_lead_that_may_still_arrive(answered: int) -> None:
+    write = Write(id=7, version=2, value="b", sent=T, look_at=T + 1, answered=answered)
+    owed = agreed("b", 2, salesforce=Side(seen="a", seen_at=T, shows=1, writes=(write,)))
+    state = converted(paired(title=owed))
+    whole: dict[str, Value] = {**dict.fromkeys(TOLD.rules.objects[CONTACT].by_salesforce), "Title": "typed"}
+    _, rulings = fold(state, reading(SF, whole, T + 20_000, id=C_ID, object=CONTACT), TOLD, T + 20_000)
+    assert [ruling.verdict for ruling in rulings if ruling.field == "title"] == ["lost"]
+
+
 def test_a_score_that_was_not_taken_along_is_not_taken_from() -> None:
     state = shown(converted(paired()), Score__c=None)
     assert (state.fields["leadScore"].value, sent(state, SF)) == (10, {"leadScore": 10})
