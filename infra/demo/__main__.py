@@ -22,6 +22,7 @@ def main() -> int:
         people=arguments.people,
         keep=arguments.keep,
         json=arguments.json,
+        stream=arguments.stream == "on",
         run_dir=arguments.run_dir.resolve(),
         report=arguments.report,
     )
@@ -44,6 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=_people, default=400, help="people in each system (default 400)")
     parser.add_argument("--keep", action="store_true", help="leave everything running, to look at")
     parser.add_argument("--json", action="store_true", help="print the report as JSON, nothing else")
+    parser.add_argument("--stream", choices=("on", "off"), default="on", help="off: no change event leaves Salesforce, the poll finds all")
     parser.add_argument("--run-dir", type=Path, default=ROOT / ".run" / "demo", help="where its data and logs are (default .run/demo)")
     parser.add_argument("--report", type=Path, default=ROOT / ".run" / "demo.json", help="where the report goes (default .run/demo.json)")
     return parser.parse_args()

@@ -5,15 +5,16 @@ from pathlib import Path
 import yaml
 
 from infra.demo.systems import Systems
-from infra.demo.table import EXTERNAL_ID, FIELDS, LEAD, MARKETO_CUSTOM, OBJECTS, QUALIFIER, SALESFORCE_CUSTOM, CustomField, Kind
+from infra.demo.table import EXTERNAL_ID, FIELDS, LEAD, MARKETO_CUSTOM, PEOPLE, QUALIFIER, SALESFORCE_CUSTOM, CustomField, Kind
 
 FLOW = "Write mobile phone numbers our way"
-POLL_SECONDS = 10
+POLL_SECONDS, POLL_ALONE_SECONDS = 10, 3
+"""How often it polls beside the stream, and where no stream tells anything."""
 
 
 async def prepare(systems: Systems) -> None:
     """The custom fields on both sides, Tandem's external id, and a flow that rewrites what is written."""
-    for object_name in OBJECTS:
+    for object_name in PEOPLE:
         await systems.verb("salesforce/define_field", {"object": object_name, "field": {
             "name": EXTERNAL_ID, "type": "string", "length": 18, "external_id": True, "unique": True}})  # fmt: skip
         for each in SALESFORCE_CUSTOM[object_name]:
@@ -25,7 +26,7 @@ async def prepare(systems: Systems) -> None:
     await systems.verb("salesforce/add_flow", flow)
 
 
-def write_configuration(file: Path) -> None:
+def write_configuration(file: Path, *, poll_seconds: int = POLL_SECONDS) -> None:
     """Tandem's configuration for the demo; addresses and secrets come from the environment that the stack hands over."""
     content = {
         "salesforce": {"url": _env("SALESFORCE_URL"), "client_id": _env("SALESFORCE_CLIENT_ID"),
@@ -38,7 +39,7 @@ def write_configuration(file: Path) -> None:
         "lead": {"fields": {"leadScore": {"salesforce": "Lead_Score__c", "type": "number"},
                             "lastVisit": {"salesforce": "Last_Visit__c", "type": "datetime"}}},
         "contact": {"fields": {"interests": {"salesforce": "Interests__c", "type": "multipicklist"}}},
-        "intervals": {"poll": f"{POLL_SECONDS}s", "overlap": "1m", "activities_min": "1s", "activities_max": "2s", "lateness": "20s"},
+        "intervals": {"poll": f"{poll_seconds}s", "overlap": "1m", "activities_min": "1s", "activities_max": "2s", "lateness": "20s"},
         "settle": {"lease": "10s"},
         "web": {"host": _env("WEB_HOST"), "port": _env("WEB_PORT")},
         "log": {"level": "info", "format": "json"},

@@ -1,35 +1,52 @@
-"""Whether both systems hold the same people with the same values. Pure; works on records as read, from wherever."""
+"""Whether both systems hold the same records with the same values, each kind by its entry in the table. Pure; works on records as read."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from infra.demo.history import Key, Values
 from infra.demo.sameness import Normal, normal
-from infra.demo.table import DELETED_FLAG, FIELDS, LINKS, MARKETO, OBJECTS, PERSON, QUALIFIER, SALESFORCE, Field, Kind
+from infra.demo.table import (
+    DELETED_FLAG,
+    ENTRIES,
+    FIELDS,
+    IN_MARKETO,
+    LEAD,
+    LINKS,
+    MARKETO,
+    NO_COMPANY,
+    PEOPLE,
+    PERSON,
+    QUALIFIER,
+    REFERENCES,
+    SALESFORCE,
+    TABLE,
+    Field,
+    Kind,
+)
 
 Records = Mapping[Key, Values]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A Salesforce record and the Marketo person that names it."""
+    """A Salesforce record and the Marketo record that names it. `object`: Salesforce's."""
 
     object: str
     salesforce: str
     marketo: str
 
     def key(self, system: str) -> Key:
-        return (self.object, self.salesforce) if system == SALESFORCE else (PERSON, self.marketo)
+        return (self.object, self.salesforce) if system == SALESFORCE else (ENTRIES[self.object].marketo, self.marketo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What is not as it should be. `field` is Marketo's name, or "" where it is about a whole person."""
+    """What is not as it should be. `object`: the kind, by Salesforce's name; `field`: Marketo's name, or "" for a whole record."""
 
     what: str
-    object: str = ""
+    object: str
     salesforce_id: str = ""
     marketo_id: str = ""
     field: str = ""
@@ -39,10 +56,10 @@ class Difference:
 
 @dataclass(slots=True, kw_only=True)
 class Compared:
-    """The outcome: who belongs together, and everything that differs."""
+    """The outcome: what belongs together, and everything that differs. `fields_compared`: by Salesforce object."""
 
     pairs: list[Pair] = field(default_factory=list)
-    fields_compared: int = 0
+    fields_compared: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
     duplicates: list[Difference] = field(default_factory=list)
 
@@ -57,41 +74,28 @@ def compare(salesforce: Records, marketo: Records, *, deleted: Mapping[str, str]
         _compare_fields(pair, salesforce[pair.key(SALESFORCE)], marketo[pair.key(MARKETO)], found)
     for object_name, record_id in salesforce.keys() - partners.keys():
         found.differences.append(Difference(what="not in Marketo", object=object_name, salesforce_id=record_id))
-    found.differences += _unpaired_people(found, marketo)
+    paired = {pair.key(MARKETO) for pair in found.pairs}
+    for key, record in marketo.items():
+        told = _person(key in paired, record) if key[0] == PERSON else _record(key in paired, key, record)
+        found.differences += [Difference(what=what, object=object_of(key, record), marketo_id=key[1]) for what in told]
+    found.differences += _orphans(marketo)
     found.differences += _unflagged(marketo, deleted or {})
     found.duplicates += [*_duplicates(SALESFORCE, salesforce, "Email"), *_duplicates(MARKETO, marketo, "email")]
     return found
 
 
-def linked(person: Values) -> Iterator[Key]:
-    """The Salesforce records that a Marketo person names."""
-    for object_name in OBJECTS:
-        record_id = person.get(LINKS[object_name])
-        if record_id:
-            yield object_name, str(record_id)
+def linked(key: Key, record: Values) -> Iterator[Key]:
+    """The Salesforce records that a Marketo record names as itself."""
+    for entry in TABLE:
+        record_id = record.get(entry.link) if entry.marketo == key[0] else None
+        if record_id and record_id != NO_COMPANY:
+            yield entry.salesforce, str(record_id)
 
 
-def _paired(salesforce: Records, marketo: Records, found: Compared) -> dict[Key, str]:
-    partners: dict[Key, str] = {}
-    for (_, person_id), person in marketo.items():
-        for key in linked(person):
-            if key not in salesforce:
-                continue
-            if key in partners:
-                found.duplicates.append(Difference(what=f"named by {partners[key]} too", salesforce_id=key[1], marketo_id=person_id))
-                continue
-            partners[key] = person_id
-            found.pairs.append(Pair(object=key[0], salesforce=key[1], marketo=person_id))
-    return partners
-
-
-def _compare_fields(pair: Pair, here: Values, there: Values, found: Compared) -> None:
-    for each in FIELDS[pair.object]:
-        found.fields_compared += 1
-        one, other = here.get(each.salesforce), there.get(each.marketo)
-        if not same(each, one, other):
-            where = {"object": pair.object, "salesforce_id": pair.salesforce, "marketo_id": pair.marketo}
-            found.differences.append(Difference(what="values differ", **where, field=each.marketo, salesforce=one, marketo=other))
+def object_of(key: Key, record: Values) -> str:
+    """Of which kind a Marketo record is, by Salesforce's name; a person who names nobody would be a lead."""
+    named = next(linked(key, record), None)
+    return named[0] if named else LEAD if key[0] == PERSON else next(each.salesforce for each in TABLE if each.marketo == key[0])
 
 
 def same(each: Field, salesforce: object, marketo: object) -> bool:
@@ -101,34 +105,78 @@ def same(each: Field, salesforce: object, marketo: object) -> bool:
     return normal(each.kind, salesforce) == normal(each.kind, marketo)
 
 
-def _unpaired_people(found: Compared, marketo: Records) -> Iterator[Difference]:
-    paired = {pair.marketo for pair in found.pairs}
-    for (_, person_id), person in marketo.items():
-        flagged = normal(Kind.BOOLEAN, person.get(DELETED_FLAG))
-        qualified = normal(Kind.BOOLEAN, person.get(QUALIFIER))
-        if person_id in paired:
-            if flagged:
-                yield Difference(what="flagged as deleted, but alive in Salesforce", marketo_id=person_id)
-        elif any(linked(person)) and not flagged:
-            yield Difference(what="names a Salesforce record that is gone, and has no flag", marketo_id=person_id)
-        elif qualified and not flagged:
-            yield Difference(what="not in Salesforce", marketo_id=person_id)
+def _paired(salesforce: Records, marketo: Records, found: Compared) -> dict[Key, str]:
+    partners: dict[Key, str] = {}
+    for (object_name, marketo_id), record in marketo.items():
+        for key in linked((object_name, marketo_id), record):
+            if key not in salesforce:
+                continue
+            if key in partners:
+                what = f"named by {partners[key]} too"
+                found.duplicates.append(Difference(what=what, object=key[0], salesforce_id=key[1], marketo_id=marketo_id))
+                continue
+            partners[key] = marketo_id
+            found.pairs.append(Pair(object=key[0], salesforce=key[1], marketo=marketo_id))
+    return partners
+
+
+def _compare_fields(pair: Pair, here: Values, there: Values, found: Compared) -> None:
+    for each in FIELDS[pair.object]:
+        found.fields_compared[pair.object] += 1
+        one, other = here.get(each.salesforce), there.get(each.marketo)
+        if not same(each, one, other):
+            where = {"object": pair.object, "salesforce_id": pair.salesforce, "marketo_id": pair.marketo}
+            found.differences.append(Difference(what="values differ", **where, field=each.marketo, salesforce=one, marketo=other))
+
+
+def _person(paired: bool, person: Values) -> Iterator[str]:
+    flagged = normal(Kind.BOOLEAN, person.get(DELETED_FLAG))
+    qualified = normal(Kind.BOOLEAN, person.get(QUALIFIER))
+    if paired:
+        if flagged:
+            yield "flagged as deleted, but alive in Salesforce"
+    elif any(person.get(link) for link in LINKS.values()) and not flagged:
+        yield "names a Salesforce record that is gone, and has no flag"
+    elif qualified and not flagged:
+        yield "not in Salesforce"
+
+
+def _record(paired: bool, key: Key, record: Values) -> Iterator[str]:
+    """What no person is has no flag: it goes when its Salesforce record goes."""
+    if not paired and any(linked(key, record)):
+        yield "names a Salesforce record that is gone"
+
+
+def _orphans(marketo: Records) -> Iterator[Difference]:
+    """References to what isn't there."""
+    there = {kind: {values.get(name) for key, values in marketo.items() if key[0] == parent} for kind, (parent, name) in REFERENCES.items()}
+    fields = {
+        name: {each for entry in TABLE if entry.marketo == name for each in entry.fields if each.kind in REFERENCES} for name in IN_MARKETO
+    }
+    for key, record in marketo.items():
+        for each in fields[key[0]]:
+            named = record.get(each.marketo)
+            if named and named not in there[each.kind]:
+                what = f"names a {REFERENCES[each.kind][0]} that does not exist"
+                yield Difference(what=what, object=object_of(key, record), marketo_id=key[1], field=each.marketo, marketo=named)
 
 
 def _unflagged(marketo: Records, deleted: Mapping[str, str]) -> Iterator[Difference]:
-    people = {record_id: person_id for (_, person_id), person in marketo.items() for _, record_id in linked(person)}
+    people = {named[1] for key, record in marketo.items() if key[0] == PERSON for named in linked(key, record)}
     for record_id, object_name in deleted.items():
-        if record_id not in people:
+        if ENTRIES[object_name].flagged and record_id not in people:
             yield Difference(what="deleted in Salesforce, and not to be found in Marketo", object=object_name, salesforce_id=record_id)
 
 
 def _duplicates(system: str, records: Records, email_field: str) -> Iterator[Difference]:
-    by_email: dict[Normal, list[str]] = defaultdict(list)
-    for (_, record_id), values in records.items():
+    by_email: dict[Normal, list[Key]] = defaultdict(list)
+    for key, values in records.items():
         email = normal(Kind.EMAIL, values.get(email_field))
-        if email is not None:
-            by_email[email].append(record_id)
-    for email, ids in by_email.items():
-        if len(ids) > 1:
-            first = {f"{system}_id": ", ".join(ids)}
-            yield Difference(what=f"{len(ids)} live records of one e-mail address in {system}", field=str(email), **first)
+        if email is not None and key[0] in (PEOPLE if system == SALESFORCE else (PERSON,)):
+            by_email[email].append(key)
+    for email, keys in by_email.items():
+        if len(keys) > 1:
+            what = f"{len(keys)} live records of one e-mail address in {system}"
+            kind = keys[0][0] if system == SALESFORCE else object_of(keys[0], records[keys[0]])
+            named = {f"{system}_id": ", ".join(key[1] for key in keys)}
+            yield Difference(what=what, object=kind, field=str(email), **named)

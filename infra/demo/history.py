@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from infra.demo.table import MARKETO, OBJECTS, PERSON, SALESFORCE
+from infra.demo.table import ENTRIES, IN_MARKETO, MARKETO, SALESFORCE
 
 Values = Mapping[str, Any]
 Key = tuple[str, str]
-"""(object, id) of a Salesforce record, ("Lead", id) of a Marketo person."""
+"""(object, id) of a record, by its own system's name of the object: ("Contact", id), in Marketo ("Lead", id) of a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +40,14 @@ def line(raw: Mapping[str, Any]) -> Line:
     )  # fmt: skip
 
 
-def about_people(item: Line) -> bool:
-    return item.object in OBJECTS if item.system == SALESFORCE else item.object == PERSON
+def compared(item: Line) -> bool:
+    """Whether it is about a record of a kind that is compared."""
+    return item.object in ENTRIES if item.system == SALESFORCE else item.object in IN_MARKETO
 
 
 @dataclass(slots=True)
 class Mirror:
-    """Both systems as their histories tell them: the live records now, and every line about people, oldest first."""
+    """Both systems as their histories tell them: the live records now, and every line about what is compared, oldest first."""
 
     live: dict[str, dict[Key, dict[str, Any]]] = field(default_factory=lambda: {SALESFORCE: {}, MARKETO: {}})
     lines: list[Line] = field(default_factory=list)
@@ -54,11 +55,11 @@ class Mirror:
     by_record: dict[tuple[str, Key], list[Line]] = field(default_factory=dict)
 
     def take(self, items: Iterable[Line]) -> int:
-        """Follows more history; returns how many lines were about people."""
+        """Follows more history; returns how many lines were about what is compared."""
         taken = 0
         for item in items:
             self.last_n = max(self.last_n, item.n)
-            if about_people(item):
+            if compared(item):
                 self._apply(item)
                 taken += 1
         return taken

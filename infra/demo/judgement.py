@@ -1,4 +1,4 @@
-"""Which edits of people were lost, judged from the two systems' own histories. Pure.
+"""Which edits that people made were lost, judged from the two systems' own histories. Pure.
 
 An edit stands when both systems end with its value. One that doesn't stand must have given way to
 - a later edit of the same side (which then has to stand, or give way itself), or
@@ -16,7 +16,7 @@ from enum import StrEnum
 from infra.demo.comparison import Pair, Records
 from infra.demo.history import Line, Mirror
 from infra.demo.sameness import Normal, normal
-from infra.demo.table import FIELDS, MARKETO, OPT_OUT, SALESFORCE, WINNER, Field, Kind
+from infra.demo.table import ENTRIES, FIELDS, MARKETO, OPT_OUT, SALESFORCE, Field, Kind
 
 SYSTEMS = (SALESFORCE, MARKETO)
 
@@ -193,7 +193,7 @@ def _winner(told: FieldStory, one: Change, other: Change) -> str:
     """Whom the documented rule favours: of an opt-out the side that has it, else the side that goes with the object."""
     if told.field.marketo == OPT_OUT and one.value != other.value:
         return one.system if one.value is True else other.system
-    return WINNER[told.pair.object]
+    return ENTRIES[told.pair.object].winner
 
 
 def _changes(lines: Sequence[Line], each: Field, system: str, tandem: str) -> list[Change]:

@@ -15,16 +15,16 @@ from aiokafka import AIOKafkaConsumer
 from infra.demo.comparison import Pair
 from infra.demo.judgement import SYSTEMS, Change, FieldStory
 from infra.demo.sameness import Normal, normal
-from infra.demo.table import FIELDS, OBJECTS, Kind
+from infra.demo.table import FIELDS, Kind
 
 TOPIC = "crm.decisions.v1"
 _FETCH_MS = 500
 _KINDS: Mapping[str, frozenset[Kind]] = {
-    each.marketo: frozenset(other.kind for name in OBJECTS for other in FIELDS[name] if other.marketo == each.marketo)
-    for name in OBJECTS
-    for each in FIELDS[name]
+    each.marketo: frozenset(other.kind for others in FIELDS.values() for other in others if other.marketo == each.marketo)
+    for fields in FIELDS.values()
+    for each in fields
 }
-"""By Marketo's name of a field: the kinds that it has for leads and for contacts."""
+"""By Marketo's name of a field: the kinds that it has for leads, contacts and the rest."""
 _NOT_JUDGED = frozenset({"superseded", "waiting", "known", "unusable", "echo"})
 
 Named = tuple[str, str, str, Kind, Normal]

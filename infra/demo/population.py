@@ -8,7 +8,7 @@ from importlib.resources import files
 from random import Random
 from typing import Any
 
-from infra.demo.table import CONTACT, FIELDS, LEAD, QUALIFIER, Field, Kind
+from infra.demo.table import CONTACT, FIELDS, LEAD, QUALIFIER, VALUES, Field, Kind
 
 SALUTATIONS = ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx.")
 SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
@@ -51,7 +51,7 @@ class Populace:
         return [*self._both(people // 2), *self._only_salesforce(people - people // 2), *self._only_marketo(people - people // 2)]
 
     def facts(self, object_name: str, *, sparse: bool = True) -> Facts:
-        """A person; `sparse` leaves about a quarter of the fields blank."""
+        """A person, an account, a user; `sparse` leaves about a quarter of the fields blank."""
         land, serial = self.random.choice(_lands()), self._next()
         first, last = self.random.choice(land["first"]), self.random.choice(land["last"])
         city, state, postcode = self.random.choice(land["cities"])
@@ -60,11 +60,11 @@ class Populace:
             "address": land["street"].format(n=self.random.randint(1, 300)), "city": city, "state": state, "postalCode": postcode,
             "country": land["country"], "phone": self._phone(land["dial"]), "company": f"{self.random.choice(land['companies'])} {serial}",
         }  # fmt: skip
-        for each in FIELDS[object_name]:
+        for each in VALUES[object_name]:
             told.setdefault(each.marketo, self.value(each))
         if serial % 23 == 0:
             told["mktoPersonNotes"] = self._long_text()
-        kept = {each.marketo for each in FIELDS[object_name]}
+        kept = {each.marketo for each in VALUES[object_name]}
         blank = {name for name in kept - DEMANDED - {"email"} if sparse and self.random.random() < _BLANK}
         return {name: value for name, value in told.items() if name in kept - blank}
 
@@ -97,7 +97,7 @@ class Populace:
     def same_person(self, facts: Facts, object_name: str) -> Facts:
         """The same person as the other system knows them: some fields blank, some different, the e-mail address in another case."""
         other = dict(facts)
-        for each in FIELDS[object_name]:
+        for each in VALUES[object_name]:
             chance = self.random.random()
             if each.marketo == "email" or each.marketo not in other:
                 continue
@@ -142,7 +142,7 @@ class Populace:
         return self._serial
 
     def _text(self, name: str, serial: int) -> str:
-        if name in ("phone", "fax", "mobilePhone"):
+        if name in ("phone", "fax", "mobilePhone", "mainPhone"):
             return self._phone(self.random.choice(_lands())["dial"])
         if name == "mktoPersonNotes":
             return f"{serial}: {LONG_TEXT}" if serial % 5 else self._long_text()
@@ -150,7 +150,7 @@ class Populace:
             return f"{self.random.choice(TITLES)} {serial}"
         if name == "website":
             return f"https://www.example.org/{serial}?q=caf%C3%A9"
-        if name == "postalCode":
+        if name.lower().endswith("postalcode"):
             return f"{serial:05}"
         land = self.random.choice(_lands())
         words = {"firstName": "first", "lastName": "last"}.get(name)
@@ -171,8 +171,8 @@ def salesforce_record(object_name: str, facts: Mapping[str, Any]) -> Facts:
 
 
 def marketo_record(object_name: str, facts: Mapping[str, Any]) -> Facts:
-    """What Marketo is told: the mapped fields of that kind of person, and whether they qualify."""
-    names = {QUALIFIER, *(each.marketo for each in FIELDS[object_name])}
+    """What Marketo is told: the mapped fields of that kind of person, and whether they qualify; not to whom they belong."""
+    names = {QUALIFIER, *(each.marketo for each in VALUES[object_name])}
     return {name: value for name, value in facts.items() if name in names}
 
 

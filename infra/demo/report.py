@@ -15,7 +15,7 @@ from infra.demo.history import Mirror
 from infra.demo.judgement import Judged
 from infra.demo.latency import DIRECTIONS, Arrival, by_direction
 from infra.demo.naming import Unnamed
-from infra.demo.table import MARKETO, OBJECTS, SALESFORCE
+from infra.demo.table import MARKETO, PEOPLE, SALESFORCE, TABLE
 
 CONFLICTS_LEAST = 30
 """Of leads, and of contacts: fewer would show nothing."""
@@ -50,6 +50,8 @@ class Outcome:
     tandem: Mapping[str, str]
     status: Mapping[str, Any]
     unnamed: Sequence[Unnamed]
+    stream: str = "on"
+    """Whether Salesforce's change events reached Tandem, or the poll alone told it."""
     trouble: str = ""
     """What kept the demo from its end; nothing when it got there."""
 
@@ -64,9 +66,11 @@ class Outcome:
         """By object: values that differed when the systems met; edits out of each other's sight, how many of them were left to the rule in
         the end, and whose value stood then.
         """
-        told = {name: {"first_meeting": 0, "edits_out_of_sight": 0, "decided_by_rule": 0, SALESFORCE: 0, MARKETO: 0} for name in OBJECTS}
+        told = {name: {"first_meeting": 0, "edits_out_of_sight": 0, "decided_by_rule": 0, SALESFORCE: 0, MARKETO: 0} for name in PEOPLE}
         for clash in self.judged.clashes:
-            here = told[clash.pair.object]
+            here = told.get(clash.pair.object)
+            if here is None:
+                continue
             here["first_meeting" if clash.met else "edits_out_of_sight"] += 1
             if clash.last and not clash.met:
                 here["decided_by_rule"] += 1
@@ -78,7 +82,7 @@ class Outcome:
         told = self.conflicts()
         return [
             f"only {told[name]['decided_by_rule']} conflicts of {name}s"
-            for name in OBJECTS
+            for name in PEOPLE
             if told[name]["decided_by_rule"] < CONFLICTS_LEAST
         ]
 
@@ -86,7 +90,7 @@ class Outcome:
         """Why the demo failed; empty when it passed."""
         wrong = [f"{count} {name.replace('_', ' ')}" for name, count in self.counts().items() if count]
         found_nothing = [] if self.repaired_by_poll else ["the poll had nothing to find"]
-        return [*filter(None, [self.trouble]), *wrong, *self.too_few_conflicts(), *found_nothing]
+        return [*filter(None, [self.trouble]), *wrong, *self.too_few_conflicts(), *kinds_not_seen(self), *found_nothing]
 
 
 def calls_by_tandem(meters: Mapping[str, Any], tandem: Mapping[str, str]) -> dict[str, int]:
@@ -105,7 +109,7 @@ def calls_by_endpoint(meters: Mapping[str, Any], tandem: Mapping[str, str]) -> d
 
 
 def edits_in(mirror: Mirror, phase: Phase, tandem: Mapping[str, str]) -> dict[str, int]:
-    """Changes of people's records in a phase, by who made them: people on either side, or Tandem."""
+    """Changes of records in a phase, by who made them: people on either side, or Tandem."""
     counted: Counter[str] = Counter()
     for item in mirror.lines:
         if phase.begun_ms <= item.at_ms < phase.ended_ms:
@@ -135,7 +139,8 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     verdicts = {name: count for name, count in recent.items() if name not in writes}
     return {
         "passed": not outcome.failures(), "failures": outcome.failures(), "seed": outcome.seed, "seconds": round(outcome.seconds, 1),
-        "pairs": len(outcome.compared.pairs), "fields_compared": outcome.compared.fields_compared, "edits": outcome.judged.edits,
+        "stream": outcome.stream, "objects": objects(outcome),
+        "pairs": len(outcome.compared.pairs), "fields_compared": outcome.compared.fields_compared.total(), "edits": outcome.judged.edits,
         **outcome.counts(), "conflicts": outcome.conflicts(), "latency_ms": daily, "latency_ms_by_phase": by_phase, "calls": calls,
         "calls_by_endpoint": calls_by_endpoint(outcome.meters, outcome.tandem), "most_at_once": outcome.meters[MARKETO]["high"],
         "repaired_by_poll": outcome.repaired_by_poll, "echoes": verdicts.get("echo", 0), "verdicts": verdicts,
@@ -147,6 +152,23 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
             "unnamed_edits": [asdict(each) for each in outcome.unnamed[:_LISTED]],
         },
     }  # fmt: skip
+
+
+def objects(outcome: Outcome) -> dict[str, dict[str, int]]:
+    """By kind of record: what was compared, and what has to be 0."""
+    counted: dict[str, Counter[str]] = {
+        "pairs": Counter(pair.object for pair in outcome.compared.pairs),
+        "fields_compared": outcome.compared.fields_compared,
+        "differences": Counter(each.object for each in outcome.compared.differences),
+        "lost_edits": Counter(each.pair.object for each in outcome.judged.lost),
+        "duplicates": Counter(each.object for each in outcome.compared.duplicates),
+    }
+    return {entry.name: {what: count[entry.salesforce] for what, count in counted.items()} for entry in TABLE}
+
+
+def kinds_not_seen(outcome: Outcome) -> list[str]:
+    """Kinds of which nothing was compared: of them nothing is proved."""
+    return [f"no {name} was compared" for name, told in objects(outcome).items() if not told["pairs"]]
 
 
 def a_conflict(outcome: Outcome) -> tuple[Pair, str] | None:
@@ -172,7 +194,7 @@ def verdict(outcome: Outcome) -> str:
     if failures := outcome.failures():
         return f"[bold red]FAILED:[/] {escape('; '.join(failures))}"
     return (
-        f"[bold green]passed:[/] {len(outcome.compared.pairs):,} pairs, {outcome.compared.fields_compared:,} fields compared, "
+        f"[bold green]passed:[/] {len(outcome.compared.pairs):,} pairs, {outcome.compared.fields_compared.total():,} fields compared, "
         f"{outcome.judged.edits:,} edits; nothing differs, nothing was lost, nobody exists twice, "
         "a decision names every edit that gave way "
         f"({outcome.seconds:.0f} s, seed {outcome.seed})"
@@ -209,6 +231,8 @@ def _facts_table(told: Mapping[str, Any]) -> Table:
         for name, each in told["conflicts"].items()
     )
     table.add_row("pairs, fields compared", f"{told['pairs']:,}, {told['fields_compared']:,}")
+    for name, each in told["objects"].items():
+        table.add_row(f"  {name}s", f"{each['pairs']:,}, {each['fields_compared']:,}")
     table.add_row("edits by people", f"{told['edits']:,}")
     table.add_row("differences, lost edits, duplicates", f"{told['differences']}, {told['lost_edits']}, {told['duplicates']}")
     table.add_row("replaced edits that no decision names", f"{told['unnamed_edits']}")

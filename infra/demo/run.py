@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +12,8 @@ from typing import Any
 
 from rich.markup import escape
 
-from infra.demo.administrator import prepare, write_configuration
+from infra.demo.administrator import POLL_ALONE_SECONDS, POLL_SECONDS, prepare, write_configuration
+from infra.demo.command import CommandError, tandem
 from infra.demo.comparison import compare
 from infra.demo.history import Mirror
 from infra.demo.judgement import FieldStory, judge, stories
@@ -25,11 +23,10 @@ from infra.demo.population import Populace
 from infra.demo.report import Outcome, Phase, a_conflict, as_json, edits_in, show, verdict
 from infra.demo.scenario import Scenario
 from infra.demo.systems import RefusedError, Systems, opened
-from infra.demo.table import MARKETO, OBJECTS, PERSON, SALESFORCE
+from infra.demo.table import ENTRIES, MARKETO, PEOPLE, PERSON, SALESFORCE
 from infra.demo.telling import Teller
 from infra.demo.waiting import NotInStepError, Waiting
 from infra.process import StartError
-from infra.setup.found import ROOT
 from infra.stack.stack import PARTS, Stack
 
 LATENCY_MS = 150
@@ -37,8 +34,9 @@ _SOMETHING_TO_SEE = 1
 """The exit code with which a command says that a person should look at something."""
 COPY_SECONDS = 90.0
 PHASE_SECONDS, TROUBLED_SECONDS = 60.0, 120.0
-_COMMAND_SECONDS, _PUBLISHED_SECONDS = 60.0, 10.0
+_PUBLISHED_SECONDS = 10.0
 _MISHAPS_SECONDS = 4.0
+_MUTE = {"type": "mute", "mode": "lost"}
 _PEOPLE = {"method": "POST", "path": "/rest/v1/leads.json"}
 _COLLECTION = {"method": "PATCH", "path": "/services/data/*/composite/sobjects"}
 MISHAPS: tuple[tuple[str, dict[str, Any], dict[str, str], int | None], ...] = (
@@ -63,6 +61,8 @@ class Wish:
     people: int
     keep: bool
     json: bool
+    stream: bool
+    """Whether Salesforce's change events reach Tandem; else the poll alone has to find everything."""
     run_dir: Path
     report: Path
 
@@ -70,12 +70,13 @@ class Wish:
 async def run(wish: Wish) -> bool:
     """Runs the demo and writes the report; whether it passed. The stack is taken down at the end unless it shall be kept."""
     teller = Teller(silent=wish.json)
-    teller.say(f"[bold]Tandem's demo[/], seed {wish.seed}, {wish.people} people on each side, {LATENCY_MS} ms a call")
+    muted = "" if wish.stream else ", no stream"
+    teller.say(f"[bold]Tandem's demo[/], seed {wish.seed}, {wish.people} people on each side, {LATENCY_MS} ms a call{muted}")
     ground = Stack(wish.run_dir, parts=PARTS - {"tandem"}, latency_ms=LATENCY_MS, say=teller.now)
     configuration = wish.run_dir / "tandem.yaml"
     whole = Stack(wish.run_dir, config=configuration, latency_ms=LATENCY_MS, say=teller.now)
     await whole.clean()
-    write_configuration(configuration)
+    write_configuration(configuration, poll_seconds=POLL_SECONDS if wish.stream else POLL_ALONE_SECONDS)
     try:
         with teller.phase("Kafka, PostgreSQL, a Salesforce org and a Marketo instance"):
             await ground.up()
@@ -127,6 +128,8 @@ class Demo:
             await scenario.move_in(self.wish.people)
             await waiting.follow()
             await tandem(self.stack, "setup", "--yes")
+            if not self.wish.stream:
+                await self.systems.add_fault(SALESFORCE, _MUTE)
         async with self._phase("First copy: Tandem brings them together", normal=False):
             await self.stack.up()
             await waiting.rest(within_seconds=COPY_SECONDS)
@@ -138,8 +141,15 @@ class Demo:
             ("The same field edited on both sides at the same moment", True, scenario.collide),
             ("New people on both sides, some of them the same", True, lambda: scenario.newcomers(one_side=20, both=12)),
             ("Deletions in Salesforce", True, lambda: scenario.delete_in_salesforce(6)),
+            ("Accounts, users and who belongs to whom are changed", True, lambda: self._belongings(scenario)),
+            ("A user, an account and its people arrive at once", True, scenario.parents.arrive),
+            ("Two accounts are deleted, and one comes back", True, lambda: self._deleted_accounts(scenario, waiting)),
             ("The stream is muted, and Marketo edits the same fields meanwhile", False, lambda: self._muted(scenario, waiting)),
-            ("kill -9 of the worker in the middle of edits", False, lambda: scenario.edit_both(150, interrupt=self._kill)),
+            (
+                "kill -9 of the worker in the middle of edits",
+                False,
+                lambda: scenario.edit_both(150, interrupt=lambda: self._kill(scenario)),
+            ),
             (
                 "The broker restarts in the middle of edits",
                 False,
@@ -153,15 +163,24 @@ class Demo:
             ("Answers lost, tokens expired, events doubled", False, lambda: self._mishaps(scenario)),
         ]
         for title, normal, work in steps:
-            scenario.pairs = list((await waiting.follow()).pairs)
+            scenario.pairs = [pair for pair in (await waiting.follow()).pairs if pair.object in PEOPLE]
             async with self._phase(title, normal=normal):
                 await work()
                 await waiting.rest(within_seconds=PHASE_SECONDS if normal else TROUBLED_SECONDS)
 
+    async def _belongings(self, scenario: Scenario) -> None:
+        await asyncio.gather(scenario.parents.edit(), scenario.parents.regroup(), scenario.parents.hand_over())
+
+    async def _deleted_accounts(self, scenario: Scenario, waiting: Waiting) -> None:
+        gone = await scenario.parents.delete()
+        await waiting.rest(within_seconds=PHASE_SECONDS)
+        await scenario.parents.bring_back(gone[0])
+
     async def _muted(self, scenario: Scenario, waiting: Waiting) -> None:
-        fault = await self.systems.add_fault(SALESFORCE, {"type": "mute", "mode": "lost"})
+        fault = await self.systems.add_fault(SALESFORCE, _MUTE)
         try:
             await scenario.edit_salesforce(60)
+            await self._belongings(scenario)
             await scenario.edit_both_unheard(40)
             await waiting.rest(within_seconds=PHASE_SECONDS)
         finally:
@@ -177,8 +196,9 @@ class Demo:
             for fault in standing:
                 await self.systems.lift_fault(fault)
 
-    async def _kill(self) -> None:
+    async def _kill(self, scenario: Scenario) -> None:
         await self.stack.kill("tandem")
+        await scenario.parents.arrive()
         self.teller.now("killed; starting again")
         await self.stack.start("tandem")
 
@@ -206,7 +226,7 @@ class Demo:
         return Outcome(
             seed=self.wish.seed, seconds=seconds, phases=self.phases, compared=compared, judged=judged, arrivals=found,
             repaired_by_poll=self._found_by_poll(found), meters=await self.systems.meters(), tandem=users, status=await self._status(),
-            trouble=trouble, unnamed=await self._unnamed(told),
+            stream="on" if self.wish.stream else "off", trouble=trouble, unnamed=await self._unnamed(told),
         )  # fmt: skip
 
     async def _unnamed(self, told: Sequence[FieldStory]) -> list[Unnamed]:
@@ -233,7 +253,10 @@ class Demo:
 
     def _deleted(self, users: dict[str, str]) -> dict[str, str]:
         gone = [item for item in self.mirror.lines if item.system == SALESFORCE and item.op == "delete"]
-        return {item.id: item.object for item in gone if item.object in OBJECTS and item.actor != users[SALESFORCE]}
+        live = self.mirror.live[SALESFORCE]
+        return {
+            item.id: item.object for item in gone if item.object in ENTRIES and item.actor != users[SALESFORCE] and item.key not in live
+        }
 
     async def _status(self) -> dict[str, Any]:
         try:
@@ -242,24 +265,6 @@ class Demo:
             self.teller.say(f"[red]{escape(str(error))}[/]")
             return {}
         return told
-
-
-class CommandError(Exception):
-    """One of Tandem's own commands failed; the message is what it said."""
-
-
-async def tandem(stack: Stack, *arguments: str, accepted: Sequence[int] = (0,)) -> str:
-    """What `tandem ARGUMENTS` prints. Raises CommandError when it ends with another exit code than those."""
-    environment = (
-        os.environ | stack.told() | {"TANDEM_CONFIG": str(stack.tandem.config), "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
-    )
-    command = [sys.executable, "-m", "consumers.cli", *arguments]
-    done = await asyncio.to_thread(
-        subprocess.run, command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
-    )
-    if done.returncode not in accepted:
-        raise CommandError(f"tandem {' '.join(arguments)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}")
-    return done.stdout
 
 
 async def _explain(outcome: Outcome, stack: Stack, teller: Teller) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-from infra.demo.table import PLACEHOLDER, Kind
+from infra.demo.table import NO_COMPANY, PLACEHOLDER, Kind
 
 Wire = object
 Normal = str | Decimal | bool | frozenset[str] | None
@@ -56,6 +56,7 @@ def _choices(text: str) -> Normal:
     return frozenset(part.strip() for part in text.split(";") if part.strip()) or None
 
 
+_USER_PREFIX = "005"
 _READ: Mapping[Kind, Callable[[str], Normal]] = {
     Kind.EMAIL: str.lower,
     Kind.NUMBER: _number,
@@ -64,4 +65,6 @@ _READ: Mapping[Kind, Callable[[str], Normal]] = {
     Kind.CHOICES: _choices,
     Kind.REWRITTEN_PHONE: as_the_flow_writes,
     Kind.DEMANDED: lambda text: None if text == PLACEHOLDER else text,
+    Kind.OWNER: lambda text: text if text.startswith(_USER_PREFIX) else None,
+    Kind.ACCOUNT: lambda text: None if text == NO_COMPANY else text,
 }

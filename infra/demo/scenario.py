@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from infra.demo.comparison import Pair
 from infra.demo.history import Mirror
+from infra.demo.parents import Parents
 from infra.demo.population import DEMANDED, Populace, marketo_record, salesforce_record
 from infra.demo.systems import Systems
-from infra.demo.table import FIELDS, LEAD, MARKETO, OBJECTS, QUALIFIER, SALESFORCE, Field, Kind
+from infra.demo.table import LEAD, MARKETO, PEOPLE, QUALIFIER, SALESFORCE, VALUES, Field, Kind
 
 PERSON_AT_MARKETO = "eva.marketing@example.com"
 BY_API = 50
@@ -30,15 +31,18 @@ class Edit:
 
 
 class Scenario:
-    """The people of the demo. `pairs` are those whom they work on."""
+    """The people of the demo. `pairs` are those whom they work on, `parents` to whom those belong."""
 
     def __init__(self, systems: Systems, mirror: Mirror, populace: Populace, random: Random) -> None:
         self._systems, self._mirror, self._populace, self._random = systems, mirror, populace, random
         self.pairs: list[Pair] = []
+        self.parents = Parents(systems, mirror, populace, random)
 
     async def move_in(self, people: int) -> None:
         """Both systems full of people, before Tandem comes."""
         newcomers = self._populace.newcomers(people)
+        await self.parents.move_in()
+        self.parents.give(newcomers)
         to_salesforce = [each for each in newcomers if each.salesforce is not None]
         await self._systems.load(
             SALESFORCE,
@@ -63,9 +67,9 @@ class Scenario:
 
     async def collide(self) -> None:
         """One field of one person edited on both sides at the same moment: leads and contacts."""
-        for object_name in OBJECTS:
+        for object_name in PEOPLE:
             chosen = self._some([each for each in self.pairs if each.object == object_name], CONFLICTS_EACH)
-            fields = [self._random.choice([each for each in FIELDS[object_name] if each.marketo in _FREE_TEXT]) for _ in chosen]
+            fields = [self._random.choice([each for each in VALUES[object_name] if each.marketo in _FREE_TEXT]) for _ in chosen]
             for pair, each in zip(chosen, fields, strict=True):
                 edits = [Edit(pair=pair, system=system, field=each, value=self._populace.value(each)) for system in (SALESFORCE, MARKETO)]
                 self._random.shuffle(edits)
@@ -75,11 +79,11 @@ class Scenario:
         """New people in each system, and some entered in both at the same moment; a few who didn't qualify do so now."""
         work: list[Awaitable[object]] = []
         for _ in range(one_side):
-            object_name = self._random.choice(OBJECTS)
+            object_name = self._random.choice(PEOPLE)
             work.append(self._enter_salesforce(object_name, self._populace.facts(object_name)))
             work.append(self._enter_marketo(LEAD, self._populace.facts(LEAD)))
         for _ in range(both):
-            object_name = self._random.choice(OBJECTS)
+            object_name = self._random.choice(PEOPLE)
             facts = self._populace.facts(object_name)
             work.append(self._enter_salesforce(object_name, facts))
             work.append(self._enter_marketo(object_name, self._populace.same_person(facts, object_name)))
@@ -107,7 +111,7 @@ class Scenario:
         edits = []
         for _ in range(count):
             pair = self._random.choice(self.pairs)
-            each = self._random.choice(FIELDS[pair.object])
+            each = self._random.choice(VALUES[pair.object])
             edits.append(Edit(pair=pair, system=system, field=each, value=self._populace.value(each)))
         return edits
 
@@ -115,7 +119,7 @@ class Scenario:
         filled = [
             Edit(pair=pair, system=system, field=each, value=None)
             for pair in self.pairs
-            for each in FIELDS[pair.object]
+            for each in VALUES[pair.object]
             if each.marketo not in DEMANDED | {"email"}
             and each.kind is not Kind.BOOLEAN
             and self._mirror.live[system].get(pair.key(system), {}).get(each.on(system)) is not None
@@ -126,7 +130,7 @@ class Scenario:
         """Edits that another integration makes: whole batches, one field each."""
         chosen = self._some(self.pairs, 2 * BY_API)
         to_salesforce, to_marketo = chosen[:BY_API], chosen[BY_API:]
-        phone = {name: next(each for each in FIELDS[name] if each.marketo == "fax") for name in OBJECTS}
+        phone = {name: next(each for each in VALUES[name] if each.marketo == "fax") for name in PEOPLE}
         return [
             self._systems.patch_salesforce(
                 [

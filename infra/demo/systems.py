@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 
 from infra.demo.history import Key, Line, line
-from infra.demo.table import DELETED_FLAG, FIELDS, LINKS, OBJECTS, PERSON, QUALIFIER
+from infra.demo.table import DELETED_FLAG, IN_MARKETO, LINKS, PERSON, QUALIFIER, TABLE
 
 READ_MAX = 300
 WRITE_MAX = 200
@@ -51,6 +51,12 @@ class Systems:
             _insist(answer.status == 200, "history", text)
         return [line(orjson.loads(each)) for each in text.splitlines() if each]
 
+    async def _dump(self, system: str, object_name: str) -> list[dict[str, Any]]:
+        async with self._http.get(f"{self._control}/dump/{system}/{object_name}") as answer:
+            text = await answer.read()
+            _insist(answer.status == 200, f"dump of {object_name}", text)
+        return [orjson.loads(each) for each in text.splitlines() if each]
+
     async def meters(self) -> Any:
         return await self._asked("GET", f"{self._control}/meters")
 
@@ -68,15 +74,15 @@ class Systems:
     # -- Salesforce over REST
 
     async def read_salesforce(self) -> dict[Key, dict[str, Any]]:
-        """Every live lead and contact with every mapped field, by SOQL."""
+        """Every live record of each kind with every mapped field, by SOQL."""
         found: dict[Key, dict[str, Any]] = {}
-        for object_name in OBJECTS:
-            names = ",".join(["Id", *(each.salesforce for each in FIELDS[object_name])])
-            query = f"SELECT {names} FROM {object_name}"  # noqa: S608 - SOQL from our own table
+        for entry in TABLE:
+            names = ",".join(["Id", *(each.salesforce for each in entry.fields)])
+            query = f"SELECT {names} FROM {entry.salesforce}"  # noqa: S608 - SOQL from our own table
             answer = await self._salesforce_call("GET", "query", params={"q": query})
             while True:
                 for row in answer["records"]:
-                    found[object_name, row["Id"]] = {name: value for name, value in row.items() if name != "attributes"}
+                    found[entry.salesforce, row["Id"]] = {name: value for name, value in row.items() if name != "attributes"}
                 if answer["done"]:
                     break
                 answer = await self._salesforce_call("GET", answer["nextRecordsUrl"])
@@ -109,8 +115,8 @@ class Systems:
     # -- Marketo over REST
 
     async def read_marketo(self, ids: Sequence[str]) -> dict[Key, dict[str, Any]]:
-        """The live people among these ids, with every mapped field and the link fields."""
-        mapped = {each.marketo for fields in FIELDS.values() for each in fields}
+        """The live people among these ids, with every mapped field and the link fields; all that are no people as they are stored."""
+        mapped = {each.marketo for entry in TABLE if entry.marketo == PERSON for each in entry.fields}
         fields = ",".join(["id", *sorted({*mapped, *LINKS.values(), DELETED_FLAG, QUALIFIER})])
         found: dict[Key, dict[str, Any]] = {}
         for some in _parts(ids, READ_MAX):
@@ -118,6 +124,9 @@ class Systems:
             answer = await self._marketo_call("leads.json?_method=GET", data=form)
             for row in answer["result"]:
                 found[PERSON, str(row["id"])] = row
+        for object_name in IN_MARKETO:
+            if object_name != PERSON:
+                found |= {(object_name, str(row["id"])): row for row in await self._dump("marketo", object_name)}
         return found
 
     async def sync_marketo(self, records: Sequence[tuple[str, Mapping[str, Any]]]) -> None:

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SALESFORCE, MARKETO = "salesforce", "marketo"
-LEAD, CONTACT = "Lead", "Contact"
-OBJECTS = (LEAD, CONTACT)
-PERSON = "Lead"
-"""Marketo's own name for a person, as in its history."""
+LEAD, CONTACT, ACCOUNT, USER = "Lead", "Contact", "Account", "User"
+PEOPLE = (LEAD, CONTACT)
+PERSON, COMPANY, SALES_PERSON = "Lead", "Company", "SalesPerson"
+"""Marketo's own names, as in its history."""
 
+COMPANY_KEY, SALES_PERSON_KEY = "externalCompanyId", "externalSalesPersonId"
 LINKS: Mapping[str, str] = {LEAD: "sfLeadId", CONTACT: "sfContactId"}
-"""Marketo fields with the id of the Salesforce record."""
+"""Marketo fields of a person with the id of the Salesforce record."""
 DELETED_FLAG = "sfIsDeleted"
 QUALIFIER = "syncToSalesforce"
 """Marketo's box that the demo's configuration asks for before a person goes to Salesforce."""
 EXTERNAL_ID = "Marketo_Person_Id__c"
 
-WINNER: Mapping[str, str] = {LEAD: MARKETO, CONTACT: SALESFORCE}
-"""Who wins a conflict (Marketo's documentation of its sync: a lead's goes to Marketo, a contact's to Salesforce)."""
+NO_COMPANY = "tandem-none"
+"""The company of a contact who has lost their account: Marketo can give a person another company, never take it away."""
 OPT_OUT = "unsubscribed"
 """The one field that goes by another rule: who doesn't want mail is written none, whichever side says so."""
 PLACEHOLDER = "[not provided]"
@@ -37,6 +38,14 @@ class Kind(StrEnum):
     """A phone number that a flow in Salesforce writes anew, `(415) 555-0123`."""
     DEMANDED = "demanded"
     """Text without which Salesforce refuses the record."""
+    OWNER = "owner"
+    """A reference to a user; a queue counts as nobody."""
+    ACCOUNT = "account"
+    """A reference to an account; the company that stands for none counts as none."""
+
+
+REFERENCES: Mapping[Kind, tuple[str, str]] = {Kind.OWNER: (SALES_PERSON, SALES_PERSON_KEY), Kind.ACCOUNT: (COMPANY, COMPANY_KEY)}
+"""What a reference names in Marketo, and the field there by which it is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class Field:
         return self.salesforce if system == SALESFORCE else self.marketo
 
 
+_OWNER = Field("OwnerId", SALES_PERSON_KEY, Kind.OWNER)
 _PERSON = (
     Field("Salutation", "salutation"),
     Field("FirstName", "firstName"),
@@ -63,38 +73,100 @@ _PERSON = (
     Field("Fax", "fax"),
     Field("LeadSource", "leadSource"),
     Field("Description", "mktoPersonNotes"),
+    _OWNER,
 )
-FIELDS: Mapping[str, tuple[Field, ...]] = {
-    LEAD: (
-        *_PERSON,
-        Field("MobilePhone", "mobilePhone", Kind.REWRITTEN_PHONE),
-        Field("Street", "address"),
-        Field("City", "city"),
-        Field("State", "state"),
-        Field("PostalCode", "postalCode"),
-        Field("Country", "country"),
-        Field("Status", "leadStatus"),
-        Field("Rating", "rating"),
-        Field("Company", "company", Kind.DEMANDED),
-        Field("Industry", "industry"),
-        Field("AnnualRevenue", "annualRevenue", Kind.NUMBER),
-        Field("NumberOfEmployees", "numberOfEmployees", Kind.NUMBER),
-        Field("Website", "website"),
-        Field("Lead_Score__c", "leadScore", Kind.NUMBER),
-        Field("Last_Visit__c", "lastVisit", Kind.DATETIME),
-    ),
-    CONTACT: (
-        *_PERSON,
-        Field("MobilePhone", "mobilePhone"),
-        Field("MailingStreet", "address"),
-        Field("MailingCity", "city"),
-        Field("MailingState", "state"),
-        Field("MailingPostalCode", "postalCode"),
-        Field("MailingCountry", "country"),
-        Field("Birthdate", "dateOfBirth", Kind.DATE),
-        Field("Interests__c", "interests", Kind.CHOICES),
-    ),
+_LEAD = (
+    *_PERSON,
+    Field("MobilePhone", "mobilePhone", Kind.REWRITTEN_PHONE),
+    Field("Street", "address"),
+    Field("City", "city"),
+    Field("State", "state"),
+    Field("PostalCode", "postalCode"),
+    Field("Country", "country"),
+    Field("Status", "leadStatus"),
+    Field("Rating", "rating"),
+    Field("Company", "company", Kind.DEMANDED),
+    Field("Industry", "industry"),
+    Field("AnnualRevenue", "annualRevenue", Kind.NUMBER),
+    Field("NumberOfEmployees", "numberOfEmployees", Kind.NUMBER),
+    Field("Website", "website"),
+    Field("Lead_Score__c", "leadScore", Kind.NUMBER),
+    Field("Last_Visit__c", "lastVisit", Kind.DATETIME),
+)
+_CONTACT = (
+    *_PERSON,
+    Field("MobilePhone", "mobilePhone"),
+    Field("MailingStreet", "address"),
+    Field("MailingCity", "city"),
+    Field("MailingState", "state"),
+    Field("MailingPostalCode", "postalCode"),
+    Field("MailingCountry", "country"),
+    Field("Birthdate", "dateOfBirth", Kind.DATE),
+    Field("Interests__c", "interests", Kind.CHOICES),
+    Field("AccountId", COMPANY_KEY, Kind.ACCOUNT),
+)
+_ACCOUNT = (
+    Field("Name", "company"),
+    Field("AnnualRevenue", "annualRevenue", Kind.NUMBER),
+    Field("BillingStreet", "billingStreet"),
+    Field("BillingCity", "billingCity"),
+    Field("BillingState", "billingState"),
+    Field("BillingPostalCode", "billingPostalCode"),
+    Field("BillingCountry", "billingCountry"),
+    Field("Description", "mktoCompanyNotes"),
+    Field("Industry", "industry"),
+    Field("NumberOfEmployees", "numberOfEmployees", Kind.NUMBER),
+    Field("Phone", "mainPhone"),
+    Field("Sic", "sicCode"),
+    Field("Site", "site"),
+    Field("Website", "website"),
+    _OWNER,
+)
+_USER = (
+    Field("FirstName", "firstName"),
+    Field("LastName", "lastName"),
+    Field("Email", "email", Kind.EMAIL),
+    Field("Title", "title"),
+    Field("Department", "department"),
+    Field("Phone", "phone"),
+    Field("MobilePhone", "mobilePhone"),
+    Field("Fax", "fax"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One kind of record that both systems have. `link`: the field of Marketo's record with the id of the Salesforce record.
+
+    `winner`: who wins a conflict (Marketo's documentation of its sync: a lead's goes to Marketo, a contact's to Salesforce); where only
+    Salesforce is edited, Salesforce. `flagged`: what is deleted in Salesforce stays in Marketo with a flag; else it goes there too.
+    """
+
+    name: str
+    salesforce: str
+    marketo: str
+    link: str
+    fields: tuple[Field, ...]
+    winner: str = SALESFORCE
+    flagged: bool = False
+
+
+TABLE = (
+    Entry(name="account", salesforce=ACCOUNT, marketo=COMPANY, link=COMPANY_KEY, fields=_ACCOUNT),
+    Entry(name="user", salesforce=USER, marketo=SALES_PERSON, link=SALES_PERSON_KEY, fields=_USER),
+    Entry(name="lead", salesforce=LEAD, marketo=PERSON, link=LINKS[LEAD], fields=_LEAD, winner=MARKETO, flagged=True),
+    Entry(name="contact", salesforce=CONTACT, marketo=PERSON, link=LINKS[CONTACT], fields=_CONTACT, flagged=True),
+)
+"""One entry a kind: all that is compared."""
+ENTRIES: Mapping[str, Entry] = {each.salesforce: each for each in TABLE}
+"""By Salesforce object."""
+IN_MARKETO = tuple(dict.fromkeys(each.marketo for each in TABLE))
+"""Marketo's objects, each once."""
+FIELDS: Mapping[str, tuple[Field, ...]] = {each.salesforce: each.fields for each in TABLE}
+VALUES: Mapping[str, tuple[Field, ...]] = {
+    each.salesforce: tuple(one for one in each.fields if one.kind not in REFERENCES) for each in TABLE
 }
+"""What people type: the fields that name no other record."""
 
 
 @dataclass(frozen=True, slots=True)
