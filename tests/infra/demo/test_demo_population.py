@@ -10,20 +10,36 @@ import pytest
 
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import load
+from consumers.merge.values import NOBODY
 from infra.demo.administrator import write_configuration
 from infra.demo.latency import percentiles
 from infra.demo.population import NOTES_BYTES_MAX, Newcomer, Populace, marketo_record, salesforce_record
 from infra.demo.sameness import normal
-from infra.demo.table import CONTACT, DELETED_FLAG, FIELDS, LEAD, LINKS, OPT_OUT, PLACEHOLDER, QUALIFIER, WINNER, Kind
+from infra.demo.table import (
+    ACCOUNT,
+    CONTACT,
+    DELETED_FLAG,
+    LEAD,
+    LINKS,
+    NO_COMPANY,
+    OPT_OUT,
+    PLACEHOLDER,
+    QUALIFIER,
+    TABLE,
+    USER,
+    VALUES,
+    Kind,
+)  # fmt: skip
 from streams.wire.systems import Object
 
 LENGTHS = {"FirstName": 40, "LastName": 80, "Title": 128, "Company": 255, "Phone": 40, "Fax": 40, "MobilePhone": 40, "Email": 80,
            "Street": 255, "MailingStreet": 255, "City": 40, "MailingCity": 40, "State": 80, "MailingState": 80, "PostalCode": 20,
-           "MailingPostalCode": 20, "Country": 80, "MailingCountry": 80, "Website": 255}  # fmt: skip
+           "MailingPostalCode": 20, "BillingPostalCode": 20, "BillingCity": 40, "BillingState": 80, "Sic": 20, "Site": 80, "Department": 80,
+            "Country": 80, "MailingCountry": 80, "Website": 255}  # fmt: skip
 """What the org's own describe says (Object Reference, Lead and Contact)."""
 KINDS = {Kind.REWRITTEN_PHONE: {"phone"}, Kind.DEMANDED: {"text"}, Kind.CHOICES: {"multipicklist"}, Kind.EMAIL: {"email"},
          Kind.NUMBER: {"number", "currency"}, Kind.BOOLEAN: {"boolean"}, Kind.DATE: {"date"}, Kind.DATETIME: {"datetime"},
-         Kind.TEXT: {"text", "phone", "url", "picklist"}}  # fmt: skip
+         Kind.TEXT: {"text", "phone", "url", "picklist"}, Kind.OWNER: {"owner"}, Kind.ACCOUNT: {"reference"}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +84,7 @@ def test_no_text_comes_twice() -> None:
     """An edit's value tells which edit it was; the judgement rests on it."""
     populace = Populace(Random(1))
     for name in ("title", "city", "phone", "mobilePhone", "firstName", "mktoPersonNotes", "postalCode"):
-        each = next(field for field in FIELDS[LEAD] if field.marketo == name)
+        each = next(field for field in VALUES[LEAD] if field.marketo == name)
         values = [normal(each.kind, populace.value(each)) for _ in range(300)]
         assert len(set(values)) == 300, name
 
@@ -82,17 +98,32 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
     addresses["TANDEM_POSTGRES_DSN"] = "postgresql://localhost:5/x"
     settings = load(file, {**told, **addresses, "TANDEM_KAFKA_BOOTSTRAP": "localhost:3", "TANDEM_WEB_PORT": "4"})
     rules = build(settings)
-    for object_name, obj in ((LEAD, Object("lead")), (CONTACT, Object("contact"))):
-        mapped = {item.salesforce: item for item in rules.objects[obj].fields if item.salesforce}
-        assert {each.salesforce: each.marketo for each in FIELDS[object_name]} == {name: item.marketo for name, item in mapped.items()}
-        for each in FIELDS[object_name]:
+    assert NO_COMPANY == NOBODY
+    for entry in TABLE:
+        mapping = rules.objects[Object(entry.salesforce.lower())]
+        mapped = {item.salesforce: item for item in mapping.fields if item.salesforce}
+        assert {each.salesforce: each.marketo for each in entry.fields} == {name: item.marketo for name, item in mapped.items()}
+        assert mapping.resource is None or mapping.resource.key == (entry.link,)
+        for each in entry.fields:
             item = mapped[each.salesforce]
             assert str(item.type) in KINDS[each.kind], each
-            assert str(item.rule.default) == WINNER[object_name]
-            assert str(item.rule.name) == ("true_wins" if each.marketo == OPT_OUT else WINNER[object_name])
+            assert str(item.rule.default) == entry.winner
+            assert str(item.rule.name) == ("true_wins" if each.marketo == OPT_OUT else entry.winner)
             assert (item.required_default == PLACEHOLDER) == (each.kind is Kind.DEMANDED)
+            assert bool(item.parent) == (each.kind in (Kind.OWNER, Kind.ACCOUNT))
     assert (rules.links.lead_id, rules.links.contact_id, rules.links.is_deleted) == (LINKS[LEAD], LINKS[CONTACT], DELETED_FLAG)
     assert [clause.field for group in rules.qualification.groups for clause in group] == [QUALIFIER]
+
+
+def test_accounts_and_users_fit_into_both_systems_and_no_two_are_alike() -> None:
+    populace = Populace(Random(3))
+    for object_name in (ACCOUNT, USER):
+        told = [salesforce_record(object_name, populace.facts(object_name, sparse=False)) for _ in range(50)]
+        assert {each.salesforce for each in VALUES[object_name]} == told[0].keys()
+        for facts in told:
+            assert all(len(str(value)) <= LENGTHS.get(name, 255) for name, value in facts.items()), facts
+        named = "Name" if object_name == ACCOUNT else "Email"
+        assert len({facts[named] for facts in told}) == 50
 
 
 def test_percentiles_are_of_nearest_rank() -> None:
