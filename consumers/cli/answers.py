@@ -16,6 +16,7 @@ from consumers.reports.now import now
 from consumers.reports.parents import kept, of
 from consumers.reports.people import find, people_of
 from consumers.reports.record import Live, RecordShown, fields_to_read, shown
+from consumers.reports.relations import relations_of
 from consumers.reports.status import Status, status
 from consumers.reports.story import Chapter, authors, decisions_about, field_key, story
 from consumers.troubles.ledger import expected
@@ -91,11 +92,12 @@ async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         found = await find(connection, name)
         keeping = await kept(connection, [each.pair for each in found])
+        related = [await relations_of(connection, each.pair, each.state, rules) for each in found]
     told, notes = [], []
-    for each in found:
+    for each, relations in zip(found, related, strict=True):
         rows, missed = await _live(settings, rules, each.state) if live else ({}, [])
         notes += missed
-        told.append(shown(each.pair, each.state, rules, rows, of(keeping, each.pair)))
+        told.append(shown(each.pair, each.state, rules, rows, of(keeping, each.pair), relations))
     return told, list(dict.fromkeys(notes))
 
 
@@ -150,10 +152,11 @@ async def _read_salesforce(settings: Settings, rules: SyncRules, state: PairStat
     from streams.salesforce.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
     from streams.salesforce.session import Session  # noqa: PLC0415 - only when asked live
 
-    fields = fields_to_read(rules.objects[state.object], System.SALESFORCE)
+    mapping = rules.objects[state.object]
+    fields = fields_to_read(mapping, System.SALESFORCE)
     async with Session(salesforce_settings(settings)) as session:
         rest = SalesforceRest(session, OpenBudget())
-        return (await rest.read(rules.objects[state.object].api_name, [state.salesforce.id], ["Id", *fields], Lane.LIVE))[0]
+        return (await rest.read(mapping.api_name, [state.salesforce.id], ["Id", *fields], Lane.LIVE))[0]
 
 
 async def _read_marketo(settings: Settings, rules: SyncRules, state: PairState) -> Mapping[str, Value] | None:

@@ -8,6 +8,7 @@ import typer
 
 from consumers.cli.config_commands import config_app
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
+from consumers.kinds.registry import SORTS
 
 app = typer.Typer(
     name="tandem",
@@ -54,11 +55,8 @@ class Listable(StrEnum):
     CONTESTED = "contested"
 
 
-class Deletable(StrEnum):
-    """What a person may confirm the deletes of."""
-
-    LEAD = "lead"
-    CONTACT = "contact"
+Deletable = StrEnum("Deletable", {str(obj).upper(): str(obj) for obj in SORTS})  # type: ignore[misc]  # one a kind's Salesforce object
+"""What a person may confirm the deletes of."""
 
 
 Live = Annotated[bool, typer.Option("--live/--no-live", help="Ask both systems for the record as it is now (a call each).")]
@@ -115,7 +113,7 @@ def list_people(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets.")] = False,
     json: Json = False,
 ) -> None:
-    """Name the people who are held, refused by a system, owed a change, or contested, and say why."""
+    """Name the records that are held, refused by a system, owed a change, or contested, and say why."""
     settings = settings_of(config)
     from consumers.cli.answers import list_of  # noqa: PLC0415 - quick start
     from consumers.cli.list_text import print_csv, print_list  # noqa: PLC0415 - quick start
@@ -133,7 +131,7 @@ def list_people(
 
 
 @app.command(
-    short_help="One person on both sides: what differs.",
+    short_help="One record on both sides: what differs.",
     epilog=examples("tandem record ada@example.com", "tandem record 00Q5f000005bwLFEAY --all"),
 )
 def record(
@@ -144,7 +142,7 @@ def record(
     live: Live = True,
     json: Json = False,
 ) -> None:
-    """One person on both sides: what differs, and why."""
+    """One record on both sides: what differs, and why; what it belongs to, and what belongs to it."""
     settings = settings_of(config)
     from consumers.cli.answers import records_of  # noqa: PLC0415 - quick start
     from consumers.cli.record_text import print_record  # noqa: PLC0415 - quick start
@@ -250,7 +248,7 @@ def setup(
 
 @app.command("confirm-deletes", short_help="Many deletes stopped a poll: they are meant.", epilog=examples("tandem confirm-deletes lead"))
 def confirm_deletes(
-    object_name: Annotated[Deletable, typer.Argument(metavar="OBJECT", help="lead or contact.")],
+    object_name: Annotated[Deletable, typer.Argument(metavar="OBJECT", help=f"One of {', '.join(Deletable)}.")],
     config: Config = DEFAULT_CONFIG,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask: they are meant.")] = False,
@@ -261,12 +259,13 @@ def confirm_deletes(
     from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
     from consumers.cli.deletes_text import print_deletes  # noqa: PLC0415 - quick start
     from consumers.reconcile.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
+    from consumers.reports.called import several  # noqa: PLC0415 - quick start
     from streams.wire.systems import Object  # noqa: PLC0415 - quick start
 
     obj = Object(str(object_name))
     waiting = finish(deletes_of(settings, obj))
     if waiting is None:
-        fail(f"No deletes of {obj}s wait for a confirmation; nothing was done.", Exit.PROBLEMS)
+        fail(f"No deletes of {several(obj)} wait for a confirmation; nothing was done.", Exit.PROBLEMS)
     if not json:
         print_deletes(console(), waiting)
     if not yes and (json or not typer.confirm("Are they meant?")):

@@ -1,4 +1,4 @@
-"""Lists of people, for reading and for spreadsheets."""
+"""Lists of records, for reading and for spreadsheets."""
 
 import csv
 import sys
@@ -29,7 +29,7 @@ def print_list(console: Console, queue: Queue, lines: Sequence[Listed], *, most:
     if not lines:
         console.print(_NOBODY[queue])
         return
-    table = Table("person", "e-mail", "where", "field", "why", "since", box=box.SIMPLE, pad_edge=False)
+    table = Table("record", "e-mail", "where", "field", "why", "since", box=box.SIMPLE, pad_edge=False)
     for each in lines:
         since = moment(each.since_ms) if each.since_ms else ""
         table.add_row(*map(escape, (each.person, each.email, SYSTEMS.get(each.system, ""), each.field, spelled(each.why), since)))

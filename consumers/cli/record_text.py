@@ -1,4 +1,4 @@
-"""One person on both sides as people read it: what differs first, and why; the rest on request. Fits 80 columns."""
+"""One record on both sides as people read it: what differs first, and why; the rest on request. Fits 80 columns."""
 
 from collections import Counter
 
@@ -9,6 +9,7 @@ from rich.table import Table
 
 from consumers.reports.plain import quoted, spelled
 from consumers.reports.record import FieldShown, Mark, RecordShown, SideShown
+from consumers.reports.relations import Parent
 
 _COLOURS = {
     Mark.SAME: "",
@@ -17,6 +18,7 @@ _COLOURS = {
     Mark.ALTERED: "dim",
     Mark.UNDER_WAY: "cyan",
     Mark.OWED: "yellow",
+    Mark.WAITS: "yellow",
     Mark.NEWS: "yellow",
     Mark.LOST: "magenta",
     Mark.HELD: "red",
@@ -31,6 +33,11 @@ def print_record(console: Console, record: RecordShown, *, everything: bool) -> 
     console.print(f"[bold]{escape(record.person)}[/]{escape(email)}, {record.object} pair:{record.pair}", soft_wrap=True)
     console.print(f"  Salesforce {record.salesforce_id or '-'}{_bracketed(record.salesforce_note)}", soft_wrap=True)
     console.print(f"  Marketo    {record.marketo_id or '-'}{_bracketed(record.marketo_note)}", soft_wrap=True)
+    for parent in record.relations.parents:
+        waits = " [yellow](waits for it: it is not in Marketo yet)[/]" if parent.waiting else ""
+        console.print(f"  belongs to {escape(_parent(parent))}{waits}", soft_wrap=True)
+    if children := ", ".join(each.told for each in record.relations.children):
+        console.print(f"  has {children}", soft_wrap=True)
     if record.hold:
         console.print(f"  [red]held: {escape(record.hold)}[/]", soft_wrap=True)
     if record.waiting:
@@ -43,6 +50,10 @@ def print_record(console: Console, record: RecordShown, *, everything: bool) -> 
     source = "as the systems show them now" if record.live else "as their feeds last told (the systems were not asked)"
     more = "" if everything or not rest else " All of them: --all."
     console.print(f"{len(record.fields)} fields, {record.differences} not in step; values {source}.{more}", soft_wrap=True)
+
+
+def _parent(parent: Parent) -> str:
+    return " ".join(filter(None, [parent.kind, parent.name, f"({parent.salesforce_id})"]))
 
 
 def _fields(console: Console, title: str, fields: list[FieldShown]) -> None:

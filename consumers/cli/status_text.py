@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from consumers.kinds.registry import BY_NAME
 from consumers.ledger.tallies import COUNTED_MAX, Refused
 from consumers.reports.clock import time_of_day
 from consumers.reports.plain import spelled
@@ -25,7 +26,7 @@ def print_status(console: Console, status: Status, *, everything: bool) -> None:
     for trouble in status.troubles[1:]:
         console.print(f"  {escape(sentence(trouble, status.at_ms))}", soft_wrap=True)
     console.print()
-    _people(console, status)
+    _records(console, status)
     _waiting(console, status)
     _table(console, "Calls today", ("system", "used", "of", "stopped"), [
         (SYSTEMS[row.system], row.used, row.limit, f"for {ago(row.blocked_ms)}" if row.blocked_ms else "") for row in status.spent
@@ -78,25 +79,27 @@ def _under_way(status: Status) -> str:
     return f"; {_counted(sum(row.due for row in writes))} changes are on their way, the oldest for {ago(oldest)}"
 
 
-def _people(console: Console, status: Status) -> None:
-    pairs = status.pairs
-    if not pairs.pairs:
-        console.print("No people are known yet.")
-        return
-    counts = ((pairs.linked, "on both sides"), (pairs.only_salesforce, "in Salesforce only"), (pairs.only_marketo, "in Marketo only"))
-    where = ", ".join(f"{count:,} {place}" for count, place in counts if count)
-    console.print(f"{'About ' if pairs.about else ''}{pairs.pairs:,} {'person' if pairs.pairs == 1 else 'people'}: {where}.")
+def _records(console: Console, status: Status) -> None:
+    """How many of each kind; of people also when there are none."""
+    for pairs in (status.pairs, *status.others):
+        kind = BY_NAME[pairs.kind]
+        counts = ((pairs.linked, "on both sides"), (pairs.only_salesforce, "in Salesforce only"), (pairs.only_marketo, "in Marketo only"))
+        where = ", ".join(f"{count:,} {place}" for count, place in counts if count)
+        if pairs.pairs:
+            console.print(f"{'About ' if pairs.about else ''}{kind.counted(pairs.pairs)}: {where}.")
+        elif kind.is_person:
+            console.print("No people are known yet.")
     for system, name in SYSTEMS.items():
         owed = sum(row.pairs for row in status.due if row.what == "write" and row.system == system)
         if owed:
-            console.print(f"{_counted(owed)} of them are owed a change in {name}.")
+            console.print(f"{_counted(owed)} of them {'is' if owed == 1 else 'are'} owed a change in {name}.")
 
 
 def _waiting(console: Console, status: Status) -> None:
     waits = status.waiting
     rows: list[Row] = [(SYSTEMS[each.system], _refused(each), each.records) for each in waits.why_refused]
-    _table(console, f"Refused: {_counted(waits.refused)}", ("by", "what, and why", "people"), rows, nothing="nothing")
-    _table(console, f"Held: {_counted(waits.held)}", ("why", "people"), list(waits.why_held.items()), nothing="nobody")
+    _table(console, f"Refused: {_counted(waits.refused)}", ("by", "what, and why", "records"), rows, nothing="nothing")
+    _table(console, f"Held: {_counted(waits.held)}", ("why", "records"), list(waits.why_held.items()), nothing="nobody")
     if waits.contested:
         console.print(f"[bold]Held for single fields: {_counted(waits.contested)}[/] (tandem list contested)")
 
@@ -107,7 +110,7 @@ def _refused(each: Refused) -> str:
 
 
 def _machinery(console: Console, status: Status) -> None:
-    _table(console, "To do", ("what", "system", "lane", "people", "now", "oldest"), [
+    _table(console, "To do", ("what", "system", "lane", "records", "now", "oldest"), [
         (row.what, SYSTEMS[row.system], row.lane, row.pairs, row.due,
          ago(row.oldest_ms) if row.oldest_ms >= 0 else f"in {ago(-row.oldest_ms)}") for row in status.due
     ], nothing="nothing is owed")  # fmt: skip

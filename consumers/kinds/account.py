@@ -38,4 +38,5 @@ ACCOUNT = Kind(
     resource=Resource(object=Object("company"), path="companies", key=("externalCompanyId",), id_field="id"),
     placeholder={"company": "(none)"},
     delete_in_marketo=True,
+    titled=("company",),
 )

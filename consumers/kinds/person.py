@@ -54,6 +54,7 @@ _CONTACT = (
 
 PERSON = Kind(
     name="person",
+    plural="people",
     doc="Leads and contacts, as people in Marketo",
     sorts=(
         Sort(entity=Entity(object=LEAD, name="Lead", merges=True, converts=CONTACT), fields=_LEAD, winner=System.MARKETO, prefix="00Q"),

@@ -1,14 +1,17 @@
 """Counts of the ledger that cost the same at any size: exact where they are small, told as a bound or an estimate where they aren't."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from consumers.kinds.registry import KINDS
 from consumers.ledger.port import Duty
+from consumers.mapping.kind import Kind
 from streams.budget.port import Lane
+from streams.wire.systems import Object
 
 COUNTED_MAX = 10_000
 """What may be many is counted so far, and no further: 10,000 then means "at least"."""
@@ -19,19 +22,13 @@ _TOP = 10
 
 _SIZE = "select pg_relation_size('pairs')"
 _PAIRS = """
-select count(*) as pairs, count(salesforce_id) as salesforce, count(marketo_id) as marketo,
-       count(*) filter (where salesforce_object = 'lead') as leads, count(*) filter (where salesforce_object = 'contact') as contacts
-from pairs
+select marketo_object, salesforce_object, count(*) as pairs, count(salesforce_id) as salesforce, count(marketo_id) as marketo
+from pairs group by 1, 2
 """
 """Only while the table is small."""
 _ESTIMATE = "explain (format json) select 1 from pairs where {0}"
-_ESTIMATED = {
-    "pairs": "true",
-    "salesforce": "salesforce_id is not null",
-    "marketo": "marketo_id is not null",
-    "leads": "salesforce_object = 'lead'",
-    "contacts": "salesforce_object = 'contact'",
-}
+_OF_KIND, _OF_OBJECT = "marketo_object = '{0}'", "salesforce_object = '{0}'"
+_ESTIMATED = {"pairs": "true", "salesforce": "salesforce_id is not null", "marketo": "marketo_id is not null"}
 _DUE = """
 select k as kind, l as lane,
        (select count(*) from (select from due where kind = k and lane = l order by at limit $2) as counted) as pairs,
@@ -56,14 +53,15 @@ from (select * from refusals order by since_ms desc limit $1) as newest group by
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """How many people there are. `about`: estimated by the database, within some percent."""
+    """How many records of a kind there are. `about`: estimated by the database, within some percent."""
 
+    kind: str
     pairs: int
     linked: int
     only_salesforce: int
     only_marketo: int
-    leads: int
-    contacts: int
+    objects: Mapping[str, int]
+    """By Salesforce object."""
     about: bool
 
 
@@ -102,25 +100,40 @@ class Waiting:
     why_refused: tuple[Refused, ...] = ()
 
 
-async def pairs(connection: Any) -> Pairs:
-    """Exact in a small ledger, estimated in a large one. Every pair has a record on one side at least."""
+async def pairs(connection: Any) -> tuple[Pairs, ...]:
+    """Of each kind, people first: exact in a small ledger, estimated in a large one. Every pair has a record on one side at least."""
     small = await connection.fetchval(_SIZE) <= _SMALL_BYTES
-    counts = dict(await connection.fetchrow(_PAIRS)) if small else {name: await _estimate(connection, name) for name in _ESTIMATED}
+    rows = await connection.fetch(_PAIRS) if small else []
+    kinds = sorted(KINDS, key=lambda kind: not kind.is_person)
+    return tuple([_counted(kind, rows) if small else await _estimated(connection, kind) for kind in kinds])
+
+
+def _counted(kind: Kind, rows: Sequence[Any]) -> Pairs:
+    mine = [row for row in rows if row["marketo_object"] == kind.marketo]
+    counts = {name: sum(row[name] for row in mine) for name in _ESTIMATED}
+    objects = {obj: sum(row["pairs"] for row in mine if row["salesforce_object"] == obj) for obj in kind.by_object}
+    return _pairs(kind, counts, objects, about=False)
+
+
+async def _estimated(connection: Any, kind: Kind) -> Pairs:
+    mine = _OF_KIND.format(kind.marketo)
+    counts = {name: await _estimate(connection, f"{mine} and {condition}") for name, condition in _ESTIMATED.items()}
+    objects = {obj: await _estimate(connection, f"{mine} and {_OF_OBJECT.format(obj)}") for obj in kind.by_object}
+    return _pairs(kind, counts, objects, about=True)
+
+
+def _pairs(kind: Kind, counts: Mapping[str, int], objects: Mapping[Object, int], *, about: bool) -> Pairs:
     linked = max(0, counts["salesforce"] + counts["marketo"] - counts["pairs"])
+    only_salesforce, only_marketo = max(0, counts["salesforce"] - linked), max(0, counts["marketo"] - linked)
     return Pairs(
-        pairs=counts["pairs"],
-        linked=linked,
-        only_salesforce=max(0, counts["salesforce"] - linked),
-        only_marketo=max(0, counts["marketo"] - linked),
-        leads=counts["leads"],
-        contacts=counts["contacts"],
-        about=not small,
-    )
+        kind=kind.name, pairs=counts["pairs"], linked=linked, only_salesforce=only_salesforce, only_marketo=only_marketo,
+        objects={str(obj): count for obj, count in objects.items()}, about=about,
+    )  # fmt: skip
 
 
-async def _estimate(connection: Any, name: str) -> int:
+async def _estimate(connection: Any, condition: str) -> int:
     """What the planner expects, from the table's size and the statistics of autovacuum."""
-    (told,) = orjson.loads(await connection.fetchval(_ESTIMATE.format(_ESTIMATED[name])))
+    (told,) = orjson.loads(await connection.fetchval(_ESTIMATE.format(condition)))
     rows: int = told["Plan"]["Plan Rows"]
     return rows
 

@@ -68,10 +68,19 @@ class Kind:
     """What a Marketo record says that stands for none, where one is needed (`Default.placeholder`)."""
     delete_in_marketo: bool = False
     """Whether a record deleted in Salesforce is deleted in Marketo; else it stays."""
+    titled: tuple[str, ...] = ("firstName", "lastName")
+    """The fields, by their keys, that tell a reader which record it is."""
+    plural: str = ""
+    """Several of them, in a sentence; the name with an s unless said."""
     by_object: Mapping[Object, Sort] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_object", {sort.entity.object: sort for sort in self.sorts})
+        object.__setattr__(self, "plural", self.plural or f"{self.name}s")
+
+    def counted(self, count: int) -> str:
+        """`1 account`, `12 accounts`."""
+        return f"{count:,} {self.name if count == 1 else self.plural}"
 
     @property
     def marketo(self) -> Object:

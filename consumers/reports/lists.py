@@ -11,8 +11,8 @@ from consumers.merge.plan import owed
 from consumers.merge.refused import RECORD
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
+from consumers.reports.called import agreed, name_of
 from consumers.reports.parents import Kept, kept
-from consumers.reports.person import agreed, name_of
 from streams.wire.events import Value
 from streams.wire.systems import MARKETO
 

@@ -20,9 +20,9 @@ def now(record: RecordShown, key: str) -> tuple[str, ...]:
 
 
 def _about_record(record: RecordShown) -> Iterator[str]:
-    """What keeps the whole person from being sent."""
+    """What keeps the whole record from being sent."""
     if record.hold and record.salesforce_id and record.marketo_id:
-        yield f"Now: the person is held: {record.hold}."
+        yield f"Now: the record is held: {record.hold}."
     for name, number, note in (
         ("Salesforce", record.salesforce_id, record.salesforce_note),
         ("Marketo", record.marketo_id, record.marketo_note),
@@ -42,6 +42,8 @@ def _about_field(field: FieldShown) -> Iterator[str]:
 
 def _about_side(name: str, side: SideShown, agreed: str) -> str:
     match side.mark:
+        case Mark.WAITS:
+            return f"Now: not written to {name} yet: it {side.why}."
         case Mark.REFUSED:
             return f"Now: refused by {name}: {side.why}."
         case Mark.UNDER_WAY:

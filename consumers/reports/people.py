@@ -7,7 +7,7 @@ from typing import Any
 
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
-from consumers.reports.person import agreed, name_of
+from consumers.reports.called import agreed, name_of
 from streams.wire.systems import salesforce_id
 
 _SELECT = "select id, state from pairs where "

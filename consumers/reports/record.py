@@ -1,4 +1,4 @@
-"""One person on both sides, with the agreement between them: what differs, and why."""
+"""One record on both sides, with the agreement between them: what differs, and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,10 +9,14 @@ from consumers.merge.plan import qualifies
 from consumers.merge.refused import RECORD, refusals
 from consumers.merge.state import NEVER, Field, PairState, Record
 from consumers.merge.values import Unfit, equal, neutral
+from consumers.merge.witness import WAITS
+from consumers.reports.called import agreed, name_of
 from consumers.reports.parents import NOTHING
-from consumers.reports.person import agreed, name_of
+from consumers.reports.relations import Relations
 from streams.wire.events import Value
 from streams.wire.systems import System
+
+NO_RELATIONS = Relations()
 
 
 class Mark(StrEnum):
@@ -24,6 +28,8 @@ class Mark(StrEnum):
     LOST = "lost"
     HELD = "held"
     REFUSED = "refused"
+    WAITS = "waits"
+    """For its parent."""
     LEFT = "left"
     ALTERED = "altered"
     """In step: the system makes this of what is agreed."""
@@ -65,7 +71,7 @@ class FieldShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordShown:
-    """One pair. `salesforce_note`, `marketo_note`: how that record itself stands."""
+    """One pair. `person`: what it is called, whatever it is; `salesforce_note`, `marketo_note`: how that record itself stands."""
 
     pair: int
     object: str
@@ -79,6 +85,7 @@ class RecordShown:
     waiting: int
     live: bool
     fields: tuple[FieldShown, ...]
+    relations: Relations = NO_RELATIONS
 
     @property
     def differences(self) -> int:
@@ -103,8 +110,12 @@ Live = Mapping[System, Mapping[str, Value] | None]
 """What the systems show now, by API name. A system that is absent was not asked; None: it has no such record (any more)."""
 
 
-def shown(pair: int, state: PairState, rules: SyncRules, live: Live, keeping: Mapping[str, str] = NOTHING) -> RecordShown:
-    """The record side by side. `keeping`: what keeps the parents that it waits for, by the fields that name them."""
+def shown(
+    pair: int, state: PairState, rules: SyncRules, live: Live, keeping: Mapping[str, str] = NOTHING, relations: Relations = NO_RELATIONS
+) -> RecordShown:
+    """The record side by side. `keeping`: what keeps the parents that it waits for, by the fields that name them; `relations`: what it
+    belongs to, and what belongs to it.
+    """
     mapping = rules.objects[state.object]
     return RecordShown(
         pair=pair,
@@ -119,6 +130,7 @@ def shown(pair: int, state: PairState, rules: SyncRules, live: Live, keeping: Ma
         waiting=len(state.waiting),
         live=bool(live),
         fields=tuple(_with_parent(_field(item, state, live), keeping) for item in _order(mapping, state)),
+        relations=relations,
     )
 
 
@@ -181,7 +193,7 @@ def _stands(item: FieldMapping, field: Field, system: System) -> tuple[Mark, str
             return Mark.ALTERED, f"{_NAMES[system]} stores “{side.seen}” for “{field.value}”"
         return (Mark.LEFT, f"{item.direction}: a value of {system}'s own") if alone else (Mark.SAME, "")
     if side.refused == field.version:
-        return Mark.REFUSED, side.reason
+        return Mark.WAITS if side.reason.startswith(WAITS) else Mark.REFUSED, side.reason
     if any(write.version == field.version for write in side.writes):
         return Mark.UNDER_WAY, "written; its feed has not shown it yet"
     if not reaches:
@@ -220,12 +232,16 @@ def _record_note(state: PairState, system: System, rules: SyncRules, live: Live)
 
 
 def _absence(state: PairState, record: Record, system: System, rules: SyncRules) -> str:
+    if record.refused.startswith(WAITS):
+        return f"not created yet: {record.refused}"
     if record.refused:
         return f"creation refused: {record.refused}"
     if record.creating:
         return "creation under way"
     if state.hold:
         return f"not created: {state.hold}"
+    if not rules.objects[state.object].is_person:
+        return "not created yet" if rules.objects[state.object].flow.reaches(system) else f"{_NAMES[system]} is not written to"
     if system is System.SALESFORCE and not qualifies(state, rules.qualification):
         return "not in Salesforce: the person does not qualify (people.qualify)"
     return "not created yet"

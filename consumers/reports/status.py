@@ -88,6 +88,9 @@ class Status:
     troubles: tuple[Trouble, ...] = ()
     """Worst first."""
     pairs: Pairs
+    """People."""
+    others: tuple[Pairs, ...]
+    """The other kinds of record."""
     due: tuple[Due, ...]
     waiting: Waiting
     sources: tuple[SourceState, ...]
@@ -115,11 +118,13 @@ async def status(
     waits, letters = await waiting(connection), await connection.fetchval(_LETTER_COUNT, _LETTERS_MAX)
     wrong = (*found, *await worker_troubles(connection), *await ledger_troubles(connection, expected))
     troubles = worst_first((*wrong, *_for_a_person(waits, letters)))
+    people, *others = await pairs(connection)
     return Status(
         state=_state(troubles),
         at_ms=now_ms,
         troubles=troubles,
-        pairs=await pairs(connection),
+        pairs=people,
+        others=tuple(others),
         due=await due(connection, now_ms),
         waiting=waits,
         sources=await _sources(connection),
@@ -152,8 +157,8 @@ def _for_a_person(waits: Waiting, letters: int) -> list[Trouble]:
     """What flows by, and waits for a person to look at it."""
     told = (
         ("refused", waits.refused, "refused by a system, see tandem list refused", ("field is", "fields are")),
-        ("held", waits.held, "held, see tandem list held", ("person is", "people are")),
-        ("contested", waits.contested, "held for single fields, see tandem list contested", ("person is", "people are")),
+        ("held", waits.held, "held, see tandem list held", ("record is", "records are")),
+        ("contested", waits.contested, "held for single fields, see tandem list contested", ("record is", "records are")),
         ("dead letters", letters, "not usable", ("change was", "changes were")),
     )
     since = min((each.since_ms for each in waits.why_refused), default=0)

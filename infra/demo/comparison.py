@@ -75,8 +75,9 @@ def compare(salesforce: Records, marketo: Records, *, deleted: Mapping[str, str]
     for object_name, record_id in salesforce.keys() - partners.keys():
         found.differences.append(Difference(what="not in Marketo", object=object_name, salesforce_id=record_id))
     paired = {pair.key(MARKETO) for pair in found.pairs}
+    used = _used(marketo)
     for key, record in marketo.items():
-        told = _person(key in paired, record) if key[0] == PERSON else _record(key in paired, key, record)
+        told = _person(key in paired, record) if key[0] == PERSON else _record(key in paired, key, record, used)
         found.differences += [Difference(what=what, object=object_of(key, record), marketo_id=key[1]) for what in told]
     found.differences += _orphans(marketo)
     found.differences += _unflagged(marketo, deleted or {})
@@ -141,10 +142,21 @@ def _person(paired: bool, person: Values) -> Iterator[str]:
         yield "not in Salesforce"
 
 
-def _record(paired: bool, key: Key, record: Values) -> Iterator[str]:
-    """What no person is has no flag: it goes when its Salesforce record goes."""
-    if not paired and any(linked(key, record)):
+def _record(paired: bool, key: Key, record: Values, used: frozenset[Key]) -> Iterator[str]:
+    """What no person is has no flag: it goes when its Salesforce record goes, and nobody in Marketo belongs to it any more."""
+    if not paired and any(linked(key, record)) and not any((key[0], record_id) in used for _, record_id in linked(key, record)):
         yield "names a Salesforce record that is gone"
+
+
+def _used(marketo: Records) -> frozenset[Key]:
+    """What is named as a parent in Marketo: its object there, and the key by which it is named. Marketo deletes nothing of this."""
+    references = {(entry.marketo, each) for entry in TABLE for each in entry.fields if each.kind in REFERENCES}
+    return frozenset(
+        (REFERENCES[each.kind][0], str(record[each.marketo]))
+        for key, record in marketo.items()
+        for name, each in references
+        if name == key[0] and record.get(each.marketo)
+    )
 
 
 def _orphans(marketo: Records) -> Iterator[Difference]:

@@ -22,6 +22,7 @@ class Parents:
     def __init__(self, systems: Systems, mirror: Mirror, populace: Populace, random: Random) -> None:
         self._systems, self._mirror, self._populace, self._random = systems, mirror, populace, random
         self.accounts: list[str] = []
+        self._empty: list[str] = []
         self.owners: list[str] = []
         self.queue = ""
 
@@ -33,6 +34,7 @@ class Parents:
         await self._create("QueueSobject", {"QueueId": self.queue, "SobjectType": LEAD})
         for _ in range(ACCOUNTS):
             self.accounts.append(await self._found(self._random.choice(self.owners)))
+        self._empty = [await self._found(self.owners[0]) for _ in range(2)]
 
     def give(self, newcomers: Iterable[Newcomer]) -> None:
         """Most contacts in Salesforce get an account, some people an owner, some leads the queue."""
@@ -89,16 +91,17 @@ class Parents:
         self.accounts.append(account)
 
     async def delete(self) -> list[str]:
-        """Two accounts are deleted; Salesforce deletes their contacts with them. Returns the accounts."""
-        gone = self._random.sample(self.accounts, 2)
+        """Two accounts are deleted, and Salesforce deletes their contacts with them; and two that have none. Returns one of each."""
+        people, nobody = self._random.sample(self.accounts, 2), self._empty
+        gone = [*people, *nobody]
         await asyncio.gather(*(self._systems.verb("salesforce/delete", {"id": each}) for each in gone))
         self.accounts = [each for each in self.accounts if each not in gone]
-        return gone
+        return [people[0], nobody[0]]
 
-    async def bring_back(self, account: str) -> None:
-        """A deleted account comes out of the recycle bin, and its contacts with it."""
-        await self._systems.verb("salesforce/undelete", {"id": account})
-        self.accounts.append(account)
+    async def bring_back(self, accounts: Iterable[str]) -> None:
+        """Deleted accounts come out of the recycle bin, and their contacts with them."""
+        await asyncio.gather(*(self._systems.verb("salesforce/undelete", {"id": each}) for each in accounts))
+        self.accounts += accounts
 
     async def _hire(self) -> str:
         facts = self._populace.facts(USER, sparse=False)

@@ -143,7 +143,11 @@ class Demo:
             ("Deletions in Salesforce", True, lambda: scenario.delete_in_salesforce(6)),
             ("Accounts, users and who belongs to whom are changed", True, lambda: self._belongings(scenario)),
             ("A user, an account and its people arrive at once", True, scenario.parents.arrive),
-            ("Two accounts are deleted, and one comes back", True, lambda: self._deleted_accounts(scenario, waiting)),
+            (
+                "Accounts are deleted, some with their people, and some come back",
+                True,
+                lambda: self._deleted_accounts(scenario, waiting),
+            ),
             ("The stream is muted, and Marketo edits the same fields meanwhile", False, lambda: self._muted(scenario, waiting)),
             (
                 "kill -9 of the worker in the middle of edits",
@@ -172,9 +176,9 @@ class Demo:
         await asyncio.gather(scenario.parents.edit(), scenario.parents.regroup(), scenario.parents.hand_over())
 
     async def _deleted_accounts(self, scenario: Scenario, waiting: Waiting) -> None:
-        gone = await scenario.parents.delete()
+        to_come_back = await scenario.parents.delete()
         await waiting.rest(within_seconds=PHASE_SECONDS)
-        await scenario.parents.bring_back(gone[0])
+        await scenario.parents.bring_back(to_come_back)
 
     async def _muted(self, scenario: Scenario, waiting: Waiting) -> None:
         fault = await self.systems.add_fault(SALESFORCE, _MUTE)
@@ -222,7 +226,8 @@ class Demo:
         told = list(stories(self.mirror, compared.pairs, salesforce, marketo, tandem=users, rests=waiting.rests))
         judged = judge(told)
         since = self.phases[0].ended_ms if self.phases else _now_ms()
-        found = arrivals(self.mirror, compared.pairs, tandem=users, since_ms=since)
+        streamed = [pair for pair in compared.pairs if ENTRIES[pair.object].streamed]
+        found = arrivals(self.mirror, streamed, tandem=users, since_ms=since)
         return Outcome(
             seed=self.wish.seed, seconds=seconds, phases=self.phases, compared=compared, judged=judged, arrivals=found,
             repaired_by_poll=self._found_by_poll(found), meters=await self.systems.meters(), tandem=users, status=await self._status(),

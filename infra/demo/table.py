@@ -149,11 +149,13 @@ class Entry:
     fields: tuple[Field, ...]
     winner: str = SALESFORCE
     flagged: bool = False
+    streamed: bool = True
+    """Whether change events tell of it (Salesforce selects five objects); else the poll does, in its own time."""
 
 
 TABLE = (
     Entry(name="account", salesforce=ACCOUNT, marketo=COMPANY, link=COMPANY_KEY, fields=_ACCOUNT),
-    Entry(name="user", salesforce=USER, marketo=SALES_PERSON, link=SALES_PERSON_KEY, fields=_USER),
+    Entry(name="user", salesforce=USER, marketo=SALES_PERSON, link=SALES_PERSON_KEY, fields=_USER, streamed=False),
     Entry(name="lead", salesforce=LEAD, marketo=PERSON, link=LINKS[LEAD], fields=_LEAD, winner=MARKETO, flagged=True),
     Entry(name="contact", salesforce=CONTACT, marketo=PERSON, link=LINKS[CONTACT], fields=_CONTACT, flagged=True),
 )

@@ -112,7 +112,7 @@ async def test_status(postgres: str, database: Any) -> None:
         told = await status(connection, now_ms=NOW, ends={("crm.salesforce.lead.v1", 0): 100, ("crm.marketo.person.v1", 0): 4})
 
     pairs, waiting = told.pairs, told.waiting
-    assert (pairs.pairs, pairs.linked, pairs.only_marketo, pairs.only_salesforce, pairs.leads) == (3, 2, 1, 0, 3)
+    assert (pairs.pairs, pairs.linked, pairs.only_marketo, pairs.only_salesforce, pairs.objects) == (3, 2, 1, 0, {"lead": 3, "contact": 0})
     assert (waiting.held, waiting.contested, pairs.about) == (1, 1, False)
     assert [(each.what, each.system, each.lane, each.pairs, each.due, each.oldest_ms) for each in told.due] == [
         ("write", "marketo", "live", 2, 1, 2_000),
