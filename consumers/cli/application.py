@@ -8,7 +8,6 @@ import typer
 
 from consumers.cli.config_commands import config_app
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
-from consumers.kinds.registry import SORTS
 
 app = typer.Typer(
     name="tandem",
@@ -53,10 +52,6 @@ class Listable(StrEnum):
     REFUSED = "refused"
     OWED = "owed"
     CONTESTED = "contested"
-
-
-Deletable = StrEnum("Deletable", {str(obj).upper(): str(obj) for obj in SORTS})  # type: ignore[misc]  # one a kind's Salesforce object
-"""What a person may confirm the deletes of."""
 
 
 Live = Annotated[bool, typer.Option("--live/--no-live", help="Ask both systems for the record as it is now (a call each).")]
@@ -248,7 +243,7 @@ def setup(
 
 @app.command("confirm-deletes", short_help="Many deletes stopped a poll: they are meant.", epilog=examples("tandem confirm-deletes lead"))
 def confirm_deletes(
-    object_name: Annotated[Deletable, typer.Argument(metavar="OBJECT", help=f"One of {', '.join(Deletable)}.")],
+    object_name: Annotated[str, typer.Argument(metavar="OBJECT", help="As in the configuration: lead, contact, account ...")],
     config: Config = DEFAULT_CONFIG,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask: they are meant.")] = False,
@@ -258,11 +253,14 @@ def confirm_deletes(
     settings = settings_of(config)
     from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
     from consumers.cli.deletes_text import print_deletes  # noqa: PLC0415 - quick start
+    from consumers.kinds.registry import SORTS  # noqa: PLC0415 - quick start
     from consumers.reconcile.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
     from consumers.reports.called import several  # noqa: PLC0415 - quick start
     from streams.wire.systems import Object  # noqa: PLC0415 - quick start
 
-    obj = Object(str(object_name))
+    obj = Object(object_name.lower())
+    if obj not in SORTS:
+        raise typer.BadParameter(f"{object_name}: one of {', '.join(SORTS)}", param_hint="OBJECT")
     waiting = finish(deletes_of(settings, obj))
     if waiting is None:
         fail(f"No deletes of {several(obj)} wait for a confirmation; nothing was done.", Exit.PROBLEMS)

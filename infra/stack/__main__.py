@@ -71,6 +71,7 @@ def to_try(endpoints: Mapping[str, Any]) -> str:
             "",
             "  to try         ./tandem status",
             "                 ./tandem record ada@example.com",
+            "                 ./tandem record emmy@example.com  (and then the account that she belongs to)",
             "                 ./tandem explain ada@example.com title",
             "",
         )

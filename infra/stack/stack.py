@@ -179,7 +179,7 @@ class Stack:
         self.say("both systems have the fields that Tandem needs")
         if self._people:
             count = await asyncio.to_thread(move_in, self.sandbox.endpoints()["sandbox"]["url"])
-            self.say(f"{count} people have moved in: some in Salesforce, some in Marketo")
+            self.say(f"{count} people have moved in: some in Salesforce, some in Marketo; some have an account and an owner")
 
     async def _stop(self, names: Sequence[str]) -> None:
         for name in reversed(names):

@@ -95,7 +95,11 @@ def test_the_mapping_in_effect_is_shown_with_direction_and_rule(config: str) -> 
     fields = "lead: {fields: {leadScore: {salesforce: Score__c, type: number, direction: to_salesforce, unwanted: leave}, fax: false}}\n"
     Path(config).write_text(MINIMAL + fields)
     told = json.loads(runner.invoke(app, ["config", "mapping", "--json", "-c", config], env=ENVIRON).output)
-    rows = [tuple(each.values()) for each in told if each["marketo"] in ("leadScore", "unsubscribed", "fax")]
+    rows = [
+        tuple(each.values())
+        for each in told
+        if each["marketo"] in ("leadScore", "unsubscribed", "fax") and each["object"] in ("lead", "contact")
+    ]
     assert rows == [
         ("lead", "HasOptedOutOfEmail", "unsubscribed", "boolean", "both", "true wins"),
         ("lead", "Score__c", "leadScore", "number", "to_salesforce", "leave"),

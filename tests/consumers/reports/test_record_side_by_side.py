@@ -64,6 +64,11 @@ CASES: dict[str, tuple[FieldMapping, Field, tuple[Mark, str]]] = {
     "owed": (BOTH, Field(**AGREED, marketo=Side(**SEEN_OLD)), (Mark.OWED, "owed: shows version 1, agreed is 2")),
     "lost": (BOTH, Field(**AGREED, marketo=Side(seen="mine", shows=NEVER)), (Mark.LOST, "its value lost; the agreement is owed")),
     "not met": (BOTH, Field(**AGREED, marketo=Side(known=False, shows=NEVER)), (Mark.OWED, "not met yet")),
+    "waits for its parent": (
+        BOTH,
+        Field(**AGREED, marketo=Side(**SEEN_OLD, refused=2, reason="waits for account 001, which is not in Marketo yet")),
+        (Mark.WAITS, "waits for account 001, which is not in Marketo yet"),
+    ),
     "under way": (
         BOTH,
         Field(**AGREED, marketo=Side(**SEEN_OLD, writes=(WRITE,))),

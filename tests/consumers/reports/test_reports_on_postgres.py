@@ -1,5 +1,6 @@
 """The reports against a real ledger."""
 
+import io
 import re
 import time
 from collections.abc import AsyncIterator
@@ -8,8 +9,12 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+from rich.console import Console
 
+from consumers.cli.record_text import print_record
+from consumers.cli.status_text import print_status
 from consumers.configuration.defaults import build
+from consumers.kinds.registry import KINDS
 from consumers.ledger.port import Duty
 from consumers.merge.decision import Decision, Ruling, Verdict, encode
 from consumers.merge.state import Field, PairState, Record, Side
@@ -19,6 +24,7 @@ from consumers.reports.lists import Queue, listed
 from consumers.reports.parents import kept, of
 from consumers.reports.people import UnknownRecord, find
 from consumers.reports.record import shown
+from consumers.reports.relations import relations_of
 from consumers.reports.status import State, Status, impersonal
 from consumers.reports.status import status as status_of
 from consumers.reports.story import decisions_about, story
@@ -28,7 +34,7 @@ from consumers.troubles.workers import beat
 from streams.budget.state import BudgetState
 from streams.wire.errors import Fatal, Retry, Unprepared
 from streams.wire.events import Value
-from streams.wire.systems import CONTACT, System, salesforce_id
+from streams.wire.systems import CONTACT, Object, System, salesforce_id
 from tests.consumers.configuration.test_default_mapping import SETTINGS
 
 pytestmark = pytest.mark.integration
@@ -50,15 +56,79 @@ async def status(connection: Any, *, now_ms: int, **more: Any) -> Status:
 
 
 async def add_pair(database: Any, *, salesforce: str | None, marketo: str | None, email: str | None = None, **more: Any) -> int:
+    obj, counterpart = more.pop("object", Object("lead")), more.pop("counterpart", Object("person"))
     state = PairState(
-        salesforce=Record(id=salesforce or ""), marketo=Record(id=marketo or ""), fields=more.pop("fields", {}), hold=more.get("held") or ""
-    )
+        object=obj, counterpart=counterpart, salesforce=Record(id=salesforce or ""), marketo=Record(id=marketo or ""),
+        fields=more.pop("fields", {}), hold=more.get("held") or "",
+    )  # fmt: skip
     added: int = await database.fetchval(
-        "insert into pairs (salesforce_object, salesforce_id, marketo_id, match_key, state, held, contested, updated_at)"
-        " values ('lead', $1, $2, $3, $4, $5, $6, 0) returning id",
-        salesforce, marketo, email, pack(state), more.get("held"), more.get("contested", False),
+        "insert into pairs (salesforce_object, marketo_object, salesforce_id, marketo_id, match_key, state, held, contested, updated_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, 0) returning id",
+        obj, counterpart, salesforce, marketo, email, pack(state), more.get("held"), more.get("contested", False),
     )  # fmt: skip
     return added
+
+
+ACCOUNT_ID, USER_ID, UNKNOWN_ID = (salesforce_id(f"{prefix}000000000001") for prefix in ("001", "005", "006"))
+
+
+async def add_family(database: Any) -> tuple[int, int]:
+    """An account that a user owns, with two contacts and a lead, who waits for a user; the numbers of the account and of a contact."""
+    named = {"company": Field(value="Acme", version=1)}
+    account = {"object": Object("account"), "counterpart": Object("company"), "fields": named}
+    one = await add_pair(database, salesforce=ACCOUNT_ID, marketo=ACCOUNT_ID, **account)
+    called = {"firstName": Field(value="Otto", version=1), "lastName": Field(value="Hahn", version=1)}
+    user = {"object": Object("user"), "counterpart": Object("salesperson"), "fields": called}
+    await add_pair(database, salesforce=USER_ID, marketo=USER_ID, **user)
+    sorts = [Object("contact"), Object("contact"), Object("lead")]
+    people = [
+        await add_pair(database, salesforce=salesforce_id(f"003{n:012d}"), marketo=str(n), object=obj) for n, obj in enumerate(sorts, 1)
+    ]
+    told = [(child, "externalCompanyId", ACCOUNT_ID, False) for child in people]
+    told += [(people[0], "externalSalesPersonId", UNKNOWN_ID, True), (one, "externalSalesPersonId", USER_ID, False)]
+    await database.executemany("insert into relations values ($1, $2, $3, $4)", told)
+    return one, people[0]
+
+
+async def test_every_kind_is_counted_apart_and_people_alone_are_people(postgres: str, database: Any) -> None:
+    await add_family(database)
+    async with ledger_connection(postgres) as connection:
+        told = await status(connection, now_ms=NOW)
+    assert (told.pairs.kind, told.pairs.pairs, told.pairs.linked, told.pairs.objects) == ("person", 3, 3, {"lead": 1, "contact": 2})
+    counted = {each.kind: (each.pairs, each.linked, each.objects) for each in told.others}
+    assert (counted["account"], counted["user"]) == ((1, 1, {"account": 1}), (1, 1, {"user": 1}))
+    assert counted.keys() == {kind.name for kind in KINDS if not kind.is_person}
+    shown = io.StringIO()
+    print_status(Console(file=shown, width=120), told, everything=False)
+    lines = shown.getvalue().splitlines()
+    assert "3 people: 3 on both sides." in lines
+    assert "1 account: 1 on both sides." in lines
+    assert "1 user: 1 on both sides." in lines
+
+
+async def test_what_a_record_belongs_to_and_what_belongs_to_it(postgres: str, database: Any) -> None:
+    account, contact = await add_family(database)
+    rules = build(SETTINGS)
+    async with ledger_connection(postgres) as connection:
+        ((above,), (below,)) = (await find(connection, ACCOUNT_ID), await find(connection, f"pair:{contact}"))
+        of_account = await relations_of(connection, account, above.state, rules)
+        of_contact = await relations_of(connection, contact, below.state, rules)
+    assert [each.told for each in of_account.children] == ["2 contacts", "1 lead"]
+    assert [(each.kind, each.name, each.waiting) for each in of_account.parents] == [("user", "Otto Hahn", False)]
+    assert [(each.kind, each.name, each.salesforce_id, each.waiting) for each in of_contact.parents] == [
+        ("account", "Acme", ACCOUNT_ID, False), ("user", "", UNKNOWN_ID, True),
+    ]  # fmt: skip
+    assert of_contact.children == ()
+    shown_text = io.StringIO()
+    console = Console(file=shown_text, width=120)
+    print_record(console, shown(account, above.state, rules, {}, of_account), everything=False)
+    print_record(console, shown(contact, below.state, rules, {}, of_contact), everything=False)
+    lines = [line.strip() for line in shown_text.getvalue().splitlines()]
+    assert lines[0].startswith("Acme, account ")
+    assert "belongs to user Otto Hahn (" + USER_ID + ")" in lines
+    assert "has 2 contacts, 1 lead" in lines
+    assert f"belongs to account Acme ({ACCOUNT_ID})" in lines
+    assert f"belongs to user ({UNKNOWN_ID}) (waits for it: it is not in Marketo yet)" in lines
 
 
 async def decide(database: Any, pair: int, at: int, *rulings: Ruling, kind: str = "judged", outcome: str = "") -> None:
