@@ -75,10 +75,10 @@ ACCOUNT_ID, USER_ID, UNKNOWN_ID = (salesforce_id(f"{prefix}000000000001") for pr
 async def add_family(database: Any) -> tuple[int, int]:
     """An account that a user owns, with two contacts and a lead, who waits for a user; the numbers of the account and of a contact."""
     named = {"company": Field(value="Acme", version=1)}
-    account = {"object": Object("account"), "counterpart": Object("company"), "fields": named}
+    account: dict[str, Any] = {"object": Object("account"), "counterpart": Object("company"), "fields": named}
     one = await add_pair(database, salesforce=ACCOUNT_ID, marketo=ACCOUNT_ID, **account)
     called = {"firstName": Field(value="Otto", version=1), "lastName": Field(value="Hahn", version=1)}
-    user = {"object": Object("user"), "counterpart": Object("salesperson"), "fields": called}
+    user: dict[str, Any] = {"object": Object("user"), "counterpart": Object("salesperson"), "fields": called}
     await add_pair(database, salesforce=USER_ID, marketo=USER_ID, **user)
     sorts = [Object("contact"), Object("contact"), Object("lead")]
     people = [

@@ -219,19 +219,19 @@ Both = tuple[dict[Key, dict[str, Any]], dict[Key, dict[str, Any]]]
 
 def family(*objects: str) -> Both:
     """A contact of an account that a user owns, as does the contact; only those objects, where some are named."""
-    here = {
+    here: dict[Key, dict[str, Any]] = {
         (USER, USER_ID): {"Id": USER_ID, "LastName": "Curie"},
         (ACCOUNT, ACCOUNT_ID): {"Id": ACCOUNT_ID, "Name": "Acme", "NumberOfEmployees": 3, "OwnerId": USER_ID},
         (CONTACT, CONTACT_ID): {"Id": CONTACT_ID, "LastName": "Ōno", "AccountId": ACCOUNT_ID, "OwnerId": USER_ID},
     }
-    there = {
+    there: dict[Key, dict[str, Any]] = {
         (SALES_PERSON, "7"): {"id": 7, SALES_PERSON_KEY: USER_ID, "lastName": "Curie"},
         (COMPANY, "7"): {"id": 7, COMPANY_KEY: ACCOUNT_ID, "company": "Acme", "numberOfEmployees": 3.0, SALES_PERSON_KEY: USER_ID},
         (PERSON, "7"): {"id": 7, "sfContactId": CONTACT_ID, "lastName": "Ōno", COMPANY_KEY: ACCOUNT_ID, SALES_PERSON_KEY: USER_ID},
     }
     if not objects:
         return here, there
-    left_out = {SALES_PERSON_KEY: None, "OwnerId": None}
+    left_out: dict[str, Any] = {SALES_PERSON_KEY: None, "OwnerId": None}
     names = {USER: SALES_PERSON, ACCOUNT: COMPANY, CONTACT: PERSON}
     kept = {names[each] for each in objects}
     return (
