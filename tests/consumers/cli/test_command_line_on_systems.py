@@ -18,7 +18,7 @@ from consumers.merge.decision import Decision, Origin, Ruling, Verdict, encode
 from consumers.merge.state import NEVER, Field, PairState, Record, Side
 from consumers.merge.stored import pack
 from streams.wire.events import Happened
-from streams.wire.systems import System
+from streams.wire.systems import Object, System
 
 pytestmark = pytest.mark.integration
 runner = CliRunner()
@@ -180,6 +180,52 @@ def test_record_and_explain(config: str, environ: dict[str, str], sandbox: dict[
     assert "No decision has touched this field" in tandem(config, environ, "explain", person, "phone").stdout
 
 
+def company_made(sandbox: dict[str, Any], key: str, fields: dict[str, Any]) -> None:
+    """A company in Marketo, as an integration makes it."""
+    own = sandbox["marketo"]
+    signed = f"grant_type=client_credentials&client_id={own['client_id']}&client_secret={own['client_secret']}"
+    with urllib.request.urlopen(f"{own['url']}/identity/oauth/token?{signed}", timeout=10) as answer:  # noqa: S310 - our own sandbox
+        token = json.loads(answer.read())["access_token"]
+    request = urllib.request.Request(  # noqa: S310 - our own sandbox
+        f"{own['url']}/rest/v1/companies.json", method="POST",
+        data=json.dumps({"action": "createOrUpdate", "input": [{"externalCompanyId": key, **fields}]}).encode(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )  # fmt: skip
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own sandbox
+        assert json.loads(answer.read())["result"][0]["status"] in ("created", "updated")
+
+
+def test_record_and_explain_of_an_account(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
+    """Asked live, as a person is: each kind where Marketo keeps it."""
+    fields = {"Name": "Acme", "Industry": "Banking"}
+    account = operate(sandbox, "salesforce/create", {"object": "Account", "fields": fields})["id"]
+    company_made(sandbox, account, {"company": "Acme", "industry": "Energy"})
+    told = {
+        "company": Field(value="Acme", version=1, salesforce=Side(seen="Acme", shows=1), marketo=Side(seen="Acme", shows=1)),
+        "industry": Field(value="Banking", version=2, salesforce=Side(seen="Banking", shows=2), marketo=Side(seen="Energy", shows=1)),
+    }
+    state = PairState(
+        object=Object("account"), counterpart=Object("company"), fields=told,
+        salesforce=Record(id=account, complete=True), marketo=Record(id=account, complete=True, origin="salesforce"),
+    )  # fmt: skip
+    columns = "salesforce_object, marketo_object, salesforce_id, marketo_id, state, updated_at"
+    kept = f"insert into pairs ({columns}) values ('account', 'company', $1, $1, $2, 0)"  # noqa: S608 - of our own words
+    run(environ["DSN"], (kept, (account, pack(state))))
+    asked = tandem(config, environ, "record", account, "--json")
+    assert asked.exit_code == 0, asked.stderr
+    answer = json.loads(asked.stdout)
+    ((record,), notes) = answer["records"], answer["notes"]
+    sides = {each["field"]: (each["salesforce"]["value"], each["marketo"]["value"], each["marketo"]["mark"]) for each in record["fields"]}
+    assert (record["person"], record["object"], notes) == ("Acme", "account", [])
+    assert (sides["company"], sides["industry"]) == (("Acme", "Acme", "same"), ("Banking", "Energy", "owed"))
+    shown = tandem(config, environ, "record", account[:15]).stdout
+    assert shown.startswith("Acme, account pair:1")
+    assert "not there any more" not in shown
+    story = tandem(config, environ, "explain", account, "Industry")
+    assert story.stdout.splitlines()[0] == "industry of Acme"
+    assert "Now: Marketo has “Energy” and is owed “Banking”." in story.stdout
+
+
 def test_explain_calls_people_by_their_names(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
     user = json.loads(tandem(config, environ, "check", "--json").stdout)["salesforce_user"]
     fields = {"title": Field(value="CEO", version=1, salesforce=Side(seen="CEO", shows=1))}
@@ -248,6 +294,9 @@ def test_many_deletes_are_shown_and_confirmed_only_when_somebody_says_so(config:
         assert "Ångström (zoe@example.com)\n  00QA0000001tXYaMAM\n  and 1,232 more" in asked.stdout
     assert tandem(config, environ, "confirm-deletes", "lead", "--json").exit_code == 1
     assert tandem(config, environ, "confirm-deletes", "contact", "--yes").exit_code == 1
+    assert "No deletes of accounts wait" in tandem(config, environ, "confirm-deletes", "account", "--yes").stderr
+    unknown = tandem(config, environ, "confirm-deletes", "acount", "--yes")
+    assert (unknown.exit_code, "account, lead, contact" in unknown.stderr) == (2, True)
     assert tandem(config, environ, "confirm-deletes", "lead", "--yes").exit_code == 0
     again = tandem(config, environ, "confirm-deletes", "lead", "--yes")
     assert (again.exit_code, "wait for a confirmation" in again.stderr) == (1, True)
