@@ -38,4 +38,6 @@ OPPORTUNITY = Kind(
     ),
     resource=Resource(object=Object("opportunity"), path="opportunities", key=("externalOpportunityId",), id_field="marketoGUID"),
     delete_in_marketo=True,
+    titled=("name",),
+    plural="opportunities",
 )

@@ -15,8 +15,6 @@ KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON, OPPORTUNITY, ROLE)
 BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
 KIND_OF: Mapping[Object, Kind] = {sort.entity.object: kind for kind in KINDS for sort in kind.sorts}
 """By Salesforce object."""
-KIND_IN_MARKETO: Mapping[Object, Kind] = {kind.marketo: kind for kind in KINDS}
-"""By what its records are called in Marketo."""
 SORTS: Mapping[Object, Sort] = {sort.entity.object: sort for kind in KINDS for sort in kind.sorts}
 
 OBJECTS: tuple[tuple[System, Object], ...] = (

@@ -30,4 +30,5 @@ ROLE = Kind(
         object=Object("role"), path="opportunities/roles", key=("externalOpportunityId", "leadId", "role"), id_field="marketoGUID"
     ),
     delete_in_marketo=True,
+    titled=("role",),
 )
