@@ -232,18 +232,6 @@ async def test_ids_are_unique_among_records_of_one_sort(ledger: Ledger) -> None:
         await add(ledger, again)
 
 
-async def test_who_names_nobody_any_more_waits_for_nobody(ledger: Ledger) -> None:
-    (child,) = await add(ledger, pair(1, marketo="1"))
-    unborn = "001000000000001AAA"
-    named = partial(Reference, role="externalCompanyId")
-    async with ledger.transaction() as tx:
-        await tx.relate({child: [named(parent=unborn, waiting=True), Reference(role="externalSalesPersonId", parent="", waiting=False)]})
-    assert (await ledger.awaited(9)).anybody
-    async with ledger.transaction() as tx:
-        await tx.relate({child: [named(parent="", waiting=False)]})
-    assert await ledger.awaited(9) == Awaited(anybody=False)
-
-
 async def test_children_wait_for_their_parents(ledger: Ledger) -> None:
     one, two, three = await add(ledger, pair(1, marketo="1"), pair(2, marketo="2"), pair(3, marketo="3"))
     unborn, unknown = "001000000000001AAA", "001000000000002AAA"

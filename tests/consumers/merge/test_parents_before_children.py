@@ -2,15 +2,11 @@
 
 from dataclasses import replace
 
-import pytest
-
-from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.parents import Reference, named_by, references, with_parents
-from consumers.merge.plan import Create, Nothing, Out, Update, plan
+from consumers.merge.plan import Create, Nothing, Out, Update
 from consumers.merge.state import NEVER, Field, PairState, Record, Side
-from consumers.merge.values import NOBODY
 from consumers.merge.witness import released
-from streams.wire.systems import CONTACT, MARKETO, PERSON, SALESFORCE
+from streams.wire.systems import MARKETO, PERSON
 
 ACCOUNT, USER = "001000000000001AAA", "005000000000001AAA"
 TITLE = Out(key="title", name="title", value="a", version=1)
@@ -26,26 +22,6 @@ def test_the_parents_of_a_plan() -> None:
         Reference(role="externalCompanyId", parent=ACCOUNT, waiting=True),
         Reference(role="externalSalesPersonId", parent=USER, waiting=False),
     )
-
-
-def test_who_names_nobody_any_more_belongs_to_nobody() -> None:
-    alone = replace(UPDATE, fields=(TITLE, replace(COMPANY, value=NOBODY, parent="", reference=True)))
-    assert references(alone, {}) == (Reference(role="externalCompanyId", parent="", waiting=False),)
-    assert with_parents(alone, {}) == (alone, "")
-
-
-@pytest.mark.parametrize(("value", "parent"), [(ACCOUNT, "account"), (None, "")])
-def test_a_plan_says_which_fields_are_references(value: str | None, parent: str) -> None:
-    mapped = FieldMapping(
-        key="externalCompanyId", salesforce="AccountId", marketo="externalCompanyId", type=FieldType.REFERENCE,
-        direction=Direction.TO_MARKETO, rule=Rule(name=RuleName.SALESFORCE, default=SALESFORCE), parent="account", placeholder=True,
-    )  # fmt: skip
-    rules = SyncRules(objects={CONTACT: ObjectMapping(object=CONTACT, fields=(mapped,))})
-    field = Field(value=value, version=2, marketo=Side(seen="x", shows=1))
-    record = Record(id="1", complete=True)
-    planned = plan(PairState(object=CONTACT, fields={mapped.key: field}, salesforce=record, marketo=record), MARKETO, rules, exact=True)
-    assert isinstance(planned, Update)
-    assert [(out.parent, out.reference) for out in planned.fields] == [(parent, True)]
 
 
 def test_what_has_its_parents_is_written_with_their_ids() -> None:
