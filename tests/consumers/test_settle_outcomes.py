@@ -310,20 +310,6 @@ async def test_a_deletion_that_is_refused_is_not_tried_again_at_once() -> None:
     assert [type(item.order) for call in bench.writer.calls for item in call] == [Delete]
 
 
-async def test_a_deletion_that_may_never_pass_is_asked_for_ever_more_rarely() -> None:
-    """A company whose account is gone stays while people belong to it, for years perhaps; calls are too dear to ask each minute."""
-    in_use = Outcome(fate=Fate.BUSY, reason="1022 Company is in use", after_seconds=60)
-    bench = Bench(msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),)), answers=lambda _: in_use)
-    waits = []
-    for _ in range(12):
-        await bench.round()
-        waits.append(bench.due(Duty.WRITE_MARKETO) - bench.clock.now)
-        bench.clock.now = bench.due(Duty.WRITE_MARKETO)
-    assert waits[:4] == [60_000, 120_000, 240_000, 480_000]
-    assert waits[-3:] == [6 * 3_600_000] * 3
-    assert len(bench.writer.calls) == 12
-
-
 @pytest.mark.parametrize("system", System)
 async def test_a_second_record_of_ours_that_others_use_is_kept_and_held_with_both_ids(system: System) -> None:
     spare = {SF: "00Q000000000999AAA", MK: "999"}[system]

@@ -19,8 +19,6 @@ from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.systems import System
 
 _EXISTS_MS_MAX, _WAIT_MS_MAX = 600_000, 600_000
-_IN_USE_MS_MAX = 6 * 3_600_000
-"""A deletion that Marketo puts off since others belong to the record may never pass: it is asked for ever more rarely."""
 _NEVER_MARKED = -1
 
 Counted = tuple[Counter[int], Counter[int]]
@@ -101,8 +99,7 @@ class Outcomes:
     def _longer(self, item: Item, usual_ms: int) -> int:
         """How long to wait for what didn't pass: twice as long each time in a row."""
         self._tried[item.pair] += 1
-        most_ms = _IN_USE_MS_MAX if isinstance(item.order, Delete) else _WAIT_MS_MAX
-        return min(max(usual_ms, most_ms), usual_ms << min(self._tried[item.pair] - 1, 20))
+        return min(max(usual_ms, _WAIT_MS_MAX), usual_ms << min(self._tried[item.pair] - 1, 20))
 
     def _busy(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         """The same later; of a creation, which has no field to tell it at, the record tells why."""
