@@ -97,7 +97,7 @@ async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list
     for each, relations in zip(found, related, strict=True):
         rows, missed = await _live(settings, rules, each.state) if live else ({}, [])
         notes += missed
-        told.append(shown(each.pair, each.state, rules, rows, of(keeping, each.pair), relations))
+        told.append(shown(each.pair, each.state, rules, rows, of(keeping, each.pair), relations=relations))
     return told, list(dict.fromkeys(notes))
 
 

@@ -111,7 +111,7 @@ Live = Mapping[System, Mapping[str, Value] | None]
 
 
 def shown(
-    pair: int, state: PairState, rules: SyncRules, live: Live, keeping: Mapping[str, str] = NOTHING, relations: Relations = NO_RELATIONS
+    pair: int, state: PairState, rules: SyncRules, live: Live, keeping: Mapping[str, str] = NOTHING, *, relations: Relations = NO_RELATIONS
 ) -> RecordShown:
     """The record side by side. `keeping`: what keeps the parents that it waits for, by the fields that name them; `relations`: what it
     belongs to, and what belongs to it.
@@ -135,7 +135,7 @@ def shown(
 
 
 def _with_parent(field: FieldShown, keeping: Mapping[str, str]) -> FieldShown:
-    if field.field not in keeping or field.marketo.mark is not Mark.REFUSED:
+    if field.field not in keeping or field.marketo.mark is not Mark.WAITS:
         return field
     return replace(field, marketo=replace(field.marketo, why=f"{field.marketo.why}; {keeping[field.field]}"))
 

@@ -121,8 +121,8 @@ async def test_what_a_record_belongs_to_and_what_belongs_to_it(postgres: str, da
     assert of_contact.children == ()
     shown_text = io.StringIO()
     console = Console(file=shown_text, width=120)
-    print_record(console, shown(account, above.state, rules, {}, of_account), everything=False)
-    print_record(console, shown(contact, below.state, rules, {}, of_contact), everything=False)
+    print_record(console, shown(account, above.state, rules, {}, relations=of_account), everything=False)
+    print_record(console, shown(contact, below.state, rules, {}, relations=of_contact), everything=False)
     lines = [line.strip() for line in shown_text.getvalue().splitlines()]
     assert lines[0].startswith("Acme, account ")
     assert "belongs to user Otto Hahn (" + USER_ID + ")" in lines
