@@ -65,7 +65,7 @@ def told(draw: st.DrawFn) -> tuple[PairState, Any]:
 
 
 @given(told())
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_what_is_said_plainly_is_what_is_said_in_full(case: tuple[PairState, Any]) -> None:
     state, change = case
     short = plainly(state, change, TERMS)
