@@ -108,7 +108,8 @@ class Outcomes:
             record.refused, record.refused_mark = outcome.reason, _NEVER_MARKED
             state = state.with_record(self._system, record)
         usual_ms = max(AGAIN_MS, round(outcome.after_seconds * 1000))
-        after_ms = usual_ms if isinstance(item.order, Delete) else self._longer(item, usual_ms)  # else edits would wait for a deletion
+        beside = isinstance(item.order, Delete) and not state.record(self._system.other).deleted
+        after_ms = usual_ms if beside else self._longer(item, usual_ms)  # edits of what stays don't wait so long for what goes
         return later(state, self._duty, now + after_ms)
 
     def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:

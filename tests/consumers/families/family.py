@@ -125,7 +125,7 @@ class Family:
         self.marketo = MarketoModel(clock=self.clock, publish=self.feed.append)
         self.memory = MemoryLedger()
         self.ledger: Ledger = ledger or self.memory
-        self.wrapped: Callable[[Ledger], Ledger] = lambda each: each
+        self.wrapped: Callable[[Ledger], Any] = lambda each: each
         self.started(*off)
 
     def started(self, *off: str) -> None:
