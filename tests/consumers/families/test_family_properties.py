@@ -50,6 +50,9 @@ class Play:
         self.family.marketo.fails = self.fails
         self.family.wrapped = lambda ledger: Dying(ledger, self.dies)
         self.family.started()
+        for obj in (USER, ACCOUNT, ACCOUNT, CONTACT):
+            self.texts += 1
+            self.add(obj, f"t{self.texts}", self.rng.randrange(4), self.rng.randrange(4))
 
     def fails(self) -> str:
         return self.rng.choice(["answer", "request"]) if self.troubled and self.rng.random() < 0.12 else ""
