@@ -11,7 +11,7 @@ from consumers.merge.state import NEVER, PENDING, Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, blank, equal, neutral
 from streams.wire.events import ChangeEvent, Value
-from streams.wire.systems import SALESFORCE, Object, System
+from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 
 Named = tuple[System, Object, str]
 """What names a record: its system, its object and its id there."""
@@ -33,6 +33,8 @@ def rebind(state: PairState, named: Named, terms: Terms, at: int, *, came: int) 
     if state.record(system).id == record_id:
         return state
     obj = obj if system is SALESFORCE else state.object
+    if system is SALESFORCE and not terms.mapping(state).is_person:
+        state = _named_anew(state)
     known = state.fields
     new_fields = state.object != obj
     state = shallow(state.with_record(system, Record(id=record_id, reread=True, heir=came)))
@@ -51,6 +53,18 @@ def rebind(state: PairState, named: Named, terms: Terms, at: int, *, came: int) 
     if new_fields and state.record(system.other).id and not state.record(system.other).deleted:
         state = asked_again(state, system.other)  # fields that only this object has may be filled there: nobody has looked
     return agree_link(state, terms, at) if state.salesforce.id else state
+
+
+def _named_anew(state: PairState) -> PairState:
+    """Its Marketo record has its name from the former record (a company): it goes, and one of the new name is made."""
+    before = state.marketo
+    if not (before.id or before.creating):
+        return state
+    fields = {key: field.with_side(MARKETO, Side()) for key, field in state.fields.items()}
+    state = shallow(state.with_record(MARKETO, Record()).with_fields(fields))
+    if not before.deleted:
+        state.merges = (*state.merges, (MARKETO, before.id or state.salesforce.id))
+    return state
 
 
 def came_into(state: PairState, event: ChangeEvent, terms: Terms) -> PairState:

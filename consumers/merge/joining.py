@@ -24,11 +24,11 @@ def join(winner: PairState, loser: PairState, side: System, terms: Terms, at: in
     """The pair that both are now. `side`: where the winner's record is the loser's, too, from `at` on (ms, that side's clock).
 
     On the other side the winner's record stays, if it has one that is there, and is owed a
-    merge of the loser's; else the loser's is taken, with what its feed has told, and read again. A winner's record that was never read
-    still wins once it is.
+    merge of the loser's; else the loser's is taken, with what its feed has told, and read again. One that has its name from the loser's
+    (a company) is never taken: it goes. A winner's record that was never read still wins once it is.
     """
     other = side.other
-    moves = _moves(winner.record(other), loser.record(other))
+    moves = _moves(winner.record(other), loser.record(other)) and terms.mapping(winner).is_person
     state = winner.with_record(other, _taken(loser.record(other))) if moves else winner
     first = state.record(side)
     unread = bool(first.id) and not first.complete and not first.deleted
@@ -37,7 +37,7 @@ def join(winner: PairState, loser: PairState, side: System, terms: Terms, at: in
         entry for one in (winner, loser) for entry in one.waiting if entry.event.id == state.record(entry.event.system).id
     )
     state.retract = tuple(dict.fromkeys((*winner.retract, *loser.retract)))
-    state.merges = _merges(state, winner, loser, other)
+    state.merges = _merges(state, winner, loser, other, by_key=not terms.mapping(winner).is_person)
     state.lane = min(winner.lane, loser.lane)
     if unread:
         first = shallow(first)
@@ -88,14 +88,15 @@ def _taken(record: Record) -> Record:
     return new
 
 
-def _merges(state: PairState, winner: PairState, loser: PairState, other: System) -> tuple[tuple[System, str], ...]:
+def _merges(state: PairState, winner: PairState, loser: PairState, other: System, *, by_key: bool) -> tuple[tuple[System, str], ...]:
+    """`by_key`: their records have their names from those of the other side, also one that is only about to be made."""
     theirs = loser.record(other)
     owed = [*winner.merges, *loser.merges]
     if theirs.id and not theirs.deleted:
         owed.append((other, theirs.id))
     lost = winner.record(other) if state.record(other).id != winner.record(other).id else theirs
     if lost.creating and not lost.id:
-        owed.append((other, IN_DOUBT))
+        owed.append((other, loser.record(other.other).id if by_key else IN_DOUBT))
     return tuple(dict.fromkeys(entry for entry in owed if entry[1] != state.record(entry[0]).id))
 
 

@@ -174,6 +174,21 @@ async def test_accounts_that_are_merged_have_one_company_and_all_the_children() 
     assert family.marketo.records[COMPANIES][winner]["company"] == "Looms"
 
 
+@pytest.mark.parametrize("known", [False, True])
+async def test_an_account_that_wins_before_it_has_a_company_gets_one_of_its_own_name(known: bool) -> None:
+    family, user, account, (contact,) = await family_of()
+    winner = family.org.add(ACCOUNT, Name="Looms", OwnerId=user)
+    if not known:
+        family.org.events.clear()
+    family.org.delete(account, into=winner)
+    family.org.edit(contact, AccountId=winner)
+    await family.rest()
+    assert [key for key in family.marketo.records[COMPANIES] if key != NOBODY] == [winner]
+    assert family.marketo.records[COMPANIES][winner]["company"] == "Looms"
+    assert family.person(contact)["externalCompanyId"] == winner
+    assert not family.waiting()
+
+
 async def test_a_child_that_names_a_merged_account_gets_the_winner_and_nobody_asks_for_ever() -> None:
     family, user, account, _ = await family_of()
     winner = family.org.add(ACCOUNT, Name="Looms", OwnerId=user)
