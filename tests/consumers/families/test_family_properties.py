@@ -24,7 +24,7 @@ from tests.consumers.families.dying import Dead, Dying
 from tests.consumers.families.family import ACCOUNT, CONTACT, USER, Family
 from tests.consumers.families.marketo_model import COMPANIES, SALES
 
-EXAMPLES = 5_000 if os.environ.get("TANDEM_NIGHTLY") else 60
+EXAMPLES = 3_000 if os.environ.get("TANDEM_NIGHTLY") else 100
 QUEUE = "00G000000000001AAA"
 STEPS = st.lists(
     st.tuples(
