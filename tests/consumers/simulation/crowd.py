@@ -178,11 +178,15 @@ class Crowd(World):
         ours, theirs = rows[System.SALESFORCE].get(SCORE[1]), rows[System.MARKETO].get(SCORE[0])
         if ours != theirs:
             yield f"{who}: diverged score: {ours} {theirs}"
+        # where they were merged one way here and the other way there, the record that stays is met anew, with what nobody had seen of it
         scored = [each for person in group for each in person.scored]
         most = _SCORE_EACH * len(group) + sum(added for _, _, added in scored)
         doubtful = sum(added for system, record, added in scored if record not in self.systems[system].records)
         least = most - doubtful  # what was typed of a record that ended may have come to be known after that
-        if not least <= int(ours or 0) <= most:
+        crossed = (
+            len({person.number for person in group for system in System if person.records[system] in self.systems[system].records}) > 1
+        )
+        if not least <= int(ours or 0) <= most and not crossed:
             yield f"{who}: score {ours}, wanted {least} to {most}"
 
     def _last(self, who: list[int], key: str, name: str, state: PairState) -> Iterator[str]:
