@@ -134,6 +134,8 @@ def _absent(obj: Object, item: FieldMapping, system: System) -> Finding:
 
 
 def _type(obj: Object, item: FieldMapping, system: System, facts: FieldFacts) -> Iterator[Finding]:
+    if item.parent:
+        return  # it is written as whatever names its parent there
     if facts.type is None or not any({item.type, facts.type} <= family for family in _FAMILIES):
         fitting = f" (type: {facts.type})" if facts.type else ""
         yield Finding(

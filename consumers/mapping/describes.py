@@ -1,13 +1,14 @@
 """What both systems say about their fields, in one form: from Salesforce's object describe and Marketo's describe2."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from consumers.mapping.fields import FieldType
 from streams.marketo.wire import FieldInfo, Schema
 from streams.wire.systems import PERSON, Object, System
 
+_KEPT_BY_MARKETO = frozenset({"id", "marketoGUID", "createdAt", "updatedAt"})
 NO_RECORDS: Mapping[Object, Schema] = {}
 MARKETO_TEXT_MAX = 30_000
 """Marketo's text areas hold 30,000 bytes (Marketo field types); describe tells no length for them."""
@@ -75,7 +76,7 @@ def described(salesforce: Mapping[Object, Mapping[str, Any]], marketo: Schema, r
         salesforce={obj: salesforce_fields(answer.get("fields", ())) for obj, answer in salesforce.items()},
         marketo={field.name: marketo_field(field) for field in marketo.fields},
         searchable=frozenset(name for names in marketo.searchable for name in names),
-        marketo_records={obj: {field.name: marketo_field(field) for field in schema.fields} for obj, schema in records.items()},
+        marketo_records={obj: {field.name: _record_field(field) for field in schema.fields} for obj, schema in records.items()},
     )
 
 
@@ -103,6 +104,13 @@ def _salesforce_field(told: Mapping[str, Any]) -> FieldFacts:
         picklist=tuple(each["value"] for each in values),
         restricted=bool(told.get("restrictedPicklist", False)),
     )
+
+
+def _record_field(told: FieldInfo) -> FieldFacts:
+    """A field of a record that is no person. Marketo tells what names a record, and a sales person's e-mail, as not updateable and takes
+    it all the same (REST API, sales persons); what it refuses is said in its own words."""
+    facts = marketo_field(told)
+    return facts if told.name in _KEPT_BY_MARKETO else replace(facts, createable=True, updateable=True)
 
 
 def marketo_field(told: FieldInfo) -> FieldFacts:
