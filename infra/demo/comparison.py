@@ -8,6 +8,7 @@ from typing import Any
 from infra.demo.history import Key, Values
 from infra.demo.sameness import Normal, normal
 from infra.demo.table import (
+    CONTACT,
     DELETED_FLAG,
     ENTRIES,
     FIELDS,
@@ -22,6 +23,7 @@ from infra.demo.table import (
     REFERENCES,
     SALESFORCE,
     TABLE,
+    Entry,
     Field,
     Kind,
 )
@@ -68,7 +70,7 @@ def compare(salesforce: Records, marketo: Records, *, deleted: Mapping[str, str]
     """Compares all live records. `deleted`: Salesforce id -> object of the records that people deleted there; their Marketo person has to
     stay, flagged.
     """
-    found = Compared()
+    found, marketo = Compared(), _with_contacts(marketo)
     partners = _paired(salesforce, marketo, found)
     for pair in found.pairs:
         _compare_fields(pair, salesforce[pair.key(SALESFORCE)], marketo[pair.key(MARKETO)], found)
@@ -88,9 +90,29 @@ def compare(salesforce: Records, marketo: Records, *, deleted: Mapping[str, str]
 def linked(key: Key, record: Values) -> Iterator[Key]:
     """The Salesforce records that a Marketo record names as itself."""
     for entry in TABLE:
-        record_id = record.get(entry.link) if entry.marketo == key[0] else None
+        if entry.marketo != key[0]:
+            continue
+        record_id = _keyed(entry, MARKETO, record) if entry.key else record.get(entry.link)
         if record_id and record_id != NO_COMPANY:
             yield entry.salesforce, str(record_id)
+
+
+def _keyed(entry: Entry, system: str, record: Values) -> str:
+    """All that names a record without a link, in a word."""
+    return " ".join(str(normal(each.kind, record.get(each.on(system)))) for each in entry.key)
+
+
+def _with_contacts(marketo: Records) -> Records:
+    """References to people as references to the contacts whom those people name."""
+    fields = {entry.marketo: each.marketo for entry in TABLE for each in entry.mapped if each.kind is Kind.CONTACT}
+    return {
+        key: {**record, fields[key[0]]: _contact(marketo, record.get(fields[key[0]]))} if key[0] in fields else record
+        for key, record in marketo.items()
+    }
+
+
+def _contact(marketo: Records, person: object) -> object:
+    return marketo.get((PERSON, str(person)), {}).get(LINKS[CONTACT]) or f"person {person}"
 
 
 def object_of(key: Key, record: Values) -> str:
@@ -108,8 +130,10 @@ def same(each: Field, salesforce: object, marketo: object) -> bool:
 
 def _paired(salesforce: Records, marketo: Records, found: Compared) -> dict[Key, str]:
     partners: dict[Key, str] = {}
+    keyed = {(key[0], _keyed(ENTRIES[key[0]], SALESFORCE, record)): key for key, record in salesforce.items() if ENTRIES[key[0]].key}
     for (object_name, marketo_id), record in marketo.items():
-        for key in linked((object_name, marketo_id), record):
+        for named in linked((object_name, marketo_id), record):
+            key = keyed.get(named, named)
             if key not in salesforce:
                 continue
             if key in partners:
@@ -122,8 +146,8 @@ def _paired(salesforce: Records, marketo: Records, found: Compared) -> dict[Key,
 
 
 def _compare_fields(pair: Pair, here: Values, there: Values, found: Compared) -> None:
+    found.fields_compared[pair.object] += len(ENTRIES[pair.object].mapped)
     for each in FIELDS[pair.object]:
-        found.fields_compared[pair.object] += 1
         one, other = here.get(each.salesforce), there.get(each.marketo)
         if not same(each, one, other):
             where = {"object": pair.object, "salesforce_id": pair.salesforce, "marketo_id": pair.marketo}
@@ -150,7 +174,7 @@ def _record(paired: bool, key: Key, record: Values, used: frozenset[Key]) -> Ite
 
 def _used(marketo: Records) -> frozenset[Key]:
     """What is named as a parent in Marketo: its object there, and the key by which it is named. Marketo deletes nothing of this."""
-    references = {(entry.marketo, each) for entry in TABLE for each in entry.fields if each.kind in REFERENCES}
+    references = {(entry.marketo, each) for entry in TABLE for each in entry.mapped if each.kind in REFERENCES}
     return frozenset(
         (REFERENCES[each.kind][0], str(record[each.marketo]))
         for key, record in marketo.items()
@@ -163,7 +187,7 @@ def _orphans(marketo: Records) -> Iterator[Difference]:
     """References to what isn't there."""
     there = {kind: {values.get(name) for key, values in marketo.items() if key[0] == parent} for kind, (parent, name) in REFERENCES.items()}
     fields = {
-        name: {each for entry in TABLE if entry.marketo == name for each in entry.fields if each.kind in REFERENCES} for name in IN_MARKETO
+        name: {each for entry in TABLE if entry.marketo == name for each in entry.mapped if each.kind in REFERENCES} for name in IN_MARKETO
     }
     for key, record in marketo.items():
         for each in fields[key[0]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -14,6 +15,14 @@ ACCOUNTS, OWNERS = 12, 4
 QUEUE = "Unclaimed leads"
 _ATTACHED, _OWNED, _QUEUED = 0.7, 0.5, 0.1
 """The shares of contacts with an account, of people with an owner of their own, of leads that wait in the queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """An account that has just come, with its people."""
+
+    account: str
+    contacts: Sequence[str]
 
 
 class Parents:
@@ -81,14 +90,15 @@ class Parents:
         work += [self._edit(ACCOUNT, each, {"OwnerId": self._random.choice(self.owners)}) for each in self.accounts[:4]]
         await asyncio.gather(*work)
 
-    async def arrive(self) -> None:
+    async def arrive(self) -> Arrived:
         """A new user, a new account that they own, and its people, all at once: children come before their parents are in Marketo."""
         owner = await self._hire()
         account = await self._found(owner)
         people = [{**self._populace.facts(CONTACT), COMPANY_KEY: account, SALES_PERSON_KEY: owner} for _ in range(4)]
-        await asyncio.gather(*(self._create(CONTACT, salesforce_record(CONTACT, facts)) for facts in people))
+        contacts = await asyncio.gather(*(self._create(CONTACT, salesforce_record(CONTACT, facts)) for facts in people))
         self.owners.append(owner)
         self.accounts.append(account)
+        return Arrived(account=account, contacts=contacts)
 
     async def delete(self) -> list[str]:
         """Two accounts are deleted, and Salesforce deletes their contacts with them; and two that have none. Returns one of each."""

@@ -94,6 +94,10 @@ class Populace:
             case _:
                 return self._text(each.marketo, serial)
 
+    def text(self) -> str:
+        """A short text that has not been used before."""
+        return self._text("", self._next())
+
     def same_person(self, facts: Facts, object_name: str) -> Facts:
         """The same person as the other system knows them: some fields blank, some different, the e-mail address in another case."""
         other = dict(facts)

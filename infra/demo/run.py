@@ -127,6 +127,8 @@ class Demo:
             await prepare(self.systems)
             await scenario.move_in(self.wish.people)
             await waiting.follow()
+            await scenario.deals.move_in()
+            await waiting.follow()
             await tandem(self.stack, "setup", "--yes")
             if not self.wish.stream:
                 await self.systems.add_fault(SALESFORCE, _MUTE)
@@ -142,7 +144,8 @@ class Demo:
             ("New people on both sides, some of them the same", True, lambda: scenario.newcomers(one_side=20, both=12)),
             ("Deletions in Salesforce", True, lambda: scenario.delete_in_salesforce(6)),
             ("Accounts, users and who belongs to whom are changed", True, lambda: self._belongings(scenario)),
-            ("A user, an account and its people arrive at once", True, scenario.parents.arrive),
+            ("A user, an account, its people and its opportunity arrive at once", True, scenario.arrive),
+            ("Opportunities are won, lost and deleted, and parts in them change", True, lambda: self._deals(scenario)),
             (
                 "Accounts are deleted, some with their people, and some come back",
                 True,
@@ -175,6 +178,10 @@ class Demo:
     async def _belongings(self, scenario: Scenario) -> None:
         await asyncio.gather(scenario.parents.edit(), scenario.parents.regroup(), scenario.parents.hand_over())
 
+    async def _deals(self, scenario: Scenario) -> None:
+        await scenario.deals.edit()
+        await scenario.deals.delete()
+
     async def _deleted_accounts(self, scenario: Scenario, waiting: Waiting) -> None:
         to_come_back = await scenario.parents.delete()
         await waiting.rest(within_seconds=PHASE_SECONDS)
@@ -185,6 +192,7 @@ class Demo:
         try:
             await scenario.edit_salesforce(60)
             await self._belongings(scenario)
+            await scenario.deals.edit()
             await scenario.edit_both_unheard(40)
             await waiting.rest(within_seconds=PHASE_SECONDS)
         finally:
@@ -202,7 +210,7 @@ class Demo:
 
     async def _kill(self, scenario: Scenario) -> None:
         await self.stack.kill("tandem")
-        await scenario.parents.arrive()
+        await scenario.arrive()
         self.teller.now("killed; starting again")
         await self.stack.start("tandem")
 

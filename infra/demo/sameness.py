@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-from infra.demo.table import NO_COMPANY, PLACEHOLDER, Kind
+from infra.demo.table import NO_COMPANY, NO_PART, PLACEHOLDER, Kind
 
 Wire = object
 Normal = str | Decimal | bool | frozenset[str] | None
@@ -67,4 +67,5 @@ _READ: Mapping[Kind, Callable[[str], Normal]] = {
     Kind.DEMANDED: lambda text: None if text == PLACEHOLDER else text,
     Kind.OWNER: lambda text: text if text.startswith(_USER_PREFIX) else None,
     Kind.ACCOUNT: lambda text: None if text == NO_COMPANY else text,
+    Kind.PART: lambda text: None if text == NO_PART else text,
 }

@@ -7,6 +7,7 @@ from random import Random
 from typing import TypeVar
 
 from infra.demo.comparison import Pair
+from infra.demo.deals import Deals
 from infra.demo.history import Mirror
 from infra.demo.parents import Parents
 from infra.demo.population import DEMANDED, Populace, marketo_record, salesforce_record
@@ -31,12 +32,13 @@ class Edit:
 
 
 class Scenario:
-    """The people of the demo. `pairs` are those whom they work on, `parents` to whom those belong."""
+    """The people of the demo. `pairs` are those whom they work on, `parents` to whom those belong, `deals` in which they have a part."""
 
     def __init__(self, systems: Systems, mirror: Mirror, populace: Populace, random: Random) -> None:
         self._systems, self._mirror, self._populace, self._random = systems, mirror, populace, random
         self.pairs: list[Pair] = []
         self.parents = Parents(systems, mirror, populace, random)
+        self.deals = Deals(systems, mirror, populace, random, self.parents)
 
     async def move_in(self, people: int) -> None:
         """Both systems full of people, before Tandem comes."""
@@ -49,6 +51,10 @@ class Scenario:
             ({"object": each.object, "fields": salesforce_record(each.object, each.salesforce or {})} for each in to_salesforce),
         )
         await self._systems.load(MARKETO, (marketo_record(each.object, each.marketo) for each in newcomers if each.marketo is not None))
+
+    async def arrive(self) -> None:
+        """A user, an account, its people, its opportunity and their parts in it, at once."""
+        await self.deals.arrive(await self.parents.arrive())
 
     async def edit_both(self, count: int, *, interrupt: Callable[[], Awaitable[None]] | None = None) -> None:
         """So many edits on each side at once; some of them by API. `interrupt` happens in the middle of them."""

@@ -6,11 +6,12 @@ from enum import StrEnum
 
 SALESFORCE, MARKETO = "salesforce", "marketo"
 LEAD, CONTACT, ACCOUNT, USER = "Lead", "Contact", "Account", "User"
+OPPORTUNITY, ROLE = "Opportunity", "OpportunityContactRole"
 PEOPLE = (LEAD, CONTACT)
-PERSON, COMPANY, SALES_PERSON = "Lead", "Company", "SalesPerson"
+PERSON, COMPANY, SALES_PERSON, DEAL, PART = "Lead", "Company", "SalesPerson", "Opportunity", "OpportunityRole"
 """Marketo's own names, as in its history."""
 
-COMPANY_KEY, SALES_PERSON_KEY = "externalCompanyId", "externalSalesPersonId"
+COMPANY_KEY, SALES_PERSON_KEY, DEAL_KEY = "externalCompanyId", "externalSalesPersonId", "externalOpportunityId"
 LINKS: Mapping[str, str] = {LEAD: "sfLeadId", CONTACT: "sfContactId"}
 """Marketo fields of a person with the id of the Salesforce record."""
 DELETED_FLAG = "sfIsDeleted"
@@ -18,6 +19,8 @@ QUALIFIER = "syncToSalesforce"
 """Marketo's box that the demo's configuration asks for before a person goes to Salesforce."""
 EXTERNAL_ID = "Marketo_Person_Id__c"
 
+NO_PART = "Unspecified"
+"""What a part in an opportunity is called in Marketo that has no name in Salesforce."""
 NO_COMPANY = "tandem-none"
 """The company of a contact who has lost their account: Marketo can give a person another company, never take it away."""
 OPT_OUT = "unsubscribed"
@@ -42,9 +45,19 @@ class Kind(StrEnum):
     """A reference to a user; a queue counts as nobody."""
     ACCOUNT = "account"
     """A reference to an account; the company that stands for none counts as none."""
+    DEAL = "deal"
+    """A reference to an opportunity."""
+    CONTACT = "contact"
+    """A reference to a contact; in Marketo to the person who names that contact."""
+    PART = "part"
+    """A part in an opportunity; Marketo demands one, so a blank one has a name there."""
 
 
-REFERENCES: Mapping[Kind, tuple[str, str]] = {Kind.OWNER: (SALES_PERSON, SALES_PERSON_KEY), Kind.ACCOUNT: (COMPANY, COMPANY_KEY)}
+REFERENCES: Mapping[Kind, tuple[str, str]] = {
+    Kind.OWNER: (SALES_PERSON, SALES_PERSON_KEY),
+    Kind.ACCOUNT: (COMPANY, COMPANY_KEY),
+    Kind.DEAL: (DEAL, DEAL_KEY),
+}
 """What a reference names in Marketo, and the field there by which it is named."""
 
 
@@ -132,11 +145,32 @@ _USER = (
     Field("MobilePhone", "mobilePhone"),
     Field("Fax", "fax"),
 )
+_OPPORTUNITY = (
+    Field("Name", "name"),
+    Field("Amount", "amount", Kind.NUMBER),
+    Field("ExpectedRevenue", "expectedRevenue", Kind.NUMBER),
+    Field("StageName", "stage"),
+    Field("Type", "type"),
+    Field("LeadSource", "leadSource"),
+    Field("ForecastCategoryName", "forecastCategoryName"),
+    Field("Description", "description"),
+    Field("NextStep", "nextStep"),
+    Field("CloseDate", "closeDate", Kind.DATE),
+    Field("Probability", "probability", Kind.NUMBER),
+    Field("TotalOpportunityQuantity", "quantity", Kind.NUMBER),
+    Field("IsClosed", "isClosed", Kind.BOOLEAN),
+    Field("IsWon", "isWon", Kind.BOOLEAN),
+    Field("CreatedDate", "externalCreatedDate", Kind.DATETIME),
+    Field("AccountId", COMPANY_KEY, Kind.ACCOUNT),
+    _OWNER,
+)
+_PART_KEY = (Field("OpportunityId", DEAL_KEY, Kind.DEAL), Field("ContactId", "leadId", Kind.CONTACT), Field("Role", "role", Kind.PART))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One kind of record that both systems have. `link`: the field of Marketo's record with the id of the Salesforce record.
+    """One kind of record that both systems have. `link`: the field of Marketo's record with the id of the Salesforce record; a record
+    without one is found by the fields of its `key` together, which then are not compared again.
 
     `winner`: who wins a conflict (Marketo's documentation of its sync: a lead's goes to Marketo, a contact's to Salesforce); where only
     Salesforce is edited, Salesforce. `flagged`: what is deleted in Salesforce stays in Marketo with a flag; else it goes there too.
@@ -145,12 +179,17 @@ class Entry:
     name: str
     salesforce: str
     marketo: str
-    link: str
+    link: str = ""
+    key: tuple[Field, ...] = ()
     fields: tuple[Field, ...]
     winner: str = SALESFORCE
     flagged: bool = False
     streamed: bool = True
     """Whether change events tell of it (Salesforce selects five objects); else the poll does, in its own time."""
+
+    @property
+    def mapped(self) -> tuple[Field, ...]:
+        return (*self.key, *self.fields)
 
 
 TABLE = (
@@ -158,6 +197,10 @@ TABLE = (
     Entry(name="user", salesforce=USER, marketo=SALES_PERSON, link=SALES_PERSON_KEY, fields=_USER, streamed=False),
     Entry(name="lead", salesforce=LEAD, marketo=PERSON, link=LINKS[LEAD], fields=_LEAD, winner=MARKETO, flagged=True),
     Entry(name="contact", salesforce=CONTACT, marketo=PERSON, link=LINKS[CONTACT], fields=_CONTACT, flagged=True),
+    Entry(name="opportunity", salesforce=OPPORTUNITY, marketo=DEAL, link=DEAL_KEY, fields=_OPPORTUNITY),
+    Entry(
+        name="role", salesforce=ROLE, marketo=PART, key=_PART_KEY, fields=(Field("IsPrimary", "isPrimary", Kind.BOOLEAN),), streamed=False
+    ),
 )
 """One entry a kind: all that is compared."""
 ENTRIES: Mapping[str, Entry] = {each.salesforce: each for each in TABLE}

@@ -310,6 +310,18 @@ async def test_a_deletion_that_is_refused_is_not_tried_again_at_once() -> None:
     assert [type(item.order) for call in bench.writer.calls for item in call] == [Delete]
 
 
+async def test_a_deletion_that_others_put_off_is_tried_soon_and_then_no_oftener_than_the_system_says() -> None:
+    """An opportunity and its roles are deleted at once: the roles go first, and it need not wait for long."""
+    in_use = Outcome(fate=Fate.BUSY, reason="1022 Opportunity is in use", after_seconds=60)
+    bench = Bench(msgspec.structs.replace(renamed(owing(1, SF), 1), retract=((MK, "9"),)), answers=lambda _: in_use)
+    waits = []
+    for _ in range(8):
+        await bench.round()
+        waits.append(bench.due(Duty.WRITE_MARKETO) - bench.clock.now)
+        bench.clock.now = bench.due(Duty.WRITE_MARKETO)
+    assert waits == [3_000, 6_000, 12_000, 24_000, 48_000, 60_000, 60_000, 60_000]
+
+
 @pytest.mark.parametrize("system", System)
 async def test_a_second_record_of_ours_that_others_use_is_kept_and_held_with_both_ids(system: System) -> None:
     spare = {SF: "00Q000000000999AAA", MK: "999"}[system]

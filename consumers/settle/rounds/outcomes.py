@@ -108,9 +108,11 @@ class Outcomes:
             record.refused, record.refused_mark = outcome.reason, _NEVER_MARKED
             state = state.with_record(self._system, record)
         usual_ms = max(AGAIN_MS, round(outcome.after_seconds * 1000))
-        beside = isinstance(item.order, Delete) and not state.record(self._system.other).deleted
-        after_ms = usual_ms if beside else self._longer(item, usual_ms)  # edits of what stays don't wait so long for what goes
-        return later(state, self._duty, now + after_ms)
+        if isinstance(item.order, Delete):  # what belongs to it is mostly about to go, too
+            after_ms = self._longer(item, AGAIN_MS)
+            beside = not state.record(self._system.other).deleted
+            return later(state, self._duty, now + (min(usual_ms, after_ms) if beside else after_ms))  # edits of what stays don't wait long
+        return later(state, self._duty, now + self._longer(item, usual_ms))
 
     def _done(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:
         self._met.pop(item.pair, None)
@@ -126,7 +128,7 @@ class Outcomes:
             witness = self._terms.mapping(state).answer_is_witness and self._system is System.MARKETO
             return witnessed(state, self._system, item.write, outcome.until) if witness else state
         record = state.record(self._system)
-        if record.id and record.id != outcome.id:
+        if record.id and record.id != outcome.id and not record.deleted:
             new = shallow(withdrawn(state, self._system, item.write))
             if (self._system, IN_DOUBT) in new.merges:
                 return came_up(new, self._system, outcome.id)

@@ -76,6 +76,8 @@ class MarketoWriter:
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""
         there = {each: reading for each, reading in (await self.read(obj, ids, lane)).items() if reading is not None}
+        if obj != PERSON:  # Marketo itself refuses to delete what others belong to
+            return {each: Use(reading=there[each], what=(), asked="Marketo") if each in there else None for each in ids}
         made = {each: (created_at(reading) or reading.at - _DAY_MS) - _SECOND_MS for each, reading in there.items()}
         found = await self._uses.of(made, lane) if made else {}
         return {each: Use(reading=there[each], what=tuple(found[each]), asked=ASKED) if each in there else None for each in ids}

@@ -15,10 +15,16 @@ from infra.demo.table import (
     COMPANY,
     COMPANY_KEY,
     CONTACT,
+    DEAL,
+    DEAL_KEY,
     LEAD,
     MARKETO,
     NO_COMPANY,
+    NO_PART,
+    OPPORTUNITY,
+    PART,
     PERSON,
+    ROLE,
     SALES_PERSON,
     SALES_PERSON_KEY,
     SALESFORCE,
@@ -207,12 +213,17 @@ def test_every_mapped_field_is_looked_at() -> None:
 
     for object_name, fields in VALUES.items():
         for each in fields:
-            here, there = records(object_name) if object_name in (LEAD, CONTACT) else family(object_name)
+            here, there = (
+                records(object_name) if object_name in (LEAD, CONTACT) else family(*(() if object_name == ROLE else (object_name,)))
+            )
             place = (ENTRIES[object_name].marketo, "7")
-            there[place][each.marketo] = True if each.kind is Kind.BOOLEAN else "9999-09-09" if each.kind is Kind.DATE else "9999"
+            there[place][each.marketo] = (
+                object_name != ROLE if each.kind is Kind.BOOLEAN else "9999-09-09" if each.kind is Kind.DATE else "9999"
+            )
             assert [found.field for found in compare(here, there).differences] == [each.marketo], each
 
 
+DEAL_ID, ROLE_ID = "006000000000001AAA", "00K000000000001AAA"
 ACCOUNT_ID, USER_ID, QUEUE_ID = "001000000000001AAA", "005000000000001AAA", "00G000000000001AAA"
 Both = tuple[dict[Key, dict[str, Any]], dict[Key, dict[str, Any]]]
 
@@ -223,16 +234,22 @@ def family(*objects: str) -> Both:
         (USER, USER_ID): {"Id": USER_ID, "LastName": "Curie"},
         (ACCOUNT, ACCOUNT_ID): {"Id": ACCOUNT_ID, "Name": "Acme", "NumberOfEmployees": 3, "OwnerId": USER_ID},
         (CONTACT, CONTACT_ID): {"Id": CONTACT_ID, "LastName": "Ōno", "AccountId": ACCOUNT_ID, "OwnerId": USER_ID},
+        (OPPORTUNITY, DEAL_ID): {"Id": DEAL_ID, "Name": "Deal", "AccountId": ACCOUNT_ID, "OwnerId": USER_ID},
+        (ROLE, ROLE_ID): {"Id": ROLE_ID, "OpportunityId": DEAL_ID, "ContactId": CONTACT_ID, "Role": None, "IsPrimary": True},
     }
     there: dict[Key, dict[str, Any]] = {
         (SALES_PERSON, "7"): {"id": 7, SALES_PERSON_KEY: USER_ID, "lastName": "Curie"},
         (COMPANY, "7"): {"id": 7, COMPANY_KEY: ACCOUNT_ID, "company": "Acme", "numberOfEmployees": 3.0, SALES_PERSON_KEY: USER_ID},
         (PERSON, "7"): {"id": 7, "sfContactId": CONTACT_ID, "lastName": "Ōno", COMPANY_KEY: ACCOUNT_ID, SALES_PERSON_KEY: USER_ID},
+        (DEAL, "7"): {"id": 7, DEAL_KEY: DEAL_ID, "name": "Deal", COMPANY_KEY: ACCOUNT_ID, SALES_PERSON_KEY: USER_ID},
+        (PART, "7"): {"id": 7, DEAL_KEY: DEAL_ID, "leadId": 7, "role": NO_PART, "isPrimary": True},
     }
     if not objects:
         return here, there
     left_out: dict[str, Any] = {SALES_PERSON_KEY: None, "OwnerId": None}
-    names = {USER: SALES_PERSON, ACCOUNT: COMPANY, CONTACT: PERSON}
+    if OPPORTUNITY in objects:
+        left_out |= {COMPANY_KEY: None, "AccountId": None}
+    names = {USER: SALES_PERSON, ACCOUNT: COMPANY, CONTACT: PERSON, OPPORTUNITY: DEAL}
     kept = {names[each] for each in objects}
     return (
         {key: {**record, **left_out} if key[0] != USER else record for key, record in here.items() if key[0] in objects},
@@ -248,8 +265,9 @@ def told_of(both: Both) -> list[tuple[str, str, str]]:
 def test_a_family_in_step_differs_in_nothing() -> None:
     compared = compare(*family())
     assert told_of(family()) == []
-    assert sorted(pair.object for pair in compared.pairs) == [ACCOUNT, CONTACT, USER]
-    assert all(compared.fields_compared[name] >= 8 for name in (ACCOUNT, CONTACT, USER))
+    assert sorted(pair.object for pair in compared.pairs) == sorted([ACCOUNT, CONTACT, OPPORTUNITY, ROLE, USER])
+    assert all(compared.fields_compared[name] >= 8 for name in (ACCOUNT, CONTACT, OPPORTUNITY, USER))
+    assert compared.fields_compared[ROLE] == 4
 
 
 @pytest.mark.parametrize(("place", "name", "value", "told"), [
@@ -264,6 +282,13 @@ def test_a_family_in_step_differs_in_nothing() -> None:
     ((PERSON, "7"), SALES_PERSON_KEY, QUEUE_ID, [
         (CONTACT, "names a SalesPerson that does not exist", SALES_PERSON_KEY), (CONTACT, "values differ", SALES_PERSON_KEY),
     ]),
+    ((DEAL, "7"), "name", "Other", [(OPPORTUNITY, "values differ", "name")]),
+    ((PART, "7"), "isPrimary", None, [(ROLE, "values differ", "isPrimary")]),
+    ((PART, "7"), "role", "Influencer", [(ROLE, "names a Salesforce record that is gone", ""), (ROLE, "not in Marketo", "")]),
+    ((PART, "7"), "leadId", "8", [(ROLE, "names a Salesforce record that is gone", ""), (ROLE, "not in Marketo", "")]),
+    ((DEAL, "7"), COMPANY_KEY, "001000000000009AAA", [
+        (OPPORTUNITY, "names a Company that does not exist", COMPANY_KEY), (OPPORTUNITY, "values differ", COMPANY_KEY),
+    ]),
     ((COMPANY, "7"), SALES_PERSON_KEY, "005000000000009AAA", [
         (ACCOUNT, "names a SalesPerson that does not exist", SALES_PERSON_KEY), (ACCOUNT, "values differ", SALES_PERSON_KEY),
     ]),
@@ -277,7 +302,14 @@ def test_what_is_wrong_with_a_family_is_found(place: Key, name: str, value: str 
 def test_a_parent_that_is_missing_is_found_and_so_are_its_orphans() -> None:
     here, there = family()
     del there[COMPANY, "7"]
-    assert told_of((here, there)) == [(ACCOUNT, "not in Marketo", ""), (CONTACT, "names a Company that does not exist", COMPANY_KEY)]
+    assert told_of((here, there)) == [
+        (ACCOUNT, "not in Marketo", ""),
+        (CONTACT, "names a Company that does not exist", COMPANY_KEY),
+        (OPPORTUNITY, "names a Company that does not exist", COMPANY_KEY),
+    ]
+    here, there = family()
+    del there[DEAL, "7"]
+    assert told_of((here, there)) == [(OPPORTUNITY, "not in Marketo", ""), (ROLE, "names a Opportunity that does not exist", DEAL_KEY)]
 
 
 def test_a_company_goes_with_its_account() -> None:
@@ -349,7 +381,20 @@ def test_the_check_knows_nothing_of_tandem() -> None:
     import infra.demo  # noqa: PLC0415 - as above
 
     folder = Path(next(iter(infra.demo.__path__)))
-    checked = ["table", "sameness", "history", "comparison", "judgement", "latency", "systems", "report", "naming", "scenario", "parents"]
+    checked = [
+        "table",
+        "sameness",
+        "history",
+        "comparison",
+        "judgement",
+        "latency",
+        "systems",
+        "report",
+        "naming",
+        "scenario",
+        "parents",
+        "deals",
+    ]
     for name in checked:
         tree = ast.parse((folder / f"{name}.py").read_text())
         imported = {

@@ -22,15 +22,16 @@ from infra.demo.table import (
     LEAD,
     LINKS,
     NO_COMPANY,
+    NO_PART,
     OPT_OUT,
     PLACEHOLDER,
     QUALIFIER,
+    REFERENCES,
     TABLE,
     USER,
     VALUES,
     Kind,
 )  # fmt: skip
-from streams.wire.systems import Object
 
 LENGTHS = {"FirstName": 40, "LastName": 80, "Title": 128, "Company": 255, "Phone": 40, "Fax": 40, "MobilePhone": 40, "Email": 80,
            "Street": 255, "MailingStreet": 255, "City": 40, "MailingCity": 40, "State": 80, "MailingState": 80, "PostalCode": 20,
@@ -38,8 +39,9 @@ LENGTHS = {"FirstName": 40, "LastName": 80, "Title": 128, "Company": 255, "Phone
             "Country": 80, "MailingCountry": 80, "Website": 255}  # fmt: skip
 """What the org's own describe says (Object Reference, Lead and Contact)."""
 KINDS = {Kind.REWRITTEN_PHONE: {"phone"}, Kind.DEMANDED: {"text"}, Kind.CHOICES: {"multipicklist"}, Kind.EMAIL: {"email"},
-         Kind.NUMBER: {"number", "currency"}, Kind.BOOLEAN: {"boolean"}, Kind.DATE: {"date"}, Kind.DATETIME: {"datetime"},
-         Kind.TEXT: {"text", "phone", "url", "picklist"}, Kind.OWNER: {"owner"}, Kind.ACCOUNT: {"reference"}}  # fmt: skip
+         Kind.NUMBER: {"number", "currency", "percent"}, Kind.BOOLEAN: {"boolean"}, Kind.DATE: {"date"}, Kind.DATETIME: {"datetime"},
+         Kind.TEXT: {"text", "phone", "url", "picklist"}, Kind.OWNER: {"owner"}, Kind.ACCOUNT: {"reference"},
+         Kind.DEAL: {"reference"}, Kind.CONTACT: {"reference"}, Kind.PART: {"picklist"}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -100,17 +102,20 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
     rules = build(settings)
     assert NO_COMPANY == NOBODY
     for entry in TABLE:
-        mapping = rules.objects[Object(entry.salesforce.lower())]
+        mapping = next(each for each in rules.objects.values() if each.api_name == entry.salesforce)
         mapped = {item.salesforce: item for item in mapping.fields if item.salesforce}
-        assert {each.salesforce: each.marketo for each in entry.fields} == {name: item.marketo for name, item in mapped.items()}
-        assert mapping.resource is None or mapping.resource.key == (entry.link,)
-        for each in entry.fields:
+        assert {each.salesforce: each.marketo for each in entry.mapped} == {name: item.marketo for name, item in mapped.items()}
+        assert mapping.resource is None or mapping.resource.key == (
+            (entry.link,) if entry.link else tuple(each.marketo for each in entry.key)
+        )
+        for each in entry.mapped:
             item = mapped[each.salesforce]
             assert str(item.type) in KINDS[each.kind], each
             assert str(item.rule.default) == entry.winner
             assert str(item.rule.name) == ("true_wins" if each.marketo == OPT_OUT else entry.winner)
             assert (item.required_default == PLACEHOLDER) == (each.kind is Kind.DEMANDED)
-            assert bool(item.parent) == (each.kind in (Kind.OWNER, Kind.ACCOUNT))
+            assert bool(item.parent) == (each.kind in (*REFERENCES, Kind.CONTACT))
+            assert (item.blank == NO_PART) == (each.kind is Kind.PART)
     assert (rules.links.lead_id, rules.links.contact_id, rules.links.is_deleted) == (LINKS[LEAD], LINKS[CONTACT], DELETED_FLAG)
     assert [clause.field for group in rules.qualification.groups for clause in group] == [QUALIFIER]
 
