@@ -58,11 +58,13 @@ def _query(name: str) -> tuple[str, object]:
         return _BY_PAIR, int(numbered[1])
     if re.fullmatch(r"\d{1,14}", name):
         return _BY_MARKETO, str(int(name))
+    if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", name):
+        return _BY_MARKETO, name.lower()
     try:
         return _BY_SALESFORCE, salesforce_id(name)
     except ValueError as error:
         raise UnknownRecord(
-            f"{name!r} is neither a Salesforce id (15 or 18 characters), a Marketo id (digits), an e-mail address, nor pair:NUMBER"
+            f"{name!r} is neither a Salesforce id (15 or 18 characters), a Marketo id (digits, or a GUID), an e-mail address, nor pair:NUMBER"
         ) from error
 
 

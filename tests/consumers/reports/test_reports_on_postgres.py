@@ -388,6 +388,15 @@ async def test_a_pair_is_found_by_every_name_it_has(postgres: str, database: Any
     assert (found.pair, found.state.marketo.id) == (pair, "7")
 
 
+@pytest.mark.parametrize("name", ["7c9e6679-7425-40de-944b-e07fc1f90ae7", "7C9E6679-7425-40DE-944B-E07FC1F90AE7"])
+async def test_a_record_is_found_by_the_guid_that_marketo_gave_it(postgres: str, database: Any, name: str) -> None:
+    role: dict[str, Any] = {"object": Object("role"), "counterpart": Object("role")}
+    pair = await add_pair(database, salesforce=salesforce_id("00K000000000001"), marketo=name.lower(), **role)
+    async with ledger_connection(postgres) as connection:
+        (found,) = await find(connection, name)
+    assert found.pair == pair
+
+
 async def test_an_e_mail_may_mean_several_people(postgres: str, database: Any) -> None:
     first = await add_pair(database, salesforce=None, marketo="7", email="a@example.com")
     second = await add_pair(database, salesforce=None, marketo="8", email="a@example.com")
