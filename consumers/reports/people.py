@@ -64,7 +64,7 @@ def _query(name: str) -> tuple[str, object]:
         return _BY_SALESFORCE, salesforce_id(name)
     except ValueError as error:
         raise UnknownRecord(
-            f"{name!r} is neither a Salesforce id (15 or 18 characters), a Marketo id (digits, or a GUID), an e-mail address, nor pair:NUMBER"
+            f"{name!r} is neither a Salesforce id (15 or 18 characters), a Marketo id (digits or a GUID), an e-mail, nor pair:NUMBER"
         ) from error
 
 
