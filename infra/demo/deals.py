@@ -55,7 +55,7 @@ class Deals:
     async def _open(self, account: str, contacts: Sequence[str]) -> None:
         facts = {
             "Name": f"Deal {self._next_step()}", "StageName": self._random.choice(STAGES), "CloseDate": "2027-03-01", "AccountId": account,
-            "Amount": self._random.randrange(1_000, 90_000), "OwnerId": self._random.choice(self._parents.owners),
+            "Amount": self._random.randrange(1_000, 90_000), "OwnerId": await self._parents.owner_of(account),
             "NextStep": self._next_step(), "Description": self._next_step(),
         }  # fmt: skip
         deal = await self._create(OPPORTUNITY, facts)

@@ -9,7 +9,7 @@ from typing import Any
 from infra.demo.history import Mirror
 from infra.demo.population import Newcomer, Populace, salesforce_record
 from infra.demo.systems import Systems
-from infra.demo.table import ACCOUNT, COMPANY_KEY, CONTACT, LEAD, SALES_PERSON_KEY, SALESFORCE, USER, VALUES
+from infra.demo.table import ACCOUNT, COMPANY_KEY, CONTACT, LEAD, OPPORTUNITY, SALES_PERSON_KEY, SALESFORCE, USER, VALUES
 
 ACCOUNTS, OWNERS = 12, 4
 QUEUE = "Unclaimed leads"
@@ -100,9 +100,16 @@ class Parents:
         self.accounts.append(account)
         return Arrived(account=account, contacts=contacts)
 
+    async def owner_of(self, account: str) -> str:
+        """Whose account it is."""
+        records = {each["Id"]: each for each in await self._systems.dump(SALESFORCE, ACCOUNT)}
+        return str(records[account]["OwnerId"])
+
     async def delete(self) -> list[str]:
-        """Two accounts are deleted, and Salesforce deletes their contacts with them; and two that have none. Returns one of each."""
-        people, nobody = self._random.sample(self.accounts, 2), self._empty
+        """Two accounts are deleted, and Salesforce deletes their contacts and opportunities with them; and two that have nothing. Returns
+        one of each.
+        """
+        people, nobody = self._random.sample([each for each in self.accounts if each not in self._kept()], 2), self._empty
         gone = [*people, *nobody]
         await asyncio.gather(*(self._systems.verb("salesforce/delete", {"id": each}) for each in gone))
         self.accounts = [each for each in self.accounts if each not in gone]
@@ -130,6 +137,13 @@ class Parents:
 
     async def _edit(self, object_name: str, record_id: str, fields: dict[str, Any]) -> None:
         await self._systems.verb("salesforce/edit", {"object": object_name, "id": record_id, "fields": fields})
+
+    def _kept(self) -> set[str]:
+        """Accounts that Salesforce doesn't delete: an opportunity of theirs was won, or is somebody else's."""
+        live = self._mirror.live[SALESFORCE]
+        deals = [record for key, record in live.items() if key[0] == OPPORTUNITY]
+        kept = [each for each in deals if each.get("IsWon") is True or each["OwnerId"] != live[ACCOUNT, each["AccountId"]]["OwnerId"]]
+        return {str(each["AccountId"]) for each in kept}
 
     def _live(self, object_name: str) -> list[str]:
         """In an order of their own each time it is asked."""

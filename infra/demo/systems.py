@@ -51,7 +51,8 @@ class Systems:
             _insist(answer.status == 200, "history", text)
         return [line(orjson.loads(each)) for each in text.splitlines() if each]
 
-    async def _dump(self, system: str, object_name: str) -> list[dict[str, Any]]:
+    async def dump(self, system: str, object_name: str) -> list[dict[str, Any]]:
+        """Every live record as it is stored."""
         async with self._http.get(f"{self._control}/dump/{system}/{object_name}") as answer:
             text = await answer.read()
             _insist(answer.status == 200, f"dump of {object_name}", text)
@@ -126,7 +127,7 @@ class Systems:
                 found[PERSON, str(row["id"])] = row
         for object_name in IN_MARKETO:
             if object_name != PERSON:
-                found |= {(object_name, str(row["id"])): row for row in await self._dump("marketo", object_name)}
+                found |= {(object_name, str(row["id"])): row for row in await self.dump("marketo", object_name)}
         return found
 
     async def sync_marketo(self, records: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
