@@ -232,7 +232,7 @@ def _facts_table(told: Mapping[str, Any]) -> Table:
     )
     table.add_row("pairs, fields compared", f"{told['pairs']:,}, {told['fields_compared']:,}")
     for name, each in told["objects"].items():
-        table.add_row(f"  {name}s", f"{each['pairs']:,}, {each['fields_compared']:,}")
+        table.add_row(f"  {name}", f"{each['pairs']:,}, {each['fields_compared']:,}")
     table.add_row("edits by people", f"{told['edits']:,}")
     table.add_row("differences, lost edits, duplicates", f"{told['differences']}, {told['lost_edits']}, {told['duplicates']}")
     table.add_row("replaced edits that no decision names", f"{told['unnamed_edits']}")
