@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
-from consumers.ledger.port import Duty
+from consumers.ledger.port import Duty, Pair
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Delete, Plan, Update
 from consumers.merge.state import FAILED, PairState, Record
@@ -18,13 +18,14 @@ from consumers.merge.stored import pack
 from consumers.merge.writes import Patience
 from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.rounds.answers import Settled
+from consumers.settle.rounds.outcomes import Outcomes
 from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.lease import must_hold
 from streams.budget.port import Lane
 from streams.wire.errors import Fatal, Reject, Retry, Unknown
 from streams.wire.events import Value
-from streams.wire.systems import System
+from streams.wire.systems import PERSON, System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing, renamed
 from tests.consumers.scripted_writer import Answer, ScriptedWriter, done
@@ -320,6 +321,16 @@ async def test_a_deletion_that_others_put_off_is_tried_soon_and_then_no_oftener_
         waits.append(bench.due(Duty.WRITE_MARKETO) - bench.clock.now)
         bench.clock.now = bench.due(Duty.WRITE_MARKETO)
     assert waits == [3_000, 6_000, 12_000, 24_000, 48_000, 60_000, 60_000, 60_000]
+
+
+@pytest.mark.parametrize(("deleted", "id_now", "second"), [(True, "10", ()), (False, "9", ((MK, "10"),))])
+def test_a_record_made_again_takes_the_place_of_the_one_that_is_gone(deleted: bool, id_now: str, second: tuple[object, ...]) -> None:
+    """A role that changes, or an account that comes back: it is no second record beside the first."""
+    state = msgspec.structs.replace(owing(1, MK), marketo=Record(id="9", complete=True, deleted=deleted, creating=7))
+    pair = Pair(id=1, state=state, loaded=None)
+    item = Item(write=7, pair=1, order=Create(object=PERSON, fields=()))
+    Outcomes(MK, TERMS).take(pair, item, Outcome(fate=Fate.DONE, id="10"), "", now=T, after_ms=0)
+    assert (pair.state.marketo.id, pair.state.marketo.deleted, pair.state.retract) == (id_now, False, second)
 
 
 @pytest.mark.parametrize("system", System)

@@ -53,6 +53,7 @@ class ScriptedRest:
 
     def __init__(self, result: Any) -> None:
         self.result = result
+        self.resources = None
 
     async def update(self, name: str, records: Sequence[Any], lane: Lane) -> list[SalesforceResult]:
         return [self.result] * len(records)
