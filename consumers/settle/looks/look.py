@@ -26,6 +26,7 @@ from consumers.settle.conditions.feed_lag import Lag
 from consumers.settle.conditions.later import later
 from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane
+from streams.wire.errors import Fatal, Reject, SyncError
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import Object, System
 
@@ -87,14 +88,20 @@ class Looker:
         to_read, to_find = await self._due(looked, lag_ms)
         there = [state for state in to_read if not state.record(self._system).deleted]
         ended = [state for state in to_read if state.record(self._system).deleted]
+        closed: SyncError | None = None
         for obj, ids in _by_object(there, self._system).items():
-            for start in range(0, len(ids), self._writer.batch_max):
-                await self._read(obj, ids[start : start + self._writer.batch_max], looked, lag_ms)
+            try:
+                for start in range(0, len(ids), self._writer.batch_max):
+                    await self._read(obj, ids[start : start + self._writer.batch_max], looked, lag_ms)
+            except (Fatal, Reject) as error:
+                closed = error  # one sort of record that can't be read keeps nobody from the others
         for obj, ids in _by_object(ended, self._system).items():
             for start in range(0, len(ids), self._writer.batch_max):
                 await self._tell(await self._ended(obj, ids[start : start + self._writer.batch_max]), obj, looked, lag_ms)
         if to_find:
             await self._find(to_find, looked)
+        if closed is not None:
+            raise closed
         return looked
 
     async def _due(self, looked: Looked, lag_ms: int) -> tuple[list[PairState], dict[int, PairState]]:

@@ -16,12 +16,16 @@ from streams.marketo.refusals import judge_item
 from streams.marketo.resource import Resource
 from streams.marketo.resources import MarketoResources
 from streams.marketo.wire import ItemResult, Lead
-from streams.wire.errors import Reject
+from streams.wire.errors import Fatal, Reject
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, Object
 
 _MISSING = frozenset({"1004", "1013"})
 """There is no such record, or none that a field of it names (Marketo, record-level error codes)."""
+
+_NATIVE_SYNC = "1018"
+"""Marketo's own Salesforce sync is on, and keeps such records to itself (Marketo, record lists)."""
+_CLOSED_SECONDS = 60.0
 
 
 class MarketoRecords:
@@ -50,8 +54,18 @@ class MarketoRecords:
         return {each: _reading(obj, each, found[each]) if each in found else None for each in ids}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
-        """One call for items of one kind and one object; outcomes in order."""
-        return await owned(items, lambda: self._write(items, lane))
+        """One call for items of one kind and one object; outcomes in order.
+
+        That our user may not write such records at all is told of each, and tried again later: people don't wait for it.
+        """
+        try:
+            return await owned(items, lambda: self._write(items, lane))
+        except Fatal as error:
+            return [Outcome(fate=Fate.BUSY, reason=str(error), after_seconds=_CLOSED_SECONDS)] * len(items)
+        except Reject as error:
+            if error.code != _NATIVE_SYNC:
+                raise
+            return [Outcome(fate=Fate.BUSY, reason=str(error), after_seconds=_CLOSED_SECONDS)] * len(items)
 
     async def _write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         first = items[0].order

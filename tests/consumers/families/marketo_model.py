@@ -10,7 +10,7 @@ from typing import Any
 
 from streams.marketo.resource import Resource
 from streams.marketo.wire import ItemResult, Lead, SyncAnswer
-from streams.wire.errors import Reject, Unknown
+from streams.wire.errors import Reject, SyncError, Unknown
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, PERSON
 
@@ -33,9 +33,12 @@ class MarketoModel:
     records: dict[str, dict[str, Row]] = field(default_factory=lambda: {COMPANIES: {}, SALES: {}, OPPORTUNITIES: {}, ROLES: {}})
     refuses: dict[str, str] = field(default_factory=dict)
     """Records (by key) that are refused, with the words."""
+    shut: dict[str, SyncError] = field(default_factory=dict)
+    """Lists that our user may neither read nor write, with what Marketo says to it."""
     written: list[tuple[str, str, str, Row]] = field(default_factory=list)
     """What was really changed: (list, what, record, fields)."""
     calls: int = 0
+    refused_calls: int = 0
     last_id: int = 1000
     told: int = 0
 
@@ -71,6 +74,7 @@ class MarketoModel:
     async def read_records(self, resource: Resource, keys: Sequence[Any], fields: Sequence[str], lane: Any = None) -> dict[Any, Lead]:
         """Records by key."""
         del lane
+        self._refuse_list(resource)
         there = self.records[resource.path]
         return {each: self._lead(each, there[each], fields) for each in keys if each in there}
 
@@ -83,6 +87,7 @@ class MarketoModel:
     ) -> SyncAnswer:  # fmt: skip
         """Creates or changes records."""
         del lane, by_id
+        self._refuse_list(resource)
         for row in records:
             self._refuse_owner(row, but=resource.key[0])
         return await self._call(lambda: [self._record(resource, dict(row), action) for row in records])
@@ -90,6 +95,7 @@ class MarketoModel:
     async def delete_records(self, resource: Resource, keys: Sequence[Any], lane: Any = None, *, by_id: bool = False) -> SyncAnswer:
         """Deletes records to which nobody refers."""
         del lane, by_id
+        self._refuse_list(resource)
         return await self._call(lambda: [self._gone(resource, str(each)) for each in keys])
 
     def orphans(self) -> list[str]:
@@ -108,6 +114,11 @@ class MarketoModel:
         if lost == "answer":
             raise Unknown("the answer got lost", after_seconds=0.1)
         return SyncAnswer(request_id="r", results=results, until=self.clock())
+
+    def _refuse_list(self, resource: Resource) -> None:
+        if resource.path in self.shut:
+            self.refused_calls += 1
+            raise self.shut[resource.path]
 
     def _refuse_owner(self, row: Mapping[str, Value], but: str = "") -> None:
         owner = row.get("externalSalesPersonId")

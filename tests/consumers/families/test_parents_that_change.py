@@ -2,9 +2,11 @@
 
 import pytest
 
+from consumers.merge.record import asked_again
 from consumers.merge.refused import RECORD, refusals
 from consumers.merge.values import NOBODY
 from consumers.settle.driving.reconsider import reconsider
+from streams.wire.errors import Fatal, Reject, SyncError
 from streams.wire.systems import MARKETO
 from tests.consumers.families.family import ACCOUNT, CONTACT, USER, Family
 from tests.consumers.families.marketo_model import COMPANIES, SALES
@@ -159,6 +161,38 @@ async def test_children_of_a_parent_that_marketo_refuses_are_written_once_it_is_
     await family.rest()
     assert {family.person(contact)["externalCompanyId"] for contact in people} == {account}
     assert all(not refusals(family.pair(contact)) for contact in people)
+
+
+SHUT = [Fatal("Marketo: 603 access denied."), Reject("Marketo: 1018 CRM enabled", code="1018")]
+"""A right that our role lacks; Marketo's own sync, which keeps such records to itself."""
+
+
+@pytest.mark.parametrize("error", SHUT)
+async def test_a_list_that_may_not_be_written_keeps_nobody_from_the_others(error: SyncError) -> None:
+    family = Family()
+    family.marketo.shut[COMPANIES] = error
+    accounts = [family.org.add(ACCOUNT, Name=f"Engines {number}") for number in range(20)]
+    people = [family.org.add(CONTACT, LastName="B", Email=f"b{place}@example.com", AccountId=each) for place, each in enumerate(accounts)]
+    await family.rest()
+    assert all(family.person(contact)["lastName"] == "B" for contact in people)
+    assert len(family.waiting()) == len(accounts)
+    assert str(error) in refusals(family.pair(accounts[0]))[MARKETO, RECORD], "and says why"
+    assert family.marketo.refused_calls < len(accounts), "it is no fault of single records"
+    family.marketo.shut.clear()
+    await family.rest()
+    assert [family.person(contact)["externalCompanyId"] for contact in people] == accounts
+    assert not family.waiting()
+
+
+async def test_a_list_that_may_not_be_read_keeps_nobody_from_the_others() -> None:
+    family, _, account, (contact,) = await family_of()
+    family.marketo.shut[COMPANIES] = SHUT[0]
+    for number, state in list(family.memory.pairs.items()):
+        if state.salesforce.id in (account, contact):
+            family.memory.pairs[number] = family.terms.with_due(asked_again(state, MARKETO), family.clock.now)
+    with pytest.raises(Fatal):
+        await family.lookers[MARKETO].round()
+    assert [family.pair(each).marketo.reread for each in (account, contact)] == [True, False]
 
 
 async def test_accounts_that_are_merged_have_one_company_and_all_the_children() -> None:

@@ -49,8 +49,6 @@ FINAL = {
 class ScriptedRest:
     """Answers every write with the same result for each row."""
 
-    resources = None
-
     def __init__(self, result: Any) -> None:
         self.result = result
         self.resources = None
