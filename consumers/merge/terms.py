@@ -83,10 +83,15 @@ class Terms:
 
     def match_key(self, state: PairState) -> str | None:
         """By what this person is matched: the canonical e-mail, or None."""
-        sort = self.rules.objects[state.object]
-        agreed = state.fields.get(self.rules.email_key)
-        mapping = sort.by_key.get(self.rules.email_key)
-        if agreed is None or mapping is None or not sort.is_person:
-            return None
-        key = canonical(mapping, agreed.value)
-        return key if isinstance(key, str) else None
+        return match_key(state, self.rules)
+
+
+def match_key(state: PairState, rules: SyncRules) -> str | None:
+    """By what this person is matched: the canonical e-mail, or None; of what is no person always None."""
+    sort = rules.objects[state.object]
+    agreed = state.fields.get(rules.email_key)
+    mapping = sort.by_key.get(rules.email_key)
+    if agreed is None or mapping is None or not sort.is_person:
+        return None
+    key = canonical(mapping, agreed.value)
+    return key if isinstance(key, str) else None

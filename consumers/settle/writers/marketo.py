@@ -6,7 +6,7 @@ from consumers.judging.introductions import created_at
 from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
-from consumers.merge.values import canonical
+from consumers.merge.terms import match_key
 from consumers.settle.writers.marketo_records import MarketoRecords, owned
 from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
 from consumers.settle.writers.merging import after_refusal
@@ -127,12 +127,9 @@ class MarketoWriter:
         return record
 
     def _email(self, state: PairState) -> str | None:
-        field = state.fields.get(self._rules.email_key)
-        mapping = self._rules.objects[state.object].by_key.get(self._rules.email_key)
-        if field is None or mapping is None:
-            return None
-        key = canonical(mapping, field.value)
-        return key if isinstance(key, str) and key.isascii() and "," not in key else None
+        """What people can be looked up by: Marketo takes a list of values, in ASCII."""
+        key = match_key(state, self._rules)
+        return key if key is not None and key.isascii() and "," not in key else None
 
 
 def _id(item: Item) -> str:

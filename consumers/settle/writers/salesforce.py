@@ -6,7 +6,7 @@ from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
-from consumers.merge.values import canonical
+from consumers.merge.terms import match_key
 from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import passes
@@ -41,7 +41,7 @@ class SalesforceWriter:
         by_id = {state.marketo.id: pair for pair, state in wanted.items()}
         by_email: dict[str, list[int]] = {}
         for pair, state in wanted.items():
-            email = self._email(state)
+            email = match_key(state, self._rules)
             if email:
                 by_email.setdefault(email, []).append(pair)
         rows: list[tuple[Object, Record, Page]] = []
@@ -132,14 +132,6 @@ class SalesforceWriter:
     def _email_name(self, obj: Object) -> str:
         mapping = self._rules.objects[obj].by_key.get(self._rules.email_key)
         return mapping.salesforce if mapping else "Email"
-
-    def _email(self, state: PairState) -> str | None:
-        field = state.fields.get(self._rules.email_key)
-        mapping = self._rules.objects[state.object].by_key.get(self._rules.email_key)
-        if field is None or mapping is None:
-            return None
-        key = canonical(mapping, field.value)
-        return key if isinstance(key, str) else None
 
     def _outcome(self, item: Item, result: ItemResult) -> Outcome:
         if result.success:
