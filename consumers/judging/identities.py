@@ -137,6 +137,7 @@ class Identities:
             alone = other.state
             state = shallow(inherit(state, system, alone))
             state.retract = tuple(dict.fromkeys((*state.retract, *alone.retract)))
+            state.wanted = state.wanted or alone.wanted
             if alone.record(system.other).creating:
                 state.merges = (*state.merges, (system.other, IN_DOUBT))
             self._pairs.forget(other)

@@ -39,6 +39,7 @@ def join(winner: PairState, loser: PairState, side: System, terms: Terms, at: in
     state.retract = tuple(dict.fromkeys((*winner.retract, *loser.retract)))
     state.merges = _merges(state, winner, loser, other, by_key=not terms.mapping(winner).is_person)
     state.lane = min(winner.lane, loser.lane)
+    state.wanted = winner.wanted or loser.wanted
     if unread:
         first = shallow(first)
         first.heir, first.reread = WINNER, True

@@ -190,7 +190,7 @@ def may_create(state: PairState, target: System, rules: SyncRules) -> bool:
         return False
     if not rules.objects[state.object].flow.reaches(target):
         return False
-    return target is MARKETO or qualifies(state, rules.qualification)
+    return target is MARKETO or state.wanted != 0 or qualifies(state, rules.qualification)
 
 
 def is_there(record: Record, mapping: ObjectMapping) -> bool:

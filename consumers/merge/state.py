@@ -286,6 +286,8 @@ class PairState(msgspec.Struct, gc=False):
     """Records that are to be merged into this pair's on their side; "" is one that a creation in doubt may have made (`joining.join`)."""
     counterpart: Object = PERSON
     """What its Marketo record is called there."""
+    wanted: int = 0
+    """Somebody has asked for this person to be in Salesforce, whatever the rule says: since then (ms, ours); 0: nobody has."""
 
     def named_on(self, system: System) -> Object:
         """What its record on a side is called there."""

@@ -23,6 +23,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     waits: str = ""
     merges: tuple[tuple[System, str], ...] = ()
     counterpart: Object = PERSON
+    wanted: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -56,6 +57,7 @@ def pack(state: PairState) -> bytes:
             state.waits,
             state.merges,
             state.counterpart,
+            state.wanted,
         )
     )
 
@@ -76,6 +78,7 @@ def unpack(data: bytes) -> PairState:
         stored.waits,
         stored.merges,
         stored.counterpart,
+        stored.wanted,
     )
 
 
