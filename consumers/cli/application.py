@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from consumers.cli.config_commands import config_app
+from consumers.cli.sight_commands import add_sight_commands
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
 
 app = typer.Typer(
@@ -239,6 +240,9 @@ def setup(
         print_setup(console(), told)
     if not told.complete:
         raise typer.Exit(int(Exit.PROBLEMS))
+
+
+add_sight_commands(app)
 
 
 @app.command("confirm-deletes", short_help="Many deletes stopped a poll: they are meant.", epilog=examples("tandem confirm-deletes lead"))

@@ -1,4 +1,4 @@
-"""The commands that ask both systems: check and setup."""
+"""The commands that ask both systems: check, setup, visibility and fields."""
 
 import asyncio
 import time
@@ -14,8 +14,11 @@ from consumers.configuration.systems import marketo_settings, salesforce_setting
 from consumers.fitting.canary import Patience, Sung, canary
 from consumers.fitting.check import Finding, Level, LinkField, compare
 from consumers.fitting.grounds import look_at_database, look_at_kafka
+from consumers.fitting.offers import Offer, offers
 from consumers.fitting.setup_fields import create_fields, plan_setup
 from consumers.fitting.survey import stream_fields, survey
+from consumers.fitting.visibility import Seen, visibility
+from consumers.mapping.describes import Describes
 from streams.budget.open import OpenBudget
 from streams.ground.together import together
 from streams.marketo.rest import MarketoRest
@@ -116,6 +119,23 @@ async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
             await create_fields(marketo, plan.marketo)
     made = create or not plan.marketo
     return SetupReport(marketo=plan.marketo, created=create, for_admin=plan.for_admin, complete=made and not plan.for_admin)
+
+
+async def visibility_of(settings: Settings) -> tuple[Seen, ...]:
+    """What is kept in step of every object, what is not, and why, as both systems describe themselves now. Raises the adapters' errors."""
+    return visibility(settings, await _describes(settings))
+
+
+async def offers_of(settings: Settings) -> tuple[Offer, ...]:
+    """All fields of both systems against the mapping, as they are now. Raises the adapters' errors."""
+    describes = await _describes(settings)
+    return offers(build(settings, describes, unseen=True), describes)
+
+
+async def _describes(settings: Settings) -> Describes:
+    async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
+        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
+        return await survey(salesforce, marketo, sorts(settings))
 
 
 async def _asked(asking: Coroutine[Any, Any, _T]) -> tuple[_T | None, SyncError | None]:

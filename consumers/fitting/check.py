@@ -4,16 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumers.mapping.describes import Describes, FieldFacts
+from consumers.mapping.describes import NUMBERS, TEXTS, Describes, FieldFacts, akin
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Overlong, RuleName, SyncRules
 from streams.wire.systems import Object, System
 
-_TEXTS = frozenset({
-    FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.URL, FieldType.PICKLIST, FieldType.MULTIPICKLIST, FieldType.REFERENCE,
-    FieldType.OWNER,
-})  # fmt: skip
-_NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
-_FAMILIES = (_TEXTS, _NUMBERS, frozenset({FieldType.BOOLEAN}), frozenset({FieldType.DATE}), frozenset({FieldType.DATETIME}))
 _NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
 _VALUES_SHOWN = 5
 
@@ -136,7 +130,7 @@ def _absent(obj: Object, item: FieldMapping, system: System) -> Finding:
 def _type(obj: Object, item: FieldMapping, system: System, facts: FieldFacts) -> Iterator[Finding]:
     if item.parent:
         return  # it is written as whatever names its parent there
-    if facts.type is None or not any({item.type, facts.type} <= family for family in _FAMILIES):
+    if not akin(item.type, facts.type):
         fitting = f" (type: {facts.type})" if facts.type else ""
         yield Finding(
             level=Level.PROBLEM,
@@ -163,7 +157,7 @@ def _writable(obj: Object, item: FieldMapping, system: System, facts: FieldFacts
 
 
 def _lengths(obj: Object, item: FieldMapping, salesforce: FieldFacts, marketo: FieldFacts) -> Iterator[Finding]:
-    if item.type not in _TEXTS or not salesforce.length or not marketo.length or salesforce.length == marketo.length:
+    if item.type not in TEXTS or not salesforce.length or not marketo.length or salesforce.length == marketo.length:
         return
     narrow = System.SALESFORCE if salesforce.length < marketo.length else System.MARKETO
     if not item.direction.reaches(narrow):
@@ -179,7 +173,7 @@ def _scales(obj: Object, item: FieldMapping, salesforce: FieldFacts, marketo: Fi
     scales = {System.SALESFORCE: salesforce.scale, System.MARKETO: marketo.scale}
     for narrow in System:
         least, other = scales[narrow], scales[narrow.other]
-        if item.type not in _NUMBERS or least is None or not item.direction.reaches(narrow):
+        if item.type not in NUMBERS or least is None or not item.direction.reaches(narrow):
             continue
         if (other is None and least == 0) or (other is not None and other > least):
             message = f"{_NAMES[narrow]} keeps {least} decimals, {_NAMES[narrow.other]} keeps more: numbers are rounded to {least}"

@@ -8,7 +8,7 @@ from consumers.mapping.fields import FieldType
 from streams.marketo.wire import FieldInfo, Schema
 from streams.wire.systems import PERSON, Object, System
 
-_KEPT_BY_MARKETO = frozenset({"id", "marketoGUID", "createdAt", "updatedAt"})
+KEPT_BY_MARKETO = frozenset({"id", "marketoGUID", "createdAt", "updatedAt"})
 NO_RECORDS: Mapping[Object, Schema] = {}
 MARKETO_TEXT_MAX = 30_000
 """Marketo's text areas hold 30,000 bytes (Marketo field types); describe tells no length for them."""
@@ -25,6 +25,13 @@ _MARKETO_TYPES = {
     "percent": FieldType.PERCENT, "boolean": FieldType.BOOLEAN, "date": FieldType.DATE, "datetime": FieldType.DATETIME,
     "reference": FieldType.REFERENCE, "lead_function": FieldType.TEXT,
 }  # fmt: skip
+TEXTS = frozenset({
+    FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.URL, FieldType.PICKLIST, FieldType.MULTIPICKLIST, FieldType.REFERENCE,
+    FieldType.OWNER,
+})  # fmt: skip
+NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
+FAMILIES = (TEXTS, NUMBERS, frozenset({FieldType.BOOLEAN}), frozenset({FieldType.DATE}), frozenset({FieldType.DATETIME}))
+"""Types within one are carried as each other."""
 _WHOLE = frozenset({"int", "long", "integer", "score"})
 _DECIMAL = frozenset({"double", "currency", "percent"})
 
@@ -47,6 +54,9 @@ class FieldFacts:
     external_id: bool = False
     picklist: tuple[str, ...] = ()
     restricted: bool = False
+    label: str = ""
+    calculated: bool = False
+    """A formula: nobody writes it, and it moves without its record being stamped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +113,8 @@ def _salesforce_field(told: Mapping[str, Any]) -> FieldFacts:
         external_id=bool(told.get("externalId", False)),
         picklist=tuple(each["value"] for each in values),
         restricted=bool(told.get("restrictedPicklist", False)),
+        label=str(told.get("label") or ""),
+        calculated=bool(told.get("calculated", False)),
     )
 
 
@@ -110,7 +122,7 @@ def _record_field(told: FieldInfo) -> FieldFacts:
     """A field of a record that is no person. Marketo tells what names a record, and a sales person's e-mail, as not updateable and takes
     it all the same (REST API, sales persons); what it refuses is said in its own words."""
     facts = marketo_field(told)
-    return facts if told.name in _KEPT_BY_MARKETO else replace(facts, createable=True, updateable=True)
+    return facts if told.name in KEPT_BY_MARKETO else replace(facts, createable=True, updateable=True)
 
 
 def marketo_field(told: FieldInfo) -> FieldFacts:
@@ -123,4 +135,10 @@ def marketo_field(told: FieldInfo) -> FieldFacts:
         scale=0 if told.type in _WHOLE or told.type == "percent" else None,
         createable=told.updateable,
         updateable=told.updateable,
+        label=told.label,
     )
+
+
+def akin(one: FieldType | None, other: FieldType | None) -> bool:
+    """Whether a field of one type can be kept in step with a field of the other; None is a type that can't be synced."""
+    return one is not None and other is not None and any({one, other} <= family for family in FAMILIES)

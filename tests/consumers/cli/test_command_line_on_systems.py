@@ -319,3 +319,46 @@ def test_status_goes_on_without_kafka_and_says_so_with_3(config: str, environ: d
     told = json.loads(tandem(config, environ, "status", "--json").stdout)
     assert (told["pairs"]["pairs"], told["state"]) == (0, "degraded")
     assert [each["where"] for each in told["troubles"]] == ["kafka", "workers"]
+
+
+@pytest.fixture
+def hidden_title(sandbox: dict[str, Any]) -> Iterator[None]:
+    """A field that Tandem's user may not see."""
+    right = {"object": "Contact", "field": "Title", "user": sandbox["tandem"]["salesforce"]["username"]}
+    operate(sandbox, "salesforce/set_field_permission", {**right, "readable": False, "editable": False})
+    yield
+    operate(sandbox, "salesforce/set_field_permission", {**right, "readable": True, "editable": True})
+
+
+@pytest.mark.usefixtures("hidden_title")
+def test_visibility_says_what_is_hidden_and_why(config: str, environ: dict[str, str]) -> None:
+    tandem(config, environ, "setup", "--yes")
+    result = tandem(config, environ, "visibility", "contact", "--json")
+    assert result.exit_code == 1, result.output
+    lines = {(each["system"], each["field"]): each for each in json.loads(result.stdout)}
+    assert {each["object"] for each in lines.values()} == {"contact"}
+    assert (lines["salesforce", "Title"]["sight"], lines["salesforce", "Title"]["why"]) == ("hidden", "no field permission")
+    assert (lines["marketo", "title"]["sight"], lines["marketo", "title"]["why"]) == ("stopped", "other side")
+    assert lines["salesforce", "FirstName"]["why"] == "both ways"
+    assert lines["salesforce", "MailingAddress"]["why"] == "type"
+    shown = tandem(config, environ, "visibility", "contact")
+    assert "hidden from Tandem's user" in shown.stdout
+    assert "--all names them" in shown.stdout
+    assert tandem(config, environ, "visibility", "nothing").exit_code == 2
+
+
+@pytest.mark.usefixtures("hidden_title")
+def test_fields_offers_what_is_new_and_the_line_maps_it(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
+    tandem(config, environ, "setup", "--yes")
+    operate(sandbox, "salesforce/define_field", {"object": "Account", "field": {"name": "Fleet_Size__c", "type": "int"}})
+    result = tandem(config, environ, "fields", "--json")
+    assert result.exit_code == 1, result.output
+    lines = {(each["object"], each["system"], each["field"]): each for each in json.loads(result.stdout)}
+    offered = lines["account", "salesforce", "Fleet_Size__c"]
+    assert offered["standing"] == "offered"
+    assert offered["line"] == "account: {fields: {fleetSize: {salesforce: Fleet_Size__c, type: number}}}"
+    assert lines["contact", "salesforce", "Title"]["standing"] == "vanished"
+    assert tandem(config, environ, "fields", "account").exit_code == 0
+    assert "Fleet_Size__c" in tandem(config, environ, "fields", "account").stdout
+    Path(config).write_text(Path(config).read_text() + offered["line"] + "\n")
+    assert "fleetSize" in tandem(config, environ, "config", "mapping").stdout
