@@ -279,6 +279,17 @@ class MemoryTransaction:
             released.setdefault(child, []).append(role)
         return released
 
+    async def children_of(self, pairs: Sequence[int], after: int, most: int) -> dict[int, dict[str, str]]:
+        """As the port says."""
+        known = self._ledger
+        names = {known.pairs[number].salesforce.id for number in pairs if number in known.pairs}
+        names |= {record for (system, _, record), number in known.former.items() if system is System.SALESFORCE and number in pairs}
+        children: dict[int, dict[str, str]] = {}
+        for (child, role), (parent, _) in sorted(known.relations.items()):
+            if parent in names and child > after and (child in children or len(children) < most):
+                children.setdefault(child, {})[role] = parent
+        return children
+
     async def record(self, decisions: Sequence[Decision]) -> None:
         """As the port says."""
         self._ledger.decisions.extend(decisions)

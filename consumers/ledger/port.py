@@ -190,6 +190,11 @@ class Transaction(Protocol):
         """Pairs that wait for these parents, with the roles in which they do; noted as waiting no more. Locked."""
         ...
 
+    async def children_of(self, pairs: Sequence[int], after: int, most: int) -> dict[int, dict[str, str]]:
+        """Pairs that name these, or what is part of them since: by role, the Salesforce id by which they do. The next `most` of them,
+        by ascending id: those after `after`. Not locked."""
+        ...
+
     async def record(self, decisions: Sequence[Decision]) -> None:
         """Append decisions; they are published from here."""
         ...

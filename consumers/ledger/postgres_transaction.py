@@ -191,6 +191,13 @@ class PostgresTransaction:
                 released.setdefault(child, []).append(role)
         return released
 
+    async def children_of(self, pairs: Sequence[int], after: int, most: int) -> dict[int, dict[str, str]]:
+        """As the port says."""
+        children: dict[int, dict[str, str]] = {}
+        for child, role, parent in await self._fetch("look for children", sql.CHILDREN_OF, list(pairs), after, most):
+            children.setdefault(child, {})[role] = parent
+        return children
+
     async def record(self, decisions: Sequence[Decision]) -> None:
         """As the port says."""
         if decisions:

@@ -184,6 +184,17 @@ update relations as done set waiting = false from unnest($1::bigint[], $2::text[
 where done.child = told.child and done.role = told.role and done.parent = any($3::text[]) and done.waiting
 returning done.child, done.role
 """
+CHILDREN_OF = """
+with parents as (
+    select salesforce_id as id from pairs where id = any($1::bigint[]) and salesforce_id is not null
+    union select id from former where pair = any($1::bigint[]) and system = 'salesforce'),
+page as (
+    select distinct children.child from parents cross join lateral (
+        select child from relations where parent = parents.id and child > $2 order by child limit $3) as children
+    order by children.child limit $3)
+select page.child, r.role, r.parent from page join relations as r on r.child = page.child join parents on parents.id = r.parent
+order by page.child
+"""
 DROP_RELATIONS_OF = "delete from relations where child = any($1::bigint[])"
 
 BURY = """

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from consumers.merge.plan import Create, Nothing, Out, Plan, Update
+from consumers.merge.state import NEVER, PairState, shallow
 from consumers.merge.witness import WAITS
+from streams.wire.systems import MARKETO, SALESFORCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,27 @@ def with_parents(planned: Plan, there: Mapping[str, str]) -> tuple[Plan, str]:
     if not fields:
         return Nothing(refused=refused), ""
     return replace(planned, fields=fields, refused=refused), ""
+
+
+def belongs_to_nobody(state: PairState, role: str, at: int) -> PairState:
+    """The pair, whose reference names nobody any more, as an edit of the Salesforce side. The same state where it names nobody already."""
+    field = state.fields.get(role)
+    if field is None or field.value is None:
+        return state
+    new = field.with_side(SALESFORCE, shallow(field.salesforce))
+    new.value, new.version, new.agreed_at = None, field.version + 1, at
+    new.salesforce.seen, new.salesforce.shows, new.salesforce.known = None, new.version, True
+    return state.with_fields({role: new})
+
+
+def belongs_anew(state: PairState, role: str) -> PairState:
+    """The pair, whose reference is written once more: it names the same one, who goes by another id in Marketo since."""
+    field = state.fields.get(role)
+    if field is None or field.value is None or field.marketo.writes:
+        return state
+    new = field.with_side(MARKETO, shallow(field.marketo))
+    new.marketo.shows = NEVER
+    return state.with_fields({role: new})
 
 
 def _translated(out: Out, there: Mapping[str, str]) -> Out:

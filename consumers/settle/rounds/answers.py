@@ -12,6 +12,7 @@ import structlog
 
 from consumers.judging import apart
 from consumers.judging.batch import Judging
+from consumers.judging.bereaved import let_go
 from consumers.judging.candidates import AMBIGUOUS, listed, named
 from consumers.judging.introductions import inherit
 from consumers.ledger.faults import Fault, step
@@ -102,6 +103,12 @@ class Answers:
                 doing=f"keeping who is missing in {self._system}",
                 seconds=self._terms.patience(self._system).call_ms / 1000,
             )
+        if kept := [item.pair for item, told in zip(items, outcomes or (), strict=False) if _is_kept(item, told)]:
+            await persistently(
+                lambda: self._let_go(kept),
+                doing=f"letting go of what {self._system} keeps for others",
+                seconds=self._terms.patience(self._system).call_ms / 1000,
+            )
 
     async def _doubted(self, parents: Sequence[str]) -> None:
         """Parents that the system doesn't have, though we had taken them for there, are read: who is gone is made again. Their children
@@ -116,6 +123,13 @@ class Answers:
                 await tx.save(pairs, self._clock())
         except Fault as fault:
             _log.error("a parent that is missing can't be read anew", pair=fault.pair, error=str(fault))
+
+    async def _let_go(self, kept: Sequence[int]) -> None:
+        """Records that were to go are kept for others, some of whom may be gone as well. They are asked for each time that it is tried."""
+        try:
+            await let_go(self._ledger, self._terms, kept, self._clock())
+        except Fault as fault:
+            _log.error("who names a record that is to go can't be read", pair=fault.pair, error=str(fault))
 
     async def _hold(self, item: Item, fault: Fault, settled: Settled) -> None:
         """The record's call stays open: it is found out like that of a crash, once its time is over."""
@@ -225,6 +239,11 @@ class Answers:
             outcome=f"{type(item.order).__name__.lower()} {fate}",
             detail="; ".join(part for part in (outcome.reason, _why(item)) if part),
         )
+
+
+def _is_kept(item: Item, outcome: Outcome) -> bool:
+    """Whether a record was to go, and others name it. That it is tried again is in the ledger by now."""
+    return outcome.fate is Fate.BUSY and isinstance(item.order, Delete) and not item.order.spare
 
 
 def _why(item: Item) -> str:

@@ -13,13 +13,11 @@ import hypothesis
 from hypothesis import strategies as st
 
 from consumers.kinds.registry import SORTS
-from consumers.merge.refused import RECORD, refusals
-from consumers.merge.state import PairState
 from consumers.merge.values import NOBODY
 from consumers.settle.driving.reconsider import reconsider
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Value
-from streams.wire.systems import MARKETO, Object
+from streams.wire.systems import Object
 from tests.consumers.families.dying import Dead, Dying
 from tests.consumers.families.family import ACCOUNT, CONTACT, USER, Family
 from tests.consumers.families.marketo_model import COMPANIES, SALES
@@ -166,23 +164,11 @@ class Play:
             await self.deliver(whole=True)
             if await family.turn() or family.org.events or family.feed:
                 continue
-            states = [state for state in family.memory.pairs.values() if not self.must_stay(state)]
-            ahead = [moment for state in states for moment in state.due if moment > family.clock.now]
+            ahead = [moment for state in family.memory.pairs.values() for moment in state.due if moment > family.clock.now]
             if not ahead:
                 return
             family.clock.now = min(ahead)
         raise AssertionError(f"no rest: {[(s.object, s.salesforce.id, s.due) for s in family.memory.pairs.values() if any(s.due)]}")
-
-    def must_stay(self, state: PairState) -> bool:
-        """An account that is gone, to whose company somebody belongs who is gone, too: it stays, and that is said."""
-        if state.object != ACCOUNT or not state.salesforce.deleted:
-            return False
-        return state.salesforce.id in self.kept() and "1022" in refusals(state).get((MARKETO, RECORD), "")
-
-    def kept(self) -> set[str]:
-        """The companies of people whose contacts are gone."""
-        gone = [row for row in self.family.marketo.people.values() if row.get("sfContactId") not in self.family.org.records]
-        return {str(row.get("externalCompanyId")) for row in gone}
 
 
 def differences(play: Play) -> list[str]:
@@ -191,7 +177,7 @@ def differences(play: Play) -> list[str]:
     org, marketo = family.org, family.marketo
     there = {obj: {record: row for record, (kind, row) in org.records.items() if kind == obj} for obj in (USER, ACCOUNT, CONTACT)}
     companies = {key: row for key, row in marketo.records[COMPANIES].items() if key != NOBODY}
-    if not there[ACCOUNT].keys() <= companies.keys() or companies.keys() - there[ACCOUNT].keys() - play.kept():
+    if there[ACCOUNT].keys() != companies.keys():
         told.append(f"companies {sorted(companies)}, accounts {sorted(there[ACCOUNT])}")
     if there[USER].keys() != marketo.records[SALES].keys():
         told.append(f"sales persons {sorted(marketo.records[SALES])}, users {sorted(there[USER])}")

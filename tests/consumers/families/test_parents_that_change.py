@@ -121,6 +121,47 @@ async def test_an_account_that_comes_back_has_its_company_again() -> None:
     assert family.person(contact)["externalCompanyId"] == account
 
 
+async def test_an_account_that_goes_with_its_contacts_leaves_nobody_its_company_and_comes_back_with_them() -> None:
+    family, user, account, contacts = await family_of(contacts=3)
+    gone = [(each, *family.org.delete(each)) for each in (*contacts, account)]
+    await family.rest()
+    assert account not in family.marketo.records[COMPANIES], "whoever is flagged doesn't keep it"
+    people = [family.person(contact) for contact in contacts]
+    assert {(row["sfIsDeleted"], row["externalCompanyId"]) for row in people} == {(True, NOBODY)}
+    told = [ruling for each in family.memory.decisions for ruling in each.fields if "was deleted in Salesforce, as this" in ruling.reason]
+    assert len(told) == len(contacts), "each decision says why"
+    for each, kind, row in gone:
+        family.org.restore(each, kind, row)
+    await family.rest()
+    assert family.marketo.records[COMPANIES][account]["externalSalesPersonId"] == user
+    assert {(row["sfIsDeleted"], row["externalCompanyId"]) for row in people} == {(False, account)}
+    assert not family.marketo.orphans()
+
+
+async def test_a_contact_that_comes_back_without_its_account_belongs_to_nobody() -> None:
+    family, _, account, (contact,) = await family_of()
+    kind, row = family.org.delete(contact)
+    family.org.delete(account)
+    await family.rest()
+    family.org.restore(contact, kind, {**row, "AccountId": None})
+    await family.rest()
+    assert (family.person(contact)["sfIsDeleted"], family.person(contact)["externalCompanyId"]) == (False, NOBODY)
+    assert account not in family.marketo.records[COMPANIES]
+
+
+async def test_an_account_that_loses_a_merge_after_its_contact_was_deleted_leaves_it_to_the_winner() -> None:
+    family, user, account, contacts = await family_of(contacts=2)
+    winner = family.org.add(ACCOUNT, Name="Looms", OwnerId=user)
+    family.org.delete(contacts[0])
+    await family.rest()
+    family.org.delete(account, into=winner)
+    family.org.edit(contacts[1], AccountId=winner)
+    await family.rest()
+    assert account not in family.marketo.records[COMPANIES]
+    assert [family.person(each)["externalCompanyId"] for each in contacts] == [winner, winner]
+    assert not family.due()
+
+
 async def test_a_company_that_somebody_deleted_is_made_again_and_so_is_what_names_it() -> None:
     family, user, account, (contact,) = await family_of()
     family.marketo.people[family.pair(contact).marketo.id]["externalCompanyId"] = None

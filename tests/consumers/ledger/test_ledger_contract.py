@@ -280,6 +280,27 @@ async def test_a_parent_that_is_part_of_another_now_is_that_one(ledger: Ledger) 
         assert await tx.take_released([loser], 9) == {child: ["externalCompanyId"]}
 
 
+async def test_the_children_of_a_pair_are_found_page_by_page_also_those_who_name_who_it_was(ledger: Ledger) -> None:
+    here, loser, other = "001000000000001AAA", "001000000000002AAA", "001000000000003AAA"
+    account = PairState(object=ACCOUNT, counterpart=Object("company"), salesforce=Record(id=here), marketo=Record(id=here))
+    one, two, three, winner = await add(
+        ledger, *(pair(number, marketo=str(number)) for number in (1, 2, 3)), Pair(id=0, state=account, loaded=None)
+    )
+    company, told = "externalCompanyId", partial(Reference, waiting=False)
+    async with ledger.transaction() as tx:
+        await tx.relate({
+            one: [told(role=company, parent=here), told(role="externalSalesPersonId", parent=other)],
+            two: [told(role=company, parent=other)],
+            three: [told(role=company, parent=loser)],
+        })  # fmt: skip
+        await tx.remember({(System.SALESFORCE, ACCOUNT, loser): winner}, {})
+    async with ledger.transaction() as tx:
+        assert await tx.children_of([winner], 0, 9) == {one: {company: here}, three: {company: loser}}
+        assert await tx.children_of([winner], 0, 1) == {one: {company: here}}
+        assert await tx.children_of([winner], one, 1) == {three: {company: loser}}
+        assert await tx.children_of([winner], three, 9) == {}
+
+
 async def test_who_names_somebody_else_or_nobody_waits_no_more(ledger: Ledger) -> None:
     role, reason = "externalCompanyId", f"{WAITS}account 1"
     waits = state(1, marketo="1").with_fields({role: Field(value="1", version=1, marketo=Side(shows=0, refused=1, reason=reason))})

@@ -1,61 +1,13 @@
 """A whole stack on the sandbox: people who merge and convert in either system are one person in both, once through the streams and once
 through the polls alone."""
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
-from infra.stack.stack import CONFIG, Stack
-from infra.stack.tandem import Worker
+from tests.infra.stack.both import POLLS, STREAMS, Both, a_stack, plays, until
 
 pytestmark = pytest.mark.integration
-
-DEADLINE_SECONDS = 90
-
-
-class Both:
-    """Both systems, as their people see them."""
-
-    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
-        self._http, self._url = http, url
-
-    async def does(self, verb: str, **body: Any) -> dict[str, Any]:
-        """Somebody does this by hand."""
-        async with self._http.post(f"{self._url}/{verb}", json=body) as answer:
-            told: dict[str, Any] = await answer.json(content_type=None)
-            assert answer.ok, told
-            return told
-
-    async def rows(self, where: str) -> dict[str, dict[str, Any]]:
-        """Every live record, by its id."""
-        async with self._http.get(f"{self._url}/dump/{where}") as answer:
-            lines = [json.loads(line) for line in (await answer.text()).splitlines()]
-        return {str(row.get("Id", row.get("id"))): row for row in lines}
-
-    async def lead(self, name: str, **fields: str) -> str:
-        """A new lead in Salesforce."""
-        values = {"LastName": name, "Company": "Acme", "Email": f"{name.lower()}@example.com", **fields}
-        return str((await self.does("salesforce/create", object="Lead", fields=values))["id"])
-
-    async def people(self) -> dict[str, dict[str, Any]]:
-        """Marketo's, by last name."""
-        return {str(row["lastName"]): row for row in (await self.rows("marketo/Lead")).values()}
-
-
-async def until(what: Callable[[], Awaitable[object]], said: str) -> None:
-    """Waits for it."""
-    last: object = None
-    try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not (last := await what()):
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        raise AssertionError(f"{said}: not within {DEADLINE_SECONDS} s ({last})") from None
 
 
 async def merged_in_salesforce(both: Both) -> None:
@@ -144,16 +96,10 @@ async def _there(both: Both, *names: str) -> bool:
     return all(name in people for name in names)
 
 
-@pytest.mark.parametrize("roles", [(), ("observe", "settle", "reconcile")], ids=["streams", "polls"])
+@pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
 async def test_whoever_merges_or_converts_in_either_system_is_one_person_in_both(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    config = tmp_path / "tandem.yaml"
-    config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s"))
-    worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
-    async with Stack(tmp_path / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
-        both = Both(http, stack.sandbox.endpoints()["sandbox"]["url"])
-        await merged_in_salesforce(both)
-        await merged_with_a_lead_that_nobody_has_heard_of(both)
-        await merged_in_marketo(both)
-        await converted_to_a_new_contact(both)
-        await converted_into_a_contact_who_is_a_person_too(both)
-    await stack.clean()
+    async with a_stack(tmp_path, roles) as both:
+        await plays(
+            both, merged_in_salesforce, merged_with_a_lead_that_nobody_has_heard_of, merged_in_marketo, converted_to_a_new_contact,
+            converted_into_a_contact_who_is_a_person_too,
+        )  # fmt: skip

@@ -1,0 +1,156 @@
+"""A whole stack on the sandbox as its people see it: both systems, edited by hand, and what is waited for in them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from infra.stack.stack import CONFIG, Stack
+from infra.stack.tandem import Worker
+
+DEADLINE_SECONDS = 90
+STREAMS: tuple[str, ...] = ()
+POLLS: tuple[str, ...] = ("observe", "settle", "reconcile")
+"""The roles of a worker that has every source, and of one that has nothing but the polls."""
+Row = dict[str, Any]
+
+
+class Both:
+    """Both systems, as their people see them."""
+
+    def __init__(self, stack: Stack, http: aiohttp.ClientSession) -> None:
+        self.stack, self._http = stack, http
+        self._url = stack.sandbox.endpoints()["sandbox"]["url"]
+
+    async def does(self, verb: str, **body: Any) -> Row:
+        """Somebody does this by hand."""
+        async with self._http.post(f"{self._url}/{verb}", json=body) as answer:
+            told: Row = await answer.json(content_type=None)
+            assert answer.ok, f"{verb} {body}: {told}"
+            return told
+
+    async def rows(self, where: str, key: str = "") -> dict[str, Row]:
+        """Every live record, by its id or by another field."""
+        async with self._http.get(f"{self._url}/dump/{where}") as answer:
+            lines = [json.loads(line) for line in (await answer.text()).splitlines()]
+        return {str(row.get(key) if key else row.get("Id", row.get("id"))): row for row in lines}
+
+    async def history(self) -> list[Row]:
+        """Whatever either system accepted, whoever made it."""
+        async with self._http.get(f"{self._url}/history") as answer:
+            return [json.loads(line) for line in (await answer.text()).splitlines()]
+
+    async def create(self, obj: str, **fields: Any) -> str:
+        """A new record in Salesforce; its id."""
+        return str((await self.does("salesforce/create", object=obj, fields=fields))["id"])
+
+    async def edit(self, obj: str, record: str, **fields: Any) -> None:
+        """An edit in Salesforce."""
+        await self.does("salesforce/edit", object=obj, id=record, fields=fields)
+
+    async def lead(self, name: str, **fields: Any) -> str:
+        """A new lead in Salesforce."""
+        return await self.create("Lead", **{"LastName": name, "Company": "Acme", "Email": f"{name.lower()}@example.com", **fields})
+
+    async def contact(self, name: str, **fields: Any) -> str:
+        """A new contact in Salesforce."""
+        return await self.create("Contact", **{"LastName": name, "Email": f"{name.lower()}@example.com", **fields})
+
+    async def user(self, name: str) -> str:
+        """A new user of Salesforce."""
+        mail = f"{name.lower()}@users.example"
+        return str((await self.does("salesforce/create_user", username=mail, first_name="Ada", last_name=name, email=mail))["id"])
+
+    async def touch(self, person: Row, **fields: Any) -> None:
+        """An edit in Marketo."""
+        await self.does("marketo/person/edit", id=person["id"], fields=fields)
+
+    async def everybody(self) -> list[Row]:
+        """Marketo's people. Whoever belongs to a company shows what that tells of itself."""
+        companies = await self.rows("marketo/Company", "externalCompanyId")
+        people = (await self.rows("marketo/Lead")).values()
+        own = ("id", "externalCompanyId", "externalSalesPersonId", "createdAt", "updatedAt")
+        shown = (
+            {name: value for name, value in companies.get(str(row.get("externalCompanyId")), {}).items() if name not in own}
+            for row in people
+        )
+        return [{**row, **company} for row, company in zip(people, shown, strict=True)]
+
+    async def people(self) -> dict[str, Row]:
+        """Marketo's, by last name."""
+        return {str(row.get("lastName")): row for row in await self.everybody()}
+
+    async def named(self, name: str) -> list[Row]:
+        """Marketo's people of this last name."""
+        return [row for row in await self.everybody() if row.get("lastName") == name]
+
+    async def person(self, name: str, **wanted: Any) -> Row:
+        """Marketo's one person of this last name, once there is one that shows what is wanted."""
+        found: list[Row] = []
+
+        async def one() -> bool:
+            found[:] = await self.named(name)
+            return len(found) == 1 and shows(found[0], wanted)
+
+        await until(one, f"one person {name} with {wanted}", lambda: [{key: row.get(key) for key in ("id", *wanted)} for row in found])
+        return found[0]
+
+    async def record(self, where: str, record: str, key: str = "", **wanted: Any) -> Row:
+        """This record, once it is there and shows what is wanted."""
+        found: Row = {}
+
+        async def there() -> bool:
+            found.clear()
+            found.update((await self.rows(where, key)).get(record, {}))
+            return bool(found) and shows(found, wanted)
+
+        await until(there, f"{where} {record} with {wanted}", lambda: {key: found.get(key) for key in ("id", *wanted)})
+        return dict(found)
+
+    async def gone(self, where: str, record: str, key: str = "") -> None:
+        """Once this record isn't there any more."""
+
+        async def absent() -> bool:
+            return record not in await self.rows(where, key)
+
+        await until(absent, f"{where} {record} is gone")
+
+
+def shows(row: Row, wanted: Row) -> bool:
+    """Whether a row has these values; None: none."""
+    return all(row.get(name) == value for name, value in wanted.items())
+
+
+async def until(what: Callable[[], Awaitable[object]], said: str, seen: Callable[[], object] = lambda: "") -> None:
+    """Waits for it."""
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not await what():
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError(f"{said}: not within {DEADLINE_SECONDS} s ({seen()})") from None
+
+
+Scene = Callable[[Both], Awaitable[None]]
+
+
+@asynccontextmanager
+async def a_stack(home: Path, roles: tuple[str, ...], configuration: str = "") -> AsyncIterator[Both]:
+    """A whole stack whose worker has these roles, and polls often. `configuration`: lines more in its file."""
+    config = home / "tandem.yaml"
+    config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s") + configuration)
+    worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
+    async with Stack(home / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
+        yield Both(stack, http)
+    await stack.clean()
+
+
+async def plays(both: Both, *scenes: Scene) -> None:
+    """All at once, since none of them touches what another one does; every one that fails is told of."""
+    ends = await asyncio.gather(*(scene(both) for scene in scenes), return_exceptions=True)
+    failed = [f"{scene.__name__}: {end!r}" for scene, end in zip(scenes, ends, strict=True) if end is not None]
+    assert not failed, "\n".join(failed)
