@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consumers.configuration.access import kafka_access
+from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
 from consumers.configuration.systems import marketo_settings, salesforce_settings
+from consumers.ledger.findings import mapped
 from consumers.mapping.fields import SyncRules
 from consumers.merge.state import PairState
 from consumers.reports.database import ledger_connection
@@ -50,7 +52,7 @@ async def status_of(settings: Settings) -> Status:
     found: tuple[Trouble, ...] = ()
     ends = None
     try:
-        ends = await end_offsets(kafka_access(settings))
+        ends = await end_offsets(kafka_access(settings), registry_of(settings))
     except (Retry, Unprepared) as error:
         found = (Trouble(where="kafka", what=str(error).rstrip("."), away=isinstance(error, Retry)),)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
@@ -60,7 +62,7 @@ async def status_of(settings: Settings) -> Status:
 async def list_of(settings: Settings, queue: Queue, *, most: int) -> tuple[Listed, ...]:
     """Who waits in a queue, and why. Raises as `ledger_connection`."""
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
-        return await listed(connection, queue, build(settings), most=most)
+        return await listed(connection, queue, build(settings, known=await mapped(connection)), most=most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +90,8 @@ async def deletes_of(settings: Settings, obj: Object) -> Deletes | None:
 
 async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list[RecordShown], list[str]]:
     """The pairs that a name may mean, side by side, and what could not be asked. Raises `UnknownRecord`, and as `ledger_connection`."""
-    rules = build(settings)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
-        found = await find(connection, name)
+        rules, found = build(settings, known=await mapped(connection)), await find(connection, name)
         keeping = await kept(connection, [each.pair for each in found])
         related = [await relations_of(connection, each.pair, each.state, rules) for each in found]
     told, notes = [], []
@@ -105,8 +106,8 @@ async def stories_of(settings: Settings, name: str, field: str, *, most: int, li
     """The story of a field for each pair that a name may mean, and what could not be asked; `live`: Salesforce is asked for the names
     of its users. Raises `UnknownRecord`, `UnknownField`, and as `ledger_connection`.
     """
-    rules = build(settings)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        rules = build(settings, known=await mapped(connection))
         found = [(each, field_key(rules.objects[each.state.object], field)) for each in await find(connection, name)]
         read = [await decisions_about(connection, each.pair, key, most=most) for each, key in found]
         keeping = await kept(connection, [each.pair for each, _ in found])

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from consumers.cli.config_commands import config_app
+from consumers.cli.custom_commands import custom_app
 from consumers.cli.sight_commands import add_sight_commands
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
 
@@ -18,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(config_app, name="config")
+app.add_typer(custom_app, name="custom-objects")
 
 
 def _say_version(asked: bool) -> None:
@@ -257,14 +259,14 @@ def confirm_deletes(
     settings = settings_of(config)
     from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
     from consumers.cli.deletes_text import print_deletes  # noqa: PLC0415 - quick start
-    from consumers.kinds.registry import SORTS  # noqa: PLC0415 - quick start
+    from consumers.configuration.custom import registry_of  # noqa: PLC0415 - quick start
     from consumers.reconcile.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
     from consumers.reports.called import several  # noqa: PLC0415 - quick start
-    from streams.wire.systems import Object  # noqa: PLC0415 - quick start
 
-    obj = Object(object_name.lower())
-    if obj not in SORTS:
-        raise typer.BadParameter(f"{object_name}: one of {', '.join(SORTS)}", param_hint="OBJECT")
+    known = registry_of(settings)
+    obj = known.called(object_name)
+    if obj is None:
+        raise typer.BadParameter(f"{object_name}: one of {', '.join(known.sorts)}", param_hint="OBJECT")
     waiting = finish(deletes_of(settings, obj))
     if waiting is None:
         fail(f"No deletes of {several(obj)} wait for a confirmation; nothing was done.", Exit.PROBLEMS)

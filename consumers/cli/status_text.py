@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from consumers.kinds.registry import BY_NAME
-from consumers.ledger.tallies import COUNTED_MAX, Refused
+from consumers.ledger.tallies import COUNTED_MAX, Pairs, Refused
 from consumers.reports.clock import time_of_day
 from consumers.reports.plain import spelled
 from consumers.reports.status import State, Status
@@ -82,17 +82,21 @@ def _under_way(status: Status) -> str:
 def _records(console: Console, status: Status) -> None:
     """How many of each kind; of people also when there are none."""
     for pairs in (status.pairs, *status.others):
-        kind = BY_NAME[pairs.kind]
         counts = ((pairs.linked, "on both sides"), (pairs.only_salesforce, "in Salesforce only"), (pairs.only_marketo, "in Marketo only"))
         where = ", ".join(f"{count:,} {place}" for count, place in counts if count)
         if pairs.pairs:
-            console.print(f"{'About ' if pairs.about else ''}{kind.counted(pairs.pairs)}: {where}.")
-        elif kind.is_person:
+            console.print(f"{'About ' if pairs.about else ''}{_called(pairs)}: {where}.")
+        elif pairs is status.pairs:
             console.print("No people are known yet.")
     for system, name in SYSTEMS.items():
         owed = sum(row.pairs for row in status.due if row.what == "write" and row.system == system)
         if owed:
             console.print(f"{_counted(owed)} of them {'is' if owed == 1 else 'are'} owed a change in {name}.")
+
+
+def _called(pairs: Pairs) -> str:
+    kind = BY_NAME.get(pairs.kind)
+    return kind.counted(pairs.pairs) if kind else f"{pairs.pairs:,} {pairs.kind}{' records' if pairs.pairs > 1 else ''}"
 
 
 def _waiting(console: Console, status: Status) -> None:

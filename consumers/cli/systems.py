@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from consumers.configuration.access import kafka_access
+from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import build, sorts
 from consumers.configuration.loading import Settings
 from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience, Sung, canary
 from consumers.fitting.check import Finding, Level, LinkField, compare
+from consumers.fitting.custom_objects import Planned, absent, apply, plan_of
+from consumers.fitting.custom_objects import findings as custom_findings
 from consumers.fitting.grounds import look_at_database, look_at_kafka
 from consumers.fitting.offers import Offer, offers
 from consumers.fitting.setup_fields import create_fields, plan_setup
@@ -64,7 +67,7 @@ async def check_of(settings: Settings, *, canary: bool, canary_id: str | None) -
             users = group.create_task(_asked(session.user_id())), group.create_task(_asked(marketo_session.user()))
             grounds = (
                 group.create_task(_asked(look_at_database(settings.postgres.dsn.reveal()))),
-                group.create_task(_asked(look_at_kafka(kafka_access(settings)))),
+                group.create_task(_asked(look_at_kafka(kafka_access(settings), registry_of(settings).objects))),
             )
         failures = [error for task in (*users, *grounds) if (error := task.result()[1]) is not None]
         report = CheckReport()
@@ -83,8 +86,11 @@ async def _check_systems(
 ) -> CheckReport:  # fmt: skip
     salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
     describes = await survey(salesforce, marketo, sorts(settings))
+    custom = await plan_of(settings, salesforce, marketo, describes)
     rules = build(settings, describes, unseen=True)
-    findings = compare(rules, describes, await stream_fields(salesforce, sorts(settings)))
+    rules = replace(rules, objects={obj: mapping for obj, mapping in rules.objects.items() if obj not in absent(settings, custom)})
+    found = compare(rules, describes, await stream_fields(salesforce, sorts(settings)))
+    findings = (*custom_findings(settings, custom), *found)
     fields = sum(len(mapping.fields) for mapping in rules.objects.values())
     sung = await _sung(settings, marketo_session, marketo, canary_id) if canary else None
     return replace(report, findings=findings, fields=fields, canary=sung)
@@ -148,3 +154,13 @@ async def _asked(asking: Coroutine[Any, Any, _T]) -> tuple[_T | None, SyncError 
 async def _sung(settings: Settings, session: MarketoSession, rest: MarketoRest, person: str | None) -> Sung:
     patience = Patience(now_ms=lambda: round(time.time() * 1000), monotonic=time.monotonic, sleep=asyncio.sleep)
     return await canary(session, rest, settings.links.stamp, person, patience)
+
+
+async def custom_of(settings: Settings, *, make: bool) -> Planned:
+    """What Marketo's custom objects lack; with `make` it is made, as far as it can be. Raises the adapters' errors."""
+    async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
+        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
+        plan = await plan_of(settings, salesforce, marketo, await survey(salesforce, marketo, sorts(settings)))
+        if make:
+            await apply(marketo, plan)
+    return plan

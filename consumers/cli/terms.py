@@ -27,11 +27,12 @@ class Exit(IntEnum):
     PROBLEMS = 1
     CONFIGURATION = 2
     UNREACHABLE = 3
+    CHANGES = 6
 
 
 EXIT_CODES = (
     "Exit codes: 0 all is well, 1 problems were found (or the record is unknown, or migrations or topics are missing), "
-    "2 wrong configuration, credentials or usage, 3 a system can't be reached."
+    "2 wrong configuration, credentials or usage, 3 a system can't be reached, 6 a dry run found changes."
 )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from consumers.configuration.access import kafka_problems
+from consumers.configuration.custom import CustomObjectSettings
 from consumers.configuration.places import ConfigurationError, Invalid, Reading, document
 from consumers.configuration.sections import Broken, settings
 from consumers.configuration.settings import KafkaSettings, PostgresSettings, Settings
@@ -23,6 +24,13 @@ def kafka_in(path: Path, environ: Mapping[str, str]) -> KafkaSettings:
 def postgres_in(path: Path, environ: Mapping[str, str]) -> PostgresSettings:
     """How the database is reached. Raises `ConfigurationError` with all problems of that section."""
     return cast("PostgresSettings", _section(path, environ, "postgres")[0])
+
+
+def custom_objects_in(path: Path, environ: Mapping[str, str]) -> Mapping[str, CustomObjectSettings]:
+    """The custom objects that are declared; none where the file says nothing of any. Raises as `kafka_in`."""
+    if not any(key.key == "custom_objects" for key, _ in document(path).items()):
+        return {}
+    return cast("Mapping[str, CustomObjectSettings]", _section(path, environ, "custom_objects")[0])
 
 
 def _section(path: Path, environ: Mapping[str, str], wanted: str) -> tuple[Any, Reading]:

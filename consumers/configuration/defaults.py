@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from consumers.configuration.custom import custom_of, registry_of
+from consumers.configuration.described import described_lines
 from consumers.configuration.rules import FieldEntry, RuleEntry
 from consumers.configuration.settings import Echo, LinkSettings, Settings
-from consumers.kinds.registry import BY_NAME, KIND_OF, SORTS
-from consumers.mapping.describes import Describes, FieldFacts
+from consumers.kinds.registry import Registry
+from consumers.mapping.describes import MARKETO_TEXT_MAX, Describes, FieldFacts
 from consumers.mapping.fields import (
     Clause,
     Direction,
@@ -43,16 +45,24 @@ OPT_OUTS = frozenset(
 """What says, on either side, that a person doesn't want to be addressed; such a field follows `true_wins` unless configured otherwise."""
 
 
-def build(settings: Settings, describes: Describes | None = None, *, stamp: bool | None = None, unseen: bool = False) -> SyncRules:
+Lines = Mapping[Object, Mapping[str, Default]]
+"""By Salesforce object, then by Marketo's name: lines of a mapping."""
+_NO_LINES: Lines = {}
+
+
+def build(
+    settings: Settings, describes: Describes | None = None, *, stamp: bool | None = None, unseen: bool = False, known: Lines = _NO_LINES
+) -> SyncRules:  # fmt: skip
     """The rules of the merge: the default mapping with the configuration's changes, lengths and scales from the describes.
 
-    `unseen`: with what Tandem's users can't see, which is left out otherwise.
+    `unseen`: with what Tandem's users can't see, which is left out otherwise. `known`: what a worker has mapped of kinds whose fields
+    Salesforce describes, for whoever doesn't ask it.
     `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
     """
-    facts = describes or Describes()
-    seen = [obj for obj in synced(settings) if unseen or describes is None or is_visible(describes, obj)]
-    kept = frozenset(KIND_OF[obj].name for obj in seen)
-    objects = {obj: _object(settings, obj, facts, kept) for obj in seen}
+    facts, registry = describes or Describes(), registry_of(settings)
+    seen = [obj for obj in synced(settings) if unseen or describes is None or is_visible(describes, obj, registry)]
+    kept = frozenset(registry.kind_of[obj].name for obj in seen)
+    objects = {obj: _object(settings, obj, facts, kept, known.get(obj, {})) for obj in seen}
     people = settings.people
     rules = SyncRules(
         objects=objects,
@@ -79,7 +89,7 @@ def links(settings: LinkSettings, *, stamp: bool) -> LinkFields:
 
 def mapping_problems(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is wrong with the mapping as configured: (key of the configuration, message). Empty: `build` works."""
-    for obj in SORTS:
+    for obj in registry_of(settings).sorts:
         yield from _object_problems(settings, obj)
 
 
@@ -87,43 +97,52 @@ def entries(settings: Settings, obj: Object) -> Mapping[str, FieldEntry | None]:
     """What the configuration says about the fields of an object."""
     if obj in (LEAD, CONTACT):
         return settings.lead.fields if obj == LEAD else settings.contact.fields
-    return settings.kinds[KIND_OF[obj].name].fields
+    kind = registry_of(settings).kind_of[obj]
+    custom = custom_of(settings, kind)
+    return custom.fields if custom is not None else settings.kinds[kind.name].fields
 
 
 def synced(settings: Settings) -> tuple[Object, ...]:
     """The objects of Salesforce that are kept in step, parents before their children."""
-    return tuple(obj for obj in SORTS if _is_synced(settings, KIND_OF[obj]))
+    return tuple(obj for obj, kind in registry_of(settings).kind_of.items() if _is_synced(settings, kind))
 
 
 def sorts(settings: Settings) -> tuple[tuple[Sort, Resource | None], ...]:
     """What is kept in step, as both systems call it."""
-    return tuple((SORTS[obj], KIND_OF[obj].resource) for obj in synced(settings))
+    registry = registry_of(settings)
+    return tuple((registry.sorts[obj], registry.kind_of[obj].resource) for obj in synced(settings))
 
 
-def is_visible(describes: Describes, obj: Object) -> bool:
+def is_visible(describes: Describes, obj: Object, registry: Registry) -> bool:
     """Whether both systems show records of this sort to Tandem's users. Without people there is no Tandem, so they are never left out."""
-    kind = KIND_OF[obj]
+    kind = registry.kind_of[obj]
     return kind.is_person or (obj in describes.salesforce and bool(describes.of_marketo(kind.marketo)))
 
 
 def _is_kept(settings: Settings, name: str) -> bool:
     """Whether there is a kind of this name, and it is kept in step."""
-    return name in BY_NAME and _is_synced(settings, BY_NAME[name])
+    kind = registry_of(settings).by_name.get(name)
+    return kind is not None and _is_synced(settings, kind)
 
 
 def _is_synced(settings: Settings, kind: Kind) -> bool:
-    return kind.is_person or settings.kinds[kind.name].sync
+    custom = custom_of(settings, kind)
+    return kind.is_person or (custom.sync if custom is not None else settings.kinds[kind.name].sync)
 
 
-def _object(settings: Settings, obj: Object, describes: Describes, kept: frozenset[str]) -> ObjectMapping:
-    kind = KIND_OF[obj]
+def _object(
+    settings: Settings, obj: Object, describes: Describes, kept: frozenset[str], known: Mapping[str, Default]
+) -> ObjectMapping:  # fmt: skip
+    registry = registry_of(settings)
+    kind = registry.kind_of[obj]
     return ObjectMapping(
         object=obj,
-        fields=_all_fields(settings, obj, describes, kept),
+        fields=_all_fields(settings, obj, describes, kept, known),
         kind=kind.name,
-        api_name=SORTS[obj].entity.name,
+        api_name=registry.sorts[obj].entity.name,
         marketo=kind.marketo,
-        prefix=SORTS[obj].prefix,
+        section=kind.section,
+        prefix=registry.sorts[obj].prefix,
         flow=kind.flow,
         resource=kind.resource,
         placeholder=kind.placeholder,
@@ -132,14 +151,16 @@ def _object(settings: Settings, obj: Object, describes: Describes, kept: frozens
     )
 
 
-def _all_fields(settings: Settings, obj: Object, describes: Describes, kept: frozenset[str]) -> tuple[FieldMapping, ...]:
+def _all_fields(
+    settings: Settings, obj: Object, describes: Describes, kept: frozenset[str], known: Mapping[str, Default]
+) -> tuple[FieldMapping, ...]:
     """`kept`: the kinds that are kept in step, so that records may refer to them."""
-    mapped = tuple(item for item in _mapped(settings, obj, describes) if not item.parent or item.parent in kept)
-    if not KIND_OF[obj].is_person:
+    mapped = tuple(item for item in _mapped(settings, obj, describes, known) if not item.parent or item.parent in kept)
+    if not registry_of(settings).kind_of[obj].is_person:
         return mapped
-    known = {item.key for item in mapped}
+    keys = {item.key for item in mapped}
     clauses = {clause.field: clause for group in settings.people.qualify.groups for clause in group}
-    watched = (_watched(clause, describes) for name, clause in clauses.items() if name not in known)
+    watched = (_watched(clause, describes) for name, clause in clauses.items() if name not in keys)
     return (*mapped, *watched, *_kept(settings.links, describes))
 
 
@@ -179,10 +200,14 @@ def _watched(clause: Clause, describes: Describes) -> FieldMapping:
     )
 
 
-def _mapped(settings: Settings, obj: Object, describes: Describes) -> Iterator[FieldMapping]:
-    changes, kind = entries(settings, obj), KIND_OF[obj]
-    known = defaults(settings, obj)
+def _mapped(settings: Settings, obj: Object, describes: Describes, told: Mapping[str, Default]) -> Iterator[FieldMapping]:
+    changes, kind = entries(settings, obj), registry_of(settings).kind_of[obj]
     here, there = describes.salesforce.get(obj, {}), describes.of_marketo(kind.marketo)
+    known = dict(defaults(settings, obj))
+    if (custom := custom_of(settings, kind)) is not None:
+        lines = described_lines(here, custom) if here else told
+        known |= {name: line for name, line in lines.items() if not there or name in there}
+        changes = {name: _named(name, entry) for name, entry in changes.items() if entry is None or not there or name in there}
     for marketo in (*known, *(name for name in changes if name not in known)):
         entry = changes.get(marketo, FieldEntry())
         if entry is not None:
@@ -193,14 +218,19 @@ def _mapped(settings: Settings, obj: Object, describes: Describes) -> Iterator[F
 
 def defaults(settings: Settings, obj: Object) -> Mapping[str, Default]:
     """The default mapping of an object, by Marketo's names: without what refers to kinds that are not kept in step."""
-    lines = SORTS[obj].fields
+    lines = registry_of(settings).sorts[obj].fields
     return {line.marketo: line for line in lines if not line.parent or _is_kept(settings, line.parent)}
 
 
 def _winner(settings: Settings, obj: Object) -> System:
     if obj in (LEAD, CONTACT):
         return settings.lead.winner if obj == LEAD else settings.contact.winner
-    return SORTS[obj].winner
+    return registry_of(settings).sorts[obj].winner
+
+
+def _named(name: str, entry: FieldEntry | None) -> FieldEntry | None:
+    """An entry of a kind whose fields are described: called in Marketo as in Salesforce, unless it says otherwise."""
+    return entry and replace(entry, salesforce=entry.salesforce or name)
 
 
 def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: System, flow: Direction) -> FieldMapping:
@@ -221,6 +251,7 @@ def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: Sys
         parent=default.parent if default else "",
         parent_required=bool(default and default.required),
         placeholder=bool(default and default.placeholder),
+        parent_number=bool(default and default.by_number),
     )
 
 
@@ -246,20 +277,22 @@ def _measured(made: FieldMapping, salesforce: FieldFacts | None, marketo: FieldF
         scale=min(scales) if scales and made.type in _NUMBERS else None,
         salesforce_length=salesforce.length if salesforce else None,
         marketo_length=marketo.length if marketo else None,
-        marketo_bytes=marketo is not None and marketo.wire_type == "text",
+        marketo_bytes=marketo is not None and marketo.wire_type == "text" and marketo.length == MARKETO_TEXT_MAX,
     )
 
 
 def _object_problems(settings: Settings, obj: Object) -> Iterator[tuple[str, str]]:
-    known = defaults(settings, obj)
+    known, kind = defaults(settings, obj), registry_of(settings).kind_of[obj]
     names = {item.salesforce: name for name, item in known.items() if entries(settings, obj).get(name, item) is not None}
     for marketo, entry in entries(settings, obj).items():
-        key = f"{obj}.fields.{marketo}"
+        key = f"{kind.section or obj}.fields.{marketo}"
         if entry is None:
-            yield from _removal_problems(key, marketo, known, settings)
+            if not kind.described:
+                yield from _removal_problems(key, marketo, known, settings)
             continue
-        yield from _entry_problems(key, marketo, entry, known.get(marketo), settings)
-        yield from _flow_problems(key, entry, known.get(marketo), KIND_OF[obj])
+        if not kind.described:
+            yield from _entry_problems(key, marketo, entry, known.get(marketo), settings)
+        yield from _flow_problems(key, entry, known.get(marketo), kind)
         salesforce = entry.salesforce
         if salesforce and names.setdefault(salesforce, marketo) != marketo:
             yield (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from consumers.configuration.access import kafka_problems
+from consumers.configuration.custom import custom_problems
 from consumers.configuration.defaults import mapping_problems
 from consumers.configuration.places import ConfigurationError, Invalid, Problem, Reading, document
 from consumers.configuration.sections import Broken, Section
@@ -124,6 +125,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[tuple[str, st
     ((), _link_problems),
     (("kafka",), lambda settings: kafka_problems(settings.kafka)),
     ((), _retention_problems),
+    ((), custom_problems),
     ((), mapping_problems),
 )
 """What may contradict itself, and the sections without defaults that must have been readable to tell."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from consumers.configuration.custom import CustomObjectSettings
 from consumers.configuration.rules import FieldEntry
 from consumers.configuration.sections import Section, Setting, section_schema, settings
 from consumers.configuration.settings import Settings
@@ -48,7 +49,8 @@ def reference_tables() -> str:
         if isinstance(setting.kind, Section)
     ]
     field = _table("One field (`lead.fields.NAME`, `contact.fields.NAME`)", "", settings(FieldEntry).values())
-    return "\n".join([_table("Top level", "", top), *sections, field])
+    custom = _table("One custom object (`custom_objects.NAME`)", "", settings(CustomObjectSettings).values())
+    return "\n".join([_table("Top level", "", top), *sections, custom, field])
 
 
 def shown(value: Any) -> Any:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+from consumers.configuration.custom import CustomObjects, CustomObjectSettings
 from consumers.configuration.files import Dsn, FilePath
 from consumers.configuration.qualify import QualifyType
 from consumers.configuration.rules import NAME, FieldEntries, FieldEntry
@@ -294,6 +295,9 @@ class Settings:
         Mapping[str, KindSettings],
         Sections({kind.name: Section(kind.doc, KindSettings) for kind in KINDS if not kind.is_person}),
     ] = field(default_factory=_kinds)
+    custom_objects: Annotated[
+        Mapping[str, CustomObjectSettings], CustomObjects("Custom objects of Salesforce, kept in step as custom objects in Marketo")
+    ] = field(default_factory=dict)
     links: Annotated[LinkSettings, Section("Fields of Tandem's own", LinkSettings)] = LinkSettings()
     echo: Annotated[
         Echo, Choice("How Tandem knows its own writes in Marketo: by its API user, by a stamp field, or as the canary found", Echo)

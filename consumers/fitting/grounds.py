@@ -1,6 +1,6 @@
 """What Tandem stands on: a database with every migration, a broker with every topic. Looked at once, at a start, by every command alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
@@ -11,7 +11,10 @@ from streams.ground.access import KafkaAccess, access_of
 from streams.ground.database import AWAY, MIGRATE, address, connected, told
 from streams.ground.kafka import admin, why_not
 from streams.wire.errors import Unprepared
+from streams.wire.systems import Object, System
 from streams.wire.topics import all_topics
+
+Place = tuple[System, Object]
 
 MIGRATIONS = 16
 """The last migration that this version needs (infra/postgres/migrations): whoever adds one counts on here."""
@@ -43,19 +46,19 @@ async def look_at_migrations(connection: Any, dsn: str) -> None:
         raise Unprepared(f"{where} lacks {_named('migration', missing)}.", remedy=MIGRATE)
 
 
-async def look_at_kafka(kafka: KafkaAccess | str) -> None:
-    """Raises `Retry` while no broker answers, `Fatal` where it refuses, `Unprepared` where topics are missing."""
+async def look_at_kafka(kafka: KafkaAccess | str, objects: Sequence[Place] = OBJECTS) -> None:
+    """Raises `Retry` while no broker answers, `Fatal` where it refuses, `Unprepared` where topics are missing. `objects`: what has one."""
     async with admin(kafka, client_id="tandem-look") as client:
         try:
             there = set(await client.list_topics())
         except (KafkaError, OSError) as error:
             raise await why_not(kafka, error) from error
-    look_at_topics(there, access_of(kafka).bootstrap)
+    look_at_topics(there, access_of(kafka).bootstrap, objects)
 
 
-def look_at_topics(there: Iterable[str], bootstrap: str) -> None:
+def look_at_topics(there: Iterable[str], bootstrap: str, objects: Sequence[Place] = OBJECTS) -> None:
     """Raises `Unprepared` where one of ours isn't among them."""
-    missing = sorted({spec.name for spec in all_topics(OBJECTS)} - set(there))
+    missing = sorted({spec.name for spec in all_topics(objects)} - set(there))
     if missing:
         raise Unprepared(f"Kafka at {bootstrap} lacks {_named('topic', missing)}.", remedy=TOPICS)
 

@@ -68,9 +68,10 @@ class Families:
 def _stub(terms: Terms, parent: str, role: str) -> PairState | None:
     """What is known of a parent that a field names: nothing but its id and its kind."""
     sorts = terms.rules.objects.values()
-    kind = next((item.parent for mapping in sorts for item in mapping.references if item.key == role), "")
-    sort = next((mapping for mapping in sorts if mapping.kind == kind and parent.startswith(mapping.prefix)), None)
-    if sort is None:
-        return None
+    kinds = {item.parent for mapping in sorts for item in mapping.references if item.key == role}
+    found = [mapping for mapping in sorts if mapping.kind in kinds and parent.startswith(mapping.prefix)]
+    if len(found) != 1:
+        return None  # of fields of one name that refer to different kinds nobody knows which it is: the parent's own source brings it
+    (sort,) = found
     state = PairState(object=sort.object, counterpart=sort.marketo).with_record(SALESFORCE, Record(id=parent))
     return asked_again(state, SALESFORCE)

@@ -100,11 +100,11 @@ class Waiting:
     why_refused: tuple[Refused, ...] = ()
 
 
-async def pairs(connection: Any) -> tuple[Pairs, ...]:
-    """Of each kind, people first: exact in a small ledger, estimated in a large one. Every pair has a record on one side at least."""
+async def pairs(connection: Any, of: Sequence[Kind] = KINDS) -> tuple[Pairs, ...]:
+    """Of each of these kinds, people first: exact in a small ledger, estimated in a large one. Every pair has a record somewhere."""
     small = await connection.fetchval(_SIZE) <= _SMALL_BYTES
     rows = await connection.fetch(_PAIRS) if small else []
-    kinds = sorted(KINDS, key=lambda kind: not kind.is_person)
+    kinds = sorted(of, key=lambda kind: not kind.is_person)
     return tuple([_counted(kind, rows) if small else await _estimated(connection, kind) for kind in kinds])
 
 

@@ -12,6 +12,8 @@ KEPT_BY_MARKETO = frozenset({"id", "marketoGUID", "createdAt", "updatedAt"})
 NO_RECORDS: Mapping[Object, Schema] = {}
 MARKETO_TEXT_MAX = 30_000
 """Marketo's text areas hold 30,000 bytes (Marketo field types); describe tells no length for them."""
+RECORD_TEXT_MAX = 2_000
+"""Text areas of custom objects hold 2,000 characters (Marketo, custom object fields)."""
 _SALESFORCE_TYPES = {
     "string": FieldType.TEXT, "textarea": FieldType.TEXT, "email": FieldType.EMAIL, "phone": FieldType.PHONE, "url": FieldType.URL,
     "int": FieldType.NUMBER, "long": FieldType.NUMBER, "double": FieldType.NUMBER, "currency": FieldType.CURRENCY,
@@ -44,6 +46,10 @@ class FieldFacts:
     wire_type: str
     type: FieldType | None
     """None for a type that can't be synced (compound addresses, base64, ...)."""
+    label: str = ""
+    """What people call it."""
+    calculated: bool = False
+    """Salesforce works it out (formula, roll-up): nobody writes it, and its changes are in no change event."""
     length: int | None = None
     scale: int | None = None
     createable: bool = True
@@ -104,6 +110,8 @@ def _salesforce_field(told: Mapping[str, Any]) -> FieldFacts:
         name=told["name"],
         wire_type=wire_type,
         type=_SALESFORCE_TYPES.get(wire_type),
+        label=str(told.get("label") or ""),
+        calculated=bool(told.get("calculated", False)),
         length=None if numeric else (told.get("length") or None),
         scale=0 if wire_type in _WHOLE else told.get("scale") if numeric else None,
         createable=createable,
@@ -122,6 +130,8 @@ def _record_field(told: FieldInfo) -> FieldFacts:
     """A field of a record that is no person. Marketo tells what names a record, and a sales person's e-mail, as not updateable and takes
     it all the same (REST API, sales persons); what it refuses is said in its own words."""
     facts = marketo_field(told)
+    if told.type == "text":
+        facts = replace(facts, length=told.length or RECORD_TEXT_MAX)
     return facts if told.name in KEPT_BY_MARKETO else replace(facts, createable=True, updateable=True)
 
 

@@ -140,6 +140,8 @@ class FieldMapping:
     """Nothing is written of the record until its parent is there."""
     placeholder: bool = False
     """Of a reference: Marketo can't take it away, so a record that stands for none takes the parent's place."""
+    parent_number: bool = False
+    """Of a reference: Marketo wants the number that it gave the parent itself, not the key under which we keep it there."""
     plain: bool = field(init=False, repr=False, compare=False)
     """Whether an edit of a side that shows the agreement simply is the new agreement."""
 
@@ -163,6 +165,8 @@ class ObjectMapping:
     """The Salesforce object's own name."""
     marketo: Object = PERSON
     """What its records are called in Marketo."""
+    section: str = ""
+    """Where the configuration speaks of it: `lead`, `custom_objects.Subscription__c`; the object's name unless said."""
     prefix: str = ""
     """How ids of this Salesforce object begin, where the kind has several; else empty."""
     flow: Direction = Direction.BOTH
@@ -187,6 +191,7 @@ class ObjectMapping:
         object.__setattr__(self, "by_salesforce", {item.salesforce: item for item in self.fields if item.salesforce})
         object.__setattr__(self, "by_marketo", {item.marketo: item for item in self.fields if item.marketo})
         object.__setattr__(self, "api_name", self.api_name or self.object.capitalize())
+        object.__setattr__(self, "section", self.section or str(self.object))
         object.__setattr__(self, "references", tuple(item for item in self.fields if item.parent))
         told = repr([_told(item) for item in self.fields])
         object.__setattr__(self, "print", int.from_bytes(blake2b(told.encode(), digest_size=4).digest()))

@@ -38,6 +38,8 @@ class Default:
     """Of a reference: nothing is written of the record until the parent is there."""
     placeholder: bool = False
     """Of a reference: Marketo can't take it away, so a record that stands for none takes the parent's place."""
+    by_number: bool = False
+    """Of a reference: Marketo wants the number that it gave the parent itself, not the key under which we keep it there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,10 @@ class Kind:
     """Whether a record deleted in Salesforce is deleted in Marketo; else it stays."""
     titled: tuple[str, ...] = ("firstName", "lastName")
     """The fields, by their keys, that tell a reader which record it is."""
+    section: str = ""
+    """Where the configuration speaks of it; its name unless said."""
+    described: bool = False
+    """Whether whatever Salesforce describes of it, and Marketo has a field for, is mapped beside the default mapping."""
     plural: str = ""
     """Several of them, in a sentence; the name with an s unless said."""
     by_object: Mapping[Object, Sort] = field(init=False, repr=False, compare=False)

@@ -8,7 +8,8 @@ from streams.wire.systems import Object
 
 def name_of(state: PairState) -> str:
     """What tells which record it is: first and last name, a company's name; without them the e-mail."""
-    words = [str(value) for key in KIND_OF[state.object].titled if (value := agreed(state, key))]
+    kind = KIND_OF.get(state.object)
+    words = [str(value) for key in (kind.titled if kind else ("Name",)) if (value := agreed(state, key))]
     return " ".join(words) or str(agreed(state, "email") or "(no name)")
 
 
@@ -18,8 +19,10 @@ def counted(obj: Object, count: int) -> str:
 
 
 def several(obj: Object) -> str:
-    """Several records of a Salesforce object, in a sentence."""
-    kind = KIND_OF[obj]
+    """Several records of a Salesforce object, in a sentence. Of kinds that only the configuration knows, the object's name says most."""
+    kind = KIND_OF.get(obj)
+    if kind is None:
+        return f"{obj} records"
     return kind.plural if len(kind.sorts) == 1 else f"{obj}s"
 
 

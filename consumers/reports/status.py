@@ -118,7 +118,7 @@ async def status(
     waits, letters = await waiting(connection), await connection.fetchval(_LETTER_COUNT, _LETTERS_MAX)
     wrong = (*found, *await worker_troubles(connection), *await ledger_troubles(connection, expected))
     troubles = worst_first((*wrong, *_for_a_person(waits, letters)))
-    people, *others = await pairs(connection)
+    people, *others = await pairs(connection, expected.kinds)
     return Status(
         state=_state(troubles),
         at_ms=now_ms,

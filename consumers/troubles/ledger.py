@@ -10,8 +10,11 @@ from typing import Any
 
 import msgspec
 
+from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import synced
 from consumers.configuration.loading import Settings
+from consumers.kinds.registry import KINDS
+from consumers.mapping.kind import Kind
 from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Trouble, worst_first
@@ -34,6 +37,8 @@ class Expected:
     day_calls: Mapping[System, int]
     objects: Sequence[Object] = ()
     """Those of Salesforce that are polled."""
+    kinds: Sequence[Kind] = KINDS
+    """Of what records are counted."""
 
 
 Check = Callable[[Any, Expected], Awaitable[Sequence[Trouble]]]
@@ -48,6 +53,7 @@ def expected(settings: Settings, now_ms: int) -> Expected:
         activities_max_seconds=settings.intervals.activities_max_seconds,
         day_calls={System.SALESFORCE: settings.salesforce.calls_per_day, System.MARKETO: settings.marketo.calls_per_day},
         objects=synced(settings),
+        kinds=registry_of(settings).kinds,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from consumers.configuration.access import kafka_access
+from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import synced
 from consumers.configuration.loading import Settings
 from consumers.configuration.settings import LogFormat
@@ -45,7 +46,7 @@ class Worker:
         self.settings = settings
         self.process = Process()
         self.toolbox = Toolbox(settings, self.process.metrics)
-        self.broker = BrokerWatch(kafka_access(settings))
+        self.broker = BrokerWatch(kafka_access(settings), registry_of(settings).objects)
         settling = Settling(self.process)
         relaying = Relaying(self.process, settling.flooded, synced(settings))
         self._works: Mapping[str, Callable[[], Mapping[str, Work]]] = {

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from consumers.fitting.grounds import look_at_kafka, look_at_topics
+from consumers.fitting.grounds import Place, look_at_kafka, look_at_topics
+from consumers.kinds.registry import OBJECTS
 from streams.ground.access import KafkaAccess
 from streams.ground.kafka import admin
 from streams.ground.pause import pause
@@ -23,8 +24,9 @@ _log = structlog.get_logger(__name__)
 class BrokerWatch:
     """Looks until stopped. `trouble` is a sentence without a full stop, the same for as long as the trouble is the same."""
 
-    def __init__(self, kafka: KafkaAccess, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._kafka, self._monotonic = kafka, monotonic
+    def __init__(self, kafka: KafkaAccess, objects: Sequence[Place] = OBJECTS, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """`objects`: what has a topic."""
+        self._kafka, self._objects, self._monotonic = kafka, objects, monotonic
         self._opening: asyncio.Lock | None = None
         self._heard: float | None = None
         self._why = ""
@@ -36,7 +38,7 @@ class BrokerWatch:
         self._opening = self._opening or asyncio.Lock()
         async with self._opening:
             if self._heard is None:
-                await look_at_kafka(self._kafka)
+                await look_at_kafka(self._kafka, self._objects)
                 self._heard = self._monotonic()
 
     def trouble(self) -> str | None:
@@ -67,7 +69,7 @@ class BrokerWatch:
             _log.info("Kafka answers again", kafka=self._kafka.bootstrap)
         self._heard, self._why, self._away = self._monotonic(), "", False
         try:
-            look_at_topics(topics, self._kafka.bootstrap)
+            look_at_topics(topics, self._kafka.bootstrap, self._objects)
         except Unprepared as error:
             if not self._lacking:
                 _log.error("topics are missing", error=str(error))

@@ -7,8 +7,8 @@ from functools import partial
 import structlog
 
 from consumers.configuration.access import kafka_access
+from consumers.configuration.custom import registry_of
 from consumers.judging.observed import Observed
-from consumers.kinds.registry import OBJECTS
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer
 from consumers.publish.outbox import Outbox
@@ -38,7 +38,7 @@ class Observing:
     async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
         troubles, kafka = self._process.troubles, tools.settings.kafka
         observer, gap = Observer(tools.ledger, tools.terms, now_ms), partial(self._gap, tools)
-        topics = change_topics([place for place in OBJECTS if place in tools.terms.rules.places])
+        topics = change_topics([place for place in registry_of(tools.settings).objects if place in tools.terms.rules.places])
         intake = Intake(kafka_access(tools.settings), tools.ledger, observer, self._observed, gap, topics=topics, group=kafka.group)
         self._process.metrics.lag_of = intake.behind
         troubles["observe"] = intake.trouble

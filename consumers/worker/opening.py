@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from consumers.configuration.custom import described_objects
 from consumers.configuration.defaults import sorts
 from consumers.configuration.loading import Settings
 from consumers.configuration.settings import Echo
@@ -20,6 +21,7 @@ from consumers.fitting.canary import canary
 from consumers.fitting.grounds import look_at_database
 from consumers.fitting.sight import Sight
 from consumers.fitting.survey import survey
+from consumers.ledger.findings import keep_mapped
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.mapping.describes import Describes
 from consumers.merge.terms import Identity, Terms
@@ -106,6 +108,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     describes = await surveying()
     echo = await _echo(settings, pool, marketo_session, marketo)
     rules = rules_of(settings, describes, stamped=echo is Echo.STAMP)
+    await keep_mapped(pool, rules, described_objects(settings), now_ms())
     terms = terms_of(settings, rules, await _identity(session, marketo_session, rules.links.stamp))
     leave: dict[System, Budget] = {system: WaitWatched(budget.for_purpose("write"), system, watch) for system, budget in budgets.items()}
     paid = {system: CallWatched(PrepaidBudget(budget), system, "write", watch) for system, budget in leave.items()}

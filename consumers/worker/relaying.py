@@ -7,8 +7,8 @@ from functools import partial
 import structlog
 
 from consumers.configuration.access import kafka_access
+from consumers.configuration.custom import registry_of
 from consumers.configuration.systems import marketo_settings
-from consumers.kinds.registry import SORTS
 from consumers.reconcile.confirmation import keeping, release
 from consumers.reconcile.gaps import polls
 from consumers.reconcile.unseen import unseen_by
@@ -61,9 +61,10 @@ class Relaying:
         return {**polls, f"reconcile.{PERSON}": self._poll_marketo}
 
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
+        known = registry_of(tools.settings).sorts
         source = CdcSource(
             tools.session,
-            entities=[SORTS[obj].entity for obj in tools.terms.rules.objects if SORTS[obj].entity.stream],
+            entities=[known[obj].entity for obj in tools.terms.rules.objects if known[obj].entity.stream],
             fields={obj: salesforce_fields(tools, obj) for obj in tools.terms.rules.objects},
         )
         await self._relay("relay.salesforce", source, tools, stop)
@@ -90,7 +91,7 @@ class Relaying:
         intervals = tools.settings.intervals
         source = PollSource(
             tools.salesforce,
-            SORTS[obj].entity,
+            registry_of(tools.settings).sorts[obj].entity,
             salesforce_fields(tools, obj),
             interval_seconds=intervals.poll_seconds,
             lag_seconds=_poll_lag(intervals.poll_seconds),

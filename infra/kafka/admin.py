@@ -12,9 +12,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from consumers.configuration.access import access_to
-from consumers.configuration.alone import kafka_in
+from consumers.configuration.alone import custom_objects_in, kafka_in
+from consumers.configuration.custom import registry_with
 from consumers.configuration.places import ConfigurationError
-from consumers.kinds.registry import OBJECTS
 from infra import step
 from streams.ground.access import KafkaAccess, access_of
 from streams.ground.kafka import admin
@@ -127,12 +127,17 @@ def main() -> None:
     arguments, environ = parser.parse_args(), step.environment()
     begun = time.monotonic()
     try:
-        access = step.settings_of(
-            arguments.config, environ, ADDRESS, lambda path: access_to(kafka_in(path, environ)), lambda text: KafkaAccess(bootstrap=text)
+        told = step.settings_of(
+            arguments.config,
+            environ,
+            ADDRESS,
+            lambda path: (access_to(kafka_in(path, environ)), custom_objects_in(path, environ)),
+            lambda text: (KafkaAccess(bootstrap=text), {}),
         )
-        if access is None:
+        if told is None:
             parser.error(f"there is no tandem.yaml here; name the configuration with --config, or set {ADDRESS} to the broker's host:port")
-        specs = all_topics(OBJECTS, replication=arguments.replication)
+        access, custom = told
+        specs = all_topics(registry_with(custom).objects, replication=arguments.replication)
         report = asyncio.run(ensure_topics(access, specs, timeout_seconds=arguments.timeout_seconds))
     except (AdminError, SyncError, ConfigurationError, OSError) as error:
         step.end(PROG, error)

@@ -1,6 +1,7 @@
 """The stack: its parts, the order in which they start and stop, and what is written down about them."""
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from consumers.kinds.registry import OBJECTS
+from consumers.configuration.alone import custom_objects_in
+from consumers.configuration.custom import registry_with
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate
@@ -60,7 +62,7 @@ class Stack:
             raise ValueError("tandem needs all the other parts")
         self.run_dir = run_dir
         self.say = say
-        self._people = people
+        self._people, self._config = people, config
         logs = run_dir / "logs"
         self.kafka = Broker(run_dir / "kafka", log=logs / "kafka.log")
         self.postgres = Server(run_dir / "postgres", log=logs / "postgres.log")
@@ -157,7 +159,9 @@ class Stack:
             for name in self._grounds:
                 group.create_task(self.start(name))
         if "kafka" in self._grounds:
-            report = await ensure_topics(self.kafka.bootstrap, all_topics(OBJECTS))
+            report = await ensure_topics(
+                self.kafka.bootstrap, all_topics(registry_with(custom_objects_in(self._config, os.environ)).objects)
+            )
             for line in (*(f"topic {name} made" for name in report.created), *map(str, report.drift)):
                 self.say(line)
         if "postgres" in self._grounds:

@@ -6,6 +6,7 @@ from typing import Any
 
 from streams.budget.port import Budget, Lane
 from streams.marketo.calling import BATCH_RECORDS_MAX, Calling, field_of, results_by_place, shape
+from streams.marketo.object_types import MarketoObjectTypes
 from streams.marketo.programs import MarketoPrograms
 from streams.marketo.resources import MarketoResources
 from streams.marketo.session import Answer, Call, MarketoSession
@@ -28,6 +29,8 @@ class MarketoRest:
         self._calling = Calling(session, budget)
         self.resources = MarketoResources(self._calling)
         """Everything but people that has the common interface."""
+        self.object_types = MarketoObjectTypes(self._calling)
+        """What custom objects there are, and how one is made."""
         self.programs = MarketoPrograms(self._calling)
         """Programs, their channels and members."""
 

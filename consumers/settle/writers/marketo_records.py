@@ -9,6 +9,7 @@ from typing import Any
 from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.plan import Create, Delete, Merge
 from consumers.merge.values import NOBODY
+from consumers.settle.writers.marketo_numbers import Numbers
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible
 from consumers.settle.writers.refused import NO_OWNER, blamed, orphaned, passes
 from streams.budget.port import Lane
@@ -43,6 +44,7 @@ class MarketoRecords:
         }
         """By the field of a person that names it: the sort of which a record stands for none."""
         self._made: set[Object] = set()
+        self._numbers = Numbers(resources, rules)
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record; None for one that is not there (any more)."""
@@ -51,7 +53,9 @@ class MarketoRecords:
             found: Mapping[Any, Lead] = await self._resources.read_records(resource, ids, names, lane)
         else:
             found = await self._resources.read_records_by_id(resource, ids, names, lane)
-        return {each: _reading(obj, each, found[each]) if each in found else None for each in ids}
+        there = [each for each in ids if each in found]
+        rows = dict(zip(there, await self._numbers.keys(obj, [found[each].fields for each in there], lane), strict=True))
+        return {each: _reading(obj, each, found[each], rows[each]) if each in found else None for each in ids}
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call for items of one kind and one object; outcomes in order.
@@ -59,7 +63,11 @@ class MarketoRecords:
         That our user may not write such records at all is told of each, and tried again later: people don't wait for it.
         """
         try:
-            return await owned(items, lambda: self._write(items, lane))
+            told, lost = await self._numbers.put(items, lane)
+            left = [each for place, each in enumerate(told) if place not in lost]
+            written = iter(await owned(left, lambda: self._write(left, lane)) if left else ())
+            outcomes = [lost[place] if place in lost else next(written) for place in range(len(items))]
+            return [self._doubted(item, outcome) for item, outcome in zip(items, outcomes, strict=True)]
         except Fatal as error:
             return [Outcome(fate=Fate.BUSY, reason=str(error), after_seconds=_CLOSED_SECONDS)] * len(items)
         except Reject as error:
@@ -80,6 +88,9 @@ class MarketoRecords:
             answer = await self._resources.sync_records(resource, records, action, lane, by_id=by_id)
         keyed = _is_keyed(resource)
         return [_outcome(result, item, answer.until, keyed=keyed) for item, result in zip(items, answer.results, strict=True)]
+
+    def _doubted(self, item: Item, outcome: Outcome) -> Outcome:
+        return outcome if outcome.fate is Fate.DONE else self._numbers.missed(item, outcome.reason) or outcome
 
     async def stand_in(self, items: Sequence[Item], lane: Lane) -> None:
         """Make the records that stand for none, where one of these is about to be named for the first time."""
@@ -134,9 +145,9 @@ def _fields(item: Item) -> dict[str, Value]:
     return {} if isinstance(item.order, (Delete, Merge)) else {out.name: out.value for out in item.order.fields}
 
 
-def _reading(obj: Object, record: str, told: Lead) -> ChangeEvent:
+def _reading(obj: Object, record: str, told: Lead, row: dict[str, Value]) -> ChangeEvent:
     return ChangeEvent(
-        system=MARKETO, object=obj, id=record, kind=Happened.READ, source="read", at=told.at, until=told.until, fields=told.fields
+        system=MARKETO, object=obj, id=record, kind=Happened.READ, source="read", at=told.at, until=told.until, fields=row
     )  # fmt: skip
 
 

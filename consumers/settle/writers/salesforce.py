@@ -66,8 +66,8 @@ class SalesforceWriter:
 
     async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
         """By what the recycle bin tells."""
-        entity = SORTS[obj].entity
-        if not entity.merges:
+        entity = SORTS[obj].entity if obj in SORTS else None
+        if entity is None or not entity.merges:
             return dict.fromkeys(ids)
         return await self._rest.masters(entity, ids, lane)
 
