@@ -1,10 +1,13 @@
 """`tandem visibility` and `tandem fields`: what both systems show of their fields, against what the configuration maps."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, console, examples, finish, print_json, settings_of
+
+if TYPE_CHECKING:
+    from consumers.configuration.loading import Settings
 
 Only = Annotated[str | None, typer.Argument(metavar="[OBJECT]", help="As in the configuration: lead, contact, account ...")]
 
@@ -30,7 +33,7 @@ def visibility(
     from consumers.cli.systems import visibility_of  # noqa: PLC0415 - quick start
     from consumers.fitting.visibility import Sight  # noqa: PLC0415 - quick start
 
-    wanted = _object(only)
+    wanted = _object(settings, only)
     lines = [each for each in finish(visibility_of(settings)) if wanted in (None, each.object)]
     if json:
         print_json(lines)
@@ -53,7 +56,7 @@ def fields(
     from consumers.cli.systems import offers_of  # noqa: PLC0415 - quick start
     from consumers.fitting.offers import Standing  # noqa: PLC0415 - quick start
 
-    wanted = _object(only)
+    wanted = _object(settings, only)
     lines = [each for each in finish(offers_of(settings)) if wanted in (None, each.object)]
     if json:
         print_json(lines)
@@ -63,9 +66,11 @@ def fields(
         raise typer.Exit(int(Exit.PROBLEMS))
 
 
-def _object(name: str | None) -> str | None:
-    from consumers.kinds.registry import SORTS  # noqa: PLC0415 - quick start
+def _object(settings: "Settings", name: str | None) -> str | None:
+    from consumers.configuration.custom import registry_of  # noqa: PLC0415 - quick start
 
-    if name is not None and name.lower() not in SORTS:
-        raise typer.BadParameter(f"{name}: one of {', '.join(SORTS)}", param_hint="OBJECT")
-    return None if name is None else name.lower()
+    known = registry_of(settings)
+    found = known.called(name) if name is not None else None
+    if name is not None and found is None:
+        raise typer.BadParameter(f"{name}: one of {', '.join(known.sorts)}", param_hint="OBJECT")
+    return found

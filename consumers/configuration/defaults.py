@@ -142,6 +142,7 @@ def _object(
         api_name=registry.sorts[obj].entity.name,
         marketo=kind.marketo,
         section=kind.section,
+        described=kind.described,
         prefix=registry.sorts[obj].prefix,
         flow=kind.flow,
         resource=kind.resource,

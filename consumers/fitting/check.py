@@ -81,82 +81,85 @@ def _object(obj: Object, mapping: ObjectMapping, rules: SyncRules, describes: De
         access = "read and edit access" if mapping.flow.reaches(System.SALESFORCE) else "read access"
         remedy = f"Give the user {access} to {mapping.api_name}, and View All Records."
         if not mapping.is_person:
-            remedy += f" Or leave these records out ({mapping.kind}.sync: false)."
+            remedy += f" Or leave these records out ({mapping.section}.sync: false)."
         message = f"{mapping.api_name} is not visible to Tandem's user"
         yield Finding(level=Level.PROBLEM, object=obj, field="", message=message, remedy=remedy)
         return
     there = describes.of_marketo(mapping.marketo)
     if not there and not mapping.is_person:
-        remedy = f"Give the API user's role access to {mapping.marketo} records, or leave them out ({mapping.kind}.sync: false)."
+        remedy = f"Give the API user's role access to {mapping.marketo} records, or leave them out ({mapping.section}.sync: false)."
         message = f"Marketo's {mapping.marketo} records are not visible to Tandem's API user"
         yield Finding(level=Level.PROBLEM, object=obj, field="", message=message, remedy=remedy)
         return
     for item in mapping.fields:
         if item.salesforce or item.direction.reaches(System.SALESFORCE):  # the rest are links, compared once for all objects
-            yield from _field(obj, item, facts, there)
+            yield from _field(mapping, item, facts, there)
     yield from _demanded(obj, mapping, rules, facts)
 
 
-def _field(obj: Object, item: FieldMapping, salesforce: Mapping[str, FieldFacts], marketo: Mapping[str, FieldFacts]) -> Iterator[Finding]:
+def _field(
+    mapping: ObjectMapping, item: FieldMapping, salesforce: Mapping[str, FieldFacts], marketo: Mapping[str, FieldFacts]
+) -> Iterator[Finding]:
     sides = {System.SALESFORCE: salesforce.get(item.salesforce), System.MARKETO: marketo.get(item.marketo)}
     for system, facts in sides.items():
         name = item.name_on(system)
         if not name:
             continue
         if facts is None:
-            yield _absent(obj, item, system)
+            yield _absent(mapping, item, system)
             continue
-        yield from _type(obj, item, system, facts)
+        yield from _type(mapping, item, system, facts)
         if item.direction.reaches(system):
-            yield from _writable(obj, item, system, facts)
+            yield from _writable(mapping, item, system, facts)
     there, here = sides[System.SALESFORCE], sides[System.MARKETO]
     if there and here:
-        yield from _lengths(obj, item, there, here)
-        yield from _scales(obj, item, there, here)
-        yield from _choices(obj, item, there)
+        yield from _lengths(mapping, item, there, here)
+        yield from _scales(mapping, item, there, here)
+        yield from _choices(mapping, item, there)
 
 
-def _absent(obj: Object, item: FieldMapping, system: System) -> Finding:
+def _absent(mapping: ObjectMapping, item: FieldMapping, system: System) -> Finding:
     name = item.name_on(system)
     if system is System.SALESFORCE:
         message = f"{name} is not there, or hidden from Tandem's user by field-level security"
-        remedy = f"Make it visible to the user, correct its name, or leave it out ({obj}.fields.{item.key}: false)."
+        remedy = f"Make it visible to the user, correct its name, or leave it out ({mapping.section}.fields.{item.key}: false)."
     else:
         message = f"{name} is not there, or not visible to Tandem's API user"
-        remedy = f"Create it in Marketo (Admin > Field Management), correct its name, or leave it out ({obj}.fields.{item.key}: false)."
-    return Finding(level=Level.PROBLEM, object=obj, field=item.key, message=f"{_NAMES[system]}: {message}", remedy=remedy)
+        made = "Create it in Marketo (Admin > Field Management), correct its name"
+        remedy = f"{made}, or leave it out ({mapping.section}.fields.{item.key}: false)."
+    return Finding(level=Level.PROBLEM, object=mapping.object, field=item.key, message=f"{_NAMES[system]}: {message}", remedy=remedy)
 
 
-def _type(obj: Object, item: FieldMapping, system: System, facts: FieldFacts) -> Iterator[Finding]:
+def _type(mapping: ObjectMapping, item: FieldMapping, system: System, facts: FieldFacts) -> Iterator[Finding]:
     if item.parent:
         return  # it is written as whatever names its parent there
     if not akin(item.type, facts.type):
         fitting = f" (type: {facts.type})" if facts.type else ""
         yield Finding(
             level=Level.PROBLEM,
-            object=obj,
+            object=mapping.object,
             field=item.key,
             message=f"{_NAMES[system]}: {facts.name} is of type {facts.wire_type}, mapped as {item.type}",
             remedy=f"Map it as what it is{fitting}, or map another field.",
         )
 
 
-def _writable(obj: Object, item: FieldMapping, system: System, facts: FieldFacts) -> Iterator[Finding]:
+def _writable(mapping: ObjectMapping, item: FieldMapping, system: System, facts: FieldFacts) -> Iterator[Finding]:
     one_way = Direction.TO_MARKETO if system is System.SALESFORCE else Direction.TO_SALESFORCE
     if not facts.updateable:
         yield Finding(
             level=Level.PROBLEM,
-            object=obj,
+            object=mapping.object,
             field=item.key,
             message=f"{_NAMES[system]}: {facts.name} can't be written by Tandem's user",
-            remedy=f"Give the user edit access, or let it flow one way ({obj}.fields.{item.key}.direction: {one_way}).",
+            remedy=f"Give the user edit access, or let it flow one way ({mapping.section}.fields.{item.key}.direction: {one_way}).",
         )
     elif not facts.createable:
         message = f"{_NAMES[system]}: {facts.name} can't be set when a record is created, only later"
-        yield Finding(level=Level.WARNING, object=obj, field=item.key, message=message)
+        yield Finding(level=Level.WARNING, object=mapping.object, field=item.key, message=message)
 
 
-def _lengths(obj: Object, item: FieldMapping, salesforce: FieldFacts, marketo: FieldFacts) -> Iterator[Finding]:
+def _lengths(mapping: ObjectMapping, item: FieldMapping, salesforce: FieldFacts, marketo: FieldFacts) -> Iterator[Finding]:
     if item.type not in TEXTS or not salesforce.length or not marketo.length or salesforce.length == marketo.length:
         return
     narrow = System.SALESFORCE if salesforce.length < marketo.length else System.MARKETO
@@ -165,11 +168,11 @@ def _lengths(obj: Object, item: FieldMapping, salesforce: FieldFacts, marketo: F
     least, most = sorted((salesforce.length, marketo.length))
     fate = "cut" if item.overlong is Overlong.CUT else "refused, and the field held"
     message = f"{_NAMES[narrow]} takes {least:,} characters, {_NAMES[narrow.other]} holds {most:,}: longer text is {fate}"
-    remedy = "" if item.overlong is Overlong.CUT else f"If cutting is better: {obj}.fields.{item.key}.overlong: cut."
-    yield Finding(level=Level.NOTE, object=obj, field=item.key, message=message, remedy=remedy)
+    remedy = "" if item.overlong is Overlong.CUT else f"If cutting is better: {mapping.section}.fields.{item.key}.overlong: cut."
+    yield Finding(level=Level.NOTE, object=mapping.object, field=item.key, message=message, remedy=remedy)
 
 
-def _scales(obj: Object, item: FieldMapping, salesforce: FieldFacts, marketo: FieldFacts) -> Iterator[Finding]:
+def _scales(mapping: ObjectMapping, item: FieldMapping, salesforce: FieldFacts, marketo: FieldFacts) -> Iterator[Finding]:
     scales = {System.SALESFORCE: salesforce.scale, System.MARKETO: marketo.scale}
     for narrow in System:
         least, other = scales[narrow], scales[narrow.other]
@@ -177,27 +180,31 @@ def _scales(obj: Object, item: FieldMapping, salesforce: FieldFacts, marketo: Fi
             continue
         if (other is None and least == 0) or (other is not None and other > least):
             message = f"{_NAMES[narrow]} keeps {least} decimals, {_NAMES[narrow.other]} keeps more: numbers are rounded to {least}"
-            yield Finding(level=Level.NOTE, object=obj, field=item.key, message=message)
+            yield Finding(level=Level.NOTE, object=mapping.object, field=item.key, message=message)
 
 
-def _choices(obj: Object, item: FieldMapping, salesforce: FieldFacts) -> Iterator[Finding]:
+def _choices(mapping: ObjectMapping, item: FieldMapping, salesforce: FieldFacts) -> Iterator[Finding]:
     if salesforce.restricted and item.direction.reaches(System.SALESFORCE):
         shown = ", ".join(salesforce.picklist[:_VALUES_SHOWN])
         more = f" and {len(salesforce.picklist) - _VALUES_SHOWN} more" if len(salesforce.picklist) > _VALUES_SHOWN else ""
         message = f"Salesforce takes only the values of its picklist ({shown}{more}); Marketo may hold others, which are refused and held"
-        yield Finding(level=Level.WARNING, object=obj, field=item.key, message=message)
+        yield Finding(level=Level.WARNING, object=mapping.object, field=item.key, message=message)
     known = {value.casefold() for value in salesforce.picklist}
     if item.rule.name is RuleName.NEVER_BACKWARDS and known:
         strange = [value for value in item.rule.order if value.casefold() not in known]
         if strange:
             message = f"never_backwards names values that Salesforce's picklist does not have: {', '.join(strange)}"
             yield Finding(
-                level=Level.WARNING, object=obj, field=item.key, message=message, remedy="Write them as in Salesforce, or add them there."
+                level=Level.WARNING,
+                object=mapping.object,
+                field=item.key,
+                message=message,
+                remedy="Write them as in Salesforce, or add them there.",
             )
         missing = [value for value in salesforce.picklist if value.casefold() not in {each.casefold() for each in item.rule.order}]
         if missing:
             message = f"never_backwards does not place these values of Salesforce's picklist: {', '.join(missing)}"
-            yield Finding(level=Level.NOTE, object=obj, field=item.key, message=message)
+            yield Finding(level=Level.NOTE, object=mapping.object, field=item.key, message=message)
 
 
 def _demanded(obj: Object, mapping: ObjectMapping, rules: SyncRules, facts: Mapping[str, FieldFacts]) -> Iterator[Finding]:

@@ -115,6 +115,10 @@ def _taken(mapping: ObjectMapping, rules: SyncRules, system: System) -> frozense
 
 
 def _one(mapping: ObjectMapping, system: System, facts: FieldFacts, there: FieldFacts | None) -> Offer:
+    if mapping.described:
+        told = "tandem custom-objects apply makes it in Marketo, once the configuration doesn't leave it out"
+        line = _line(mapping, f"{facts.name}: {{}}")
+        return _offer(mapping, system, facts, Standing.OFFERED, other=facts.name, told=told, line=line)
     other = there.name if there is not None else _name_for(facts.name, system.other)
     told = "" if there is not None else f"make {other} in {_NAMES[system.other]} first, or name another field there"
     salesforce, marketo = (facts.name, other) if system is System.SALESFORCE else (other, facts.name)
@@ -145,8 +149,10 @@ def _direction(mapping: ObjectMapping, system: System, facts: FieldFacts, there:
 
 
 def _line(mapping: ObjectMapping, entry: str) -> str:
-    section = mapping.object if mapping.is_person else mapping.kind
-    return f"{section}: {{fields: {{{entry}}}}}"
+    line = f"{{fields: {{{entry}}}}}"
+    for name in reversed(mapping.section.split(".")[1:]):
+        line = f"{{{name}: {line}}}"
+    return f"{mapping.section.split('.')[0]}: {line}"
 
 
 def _name_for(name: str, system: System) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import build, entries, synced
 from consumers.configuration.loading import Settings
-from consumers.kinds.registry import SORTS
 from consumers.mapping.describes import KEPT_BY_MARKETO, Describes, FieldFacts, akin
 from consumers.mapping.fields import Direction, FieldMapping, ObjectMapping, SyncRules
 from streams.wire.systems import Object, System
@@ -73,14 +73,13 @@ def visibility(settings: Settings, describes: Describes) -> tuple[Seen, ...]:
     rules = build(settings, describes, unseen=True)
     kept = frozenset(synced(settings))
     lines: list[Seen] = []
-    for obj in SORTS:
-        lines += _object(settings, rules, describes, obj) if obj in kept else _off(obj)
+    for obj, sort in registry_of(settings).sorts.items():
+        lines += _object(settings, rules, describes, obj) if obj in kept else _off(obj, sort.entity.name)
     return tuple(lines)
 
 
-def _off(obj: Object) -> Iterator[Seen]:
-    told = f"{SORTS[obj].entity.name} records are left out of the sync by the configuration"
-    record = SORTS[obj].entity.name
+def _off(obj: Object, record: str) -> Iterator[Seen]:
+    told = f"{record} records are left out of the sync by the configuration"
     yield Seen(object=obj, system=System.SALESFORCE, record=record, field="", sight=Sight.UNSYNCED, why=Why.OFF, told=told)
 
 
@@ -144,7 +143,7 @@ def _others(
 ) -> Iterator[Seen]:
     """What is not mapped."""
     left_out = {name for name, entry in entries(settings, mapping.object).items() if entry is None}
-    left_out |= {line.salesforce for line in SORTS[mapping.object].fields if line.marketo in left_out}
+    left_out |= {line.salesforce for line in registry_of(settings).sorts[mapping.object].fields if line.marketo in left_out}
     known = mapping.by_name(system)
     for name, field in facts.items():
         if name not in known:

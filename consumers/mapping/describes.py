@@ -46,10 +46,6 @@ class FieldFacts:
     wire_type: str
     type: FieldType | None
     """None for a type that can't be synced (compound addresses, base64, ...)."""
-    label: str = ""
-    """What people call it."""
-    calculated: bool = False
-    """Salesforce works it out (formula, roll-up): nobody writes it, and its changes are in no change event."""
     length: int | None = None
     scale: int | None = None
     createable: bool = True
@@ -110,8 +106,6 @@ def _salesforce_field(told: Mapping[str, Any]) -> FieldFacts:
         name=told["name"],
         wire_type=wire_type,
         type=_SALESFORCE_TYPES.get(wire_type),
-        label=str(told.get("label") or ""),
-        calculated=bool(told.get("calculated", False)),
         length=None if numeric else (told.get("length") or None),
         scale=0 if wire_type in _WHOLE else told.get("scale") if numeric else None,
         createable=createable,

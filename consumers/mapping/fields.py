@@ -177,6 +177,8 @@ class ObjectMapping:
     answer_is_witness: bool = False
     """Whether the answer to our own call proves what a record shows: Marketo has no feed for this kind."""
     delete_in_marketo: bool = False
+    described: bool = False
+    """Whether its fields are as Salesforce describes them, beside those that the configuration names."""
     left_out: bool = False
     """Not kept in step (any more): what the ledger holds of such records stays as it is."""
     references: tuple[FieldMapping, ...] = field(init=False, repr=False, compare=False)
