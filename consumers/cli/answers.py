@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
+from consumers.configuration.registered import registry_of
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.ledger.findings import mapped
 from consumers.mapping.fields import SyncRules

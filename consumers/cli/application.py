@@ -259,7 +259,7 @@ def confirm_deletes(
     settings = settings_of(config)
     from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
     from consumers.cli.deletes_text import print_deletes  # noqa: PLC0415 - quick start
-    from consumers.configuration.custom import registry_of  # noqa: PLC0415 - quick start
+    from consumers.configuration.registered import registry_of  # noqa: PLC0415 - quick start
     from consumers.reconcile.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
     from consumers.reports.called import several  # noqa: PLC0415 - quick start
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import build, sorts
 from consumers.configuration.loading import Settings
+from consumers.configuration.registered import registry_of
 from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience, Sung, canary

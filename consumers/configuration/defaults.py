@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from consumers.configuration.custom import custom_of, registry_of
 from consumers.configuration.described import described_lines
+from consumers.configuration.registered import custom_of, registry_of
 from consumers.configuration.rules import FieldEntry, RuleEntry
 from consumers.configuration.settings import Echo, LinkSettings, Settings
 from consumers.kinds.registry import Registry

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consumers.configuration.custom import declared, registry_of
+from consumers.configuration.custom import declared
+from consumers.configuration.registered import registry_of
 from consumers.configuration.settings import Settings
 from consumers.fitting.check import Finding, Level
 from consumers.fitting.custom_plan import Known, ObjectPlan, planned

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import build, entries, synced
 from consumers.configuration.loading import Settings
+from consumers.configuration.registered import registry_of
 from consumers.mapping.describes import KEPT_BY_MARKETO, Describes, FieldFacts, akin
 from consumers.mapping.fields import Direction, FieldMapping, ObjectMapping, SyncRules
 from streams.wire.systems import Object, System

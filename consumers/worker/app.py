@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.custom import registry_of
 from consumers.configuration.defaults import synced
 from consumers.configuration.loading import Settings
+from consumers.configuration.registered import registry_of
 from consumers.configuration.settings import LogFormat
 from consumers.fitting.sight import LOOK_SECONDS
 from consumers.reports.status import impersonal, status

@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.custom import registry_of
+from consumers.configuration.registered import registry_of
 from consumers.judging.observed import Observed
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer

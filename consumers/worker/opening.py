@@ -11,9 +11,9 @@ from typing import Any
 import asyncpg
 import structlog
 
-from consumers.configuration.custom import described_objects
 from consumers.configuration.defaults import sorts
 from consumers.configuration.loading import Settings
+from consumers.configuration.registered import described_objects
 from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience as CanaryPatience

@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.custom import registry_of
+from consumers.configuration.registered import registry_of
 from consumers.configuration.systems import marketo_settings
 from consumers.reconcile.confirmation import keeping, release
 from consumers.reconcile.gaps import polls
