@@ -162,6 +162,10 @@ class RetentionSettings:
     cycles_days: Annotated[int, Whole("Reports of reconciliation cycles; the last of each poll stays", 0, 3_650)] = 30
     gaps_days: Annotated[int, Whole("Gaps, since they were closed; open ones stay", 0, 3_650)] = 90
     calls_days: Annotated[int, Whole("What the calls of a day were for", 0, 3_650)] = 400
+    errands_days: Annotated[
+        int,
+        Whole("What flow steps and `tandem person` have asked for, since then; what has not ended, or Marketo waits for, stays", 0, 3_650),
+    ] = 30
     deleted_people_days: Annotated[
         int,
         Whole(
@@ -182,6 +186,33 @@ class WebSettings:
     token: Annotated[
         Secret | None, SecretText("Who sends it (`Authorization: Bearer …`) sees the systems' own words in `/status.json`, too")
     ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowStepSettings:
+    """What is asked for by Marketo's smart campaigns and by `tandem person`: the service that Marketo calls, and how long is tried."""
+
+    key: Annotated[Secret | None, SecretText("API key that Marketo sends with each call (`x-api-key`); without one nothing is served")] = (
+        None
+    )
+    host: Annotated[str, Text("Address to listen on; anything but loopback shows the service to the network")] = "127.0.0.1"
+    port: Annotated[int, Whole("Port to listen on", 1, 65_535)] = 6067
+    url: Annotated[
+        str | None, Url("Where Marketo reaches the service (behind your proxy, which has the certificate); stands in its documents")
+    ] = None
+    callback_hosts: Annotated[
+        str,
+        Text(
+            "Hosts that may be called back, with commas between them; one with a dot before it stands for all below it",
+            r"\.?[A-Za-z0-9.-]+(\s*,\s*\.?[A-Za-z0-9.-]+)*",
+            "hosts with commas between them, such as .marketo.com, .mktorest.com",
+        ),
+    ] = ".marketo.com, .mktorest.com, .adobe.io"
+    munchkin_id: Annotated[
+        str | None, Text("Only this Marketo subscription may ask, 123-ABC-456", r"[0-9A-Za-z-]{3,30}", "a Munchkin id")
+    ] = None
+    request_kilobytes_max: Annotated[int, Whole("The largest request that is read", 16, 102_400)] = 10_240
+    give_up_seconds: Annotated[float, Duration("How long something that can't be done at the moment is tried", "1m", "14d")] = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,4 +339,5 @@ class Settings:
         RetentionSettings()
     )
     web: Annotated[WebSettings, Section("Health and metrics page", WebSettings)] = WebSettings()
+    flow_steps: Annotated[FlowStepSettings, Section("Marketo's flow steps and `tandem person`", FlowStepSettings)] = FlowStepSettings()
     log: Annotated[LogSettings, Section("Logging", LogSettings)] = LogSettings()

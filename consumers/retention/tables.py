@@ -64,6 +64,15 @@ delete from budget_spent where ctid = any(array(
 ))
 """
 """By their place in the table: nobody changes the row of a day gone by."""
+ERRANDS = """
+delete from errand_batches where id = any(array(
+    select b.id from errand_batches as b
+    where b.asked_at < $1 and b.callback is null
+        and not exists (select from errands as e where e.batch = b.id and e.state = 'open')
+    order by b.asked_at limit $2 for update of b skip locked
+))
+"""
+"""With what each was for. One that Marketo has not taken the outcome of has its callback still."""
 WORKERS = """
 delete from workers where worker = any(array(
     select worker from workers where beat_at < to_timestamp($1::bigint / 1000.0) limit $2 for update skip locked

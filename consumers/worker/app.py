@@ -18,6 +18,7 @@ from consumers.reports.status import impersonal, status
 from consumers.retention.shelves import NAMES as KEPT
 from consumers.troubles.beat import Beat
 from consumers.troubles.ledger import expected
+from consumers.worker.asked import AtYourService, running_errands
 from consumers.worker.broker_watch import BrokerWatch
 from consumers.worker.logs import configure
 from consumers.worker.observing import Observing
@@ -33,8 +34,8 @@ from streams.ground.clock import now_ms
 from streams.ground.pause import pause
 from streams.wire.errors import Fatal, Retry
 
-RELAY, OBSERVE, SETTLE, RECONCILE = "relay", "observe", "settle", "reconcile"
-ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE)
+RELAY, OBSERVE, SETTLE, RECONCILE, FLOW_STEPS = "relay", "observe", "settle", "reconcile", "flow-steps"
+ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, FLOW_STEPS)
 _AGAIN_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -52,8 +53,9 @@ class Worker:
         self._works: Mapping[str, Callable[[], Mapping[str, Work]]] = {
             RELAY: relaying.live,
             OBSERVE: Observing(self.process).works,
-            SETTLE: settling.works,
+            SETTLE: lambda: {**settling.works(), **running_errands(self.process)},
             RECONCILE: relaying.polls,
+            FLOW_STEPS: AtYourService(self.process, settings).works,
         }
         self._sources = relaying.sources()
         self._said: set[str] = set()

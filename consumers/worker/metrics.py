@@ -71,6 +71,7 @@ class Metrics:
         self.cycle_rows = Counter(
             "tandem_cycle_rows", "What cycles found: read, known, missed by the stream, repaired", ["source", "found"], registry=on
         )
+        self.errands = Counter("tandem_errands", "What flow steps and commands have asked for, ended", ["what", "outcome"], registry=on)
         self.pruned = Counter("tandem_pruned", "What has had its time and was removed from the ledger", ["what"], registry=on)
         self.roles_restarted = Counter("tandem_role_restarts", "Roles that failed and were started again", ["role"], registry=on)
 

@@ -1,9 +1,12 @@
 """Where everything is: `endpoints.json` for people and scripts, and what Tandem's workers are told."""
 
 import json
+import secrets as dice
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from infra.ports import free_port
 from infra.stack.part import as_json, write_secret
 
 
@@ -32,8 +35,10 @@ def tell_tandem(run_dir: Path, *, bootstrap: str, dsn: str, sandbox: dict[str, A
         "TANDEM_POSTGRES_DSN": dsn,
         "TANDEM_SALESFORCE_CLIENT_SECRET": salesforce["client_secret"],
         "TANDEM_MARKETO_CLIENT_SECRET": marketo["client_secret"],
+        "TANDEM_FLOW_STEPS_KEY": _kept(run_dir / "secrets" / "flow_steps_key", lambda: dice.token_hex(16)),
     }
     environment = {
+        "TANDEM_FLOW_STEPS_PORT": _kept(run_dir / "tandem" / "flow-steps.port", lambda: str(free_port())),
         "TANDEM_KAFKA_BOOTSTRAP": bootstrap,
         "TANDEM_SALESFORCE_URL": salesforce["url"],
         "TANDEM_SALESFORCE_CLIENT_ID": salesforce["client_id"],
@@ -47,3 +52,10 @@ def tell_tandem(run_dir: Path, *, bootstrap: str, dsn: str, sandbox: dict[str, A
         write_secret(file, value)
         environment[f"{name}_FILE"] = str(file)
     return environment
+
+
+def _kept(file: Path, made: Callable[[], str]) -> str:
+    """What the file holds; what is made, and written there, the first time."""
+    if not file.exists():
+        write_secret(file, made())
+    return file.read_text()

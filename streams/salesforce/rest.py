@@ -3,18 +3,21 @@
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import msgspec
 import orjson
 import stamina
 
 from streams.budget.port import Budget, Lane
+from streams.salesforce.converting import Converting, convert_call
 from streams.salesforce.entity import Entity
 from streams.salesforce.login import Token
-from streams.salesforce.merging import HEADERS, INVALID_SESSION, Merging, envelope, fault_in, path_of, results_of
+from streams.salesforce.merging import Merging, merge_call
 from streams.salesforce.records import RECORDS_MAX, ItemResult, Row, body_of, check_count, plain_row, results_in, rows_in
 from streams.salesforce.refusals import judge_answer
 from streams.salesforce.session import Answer, Session
+from streams.salesforce.soap import HEADERS, INVALID_SESSION, envelope, fault_in, path_of, results_of
 from streams.salesforce.soql import any_of, moment, moment_ms, name, select
 from streams.wire.errors import Fatal, Retry, SyncError, Unknown
 from streams.wire.events import Value
@@ -124,22 +127,32 @@ class SalesforceRest:
 
     async def merge(self, obj: str, merges: Sequence[Merging], lane: Lane) -> list[ItemResult]:
         """Up to 200 merges of records of one object; one result each, in order. Raises `Unknown` when the answer was lost."""
-        answer = await self._soap(obj, merges, lane, await self.session.token())
-        if answer.status < 300:
-            return results_of(answer.body, len(merges), answer.until)
-        fault = fault_in(answer.body)
+        answer = await self._soap("merge", merge_call(obj, merges), lane)
+        return results_of(answer.body, len(merges), answer.until, what="merge")
+
+    async def convert(self, conversions: Sequence[Converting], lane: Lane) -> list[ItemResult]:
+        """Convert up to 100 leads; one result each, in order: its id is the contact's. Raises `Unknown` when the answer was lost."""
+        duplicates = self.session.settings.duplicates_allowed
+        answer = await self._soap("convertLead", convert_call(conversions), lane, duplicates_allowed=duplicates)
+        return results_of(answer.body, len(conversions), answer.until, what="convertLead", id_tag="contactId")
+
+    async def _soap(self, what: str, call: Element, lane: Lane, *, duplicates_allowed: bool | None = None) -> Answer:
+        """The answer of a call that was not refused as a whole; once more with a new session where the old one was over."""
+        token = await self.session.token()
+        answer = await self._soap_once(token, call, lane, duplicates_allowed=duplicates_allowed)
+        fault = fault_in(answer.body) if answer.status >= 300 else None
         if fault is not None and fault.code == INVALID_SESSION:
-            answer = await self._soap(obj, merges, lane, await self.session.refresh(await self.session.token()))
-            if answer.status < 300:
-                return results_of(answer.body, len(merges), answer.until)
+            answer = await self._soap_once(await self.session.refresh(token), call, lane, duplicates_allowed=duplicates_allowed)
             fault = fault_in(answer.body)
+        if answer.status < 300:
+            return answer
         told = orjson.dumps([{"errorCode": fault.code, "message": fault.message}]) if fault else answer.body
         status = 400 if fault and fault.code != "UNKNOWN_EXCEPTION" else answer.status
-        raise judge_answer(status, told, write=True, what="Salesforce merge") or Unknown("Salesforce merge: no answer that tells")
+        raise judge_answer(status, told, write=True, what=f"Salesforce {what}") or Unknown(f"Salesforce {what}: no answer that tells")
 
-    async def _soap(self, obj: str, merges: Sequence[Merging], lane: Lane, token: Token) -> Answer:
+    async def _soap_once(self, token: Token, call: Element, lane: Lane, *, duplicates_allowed: bool | None) -> Answer:
         client = self.session.settings.client_tag
-        body = envelope(token.access_token, client, obj, merges)
+        body = envelope(token.access_token, client, call, duplicates_allowed=duplicates_allowed)
         async with self._budget.call(lane):
             self.calls += 1
             return await self.session.request("POST", path_of(self._root), write=True, body=body, headers=HEADERS)

@@ -33,7 +33,10 @@ from infra.sandbox.marketo.push.flow_steps import CALLBACK, FlowSteps
 from infra.sandbox.marketo.push.signing import Signing
 from infra.sandbox.marketo.push.streams import Streams
 from infra.sandbox.marketo.state.instance import Instance
-from infra.sandbox.marketo.state.store import CUSTOM_ACTIVITY, Store
+from infra.sandbox.marketo.state.store import CUSTOM_ACTIVITY, SERVICE, Store
+
+FLOW_STEP_ACTIVITY = "FlowStepActivity"
+"""What flow-step services have left with people, in a dump."""
 
 
 async def build(settings: ChildSettings) -> Running:
@@ -74,7 +77,7 @@ async def build(settings: ChildSettings) -> Running:
         faults=faults,
         meters=meters,
         verbs=verbs.table(),
-        objects=lambda: ("Lead", "Field", CUSTOM_ACTIVITY, *(name for name in store.tables if name != CUSTOM_ACTIVITY)),
+        objects=lambda: ("Lead", "Field", FLOW_STEP_ACTIVITY, CUSTOM_ACTIVITY, *(name for name in store.tables if name != CUSTOM_ACTIVITY)),
         dump=lambda name: _dump(store, name),
         extra_meters=lambda: {**limits.report(clock.now_ms()), "stream_batches_waiting": streams.waiting},
     )
@@ -106,4 +109,7 @@ def _dump(store: Store, name: str) -> Iterator[Mapping[str, Any]]:
         return (msgspec.to_builtins(field) for field in store.fields.values())
     if name == CUSTOM_ACTIVITY:
         return (msgspec.to_builtins(row) for row in store.log.rows if row.type in custom_activity_ids(store))
+    if name == FLOW_STEP_ACTIVITY:
+        types = {row["activityType"] for row in store.table(SERVICE).rows()}
+        return (msgspec.to_builtins(row) for row in store.log.rows if row.type in types)
     return ({"id": int(key) if key.isdecimal() else key, **row} for key, row in store.table(name).items())

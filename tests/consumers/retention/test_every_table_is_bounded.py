@@ -14,6 +14,8 @@ KEPT_FOR_A_TIME = {
     "gaps": "gaps",
     "gap_reads": "gaps",
     "budget_spent": "calls",
+    "errand_batches": "errands",
+    "errands": "errands",
     "workers": "workers",
     "leases": "leases",
 }

@@ -10,6 +10,7 @@ from infra.sandbox.kernel.system import Verb, VerbRefusedError
 from infra.sandbox.marketo.by_hand.bodies import by_hand, member, taking_object
 from infra.sandbox.marketo.objects.custom_types import next_activity_type
 from infra.sandbox.marketo.push.campaigns import ON
+from infra.sandbox.marketo.push.installing import installed
 from infra.sandbox.marketo.push.streams import Streams
 from infra.sandbox.marketo.state.instance import Instance
 from infra.sandbox.marketo.state.records import Row
@@ -36,6 +37,7 @@ class PushVerbs:
             "campaign/create": taking_object(self.create_campaign),
             "campaign/active": taking_object(self.activate),
             "service/create": taking_object(self.create_service),
+            "service/install": self.install_service,
             "stream/create": self.create_stream,
             "stream/enable": self.enable_stream,
         }
@@ -81,6 +83,17 @@ class PushVerbs:
         member(body, "name", str), member(body, "url", str)
         number = next_activity_type(self.instance.store)
         return {**self._made(SERVICE, {**body, "activityType": number}), "activityType": number}
+
+    async def install_service(self, body: bytes) -> Any:
+        """{"url" (of the OpenAPI document), "key" (goes with each call), "lose_callbacks"? (so many are taken without an answer)} ->
+        {"id", "activityType", "name", "choices"}: what an administrator does with a service provider's document"""
+        given = orjson.loads(body or b"{}")
+        if not isinstance(given, dict):
+            raise VerbRefusedError("an object expected")
+        row = await installed(member(given, "url", str), member(given, "key", str))
+        number = next_activity_type(self.instance.store)
+        made = self._made(SERVICE, {**row, "lose_callbacks": int(given.get("lose_callbacks") or 0), "activityType": number})
+        return {**made, "activityType": number, "name": row["name"], "choices": row["choices"]}
 
     async def create_stream(self, body: bytes) -> Any:
         """{"client_id", "url"?, "types"? (activity type ids)} -> {"id", "status", "journal"}. With an address it is challenged first."""

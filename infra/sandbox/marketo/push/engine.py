@@ -18,7 +18,7 @@ from infra.sandbox.marketo.people import people
 from infra.sandbox.marketo.programs import members
 from infra.sandbox.marketo.push import campaigns
 from infra.sandbox.marketo.push.campaigns import Run
-from infra.sandbox.marketo.push.flow_steps import FlowSteps
+from infra.sandbox.marketo.push.flow_steps import PEOPLE_MAX, FlowSteps
 from infra.sandbox.marketo.push.templates import mapped, rendered, token_values
 from infra.sandbox.marketo.state.activity_log import CALL_WEBHOOK
 from infra.sandbox.marketo.state.instance import Instance, Section
@@ -78,20 +78,25 @@ class Engine:
     async def _run_batch(self, key: str, row: Row) -> None:
         """Waits for the time of a scheduled run, runs it for everybody, and forgets it: a run that a kill interrupts begins anew."""
         await self.instance.clock.wait_until(float(row["atMs"]))
-        for run in list(campaigns.batch(self.instance.store, row)):
-            await self._run(run)
+        await self._run_together(list(campaigns.batch(self.instance.store, row)))
         with self.instance.section() as section:
             section.put(Entry(section.now_ms, "sandbox", "_delete", SCHEDULED, key, row, None))
 
     async def _run(self, run: Run) -> None:
+        await self._run_together([run])
+
+    async def _run_together(self, runs: Sequence[Run]) -> None:
+        """Runs of one campaign: each step for all of them, a flow-step service in batches."""
         async with self._gate:
-            for number, step in enumerate(run.campaign.get("steps") or [], start=1):
-                match step["type"]:
-                    case "webhook":
+            for number, step in enumerate((runs[0].campaign.get("steps") or []) if runs else [], start=1):
+                if step["type"] == "flow_step":
+                    for start in range(0, len(runs), PEOPLE_MAX):
+                        await self.flow_steps.submit(self.session, runs[start : start + PEOPLE_MAX], step, number)
+                    continue
+                for run in runs:
+                    if step["type"] == "webhook":
                         await self._call_webhook(run, self.instance.store.table(WEBHOOK).get(str(step["webhook"])) or {})
-                    case "flow_step":
-                        await self.flow_steps.submit(self.session, run, step, number)
-                    case _:
+                    else:
                         self._change(run, step)
 
     def _change(self, run: Run, step: Mapping[str, Any]) -> None:

@@ -1,10 +1,11 @@
 """Self-service flow steps: a batch is sent to the service, which answers 201 and later calls back with the results (service provider
-interface)."""
+interface). A call whose answer is lost is made again."""
 
+import asyncio
 import hmac
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,10 @@ from infra.sandbox.marketo.state.store import SERVICE
 
 MUNCHKIN_ID = "123-ABC-456"
 CALLBACK = "/flowsteps/callback"
+PEOPLE_MAX = 300
+"""In one batch."""
 _WAIT = aiohttp.ClientTimeout(total=30)
+_TRIES, _PAUSE_SECONDS = 4, 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +36,13 @@ class Waiting:
     token: str
     api_key: str
     service_id: str
-    run: Run
+    runs: tuple[Run, ...]
     step: int
+    context: Mapping[str, Any]
+
+    @property
+    def run(self) -> Run:
+        return self.runs[0]
 
 
 @dataclass(slots=True)
@@ -43,24 +52,36 @@ class FlowSteps:
     instance: Instance
     base_url: str = ""
     _waiting: dict[str, Waiting] = field(default_factory=dict)
+    _lost: dict[str, int] = field(default_factory=dict)
+    """By service: so many callbacks were taken without an answer."""
 
-    async def submit(self, session: aiohttp.ClientSession, run: Run, step: Mapping[str, Any], number: int) -> None:
-        """Posts one person's batch; anything but 201 ends the step as failed."""
+    async def submit(self, session: aiohttp.ClientSession, runs: Sequence[Run], step: Mapping[str, Any], number: int) -> None:
+        """Posts a batch of people of one campaign; anything but 201 ends the step as failed for each of them."""
         key = str(step["service"])
         service = self.instance.store.table(SERVICE).get(key) or {}
         batch = str(uuid.uuid4())
-        waiting = Waiting(token=secrets.token_hex(16), api_key=secrets.token_hex(16), service_id=key, run=run, step=number)
+        waiting = Waiting(
+            token=secrets.token_hex(16), api_key=secrets.token_hex(16), service_id=key, runs=tuple(runs), step=number,
+            context=step.get("context") or {},
+        )  # fmt: skip
         self._waiting[batch] = waiting
-        body = self._body(batch, waiting, step)
+        problem = await self._posted(session, service, orjson.dumps(self._body(batch, waiting)))
+        if problem is not None and self._waiting.pop(batch, None) is not None:
+            for run in runs:
+                self._log(waiting, service, run.lead_id, {"success": False, "reason": problem, "errorCode": problem})
+
+    async def _posted(self, session: aiohttp.ClientSession, service: Row, body: bytes) -> str | None:
+        """What is wrong with the answer. Without one the same call is made again, some times."""
         headers = {"Content-Type": "application/json", **(service.get("headers") or {})}
-        try:
-            async with session.post(service["url"], data=orjson.dumps(body), headers=headers, timeout=_WAIT) as answer:
-                problem = None if answer.status == 201 else f"HTTP {answer.status}"
-        except (TimeoutError, aiohttp.ClientError) as error:
-            problem = type(error).__name__
-        if problem is not None:
-            self._waiting.pop(batch, None)
-            self._log(waiting, service, run.lead_id, {"success": False, "reason": problem, "errorCode": problem})
+        problem = ""
+        for _ in range(_TRIES):
+            try:
+                async with session.post(service["url"], data=body, headers=headers, timeout=_WAIT) as answer:
+                    return None if answer.status == 201 else f"HTTP {answer.status}"
+            except (TimeoutError, aiohttp.ClientError) as error:
+                problem = type(error).__name__
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return problem
 
     async def callback(self, request: web.Request) -> web.Response:
         """Takes the results of a batch, once, with the two secrets that went out with it."""
@@ -77,11 +98,14 @@ class FlowSteps:
         service = self.instance.store.table(SERVICE).get(waiting.service_id) or {}
         for data, activity in rows:
             self._write(waiting, service, data, activity)
+        if self._lost.setdefault(waiting.service_id, 0) < int(service.get("lose_callbacks") or 0) and request.transport is not None:
+            self._lost[waiting.service_id] += 1
+            request.transport.abort()
         return web.json_response({"accepted": len(rows)})
 
     def _write(self, waiting: Waiting, service: Row, data: Mapping[str, Any], activity: Mapping[str, Any]) -> None:
         lead_id, store = data.get("id"), self.instance.store
-        if not isinstance(lead_id, int) or store.person(lead_id) is None:
+        if not isinstance(lead_id, int) or store.person(lead_id) is None or lead_id not in {run.lead_id for run in waiting.runs}:
             return
         origin = _origin(waiting, service)
         with self.instance.section() as section:
@@ -95,17 +119,19 @@ class FlowSteps:
 
     def _log(self, waiting: Waiting, service: Row, lead_id: int, activity: Mapping[str, Any]) -> None:
         shown = [["Success", bool(activity.get("success"))], ["Reason", activity.get("reason")], ["Error Code", activity.get("errorCode")]]
+        for name, label in (service.get("flowAttributes") or {}).items():
+            shown.append([label, waiting.context.get(name)])
+        for name, label in (service.get("attributes") or {}).items():
+            shown.append([label, activity.get(name)])
         row = [lead_id, service["activityType"], int(waiting.service_id), service["name"], shown]
         with self.instance.section() as section:
             section.add("_call", "FlowStepCall", "", _origin(waiting, service), before=None, after=None, activities=[row])
 
-    def _body(self, batch: str, waiting: Waiting, step: Mapping[str, Any]) -> dict[str, Any]:
+    def _body(self, batch: str, waiting: Waiting) -> dict[str, Any]:
         run, store = waiting.run, self.instance.store
-        person = store.person(run.lead_id) or {}
         service = store.table(SERVICE).get(waiting.service_id) or {}
         program_id = run.campaign.get("program")
         program = (store.table("Program").get(str(program_id)) if program_id else None) or {}
-        lead = {"id": run.lead_id, **{name: person.get(name) for name in service.get("fields") or []}}
         return {
             "token": waiting.token,
             "batchid": batch,
@@ -115,18 +141,24 @@ class FlowSteps:
             "context": {
                 "subscription": {"munchkinId": MUNCHKIN_ID, "prefix": "sandbox", "crmSyncStatus": store.settings.native_sync},
                 "admin": service.get("admin") or {},
-                "campaign": {"id": run.campaign_id, "name": run.campaign["name"], "type": "trigger", "workspaceName": "Default"},
+                "campaign": {"id": run.campaign_id, "name": run.campaign["name"], "type": _kind(run), "workspaceName": "Default"},
                 "program": {"id": program_id, "name": program.get("name"), "channelName": program.get("channel")},
             },
-            "objectData": [
-                {
-                    "objectType": "lead",
-                    "objectContext": lead,
-                    "flowStepContext": step.get("context") or {},
-                    "triggeringContext": {"name": run.trigger, "triggerName": run.trigger},
-                }
-            ],
+            "objectData": [self._object(each, service, waiting) for each in waiting.runs],
         }
+
+    def _object(self, run: Run, service: Row, waiting: Waiting) -> dict[str, Any]:
+        person = self.instance.store.person(run.lead_id) or {}
+        return {
+            "objectType": "lead",
+            "objectContext": {"id": run.lead_id, **{name: person.get(name) for name in service.get("fields") or []}},
+            "flowStepContext": waiting.context,
+            "triggeringContext": {"name": run.trigger, "triggerName": run.trigger},
+        }
+
+
+def _kind(run: Run) -> str:
+    return "batch" if run.trigger == "batch" else "trigger"
 
 
 def _origin(waiting: Waiting, service: Row) -> Origin:
