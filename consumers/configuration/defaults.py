@@ -148,7 +148,7 @@ def _object(
         resource=kind.resource,
         placeholder=kind.placeholder,
         answer_is_witness=kind.witness is Witness.ANSWER,
-        delete_in_marketo=kind.delete_in_marketo,
+        delete_in_marketo=settings.people.delete_in_marketo if kind.is_person else kind.delete_in_marketo,
     )
 
 
@@ -346,7 +346,9 @@ def _version(rules: SyncRules) -> str:
         for obj, mapping in rules.objects.items()
         for item in mapping.fields
     ]
-    return _digest("\n".join([*lines, repr(rules.links), repr(rules.qualification), rules.new_people, str(rules.delete_in_salesforce)]))[:8]
+    lines += [repr(rules.links), repr(rules.qualification), rules.new_people, str(rules.delete_in_salesforce)]
+    lines += [f"{obj} deleted" for obj, mapping in rules.objects.items() if mapping.is_person and mapping.delete_in_marketo]
+    return _digest("\n".join(lines))[:8]
 
 
 def _digest(text: str) -> str:

@@ -225,6 +225,9 @@ class PeopleSettings:
     new: Annotated[Object, Choice("What they become there", Object, ("lead", "contact"))] = LEAD
     match_by: Annotated[MatchBy, Choice("How people meet who are not linked yet", MatchBy)] = MatchBy.EMAIL
     delete_in_salesforce: Annotated[bool, Flag("Whether a person deleted in Marketo is deleted in Salesforce too")] = False
+    delete_in_marketo: Annotated[
+        bool, Flag("Whether a lead or contact deleted in Salesforce is deleted in Marketo too; otherwise the person there is flagged")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from consumers.mapping.fields import Clause, FieldMapping, ObjectMapping, Qualif
 from consumers.merge.state import Field, PairState, Record
 from consumers.merge.values import NOBODY, Unfit, blank, wire
 from streams.wire.events import Value
-from streams.wire.systems import MARKETO, SALESFORCE, Object, System
+from streams.wire.systems import MARKETO, PERSON, SALESFORCE, Object, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,8 @@ def follows_deletion(state: PairState, target: System, rules: SyncRules) -> bool
 def _why_deleted(state: PairState, target: System) -> str:
     if target is SALESFORCE:
         return f"person {state.marketo.id} was deleted in Marketo, which the configuration follows (people.delete_in_salesforce)"
-    return f"{state.object} {state.salesforce.id} was deleted in Salesforce"
+    setting = ", which the configuration follows (people.delete_in_marketo)" if state.counterpart == PERSON else ""
+    return f"{state.object} {state.salesforce.id} was deleted in Salesforce{setting}"
 
 
 def owed(field: Field, target: System, mapping: FieldMapping, *, exact: bool) -> bool:

@@ -2,10 +2,10 @@
 
 from consumers.merge.decision import Verdict
 from consumers.merge.late import KEPT, was_judged, with_judged
-from consumers.merge.state import NEVER, Field, PairState, Record, shallow
+from consumers.merge.state import NEVER, Field, PairState, Record, Side, shallow
 from consumers.merge.verdicts import latest
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import SALESFORCE, System
+from streams.wire.systems import MARKETO, PERSON, SALESFORCE, System
 
 _REFS_KEPT = 48
 FOREIGN = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST, Verdict.REVIEW, Verdict.PUT_BACK})
@@ -73,9 +73,22 @@ def is_alive(record: Record, event: ChangeEvent) -> bool:
 
 def undeleted(state: PairState, system: System) -> PairState:
     """The pair, one record of which is back: it is read, since nobody told what changed meanwhile."""
+    state = came_back(state, system)
     record = shallow(state.record(system))
     record.deleted, record.reread = False, True
     return state.with_record(system, record)
+
+
+def came_back(state: PairState, system: System) -> PairState:
+    """Somebody has taken a person of Salesforce out of the recycle bin: where its person in Marketo is gone, it gets a new one.
+
+    Marketo has no bin, so what comes back there was never gone. What is known there by a key of ours is made again under that.
+    The same state where the record was not gone.
+    """
+    if system is not SALESFORCE or state.counterpart != PERSON or not (state.salesforce.deleted and state.marketo.deleted):
+        return state
+    fields = {key: field.with_side(MARKETO, Side()) for key, field in state.fields.items()}
+    return state.with_fields(fields).with_record(MARKETO, Record())
 
 
 def without_writes(field: Field, system: System) -> Field:

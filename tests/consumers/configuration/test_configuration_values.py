@@ -39,6 +39,7 @@ def test_defaults_are_those_of_the_native_sync(tmp_path: Path) -> None:
     assert settings.people.qualify == Qualification()
     assert settings.people.new == LEAD
     assert not settings.people.delete_in_salesforce
+    assert not settings.people.delete_in_marketo
     assert settings.intervals.poll_seconds == 300.0
     assert (settings.web.host, settings.web.port) == ("127.0.0.1", 6066)
 

@@ -203,3 +203,11 @@ def test_the_version_moves_with_the_rules_and_with_nothing_else() -> None:
     versions = [each.objects[LEAD].by_key["title"].rule.version for each in others[:4]]
     assert versions[:2] == ["1", "1"]
     assert versions[2] != versions[3]
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_whether_people_deleted_in_salesforce_are_deleted_in_marketo_is_configured(follow: bool) -> None:
+    told = build(replace(SETTINGS, people=PeopleSettings(delete_in_marketo=follow)))
+    assert {mapping.delete_in_marketo for mapping in told.people.values()} == {follow}
+    assert told.objects[Object("account")].delete_in_marketo, "companies go in any case"
+    assert (told.version == build(SETTINGS).version) is not follow

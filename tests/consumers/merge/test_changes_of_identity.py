@@ -8,7 +8,7 @@ import pytest
 from consumers.mapping.fields import Direction, FieldType, ObjectMapping
 from consumers.merge.fold import fold
 from consumers.merge.identity import CONVERTED, SECOND, WINNER, rebind
-from consumers.merge.plan import Update, plan
+from consumers.merge.plan import Create, Update, plan
 from consumers.merge.state import Field, PairState, Record, Side, Waiting, Write
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, PERSON, System
@@ -223,3 +223,26 @@ def test_the_winner_is_heir_until_it_was_read() -> None:
     state = told(won(), event(SF, {"Title": "z"}, T + 15_000, id=W_ID, kind=Happened.UPDATED))
     assert state.salesforce.heir
     assert not told(state, of_winner(Title="z")).salesforce.heir
+
+
+@pytest.mark.parametrize("told", ["undeleted", "changed", "read"])
+def test_who_comes_out_of_the_recycle_bin_gets_a_new_person_where_the_former_one_is_gone(told: str) -> None:
+    gone = paired().with_record(SF, Record(id=SF_ID, complete=True, deleted=True, seq=5, at=T + 5_000))
+    gone = gone.with_record(MK, Record(id=MK_ID, complete=True, deleted=True, at=T + 5_000))
+    kind = {"undeleted": Happened.UNDELETED, "changed": Happened.UPDATED}.get(told)
+    whole: dict[str, Value] = {"Email": "ada@example.com", "LastName": "Lovelace", "Title": "a", "Score__c": 10}
+    back = reading(SF, whole) if kind is None else event(SF, {"Title": "a"}, kind=kind)
+    state, _ = fold(gone, back, terms(), T + 9_200)
+    state, _ = fold(state, reading(SF, whole, T + 9_300), terms(), T + 9_400)
+    order = plan(state, MK, terms().rules, exact=False)
+    assert isinstance(order, Create)
+    sent = {out.key: out.value for out in order.fields}
+    assert (sent["email"], sent["title"], sent["leadScore"], sent[LINKS.lead_id]) == ("ada@example.com", "a", 10, SF_ID)
+
+
+@pytest.mark.parametrize("told", [Happened.UPDATED, Happened.UNDELETED])
+def test_nobody_who_was_deleted_in_marketo_comes_back_since_his_lead_is_edited(told: Happened) -> None:
+    gone = paired().with_record(MK, Record(id=MK_ID, complete=True, deleted=True, at=T + 5_000))
+    state, _ = fold(gone, event(SF, {"Title": "b"}, kind=told), terms(), T + 9_200)
+    assert state.marketo.deleted
+    assert not isinstance(plan(state, MK, terms().rules, exact=False), Create)

@@ -1,5 +1,6 @@
 """What is written to a side now, and the states before and after the call."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -165,6 +166,18 @@ def test_a_deletion_in_marketo_is_followed_only_by_configuration(follow: bool) -
     assert (planned.object, planned.id, planned.spare) == (LEAD, SF_ID, False)
     assert MK_ID in planned.why, "a deletion says what speaks for it"
     assert bool(due(state, rules(delete_in_salesforce=follow), T, exact=False)[0]) is follow
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_deletion_in_salesforce_is_followed_only_by_configuration(follow: bool) -> None:
+    state = changed(paired(), salesforce=record(deleted=True))
+    told = rules(objects={LEAD: replace(rules().objects[LEAD], delete_in_marketo=follow)})
+    planned = plan(state, MK, told, exact=False)
+    assert isinstance(planned, Delete) is follow
+    assert bool(due(state, told, T, exact=False)[1]) is follow
+    if isinstance(planned, Delete):
+        assert (planned.object, planned.id) == (PERSON, MK_ID)
+        assert "people.delete_in_marketo" in planned.why
 
 
 # -- after the call ------------------------------------------------------------------------------------------------------------

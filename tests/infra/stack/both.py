@@ -121,8 +121,8 @@ class Both:
 
 
 def shows(row: Row, wanted: Row) -> bool:
-    """Whether a row has these values; None: none."""
-    return all(row.get(name) == value for name, value in wanted.items())
+    """Whether a row has these values; None: none. A flag that was never set is false."""
+    return all(row.get(name) == value or (value is False and row.get(name) is None) for name, value in wanted.items())
 
 
 async def until(what: Callable[[], Awaitable[object]], said: str, seen: Callable[[], object] = lambda: "") -> None:
@@ -139,10 +139,10 @@ Scene = Callable[[Both], Awaitable[None]]
 
 
 @asynccontextmanager
-async def a_stack(home: Path, roles: tuple[str, ...], configuration: str = "") -> AsyncIterator[Both]:
-    """A whole stack whose worker has these roles, and polls often. `configuration`: lines more in its file."""
+async def a_stack(home: Path, roles: tuple[str, ...], people: str = "") -> AsyncIterator[Both]:
+    """A whole stack whose worker has these roles, and polls often. `people`: lines more in that section of its configuration."""
     config = home / "tandem.yaml"
-    config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s") + configuration)
+    config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s").replace("people:\n", f"people:\n{people}"))
     worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
     async with Stack(home / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
         yield Both(stack, http)
