@@ -25,6 +25,7 @@ from consumers.troubles.ledger import expected
 from consumers.troubles.trouble import Trouble
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
+from streams.marketo.resource import Resource
 from streams.wire.errors import Retry, SyncError, Unprepared
 from streams.wire.events import Value
 from streams.wire.systems import Object, System
@@ -140,8 +141,8 @@ async def _live(settings: Settings, rules: SyncRules, state: PairState) -> tuple
     rows: dict[System, Mapping[str, Value] | None] = {}
     notes: list[str] = []
     for system, read in ((System.SALESFORCE, _read_salesforce), (System.MARKETO, _read_marketo)):
-        if not state.record(system).id:
-            continue
+        if not state.record(system).id or (system is System.MARKETO and rules.objects[state.object].written_once):
+            continue  # no activity can be read by its id, and none ever changes
         try:
             rows[system] = await read(settings, rules, state)
         except SyncError as error:
@@ -168,7 +169,7 @@ async def _read_marketo(settings: Settings, rules: SyncRules, state: PairState) 
     fields = fields_to_read(mapping, System.MARKETO)
     async with MarketoSession(marketo_settings(settings)) as session:
         rest = MarketoRest(session, OpenBudget())
-        if mapping.resource is None:
+        if not isinstance(mapping.resource, Resource):
             lead = (await rest.read([record], fields)).get(record)
         elif len(mapping.resource.key) == 1:
             lead = (await rest.resources.read_records(mapping.resource, [record], fields)).get(record)

@@ -232,7 +232,8 @@ def setup(
     yes: Annotated[bool, typer.Option("--yes", help="Create them; without it nothing is changed.")] = False,
     json: Json = False,
 ) -> None:
-    """Create the Marketo fields that Tandem keeps itself, and say what an admin must create in Salesforce."""
+    """Create the Marketo fields that Tandem keeps itself and the types of activities that it writes; say what an admin must create in
+    Salesforce."""
     settings = settings_of(config)
     from consumers.cli.systems import setup_of  # noqa: PLC0415 - quick start
 

@@ -18,6 +18,7 @@ from consumers.fitting.custom_objects import Planned, absent, apply, plan_of
 from consumers.fitting.custom_objects import findings as custom_findings
 from consumers.fitting.grounds import look_at_database, look_at_kafka
 from consumers.fitting.offers import Offer, offers
+from consumers.fitting.setup_activities import create_types, plan_types
 from consumers.fitting.setup_fields import create_fields, plan_setup
 from consumers.fitting.survey import stream_fields, survey
 from consumers.fitting.visibility import Seen, visibility
@@ -55,6 +56,8 @@ class SetupReport:
     """What is missing, or was made. `complete`: nothing is left to do."""
 
     marketo: tuple[LinkField, ...] = ()
+    activity_types: tuple[str, ...] = ()
+    """Types of activities, each with what it lacks."""
     created: bool = False
     for_admin: tuple[str, ...] = field(default_factory=tuple)
     complete: bool = False
@@ -120,11 +123,16 @@ async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
     stamp = None if settings.echo is Echo.USER else settings.links.stamp
     async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
         salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
-        plan = plan_setup(build(settings), await survey(salesforce, marketo, sorts(settings)), stamp=stamp)
+        rules = build(settings)
+        plan = plan_setup(rules, await survey(salesforce, marketo, sorts(settings)), stamp=stamp)
+        types = await plan_types(rules, marketo)
         if create:
             await create_fields(marketo, plan.marketo)
-    made = create or not plan.marketo
-    return SetupReport(marketo=plan.marketo, created=create, for_admin=plan.for_admin, complete=made and not plan.for_admin)
+            await create_types(marketo, types)
+    made = create or not (plan.marketo or types)
+    words = tuple(each.words for each in types)
+    complete = made and not plan.for_admin
+    return SetupReport(marketo=plan.marketo, activity_types=words, created=create, for_admin=plan.for_admin, complete=complete)
 
 
 async def visibility_of(settings: Settings) -> tuple[Seen, ...]:

@@ -24,6 +24,7 @@ from consumers.mapping.fields import (
     Unwanted,
 )
 from consumers.mapping.kind import Default, Kind, Sort, Witness
+from streams.marketo.custom_activity import CustomActivity
 from streams.marketo.resource import Resource
 from streams.wire.systems import CONTACT, LEAD, Object, System
 
@@ -107,16 +108,21 @@ def synced(settings: Settings) -> tuple[Object, ...]:
     return tuple(obj for obj, kind in registry_of(settings).kind_of.items() if _is_synced(settings, kind))
 
 
-def sorts(settings: Settings) -> tuple[tuple[Sort, Resource | None], ...]:
+def sorts(settings: Settings) -> tuple[tuple[Sort, Resource | CustomActivity | None], ...]:
     """What is kept in step, as both systems call it."""
     registry = registry_of(settings)
-    return tuple((registry.sorts[obj], registry.kind_of[obj].resource) for obj in synced(settings))
+    return tuple((registry.sorts[obj], _resource(settings, registry.kind_of[obj])) for obj in synced(settings))
 
 
 def is_visible(describes: Describes, obj: Object, registry: Registry) -> bool:
     """Whether both systems show records of this sort to Tandem's users. Without people there is no Tandem, so they are never left out."""
     kind = registry.kind_of[obj]
     return kind.is_person or (obj in describes.salesforce and bool(describes.of_marketo(kind.marketo)))
+
+
+def _resource(settings: Settings, kind: Kind) -> Resource | CustomActivity | None:
+    """Where Marketo keeps it, as the configuration chooses where it may."""
+    return kind.forms.get(settings.kinds[kind.name].form, kind.resource) if kind.forms else kind.resource
 
 
 def _is_kept(settings: Settings, name: str) -> bool:
@@ -145,7 +151,9 @@ def _object(
         described=kind.described,
         prefix=registry.sorts[obj].prefix,
         flow=kind.flow,
-        resource=kind.resource,
+        resource=_resource(settings, kind),
+        has_forms=bool(kind.forms),
+        unless=registry.sorts[obj].unless,
         placeholder=kind.placeholder,
         answer_is_witness=kind.witness is Witness.ANSWER,
         delete_in_marketo=settings.people.delete_in_marketo if kind.is_person else kind.delete_in_marketo,
@@ -156,8 +164,10 @@ def _all_fields(
     settings: Settings, obj: Object, describes: Describes, kept: frozenset[str], known: Mapping[str, Default]
 ) -> tuple[FieldMapping, ...]:
     """`kept`: the kinds that are kept in step, so that records may refer to them."""
+    registry = registry_of(settings)
     mapped = tuple(item for item in _mapped(settings, obj, describes, known) if not item.parent or item.parent in kept)
-    if not registry_of(settings).kind_of[obj].is_person:
+    mapped = (*mapped, *(_asked(name) for name in registry.sorts[obj].unless))
+    if not registry.kind_of[obj].is_person:
         return mapped
     keys = {item.key for item in mapped}
     clauses = {clause.field: clause for group in settings.people.qualify.groups for clause in group}
@@ -180,6 +190,12 @@ def _kept(names: LinkSettings, describes: Describes) -> Iterator[FieldMapping]:
         yield FieldMapping(
             key=name, salesforce="", marketo=name, type=kind, direction=Direction.TO_MARKETO, rule=rule, marketo_length=length
         )  # fmt: skip
+
+
+def _asked(name: str) -> FieldMapping:
+    """A checkbox of Salesforce that says whether a record goes to Marketo, where it isn't written."""
+    rule = Rule(name=RuleName.SALESFORCE, default=System.SALESFORCE)
+    return FieldMapping(key=name, salesforce=name, marketo="", type=FieldType.BOOLEAN, direction=Direction.TO_MARKETO, rule=rule)
 
 
 def _watched(clause: Clause, describes: Describes) -> FieldMapping:
@@ -213,7 +229,8 @@ def _mapped(settings: Settings, obj: Object, describes: Describes, told: Mapping
         entry = changes.get(marketo, FieldEntry())
         if entry is not None:
             made = _field(marketo, known.get(marketo), entry, _winner(settings, obj), kind.flow)
-            is_key = kind.resource is not None and marketo in kind.resource.key
+            resource = _resource(settings, kind)
+            is_key = resource is not None and marketo in resource.key
             yield _measured(replace(made, is_key=is_key), here.get(made.salesforce), there.get(marketo))
 
 

@@ -117,7 +117,8 @@ class Setting:
 
 
 def settings(of: type[Any]) -> Mapping[str, Setting]:
-    """The keys of a section, from the annotations of its dataclass; `poll_seconds: Annotated[float, Duration(…)]` is the key `poll`."""
+    """The keys of a section, from the annotations of its dataclass; `poll_seconds: Annotated[float, Duration(…)]` is the key `poll`, and
+    `as_`, which is no word of Python's then, the key `as`."""
     if not is_dataclass(of):
         raise TypeError(f"{of.__name__} is not a dataclass")
     hints = get_type_hints(of, include_extras=True)
@@ -129,7 +130,7 @@ def settings(of: type[Any]) -> Mapping[str, Setting]:
                 default, attribute = section.of(), f"{item.name}.{name}"
                 found[name] = Setting(key=name, attribute=attribute, kind=section, required=False, default=default)
             continue
-        key = item.name.removesuffix("_seconds") if isinstance(kind, Duration) else item.name
+        key = item.name.removesuffix("_seconds") if isinstance(kind, Duration) else item.name.removesuffix("_")
         default = item.default_factory() if item.default_factory is not MISSING else item.default
         found[key] = Setting(key=key, attribute=item.name, kind=kind, required=default is MISSING, default=default)
     return found

@@ -18,6 +18,7 @@ from consumers.configuration.times import Duration, TimeZone
 from consumers.configuration.types import Choice, Flag, Secret, SecretText, Servers, Text, Url, Whole
 from consumers.kinds.registry import KINDS
 from consumers.mapping.fields import LinkFields, Qualification
+from consumers.mapping.kind import Form, Kind
 from streams.ground.access import Sasl
 from streams.wire.systems import LEAD, Object, System
 
@@ -259,9 +260,40 @@ class KindSettings:
         default_factory=dict
     )
 
+    @property
+    def form(self) -> Form:
+        """Marketo knows such records itself."""
+        return Form.NONE
 
-def _kinds() -> Mapping[str, KindSettings]:
-    return {kind.name: KindSettings() for kind in KINDS if not kind.is_person}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormSettings:
+    """How a kind of record is kept in step for which Marketo has no name of its own."""
+
+    as_: Annotated[
+        Form, Choice("As what they are written to Marketo (`tandem setup` makes it); an activity is written once, and stays as it is", Form)
+    ] = Form.NONE
+    fields: Annotated[Mapping[str, FieldEntry | None], FieldEntries("Additions to the default mapping, and changes of it")] = field(
+        default_factory=dict
+    )
+
+    @property
+    def sync(self) -> bool:
+        """Whether they are kept in step at all."""
+        return self.as_ is not Form.NONE
+
+    @property
+    def form(self) -> Form:
+        """As what."""
+        return self.as_
+
+
+def _section(kind: Kind) -> type[KindSettings | FormSettings]:
+    return FormSettings if kind.forms else KindSettings
+
+
+def _kinds() -> Mapping[str, KindSettings | FormSettings]:
+    return {kind.name: _section(kind)() for kind in KINDS if not kind.is_person}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,8 +358,8 @@ class Settings:
     lead: Annotated[LeadSettings, Section("Leads", LeadSettings)] = LeadSettings()
     contact: Annotated[ContactSettings, Section("Contacts", ContactSettings)] = ContactSettings()
     kinds: Annotated[
-        Mapping[str, KindSettings],
-        Sections({kind.name: Section(kind.doc, KindSettings) for kind in KINDS if not kind.is_person}),
+        Mapping[str, KindSettings | FormSettings],
+        Sections({kind.name: Section(kind.doc, _section(kind)) for kind in KINDS if not kind.is_person}),
     ] = field(default_factory=_kinds)
     custom_objects: Annotated[
         Mapping[str, CustomObjectSettings], CustomObjects("Custom objects of Salesforce, kept in step as custom objects in Marketo")

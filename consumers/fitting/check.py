@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from consumers.fitting.absence import left_out_by, not_in_marketo
 from consumers.mapping.describes import NUMBERS, TEXTS, Describes, FieldFacts, akin
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Overlong, RuleName, SyncRules
 from streams.wire.systems import Object, System
@@ -81,14 +82,13 @@ def _object(obj: Object, mapping: ObjectMapping, rules: SyncRules, describes: De
         access = "read and edit access" if mapping.flow.reaches(System.SALESFORCE) else "read access"
         remedy = f"Give the user {access} to {mapping.api_name}, and View All Records."
         if not mapping.is_person:
-            remedy += f" Or leave these records out ({mapping.section}.sync: false)."
+            remedy += f" Or leave these records out ({left_out_by(mapping)})."
         message = f"{mapping.api_name} is not visible to Tandem's user"
         yield Finding(level=Level.PROBLEM, object=obj, field="", message=message, remedy=remedy)
         return
     there = describes.of_marketo(mapping.marketo)
     if not there and not mapping.is_person:
-        remedy = f"Give the API user's role access to {mapping.marketo} records, or leave them out ({mapping.section}.sync: false)."
-        message = f"Marketo's {mapping.marketo} records are not visible to Tandem's API user"
+        message, remedy = not_in_marketo(mapping)
         yield Finding(level=Level.PROBLEM, object=obj, field="", message=message, remedy=remedy)
         return
     for item in mapping.fields:

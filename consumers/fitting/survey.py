@@ -6,6 +6,7 @@ from typing import Any
 from consumers.mapping.describes import Describes, described
 from consumers.mapping.kind import Sort
 from streams.ground.together import together
+from streams.marketo.custom_activity import CustomActivity
 from streams.marketo.resource import Resource
 from streams.marketo.rest import MarketoRest
 from streams.marketo.wire import Schema
@@ -13,8 +14,8 @@ from streams.salesforce.rest import SalesforceRest
 from streams.wire.errors import Fatal, Reject
 from streams.wire.systems import Object
 
-Sorts = Sequence[tuple[Sort, Resource | None]]
-"""Salesforce objects, each with the list of Marketo's records that it goes to (None: the leads)."""
+Sorts = Sequence[tuple[Sort, Resource | CustomActivity | None]]
+"""Salesforce objects, each with the list of Marketo's records, or the type of activities, that it goes to (None: the leads)."""
 
 
 async def survey(salesforce: SalesforceRest, marketo: MarketoRest, sorts: Sorts) -> Describes:
@@ -51,9 +52,11 @@ async def _objects(salesforce: SalesforceRest, sorts: Sorts, suffix: str) -> dic
     return {obj: task.result() for obj, task in asked.items()}
 
 
-async def _records(marketo: MarketoRest, resource: Resource) -> Schema | None:
-    """None where the API user's role doesn't show such records."""
+async def _records(marketo: MarketoRest, resource: Resource | CustomActivity) -> Schema | None:
+    """None where the API user's role doesn't show such records, or there is no such type of activity."""
     try:
+        if isinstance(resource, CustomActivity):
+            return await marketo.custom_activities.describe(resource)
         return await marketo.resources.describe_records(resource)
     except (Reject, Fatal):
         return None

@@ -11,6 +11,7 @@ from enum import StrEnum
 from consumers.configuration.defaults import build, entries, synced
 from consumers.configuration.loading import Settings
 from consumers.configuration.registered import registry_of
+from consumers.fitting.absence import not_in_marketo
 from consumers.mapping.describes import KEPT_BY_MARKETO, Describes, FieldFacts, akin
 from consumers.mapping.fields import Direction, FieldMapping, ObjectMapping, SyncRules
 from streams.wire.systems import Object, System
@@ -89,6 +90,8 @@ def _object(settings: Settings, rules: SyncRules, describes: Describes, obj: Obj
     closed = [system for system in System if not sides[system]]
     for system in closed:
         told = f"Tandem's user can't see {_record(mapping, system)} records in {_NAMES[system]}; give it read access to the object"
+        if system is System.MARKETO and mapping.written_once:
+            told = ". ".join(not_in_marketo(mapping)).rstrip(".")
         yield _line(mapping, system, "", Sight.HIDDEN, Why.NO_OBJECT, told=told)
     for system in System:
         if system not in closed:
@@ -124,7 +127,8 @@ def _standing(
         return Sight.STOPPED, Why.OTHER_SIDE, f"{other} is of type {there.wire_type}, and mapped as {item.type}"
     if not other:
         own = item.marketo in rules.links.names
-        return Sight.SYNCED, Why.KEPT if own else Why.WATCHED, "Tandem keeps the link in it" if own else "people.qualify asks for it"
+        asked = "people.qualify asks for it" if item.marketo else "it says whether a record goes to Marketo"
+        return Sight.SYNCED, Why.KEPT if own else Why.WATCHED, "Tandem keeps the link in it" if own else asked
     for target, shown in ((system, facts), (system.other, there)):
         if shown is not None and item.direction.reaches(target) and not shown.updateable and not (shown.createable and item.is_key):
             return Sight.STOPPED, Why.NO_EDIT, f"Tandem's user can't write {shown.name} in {_NAMES[target]}"

@@ -4,15 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from consumers.kinds.account import ACCOUNT
+from consumers.kinds.event import EVENT
 from consumers.kinds.opportunity import OPPORTUNITY
 from consumers.kinds.person import PERSON
 from consumers.kinds.role import ROLE
+from consumers.kinds.task import TASK
 from consumers.kinds.user import USER
 from consumers.mapping.kind import Kind, Sort, Witness
 from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 from streams.wire.topics import change_topics
 
-KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON, OPPORTUNITY, ROLE)
+KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON, OPPORTUNITY, ROLE, TASK, EVENT)
 """Those that everybody has. The configuration may declare more (`consumers.kinds.custom`)."""
 
 

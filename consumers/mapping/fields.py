@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 
+from streams.marketo.custom_activity import CustomActivity
 from streams.marketo.resource import Resource
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, System
@@ -170,8 +171,12 @@ class ObjectMapping:
     prefix: str = ""
     """How ids of this Salesforce object begin, where the kind has several; else empty."""
     flow: Direction = Direction.BOTH
-    resource: Resource | None = None
+    resource: Resource | CustomActivity | None = None
     """Where Marketo keeps them; None: among the leads."""
+    has_forms: bool = False
+    """Whether the configuration chooses as what Marketo keeps them."""
+    unless: tuple[str, ...] = ()
+    """Fields, by their keys: a record of which one is true isn't made in Marketo."""
     placeholder: Mapping[str, Value] = field(default_factory=dict)
     """What a Marketo record says that stands for none."""
     answer_is_witness: bool = False
@@ -202,6 +207,11 @@ class ObjectMapping:
     def is_person(self) -> bool:
         """Whether these are people: matched by e-mail, linked by fields of Tandem's own, created in Salesforce when they qualify."""
         return self.resource is None and not self.left_out
+
+    @property
+    def written_once(self) -> bool:
+        """Whether Marketo changes and deletes none of these records: each is made, once, and then stays as it is."""
+        return isinstance(self.resource, CustomActivity)
 
     def by_name(self, system: System) -> Mapping[str, FieldMapping]:
         """Fields by their API name on `system`."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from consumers.mapping.fields import Direction, FieldType, Overlong
+from streams.marketo.custom_activity import CustomActivity
 from streams.marketo.resource import Resource
 from streams.salesforce.entity import Entity
 from streams.wire.events import Value
@@ -18,6 +19,15 @@ class Witness(StrEnum):
     """The activity log."""
     ANSWER = "answer"
     """The answer to our own call, where Marketo tells of no change of such a record."""
+
+
+class Form(StrEnum):
+    """As what Marketo keeps a record that it knows no such thing for."""
+
+    NONE = "none"
+    """Not at all."""
+    ACTIVITY = "activity"
+    """A custom activity: written once into the person's history, and never changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,8 @@ class Sort:
     winner: System = System.SALESFORCE
     prefix: str = ""
     """How its ids begin (Salesforce, object key prefixes), where the kind has several sorts: one that is named is told by it."""
+    unless: tuple[str, ...] = ()
+    """Checkboxes of Salesforce: while one of them is ticked, a record isn't made in Marketo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +74,10 @@ class Kind:
     doc: str
     """What is kept in step, in a few words: `Accounts, as companies`."""
     sorts: tuple[Sort, ...]
-    resource: Resource | None = None
+    resource: Resource | CustomActivity | None = None
     """Where Marketo keeps it; None: among the leads, the only ones with a feed and an interface of their own."""
+    forms: Mapping[Form, Resource | CustomActivity] = field(default_factory=dict)
+    """Instead of `resource`: where Marketo may keep it, of which the configuration chooses one. Left out until it does."""
     flow: Direction = Direction.TO_MARKETO
     witness: Witness = Witness.ANSWER
     placeholder: Mapping[str, Value] = field(default_factory=dict)
@@ -83,6 +97,8 @@ class Kind:
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_object", {sort.entity.object: sort for sort in self.sorts})
         object.__setattr__(self, "plural", self.plural or f"{self.name}s")
+        if self.forms:
+            object.__setattr__(self, "resource", next(iter(self.forms.values())))
 
     def counted(self, count: int) -> str:
         """`1 account`, `12 accounts`."""

@@ -45,7 +45,7 @@ def set_aside(state: PairState) -> PairState:
     if not state.hold:
         new.waits = left_out(state.object)
         new.hold = (
-            f"{new.waits} records are not kept in step: they are switched off (sync: false), or not visible to Tandem's users "
+            f"{new.waits} records are not kept in step: they are switched off in the configuration, or not visible to Tandem's users "
             f"(tandem check says which); a worker that starts after that has ended goes on with them"
         )
     return new

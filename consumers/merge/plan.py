@@ -81,6 +81,7 @@ class Nothing:
     refused: tuple[tuple[str, str], ...] = ()
 
 
+WRITTEN_ONCE = "Marketo changes no activity: it stays as it was when it was written"
 _LOSERS_MAX = {SALESFORCE: 2, MARKETO: 25}
 """In one merge (Salesforce, SOAP API guide; Marketo, Merge Leads)."""
 _PREFIX = 3
@@ -119,6 +120,8 @@ def _change(state: PairState, target: System, rules: SyncRules, *, exact: bool) 
     """What a record is owed that is there, and known. One whose name there is to be another one can only go; it is made again then."""
     mapping, record = rules.objects[state.object], state.record(target)
     outs, refused = _outs(state, target, mapping, exact=exact)
+    if target is MARKETO and mapping.written_once:
+        return Nothing(refused=tuple((key, WRITTEN_ONCE) for key in (*(out.key for out in outs), *(key for key, _ in refused))))
     if target is MARKETO and any(mapping.by_key[out.key].is_key for out in outs):
         return Delete(object=state.named_on(target), id=record.id, why="what names it there has changed: it is made again")
     if outs:
@@ -188,9 +191,22 @@ def may_create(state: PairState, target: System, rules: SyncRules) -> bool:
         return False
     if record.refused and record.refused_mark == row_mark(state, rules):
         return False
-    if not rules.objects[state.object].flow.reaches(target):
+    mapping = rules.objects[state.object]
+    if not mapping.flow.reaches(target):
         return False
-    return target is MARKETO or state.wanted != 0 or qualifies(state, rules.qualification)
+    return _belongs_there(state, mapping) if target is MARKETO else state.wanted != 0 or qualifies(state, rules.qualification)
+
+
+def _belongs_there(state: PairState, mapping: ObjectMapping) -> bool:
+    """Whether Marketo is to have such a record at all: it is of the sort that goes there, and belongs to those it can't be without."""
+    if any(_agreed(state, name) for name in mapping.unless):
+        return False
+    return all(_agreed(state, item.key) for item in mapping.references if item.parent_required)
+
+
+def _agreed(state: PairState, key: str) -> Value:
+    field = state.fields.get(key)
+    return field.value if field is not None else None
 
 
 def is_there(record: Record, mapping: ObjectMapping) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from streams.budget.port import Budget, Lane
 from streams.marketo.calling import BATCH_RECORDS_MAX, Calling, field_of, results_by_place, shape
+from streams.marketo.custom_activities import MarketoCustomActivities
 from streams.marketo.object_types import MarketoObjectTypes
 from streams.marketo.programs import MarketoPrograms
 from streams.marketo.resources import MarketoResources
@@ -33,6 +34,8 @@ class MarketoRest:
         """What custom objects there are, and how one is made."""
         self.programs = MarketoPrograms(self._calling)
         """Programs, their channels and members."""
+        self.custom_activities = MarketoCustomActivities(self._calling)
+        """Activities of types of our own, and the types."""
 
     @property
     def calls(self) -> int:

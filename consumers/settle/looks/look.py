@@ -24,6 +24,7 @@ from consumers.merge.terms import Terms
 from consumers.merge.writes import given_up, unclaimed, withdrawn
 from consumers.settle.conditions.feed_lag import Lag
 from consumers.settle.conditions.later import later
+from consumers.settle.looks.doubts import Doubts
 from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane
 from streams.wire.errors import Fatal, Reject, SyncError
@@ -54,12 +55,14 @@ class _Claimed:
 
     to_read: dict[int, PairState] = field(default_factory=dict)
     to_find: dict[int, PairState] = field(default_factory=dict)
+    to_prove: dict[int, PairState] = field(default_factory=dict)
     decisions: dict[int, list[Decision]] = field(default_factory=dict)
 
     def forget(self, pair: int) -> None:
         """Nothing is done for this one."""
         self.to_read.pop(pair, None)
         self.to_find.pop(pair, None)
+        self.to_prove.pop(pair, None)
         self.decisions.pop(pair, None)
 
 
@@ -72,6 +75,7 @@ class Looker:
         self._ledger, self._writer, self._terms, self._clock = ledger, writer, terms, clock
         self._system = writer.system
         self._families = Families(ledger, terms)
+        self._doubts = Doubts(ledger, writer, terms, clock)
         self.duty = Duty.look_on(writer.system)
 
     async def reunited(self) -> set[Duty]:
@@ -85,7 +89,8 @@ class Looker:
         """One batch of what is due for a look. `pairs == 0`: nothing was."""
         looked = Looked()
         lag_ms = await self._lag() if self._lag is not None else 0
-        to_read, to_find = await self._due(looked, lag_ms)
+        claimed = await self._due(looked, lag_ms)
+        to_read = list(claimed.to_read.values())
         there = [state for state in to_read if not state.record(self._system).deleted]
         ended = [state for state in to_read if state.record(self._system).deleted]
         closed: SyncError | None = None
@@ -98,19 +103,22 @@ class Looker:
         for obj, ids in _by_object(ended, self._system).items():
             for start in range(0, len(ids), self._writer.batch_max):
                 await self._tell(await self._ended(obj, ids[start : start + self._writer.batch_max]), obj, looked, lag_ms)
-        if to_find:
-            await self._find(to_find, looked)
+        if claimed.to_find:
+            await self._find(claimed.to_find, looked)
+        try:
+            looked.due |= await self._doubts.resolve(claimed.to_prove)
+        except (Fatal, Reject) as error:
+            closed = error
         if closed is not None:
             raise closed
         return looked
 
-    async def _due(self, looked: Looked, lag_ms: int) -> tuple[list[PairState], dict[int, PairState]]:
+    async def _due(self, looked: Looked, lag_ms: int) -> "_Claimed":
         """Lock, do what needs no reading, lease the rest."""
         try:
-            claimed = await self._claim(looked, lag_ms, singly=False)
+            return await self._claim(looked, lag_ms, singly=False)
         except Fault:
-            claimed = await self._claim(looked, lag_ms, singly=True)
-        return list(claimed.to_read.values()), claimed.to_find
+            return await self._claim(looked, lag_ms, singly=True)
 
     async def _claim(self, looked: Looked, lag_ms: int, *, singly: bool) -> "_Claimed":
         """`singly`: each pair by itself; one on which that fails is held."""
@@ -141,8 +149,11 @@ class Looker:
         if record.id and (record.reread or _silent(state, self._system, now)):
             claimed.to_read[pair.id] = state
         elif not record.id and record.creating and not record.calling:
-            if self._terms.mapping(state).is_person:
+            mapping = self._terms.mapping(state)
+            if mapping.is_person:
                 claimed.to_find[pair.id] = state
+            elif mapping.written_once:
+                claimed.to_prove[pair.id] = state
             else:
                 state = withdrawn(state, self._system, record.creating)  # made again under the same key it is the same record
         state = self._terms.with_due(state, now)

@@ -9,6 +9,7 @@ from collections import Counter
 from consumers.judging.holds import held
 from consumers.ledger.port import Duty, Pair
 from consumers.merge.joining import IN_DOUBT, after_merge, came_up, merged
+from consumers.merge.once import doubted
 from consumers.merge.plan import Create, Delete, Merge, Update, row_mark
 from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
@@ -84,10 +85,13 @@ class Outcomes:
                 return rejected(state, self._system, item.write, outcome.reason, outcome.fields, mark=_mark(item))
 
     def _in_doubt(self, state: PairState, item: Item, look_at: int) -> PairState:
-        """Looked for from then on; a creation under a key of ours is made again instead: it is the same record."""
-        if isinstance(item.order, Create) and self._terms.mapping(state).resource is not None:
+        """Looked for from then on; a creation under a key of ours is made again instead: it is the same record. Not one that is written
+        once, which would be there twice."""
+        mapping = self._terms.mapping(state)
+        if isinstance(item.order, Create) and mapping.resource is not None and not mapping.written_once:
             return later(withdrawn(state, self._system, item.write), self._duty, look_at)
-        return failed(state, self._system, item.write, look_at)
+        state = failed(state, self._system, item.write, look_at)
+        return doubted(state, self._system, item.write, look_at) if mapping.written_once else state
 
     def _stays(self, state: PairState, order: Delete, reason: str) -> PairState:
         """The record was to go and is still there: why, where people look for it."""

@@ -7,6 +7,7 @@ from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
 from consumers.merge.terms import match_key
+from consumers.settle.writers.marketo_activities import MarketoActivities
 from consumers.settle.writers.marketo_records import MarketoRecords, owned
 from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
 from consumers.settle.writers.merging import after_refusal
@@ -38,12 +39,15 @@ class MarketoWriter:
         self._rest, self._visible = rest, visible
         self._uses = MarketoUses(rest, own_user)
         self._records = MarketoRecords(rest.resources, rules, visible)
+        self._activities = MarketoActivities(rest, rules)
         self._rules = rules
         self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.people.values() for field in mapping.fields)})
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
-        """By the Salesforce id stored on the person, else by e-mail."""
-        found: dict[int, list[ChangeEvent]] = {}
+        """By the Salesforce id stored on the person, else by e-mail; an activity by the one that it tells of."""
+        logged = {pair: state for pair, state in wanted.items() if self._activities.keeps(state.counterpart)}
+        found = await self._activities.find(logged, lane) if logged else {}
+        wanted = {pair: state for pair, state in wanted.items() if pair not in logged}
         links = self._rules.links
         for obj, name in ((LEAD, links.lead_id), (CONTACT, links.contact_id)):
             by_id = {state.salesforce.id: pair for pair, state in wanted.items() if state.object == obj}
@@ -63,6 +67,8 @@ class MarketoWriter:
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record; None for one that is deleted or merged away."""
+        if self._activities.keeps(obj):
+            return self._activities.read(obj, ids)
         if obj != PERSON:
             return await self._records.read(obj, ids, lane)
         leads = await self._rest.read(ids, self._shown(), lane)
@@ -87,6 +93,8 @@ class MarketoWriter:
         first = items[0].order
         if isinstance(first, Merge):
             return [await self._merge(item, first, lane) for item in items]
+        if self._activities.keeps(first.object):
+            return await self._activities.write(items, lane)
         if first.object != PERSON:
             return await self._records.write(items, lane)
         await self._records.stand_in(items, lane)

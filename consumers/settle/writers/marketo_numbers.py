@@ -25,7 +25,7 @@ class Numbers:
 
     def __init__(self, resources: MarketoResources, rules: SyncRules) -> None:
         self._resources = resources
-        kept = {mapping.kind: mapping.resource for mapping in rules.objects.values() if mapping.resource is not None}
+        kept = {mapping.kind: mapping.resource for mapping in rules.objects.values() if isinstance(mapping.resource, Resource)}
         self._named: dict[Object, Named] = {
             mapping.marketo: named for mapping in rules.objects.values() if (named := _named(mapping, kept))
         }  # fmt: skip

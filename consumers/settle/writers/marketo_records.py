@@ -34,7 +34,7 @@ class MarketoRecords:
 
     def __init__(self, resources: MarketoResources, rules: SyncRules, visible: Visible) -> None:
         self._resources, self._visible = resources, visible
-        self._sorts = {mapping.marketo: mapping for mapping in rules.objects.values() if mapping.resource is not None}
+        self._sorts = {mapping.marketo: mapping for mapping in rules.objects.values() if isinstance(mapping.resource, Resource)}
         self._placeholders = {
             item.marketo: mapping
             for people in rules.people.values()
@@ -122,7 +122,7 @@ async def owned(items: Sequence[Item], write: Callable[[], Awaitable[list[Outcom
 
 
 def _resource(mapping: ObjectMapping) -> Resource:
-    assert mapping.resource is not None  # noqa: S101 - for the type checker: only such sorts are kept here
+    assert isinstance(mapping.resource, Resource)  # noqa: S101 - for the type checker: only such sorts are kept here
     return mapping.resource
 
 

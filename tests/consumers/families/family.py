@@ -5,7 +5,15 @@ from dataclasses import replace
 from typing import Any, cast
 
 from consumers.configuration.defaults import build
-from consumers.configuration.settings import KafkaSettings, KindSettings, MarketoSettings, PostgresSettings, SalesforceSettings, Settings
+from consumers.configuration.settings import (
+    FormSettings,
+    KafkaSettings,
+    KindSettings,
+    MarketoSettings,
+    PostgresSettings,
+    SalesforceSettings,
+    Settings,
+)
 from consumers.configuration.types import Secret
 from consumers.judging import apart
 from consumers.judging.observed import Observed
@@ -27,8 +35,10 @@ from tests.consumers.families.marketo_model import OURS, MarketoModel
 from tests.consumers.pairs_in_memory import Clock
 
 ACCOUNT, USER, OPPORTUNITY, ROLE = Object("account"), Object("user"), Object("opportunity"), Object("role")
-PREFIX = {ACCOUNT: "001", USER: "005", CONTACT: "003", LEAD: "00Q", OPPORTUNITY: "006", ROLE: "00K"}
-_SETTINGS = Settings(
+TASK, EVENT = Object("task"), Object("event")
+Kinds = Mapping[str, KindSettings | FormSettings]
+PREFIX = {ACCOUNT: "001", USER: "005", CONTACT: "003", LEAD: "00Q", OPPORTUNITY: "006", ROLE: "00K", TASK: "00T", EVENT: "00U"}
+SETTINGS = Settings(
     salesforce=SalesforceSettings(url="https://a.b", client_id="a", client_secret=Secret("s", "env: S")),
     marketo=MarketoSettings(url="https://a.b", client_id="a", client_secret=Secret("s", "env: S")),
     kafka=KafkaSettings(bootstrap_servers="a:1"),
@@ -38,7 +48,12 @@ _SETTINGS = Settings(
 
 def rules(*off: str) -> SyncRules:
     """The default mapping; `off`: kinds that are switched off."""
-    return build(replace(_SETTINGS, kinds={**_SETTINGS.kinds, **{name: KindSettings(sync=False) for name in off}}))
+    return build(replace(SETTINGS, kinds=switched_off(SETTINGS.kinds, *off)))
+
+
+def switched_off(kinds: Kinds, *off: str) -> Kinds:
+    """The settings of the kinds, with these not kept in step."""
+    return {**kinds, **{name: KindSettings(sync=False) for name in off}}
 
 
 def terms(told: SyncRules | None = None) -> Terms:
@@ -130,13 +145,17 @@ class Family:
 
     def started(self, *off: str) -> None:
         """A worker that remembers nothing. `off`: with these kinds switched off."""
-        self.terms = terms(rules(*off))
+        self.terms = terms(self.ruled(*off))
         writer = MarketoWriter(cast("Any", self.marketo), self.terms.rules, OURS)
         salesforce = SalesforceWriter(cast("Any", self.org), self.terms.rules)
         self.writers: dict[System, Writer] = {MARKETO: writer, SALESFORCE: salesforce}
         ledger = self.wrapped(self.ledger)
         self.settlers = {system: Settler(ledger, each, self.terms, self.clock) for system, each in self.writers.items()}
         self.lookers = {system: Looker(ledger, each, self.terms, self.clock) for system, each in self.writers.items()}
+
+    def ruled(self, *off: str) -> SyncRules:
+        """The rules that a worker starts with."""
+        return rules(*off)
 
     async def observe(self, *events: ChangeEvent) -> Observed:
         """These events, in one batch."""

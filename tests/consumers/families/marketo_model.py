@@ -39,6 +39,8 @@ class MarketoModel:
     """What was really changed: (list, what, record, fields)."""
     calls: int = 0
     refused_calls: int = 0
+    custom_activities: Any = None
+    """Whoever takes activities of types of our own, if anybody does."""
     last_id: int = 1000
     told: int = 0
 
@@ -70,6 +72,15 @@ class MarketoModel:
         """Deletes people."""
         del lane
         return await self._call(lambda: [self._without(each) for each in ids])
+
+    async def merge(self, winner: str, losers: Sequence[str], lane: Any = None) -> str:
+        """The losers are part of the winner, with what only they have."""
+        del lane
+        await asyncio.sleep(0)
+        for each in losers:
+            if each in self.people:
+                self.people[winner] = {**self.people.pop(each), **{k: v for k, v in self.people[winner].items() if v is not None}}
+        return "r"
 
     async def read_records(self, resource: Resource, keys: Sequence[Any], fields: Sequence[str], lane: Any = None) -> dict[Any, Lead]:
         """Records by key."""
