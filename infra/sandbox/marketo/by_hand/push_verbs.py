@@ -14,7 +14,7 @@ from infra.sandbox.marketo.push.installing import installed
 from infra.sandbox.marketo.push.streams import Streams
 from infra.sandbox.marketo.state.instance import Instance
 from infra.sandbox.marketo.state.records import Row
-from infra.sandbox.marketo.state.store import CAMPAIGN, SERVICE, STREAM, WEBHOOK
+from infra.sandbox.marketo.state.store import CAMPAIGN, SCHEDULED, SERVICE, STREAM, WEBHOOK
 
 _STEPS = {
     "webhook": ("webhook",),
@@ -36,6 +36,7 @@ class PushVerbs:
             "webhook/create": taking_object(self.create_webhook),
             "campaign/create": taking_object(self.create_campaign),
             "campaign/active": taking_object(self.activate),
+            "campaign/run": taking_object(self.run_once),
             "service/create": taking_object(self.create_service),
             "service/install": self.install_service,
             "stream/create": self.create_stream,
@@ -77,6 +78,18 @@ class PushVerbs:
             before = {"active": row.get("active", True)}
             section.add("update", CAMPAIGN, key, by_hand(body, "Marketing activities"), before=before, after={"active": active})
         return {"id": int(key), "active": active}
+
+    def run_once(self, body: Mapping[str, Any]) -> Any:
+        """{"id"} of a batch campaign -> {"id"}: it runs now, for everybody who is on its list"""
+        number = member(body, "id", int)
+        row = self.instance.store.table(CAMPAIGN).get(str(number))
+        if row is None or row["on"] != "batch":
+            raise VerbRefusedError(f"no batch campaign {number}")
+        with self.instance.section() as section:
+            after = {"campaign": number, "atMs": section.now_ms, "tokens": {}}
+            run = str(section.store.table(SCHEDULED).next_id)
+            section.add("create", SCHEDULED, run, by_hand(body, "Run once"), before=None, after=after)
+        return {"id": number}
 
     def create_service(self, body: Mapping[str, Any]) -> Any:
         """{"name", "url" (where batches go), "headers"?, "fields"? (sent with each person), "admin"?} -> {"id", "activityType"}"""
