@@ -5,7 +5,20 @@ from pathlib import Path
 import yaml
 
 from infra.demo.systems import Systems
-from infra.demo.table import EXTERNAL_ID, FIELDS, LEAD, MARKETO_CUSTOM, PEOPLE, QUALIFIER, SALESFORCE_CUSTOM, CustomField, Kind
+from infra.demo.table import (
+    CUSTOM_OBJECTS,
+    EXTERNAL_ID,
+    FIELDS,
+    LEAD,
+    MARKETO_CUSTOM,
+    PEOPLE,
+    PLAN,
+    QUALIFIER,
+    SALESFORCE_CUSTOM,
+    SUBSCRIPTION,
+    CustomField,
+    Kind,
+)
 
 FLOW = "Write mobile phone numbers our way"
 POLL_SECONDS, POLL_ALONE_SECONDS = 10, 3
@@ -19,6 +32,8 @@ async def prepare(systems: Systems) -> None:
             "name": EXTERNAL_ID, "type": "string", "length": 18, "external_id": True, "unique": True}})  # fmt: skip
         for each in SALESFORCE_CUSTOM[object_name]:
             await systems.verb("salesforce/define_field", {"object": object_name, "field": _salesforce_field(each)})
+    for name, (label, fields) in CUSTOM_OBJECTS.items():
+        await systems.verb("salesforce/define_object", {"name": name, "label": label, "fields": list(fields)})
     for each in MARKETO_CUSTOM:
         await systems.verb("marketo/field/create", {"name": each.name, "displayName": each.label, "dataType": each.kind})
     rewritten = next(each.salesforce for each in FIELDS[LEAD] if each.kind is Kind.REWRITTEN_PHONE)
@@ -39,6 +54,10 @@ def write_configuration(file: Path, *, poll_seconds: int = POLL_SECONDS) -> None
         "lead": {"fields": {"leadScore": {"salesforce": "Lead_Score__c", "type": "number"},
                             "lastVisit": {"salesforce": "Last_Visit__c", "type": "datetime"}}},
         "contact": {"fields": {"interests": {"salesforce": "Interests__c", "type": "multipicklist"}}},
+        "custom_objects": {
+            SUBSCRIPTION: {"links": {"Contact__c": "contact", "Account__c": "account", "Plan__c": PLAN}, "stream": False},
+            PLAN: {"stream": False},  # Salesforce selects five objects for its change events, and these are none of them
+        },
         "intervals": {"poll": f"{poll_seconds}s", "overlap": "1m", "activities_min": "1s", "activities_max": "2s", "lateness": "20s"},
         "settle": {"lease": "10s"},
         "web": {"host": _env("WEB_HOST"), "port": _env("WEB_PORT")},

@@ -8,6 +8,8 @@ from typing import Any
 from infra.demo.history import Key, Values
 from infra.demo.sameness import Normal, normal
 from infra.demo.table import (
+    COMPANY,
+    COMPANY_KEY,
     CONTACT,
     DELETED_FLAG,
     ENTRIES,
@@ -70,7 +72,7 @@ def compare(salesforce: Records, marketo: Records, *, deleted: Mapping[str, str]
     """Compares all live records. `deleted`: Salesforce id -> object of the records that people deleted there; their Marketo person has to
     stay, flagged.
     """
-    found, marketo = Compared(), _with_contacts(marketo)
+    found, marketo = Compared(), with_parents(marketo)
     partners = _paired(salesforce, marketo, found)
     for pair in found.pairs:
         _compare_fields(pair, salesforce[pair.key(SALESFORCE)], marketo[pair.key(MARKETO)], found)
@@ -102,17 +104,25 @@ def _keyed(entry: Entry, system: str, record: Values) -> str:
     return " ".join(str(normal(each.kind, record.get(each.on(system)))) for each in entry.key)
 
 
-def _with_contacts(marketo: Records) -> Records:
-    """References to people as references to the contacts whom those people name."""
-    fields = {entry.marketo: each.marketo for entry in TABLE for each in entry.mapped if each.kind is Kind.CONTACT}
+def with_parents(marketo: Records) -> Records:
+    """References by a number of Marketo's own as references by the Salesforce id that the record of that number names."""
+    fields = {name: [each for entry in TABLE if entry.marketo == name for each in entry.mapped if each.kind in _NUMBERED]
+              for name in IN_MARKETO}  # fmt: skip
     return {
-        key: {**record, fields[key[0]]: _contact(marketo, record.get(fields[key[0]]))} if key[0] in fields else record
+        key: {**record, **{each.marketo: _parent(marketo, each, record.get(each.marketo)) for each in fields.get(key[0], ())}}
         for key, record in marketo.items()
     }
 
 
-def _contact(marketo: Records, person: object) -> object:
-    return marketo.get((PERSON, str(person)), {}).get(LINKS[CONTACT]) or f"person {person}"
+_NUMBERED = {Kind.CONTACT: (PERSON, LINKS[CONTACT]), Kind.COMPANY: (COMPANY, COMPANY_KEY)}
+"""What is named by its number, and the field of it with the Salesforce id."""
+
+
+def _parent(marketo: Records, each: Field, number: object) -> object:
+    if number is None:
+        return None
+    object_name, link = _NUMBERED[each.kind]
+    return marketo.get((object_name, str(number)), {}).get(link) or f"{object_name} {number}"
 
 
 def object_of(key: Key, record: Values) -> str:

@@ -163,7 +163,10 @@ def objects(outcome: Outcome) -> dict[str, dict[str, int]]:
         "lost_edits": Counter(each.pair.object for each in outcome.judged.lost),
         "duplicates": Counter(each.object for each in outcome.compared.duplicates),
     }
-    return {entry.name: {what: count[entry.salesforce] for what, count in counted.items()} for entry in TABLE}
+    return {
+        name: {what: sum(count[entry.salesforce] for entry in TABLE if entry.name == name) for what, count in counted.items()}
+        for name in dict.fromkeys(entry.name for entry in TABLE)
+    }
 
 
 def kinds_not_seen(outcome: Outcome) -> list[str]:

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from infra.demo.administrator import POLL_ALONE_SECONDS, POLL_SECONDS, prepare, write_configuration
 from infra.demo.command import CommandError, tandem
-from infra.demo.comparison import compare
+from infra.demo.comparison import compare, with_parents
 from infra.demo.history import Mirror
 from infra.demo.judgement import FieldStory, judge, stories
 from infra.demo.latency import Arrival, arrivals
@@ -129,7 +129,10 @@ class Demo:
             await waiting.follow()
             await scenario.deals.move_in()
             await waiting.follow()
+            await scenario.subscriptions.move_in()
+            await waiting.follow()
             await tandem(self.stack, "setup", "--yes")
+            await tandem(self.stack, "custom-objects", "apply")
             if not self.wish.stream:
                 await self.systems.add_fault(SALESFORCE, _MUTE)
         async with self._phase("First copy: Tandem brings them together", normal=False):
@@ -146,6 +149,7 @@ class Demo:
             ("Accounts, users and who belongs to whom are changed", True, lambda: self._belongings(scenario)),
             ("A user, an account, its people and its opportunity arrive at once", True, scenario.arrive),
             ("Opportunities are won, lost and deleted, and parts in them change", True, lambda: self._deals(scenario)),
+            ("Subscriptions, a custom object, are made, changed, handed on, deleted and restored", True, scenario.subscriptions.edit),
             (
                 "Accounts are deleted, some with their people, and some come back",
                 True,
@@ -231,7 +235,7 @@ class Demo:
         salesforce = await self.systems.read_salesforce()
         marketo = await self.systems.read_marketo(self.mirror.ids_ever(MARKETO, PERSON))
         compared = compare(salesforce, marketo, deleted=self._deleted(users))
-        told = list(stories(self.mirror, compared.pairs, salesforce, marketo, tandem=users, rests=waiting.rests))
+        told = list(stories(self.mirror, compared.pairs, salesforce, with_parents(marketo), tandem=users, rests=waiting.rests))
         judged = judge(told)
         since = self.phases[0].ended_ms if self.phases else _now_ms()
         streamed = [pair for pair in compared.pairs if ENTRIES[pair.object].streamed]

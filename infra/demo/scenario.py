@@ -11,6 +11,7 @@ from infra.demo.deals import Deals
 from infra.demo.history import Mirror
 from infra.demo.parents import Parents
 from infra.demo.population import DEMANDED, Populace, marketo_record, salesforce_record
+from infra.demo.subscriptions import Subscriptions
 from infra.demo.systems import Systems
 from infra.demo.table import LEAD, MARKETO, PEOPLE, QUALIFIER, SALESFORCE, VALUES, Field, Kind
 
@@ -39,6 +40,7 @@ class Scenario:
         self.pairs: list[Pair] = []
         self.parents = Parents(systems, mirror, populace, random)
         self.deals = Deals(systems, mirror, populace, random, self.parents)
+        self.subscriptions = Subscriptions(systems, mirror, populace, random, self.parents)
 
     async def move_in(self, people: int) -> None:
         """Both systems full of people, before Tandem comes."""

@@ -7,11 +7,14 @@ from enum import StrEnum
 SALESFORCE, MARKETO = "salesforce", "marketo"
 LEAD, CONTACT, ACCOUNT, USER = "Lead", "Contact", "Account", "User"
 OPPORTUNITY, ROLE = "Opportunity", "OpportunityContactRole"
+SUBSCRIPTION, PLAN = "Subscription__c", "Plan__c"
 PEOPLE = (LEAD, CONTACT)
 PERSON, COMPANY, SALES_PERSON, DEAL, PART = "Lead", "Company", "SalesPerson", "Opportunity", "OpportunityRole"
+SUBSCRIBED, PLANNED = "subscription_c", "plan_c"
 """Marketo's own names, as in its history."""
 
 COMPANY_KEY, SALES_PERSON_KEY, DEAL_KEY = "externalCompanyId", "externalSalesPersonId", "externalOpportunityId"
+CUSTOM_KEY = "salesforceId"
 LINKS: Mapping[str, str] = {LEAD: "sfLeadId", CONTACT: "sfContactId"}
 """Marketo fields of a person with the id of the Salesforce record."""
 DELETED_FLAG = "sfIsDeleted"
@@ -49,6 +52,10 @@ class Kind(StrEnum):
     """A reference to an opportunity."""
     CONTACT = "contact"
     """A reference to a contact; in Marketo to the person who names that contact."""
+    COMPANY = "company"
+    """A reference to an account; in Marketo to its company, by the number that Marketo gave that."""
+    PLAN = "plan"
+    """A reference to a plan, a custom object."""
     PART = "part"
     """A part in an opportunity; Marketo demands one, so a blank one has a name there."""
 
@@ -57,6 +64,7 @@ REFERENCES: Mapping[Kind, tuple[str, str]] = {
     Kind.OWNER: (SALES_PERSON, SALES_PERSON_KEY),
     Kind.ACCOUNT: (COMPANY, COMPANY_KEY),
     Kind.DEAL: (DEAL, DEAL_KEY),
+    Kind.PLAN: (PLANNED, CUSTOM_KEY),
 }
 """What a reference names in Marketo, and the field there by which it is named."""
 
@@ -164,6 +172,28 @@ _OPPORTUNITY = (
     Field("AccountId", COMPANY_KEY, Kind.ACCOUNT),
     _OWNER,
 )
+_PLAN = (
+    Field("Name", "Name"),
+    Field("Price__c", "Price__c", Kind.NUMBER),
+    Field("OwnerId", "OwnerId"),
+    Field("CreatedDate", "CreatedDate", Kind.DATETIME),
+)
+_SUBSCRIPTION = (
+    Field("Name", "Name"),
+    Field("Contact__c", "Contact__c", Kind.CONTACT),
+    Field("Account__c", "Account__c", Kind.COMPANY),
+    Field("Plan__c", "Plan__c", Kind.PLAN),
+    Field("Stage__c", "Stage__c"),
+    Field("Seats__c", "Seats__c", Kind.NUMBER),
+    Field("Amount__c", "Amount__c", Kind.NUMBER),
+    Field("Renews__c", "Renews__c", Kind.DATE),
+    Field("Signed__c", "Signed__c", Kind.DATETIME),
+    Field("Features__c", "Features__c", Kind.CHOICES),
+    Field("Active__c", "Active__c", Kind.BOOLEAN),
+    Field("Terms__c", "Terms__c"),
+    Field("OwnerId", "OwnerId"),
+    Field("CreatedDate", "CreatedDate", Kind.DATETIME),
+)
 _PART_KEY = (Field("OpportunityId", DEAL_KEY, Kind.DEAL), Field("ContactId", "leadId", Kind.CONTACT), Field("Role", "role", Kind.PART))
 
 
@@ -201,8 +231,10 @@ TABLE = (
     Entry(
         name="role", salesforce=ROLE, marketo=PART, key=_PART_KEY, fields=(Field("IsPrimary", "isPrimary", Kind.BOOLEAN),), streamed=False
     ),
+    Entry(name="custom", salesforce=PLAN, marketo=PLANNED, link=CUSTOM_KEY, fields=_PLAN, streamed=False),
+    Entry(name="custom", salesforce=SUBSCRIPTION, marketo=SUBSCRIBED, link=CUSTOM_KEY, fields=_SUBSCRIPTION, streamed=False),
 )
-"""One entry a kind: all that is compared."""
+"""One entry an object: all that is compared."""
 ENTRIES: Mapping[str, Entry] = {each.salesforce: each for each in TABLE}
 """By Salesforce object."""
 IN_MARKETO = tuple(dict.fromkeys(each.marketo for each in TABLE))
@@ -212,6 +244,25 @@ VALUES: Mapping[str, tuple[Field, ...]] = {
     each.salesforce: tuple(one for one in each.fields if one.kind not in REFERENCES) for each in TABLE
 }
 """What people type: the fields that name no other record."""
+
+
+CUSTOM_OBJECTS: Mapping[str, tuple[str, tuple[Mapping[str, object], ...]]] = {
+    PLAN: ("Plan", ({"name": "Price__c", "type": "currency"},)),
+    SUBSCRIPTION: ("Subscription", (
+        {"name": "Contact__c", "type": "reference", "reference_to": [CONTACT]},
+        {"name": "Account__c", "type": "reference", "reference_to": [ACCOUNT]},
+        {"name": "Plan__c", "type": "reference", "reference_to": [PLAN]},
+        {"name": "Stage__c", "type": "picklist", "picklist": ["Trial", "Paid", "Ended"]},
+        {"name": "Seats__c", "type": "int"},
+        {"name": "Amount__c", "type": "currency"},
+        {"name": "Renews__c", "type": "date"},
+        {"name": "Signed__c", "type": "datetime"},
+        {"name": "Features__c", "type": "multipicklist", "picklist": ["Mail", "Web", "Events"], "length": 1000},
+        {"name": "Active__c", "type": "boolean"},
+        {"name": "Terms__c", "type": "textarea", "length": 1000},
+    )),
+}  # fmt: skip
+"""Custom objects that an administrator defines before the demo: label and fields, parents first."""
 
 
 @dataclass(frozen=True, slots=True)

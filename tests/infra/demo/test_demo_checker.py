@@ -15,6 +15,7 @@ from infra.demo.table import (
     COMPANY,
     COMPANY_KEY,
     CONTACT,
+    CUSTOM_KEY,
     DEAL,
     DEAL_KEY,
     LEAD,
@@ -24,10 +25,14 @@ from infra.demo.table import (
     OPPORTUNITY,
     PART,
     PERSON,
+    PLAN,
+    PLANNED,
     ROLE,
     SALES_PERSON,
     SALES_PERSON_KEY,
     SALESFORCE,
+    SUBSCRIBED,
+    SUBSCRIPTION,
     USER,
     Kind,
 )  # fmt: skip
@@ -214,15 +219,17 @@ def test_every_mapped_field_is_looked_at() -> None:
     for object_name, fields in VALUES.items():
         for each in fields:
             here, there = (
-                records(object_name) if object_name in (LEAD, CONTACT) else family(*(() if object_name == ROLE else (object_name,)))
+                records(object_name) if object_name in (LEAD, CONTACT) else family(*(() if object_name in WHOLE else (object_name,)))
             )
             place = (ENTRIES[object_name].marketo, "7")
             there[place][each.marketo] = (
-                object_name != ROLE if each.kind is Kind.BOOLEAN else "9999-09-09" if each.kind is Kind.DATE else "9999"
+                object_name not in (ROLE, SUBSCRIPTION) if each.kind is Kind.BOOLEAN else "9999-09-09" if each.kind is Kind.DATE else "9999"
             )
             assert [found.field for found in compare(here, there).differences] == [each.marketo], each
 
 
+WHOLE = (ROLE, PLAN, SUBSCRIPTION)
+PLAN_ID, SUBSCRIPTION_ID = "a01000000000001AAA", "a02000000000001AAA"
 DEAL_ID, ROLE_ID = "006000000000001AAA", "00K000000000001AAA"
 ACCOUNT_ID, USER_ID, QUEUE_ID = "001000000000001AAA", "005000000000001AAA", "00G000000000001AAA"
 Both = tuple[dict[Key, dict[str, Any]], dict[Key, dict[str, Any]]]
@@ -236,14 +243,24 @@ def family(*objects: str) -> Both:
         (CONTACT, CONTACT_ID): {"Id": CONTACT_ID, "LastName": "Ōno", "AccountId": ACCOUNT_ID, "OwnerId": USER_ID},
         (OPPORTUNITY, DEAL_ID): {"Id": DEAL_ID, "Name": "Deal", "AccountId": ACCOUNT_ID, "OwnerId": USER_ID},
         (ROLE, ROLE_ID): {"Id": ROLE_ID, "OpportunityId": DEAL_ID, "ContactId": CONTACT_ID, "Role": None, "IsPrimary": True},
-    }
+        (PLAN, PLAN_ID): {"Id": PLAN_ID, "Name": "Large"},
+        (SUBSCRIPTION, SUBSCRIPTION_ID): {
+            "Id": SUBSCRIPTION_ID, "Name": "First", "Contact__c": CONTACT_ID, "Account__c": ACCOUNT_ID, "Plan__c": PLAN_ID, "Seats__c": 2,
+            "Features__c": "Mail;Web", "Active__c": True,
+        },
+    }  # fmt: skip
     there: dict[Key, dict[str, Any]] = {
         (SALES_PERSON, "7"): {"id": 7, SALES_PERSON_KEY: USER_ID, "lastName": "Curie"},
         (COMPANY, "7"): {"id": 7, COMPANY_KEY: ACCOUNT_ID, "company": "Acme", "numberOfEmployees": 3.0, SALES_PERSON_KEY: USER_ID},
         (PERSON, "7"): {"id": 7, "sfContactId": CONTACT_ID, "lastName": "Ōno", COMPANY_KEY: ACCOUNT_ID, SALES_PERSON_KEY: USER_ID},
         (DEAL, "7"): {"id": 7, DEAL_KEY: DEAL_ID, "name": "Deal", COMPANY_KEY: ACCOUNT_ID, SALES_PERSON_KEY: USER_ID},
         (PART, "7"): {"id": 7, DEAL_KEY: DEAL_ID, "leadId": 7, "role": NO_PART, "isPrimary": True},
-    }
+        (PLANNED, "7"): {"id": 7, CUSTOM_KEY: PLAN_ID, "Name": "Large"},
+        (SUBSCRIBED, "7"): {
+            "id": 7, CUSTOM_KEY: SUBSCRIPTION_ID, "Name": "First", "Contact__c": 7, "Account__c": 7, "Plan__c": PLAN_ID, "Seats__c": 2.0,
+            "Features__c": "Web;Mail", "Active__c": True,
+        },
+    }  # fmt: skip
     if not objects:
         return here, there
     left_out: dict[str, Any] = {SALES_PERSON_KEY: None, "OwnerId": None}
@@ -265,7 +282,7 @@ def told_of(both: Both) -> list[tuple[str, str, str]]:
 def test_a_family_in_step_differs_in_nothing() -> None:
     compared = compare(*family())
     assert told_of(family()) == []
-    assert sorted(pair.object for pair in compared.pairs) == sorted([ACCOUNT, CONTACT, OPPORTUNITY, ROLE, USER])
+    assert sorted(pair.object for pair in compared.pairs) == sorted([ACCOUNT, CONTACT, OPPORTUNITY, PLAN, ROLE, SUBSCRIPTION, USER])
     assert all(compared.fields_compared[name] >= 8 for name in (ACCOUNT, CONTACT, OPPORTUNITY, USER))
     assert compared.fields_compared[ROLE] == 4
 
@@ -283,6 +300,14 @@ def test_a_family_in_step_differs_in_nothing() -> None:
         (CONTACT, "names a SalesPerson that does not exist", SALES_PERSON_KEY), (CONTACT, "values differ", SALES_PERSON_KEY),
     ]),
     ((DEAL, "7"), "name", "Other", [(OPPORTUNITY, "values differ", "name")]),
+    ((SUBSCRIBED, "7"), "Contact__c", 8, [(SUBSCRIPTION, "values differ", "Contact__c")]),
+    ((SUBSCRIBED, "7"), "Account__c", None, [(SUBSCRIPTION, "values differ", "Account__c")]),
+    ((SUBSCRIBED, "7"), "Plan__c", "a01000000000009AAA", [
+        (SUBSCRIPTION, "names a plan_c that does not exist", "Plan__c"), (SUBSCRIPTION, "values differ", "Plan__c"),
+    ]),
+    ((SUBSCRIBED, "7"), CUSTOM_KEY, "a02000000000009AAA", [
+        (SUBSCRIPTION, "names a Salesforce record that is gone", ""), (SUBSCRIPTION, "not in Marketo", ""),
+    ]),
     ((PART, "7"), "isPrimary", None, [(ROLE, "values differ", "isPrimary")]),
     ((PART, "7"), "role", "Influencer", [(ROLE, "names a Salesforce record that is gone", ""), (ROLE, "not in Marketo", "")]),
     ((PART, "7"), "leadId", "8", [(ROLE, "names a Salesforce record that is gone", ""), (ROLE, "not in Marketo", "")]),
@@ -306,6 +331,7 @@ def test_a_parent_that_is_missing_is_found_and_so_are_its_orphans() -> None:
         (ACCOUNT, "not in Marketo", ""),
         (CONTACT, "names a Company that does not exist", COMPANY_KEY),
         (OPPORTUNITY, "names a Company that does not exist", COMPANY_KEY),
+        (SUBSCRIPTION, "values differ", "Account__c"),
     ]
     here, there = family()
     del there[DEAL, "7"]

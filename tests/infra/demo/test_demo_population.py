@@ -41,7 +41,8 @@ LENGTHS = {"FirstName": 40, "LastName": 80, "Title": 128, "Company": 255, "Phone
 KINDS = {Kind.REWRITTEN_PHONE: {"phone"}, Kind.DEMANDED: {"text"}, Kind.CHOICES: {"multipicklist"}, Kind.EMAIL: {"email"},
          Kind.NUMBER: {"number", "currency", "percent"}, Kind.BOOLEAN: {"boolean"}, Kind.DATE: {"date"}, Kind.DATETIME: {"datetime"},
          Kind.TEXT: {"text", "phone", "url", "picklist"}, Kind.OWNER: {"owner"}, Kind.ACCOUNT: {"reference"},
-         Kind.DEAL: {"reference"}, Kind.CONTACT: {"reference"}, Kind.PART: {"picklist"}}  # fmt: skip
+         Kind.DEAL: {"reference"}, Kind.PLAN: {"reference"}, Kind.COMPANY: {"reference"},
+         Kind.CONTACT: {"reference"}, Kind.PART: {"picklist"}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -104,17 +105,20 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
     for entry in TABLE:
         mapping = next(each for each in rules.objects.values() if each.api_name == entry.salesforce)
         mapped = {item.salesforce: item for item in mapping.fields if item.salesforce}
-        assert {each.salesforce: each.marketo for each in entry.mapped} == {name: item.marketo for name, item in mapped.items()}
+        said = {each.salesforce: each.marketo for each in entry.mapped if not mapping.described or each.salesforce in mapped}
+        assert said == {name: item.marketo for name, item in mapped.items()}, "what Salesforce describes is no part of the file"
         assert mapping.resource is None or mapping.resource.key == (
             (entry.link,) if entry.link else tuple(each.marketo for each in entry.key)
         )
         for each in entry.mapped:
+            if mapping.described and each.salesforce not in mapped:
+                continue
             item = mapped[each.salesforce]
             assert str(item.type) in KINDS[each.kind], each
             assert str(item.rule.default) == entry.winner
             assert str(item.rule.name) == ("true_wins" if each.marketo == OPT_OUT else entry.winner)
             assert (item.required_default == PLACEHOLDER) == (each.kind is Kind.DEMANDED)
-            assert bool(item.parent) == (each.kind in (*REFERENCES, Kind.CONTACT))
+            assert bool(item.parent) == (each.kind in (*REFERENCES, Kind.CONTACT, Kind.COMPANY))
             assert (item.blank == NO_PART) == (each.kind is Kind.PART)
     assert (rules.links.lead_id, rules.links.contact_id, rules.links.is_deleted) == (LINKS[LEAD], LINKS[CONTACT], DELETED_FLAG)
     assert [clause.field for group in rules.qualification.groups for clause in group] == [QUALIFIER]
