@@ -20,6 +20,8 @@ def print_plan(console: Console, plan: Planned, *, made: bool, everything: bool)
         console.print(f"[green]{done} made and approved.[/] Workers that run already take them in when they are started again.")
     elif done:
         console.print(f"{done} to be made or changed: tandem custom-objects apply")
+    if plan.by_hand:
+        console.print(f"[yellow]Marketo's types can't be made from here: {escape(plan.by_hand)}.[/]", soft_wrap=True)
     if plan.problems:
         console.print(f"[red]{plan.problems} can't be made, or not as in Salesforce.[/]")
     elif not done:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from consumers.configuration.custom import declared
 from consumers.configuration.registered import registry_of
 from consumers.configuration.settings import Settings
@@ -13,22 +15,21 @@ from consumers.mapping.describes import Describes
 from streams.marketo.object_types import NO_SCHEMA_API, ObjectType, TypeField
 from streams.marketo.rest import MarketoRest
 from streams.salesforce.rest import SalesforceRest
-from streams.wire.errors import Reject
+from streams.wire.errors import Fatal, Reject, SyncError
 
 _APPLY, _AGAIN = "Run tandem custom-objects apply.", "Then start the workers again"
+_log = structlog.get_logger(__name__)
 _DRAFT, _BOTH = "draft", "approvedWithDraft"
-_BY_HAND = (
-    "Marketo's subscription has no interface for the types of custom objects (616), so it can't be made from here; make it under "
-    "Admin > Marketo Custom Objects with these fields, and approve it"
-)
+_BY_HAND = "make it under Admin > Marketo Custom Objects with these fields, and approve it"
+_NO_API = "this subscription of Marketo's has no interface for the types of custom objects (616)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The plans of all custom objects. `by_hand`: Marketo lets nobody make them through its API."""
+    """The plans of all custom objects. `by_hand`: why Marketo doesn't let Tandem make them; empty: it does."""
 
     objects: tuple[ObjectPlan, ...] = ()
-    by_hand: bool = False
+    by_hand: str = ""
 
     @property
     def changes(self) -> int:
@@ -48,12 +49,13 @@ async def plan_of(settings: Settings, salesforce: SalesforceRest, marketo: Marke
         return Planned()
     try:
         types = await marketo.object_types.all()
-    except Reject as error:
-        if error.code != NO_SCHEMA_API:
+    except (Reject, Fatal) as error:
+        if isinstance(error, Reject) and error.code != NO_SCHEMA_API:
             raise
+        why = _NO_API if isinstance(error, Reject) else str(error).rstrip(".")
         known = {each.name: _by_records(each, describes) for each in objects}
         plans = planned(objects, settings.custom_objects, known, ())
-        return Planned(objects=tuple(_by_hand(each) for each in plans), by_hand=True)
+        return Planned(objects=tuple(_by_hand(each, why) for each in plans), by_hand=why)
     by_name = {each.name: each for each in types}
     labels = {str(one["name"]): one for one in (await salesforce.describe_global()).get("sobjects", ())}
     found = {}
@@ -86,6 +88,19 @@ async def apply(marketo: MarketoRest, plan: Planned) -> None:
         if each.add:
             await types.add(each.marketo, each.add, (KEY,) if each.state in ("absent", _DRAFT) else ())
         await types.approve(each.marketo)
+
+
+async def say_differences(settings: Settings, salesforce: SalesforceRest, marketo: MarketoRest, describes: Describes) -> None:
+    """Log what differs, for a worker that starts: it goes on with what there is."""
+    if not settings.custom_objects:
+        return
+    try:
+        told = findings(settings, await plan_of(settings, salesforce, marketo, describes))
+    except SyncError as error:
+        _log.warning("custom objects can't be compared", error=str(error))
+        return
+    for each in told:
+        _log.warning("a custom object differs", object=each.object, what=each.message, remedy=each.remedy)
 
 
 def findings(settings: Settings, plan: Planned) -> list[Finding]:
@@ -136,10 +151,10 @@ def _by_records(each: Declared, describes: Describes) -> Known:
     return Known(facts=describes.salesforce.get(obj), approved=approved, links_told=False)
 
 
-def _by_hand(plan: ObjectPlan) -> ObjectPlan:
+def _by_hand(plan: ObjectPlan, why: str) -> ObjectPlan:
     if not plan.changes:
         return plan
-    return replace(plan, problems=(*plan.problems, f"{_BY_HAND}: {', '.join(_spelled(plan.add))}"))
+    return replace(plan, problems=(*plan.problems, f"{why}; {_BY_HAND}: {', '.join(_spelled(plan.add))}"))
 
 
 def _spelled(fields: Sequence[TypeField]) -> list[str]:

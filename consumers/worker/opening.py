@@ -18,6 +18,7 @@ from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience as CanaryPatience
 from consumers.fitting.canary import canary
+from consumers.fitting.custom_objects import say_differences
 from consumers.fitting.grounds import look_at_database
 from consumers.fitting.sight import Sight
 from consumers.fitting.survey import survey
@@ -107,6 +108,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     surveying = partial(survey, salesforce, marketo, sorts(settings))
     describes = await surveying()
     echo = await _echo(settings, pool, marketo_session, marketo)
+    await say_differences(settings, salesforce, marketo, describes)
     rules = rules_of(settings, describes, stamped=echo is Echo.STAMP)
     await keep_mapped(pool, rules, described_objects(settings), now_ms())
     terms = terms_of(settings, rules, await _identity(session, marketo_session, rules.links.stamp))

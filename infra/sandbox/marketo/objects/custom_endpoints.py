@@ -10,7 +10,7 @@ from infra.sandbox.marketo.border.origin import Origin
 from infra.sandbox.marketo.border.routes import Routes
 from infra.sandbox.marketo.objects import custom_types
 from infra.sandbox.marketo.objects.custom_types import DATA_TYPES, TYPE, made_kind, state_of
-from infra.sandbox.marketo.objects.endpoints import ObjectEndpoints
+from infra.sandbox.marketo.objects.endpoints import ObjectEndpoints, described_field
 from infra.sandbox.marketo.state.fields import Field
 from infra.sandbox.marketo.state.instance import Instance, Section
 from infra.sandbox.marketo.state.kinds import Kind
@@ -142,5 +142,5 @@ def _type(row: Row, fields: list[Any]) -> dict[str, Any]:
         "dedupeFields": list(kind.dedupe),
         "searchableFields": [[kind.id_field], list(kind.dedupe), *([name] for name in kind.searchable)],
         "relationships": list(kind.relationships),
-        "fields": fields,
+        "fields": [described_field(kind, one) for one in kind.fields.values()],
     }

@@ -19,6 +19,7 @@ DATA_TYPES = ("string", "boolean", "integer", "float", "link", "email", "currenc
 TYPES_MAX, FIELDS_MAX, FIELDS_LATER_MAX, DEDUPE_MAX = 10, 50, 20, 3
 TEXT_LENGTH_MAX = 2000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
+_DISPLAY = re.compile(r"[A-Za-z0-9_ ]{1,255}")
 _TAKEN = {LEAD, FIELD, "Program", "ProgramMember", "StaticList", "ListMember", "Folder", "Token", "Channel", *standard_kinds()}
 _STAMPS = ("createdAt", "updatedAt")
 
@@ -32,22 +33,40 @@ def state_of(row: Row) -> str:
 def save(section: Section, body: Mapping[str, Any], origin: Origin) -> None:
     """Creates a type as a draft, or changes the words of one."""
     name, action = body.get("apiName"), body.get("action") or "createOrUpdate"
-    if not isinstance(name, str) or not isinstance(body.get("displayName"), str):
+    if not isinstance(name, str) or (action != "updateOnly" and not isinstance(body.get("displayName"), str)):
         raise ApiError("1002", "Missing value for required parameter 'apiName' or 'displayName'")
+    if action not in ("createOnly", "updateOnly", "createOrUpdate"):
+        raise ApiError("1003", f"Invalid value for action: {action}")
     table = section.store.table(TYPE)
     words = {one: body[one] for one in ("displayName", "pluralName", "description", "showInLeadDetail") if one in body}
     if name in table:
         if action == "createOnly":
             raise ApiError("1017", f"Object '{name}' already exists")
+        row = known(section.store, name)
+        if row.get("approved") is not None and words.get("displayName", row["displayName"]) != row["displayName"]:
+            raise ApiError("1003", "The display name of an approved object can not be changed")
+        _check_display(section.store, words, name)
         change(section, name, words, origin)
         return
     if action == "updateOnly":
         raise ApiError("1013", f"Object '{name}' not found")
     if not _NAME.fullmatch(name) or name.casefold() in {one.casefold() for one in _TAKEN}:
         raise ApiError("1003", f"Invalid apiName '{name}'")
+    _check_display(section.store, words, name)
     if len(table) >= TYPES_MAX:
         raise ApiError("1003", f"At most {TYPES_MAX} custom objects can be created")
     section.add("create", TYPE, name, origin, before=None, after={"apiName": name, **words, "draft": []})
+
+
+def _check_display(store: Store, words: Mapping[str, Any], name: str) -> None:
+    """Names that people read are letters, digits, blanks and `_`, and no two types share one (REST API, custom objects)."""
+    shown = words.get("displayName")
+    if shown is None:
+        return
+    if not _DISPLAY.fullmatch(shown):
+        raise ApiError("1003", f"Invalid displayName '{shown}'")
+    if any(row["displayName"].casefold() == shown.casefold() for other, row in store.table(TYPE).items() if other != name):
+        raise ApiError("1017", f"Object with displayName '{shown}' already exists")
 
 
 def add_fields(section: Section, name: str, records: list[Any], origin: Origin) -> None:
@@ -57,11 +76,11 @@ def add_fields(section: Section, name: str, records: list[Any], origin: Origin) 
     draft = row.get("draft")
     fields: list[Any] = list(approved if draft is None else draft)
     for record in records:
-        made = _field(section.store, name, record, {one["name"].casefold() for one in fields})
+        made = _field(section.store, name, record, fields)
         if row.get("approved") is not None and (made["dataType"] == "link" or made["isDedupeField"]):
             raise ApiError("1003", "Link and dedupe fields can not be added to an approved object")
         fields.append(made)
-    limit = FIELDS_MAX if row.get("approved") is None else len(approved) + FIELDS_LATER_MAX
+    limit = FIELDS_MAX if row.get("approved") is None else int(row.get("fieldsAtFirst") or len(approved)) + FIELDS_LATER_MAX
     if len(fields) > limit:
         raise ApiError("1003", f"At most {limit} fields can be added")
     change(section, name, {"draft": fields}, origin)
@@ -98,7 +117,8 @@ def approve(section: Section, name: str, origin: Origin) -> None:
     if not 1 <= sum(field["isDedupeField"] for field in draft) <= DEDUPE_MAX:
         raise ApiError("1003", f"An object needs one to {DEDUPE_MAX} dedupe fields")
     number = row.get("activityType") or next_activity_type(section.store)
-    change(section, name, {"draft": None, "approved": draft, "activityType": number}, origin)
+    first = row.get("fieldsAtFirst") or len(draft)
+    change(section, name, {"draft": None, "approved": draft, "activityType": number, "fieldsAtFirst": first}, origin)
 
 
 def discard(section: Section, name: str, origin: Origin) -> None:
@@ -174,15 +194,14 @@ def made_kind(row: Row, fields: list[Mapping[str, Any]]) -> Kind:
         fields=shown,
         links={one["name"]: (_target(one), _target_field(one)) for one in links},
         relationships=tuple(
-            {"field": one["name"], "type": "child", "relatedTo": {"name": _target(one), "field": _target_field(one).capitalize()}}
-            for one in links
+            {"field": one["name"], "type": "child", "relatedTo": {"name": _target(one), "field": _shown_target(one)}} for one in links
         ),
         custom=True,
         activity_type=row.get("activityType"),
     )
 
 
-def _field(store: Store, owner: str, record: Any, taken: set[str]) -> dict[str, Any]:
+def _field(store: Store, owner: str, record: Any, others: list[Any]) -> dict[str, Any]:
     if not isinstance(record, Mapping):
         raise ApiError("1001", "Invalid value: a field must be an object")
     for member in ("name", "displayName", "dataType"):
@@ -191,8 +210,12 @@ def _field(store: Store, owner: str, record: Any, taken: set[str]) -> dict[str, 
     name, kind = record["name"], record["dataType"]
     if not _NAME.fullmatch(name) or name in {"marketoGUID", *_STAMPS}:
         raise ApiError("1003", f"Invalid field name '{name}'")
-    if name.casefold() in taken:
+    if name.casefold() in {one["name"].casefold() for one in others}:
         raise ApiError("1017", f"Field '{name}' already exists")
+    if not _DISPLAY.fullmatch(record["displayName"]):
+        raise ApiError("1003", f"Invalid displayName '{record['displayName']}'")
+    if record["displayName"].casefold() in {one["displayName"].casefold() for one in others}:
+        raise ApiError("1017", f"Field with displayName '{record['displayName']}' already exists")
     if kind not in DATA_TYPES:
         raise ApiError("1003", f"Invalid dataType '{kind}'")
     made = {
@@ -230,6 +253,11 @@ def _checked_target(store: Store, owner: str, target: Any) -> dict[str, str]:
 def _target(field: Mapping[str, Any]) -> str:
     name = str(field["relatedTo"]["name"])
     return {"lead": LEAD, "company": COMPANY}.get(name.casefold(), name)
+
+
+def _shown_target(field: Mapping[str, Any]) -> str:
+    name = _target_field(field)
+    return "Id" if name == "id" else name
 
 
 def _target_field(field: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ class ObjectEndpoints:
             "searchableFields": [one for number, one in enumerate(searchable) if one not in searchable[:number]],
             "relationships": list(kind.relationships),
             **self.describe_more(kind),
-            "fields": [_described(kind, one) for one in kind.fields.values()],
+            "fields": [described_field(kind, one) for one in kind.fields.values()],
         }
 
     def schema(self, call: Call) -> Answer:
@@ -194,7 +194,7 @@ def _values(given: Any) -> list[Any]:
     return [value for value in given if isinstance(value, str | int | float)] if isinstance(given, list) else []
 
 
-def _described(kind: Kind, one: Field) -> dict[str, Any]:
+def described_field(kind: Kind, one: Field) -> dict[str, Any]:
     """The fields that name a record are shown as not updateable (REST API: companies, sales persons, opportunities, roles)."""
     shown: dict[str, Any] = {"name": one.name, "displayName": one.display, "dataType": one.type}
     if one.length:

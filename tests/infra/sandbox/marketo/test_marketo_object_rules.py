@@ -174,10 +174,15 @@ async def test_schema_limits_of_custom_objects(server: Any) -> None:
     assert await say("/a_c/addField", {"input": [key]}) == "ok"
     assert await say("/a_c/addField", {"input": [key]}) == "1017"
     assert await say("/a_c/addField", {"input": [{**link, "relatedTo": {"name": "lead", "field": "city"}}]}) == "1003"
-    assert await say("/a_c/addField", {"input": [{"name": f"f{n}", "displayName": "F", "dataType": "text"} for n in range(49)]}) == "ok"
+    assert (
+        await say("/a_c/addField", {"input": [{"name": f"f{n}", "displayName": f"F {n}", "dataType": "text"} for n in range(49)]}) == "ok"
+    )
     assert await say("/a_c/addField", {"input": [{"name": "f50", "displayName": "F", "dataType": "text"}]}) == "1003"
     assert await say("/a_c/approve") == "ok"
-    assert await say("/a_c/addField", {"input": [{**key, "name": "k2"}]}) == "1003"
+    assert await say("", {"apiName": "a_c", "displayName": "Another", "action": "updateOnly"}) == "1003"  # it stays, once approved
+    assert await say("", {"apiName": "a_c", "description": "words", "action": "updateOnly"}) == "ok"
+    assert await say("", {"apiName": "other_c", "displayName": "a"}) == "1017"  # names that people read are unique, too
+    assert await say("/a_c/addField", {"input": [{**key, "name": "k2", "displayName": "K 2"}]}) == "1003"
     assert await say("/a_c/addField", {"input": [{"name": "more", "displayName": "More", "dataType": "integer"}]}) == "ok"
     assert await say("", {"apiName": "b_c", "displayName": "B"}) == "ok"
     assert await say("/b_c/addField", {"input": [key, {**link, "relatedTo": {"name": "a_c", "field": "k"}}]}) == "ok"
@@ -190,10 +195,57 @@ async def test_schema_limits_of_custom_objects(server: Any) -> None:
     assert await say("/a_c/discardDraft") == "ok"
     assert await say("/a_c/discardDraft") == "1048"
     for number in range(9):
-        assert await say("", {"apiName": f"t{number}_c", "displayName": "T"}) == "ok"
-    assert await say("", {"apiName": "last_c", "displayName": "T"}) == "1003"
+        assert await say("", {"apiName": f"t{number}_c", "displayName": f"T {number}"}) == "ok"
+    assert await say("", {"apiName": "last_c", "displayName": "Last"}) == "1003"
     await server.verb("options", {"object_schema_api": False})
     assert await say("/a_c/approve") == "616"
+
+
+async def test_twenty_fields_may_follow_an_approval_and_no_more(server: Any) -> None:
+    async def say(path: str, body: Any = None) -> str:
+        envelope = await server.call("POST", f"customobjects/schema{path}.json", json=body or {})
+        return "ok" if envelope["success"] else str(envelope["errors"][0]["code"])
+
+    def some(first: int, count: int) -> dict[str, Any]:
+        return {"input": [{"name": f"f{n}", "displayName": f"F {n}", "dataType": "string"} for n in range(first, first + count)]}
+
+    await say("", {"apiName": "a_c", "displayName": "A"})
+    await say("/a_c/addField", {"input": [{"name": "k", "displayName": "K", "dataType": "string", "isDedupeField": True}]})
+    assert await say("/a_c/approve") == "ok"
+    assert await say("/a_c/addField", some(0, 12)) == "ok"
+    assert await say("/a_c/approve") == "ok"
+    assert await say("/a_c/addField", some(12, 9)) == "1003"
+    assert await say("/a_c/addField", some(12, 8)) == "ok"
+    assert await say("/a_c/addField", {"input": [{"name": "g", "displayName": "f 3", "dataType": "string"}]}) == "1017"
+
+
+async def test_a_type_is_described_as_its_records_are(server: Any) -> None:
+    fields = [
+        {"name": "courseID", "displayName": "Course ID", "dataType": "string", "isDedupeField": True},
+        {"name": "notes", "displayName": "Notes", "dataType": "text"},
+    ]
+    await server.call("POST", "customobjects/schema.json", json={"apiName": "course", "displayName": "Course"})
+    await server.call("POST", "customobjects/schema/course/addField.json", json={"input": fields})
+    draft = (await server.call("GET", "customobjects/schema/course/describe.json"))["result"][0]
+    assert (draft["state"], [one["name"] for one in draft["fields"]]) == (
+        "draft", ["marketoGUID", "courseID", "notes", "createdAt", "updatedAt"],
+    )  # fmt: skip
+    await server.call("POST", "customobjects/schema/course/approve.json")
+    links = [
+        {"name": "id", "displayName": "ID", "dataType": "string", "isDedupeField": True},
+        {"name": "who", "displayName": "Who", "dataType": "link", "relatedTo": {"name": "lead", "field": "id"}},
+        {"name": "what", "displayName": "What", "dataType": "link", "relatedTo": {"name": "course", "field": "courseID"}},
+    ]
+    await server.call("POST", "customobjects/schema.json", json={"apiName": "enrollment", "displayName": "Enrollment"})
+    await server.call("POST", "customobjects/schema/enrollment/addField.json", json={"input": links})
+    await server.call("POST", "customobjects/schema/enrollment/approve.json")
+    told = (await server.call("GET", "customobjects/schema.json", params={"names": "enrollment"}))["result"][0]
+    assert {one["name"]: one["dataType"] for one in told["fields"] if one["updateable"]} == {
+        "id": "string", "who": "integer", "what": "string",
+    }  # fmt: skip
+    assert [(one["field"], one["relatedTo"]) for one in told["relationships"]] == [
+        ("who", {"name": "Lead", "field": "Id"}), ("what", {"name": "course", "field": "courseID"}),
+    ]  # fmt: skip
 
 
 async def test_a_custom_object_of_a_person_leaves_an_activity(server: Any) -> None:
