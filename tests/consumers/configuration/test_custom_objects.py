@@ -18,6 +18,7 @@ from consumers.kinds.registry import KINDS
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import FieldType, Overlong
 from consumers.mapping.kind import Default
+from streams.marketo.resource import Resource
 from streams.wire.systems import MARKETO, SALESFORCE, Object
 from tests.consumers.configuration.test_default_mapping import SETTINGS
 
@@ -64,7 +65,8 @@ def test_parents_come_first_and_everybody_else_before() -> None:
 def test_names(name: str, obj: str, there: str) -> None:
     assert (object_of(name), marketo_name(name)) == (obj, there)
     kind = kind_of(Custom(name=name, marketo=there))
-    assert (kind.marketo, kind.resource and kind.resource.path) == (obj, f"customobjects/{there}")
+    assert isinstance(kind.resource, Resource)
+    assert (kind.marketo, kind.resource.path) == (obj, f"customobjects/{there}")
 
 
 def test_links_are_references_that_wait_and_companies_go_by_number() -> None:
