@@ -181,6 +181,8 @@ class ObjectMapping:
     """What a Marketo record says that stands for none."""
     answer_is_witness: bool = False
     """Whether the answer to our own call proves what a record shows: Marketo has no feed for this kind."""
+    streamed: bool = True
+    """Whether Salesforce's stream can tell of them; else the poll is their feed."""
     delete_in_marketo: bool = False
     described: bool = False
     """Whether its fields are as Salesforce describes them, beside those that the configuration names."""

@@ -163,7 +163,9 @@ def _after_echo(state: PairState, event: ChangeEvent, write: int, rulings: Seque
     return made_by(state, system, write, event.at, placed=event.seq == record.seq, told=told)
 
 
-def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, value: Value, *, patient: bool = True) -> Edit:
+def edit_of(
+    state: PairState, event: ChangeEvent, mapping: FieldMapping, value: Value, *, patient: bool = True, last: int | None = None
+) -> Edit:
     """One field of an event, for the judge. `value`: neutral."""
     before = UNTOLD
     if event.before is not None:
@@ -181,6 +183,7 @@ def edit_of(state: PairState, event: ChangeEvent, mapping: FieldMapping, value: 
         before=before,
         patient=patient,
         alone=not state.record(event.system.other).id,
+        last=last,
     )
 
 

@@ -6,6 +6,7 @@ from consumers.merge.forgotten import came_back, forget, in_doubt, is_made, made
 from consumers.merge.state import NEVER, PENDING, Field, Side, Write, shallow
 from consumers.merge.unplaced import run_ahead, still_shown
 from consumers.merge.verdicts import ALTERED, UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
+from streams.wire.events import Value
 
 _TOLD_MS = 900_000
 """So long after a write was sent its feed tells of it, if it ever does; afterwards a reading that shows its value is its only witness."""
@@ -18,7 +19,7 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     side = field.side(edit.side)
     if side.known and side.seen_at >= edit.until:
         return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "the feed has told of a later moment")
-    if side.known and same(mapping, side, edit.value, side.seen):
+    if side.known and same(mapping, side, edit.value, side.seen) and not put_back(mapping, side, edit.value, last=edit.last):
         return still_shown(field, edit), ruled(mapping, field, edit, Verdict.KNOWN, "")
     if side.known and side.ahead_at and edit.until <= side.ahead_at:
         return field, ruled(mapping, field, edit, Verdict.SUPERSEDED, "a later reading has been judged")
@@ -44,6 +45,23 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     return verdict_on(mapping, field, new, edit)
 
 
+def put_back(mapping: FieldMapping, side: Side, value: Value, *, last: int | None) -> bool:
+    """Whether a reading that shows what was seen last shows an edit all the same: looks have found our writes in its place since, and
+    the last change of the record (`last`) was none of them, for all that is known.
+    """
+    return bool(side.writes) and all(write.read for write in side.writes) and _may_be_put_back(mapping, side, value, last=last)
+
+
+def _may_be_put_back(mapping: FieldMapping, side: Side, value: Value, *, last: int | None) -> bool:
+    """Whether somebody may have set what a reading shows after our newest write, which is known to be made, and of which the feed has
+    told nothing: the record was changed once more.
+    """
+    newest = side.writes[-1]
+    if last in {None, newest.id} or not is_made(newest) or newest.moved:
+        return False
+    return not same(mapping, side, value, newest.value)
+
+
 def _in_place(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
     """The field, where the reading shows our newest write: all of ours were made by then, whatever the feed will tell, or not tell."""
     side = field.side(edit.side)
@@ -59,8 +77,9 @@ def _in_place(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
 def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at: int, feed_lost: bool) -> Judged:
     """A reading because the feed should have shown our write long ago.
 
-    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed). Our value stands there but the feed
-    has not said so: later writes need not wait for it any more. Something else stands there: the feed has yet to show it; only when
+    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed); unless it is known to be made, and
+    the record was changed once more after it: that may be what was put back. Our value stands there but the feed has not said so: later
+    writes need not wait for it any more. Something else stands there: the feed has yet to show it; only when
     it has come to our write, can't tell of it and was silent from one look to the next, or is known to have lost its events
     (`feed_lost`), is the reading taken for the truth.
     """
@@ -68,7 +87,7 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
     if not side.writes:
         return judge_read(mapping, field, edit)
     newest = side.writes[-1]
-    if same(mapping, side, edit.value, side.seen):
+    if same(mapping, side, edit.value, side.seen) and not _may_be_put_back(mapping, side, edit.value, last=edit.last):
         forget(side, lambda write: in_doubt(write) or not same(mapping, side, edit.value, write.value))
         side.writes = ()
         if newest.answered > PENDING and not newest.moved:
@@ -86,7 +105,8 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
 def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -> Judged:
     """The reading, taken for the truth: our newest write stands there, or the last one that is known to be made, or somebody's edit.
 
-    After a write of a text that has its place in the feed, nothing was told since: it is what the system made of it.
+    After a write of a text that has its place in the feed, nothing was told since, or nothing was changed: it is what the system made
+    of it.
     """
     newest, made = side.writes[-1], next((write for write in reversed(side.writes) if is_made(write)), None)
     stands = next((write for write in (newest, made) if write is not None and same(mapping, side, edit.value, write.value)), None)
@@ -110,7 +130,7 @@ def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -
         new = field.with_side(edit.side, side)
         why = "can't tell of it" if stands.placed else "lost it"
         return new, ruled(mapping, new, edit, Verdict.ECHO, f"our write stands there; the feed {why}")
-    if newest.placed and isinstance(newest.value, str):
+    if (newest.placed or newest.id == edit.last) and isinstance(newest.value, str):
         side.learnt, side.sent, side.shown = True, newest.value, edit.value
         side.shows, side.seen, side.known = newest.version, edit.value, True
         new = field.with_side(edit.side, side)

@@ -13,10 +13,11 @@ from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.link import agree_link
 from consumers.merge.record import FOREIGN, came_back, noted, touched
 from consumers.merge.state import NEVER, Field, PairState, Record, is_out, shallow
-from consumers.merge.terms import Terms
+from consumers.merge.terms import Identity, Terms
 from consumers.merge.unusable import taken, unusable
 from consumers.merge.values import Unfit, neutral
 from consumers.merge.verdicts import UNORDERED, Edit, latest
+from consumers.merge.writes import lone_write
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE, System
 
@@ -54,6 +55,7 @@ def read_fields(state: PairState, event: ChangeEvent, terms: Terms, at: Look | N
     state = came_back(state, event.system)
     record = shallow(state.record(event.system))
     record.id, record.complete, record.reread, record.deleted, record.heir = record.id or event.id, True, False, False, 0
+    last = last_write(state, event, terms.identity)
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []
     for name, wire in event.fields.items():
@@ -62,7 +64,8 @@ def read_fields(state: PairState, event: ChangeEvent, terms: Terms, at: Look | N
             continue
         field = state.fields.get(mapping.key) or Field()
         try:
-            new, ruling = _judge_one(mapping, field, edit_of(state, event, mapping, neutral(mapping.type, wire)), at, record.calling)
+            edit = edit_of(state, event, mapping, neutral(mapping.type, wire), last=last)
+            new, ruling = _judge_one(mapping, field, edit, at, record.calling)
         except Unfit as error:
             changed[mapping.key], ruling = unusable(mapping, field, event.system, wire, error)
             rulings.append(ruling)
@@ -83,6 +86,15 @@ def read_fields(state: PairState, event: ChangeEvent, terms: Terms, at: Look | N
     if event.system is SALESFORCE:
         state = agree_link(state, terms, event.at)
     return state, tuple(rulings)
+
+
+def last_write(state: PairState, reading: ChangeEvent, identity: Identity) -> int | None:
+    """The write of ours that changed the record last, as a reading of it tells; 0: somebody else did, or it can't be said which; None:
+    it doesn't tell.
+    """
+    if not reading.modified_at:
+        return None
+    return lone_write(state, reading.system, reading.modified_at) if identity.made_last(reading) else 0
 
 
 def _judge_one(mapping: FieldMapping, field: Field, edit: Edit, at: Look | None, calling: int) -> tuple[Field, Ruling]:

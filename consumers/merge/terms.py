@@ -29,6 +29,10 @@ class Identity:
             return event.author == self.salesforce_user
         return event.author.casefold() == self.marketo_user.casefold()
 
+    def made_last(self, reading: ChangeEvent) -> bool:
+        """Whether a reading says that our user was the last to change its record."""
+        return reading.modified_by == self.salesforce_user
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -59,7 +63,9 @@ class Terms:
 
     def has_feed(self, system: System, obj: Object) -> bool:
         """Whether a system tells of the changes of such records by itself."""
-        return system is SALESFORCE or any(mapping.marketo == obj for mapping in self.rules.people.values())
+        if system is SALESFORCE:
+            return self.rules.objects[obj].streamed
+        return any(mapping.marketo == obj for mapping in self.rules.people.values())
 
     def patience(self, system: System) -> Patience:
         """How long calls to this system and its feed are waited for."""

@@ -46,6 +46,10 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a missing link is waited for."""
     alone: bool = False
     """Whether the other side has no record (yet)."""
+    last: int | None = None
+    """Of a reading: the write of ours that changed the record last, whichever of its fields; 0: somebody else did, or it can't be said
+    which; None: the system doesn't tell.
+    """
 
 
 Judged = tuple[Field, Ruling]

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from consumers.ledger.port import Ledger
 from consumers.mapping.fields import FieldMapping
+from consumers.merge.judge_reading import put_back
+from consumers.merge.reading import last_write
 from consumers.merge.state import Field, PairState
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, clipped, equal, neutral
@@ -45,10 +47,11 @@ def is_news(event: ChangeEvent, state: PairState | None, terms: Terms) -> bool:
         return True
     names = terms.rules.objects[state.object].by_name(event.system)
     told = ((names[name], wire) for name, wire in event.fields.items() if name in names)
-    return any(_differs(event, field, state.fields.get(field.key) or Field(), wire) for field, wire in told)
+    last = last_write(state, event, terms.identity)
+    return any(_differs(event, field, state.fields.get(field.key) or Field(), wire, last=last) for field, wire in told)
 
 
-def _differs(event: ChangeEvent, mapping: FieldMapping, field: Field, wire: object) -> bool:
+def _differs(event: ChangeEvent, mapping: FieldMapping, field: Field, wire: object, *, last: int | None) -> bool:
     side = field.side(event.system)
     try:
         value = neutral(mapping.type, wire)
@@ -56,7 +59,7 @@ def _differs(event: ChangeEvent, mapping: FieldMapping, field: Field, wire: obje
         return side.unusable != str(error) or side.unusable_value != clipped(wire)
     same = side.known and not side.unusable and equal(mapping, value, side.seen)
     if event.is_read:
-        return not same
+        return not same or put_back(mapping, side, value, last=last)
     if side.ahead_at and event.at + _SECOND_MS - 1 < side.ahead_at:
         return False
     return side.seen_at < event.at or (side.seen_at == event.at and not same)

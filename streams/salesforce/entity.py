@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from streams.salesforce.soql import count, name, select
+from streams.salesforce.soql import count, moment_ms, name, select
 from streams.wire.events import Value
 from streams.wire.systems import Object, salesforce_id
 
 MASTER = "MasterRecordId"
 """Of a record that lost a merge, while it is in the recycle bin: the winner."""
 CONVERTED, CONVERTED_INTO, CONVERTED_AT = "IsConverted", "ConvertedContactId", "ConvertedAccountId"
+MODIFIED = ("LastModifiedById", "LastModifiedDate")
+"""Who changed a record last, whichever of its fields, and when."""
 LIFECYCLE = (CONVERTED, "ConvertedDate", CONVERTED_AT, CONVERTED_INTO, "ConvertedOpportunityId")
 """Fields that tell a conversion: always kept, mapped or not."""
 
@@ -68,6 +70,12 @@ class Entity:
     def master(self) -> tuple[str, ...]:
         """The column that tells a merge, where there is one."""
         return (MASTER,) if self.merges else ()
+
+
+def last_change(row: Mapping[str, Value]) -> tuple[str | None, int]:
+    """Who changed a record last, and when (ms), as its row tells; both as an event has them (`modified_by`, `modified_at`)."""
+    by, at = (row.get(name) for name in MODIFIED)
+    return _id_in(by) or None, moment_ms(at) if isinstance(at, str) else 0
 
 
 def _id_in(value: Value) -> str:

@@ -15,7 +15,7 @@ from streams.relay.readback import ReadBack
 from streams.relay.windows import Window, next_window
 from streams.salesforce.brake import Brake, Braked
 from streams.salesforce.deletions import deletions
-from streams.salesforce.entity import Entity
+from streams.salesforce.entity import MODIFIED, Entity, last_change
 from streams.salesforce.rest import Page, SalesforceRest
 from streams.salesforce.soql import after_row, changed_between, moment_ms
 from streams.wire.errors import Fatal, Reject, Retry
@@ -118,6 +118,8 @@ class PollSource:
         self._conversion = frozenset(entity.conversion)
         """Columns that tell a conversion; none where the user may not see them."""
         self._unasked = self._conversion.difference(self._fields)
+        self._columns = frozenset(MODIFIED).difference(self._fields)
+        """Asked for beside the fields, and told in words of its own."""
         self._interval = interval_seconds
         self._lag_ms, self._overlap_ms = int(lag_seconds * 1000), int(overlap_seconds * 1000)
         self._since_ms, self._unseen, self._report = since_ms, unseen, report
@@ -205,7 +207,7 @@ class PollSource:
 
     async def _rows(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Page, PollMark]]:
         """Pages in (SystemModstamp, Id) order, each its own query: resumable, and read within a narrow moment."""
-        columns = ("Id", "SystemModstamp", *self._visible(self._fields), *sorted(self._conversion))
+        columns = ("Id", "SystemModstamp", *MODIFIED, *self._visible(self._fields), *sorted(self._conversion))
         while True:
             where = changed_between(window.start_ms, window.end_ms) if window.start_ms else changed_between(0, window.end_ms)[1:]
             if mark.id:
@@ -258,11 +260,12 @@ class PollSource:
 
     def _reading(self, row: dict[str, Value], page: Page) -> ChangeEvent:
         into, into_object = self._entity.into(row)
-        left_out = _NOT_OF_THE_RECORD if into else _NOT_OF_THE_RECORD | self._unasked
+        modified_by, modified_at = last_change(row)
+        left_out = _NOT_OF_THE_RECORD | self._columns | (frozenset() if into else self._unasked)
         return ChangeEvent(
             system=System.SALESFORCE, object=self._object, id=salesforce_id(str(row["Id"])), kind=Happened.READ, source="poll",
             at=page.at, until=page.until, fields={name: value for name, value in row.items() if name not in left_out},
-            into=into, into_object=into_object,
+            into=into, into_object=into_object, modified_by=modified_by, modified_at=modified_at,
         )  # fmt: skip
 
     async def _rest_awhile(self, window: Window | None) -> None:

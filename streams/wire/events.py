@@ -70,6 +70,10 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The record that this one is part of from now on, on the same system: a converted lead's contact, a merge's winner. Else empty."""
     into_object: str = ""
     """Its object, where it is another one than `object`."""
+    modified_by: str | None = None
+    """Read: who changed the record last, whichever of its fields: Salesforce `LastModifiedById`, 18 characters. Else None."""
+    modified_at: Moment = 0
+    """Read: when that was, as the system stamps it: Salesforce `LastModifiedDate`. 0: not told."""
 
     @property
     def is_read(self) -> bool:

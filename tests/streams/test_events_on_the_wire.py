@@ -34,6 +34,8 @@ EVENTS = st.builds(
     relayed_at=MOMENTS,
     into=st.from_regex(r"[0-9A-Za-z]{0,18}", fullmatch=True),
     into_object=st.sampled_from(["", CONTACT]),
+    modified_by=st.none() | TEXT,
+    modified_at=MOMENTS,
 )
 ONE = ChangeEvent(system=System.SALESFORCE, object=LEAD, id="x", kind=Happened.UPDATED, source="cdc", at=1, fields={"Title": "a"})
 
@@ -99,7 +101,7 @@ def test_a_dead_letter_keeps_its_bytes(original: bytes) -> None:
 HUGE = 98765432109876543210987
 
 
-@pytest.mark.parametrize("name", ["at", "until", "seq", "relayed_at"])
+@pytest.mark.parametrize("name", ["at", "until", "seq", "relayed_at", "modified_at"])
 @pytest.mark.parametrize("value", [HUGE, -1, 2**63, "98765432109876543210987", 1.5, None])
 def test_a_place_or_moment_that_nothing_keeps_is_not_taken(name: str, value: object) -> None:
     told = {"system": "salesforce", "object": "lead", "id": "00Q000000000001EAA", "kind": "updated", "source": "cdc", "at": 1, name: value}

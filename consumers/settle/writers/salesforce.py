@@ -12,6 +12,7 @@ from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all
 from consumers.settle.writers.refused import passes
 from consumers.settle.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
 from streams.budget.port import Lane
+from streams.salesforce.entity import MODIFIED, last_change
 from streams.salesforce.merging import MERGES_MAX
 from streams.salesforce.records import RECORDS_MAX, ItemResult
 from streams.salesforce.refusals import judge_item
@@ -151,8 +152,9 @@ class SalesforceWriter:
 
 def _read_of(mapping: ObjectMapping, rules: SyncRules) -> list[str]:
     key = [rules.links.salesforce_key] if mapping.is_person else []
-    more = SORTS[mapping.object].entity.conversion if mapping.object in SORTS else ()
-    return sorted({"Id", CREATED_FIELD[SALESFORCE], *key, *more, *(field.salesforce for field in mapping.fields if field.salesforce)})
+    more = SORTS[mapping.object].entity.conversion
+    mapped = (field.salesforce for field in mapping.fields if field.salesforce)
+    return sorted({"Id", *MODIFIED, CREATED_FIELD[SALESFORCE], *key, *more, *mapped})
 
 
 def _id(item: Item) -> str:
@@ -165,7 +167,8 @@ def _record(item: Item) -> dict[str, Value]:
 
 def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:
     fields = {name: value for name, value in row.items() if name != "Id"}
-    into, into_object = SORTS[obj].entity.into(row) if obj in SORTS else ("", "")
+    into, into_object = SORTS[obj].entity.into(row)
+    modified_by, modified_at = last_change(row)
     return ChangeEvent(
         system=System.SALESFORCE,
         object=obj,
@@ -177,4 +180,6 @@ def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:
         fields=fields,
         into=into,
         into_object=into_object,
+        modified_by=modified_by,
+        modified_at=modified_at,
     )

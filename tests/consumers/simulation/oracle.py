@@ -63,8 +63,8 @@ class Oracle:
                 continue
             if ours != theirs:
                 yield f"diverged {key}: {ours} {theirs}"
-            elif self._knows_winner(key) and theirs != self._wanted(key, name):
-                yield f"wrong winner {key}: {theirs}, wanted {self._wanted(key, name)}"
+            elif self._knows_winner(key) and theirs not in self._wanted(key, name):
+                yield f"wrong winner {key}: {theirs}, wanted {' or '.join(map(str, self._wanted(key, name)))}"
         yield from self._score()
         if self.plot.wide:
             yield from self._box()
@@ -103,16 +103,26 @@ class Oracle:
 
     def _out_of_sight(self, system: System, key: str, edit: Entry, write: Entry) -> bool:
         """Whether nobody can know of this edit: the feed never told of it, and it was made after the last reading before our call, or
-        the change of ours that would tell what stood there before was lost, too (Marketo's).
+        the change of ours that would tell what stood there before was lost, too (Marketo's). Where there is no feed, nor of one that
+        brought back what people had found there.
         """
         name = self._name(system, key)
         if name not in edit.untold:
             return False
+        if self.systems[system].muted and typed(edit.after[name]) == self._written(system, key, edit.at):
+            return True
         if system is System.MARKETO and name in write.untold:
             return True
         called = self.systems[system].calls.get(write.write, write.at)
         read = [at for at in self.systems[system].readings.get(edit.record, ()) if at <= called]
         return bool(read) and called - read[-1] < _READ_FOR_CALL and read[-1] <= edit.at
+
+    def _written(self, system: System, key: str, at: float) -> Value:
+        """What our last write before that left in a field, or the beginning."""
+        name, told = self._name(system, key), self.systems[system]
+        ours = [(entry.at, entry.after[name]) for entry in told.log if entry.author == OURS[system] and name in entry.after]
+        written = sorted((*ours, *told.unchanged.get(name, ())), key=lambda each: each[0])
+        return typed(next((value for moment, value in reversed(written) if moment < at), start_of(self.plot)[key]))
 
     def _is_judged(self, key: str) -> bool:
         """Whether all that happened to a field could be known, so that it can be told what should stand in the end.
@@ -163,26 +173,42 @@ class Oracle:
 
     def _is_contested(self, key: str) -> bool:
         """Whether a value of which there are few was put back again and again, so that the field is held for a person."""
-        return key in (BOX[0], CLEARED[0]) and next(iter(self.pairs.values())).fields[key].hold.startswith("contested")
+        few = key in (BOX[0], CLEARED[0]) or self.plot.puts_back > 0
+        return few and next(iter(self.pairs.values())).fields[key].hold.startswith("contested")
 
     def _typed(self, system: System, name: str) -> list[Entry]:
         """What people did to a field, in order."""
         log = self.systems[system].log
         return [entry for entry in log if entry.author == "person" and entry.kind is Happened.UPDATED and name in entry.after]
 
-    def _wanted(self, key: str, name: str) -> Value:
-        """The edit that had seen the other; where neither had, the side that the rule names."""
-        last: dict[System, tuple[float, Value]] = {}
-        for system, field_name in ((System.SALESFORCE, name), (System.MARKETO, key)):
+    def _wanted(self, key: str, name: str) -> set[Value]:
+        """The edit that had seen the other; where neither had, the side that the rule names. Of something put back that had not replaced
+        the other side's last edit it can't be said by its value what its author had seen: then either may stand.
+        """
+        last: dict[System, Entry] = {}
+        names = {System.SALESFORCE: name, System.MARKETO: key}
+        for system, field_name in names.items():
             for entry in self._typed(system, field_name):
-                last[system] = (entry.at, typed(entry.after[field_name]))
+                last[system] = entry
+        values = {system: typed(entry.after[names[system]]) for system, entry in last.items()}
         if len(last) < 2:
-            return next(iter(last.values()))[1] if last else start_of(self.plot)[key]
-        for system, field_name in ((System.SALESFORCE, name), (System.MARKETO, key)):
-            at, value = last[system]
-            if last[system.other][1] in self._stood_before(system, field_name, at):
-                return value
-        return last[self.winner][1]
+            return set(values.values()) or {start_of(self.plot)[key]}
+        for system, field_name in names.items():
+            if typed(last[system].before[field_name]) == values[system.other] and last[system].at > last[system.other].at:
+                return {values[system]}
+        if any(self._is_put_back(system, names[system], last[system]) for system in System):
+            return set(values.values())
+        for system, field_name in names.items():
+            if values[system.other] in self._stood_before(system, field_name, last[system].at):
+                return {values[system]}
+        return {values[self.winner]}
+
+    def _is_put_back(self, system: System, name: str, edit: Entry) -> bool:
+        return typed(edit.after[name]) in self._stood_before(system, name, edit.at) | {*self._first(name)}
+
+    def _first(self, name: str) -> set[Value]:
+        start = start_of(self.plot)
+        return {start[key] for key, each in self._fields() if name in (key, each)}
 
     def _stood_before(self, system: System, name: str, at: float) -> set[Value]:
         return {typed(entry.after[name]) for entry in self.systems[system].log if entry.at < at and name in entry.after}
@@ -227,7 +253,7 @@ class Oracle:
             for entry in self._typed(system, field_name):
                 before, after = _choices(entry.before.get(field_name)), _choices(entry.after[field_name])
                 added, removed = added | (after - before), removed | (before - after)
-        if self.plot.born == "both" and ours != added - removed:
+        if self.plot.born == "both" and ours != added - removed and self._is_judged(key):
             yield f"wrong set {sorted(ours)}, wanted {sorted(added - removed)}"
 
     def _one_way(self) -> Iterator[str]:

@@ -55,6 +55,12 @@ class Plot:
     """How often a change never gets into its system's feed, which says nothing of it."""
     gaps: float = 0.0
     """How often Salesforce tells a change, or one field of it, by a gap event that says only that something changed."""
+    muted: bool = False
+    """Salesforce's feed tells nothing: its poll alone finds what happens there."""
+    unstreamed: bool = False
+    """Tandem knows that Salesforce's stream tells nothing of these records, as of an object that has none."""
+    puts_back: float = 0.0
+    """How often a person puts back what a write of ours has replaced in a text."""
     freezes: int = 0
     """How often a worker stands still between two steps, for seconds or minutes, and goes on as if nothing had been."""
     poison: int = 0
@@ -121,7 +127,10 @@ def rules_of(plot: Plot, winner: System) -> SyncRules:
     for key, kind in [*told, *([(links.contact_id, FieldType.TEXT)] if plot.people > 1 else [])]:
         items.append(_mapping((key, ""), kind, default, Direction.TO_MARKETO))
     return SyncRules(
-        objects={obj: ObjectMapping(object=obj, fields=tuple(items)) for obj in ((LEAD, CONTACT) if plot.people > 1 else (LEAD,))},
+        objects={
+            obj: ObjectMapping(object=obj, fields=tuple(items), streamed=not plot.unstreamed)
+            for obj in ((LEAD, CONTACT) if plot.people > 1 else (LEAD,))
+        },
         links=links,
         qualification=Qualification(everyone=True),
         delete_in_salesforce=plot.follow,

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -53,6 +54,8 @@ class SimulatedSystem:
     choosy: str = ""
     """The field with values that this system refuses."""
     unheard: float = 0.0
+    muted: bool = False
+    """The feed tells nothing at all."""
     gaps: float = 0.0
     into: dict[str, str] = field(default_factory=dict)
     """What each record was merged or converted into."""
@@ -61,6 +64,8 @@ class SimulatedSystem:
     contacts: set[str] = field(default_factory=set)
     readings: dict[str, list[float]] = field(default_factory=dict)
     """When each record was read before it was to be written to."""
+    unchanged: dict[str, list[tuple[float, Value]]] = field(default_factory=dict)
+    """What our writes found in place already, and when: by field."""
     calls: dict[int, float] = field(default_factory=dict)
     """When the call of each write was made."""
     records: dict[str, dict[str, Value]] = field(default_factory=dict)
@@ -119,6 +124,9 @@ class SimulatedSystem:
         changed = {name: value for name, value in after.items() if row.get(name) != value}
         before = {name: row.get(name) for name in changed}
         row.update(changed)
+        if author == OURS[self.system]:
+            for name in after.keys() - changed.keys():
+                self.unchanged.setdefault(name, []).append((asyncio.get_running_loop().time(), after[name]))
         if changed:
             self._tell(record, author, Happened.UPDATED, before, changed, write)
 
@@ -150,7 +158,15 @@ class SimulatedSystem:
         return ChangeEvent(
             system=self.system, object=obj, id=record, kind=Happened.READ, source="poll", at=now - 50, until=now + 50, fields=fields,
             into=self.into[record] if record in self.retired else "", into_object=CONTACT if record in self.retired else "",
+            **self._last_change(record),
         )  # fmt: skip
+
+    def _last_change(self, record: str) -> dict[str, Any]:
+        """Who changed the record last, and in which second: Salesforce tells."""
+        last = next((entry for entry in reversed(self.log) if entry.record == record), None)
+        if self.system is not System.SALESFORCE or last is None:
+            return {}
+        return {"modified_by": last.author, "modified_at": self.second_of(last) * 1000}
 
     def _normal(self, name: str, value: Value) -> Value:
         if name not in self.normalises or not isinstance(value, str):
@@ -164,7 +180,7 @@ class SimulatedSystem:
     ) -> None:  # fmt: skip
         now = asyncio.get_running_loop().time()
         self.last_modifier[record] = author
-        heard = kind is not Happened.UPDATED or not self.unheard or self.rng.random() >= self.unheard
+        heard = not self.muted and (kind is not Happened.UPDATED or not self.unheard or self.rng.random() >= self.unheard)
         entry = Entry(at=now, author=author, record=record, kind=kind, before=before, after=after, write=write)
         self.log.append(entry)
         if not heard:

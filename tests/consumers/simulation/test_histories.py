@@ -26,6 +26,7 @@ DEATH_SEEDS = 40 if NIGHTLY else 3
 TROUBLE: dict[str, Any] = {"crashes": 3, "lost": 0.2}
 WIDE: dict[str, Any] = {"wide": True, "edits": 12}
 CROWD: dict[str, Any] = {"people": 6, "edits": 10}
+NO_STREAM: dict[str, Any] = {"muted": True, "polls": True, "read_first": True, "puts_back": 0.3}
 VARIANTS: dict[str, dict[str, Any]] = {
     # one thing at a time
     "plain": {},
@@ -44,6 +45,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "changes unheard": {"unheard": 0.25, "polls": True, "read_first": True},
     "changes told as gaps": {"gaps": 0.4, "read_first": True},
     "poison": {"poison": 4},
+    "no stream": NO_STREAM,
+    "no stream, wide": {**NO_STREAM, **WIDE},
+    "no stream, stamped": {**NO_STREAM, "stamped": True, "disorder": 0.3},
+    "no stream, as is known": {**NO_STREAM, "unstreamed": True},
     # people who are new
     "born in Salesforce": {"born": "salesforce"},
     "born in Marketo": {"born": "marketo"},

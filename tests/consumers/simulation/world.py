@@ -109,6 +109,7 @@ class World:
             all_names=(*names, self.rules.links.salesforce_key) if salesforce else names,
             choosy=CHOOSY[1] if salesforce and self.plot.wide else "",
             unheard=self.plot.unheard,
+            muted=salesforce and self.plot.muted,
             gaps=self.plot.gaps,
         )
 
@@ -201,6 +202,8 @@ class World:
         if record is None or record not in system.records:
             return
         values = self._typed(number, side, system.records[record])
+        if self.plot.puts_back:
+            values |= self._put_back(system, record)
         system.update("person", record, values)
         self.note("person", side, sorted(values))
 
@@ -225,6 +228,16 @@ class World:
                 CHOOSY: text + (REFUSED if place == 0 and self.plot.born == "both" and self.rng.random() < 0.4 else ""),
             }
             values.update({names[place]: value for names, value in more.items() if self.rng.random() < 0.35})
+        return values
+
+    def _put_back(self, system: SimulatedSystem, record: str) -> dict[str, Value]:
+        """What our last write replaced, in some of the texts."""
+        values: dict[str, Value] = {}
+        for names in TEXTS.items():
+            name = names[1 if system.system is System.SALESFORCE else 0]
+            last = next((entry for entry in reversed(system.log) if entry.record == record and name in entry.after), None)
+            if last is not None and last.author == OURS[system.system] and self.rng.random() < self.plot.puts_back:
+                values[name] = last.before[name]
         return values
 
     def _chosen(self, text: str, before: str) -> Value:

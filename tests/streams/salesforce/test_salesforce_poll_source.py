@@ -30,6 +30,7 @@ from tests.streams.salesforce.entities import BOTH, CONTACTS, LEADS, OPPORTUNITI
 
 ROOT = "/services/data/v66.0"
 NOW = 1_900_000_000_000
+SOMEBODY = salesforce_id("0055f0000000001")
 _NO_LIFE = {"MasterRecordId": None, "IsConverted": False, "ConvertedContactId": None, "ConvertedAccountId": None}
 _AFTER = re.compile(r"\(SystemModstamp > (\S+) OR \(SystemModstamp = \S+ AND Id > '(\w+)'\)\)")
 
@@ -55,7 +56,8 @@ class Rows:
         org.on("GET", "/services/data", self.versions)
 
     def put(self, number: int, at_ms: int, **fields: Any) -> str:
-        row = {"Id": identity(number), "SystemModstamp": moment(at_ms), "IsDeleted": False, "Title": None, **_NO_LIFE, **fields}
+        row: dict[str, Any] = {"Id": identity(number), "SystemModstamp": moment(at_ms), "IsDeleted": False, "Title": None, **_NO_LIFE}
+        row |= {"LastModifiedById": SOMEBODY, "LastModifiedDate": moment(at_ms), **fields}
         self.rows[row["Id"]] = row
         return str(row["Id"])
 
@@ -165,6 +167,12 @@ async def test_nulls_are_told(rows: Rows, make_poll: Make) -> None:
     rows.put(1, NOW - 100_000, Title=None)
     events, _ = await cycle(make_poll(), None)
     assert events[0].fields == {"Title": None}
+
+
+async def test_a_row_tells_who_changed_it_last_and_when(rows: Rows, make_poll: Make) -> None:
+    rows.put(1, NOW - 100_000, LastModifiedDate=moment(NOW - 500_000))
+    (event,), _ = await cycle(make_poll(), None)
+    assert (event.modified_by, event.modified_at, event.fields) == (SOMEBODY, NOW - 500_000, {"Title": None})
 
 
 async def test_a_row_that_was_committed_late_is_found(rows: Rows, make_poll: Make) -> None:
