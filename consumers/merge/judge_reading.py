@@ -33,7 +33,7 @@ def judge_read(mapping: FieldMapping, field: Field, edit: Edit) -> Judged:
     late = _forgotten(mapping, side, edit)
     if late is not None:
         return _arrived_late(mapping, field, edit, late)
-    if any(in_doubt(write) and edit.at < write.sent + _ARRIVES_MS for write in side.forgotten):
+    if any(not is_made(write) and edit.at < write.sent + _ARRIVES_MS for write in side.forgotten):
         return field, ruled(mapping, field, edit, Verdict.WAITING, "a write of ours that was given up may have arrived; the feed will tell")
     if unproven(side) and side.shows != field.version:
         return field, ruled(mapping, field, edit, Verdict.WAITING, "it may be what the system made of our creation; the feed will tell")
@@ -139,10 +139,13 @@ def _without_feed(mapping: FieldMapping, field: Field, side: Side, edit: Edit) -
 
 
 def _forgotten(mapping: FieldMapping, side: Side, edit: Edit) -> Write | None:
-    """The write that was given up and whose value this reading shows: its call has arrived, for all we know."""
+    """The write that was given up and whose value this reading shows: its call has arrived, for all we know. What is known to be made
+    arrives no more.
+    """
     if not side.forgotten or not side.known:
         return None
-    return next((write for write in reversed(remembered(side, edit.at)) if same(mapping, side, edit.value, write.value)), None)
+    doubtful = (write for write in reversed(remembered(side, edit.at)) if not is_made(write))
+    return next((write for write in doubtful if same(mapping, side, edit.value, write.value)), None)
 
 
 def _arrived_late(mapping: FieldMapping, field: Field, edit: Edit, late: Write) -> Judged:

@@ -128,3 +128,12 @@ def test_a_stream_that_is_switched_on_again_takes_up_what_the_poll_has_told() ->
     assert [ruling.verdict for ruling in rulings] == [V.ACCEPTED]
     title = state.fields["title"]
     assert (title.value, title.salesforce.shows, title.salesforce.ahead_at) == ("c", title.version, 0)
+
+
+def test_a_value_that_we_have_written_once_is_somebodys_edit_when_it_stands_there_again() -> None:
+    """That write was made: it can't arrive a second time. Of values of which there are few this is no rarity."""
+    state, _ = looked(written(), row("b", SF_USER, MADE))
+    state, _ = fold(state, row("c", at=T + 100_000), TERMS, T + 100_100)
+    state, rulings = fold(state, row("b", at=T + 200_000), TERMS, T + 200_100)
+    title = state.fields["title"]
+    assert ([ruling.verdict for ruling in rulings], title.value, title.salesforce.shows) == ([V.ACCEPTED], "b", title.version)

@@ -11,7 +11,7 @@ from streams.wire.systems import System
 from tests.consumers.simulation.plot import BOX, CHOOSY, CLEARED, DOWN, EMAIL, REFUSED, SCORE, SET, TEXTS, UP, Plot, start_of
 from tests.consumers.simulation.systems import MARK, OURS, Entry, SimulatedSystem, typed
 
-_QUIET_AFTER = 700.0
+_QUIET_AFTER = 680.0
 _READ_FOR_CALL = 2.0
 """A reading this long before a call, or less, was made for it."""
 _JUDGED = frozenset(Verdict) - {Verdict.WAITING, Verdict.KNOWN, Verdict.UNUSABLE, Verdict.ECHO}
@@ -31,7 +31,7 @@ class Oracle:
     def faults(self) -> Iterator[str]:
         """What is wrong."""
         for system in System:
-            if any(entry.author == OURS[system] and entry.at > _QUIET_AFTER for entry in self.systems[system].log):
+            if any(entry.author == OURS[system] and entry.at > _QUIET_AFTER + self.plot.seconds for entry in self.systems[system].log):
                 yield "not quiet"
         if len(self.pairs) != 1:
             yield f"{len(self.pairs)} pairs"

@@ -41,6 +41,8 @@ class Plot:
 
     seed: int
     edits: int = 7
+    seconds: float = 20.0
+    """For how long people type."""
     crashes: int = 0
     dies_at: str = ""
     """A point between two effects where a worker dies the first times that it gets there."""

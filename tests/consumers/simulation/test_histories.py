@@ -48,6 +48,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no stream": NO_STREAM,
     "no stream, wide": {**NO_STREAM, **WIDE},
     "no stream, stamped": {**NO_STREAM, "stamped": True, "disorder": 0.3},
+    "no stream, for minutes": {**NO_STREAM, **WIDE, "seconds": 400.0},
     "no stream, as is known": {**NO_STREAM, "unstreamed": True},
     # people who are new
     "born in Salesforce": {"born": "salesforce"},

@@ -48,8 +48,9 @@ from tests.consumers.simulation.worker import Crash, Fate, Life, MortalLedger, S
 from tests.consumers.simulation.writer import CALL_SECONDS, SimulatedWriter
 
 LATENCY = {System.SALESFORCE: (0.1, 2.0), System.MARKETO: (0.5, 8.0)}
-SECONDS, QUIET_SECONDS, POLLED_SECONDS, LAST_POLL_SECONDS = 20.0, 900.0, 120.0, 450.0
-"""People type for so long; it is judged so long after; polls go on for so long, and come once more after the last call can have landed."""
+SECONDS, QUIET_SECONDS, POLLED_SECONDS, LAST_POLL_SECONDS = 20.0, 900.0, 120.0, 330.0
+"""People type for so long; it is judged so long after; polls go on for so long, and come once more so long after that, when the last
+call can have landed."""
 _DEATHS = 3
 """How often a worker dies at the point that the plot names."""
 TOPICS = {LEAD: "crm.salesforce.lead.v1", PERSON: "crm.marketo.person.v1", CONTACT: "crm.salesforce.contact.v1"}
@@ -306,8 +307,9 @@ class World:
     async def poll(self, system: System) -> None:
         """Readings of what changed, on the topic whenever they get there."""
         loop, target = asyncio.get_running_loop(), self.systems[system]
-        while loop.time() < LAST_POLL_SECONDS:
-            await asyncio.sleep(self.rng.uniform(5, 15) if loop.time() < POLLED_SECONDS else LAST_POLL_SECONDS - POLLED_SECONDS)
+        polled = POLLED_SECONDS + self.plot.seconds - SECONDS
+        while loop.time() < polled + LAST_POLL_SECONDS:
+            await asyncio.sleep(self.rng.uniform(5, 15) if loop.time() < polled else LAST_POLL_SECONDS)
             for record in [*target.records, *target.retired]:
                 loop.call_later(
                     self.rng.uniform(0.05, 3), self._publish, target.reading(record, target.all_names, target.object_of(record))
@@ -358,7 +360,7 @@ class World:
         tasks = [asyncio.ensure_future(self.worker()) for _ in range(self.plot.workers)]
         if self.plot.polls:
             tasks += [asyncio.ensure_future(self.poll(system)) for system in System]
-        await asyncio.sleep(SECONDS + QUIET_SECONDS)
+        await asyncio.sleep(self.plot.seconds + QUIET_SECONDS)
         self.over = True
         for task in tasks:
             if task.done():
@@ -369,7 +371,7 @@ class World:
         for number in range(self.plot.edits):
             side = self.rng.choice(list(System))
             crowded = self.rng.random() < 0.6
-            at = self.rng.choice(_MOMENTS) + self.rng.uniform(0, 0.7) if crowded else self.rng.uniform(0, SECONDS)
+            at = self.rng.choice(_MOMENTS) + self.rng.uniform(0, 0.7) if crowded else self.rng.uniform(0, self.plot.seconds)
             loop.call_at(at, self.edit, number, side)
         for happens, times in self._happenings():
             for _ in range(times):
