@@ -155,7 +155,7 @@ def _object(
         has_forms=bool(kind.forms),
         unless=registry.sorts[obj].unless,
         placeholder=kind.placeholder,
-        streamed=SORTS[obj].entity.stream,
+        streamed=registry.sorts[obj].entity.stream,
         answer_is_witness=kind.witness is Witness.ANSWER,
         delete_in_marketo=settings.people.delete_in_marketo if kind.is_person else kind.delete_in_marketo,
     )

@@ -152,7 +152,7 @@ class SalesforceWriter:
 
 def _read_of(mapping: ObjectMapping, rules: SyncRules) -> list[str]:
     key = [rules.links.salesforce_key] if mapping.is_person else []
-    more = SORTS[mapping.object].entity.conversion
+    more = SORTS[mapping.object].entity.conversion if mapping.object in SORTS else ()
     mapped = (field.salesforce for field in mapping.fields if field.salesforce)
     return sorted({"Id", *MODIFIED, CREATED_FIELD[SALESFORCE], *key, *more, *mapped})
 
@@ -167,7 +167,7 @@ def _record(item: Item) -> dict[str, Value]:
 
 def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:
     fields = {name: value for name, value in row.items() if name != "Id"}
-    into, into_object = SORTS[obj].entity.into(row)
+    into, into_object = SORTS[obj].entity.into(row) if obj in SORTS else ("", "")
     modified_by, modified_at = last_change(row)
     return ChangeEvent(
         system=System.SALESFORCE,
