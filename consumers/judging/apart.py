@@ -55,7 +55,7 @@ async def judged(
 
 async def _judged(ledger: Ledger, terms: Terms, events: Sequence[ChangeEvent], now: int, *, look: Look | None, strangers: bool) -> Observed:
     async with ledger.transaction() as tx:
-        judging = Judging(tx, terms, now, look)
+        judging = Judging(tx, terms, now, look_at=look)
         await judging.load(events)
         with step("judging a reading"):
             for event in events:

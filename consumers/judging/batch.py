@@ -3,7 +3,7 @@
 Used by whatever brings events: the partitions (`observe`), and readings made before or after a write (`settle`, `look`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from consumers.judging.bursts import Bursts, dated_back
 from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, tokens
@@ -27,12 +27,14 @@ from consumers.judging.introductions import (
 from consumers.judging.names import into_of, name_in_full, name_of, named, stored_name
 from consumers.judging.namesakes import matched, nobody_else
 from consumers.judging.observed import Observed
+from consumers.judging.plain_events import NO_WAYS, PlainEvents
 from consumers.ledger.faults import step
 from consumers.ledger.port import Duty, Named, Pair, Taken, Transaction, is_gone
 from consumers.merge.aside import lost_event
-from consumers.merge.decision import Origin, Ruling, Verdict
+from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
+from consumers.merge.plain import Way
 from consumers.merge.reading import Look, look
 from consumers.merge.record import is_old
 from consumers.merge.state import PairState
@@ -57,7 +59,10 @@ NOWHERE = Origin(topic="", partition=-1, offset=-1)
 class Judging:
     """The pairs that a batch touches, in memory, while its transaction is open."""
 
-    def __init__(self, tx: Transaction, terms: Terms, now: int, look_at: Look | None = None, bursts: Bursts | None = None) -> None:
+    def __init__(
+        self, tx: Transaction, terms: Terms, now: int, *, look_at: Look | None = None, bursts: Bursts | None = None,
+        ways: Mapping[Object, Way] = NO_WAYS,
+    ) -> None:  # fmt: skip
         self._tx, self._terms, self._now, self._look, self._bursts = tx, terms, now, look_at, bursts
         self._pairs: dict[Named, Pair] = {}
         self._by_key: dict[str, list[Pair]] = {}
@@ -66,9 +71,10 @@ class Judging:
         """Pairs that are part of other ones since."""
         self._left: set[str] = set()
         """Match keys and records that changed hands: whoever was held because of them is looked at again."""
-        self._decisions: list[tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
+        self._decisions: list[Decision | tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
         self._identities = Identities(self, terms, now)
         self.observed = Observed()
+        self._plain = PlainEvents(ways, now, self.observed, bursts)
 
     async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = (), lost: Sequence[Named] = ()) -> None:
         """Lock the pairs of these records, those that newcomers may belong to, and some more by their ids: all in one step.
@@ -110,6 +116,15 @@ class Judging:
             return False
         pair = self._pairs.get(name_of(event))
         return pair is None or not pair.state.record(event.system.other).id
+
+    def judge_all(self, told: Sequence[tuple[int, ChangeEvent]], topic: str, partition: int) -> None:
+        """These events of a partition, with their offsets, in their order."""
+        for offset, event in told:
+            decision = self._plain.judged(self._pairs.get(name_of(event)), event, topic, partition, offset)
+            if decision is None:
+                self.judge(event, Origin(topic=topic, partition=partition, offset=offset))
+            else:
+                self._decisions.append(decision)
 
     def judge(self, event: ChangeEvent, origin: Origin) -> None:
         """One event against its pair."""
@@ -280,17 +295,19 @@ class Judging:
         """Everything changed, and the decisions. Raises `Retry` where another transaction was quicker with one of these records."""
         if self.ended:
             await self._tx.remove(self.ended)
+        fronts = [pair for pair in self._plain.pairs.values() if pair.front is not None]
+        self._changed.update((id(pair), pair) for pair in self._plain.pairs.values() if pair.front is None)
         pairs = list(self._changed.values())
         with step("matching"):
             introduced, left = matched(pairs, self._by_key, self._terms)
             self._left |= left
         try:
-            if pairs:
-                await self._tx.save(pairs, self._now)
+            if pairs or fronts:
+                await self._tx.save([*pairs, *fronts], self._now)
         except Taken as error:
             raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
         with step("deciding"):
-            decisions = [decided(*entry, self._now) for entry in self._decisions]
+            decisions = [entry if isinstance(entry, Decision) else decided(*entry, self._now) for entry in self._decisions]
         await self._identities.save(self._tx)
         await self._tx.record([*decisions, *self._identities.decisions()])
         if self._left:

@@ -31,9 +31,9 @@ from decision_block_days as days
 """The lock that a writer holds is taken first, and the day read under it: whoever publishes waits for those who have drawn."""
 PREPARE = "select decision_blocks_of($1)"
 INSERT = "insert into decision_blocks (id, at, count, body) values ($1, $2, $3, $4)"
-POINT = "update pairs set decided = $2 where id = any($1::bigint[])"
-POINTED = "select id, decided from pairs where id = any($1::bigint[]) order by id for update"
-HEAD = "select decided from pairs where id = $1"
+POINT = "update pairs set told_in = $2 where id = any($1::bigint[])"
+POINTED = "select id, told_in from pairs where id = any($1::bigint[]) order by id for update"
+HEAD = "select told_in from pairs where id = $1"
 READ = "select body from decision_blocks where id = $1"
 LAST_BLOCK = """
 select case when numbers.is_called then (days.last_value << 40) + numbers.last_value else 0 end

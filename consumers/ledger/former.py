@@ -8,7 +8,7 @@ from consumers.ledger.port import Named
 from consumers.ledger.text import storable
 
 FIND = """
-select p.id, p.state, p.match_key, p.decided, f.system, f.object, f.id as record
+select p.id, p.state, p.match_key, p.told_in, f.system, f.object, f.id as record
 from unnest($1::text[], $2::text[], $3::text[]) as wanted (system, object, id)
 join former as f on f.system = wanted.system and f.object = wanted.object and f.id = wanted.id
 join pairs as p on p.id = f.pair

@@ -10,6 +10,7 @@ from consumers.merge.due import contested
 from consumers.merge.parents import Reference
 from consumers.merge.refused import refusals, waits_no_more
 from consumers.merge.state import NEVER, PairState, shallow
+from consumers.merge.stored import pack
 from streams.wire.events import DeadLetter
 from streams.wire.systems import Object, System
 
@@ -154,7 +155,7 @@ class MemoryTransaction:
         """As the port says."""
         wanted = set(ids)
         found = ((state, number) for number, state in self._ledger.pairs.items() if _is_one_of(state, system, obj, wanted))
-        return {state.record(system).id: self._pair(number) for state, number in found}
+        return {state.record(system).id: self._packed(number) for state, number in found}
 
     async def gather(
         self, *, ids: Sequence[int] = (), records: Mapping[tuple[System, Object], Sequence[str]] = NOTHING, keys: Sequence[str] = (),
@@ -305,6 +306,12 @@ class MemoryTransaction:
         if number not in self._held:
             state, key = self._ledger.pairs[number], self._ledger.keys.get(number)
             self._held[number] = Pair(id=number, state=state, loaded=state, match_key=key, loaded_key=key)
+        return self._held[number]
+
+    def _packed(self, number: int) -> Pair:
+        """As storage would give it, so that plain events go the short way here, too."""
+        if number not in self._held:
+            self._held[number] = Pair.packed(number, pack(self._ledger.pairs[number]), self._ledger.keys.get(number), 0)
         return self._held[number]
 
     def _refuse_taken(self, pair: Pair) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from consumers.ledger.pair import Pair as Pair  # noqa: PLC0414 - part of the port
 from consumers.merge.decision import Decision
 from consumers.merge.parents import Reference
 from consumers.merge.state import PairState
@@ -45,20 +46,6 @@ class Duty(IntEnum):
     def writes(self) -> bool:
         """Whether it is a write rather than a look."""
         return self in (Duty.WRITE_SALESFORCE, Duty.WRITE_MARKETO)
-
-
-@dataclass(slots=True, kw_only=True)
-class Pair:
-    """A pair inside a transaction: locked, and free to be given a new state. `id` is 0 until it is added."""
-
-    id: int
-    state: PairState
-    loaded: PairState | None
-    """As it was read; None for a new pair."""
-    match_key: str | None = None
-    loaded_key: str | None = None
-    decided: int = 0
-    """Where the ledger keeps the newest decision about it."""
 
 
 def is_gone(state: PairState) -> bool:

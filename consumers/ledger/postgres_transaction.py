@@ -9,7 +9,7 @@ from consumers.ledger import former, sql
 from consumers.ledger.blocks import Days
 from consumers.ledger.border import border
 from consumers.ledger.chronicle import Chronicle
-from consumers.ledger.faults import Fault
+from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import NOTHING, Duty, Fenced, Named, Pair, is_gone
 from consumers.ledger.queue import save_due
 from consumers.ledger.refusals import DROP_OF, keep_refusals
@@ -19,7 +19,7 @@ from consumers.merge.decision import Decision
 from consumers.merge.due import contested
 from consumers.merge.parents import Reference
 from consumers.merge.state import PairState
-from consumers.merge.stored import pack, unpack
+from consumers.merge.stored import pack, repack
 from streams.wire.errors import Fatal
 from streams.wire.events import DeadLetter
 from streams.wire.systems import Object, System
@@ -61,7 +61,7 @@ class PostgresTransaction:
             rows = await self._fetch("load pairs by record", sql.BY_SALESFORCE, wanted)
         else:
             rows = await self._fetch("load pairs by record", sql.BY_MARKETO, wanted, obj)
-        return {row[4]: self._pair(row) for row in rows}
+        return {row[4]: self._packed(row) for row in rows}
 
     async def gather(
         self, *, ids: Sequence[int] = (), records: Mapping[tuple[System, Object], Sequence[str]] = NOTHING, keys: Sequence[str] = (),
@@ -109,8 +109,10 @@ class PostgresTransaction:
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
         """As the port says. Rows in which only the state is new are written with the decisions, or at the end."""
         await self.finish()
+        packed = _fronts(pairs)
+        fronts = [pair for pair in pairs if pair.front is not None]
+        pairs = [pair for pair in pairs if pair.front is None]
         new = [pair for pair in pairs if pair.loaded is None]
-        packed: dict[int, bytes] = {}
         wide: list[Pair] = []
         for pair in pairs:
             if pair.loaded is not None and (pair.state is not pair.loaded or pair.match_key != pair.loaded_key):
@@ -122,7 +124,7 @@ class PostgresTransaction:
             await self._update(sql.UPDATE_PAIRS, [pair.id for pair in wide], *_columns(wide), now)
         if new:
             await self._insert(new, now)
-        await save_due(self._connection, pairs)
+        await save_due(self._connection, pairs, fronts)
         await keep_refusals(self._connection, pairs, now)
         for pair in pairs:
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
@@ -250,14 +252,17 @@ class PostgresTransaction:
             done: str = await self._connection.execute(statement, *arguments)
         return done
 
-    def _pair(self, row: Any) -> Pair:
+    def _packed(self, row: Any) -> Pair:
         pair = self._held.get(row[0])
         if pair is None:
-            try:
-                state = unpack(row[1])
-            except Exception as error:
-                raise Fault("reading a pair's state", error, row[0]) from error
-            pair = self._held[row[0]] = Pair(id=row[0], state=state, loaded=state, match_key=row[2], loaded_key=row[2], decided=row[3])
+            number, data, key, decided = row[0], row[1], row[2], row[3]
+            pair = self._held[number] = Pair.packed(number, data, key, decided)
+        return pair
+
+    def _pair(self, row: Any) -> Pair:
+        """Taken apart at once: whoever asks this way looks at all of it, or has to know that it can be read."""
+        pair = self._packed(row)
+        _ = pair.state
         return pair
 
 
@@ -265,6 +270,17 @@ def _buried(letter: DeadLetter) -> tuple[object, ...]:
     """A row; with its place only if it was a message there."""
     place = (letter.topic, letter.partition, letter.offset) if letter.topic and letter.offset >= 0 else (None, None, None)
     return (letter.at, storable(letter.stage), storable(letter.reason), *place, storable(letter.key), letter.original)
+
+
+def _fronts(pairs: Sequence[Pair]) -> dict[int, bytes]:
+    """The packed states of those that were only changed in front."""
+    packed: dict[int, bytes] = {}
+    for pair in pairs:
+        if pair.edited and pair.front is not None:
+            with step("storing a pair's state", pair.id):
+                packed[pair.id] = data = repack(pair.front)
+            pair.kept(data)
+    return packed
 
 
 def _packed(pair: Pair) -> bytes:

@@ -33,15 +33,15 @@ update partition_offsets set next_offset = $4, last_read = null where topic = $1
 """
 
 BY_SALESFORCE = (
-    "select id, state, match_key, decided, salesforce_id from pairs where salesforce_id = any($1::text[]) order by id for update"
+    "select id, state, match_key, told_in, salesforce_id from pairs where salesforce_id = any($1::text[]) order by id for update"
 )
 BY_MARKETO = """
-select id, state, match_key, decided, marketo_id from pairs where marketo_id = any($1::text[]) and marketo_object = $2
+select id, state, match_key, told_in, marketo_id from pairs where marketo_id = any($1::text[]) and marketo_object = $2
 order by id for update
 """
-BY_ID = "select id, state, match_key, decided from pairs where id = any($1::bigint[]) order by id for update"
+BY_ID = "select id, state, match_key, told_in from pairs where id = any($1::bigint[]) order by id for update"
 GATHER = """
-select id, state, match_key, decided from pairs where id = any(array(
+select id, state, match_key, told_in from pairs where id = any(array(
     select unnest($1::bigint[])
     union all select id from pairs where salesforce_id = any($2::text[])
     union all select found.id from unnest($3::text[], $7::text[]) as wanted (record, object) cross join lateral (
@@ -72,7 +72,7 @@ delete from left_behind where what = any(array(select what from left_behind orde
 ANYTHING_LEFT = "select exists (select from left_behind)"
 
 _LANE = """(
-    select p.id, p.state, p.match_key, p.decided
+    select p.id, p.state, p.match_key, p.told_in
     from due as d join pairs as p on p.id = d.pair
     where d.kind = $1 and d.lane = {lane} and d.at <= $2 and {lane} <= $4
     order by d.at
@@ -85,8 +85,8 @@ CLAIM = (
 """One lane after the other, so that each is an ordered walk of the index and stops when there are enough."""
 
 UPDATE_STATES = """
-update pairs as p set state = new.state, updated_at = $3, decided = new.decided
-from unnest($1::bigint[], $2::bytea[], $4::bigint[]) as new (id, state, decided)
+update pairs as p set state = new.state, updated_at = $3, told_in = new.told_in
+from unnest($1::bigint[], $2::bytea[], $4::bigint[]) as new (id, state, told_in)
 where p.id = new.id
 """
 """Touches no indexed column, so the new version stays on its page and no index learns of it (PostgreSQL, heap-only tuples)."""
@@ -103,7 +103,7 @@ where p.id = new.id
 
 INSERT_PAIRS = """
 insert into pairs (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, marketo_object,
-    updated_at, decided)
+    updated_at, told_in)
 select new.*, $11, $12
 from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::text[], $10::text[])
     as new (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, marketo_object)
@@ -112,7 +112,7 @@ returning id, salesforce_id, marketo_id, marketo_object
 
 GONE = "select id, updated_at from pairs where gone and id > $1 order by id limit $2"
 IDLE = """
-select id, state, match_key, decided from pairs where id = any($1::bigint[]) and gone and held is null and not contested and updated_at < $2
+select id, state, match_key, told_in from pairs where id = any($1::bigint[]) and gone and held is null and not contested and updated_at < $2
 order by id for update skip locked
 """
 REMOVE_PAIRS = "delete from pairs where id = any($1::bigint[])"

@@ -11,7 +11,6 @@ from consumers.merge.identity import came_into
 from consumers.merge.judge import judge_echo
 from consumers.merge.late import is_late, still_news
 from consumers.merge.link import agree_link
-from consumers.merge.plain import plainly
 from consumers.merge.reading import judge_reading
 from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_unplaced, noted, touched, undeleted, without_writes
 from consumers.merge.state import Field, PairState, Waiting, shallow
@@ -32,11 +31,6 @@ def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded
 
     What waits there is left waiting: it is judged before a reading and after a change, in a decision of its own (`rejudge`).
     """
-    return plainly(state, event, terms) or in_full(state, event, terms, now)
-
-
-def in_full(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:
-    """The same, whatever the event is."""
     if event.kind is _READ:
         return judge_reading(state, event, terms)
     before = state.record(event.system)

@@ -63,10 +63,10 @@ def accepted_from_rest(mapping: FieldMapping, rest: Rest, system: System, value:
         return None
     version = rest.version + 1
     if system is SALESFORCE:
-        seen_at = rest.salesforce_at
+        seen_at = rest.agreed_at + rest.salesforce_after
         field = Field(value, version, at, Side(True, value, max(seen_at, at), version), rest.side(MARKETO))
     else:
-        seen_at = rest.marketo_at
+        seen_at = rest.agreed_at + rest.marketo_after
         field = Field(value, version, at, rest.side(SALESFORCE), Side(True, value, max(seen_at, at), version))
     return field, Ruling(mapping.key, _ACCEPTED, value, value, version, None, "", AGREEING[system])
 

@@ -2,6 +2,7 @@
 
 from consumers.merge.decision import Verdict
 from consumers.merge.late import KEPT, was_judged, with_judged
+from consumers.merge.prints import prints
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, shallow
 from consumers.merge.verdicts import latest
 from streams.wire.events import ChangeEvent, Happened
@@ -27,7 +28,7 @@ def is_old(record: Record, event: ChangeEvent) -> bool:
         return event.at < record.at or (event.at == record.at and event.at % _SECOND_MS != 0)
     if event.seq:
         return event.seq <= record.seq and was_judged(record, event.seq)
-    return bool(event.ref) and all(ref in record.refs for ref in event.ref.split(","))
+    return bool(event.ref) and all(each in record.refs for each in prints(event.ref))
 
 
 def is_unplaced(record: Record, event: ChangeEvent) -> bool:
@@ -51,7 +52,7 @@ def noted(record: Record, event: ChangeEvent) -> Record:
     if event.at > record.at:
         new.at = event.at
     if event.ref:
-        new.refs = (*record.refs, *event.ref.split(","))[-_REFS_KEPT:]
+        new.refs = (*record.refs, *prints(event.ref))[-_REFS_KEPT:]
     return new
 
 

@@ -1,7 +1,6 @@
 """What the ledger knows of a pair: for each field the agreement and what each side shows, and for each side its record."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -113,15 +112,19 @@ class Field(msgspec.Struct, array_like=True, gc=False):
 
 
 class Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A field at rest, as it is stored: both sides show the agreement, to the letter, and nothing else is to be said of it."""
+    """A field at rest, as it is stored: both sides show the agreement, to the letter, and nothing else is to be said of it.
+
+    Whatever is as it is by default at its end is not stored.
+    """
 
     value: Value
-    version: int
-    agreed_at: int
-    salesforce_at: int
-    marketo_at: int
-    salesforce_replaced: Value
-    marketo_replaced: Value
+    version: int = 0
+    agreed_at: int = 0
+    salesforce_after: int = 0
+    """How much later than the agreement the side's own feed dates it."""
+    marketo_after: int = 0
+    salesforce_replaced: Value = None
+    marketo_replaced: Value = None
 
     def field(self) -> Field:
         """The field in full."""
@@ -129,20 +132,15 @@ class Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     def side(self, system: System) -> Side:
         """One side of it in full."""
-        at, was = (self.salesforce_at, self.salesforce_replaced) if system is SALESFORCE else (self.marketo_at, self.marketo_replaced)
-        return Side(True, self.value, at, self.version, 0, 0, (), False, None, None, was)
+        if system is SALESFORCE:
+            after, was = self.salesforce_after, self.salesforce_replaced
+        else:
+            after, was = self.marketo_after, self.marketo_replaced
+        return Side(True, self.value, self.agreed_at + after, self.version, 0, 0, (), False, None, None, was)
 
 
 _rest_decoder = msgspec.msgpack.Decoder(Rest)
 _resting_decoder = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
-
-
-@lru_cache(maxsize=256)
-def _some_decoder(keys: tuple[str, ...]) -> msgspec.msgpack.Decoder[msgspec.Struct]:
-    """Of those fields alone. Few sets of fields are ever changed together."""
-    names = {f"at_{place}": key for place, key in enumerate(keys)}
-    wanted = msgspec.defstruct("Some", [(name, Rest | None, None) for name in names], rename=names, gc=False)
-    return msgspec.msgpack.Decoder(wanted)
 
 
 class Resting:
@@ -158,10 +156,6 @@ class Resting:
         if self._fields is None:
             self._fields = _resting_decoder.decode(self.raw)
         return self._fields
-
-    def some(self, keys: tuple[str, ...]) -> tuple[Rest | None, ...]:
-        """These of them, unpacked in one go past all others; None for one that was not at rest."""
-        return msgspec.structs.astuple(_some_decoder(keys).decode(self.raw))
 
 
 class Fields(Mapping[str, Field]):
@@ -229,8 +223,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     seq: int = 0
     at: int = 0
     """The newest feed event judged: its order and time."""
-    refs: tuple[str, ...] = ()
-    """The newest feed events judged, by the system's own names (Marketo GUIDs)."""
+    refs: tuple[int | str, ...] = ()
+    """The newest feed events judged, by the prints of the system's own names (`record.prints`)."""
     calling: int = 0
     """A call for this record is under way: the id of its write; 0 when none is."""
     calling_until: int = 0

@@ -14,7 +14,7 @@ from consumers.judging.bursts import Bursts
 from consumers.judging.observed import Observed
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Fenced, Ledger
-from consumers.merge.decision import Origin
+from consumers.merge.plain import ways
 from consumers.merge.terms import Terms
 from consumers.observe.refilled import fingerprint
 from streams.wire.codec import Undecodable, decode, is_record_id
@@ -42,6 +42,7 @@ class Observer:
         self._terms = terms
         self._clock = clock
         self._bursts = Bursts()
+        self._ways = ways(terms)
 
     async def observe(self, topic: str, partition: int, start: int, messages: Sequence[Message]) -> Observed:
         """Judge the messages from offset `start` on. Raises `Fenced`, or `Retry` when the ledger is away; then nothing has happened."""
@@ -67,11 +68,10 @@ class Observer:
             self._bursts.told((event for _, event in told), now)
         async with self._ledger.transaction(durable=False) as tx:
             await tx.advance(topic, partition, start, messages[-1].offset + 1, _print(messages[-1]))
-            batch = Judging(tx, self._terms, now, bursts=self._bursts)
+            batch = Judging(tx, self._terms, now, bursts=self._bursts, ways=self._ways)
             await batch.load([event for _, event in told], lost=[each[:3] for each in lost])
             with step("judging"):
-                for offset, event in told:
-                    batch.judge(event, Origin(topic=topic, partition=partition, offset=offset))
+                batch.judge_all(told, topic, partition)
                 for each in lost:
                     batch.lose(*each)
             if dead:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from consumers.ledger.port import Ledger
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.judge_reading import put_back
+from consumers.merge.prints import prints
 from consumers.merge.reading import last_write
 from consumers.merge.state import Field, PairState
 from consumers.merge.terms import Terms
@@ -37,7 +38,7 @@ def is_news(event: ChangeEvent, state: PairState | None, terms: Terms) -> bool:
     if state is None:
         return event.kind is not Happened.DELETED
     record = state.record(event.system)
-    if event.ref and all(ref in record.refs for ref in event.ref.split(",")):
+    if event.ref and all(each in record.refs for each in prints(event.ref)):
         return False
     if event.into:
         return True  # once that is known, this record is nobody's own any more

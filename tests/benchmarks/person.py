@@ -7,6 +7,7 @@ changes, as observe keeps them. An edit changes two fields.
 from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.link import link_values
+from consumers.merge.prints import prints
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Identity, Terms
 from streams.wire.events import ChangeEvent, Happened, Value
@@ -88,7 +89,7 @@ def pair(number: int) -> PairState:
         side = Side(seen=value, seen_at=at, shows=2)
         fields[key] = Field(value=value, version=2, agreed_at=at, salesforce=side, marketo=side)
     lately = tuple(1_000 - _LATELY + 1 + place for place in range(_LATELY))
-    refs = tuple(f"{number:08x}-0b3a-4c5d-8e9f-{place:04x}{number:08x}" for place in range(_REFS))
+    refs = prints(",".join(f"{number:08x}-0b3a-4c5d-8e9f-{place:04x}{number:08x}" for place in range(_REFS)))
     return PairState(
         object=LEAD,
         fields=fields,

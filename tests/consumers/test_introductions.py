@@ -13,6 +13,7 @@ from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Duty, Pair, Taken
 from consumers.merge.decision import Verdict
 from consumers.merge.plan import Create, Delete, Update, plan
+from consumers.merge.prints import prints
 from consumers.merge.state import PairState, Record
 from consumers.merge.writes import intend
 from streams.wire.errors import Retry
@@ -289,7 +290,7 @@ async def test_edits_on_a_record_of_ours_whose_creation_was_never_answered_are_n
     found: dict[str, Value] = {"email": "p1@example.com", "title": "a", "leadScore": 15, LINKS.lead_id: ids(1)[SF]}
     await judge(ledger, whole(MK, NEW_MK, found))
     state = only(ledger)
-    assert (state.marketo.id, state.marketo.creating, state.marketo.refs) == (NEW_MK, 0, ("x1",))
+    assert (state.marketo.id, state.marketo.creating, state.marketo.refs) == (NEW_MK, 0, prints("x1"))
     assert (state.fields["leadScore"].value, state.fields["title"].version) == (15, 1)
     verdicts = [ruling.verdict for decision in ledger.decisions for ruling in decision.fields if ruling.field == "leadScore"]
     assert Verdict.WON not in verdicts, "the sum, not the greater of two"

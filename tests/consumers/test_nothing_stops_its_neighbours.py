@@ -51,7 +51,16 @@ JUDGING = (
     "consumers.merge.judge.equal",
     "consumers.merge.terms.due",
 )
-"""Steps of judging an edit in the feed."""
+"""Steps of judging an edit in the feed the long way."""
+PLAINLY = (
+    "consumers.judging.plain_events.plainly",
+    "consumers.judging.plain_events.Decision",
+    "consumers.merge.plain.neutral",
+    "consumers.merge.plain.equal",
+    "consumers.merge.plain.Edited",
+    "consumers.merge.plain.Ruling",
+)
+"""And those of the short way."""
 
 
 @pytest.fixture(params=RAISED)
@@ -74,17 +83,24 @@ def poison(monkeypatch: pytest.MonkeyPatch, place: str, raised: Callable[[], Exc
     monkeypatch.setattr(target, name, step)
 
 
+def no_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the plainest edits go the long way."""
+    monkeypatch.setattr("consumers.observe.observer.ways", lambda _terms: {})
+
+
 def title(ledger: MemoryLedger, number: int) -> Value:
     return ledger.pairs[number].fields["title"].value
 
 
-@pytest.mark.parametrize("place", JUDGING)
+@pytest.mark.parametrize("place", [*JUDGING, *PLAINLY])
 async def test_an_event_that_can_not_be_judged_is_buried_and_its_pair_held(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = ledger_with(*(renamed(paired(), number) for number in range(1, 6)))
     told = messages(*(edit(number, POISON if number == 3 else "c") for number in range(1, 6)))
     poison(monkeypatch, place, raised)
+    if place not in PLAINLY:
+        no_short_way(monkeypatch)
     observed = await Observer(ledger, TERMS, Clock()).observe(TOPIC, 0, 0, told)
     assert (observed.events, observed.dead, observed.verdicts) == (4, 1, {Verdict.ACCEPTED: 4})
     assert [title(ledger, number) for number in range(1, 6)] == ["c", "c", "a", "c", "c"]
@@ -101,6 +117,7 @@ async def test_a_reading_makes_good_what_was_buried_and_the_edit_arrives(monkeyp
     ledger, clock = ledger_with(renamed(paired(), 1)), Clock()
     with monkeypatch.context() as patched:
         poison(patched, "consumers.judging.batch.fold", RAISED["KeyError"])
+        no_short_way(patched)
         await Observer(ledger, TERMS, clock).observe(TOPIC, 0, 0, messages(edit(1, POISON)))
     clock.now = T + 20_000
     writer = ScriptedWriter(SF)

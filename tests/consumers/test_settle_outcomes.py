@@ -13,6 +13,7 @@ from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Duty, Pair
 from consumers.merge.fold import fold
 from consumers.merge.plan import Create, Delete, Plan, Update
+from consumers.merge.prints import prints
 from consumers.merge.state import FAILED, PairState, Record
 from consumers.merge.stored import pack
 from consumers.merge.writes import Patience
@@ -281,14 +282,14 @@ async def test_a_record_of_ours_that_the_feed_told_of_first_is_taken_into_its_pa
 
     def feed() -> None:
         told = event(MK, {"title": "m"}, before={"title": "a"}, id="901", ref="g8")
-        stranger, _ = fold(PairState(marketo=Record(id="901", refs=("g7",))), told, TERMS, T)
+        stranger, _ = fold(PairState(marketo=Record(id="901", refs=prints("g7"))), told, TERMS, T)
         bench.ledger.pairs[bench.ledger.new_pair_id()] = stranger
 
     bench.writer.before_answer = feed
     await bench.round()
     assert list(bench.ledger.pairs) == [1]
     state = bench.ledger.pairs[1]
-    assert (state.marketo.id, state.marketo.refs, len(state.waiting), state.marketo.reread) == ("901", ("g7", "g8"), 1, True)
+    assert (state.marketo.id, state.marketo.refs, len(state.waiting), state.marketo.reread) == ("901", prints("g7,g8"), 1, True)
 
 
 # -- deletions -----------------------------------------------------------------------------------------------------------------

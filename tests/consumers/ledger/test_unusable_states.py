@@ -11,6 +11,7 @@ from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres import PostgresLedger
 from consumers.merge.aside import FAULT
 from consumers.merge.state import PairState
+from consumers.observe import observer
 from consumers.observe.observer import Observer
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.settler import Settler
@@ -53,15 +54,17 @@ async def rows(dsn: str, query: str, *told: object) -> list[Any]:
         await connection.close()
 
 
-@pytest.mark.parametrize("name", ["pack", "encode_decision"])
+@pytest.mark.parametrize("name", ["pack", "repack", "encode_decision"])
 async def test_an_event_whose_outcome_can_not_be_stored_is_buried(
     name: str, postgres_ledger: PostgresLedger, emptied: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(postgres_ledger, *(owing(number, MK) for number in range(1, 6)))
     failing(name, POISON, monkeypatch)
+    if name == "pack":
+        monkeypatch.setattr(observer, "ways", lambda _terms: {})
     told = messages(*(edit(number, POISON if number == 4 else "c") for number in range(1, 6)))
-    observed = await Observer(postgres_ledger, TERMS, Clock()).observe(TOPIC, 0, 0, told)
-    assert (observed.events, observed.dead) == (4, 1)
+    came = await Observer(postgres_ledger, TERMS, Clock()).observe(TOPIC, 0, 0, told)
+    assert (came.events, came.dead) == (4, 1)
     states = await postgres_ledger.states(SF, LEAD, [ids(number)[SF] for number in range(1, 6)])
     assert [state.fields["title"].value for _, state in sorted(states.items())] == ["c", "c", "c", "b", "c"]
     assert await postgres_ledger.offset(TOPIC, 0) == 5

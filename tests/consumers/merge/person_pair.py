@@ -13,6 +13,7 @@ from consumers.mapping.fields import (
     RuleName,
     SyncRules,
 )
+from consumers.merge.prints import prints
 from consumers.merge.state import Field, PairState, Record, Side
 from consumers.merge.terms import Identity, Terms
 from consumers.merge.writes import Patience
@@ -74,7 +75,7 @@ def paired(**fields: Field) -> PairState:
     return PairState(
         fields={**{key: agreed(value) for key, value in {**start, **linked}.items()}, **fields},
         salesforce=Record(id=SF_ID, complete=True, seq=1, at=T),
-        marketo=Record(id=MK_ID, complete=True, at=T, refs=("g1",)),
+        marketo=Record(id=MK_ID, complete=True, at=T, refs=prints("g1")),
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers.merge.prints import prints
 from consumers.merge.state import NEVER, Field, Fields, PairState, Record, Rest, Side, Waiting, Write
 from consumers.merge.stored import pack, unpack
 from streams.wire.events import ChangeEvent, Happened
@@ -92,10 +93,7 @@ def test_whatever_is_open_is_among_the_unsettled(fields: dict[str, Field]) -> No
 
 
 def test_a_pair_at_rest_is_short_and_unpacks_nothing() -> None:
-    fields = {
-        f"field{number}": Rest("Example", 2, 1_700_000_000_000, 1_700_000_000_000, 1_700_000_000_000, None, None).field()
-        for number in range(20)
-    }
+    fields = {f"field{number}": Rest("Example", 2, 1_700_000_000_000, 0, 2_000, None, None).field() for number in range(20)}
     packed = pack(PairState(fields=fields))
     assert len(packed) < 20 * 55 + 100
     assert unpack(packed).unsettled() == {}
@@ -106,7 +104,7 @@ def test_all_the_rest_of_a_pair_comes_back() -> None:
     state = PairState(
         object=CONTACT,
         fields={"a": Field(hold="review: two")},
-        salesforce=Record(id="003000000000000001", complete=True, refs=("a", "b"), origin="tandem"),
+        salesforce=Record(id="003000000000000001", complete=True, refs=prints("a,b"), origin="tandem"),
         marketo=Record(id="17", refused_mark=3, refused="no"),
         waiting=(Waiting(event=event, until=9),),
         lane=2,
@@ -139,3 +137,29 @@ def test_fields_are_a_mapping_like_any_other() -> None:
 def test_what_is_no_state_is_refused(data: bytes) -> None:
     with pytest.raises((msgspec.DecodeError, msgspec.ValidationError)):
         unpack(data)
+
+
+@given(FIELDS, FEW)
+def test_a_state_of_the_version_before_says_the_same(fields: dict[str, Field], at: int) -> None:
+    at_rest = {key: rest for key, field in fields.items() if (rest := as_it_was_at_rest(field)) is not None}
+    unsettled = {key: field for key, field in fields.items() if key not in at_rest}
+    out_of_date = dict.fromkeys(list(unsettled)[:1], ("old", 1, 2, 3, 4, None, None))
+    record = Record(id="00Q1", complete=True, seq=7, at=at)
+    told = (CONTACT, unsettled, {**at_rest, **out_of_date}, record, Record(id="8", refs=("a", "b")), (), 1, "held", (), (0, 5, 0, 0))
+    before = PairState(
+        object=CONTACT, fields=fields, salesforce=record, marketo=Record(id="8", refs=prints("a,b")), lane=1, hold="held", due=(0, 5, 0, 0)
+    )
+    found = unpack(msgspec.msgpack.encode(told))
+    assert found == before
+    assert exact(dict(found.fields)) == exact(fields)
+    assert exact(dict(unpack(pack(found)).fields)) == exact(fields)
+
+
+def as_it_was_at_rest(field: Field) -> tuple[object, ...] | None:
+    one, other = field.salesforce, field.marketo
+    if type(one.seen) is not type(field.value) or type(other.seen) is not type(field.value):
+        return None
+    at = field.agreed_at
+    rest = Rest(field.value, field.version, at, one.seen_at - at, other.seen_at - at, one.replaced, other.replaced)
+    told = (field.value, field.version, at, one.seen_at, other.seen_at, one.replaced, other.replaced)
+    return told if rest.field() == field else None
