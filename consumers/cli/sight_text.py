@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 from rich import box
 from rich.console import Console
@@ -39,7 +40,7 @@ def print_visibility(console: Console, lines: Sequence[Seen], *, everything: boo
 
 def print_offers(console: Console, lines: Sequence[Offer], *, everything: bool) -> None:
     """A table for each object: what stands otherwise than mapped, with its line; with `everything` what is mapped, too."""
-    shown = [each for each in lines if everything or each.standing is not Standing.MAPPED]
+    shown = [each for each in lines if everything or each.standing is not Standing.MAPPED or each.news]
     for obj in dict.fromkeys(each.object for each in shown):
         table = Table("", "side", "field", "type", "", "line of the configuration", box=box.SIMPLE, pad_edge=False, title=obj,
             title_justify="left", title_style="bold",
@@ -48,8 +49,12 @@ def print_offers(console: Console, lines: Sequence[Offer], *, everything: bool) 
             if each.object == obj:
                 standing = f"[{_STANDS[each.standing]}]{each.standing}[/]"
                 named = f"{each.field} ({each.label})" if each.label and each.label != each.field else each.field
-                told = each.told or (f"with {each.other}" if each.other else "")
+                told = "; ".join(part for part in (_news(each), each.told or (f"with {each.other}" if each.other else "")) if part)
                 table.add_row(standing, _NAMES[System(each.system)], escape(named), each.type, escape(told), escape(each.line))
         console.print(table)
     counts = Counter(each.standing for each in lines)
     console.print(", ".join(f"{counts[each]} {each}" for each in Standing) + ".")
+
+
+def _news(offer: Offer) -> str:
+    return f"{offer.news} ({datetime.fromtimestamp(offer.news_ms / 1000):%Y-%m-%d %H:%M})" if offer.news else ""  # noqa: DTZ006 - for people

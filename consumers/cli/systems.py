@@ -16,20 +16,23 @@ from consumers.fitting.canary import Patience, Sung, canary
 from consumers.fitting.check import Finding, Level, LinkField, compare
 from consumers.fitting.custom_objects import Planned, absent, apply, plan_of
 from consumers.fitting.custom_objects import findings as custom_findings
-from consumers.fitting.grounds import look_at_database, look_at_kafka
+from consumers.fitting.grounds import look_at_database, look_at_kafka, look_at_migrations
 from consumers.fitting.offers import Offer, offers
+from consumers.fitting.remembered import Knowledge, news, recall
 from consumers.fitting.setup_activities import create_types, plan_types
 from consumers.fitting.setup_fields import create_fields, plan_setup
 from consumers.fitting.survey import stream_fields, survey
 from consumers.fitting.visibility import Seen, visibility
 from consumers.mapping.describes import Describes
 from streams.budget.open import OpenBudget
+from streams.ground.database import connected
 from streams.ground.together import together
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.salesforce.rest import SalesforceRest
 from streams.salesforce.session import Session
-from streams.wire.errors import Fatal, SyncError, Unprepared
+from streams.wire.errors import Fatal, Retry, SyncError, Unprepared
+from streams.wire.systems import Object, System
 
 _T = TypeVar("_T")
 
@@ -143,7 +146,28 @@ async def visibility_of(settings: Settings) -> tuple[Seen, ...]:
 async def offers_of(settings: Settings) -> tuple[Offer, ...]:
     """All fields of both systems against the mapping, as they are now. Raises the adapters' errors."""
     describes = await _describes(settings)
-    return offers(build(settings, describes, unseen=True), describes)
+    known = await _remembered(settings)
+    return tuple(_with_news(each, known) for each in offers(build(settings, describes, unseen=True), describes))
+
+
+def _with_news(offer: Offer, known: Knowledge) -> Offer:
+    told = known.get((System(offer.system), Object(offer.object), offer.field))
+    words, since = news(told) if told is not None else ("", 0)
+    return replace(offer, news=words, news_ms=since)
+
+
+async def _remembered(settings: Settings) -> Knowledge:
+    """What the workers have seen; nothing where there is no ledger (yet)."""
+    dsn = settings.postgres.dsn.reveal()
+    try:
+        connection = await connected(dsn, application_name="tandem-fields")
+        try:
+            await look_at_migrations(connection, dsn)
+            return await recall(connection)
+        finally:
+            connection.terminate()
+    except (Retry, Unprepared):
+        return {}
 
 
 async def _describes(settings: Settings) -> Describes:

@@ -318,6 +318,7 @@ class IntervalSettings:
     overlap_seconds: Annotated[float, Duration("How far a cycle reads back behind its watermark", "0s", "1d")] = 600.0
     activities_min_seconds: Annotated[float, Duration("Between two looks at Marketo's activities while there is news", "200ms", "1h")] = 1.0
     activities_max_seconds: Annotated[float, Duration("The same while there is none, or calls run short", "200ms", "1h")] = 15.0
+    describe_seconds: Annotated[float, Duration("Between two looks at which fields both systems have and show", "1s", "1d")] = 900.0
     lateness_seconds: Annotated[float, Duration("How long a change waits for one before it that is missing in the feed", "1s", "1d")] = 60.0
 
 

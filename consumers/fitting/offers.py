@@ -44,6 +44,10 @@ class Offer:
     told: str = ""
     line: str = ""
     """Of the configuration: what maps it, maps it as what it is now, or leaves it out."""
+    news: str = ""
+    """What a worker has found to be new about it: that it has appeared, another type, other values of its picklist."""
+    news_ms: int = 0
+    """Since when (ms, ours)."""
 
 
 def offers(rules: SyncRules, describes: Describes) -> tuple[Offer, ...]:

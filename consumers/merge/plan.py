@@ -79,6 +79,8 @@ class Nothing:
     """Nothing to send now; `refused` as above."""
 
     refused: tuple[tuple[str, str], ...] = ()
+    uncreatable: str = ""
+    """Of a record that is to be made: why it can't be now."""
 
 
 WRITTEN_ONCE = "Marketo changes no activity: it stays as it was when it was written"

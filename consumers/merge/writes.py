@@ -204,6 +204,16 @@ def uncreatable(state: PairState, target: System, reason: str, mark: int) -> Pai
     return state.with_record(target, record)
 
 
+def creatable(state: PairState, target: System) -> PairState:
+    """The target may take the creation that it refused."""
+    record = state.record(target)
+    if record.id or not record.refused:
+        return state
+    record = shallow(record)
+    record.refused = ""
+    return state.with_record(target, record)
+
+
 def creation(state: PairState, target: System) -> int:
     """The write that creates the target's record, or one that was given up and may have created it all the same; 0: there is none."""
     record = state.record(target)

@@ -5,8 +5,9 @@ from typing import Any
 
 from consumers.fitting.sight import Returned
 from consumers.ledger.port import Ledger
+from consumers.merge.refused import RECORD
 from consumers.merge.terms import Terms
-from consumers.merge.writes import welcomed
+from consumers.merge.writes import creatable, welcomed
 from consumers.reconcile.gaps import Gaps
 from streams.ground.database import away_is_retry
 from streams.wire.systems import Object, System
@@ -25,17 +26,19 @@ async def welcome(
     """Open a gap for each kind of record, and let what was refused be sent. Raises `Retry`; then it is done again, as a whole."""
     margin_ms = _MARGIN_MS + round(2 * poll_seconds * 1000)
     people = terms.rules.people
-    told = [each for each in returned if each.system is System.SALESFORCE or each.object in people]
+    unread = [each for each in returned if not each.values]
+    told = [each for each in unread if each.system is System.SALESFORCE or each.object in people]
     for system, obj in sorted({(each.system, each.object) for each in told if each.system is System.SALESFORCE or _first(each, told)}):
         back = [each for each in told if each.system is system and (each.object == obj or system is System.MARKETO)]
         since = min(each.since_ms for each in back)
-        names = ", ".join(sorted({each.name for each in back}))
+        names = ", ".join(sorted({each.name or f"{each.object} records" for each in back}))
         kind = obj if system is System.SALESFORCE else ""
         since_ms = max(1, since - margin_ms) if since else None
         await gaps.open(f"fields.{system}", kind, f"{names} could not be seen for a while", since_ms)
     for system in {each.system for each in returned}:
         keys = _keys(returned, system, terms)
-        await _owe_again(system, keys, pool=pool, ledger=ledger, terms=terms, now=now_ms())
+        whole = frozenset(each.object for each in returned if each.system is system and not each.name)
+        await _owe_again(system, keys, whole, pool=pool, ledger=ledger, terms=terms, now=now_ms())
 
 
 def _first(one: Returned, returned: Sequence[Returned]) -> bool:
@@ -51,14 +54,18 @@ def _keys(returned: Sequence[Returned], system: System, terms: Terms) -> dict[Ob
             for each in returned
             if each.system is system and each.object == obj
             for item in mapping.fields
-            if item.name_on(system) == each.name
+            if each.name in ("", item.name_on(system))
         )
         for obj, mapping in terms.rules.objects.items()
     }
 
 
-async def _owe_again(system: System, keys: dict[Object, frozenset[str]], *, pool: Any, ledger: Ledger, terms: Terms, now: int) -> None:
-    after, fields = 0, sorted({key for names in keys.values() for key in names})
+async def _owe_again(
+    system: System, keys: dict[Object, frozenset[str]], whole: frozenset[Object], *, pool: Any, ledger: Ledger, terms: Terms, now: int
+) -> None:
+    """`whole`: sorts of records that could not be seen at all, nor be made."""
+    after, fields = 0, sorted({RECORD, *(key for names in keys.values() for key in names)})
+    born = whole if whole.isdisjoint(terms.rules.people) else whole | terms.rules.people.keys()
     while True:
         with away_is_retry("look for what was refused"):
             rows = await pool.fetch(REFUSED, system.value, fields, after, _PAGE)
@@ -68,5 +75,6 @@ async def _owe_again(system: System, keys: dict[Object, frozenset[str]], *, pool
         async with ledger.transaction() as tx:
             pairs = list((await tx.by_id([row["pair"] for row in rows])).values())
             for pair in pairs:
-                pair.state = terms.with_due(welcomed(pair.state, system, keys.get(pair.state.object, frozenset())), now)
+                state = welcomed(pair.state, system, keys.get(pair.state.object, frozenset()))
+                pair.state = terms.with_due(creatable(state, system) if state.object in born else state, now)
             await tx.save(pairs, now)

@@ -14,6 +14,7 @@ from consumers.configuration.loading import Settings
 from consumers.configuration.registered import registry_of
 from consumers.configuration.settings import LogFormat
 from consumers.fitting.sight import LOOK_SECONDS
+from consumers.reconcile.out_of_sight import look_for_them
 from consumers.reports.status import impersonal, status
 from consumers.retention.shelves import NAMES as KEPT
 from consumers.troubles.beat import Beat
@@ -32,6 +33,7 @@ from consumers.worker.shell import run as run_shell
 from consumers.worker.toolbox import Toolbox
 from streams.ground.clock import now_ms
 from streams.ground.pause import pause
+from streams.ground.together import beside
 from streams.wire.errors import Fatal, Retry
 
 RELAY, OBSERVE, SETTLE, RECONCILE, FLOW_STEPS = "relay", "observe", "settle", "reconcile", "flow-steps"
@@ -124,7 +126,12 @@ class Worker:
 
     async def _fields(self, tools: Tools, stop: asyncio.Event) -> None:
         self.process.board.also("fields", tools.sight.troubles)
-        await tools.sight.run(stop, min(LOOK_SECONDS, tools.settings.intervals.poll_seconds))
+        intervals = tools.settings.intervals
+        soon = min(LOOK_SECONDS, intervals.poll_seconds, intervals.describe_seconds)
+        await beside(
+            tools.sight.run(stop, soon, every_seconds=intervals.describe_seconds),
+            look_for_them(tools.pool, tools.ledger, tools.terms, stop, now_ms=now_ms, seconds=intervals.describe_seconds),
+        )
 
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
         now = partial(expected, self.settings)

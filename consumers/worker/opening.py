@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,10 @@ from consumers.fitting.canary import Patience as CanaryPatience
 from consumers.fitting.canary import canary
 from consumers.fitting.custom_objects import say_differences
 from consumers.fitting.grounds import look_at_database
-from consumers.fitting.sight import Sight
+from consumers.fitting.left_out import Place
+from consumers.fitting.redefined import Definitions
+from consumers.fitting.remembered import Memory
+from consumers.fitting.sight import Returned, Sight
 from consumers.fitting.survey import survey
 from consumers.ledger.findings import keep_mapped
 from consumers.ledger.postgres import PostgresLedger, open_ledger
@@ -76,6 +79,7 @@ class Tools:
     marketo: MarketoRest
     writers: dict[System, Writer]
     sight: Sight
+    definitions: Definitions
     gaps: Gaps
     feed_lag: FeedLag
     singleton: PostgresSingleton
@@ -106,6 +110,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     }
     salesforce, marketo = SalesforceRest(session, reading[System.SALESFORCE]), MarketoRest(marketo_session, reading[System.MARKETO])
     surveying = partial(survey, salesforce, marketo, sorts(settings))
+    definitions = Definitions(salesforce, lambda: session.server_now_ms() or 0)
     describes = await surveying()
     echo = await _echo(settings, pool, marketo_session, marketo)
     await say_differences(settings, salesforce, marketo, describes)
@@ -117,7 +122,9 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
     poll_seconds = settings.intervals.poll_seconds
     back = partial(welcome, gaps=gaps, pool=pool, ledger=ledger, terms=terms, poll_seconds=poll_seconds, now_ms=now_ms)
-    sight = Sight(rules, describes, surveying, back, now_ms, monotonic=time.monotonic)
+    memory = Memory(pool, rules)
+    sight = Sight(rules, describes, surveying, back, now_ms, monotonic=time.monotonic, seen=partial(_remembered, memory, _nobody))
+    await _remembered(memory, back, describes, sight.unread)
     _log.info("open", salesforce_user=terms.identity.salesforce_user, echo=str(echo), fields=len(describes.marketo))
     return Tools(
         settings=settings,
@@ -132,10 +139,22 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
         marketo=marketo,
         writers=_writers(session, marketo_session, paid, terms, sight),
         sight=sight,
+        definitions=definitions,
         gaps=gaps,
         feed_lag=FeedLag(pool, now_ms),
         singleton=PostgresSingleton(dsn),
     )
+
+
+async def _remembered(
+    memory: Memory, back: Callable[[list[Returned]], Awaitable[None]], describes: Describes, unread: Mapping[Place, list[str]]
+) -> None:
+    await memory.take_in(describes, unread, now_ms(), back)
+
+
+async def _nobody(returned: list[Returned]) -> None:
+    """While it runs, `Sight` itself tells of what is back."""
+    del returned
 
 
 async def _close(pool: Any) -> None:

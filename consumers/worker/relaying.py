@@ -65,7 +65,8 @@ class Relaying:
         source = CdcSource(
             tools.session,
             entities=[known[obj].entity for obj in tools.terms.rules.objects if known[obj].entity.stream],
-            fields={obj: salesforce_fields(tools, obj) for obj in tools.terms.rules.objects},
+            fields=_visible_fields(tools),
+            drifted=tools.sight.noticed,
         )
         await self._relay("relay.salesforce", source, tools, stop)
 
@@ -88,6 +89,9 @@ class Relaying:
         async def report(cycle: SalesforceCycle) -> None:
             await self._cycle(tools, source.name, cycle)
 
+        async def redefined() -> bool:
+            return await tools.sight.is_other(redefined=await tools.definitions.are_others(tools.terms.rules.objects[obj].api_name))
+
         intervals = tools.settings.intervals
         source = PollSource(
             tools.salesforce,
@@ -101,6 +105,8 @@ class Relaying:
             on_brake=keeping(tools.pool, obj),
             visible=partial(tools.sight.visible, SALESFORCE, obj),
             unseen_fields=tools.sight.doubts,
+            is_open=partial(tools.sight.is_open, SALESFORCE, obj),
+            redefined=redefined,
         )
         await beside(self._polled(f"reconcile.{obj}", source, tools, stop), release(tools.pool, obj, source, stop))
 
@@ -151,6 +157,23 @@ def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     mapped = (field.salesforce for field in rules.objects[obj].fields if field.salesforce)
     key = [rules.links.salesforce_key] if rules.objects[obj].is_person else []
     return sorted({CREATED_FIELD[SALESFORCE], *key, *mapped})
+
+
+def _visible_fields(tools: Tools) -> Callable[[], Mapping[Object, frozenset[str]]]:
+    """By object that can be seen, the fields that are read at the moment: worked out anew when something else is left out. The stream
+    itself goes on telling of an object that is hidden until it is opened anew."""
+    wanted = {obj: salesforce_fields(tools, obj) for obj in tools.terms.rules.objects}
+    told: dict[int, Mapping[Object, frozenset[str]]] = {}
+    open_ = partial(tools.sight.is_open, SALESFORCE)
+
+    def visible() -> Mapping[Object, frozenset[str]]:
+        number = tools.sight.number
+        if number not in told:
+            told.clear()
+            told[number] = {obj: frozenset(tools.sight.visible(SALESFORCE, obj, names)) for obj, names in wanted.items() if open_(obj)}
+        return told[number]
+
+    return visible
 
 
 async def _marketo_feed(tools: Tools, source: str) -> LeadFeed:

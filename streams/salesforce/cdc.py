@@ -15,6 +15,7 @@ from streams.salesforce.bayeux import End, Ending, remedy
 from streams.salesforce.comet import CometClient
 from streams.salesforce.decode import Decoded, Hole, decode_message
 from streams.salesforce.entity import Entity
+from streams.salesforce.forms import Forms
 from streams.salesforce.session import Session
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, DeadLetter
@@ -48,7 +49,9 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 class CdcSource:
     """Salesforce's stream of changes to the records of `entities` (those of them that it can tell of).
 
-    `fields`: those wanted of each object (None: all). Yields within milliseconds of arrival; reads the wire whether or not the
+    `fields`: those wanted of each object (None: all), or who tells which they are at the moment.
+    `drifted` is awaited before the first event of another form (`schema`) than its object's events had before.
+    Yields within milliseconds of arrival; reads the wire whether or not the
     consumer keeps up (`pending` counts what waits). A batch's position is the last replay id of which all events are known to have
     arrived: events of one replay id may come apart (enriched channels), so after a restart the last one may come again.
     While nothing comes an empty batch says now and then that the stream is alive; `caught_up` then says that the server has answered
@@ -65,7 +68,8 @@ class CdcSource:
         session: Session,
         *,
         entities: Iterable[Entity],
-        fields: Mapping[Object, Iterable[str]] | None = None,
+        fields: Mapping[Object, Iterable[str]] | Callable[[], Mapping[Object, frozenset[str]]] | None = None,
+        drifted: Callable[[], Awaitable[None]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = clock.now_ms,
@@ -80,7 +84,8 @@ class CdcSource:
         self._session = session
         self._settings = session.settings
         self._entities = {entity.name: entity for entity in entities if entity.stream}
-        self._fields = None if fields is None else {obj: frozenset(names) for obj, names in fields.items()}
+        self._wanted = fields if callable(fields) else _fixed(fields)
+        self._drifted, self._forms = drifted, Forms()
         self._sleep, self._monotonic, self._now_ms = sleep, monotonic, now_ms
         self._client: CometClient | None = None
         self._told_alive = monotonic()
@@ -109,6 +114,8 @@ class CdcSource:
                     yield Batch(events=[], position=progress.safe.text())
                 while client.end is None or client.wire.messages:
                     if client.wire.messages:
+                        if self._drifted is not None and self._forms.is_new(client.wire.messages[0]):
+                            await self._drifted()
                         batch, hole = self._take(client, progress)
                         yield batch
                         _raise_hole(hole, progress)
@@ -155,9 +162,11 @@ class CdcSource:
         events: list[ChangeEvent] = []
         dead: list[DeadLetter] = []
         hole: Hole | None = None
-        waiting = client.wire.messages
-        for _ in range(min(len(waiting), _MESSAGES_MAX)):
-            decoded = decode_message(waiting.popleft(), self._entities, self._fields, progress.safe.epoch)
+        waiting, fields = client.wire.messages, self._wanted()
+        for place in range(min(len(waiting), _MESSAGES_MAX)):
+            if place and self._drifted is not None and self._forms.differs(waiting[0]):
+                break
+            decoded = decode_message(waiting.popleft(), self._entities, fields, progress.safe.epoch)
             if decoded.replay_id is not None and decoded.replay_id < progress.safe.replay_id:
                 raise self._begun_anew(f"the stream's replay ids fell from {progress.safe.replay_id} to {decoded.replay_id}", progress.safe)
             if decoded.ignored:
@@ -234,6 +243,11 @@ class _Progress:
             self.safe = self.last
             return True
         return False
+
+
+def _fixed(fields: Mapping[Object, Iterable[str]] | None) -> Callable[[], Mapping[Object, frozenset[str]] | None]:
+    fixed = None if fields is None else {obj: frozenset(names) for obj, names in fields.items()}
+    return lambda: fixed
 
 
 def _raise_hole(hole: Hole | None, progress: _Progress) -> None:

@@ -71,7 +71,7 @@ def decode_message(
     """The change events in one message of the stream: one for each record, in the order of `recordIds`.
 
     `entities`: ours, by API name. `epoch`: which numbering the replay ids belong to.
-    `fields`: those wanted of each object (None: all). An update of none is no event.
+    `fields`: those wanted of each object (None: all), nothing of an object that isn't named. An update of none is no event.
     A field whose value the feed can't show whole (a text difference, a list) is left out and a `GAP` event for the record follows.
     """
     replay_id = _replay_id(message)
@@ -130,7 +130,7 @@ def _decode(
     header, body = _parts(message)
     at = _at(header)
     entity = entities.get(header["entityName"])
-    if entity is None:
+    if entity is None or (fields is not None and entity.object not in fields):
         return Decoded(replay_id=replay_id, at=at, ignored=header["entityName"])
     ids, change = _record_ids(header), header.get("changeType")
     if replay_id is None:

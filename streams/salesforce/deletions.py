@@ -9,7 +9,7 @@ from streams.budget.port import Lane
 from streams.relay.windows import Window
 from streams.salesforce.entity import MASTER, Entity
 from streams.salesforce.records import RECORDS_MAX
-from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.rest import DELETE_LOG_MS, SalesforceRest
 from streams.salesforce.soql import any_of, changed_between, moment_ms
 from streams.wire.errors import Gap, Reject
 from streams.wire.events import ChangeEvent, Happened, Value
@@ -17,8 +17,6 @@ from streams.wire.systems import System, salesforce_id
 
 log = structlog.get_logger(__name__)
 
-_LOG_MS = 15 * 86_400_000 - 3_600_000
-"""How far back `/deleted` answers, less an hour."""
 _MINUTE_MS = 60_000
 _ORDER = ("SystemModstamp", "Id")
 
@@ -44,7 +42,7 @@ async def deletions(rest: SalesforceRest, entity: Entity, window: Window, lane: 
 
 async def _log_of(rest: SalesforceRest, entity: Entity, window: Window, lane: Lane) -> dict[str, int]:
     """Ids deleted in the window by the delete log, which also knows those emptied from the recycle bin."""
-    start = max(window.start_ms, window.end_ms - _LOG_MS)
+    start = max(window.start_ms, window.end_ms - DELETE_LOG_MS)
     try:
         # the call cuts both ends to the minute
         listed = await rest.deleted(entity.name, start - _MINUTE_MS, window.end_ms + _MINUTE_MS, lane)

@@ -78,6 +78,10 @@ def name_of(obj: Object) -> str:
     return f"salesforce.poll.{obj}"
 
 
+def _always() -> bool:
+    return True
+
+
 class PollSource:
     """Cycles over one object: rows changed since the last one (with overlap), then deletes; for ever, or once.
 
@@ -85,7 +89,9 @@ class PollSource:
     What it was merged or converted into is told in `into`, whatever is in `fields`. Deletions are only looked for where the object has a
     recycle bin.
     With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page.
-    `visible`: those of `fields` that can be read now; `unseen_fields`, of a query that was refused, whether that has become fewer.
+    `visible`: those of `fields` that can be read now; `unseen_fields`, of a query that was refused, whether that has become fewer, or
+    nothing can be read of the object any more: then `is_open` says so, and no cycle is run until it can. `redefined` is asked before rows
+    of a cycle are passed on, whether other fields are to be read by now: what a change of a type has emptied was not cleared by anybody.
     `unseen` gets each batch and returns what the ledger doesn't know yet; `report` gets one `CycleReport` for each complete cycle.
     A cycle that reports more than `deletes_percent_max` of the object deleted (and more than `deletes_ignored_max` records)
     raises `Fatal` before it yields one of them, until `confirm_deletes()` was called; `on_brake` is told of them before, and None once
@@ -111,6 +117,8 @@ class PollSource:
         once: bool = False,
         visible: Callable[[Iterable[str]], list[str]] = list,
         unseen_fields: Callable[[Reject], Awaitable[bool]] | None = None,
+        is_open: Callable[[], bool] = _always,
+        redefined: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self.name = name_of(entity.object)
         self._rest, self._object, self._entity = rest, entity.object, entity
@@ -124,7 +132,8 @@ class PollSource:
         self._lag_ms, self._overlap_ms = int(lag_seconds * 1000), int(overlap_seconds * 1000)
         self._since_ms, self._unseen, self._report = since_ms, unseen, report
         self._lane, self._once = lane, once
-        self._visible, self._unseen_fields = visible, unseen_fields
+        self._visible, self._unseen_fields, self._is_open = visible, unseen_fields, is_open
+        self._redefined = redefined
         self._wake = asyncio.Event()
         self._gaps = ReadBack(self._lag_ms)
         self._brake = Brake(rest, entity, lane, percent_max=deletes_percent_max, ignored_max=deletes_ignored_max, on_brake=on_brake)
@@ -149,7 +158,9 @@ class PollSource:
         mark = self._begin(position)
         while True:
             self._wake.clear()
-            window = await self._due(mark)
+            window = await self._due(mark) if self._is_open() else None
+            if not self._is_open():
+                yield Batch(events=[], position=mark.text())
             if window is not None:
                 ahead_ms = window.end_ms - window.done_ms
                 mark = msgspec.structs.replace(mark, start_ms=window.start_ms, end_ms=window.end_ms, ahead_ms=ahead_ms)
@@ -161,7 +172,7 @@ class PollSource:
                     if await self._does_without_conversions(error):
                         raise Retry(f"{self.name}: conversions can't be seen, it goes on without: {error}") from error
                     if self._unseen_fields is not None and await self._unseen_fields(error):
-                        raise Retry(f"{self.name}: a field can't be read any more, it goes on without: {error}") from error
+                        raise Retry(f"{self.name}: something can't be read any more, it goes on without: {error}") from error
                     remedy = "Check the mapping against the fields that the integration user may see."
                     raise Fatal(f"{self.name}: Salesforce refuses the query: {error}.", remedy=remedy) from error
             if self._once:
@@ -191,6 +202,8 @@ class PollSource:
         started, calls, counted = time.monotonic(), self._rest.calls, _Count()
         first = mark.done_ms is None
         async for page, passed in self._rows(window, mark):
+            if not counted.read and self._redefined is not None and await self._redefined():
+                raise Retry(f"{self.name}: fields have changed in Salesforce, it reads on with those that it can")
             mark = passed
             counted.read += len(page.rows)
             events = await self._new([self._reading(row, page) for row in page.rows])

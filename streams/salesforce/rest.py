@@ -26,6 +26,10 @@ from streams.wire.systems import salesforce_id
 QUERY_BATCH = 2000
 _URI_CHARS_MAX = 16_000
 """Salesforce refuses a request line beyond 16,384 bytes (REST API guide, status codes 414 and 431)."""
+_NOT_MODIFIED = 304
+_MINUTE_MS = 60_000
+DELETE_LOG_MS = 15 * 86_400_000 - 3_600_000
+"""How far back `/deleted` answers, less an hour."""
 _PATIENCE_SECONDS = 10.0
 _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 
@@ -181,9 +185,31 @@ class SalesforceRest:
                 found.update({salesforce_id(str(row["Id"])): entity.into(row)[0] or None for row in rows})
         return found
 
+    async def gone(self, entity: Entity, ids: Sequence[str], lane: Lane) -> frozenset[str]:
+        """Those of some records (18 characters) that are deleted: by the recycle bin, 200 a call, or by the delete log of the last days,
+        which knows what was emptied from the bin, too. None of an object that has neither."""
+        wanted = list(dict.fromkeys(salesforce_id(each) for each in ids))
+        found: set[str] = set()
+        if not entity.bin:
+            return frozenset()
+        for start in range(0, len(wanted), RECORDS_MAX):
+            where = ["IsDeleted = TRUE", any_of("Id", wanted[start : start + RECORDS_MAX])]
+            async for rows in self.query_all(select(entity.name, ("Id",), where), lane):
+                found.update(salesforce_id(str(row["Id"])) for row in rows)
+        if found.issuperset(wanted):
+            return frozenset(found)
+        now = await self.server_time(lane)
+        listed = await self.deleted(entity.name, now - DELETE_LOG_MS, now + _MINUTE_MS, lane)
+        return frozenset(found | ({salesforce_id(each) for each in listed.ids} & set(wanted)))
+
     async def describe(self, obj: str, lane: Lane = Lane.LIVE) -> dict[str, Any]:
         """The object as our user may see it: fields hidden from the user are absent (SOAP API guide, DescribeSObjectResult)."""
         return await self._object(f"{self._root}/sobjects/{name(obj)}/describe", lane)
+
+    async def is_redefined(self, obj: str, since: str, lane: Lane = Lane.LIVE) -> bool:
+        """Whether the object's fields may be others than at `since` (HTTP's form of a date): asked without the fields themselves."""
+        answer = await self._read("GET", f"{self._root}/sobjects/{name(obj)}/describe", lane, headers={"If-Modified-Since": since})
+        return answer.status != _NOT_MODIFIED
 
     async def describe_global(self, lane: Lane = Lane.LIVE) -> dict[str, Any]:
         """All objects that our user may see."""
@@ -234,6 +260,8 @@ class SalesforceRest:
             usage = _USAGE.search(answer.headers.get("Sforce-Limit-Info", ""))
             if usage:
                 await self._budget.seen(int(usage[1]), int(usage[2]))
+            if answer.status == _NOT_MODIFIED:
+                return answer
             error = judge_answer(answer.status, answer.body, write=write, what=f"Salesforce {method} {path.partition('?')[0]}")
             if error is None:
                 return answer

@@ -32,6 +32,7 @@ class ScriptedWriter:
         self.used: dict[str, Use | None] = {}
         self.merged_into: dict[str, str] = {}
         self.purged: set[str] = set()
+        self.out_of_sight: set[str] = set()
         self.asked_masters: list[str] = []
         self.asked_uses: list[str] = []
         self.refuses_uses: BaseException | None = None
@@ -58,6 +59,11 @@ class ScriptedWriter:
         del obj, lane
         self.asked_masters += ids
         return {each: self.merged_into.get(each) for each in ids if each not in self.purged}
+
+    async def surely_deleted(self, obj: Object, ids: Sequence[str], lane: Lane) -> frozenset[str]:
+        """As written; what nothing was written about is."""
+        del obj, lane
+        return frozenset(each for each in ids if each not in self.out_of_sight)
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As written; what nothing was written about has no use."""

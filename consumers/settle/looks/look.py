@@ -15,7 +15,7 @@ from consumers.judging.families import Families
 from consumers.judging.reunions import reunite
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Duty, Ledger, Pair
-from consumers.merge.aside import set_aside
+from consumers.merge.aside import out_of_sight, set_aside
 from consumers.merge.decision import Decision
 from consumers.merge.feed import rejudge
 from consumers.merge.reading import Look
@@ -33,6 +33,10 @@ from streams.wire.systems import Object, System
 
 UNTELLABLE = "it is not in the recycle bin, so nobody can tell whether it was merged into another record"
 """`origin` of such a deletion."""
+UNSEEN = (
+    "it can't be found there, and nothing says that it was deleted: it is not shared with Tandem's user any more, or was erased long ago. "
+    "Nothing is written or deleted; it goes on by itself once the record can be seen"
+)
 _LEASE_MS = 20_000
 """A look that nobody finished is made again then: two of the same do no harm."""
 
@@ -101,8 +105,11 @@ class Looker:
             except (Fatal, Reject) as error:
                 closed = error  # one sort of record that can't be read keeps nobody from the others
         for obj, ids in _by_object(ended, self._system).items():
-            for start in range(0, len(ids), self._writer.batch_max):
-                await self._tell(await self._ended(obj, ids[start : start + self._writer.batch_max]), obj, looked, lag_ms)
+            try:
+                for start in range(0, len(ids), self._writer.batch_max):
+                    await self._tell(await self._ended(obj, ids[start : start + self._writer.batch_max]), obj, looked, lag_ms)
+            except (Fatal, Reject) as error:
+                closed = error
         if claimed.to_find:
             await self._find(claimed.to_find, looked)
         try:
@@ -172,8 +179,28 @@ class Looker:
         readings = await self._writer.read(obj, ids, Lane.REPAIR)
         looked.read += len(readings)
         missing = [record for record, reading in readings.items() if reading is None]
-        ended = await self._ended(obj, missing) if missing else []
+        gone = await self._writer.surely_deleted(obj, missing, Lane.REPAIR) if missing else frozenset()
+        ended = await self._ended(obj, sorted(gone)) if gone else []
         await self._tell([*(reading for reading in readings.values() if reading is not None), *ended], obj, looked, lag_ms)
+        if unseen := [record for record in missing if record not in gone]:
+            await self._unseen(obj, unseen)
+
+    async def _unseen(self, obj: Object, ids: Sequence[str]) -> None:
+        """Records that can't be seen any more, and of which nobody says that they are deleted: their pairs wait for them."""
+        now = self._clock()
+        async with self._ledger.transaction() as tx:
+            pairs = await tx.by_record(self._system, obj, ids)
+            decisions = []
+            for record, pair in pairs.items():
+                if pair.state.record(self._system).id != record:
+                    continue
+                before = pair.state.hold
+                pair.state = self._terms.with_due(out_of_sight(pair.state, self._system, UNSEEN), now)
+                if pair.state.hold != before:
+                    why = pair.state.hold
+                    decisions.append(Decision(kind="held", at=now, pair=pair.id, system=self._system, record=record, detail=why))
+            await tx.record(decisions)
+            await tx.save(list(pairs.values()), now)
 
     async def _ended(self, obj: Object, ids: Sequence[str]) -> list[ChangeEvent]:
         """Of records that are gone: that they are deleted, for all that we can see, or part of another one."""

@@ -86,7 +86,9 @@ class Intents:
             case Delete() | Merge():
                 pair.state = self.leased(pair.state, write, now)
                 draft.items[pair.id] = (Item(write=write, pair=pair.id, order=planned, begin_until=now + patience.begin_ms), lane)
-            case Nothing(refused=refused):
+            case Nothing(refused=refused, uncreatable=why):
+                if why:
+                    pair.state = uncreatable(pair.state, self._system, why, row_mark(pair.state, self._terms.rules))
                 pair.state = later(refuse(pair.state, self._system, refused), self.duty, 0)
 
     def leased(self, state: PairState, write: int, now: int) -> PairState:

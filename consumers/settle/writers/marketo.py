@@ -79,6 +79,11 @@ class MarketoWriter:
         del obj, ids, lane
         return {}
 
+    async def surely_deleted(self, obj: Object, ids: Sequence[str], lane: Lane) -> frozenset[str]:
+        """All: our user sees whoever is there."""
+        del obj, lane
+        return frozenset(ids)
+
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""
         there = {each: reading for each, reading in (await self.read(obj, ids, lane)).items() if reading is not None}

@@ -122,6 +122,11 @@ class Writer(Protocol):
         """
         ...
 
+    async def surely_deleted(self, obj: Object, ids: Sequence[str], lane: Lane) -> frozenset[str]:
+        """Of records that can't be read: those of which the system says, or leaves no doubt, that they are deleted. The others may just be
+        out of our sight."""
+        ...
+
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """Of records that we created: what others have made of each since, in the system's own terms; None for one that is gone.
 

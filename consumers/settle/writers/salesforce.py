@@ -12,7 +12,7 @@ from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all
 from consumers.settle.writers.refused import passes
 from consumers.settle.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
 from streams.budget.port import Lane
-from streams.salesforce.entity import MODIFIED, last_change
+from streams.salesforce.entity import MODIFIED, Entity, last_change
 from streams.salesforce.merging import MERGES_MAX
 from streams.salesforce.records import RECORDS_MAX, ItemResult
 from streams.salesforce.refusals import judge_item
@@ -71,6 +71,11 @@ class SalesforceWriter:
         if entity is None or not entity.merges:
             return dict.fromkeys(ids)
         return await self._rest.masters(entity, ids, lane)
+
+    async def surely_deleted(self, obj: Object, ids: Sequence[str], lane: Lane) -> frozenset[str]:
+        """Those in the recycle bin or in the delete log; whoever is in neither may not be shared with our user any more."""
+        known = SORTS[obj].entity if obj in SORTS else Entity(object=obj, name=self._rules.objects[obj].api_name)
+        return await self._rest.gone(known, ids, lane)
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from consumers.fitting.sight import LOOK_SECONDS, UNSEEN_CODES, Sight
+from consumers.fitting.sight import CLOSED_CODES, LOOK_SECONDS, UNSEEN_CODES, VALUE_CODES, Sight
 from consumers.merge.state import PairState
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Writer
 from streams.budget.port import Lane
@@ -12,6 +12,8 @@ from streams.wire.events import ChangeEvent
 from streams.wire.systems import Object
 
 _Answer = TypeVar("_Answer")
+_OF_ROWS = (*sorted(UNSEEN_CODES), "INVALID_TYPE")
+"""How the refusal of a row begins that may be about a field, or about the whole object."""
 
 
 class SightedWriter:
@@ -26,24 +28,33 @@ class SightedWriter:
         try:
             return await self._twice(lambda: self._writer.candidates(wanted, lane))
         except Reject as error:
-            if error.code not in UNSEEN_CODES:
+            if error.code not in UNSEEN_CODES | CLOSED_CODES:
                 raise
             raise Retry(f"nobody can be looked up in {self.system}: {error}", after_seconds=LOOK_SECONDS) from error
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
-        """As the port says."""
-        return await self._twice(lambda: self._writer.read(obj, ids, lane))
+        """As the port says; nothing of a sort of records that can't be seen at all: none of them is gone for that."""
+        try:
+            return await self._twice(lambda: self._writer.read(obj, ids, lane))
+        except Reject as error:
+            if error.code in CLOSED_CODES and not self._sight.is_open(self.system, obj):
+                return {}
+            raise
 
     async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
         """As the port says."""
         return await self._writer.masters(obj, ids, lane)
+
+    async def surely_deleted(self, obj: Object, ids: Sequence[str], lane: Lane) -> frozenset[str]:
+        """As the port says."""
+        return await self._writer.surely_deleted(obj, ids, lane)
 
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         """As the port says."""
         return await self._twice(lambda: self._writer.uses(obj, ids, lane))
 
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
-        """As the port says. Where a field is found to be hidden nothing was written: it is planned again without it."""
+        """As the port says. Where a field, or a whole object, is found to be hidden nothing was written: it is planned again without it."""
         try:
             outcomes = await self._writer.write(items, lane)
         except Reject as error:
@@ -53,10 +64,13 @@ class SightedWriter:
         if any(_for_a_field(outcome) for outcome in outcomes):
             await self._sight.noticed()
             outcomes = [self._again(item, outcome) for item, outcome in zip(items, outcomes, strict=True)]
+        elif any(outcome.fate is Fate.REJECTED and outcome.reason.startswith(tuple(VALUE_CODES)) for outcome in outcomes):
+            await self._sight.noticed()
         return outcomes
 
     def _again(self, item: Item, outcome: Outcome) -> Outcome:
-        """A record that was refused for a field which is left out from now on, unnamed, is written again without it."""
+        """A record that was refused for a field which is left out from now on, unnamed, or for an object that can't be seen any more, is
+        planned again without it."""
         if not _for_a_field(outcome) or outcome.fields or self._sight.fitting(self.system, item.order) is item.order:
             return outcome
         return Outcome(fate=Fate.BUSY, reason=outcome.reason)
@@ -71,4 +85,4 @@ class SightedWriter:
 
 
 def _for_a_field(outcome: Outcome) -> bool:
-    return outcome.fate is Fate.REJECTED and outcome.reason.startswith(tuple(UNSEEN_CODES))
+    return outcome.fate is Fate.REJECTED and outcome.reason.startswith(_OF_ROWS)

@@ -124,6 +124,11 @@ class Org:
         rows = [{**{field: seen[each].get(field) for field in fields}, "Id": each} if each in seen else None for each in ids]
         return rows, now, now
 
+    async def gone(self, entity: Any, ids: Sequence[str], lane: Any = None) -> frozenset[str]:
+        """As the REST client has it."""
+        del entity, lane
+        return frozenset(each for each in ids if each not in self.records)
+
     async def masters(self, entity: Any, ids: Sequence[str], lane: Any = None) -> Mapping[str, str | None]:
         """As the REST client has it."""
         del entity, lane

@@ -7,10 +7,9 @@ import pytest
 
 from consumers.configuration.defaults import build
 from consumers.fitting.offers import Offer, Standing, offers
-from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import Direction, FieldType
 from streams.wire.systems import PERSON, Object, System
-from tests.consumers.fitting.test_visibility import MK, SF, Org, fact, settings
+from tests.consumers.fitting.test_visibility import BY_DEFAULT, MK, SF, Org, fact, settings
 
 
 def find(lines: tuple[Offer, ...], obj: str, system: System, field: str) -> Offer:
@@ -28,7 +27,7 @@ def test_where_all_fits_everything_is_mapped(tmp_path: Path) -> None:
     assert {each.standing for each in told(Org(configured), configured)} == {Standing.MAPPED}
 
 
-@pytest.mark.parametrize("obj", list(SORTS))
+@pytest.mark.parametrize("obj", BY_DEFAULT)
 def test_the_line_of_a_new_field_maps_it(tmp_path: Path, obj: Object) -> None:
     configured = settings(tmp_path)
     org, mapping = Org(configured), build(configured).objects[obj]
@@ -72,7 +71,7 @@ def test_what_cannot_be_written_is_offered_one_way(tmp_path: Path, side: System,
     assert build(settings(tmp_path, offer.line + "\n")).objects[Object("lead")].by_key["band"].direction is direction
 
 
-@pytest.mark.parametrize("obj", list(SORTS))
+@pytest.mark.parametrize("obj", BY_DEFAULT)
 def test_a_renamed_field_has_vanished_and_a_new_one_is_offered(tmp_path: Path, obj: Object) -> None:
     configured = settings(tmp_path)
     org, mapping = Org(configured), build(configured).objects[obj]

@@ -8,12 +8,15 @@ import pytest
 
 from consumers.configuration.defaults import build, synced
 from consumers.configuration.loading import Settings, load
+from consumers.configuration.settings import _kinds
 from consumers.fitting.visibility import Seen, Sight, Why, visibility
-from consumers.kinds.registry import KINDS, SORTS
+from consumers.kinds.registry import KIND_OF, SORTS
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import FieldType
 from streams.wire.systems import PERSON, Object, System
 
+BY_DEFAULT = [obj for obj, kind in KIND_OF.items() if kind.is_person or _kinds()[kind.name].sync]
+"""What is kept in step unless somebody says otherwise."""
 SF, MK = System.SALESFORCE, System.MARKETO
 WIRE = {
     FieldType.BOOLEAN: ("boolean", "boolean"),
@@ -79,7 +82,7 @@ def test_every_mapped_field_of_every_kind_is_told_on_both_sides(tmp_path: Path) 
     assert find(lines, "lead", MK, "sfLeadId").why is Why.KEPT
 
 
-@pytest.mark.parametrize("obj", list(SORTS))
+@pytest.mark.parametrize("obj", BY_DEFAULT)
 @pytest.mark.parametrize("system", list(System))
 def test_a_field_without_permission_is_hidden_and_its_like_is_stopped(tmp_path: Path, obj: Object, system: System) -> None:
     configured = settings(tmp_path)
@@ -93,7 +96,7 @@ def test_a_field_without_permission_is_hidden_and_its_like_is_stopped(tmp_path: 
     assert item.name_on(system) in like.told
 
 
-@pytest.mark.parametrize("obj", [sort.entity.object for kind in KINDS for sort in kind.sorts])
+@pytest.mark.parametrize("obj", BY_DEFAULT)
 @pytest.mark.parametrize("system", list(System))
 def test_an_object_without_permission_is_hidden_as_a_whole(tmp_path: Path, obj: Object, system: System) -> None:
     configured = settings(tmp_path)

@@ -27,6 +27,7 @@ BOUNDED_OTHERWISE = {
     "refusals": "a row a field of a pair, gone when taken or with the pair",
     "former": "a row a record that was merged or converted, gone with the pair that it is part of",
     "left_behind": "only what a pair waits for; taken off by the next batch",
+    "known_fields": "a row a field of the systems' schemas, gone some months after the field",
     "partition_offsets": "a row a partition",
     "source_positions": "a row a source",
     "budgets": "a row a system",

@@ -69,6 +69,10 @@ class SimulatedWriter:
         del obj, lane
         return {each: self._target.into.get(each) for each in ids}
 
+    async def surely_deleted(self, obj: Object, ids: Sequence[str], lane: Lane) -> frozenset[str]:
+        del obj, lane
+        return frozenset(ids)
+
     async def uses(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, Use | None]:
         read = await self.read(obj, ids, lane)
         return {each: None if reading is None else Use(reading=reading, what=(), asked="all") for each, reading in read.items()}

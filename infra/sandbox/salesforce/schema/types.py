@@ -173,6 +173,14 @@ class ObjectType(msgspec.Struct, kw_only=True):
     def put_field(self, field: Field) -> None:
         """Adds a field or replaces the one of that name."""
         self.fields[field.name] = field
+        self._forget()
+
+    def drop_field(self, name: str) -> None:
+        """Takes a field away."""
+        del self.fields[name]
+        self._forget()
+
+    def _forget(self) -> None:
         self.revision += 1
         self._required = self._defaults = self._unticked = self._auto_numbers = None
 

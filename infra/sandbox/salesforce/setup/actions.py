@@ -33,6 +33,8 @@ def _set_options(org: State, args: Mapping[str, Any]) -> None:
 
 _ACTIONS: dict[str, Callable[[State, Mapping[str, Any]], None]] = {
     "define_field": fields.define_field,
+    "delete_field": fields.delete_field,
+    "rename_field": fields.rename_field,
     "define_object": fields.define_object,
     "set_field_permission": rights.set_field_permission,
     "set_object_permission": rights.set_object_permission,

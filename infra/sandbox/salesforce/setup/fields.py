@@ -43,6 +43,35 @@ def define_field(org: State, args: Mapping[str, Any]) -> None:
         org.rollups.add(kind, field)
 
 
+def delete_field(org: State, args: Mapping[str, Any]) -> None:
+    """{object, field}: the custom field and its values are gone; no change event tells of it."""
+    kind, field = _plain_field(org, args)
+    kind.drop_field(field.name)
+    for row in org.store.tables[kind.name].rows.values():
+        row.pop(field.name, None)
+
+
+def rename_field(org: State, args: Mapping[str, Any]) -> None:
+    """{object, field, name, label?}: another API name for a custom field; its values stay, no change event tells of it."""
+    kind, field = _plain_field(org, args)
+    name = str(args.get("name", ""))
+    if not name.endswith("__c") or name in kind.fields:
+        raise ValueError(f"{name!r}: the new name of a custom field ends with __c and is free")
+    kind.drop_field(field.name)
+    kind.put_field(msgspec.structs.replace(field, name=name, label=str(args.get("label") or field.label)))
+    for row in org.store.tables[kind.name].rows.values():
+        if field.name in row:
+            row[name] = row.pop(field.name)
+
+
+def _plain_field(org: State, args: Mapping[str, Any]) -> tuple[ObjectType, Field]:
+    kind = object_of(org, args)
+    field = kind.fields.get(str(args.get("field", "")))
+    if field is None or not field.custom or field.indexed or field.kind is Kind.REFERENCE or field.formula or field.rollup:
+        raise ValueError(f"{args.get('field')!r} is no custom field of {kind.name} that nothing else depends on")
+    return kind, field
+
+
 def define_object(org: State, args: Mapping[str, Any]) -> None:
     name = str(args.get("name", ""))
     if not name.endswith("__c") or name in org.schema.objects:

@@ -159,6 +159,22 @@ async def test_custom_objects_and_fields(org: Client) -> None:
     assert refused.body[0]["errorCode"] == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
 
 
+async def test_a_custom_field_is_renamed_with_its_values_and_deleted_with_them(org: Client) -> None:
+    await org.verb("define_field", {"object": "Lead", "field": {"name": "Band__c", "type": "string"}})
+    record_id = await new_lead(org, Band__c="gold")
+    await org.verb("rename_field", {"object": "Lead", "field": "Band__c", "name": "Tier__c"})
+    found = await row(org, record_id)
+    assert (found["Tier__c"], "Band__c" in found) == ("gold", False)
+    names = {each["name"] for each in (await org.call("GET", "/sobjects/Lead/describe")).body["fields"]}
+    assert ("Tier__c" in names, "Band__c" in names) == (True, False)
+    await org.verb("delete_field", {"object": "Lead", "field": "Tier__c"})
+    assert "Tier__c" not in await row(org, record_id)
+    refused = await org.call("GET", "/query?q=SELECT+Tier__c+FROM+Lead")
+    assert (refused.status, refused.body[0]["errorCode"]) == (400, "INVALID_FIELD")
+    await org.verb("define_field", {"object": "Lead", "field": {"name": "Tier__c", "type": "string"}})
+    assert (await row(org, record_id))["Tier__c"] is None, "a new field of that name is empty"
+
+
 async def test_load_makes_records_without_calls_or_events(org: Client) -> None:
     stream = Stream(org)
     await stream.open()
