@@ -58,6 +58,7 @@ def write_configuration(file: Path, *, poll_seconds: int = POLL_SECONDS) -> None
             SUBSCRIPTION: {"links": {"Contact__c": "contact", "Account__c": "account", "Plan__c": PLAN}, "stream": False},
             PLAN: {"stream": False},  # Salesforce selects five objects for its change events, and these are none of them
         },
+        "task": {"as": "activity"}, "event": {"as": "activity"},
         "intervals": {"poll": f"{poll_seconds}s", "overlap": "1m", "activities_min": "1s", "activities_max": "2s", "lateness": "20s"},
         "settle": {"lease": "10s"},
         "web": {"host": _env("WEB_HOST"), "port": _env("WEB_PORT")},

@@ -63,6 +63,8 @@ class Compared:
     """The outcome: what belongs together, and everything that differs. `fields_compared`: by Salesforce object."""
 
     pairs: list[Pair] = field(default_factory=list)
+    activities: list[Pair] = field(default_factory=list)
+    """Tasks and meetings, each with the activity that tells of it."""
     fields_compared: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
     duplicates: list[Difference] = field(default_factory=list)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from infra.demo.table import ENTRIES, IN_MARKETO, MARKETO, SALESFORCE
+from infra.demo.table import ACTIVITY, ACTIVITY_OF, ENTRIES, IN_MARKETO, MARKETO, SALESFORCE
 
 Values = Mapping[str, Any]
 Key = tuple[str, str]
@@ -45,12 +45,19 @@ def compared(item: Line) -> bool:
     return item.object in ENTRIES if item.system == SALESFORCE else item.object in IN_MARKETO
 
 
+def told(item: Line) -> bool:
+    """Whether it is about a task or a meeting, or an activity in somebody's history, which are compared by what was said of them."""
+    return item.object in ACTIVITY_OF if item.system == SALESFORCE else item.object == ACTIVITY
+
+
 @dataclass(slots=True)
 class Mirror:
     """Both systems as their histories tell them: the live records now, and every line about what is compared, oldest first."""
 
     live: dict[str, dict[Key, dict[str, Any]]] = field(default_factory=lambda: {SALESFORCE: {}, MARKETO: {}})
     lines: list[Line] = field(default_factory=list)
+    diary: list[Line] = field(default_factory=list)
+    """Every line about tasks, meetings and activities, oldest first."""
     last_n: int = 0
     by_record: dict[tuple[str, Key], list[Line]] = field(default_factory=dict)
 
@@ -61,6 +68,9 @@ class Mirror:
             self.last_n = max(self.last_n, item.n)
             if compared(item):
                 self._apply(item)
+                taken += 1
+            elif told(item):
+                self.diary.append(item)
                 taken += 1
         return taken
 

@@ -15,7 +15,7 @@ from infra.demo.history import Mirror
 from infra.demo.judgement import Judged
 from infra.demo.latency import DIRECTIONS, Arrival, by_direction
 from infra.demo.naming import Unnamed
-from infra.demo.table import MARKETO, PEOPLE, SALESFORCE, TABLE
+from infra.demo.table import ACTIVITY_OF, MARKETO, PEOPLE, SALESFORCE, TABLE
 
 CONFLICTS_LEAST = 30
 """Of leads, and of contacts: fewer would show nothing."""
@@ -157,15 +157,16 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 def objects(outcome: Outcome) -> dict[str, dict[str, int]]:
     """By kind of record: what was compared, and what has to be 0."""
     counted: dict[str, Counter[str]] = {
-        "pairs": Counter(pair.object for pair in outcome.compared.pairs),
+        "pairs": Counter(pair.object for pair in (*outcome.compared.pairs, *outcome.compared.activities)),
         "fields_compared": outcome.compared.fields_compared,
         "differences": Counter(each.object for each in outcome.compared.differences),
         "lost_edits": Counter(each.pair.object for each in outcome.judged.lost),
         "duplicates": Counter(each.object for each in outcome.compared.duplicates),
     }
+    names = {each.salesforce: each.name for each in TABLE} | dict.fromkeys(ACTIVITY_OF, "activity")
     return {
-        name: {what: sum(count[entry.salesforce] for entry in TABLE if entry.name == name) for what, count in counted.items()}
-        for name in dict.fromkeys(entry.name for entry in TABLE)
+        told: {what: sum(count[each] for each, name in names.items() if name == told) for what, count in counted.items()}
+        for told in dict.fromkeys(names.values())
     }
 
 

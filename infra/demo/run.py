@@ -25,6 +25,7 @@ from infra.demo.scenario import Scenario
 from infra.demo.systems import RefusedError, Systems, opened
 from infra.demo.table import ENTRIES, MARKETO, PEOPLE, PERSON, SALESFORCE
 from infra.demo.telling import Teller
+from infra.demo.told import add_told
 from infra.demo.waiting import NotInStepError, Waiting
 from infra.process import StartError
 from infra.stack.stack import PARTS, Stack
@@ -42,6 +43,7 @@ _COLLECTION = {"method": "PATCH", "path": "/services/data/*/composite/sobjects"}
 MISHAPS: tuple[tuple[str, dict[str, Any], dict[str, str], int | None], ...] = (
     (MARKETO, {"type": "lose_answer"}, _PEOPLE, 2),
     (MARKETO, {"type": "reset"}, _PEOPLE, 1),
+    (MARKETO, {"type": "lose_answer"}, {"method": "POST", "path": "/rest/v1/activities/external.json"}, 1),
     (MARKETO, {"type": "access_token_expired"}, {"path": "/rest/v1/*"}, 2),
     (MARKETO, {"type": "html_502"}, {"path": "/rest/v1/activities*"}, 1),
     (SALESFORCE, {"type": "lose_answer"}, _COLLECTION, 2),
@@ -131,6 +133,7 @@ class Demo:
             await waiting.follow()
             await scenario.subscriptions.move_in()
             await waiting.follow()
+            await scenario.diary.write()
             await tandem(self.stack, "setup", "--yes")
             await tandem(self.stack, "custom-objects", "apply")
             if not self.wish.stream:
@@ -150,6 +153,7 @@ class Demo:
             ("A user, an account, its people and its opportunity arrive at once", True, scenario.arrive),
             ("Opportunities are won, lost and deleted, and parts in them change", True, lambda: self._deals(scenario)),
             ("Subscriptions, a custom object, are made, changed, handed on, deleted and restored", True, scenario.subscriptions.edit),
+            ("Tasks and meetings with people, and what becomes of them", True, lambda: self._diary(scenario, waiting)),
             (
                 "Accounts are deleted, some with their people, and some come back",
                 True,
@@ -186,6 +190,11 @@ class Demo:
         await scenario.deals.edit()
         await scenario.deals.delete()
 
+    async def _diary(self, scenario: Scenario, waiting: Waiting) -> None:
+        await scenario.diary.write()
+        await waiting.rest(within_seconds=PHASE_SECONDS)
+        await scenario.diary.edit()
+
     async def _deleted_accounts(self, scenario: Scenario, waiting: Waiting) -> None:
         to_come_back = await scenario.parents.delete()
         await waiting.rest(within_seconds=PHASE_SECONDS)
@@ -207,7 +216,7 @@ class Demo:
         """What wires do, in the middle of edits; each is over by itself, or is lifted at the end."""
         standing = [await self.systems.add_fault(system, action, match, times=times) for system, action, match, times in MISHAPS]
         try:
-            await scenario.edit_both(100, interrupt=lambda: asyncio.sleep(_MISHAPS_SECONDS))
+            await asyncio.gather(scenario.diary.write(), scenario.edit_both(100, interrupt=lambda: asyncio.sleep(_MISHAPS_SECONDS)))
         finally:
             for fault in standing:
                 await self.systems.lift_fault(fault)
@@ -235,6 +244,7 @@ class Demo:
         salesforce = await self.systems.read_salesforce()
         marketo = await self.systems.read_marketo(self.mirror.ids_ever(MARKETO, PERSON))
         compared = compare(salesforce, marketo, deleted=self._deleted(users))
+        add_told(self.mirror, compared)
         told = list(stories(self.mirror, compared.pairs, salesforce, with_parents(marketo), tandem=users, rests=waiting.rests))
         judged = judge(told)
         since = self.phases[0].ended_ms if self.phases else _now_ms()

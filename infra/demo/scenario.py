@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from infra.demo.comparison import Pair
 from infra.demo.deals import Deals
+from infra.demo.diary import Diary
 from infra.demo.history import Mirror
 from infra.demo.parents import Parents
 from infra.demo.population import DEMANDED, Populace, marketo_record, salesforce_record
@@ -33,7 +34,9 @@ class Edit:
 
 
 class Scenario:
-    """The people of the demo. `pairs` are those whom they work on, `parents` to whom those belong, `deals` in which they have a part."""
+    """The people of the demo. `pairs` are those whom they work on, `parents` to whom those belong, `deals` in which they have a part,
+    `diary` what is done with them.
+    """
 
     def __init__(self, systems: Systems, mirror: Mirror, populace: Populace, random: Random) -> None:
         self._systems, self._mirror, self._populace, self._random = systems, mirror, populace, random
@@ -41,6 +44,7 @@ class Scenario:
         self.parents = Parents(systems, mirror, populace, random)
         self.deals = Deals(systems, mirror, populace, random, self.parents)
         self.subscriptions = Subscriptions(systems, mirror, populace, random, self.parents)
+        self.diary = Diary(systems, mirror, random)
 
     async def move_in(self, people: int) -> None:
         """Both systems full of people, before Tandem comes."""

@@ -263,6 +263,23 @@ CUSTOM_OBJECTS: Mapping[str, tuple[str, tuple[Mapping[str, object], ...]]] = {
     )),
 }  # fmt: skip
 """Custom objects that an administrator defines before the demo: label and fields, parents first."""
+TASK, EVENT, ACTIVITY = "Task", "Event", "CustomActivity"
+ACTIVITY_ID, PRIMARY = "Salesforce Id", "Subject"
+"""What an activity of Marketo's history calls the record that it tells of, and what it is headed by."""
+NOT_TOLD = ("IsRecurrence", "IsChild")
+"""What is ticked on the record of a series, and on a colleague's copy of a meeting."""
+_ACTIVITY = (Field("Subject", PRIMARY), Field("Description", "Description"))
+ACTIVITY_OF: Mapping[str, tuple[Field, ...]] = {
+    TASK: (
+        *_ACTIVITY, Field("Status", "Status"), Field("Priority", "Priority"), Field("ActivityDate", "Due Date", Kind.DATE),
+        Field("IsClosed", "Is Closed", Kind.BOOLEAN),
+    ),
+    EVENT: (
+        *_ACTIVITY, Field("Location", "Location"), Field("ActivityDateTime", "Starts At", Kind.DATETIME),
+        Field("DurationInMinutes", "Minutes", Kind.NUMBER),
+    ),
+}  # fmt: skip
+"""By Salesforce object: what an activity shows of it, by the labels of Marketo's history."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from infra.demo.history import Mirror
 from infra.demo.systems import Systems
 from infra.demo.table import MARKETO, SALESFORCE
 from infra.demo.telling import Teller
+from infra.demo.told import add_told
 
 LOOK_SECONDS = 0.5
 SILENT_SECONDS = 1.0
@@ -38,6 +39,7 @@ class Waiting:
         if self._mirror.take(await self._systems.history(self._mirror.last_n)):
             self._changed_at = time.monotonic()
             self.compared = compare(self._mirror.live[SALESFORCE], self._mirror.live[MARKETO])
+            add_told(self._mirror, self.compared)
         return self.compared
 
     async def rest(self, *, within_seconds: float) -> None:
