@@ -8,6 +8,7 @@ import typer
 
 from consumers.cli.config_commands import config_app
 from consumers.cli.custom_commands import custom_app
+from consumers.cli.link_commands import add_link_commands
 from consumers.cli.person_commands import person_app
 from consumers.cli.sight_commands import add_sight_commands
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.add_typer(config_app, name="config")
 app.add_typer(custom_app, name="custom-objects")
 app.add_typer(person_app, name="person")
+add_link_commands(app)
 
 
 def _say_version(asked: bool) -> None:

@@ -61,7 +61,12 @@ def build(
     `stamp` says what the canary found (`echo: auto`); without it only `echo: stamp` keeps a stamp field.
     """
     facts, registry = describes or Describes(), registry_of(settings)
-    seen = [obj for obj in synced(settings) if unseen or describes is None or is_visible(describes, obj, registry)]
+    seen: list[Object] = []
+    for obj in synced(settings):
+        if (unseen or describes is None or is_visible(describes, obj, registry)) and demanded(registry, obj) <= {
+            registry.kind_of[each].name for each in seen
+        }:
+            seen.append(obj)
     kept = frozenset(registry.kind_of[obj].name for obj in seen)
     objects = {obj: _object(settings, obj, facts, kept, known.get(obj, {})) for obj in seen}
     people = settings.people
@@ -125,6 +130,13 @@ def _resource(settings: Settings, kind: Kind) -> Resource | CustomActivity | Non
     return kind.forms.get(settings.kinds[kind.name].form, kind.resource) if kind.forms else kind.resource
 
 
+def demanded(registry: Registry, obj: Object) -> frozenset[str]:
+    """The kinds without whose records one of this sort is nothing, where it is no record of its own (`Resource.derived`)."""
+    resource = registry.kind_of[obj].resource
+    derived = isinstance(resource, Resource) and resource.derived
+    return frozenset(line.parent for line in registry.sorts[obj].fields if line.required and derived)
+
+
 def _is_kept(settings: Settings, name: str) -> bool:
     """Whether there is a kind of this name, and it is kept in step."""
     kind = registry_of(settings).by_name.get(name)
@@ -158,6 +170,8 @@ def _object(
         streamed=registry.sorts[obj].entity.stream,
         answer_is_witness=kind.witness is Witness.ANSWER,
         delete_in_marketo=settings.people.delete_in_marketo if kind.is_person else kind.delete_in_marketo,
+        delete_in_salesforce=kind.delete_in_salesforce,
+        linked=kind.linked,
     )
 
 
@@ -232,7 +246,8 @@ def _mapped(settings: Settings, obj: Object, describes: Describes, told: Mapping
             made = _field(marketo, known.get(marketo), entry, _winner(settings, obj), kind.flow)
             resource = _resource(settings, kind)
             is_key = resource is not None and marketo in resource.key
-            yield _measured(replace(made, is_key=is_key), here.get(made.salesforce), there.get(marketo))
+            fixed = is_key and isinstance(resource, Resource) and resource.derived
+            yield _measured(replace(made, is_key=is_key, fixed=fixed), here.get(made.salesforce), there.get(marketo))
 
 
 def defaults(settings: Settings, obj: Object) -> Mapping[str, Default]:
@@ -256,12 +271,14 @@ def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: Sys
     salesforce = entry.salesforce or (default.salesforce if default else "")
     kind = entry.type or (default.type if default else FieldType.TEXT)
     opt_out = kind is FieldType.BOOLEAN and not OPT_OUTS.isdisjoint({salesforce, marketo})
+    direction = _direction(default, entry, flow)
+    winner = System.MARKETO if default and default.direction is Direction.TO_SALESFORCE else winner
     return FieldMapping(
         key=marketo,
         salesforce=salesforce,
         marketo=marketo,
         type=kind,
-        direction=Direction.TO_MARKETO if default and default.parent else entry.direction or flow,
+        direction=direction,
         rule=_rule(entry.rule, winner, opt_out=opt_out),
         overlong=entry.overlong or (default.overlong if default else Overlong.REFUSE),
         unwanted=entry.unwanted or Unwanted.PUT_BACK,
@@ -272,6 +289,13 @@ def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: Sys
         placeholder=bool(default and default.placeholder),
         parent_number=bool(default and default.by_number),
     )
+
+
+def _direction(default: Default | None, entry: FieldEntry, flow: Direction) -> Direction:
+    """A reference flows as its kind says it does; the rest as configured, else as its line says, else as its kind does."""
+    if default and default.parent:
+        return default.direction or Direction.TO_MARKETO
+    return entry.direction or (default.direction if default and default.direction else flow)
 
 
 def _rule(entry: RuleEntry | None, winner: System, *, opt_out: bool) -> Rule:

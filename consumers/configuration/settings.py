@@ -119,6 +119,9 @@ class MarketoSettings:
         int, Whole("Calls a day, all workers together; the instance allows 50,000 unless more were bought", 100, 10_000_000)
     ] = 50_000
     polling_calls_per_day: Annotated[int, Whole("The part of them that following the activities may cost", 24, 10_000_000)] = 20_000
+    program_calls_per_day: Annotated[
+        int, Whole("The part of them that the polls of linked programs may cost: the more programs, the longer between two", 24, 10_000_000)
+    ] = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

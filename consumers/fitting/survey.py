@@ -7,7 +7,7 @@ from consumers.mapping.describes import Describes, described
 from consumers.mapping.kind import Sort
 from streams.ground.together import together
 from streams.marketo.custom_activity import CustomActivity
-from streams.marketo.resource import Resource
+from streams.marketo.resource import Interface, Resource
 from streams.marketo.rest import MarketoRest
 from streams.marketo.wire import Schema
 from streams.salesforce.rest import SalesforceRest
@@ -57,7 +57,13 @@ async def _records(marketo: MarketoRest, resource: Resource | CustomActivity) ->
     try:
         if isinstance(resource, CustomActivity):
             return await marketo.custom_activities.describe(resource)
-        return await marketo.resources.describe_records(resource)
+        match resource.interface:
+            case Interface.RECORDS:
+                return await marketo.resources.describe_records(resource)
+            case Interface.MEMBERS:
+                return await marketo.programs.describe_members()
+            case Interface.PROGRAMS:
+                return await marketo.programs.describe()
     except (Reject, Fatal):
         return None
 

@@ -5,12 +5,14 @@ Used by whatever brings events: the partitions (`observe`), and readings made be
 
 from collections.abc import Mapping, Sequence
 
+from consumers.judging.belonging import Belonging
 from consumers.judging.bursts import Bursts, dated_back
 from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, tokens
 from consumers.judging.decided import decided
 from consumers.judging.holds import asked, held
 from consumers.judging.identities import Identities
 from consumers.judging.introductions import (
+    NAME,
     STORED,
     Ambiguous,
     Match,
@@ -34,6 +36,7 @@ from consumers.merge.aside import lost_event
 from consumers.merge.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.feed import rejudge
 from consumers.merge.fold import fold
+from consumers.merge.naming import returned, with_name
 from consumers.merge.plain import Way
 from consumers.merge.reading import Look, look
 from consumers.merge.record import is_old
@@ -73,6 +76,7 @@ class Judging:
         """Match keys and records that changed hands: whoever was held because of them is looked at again."""
         self._decisions: list[Decision | tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
         self._identities = Identities(self, terms, now)
+        self._belonging = Belonging(terms)
         self.observed = Observed()
         self._plain = PlainEvents(ways, now, self.observed, bursts)
 
@@ -84,6 +88,7 @@ class Judging:
         records: dict[tuple[System, Object], set[str]] = {}
         for system, obj, record in (*map(name_in_full, events), *lost, *(into_of(event) for event in events if event.into)):
             records.setdefault((system, obj), set()).add(record)
+        names = await self._belonging.load(self._tx, events)
         with step("looking for newcomers"):
             full = [(event.system, clues(event, self._terms)) for event in events if self._may_meet(event)]
         if not full and not also:
@@ -96,7 +101,7 @@ class Judging:
             if hint.stored:
                 place = (SALESFORCE, LEAD) if system is MARKETO else (MARKETO, PERSON)
                 records.setdefault(place, set()).add(hint.stored)
-        keys = sorted({hint.key for _, hint in full if hint.key})
+        keys = sorted({*names, *(hint.key for _, hint in full if hint.key)})
         wanted = {place: sorted(ids) for place, ids in records.items()}
         self._by_key = {key: [] for key in keys}
         for pair in await self._tx.gather(ids=also, records=wanted, keys=keys, most=ALIKE_MAX):
@@ -109,7 +114,7 @@ class Judging:
 
     def _may_meet(self, event: ChangeEvent) -> bool:
         """Whether this event tells of a person all that somebody is known by."""
-        return is_full(event) and (event.system is MARKETO or self._terms.rules.objects[event.object].is_person)
+        return is_full(event) and self._terms.meets(event)
 
     def _is_newcomer(self, event: ChangeEvent) -> bool:
         if not self._may_meet(event):
@@ -133,6 +138,8 @@ class Judging:
         told = self._identities.judged(event, pair) if pair is None or event.into else None
         if told is not None:
             pair, rulings = told
+        elif pair is None and (why := self._belonging.stranger(event)):
+            rulings = (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=why),)
         elif pair is None or self._is_newcomer(event):
             pair, rulings = self._introduce(event, pair)
         else:
@@ -171,6 +178,8 @@ class Judging:
             state, rulings = look(pair.state, event, self._terms, self._look)
         else:
             state, rulings = fold(pair.state, event, self._terms, self._now)
+        if pair.state.record(event.system).deleted:
+            state = returned(pair.state, state, event.system, self._terms)
         self.keep(pair, state, event)
         return rulings
 
@@ -184,13 +193,15 @@ class Judging:
             pair = self._new(event)
             return pair, self.fold(pair, event)
         hint = clues(event, self._terms)
-        stored = self._pairs.get(stored_name(event.system, hint.stored)) if hint.stored else None
+        stored, how = self._pairs.get(stored_name(event.system, hint.stored)) if hint.stored else None, STORED
+        if name := self._belonging.key(event):
+            stored, how = next((each for each in self._by_key.get(name, []) if each is not pair), None), NAME
         if stored is not None and stored is not pair and (event.system, event.id) in stored.state.retract:
             return stored, (WITHDRAWN,)
         if hint.stored and (second := self._identities.second(pair, event, hint.stored)) is not None:
             return second
         own = self._terms.identity.owns(event) and stored is not None and stored is not pair
-        match recognise(event, hint, pair, stored, self._by_key.get(hint.key or "", []), ours=own):
+        match recognise(event, hint, pair, stored, self._by_key.get(hint.key or "", []), ours=own, how=how):
             case Match(pair=found, how=how):
                 return found, self._recognised(found, event, pair, own=own, how=how)
             case Ambiguous(reason=reason, waits=waits):
@@ -204,7 +215,7 @@ class Judging:
                 if pair.state.hold.startswith(AMBIGUOUS):
                     pair.state = held(pair.state, "")
                 rulings = self.fold(pair, event)
-                self._meets(hint.key, pair)
+                self._meets(hint.key or name, pair)
                 return pair, rulings
 
     def _meets(self, key: str | None, pair: Pair) -> None:
@@ -218,7 +229,7 @@ class Judging:
         told: tuple[Ruling, ...] | None = None
         if own or record.id == event.id:
             state = adopt(found.state, event)
-        elif not record.id and how == STORED and creation(found.state, system):
+        elif not record.id and how in (STORED, NAME) and creation(found.state, system):
             state = found_born(found.state, event)
         else:
             state, rulings = brought_together(found.state, event, self._terms)
@@ -233,7 +244,7 @@ class Judging:
         return self.fold(found, event) if told is None else told
 
     def _new(self, event: ChangeEvent) -> Pair:
-        pair = Pair(id=0, state=alone(event, self._terms), loaded=None)
+        pair = Pair(id=0, state=with_name(alone(event, self._terms), self._belonging.name(event)), loaded=None)
         self._pairs[name_of(event)] = pair
         return pair
 

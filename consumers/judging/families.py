@@ -8,11 +8,14 @@ and a child that found its parent missing in the moment in which that was born i
 from collections.abc import Sequence
 
 from consumers.ledger.port import Duty, Ledger, Pair, Taken
+from consumers.mapping.fields import ObjectMapping
+from consumers.merge.naming import told_of
 from consumers.merge.record import asked_again
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
+from consumers.merge.wanted import wanted
 from consumers.merge.witness import released
-from streams.wire.systems import MARKETO, SALESFORCE
+from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 
 _PARENTS, _PAGE, _PAGES = 500, 300, 10
 """Parents looked at in a step; their children released in a transaction, and transactions in a step."""
@@ -34,6 +37,8 @@ class Families:
             left = bool(awaited.there) and await self._released(awaited.there, now, due)
             if not left:
                 break
+        if awaited.unborn:
+            due |= await self._wanted(awaited.unborn, now)
         stubs = [stub for parent, role in awaited.unknown if (stub := _stub(self._terms, parent, role)) is not None]
         if stubs:
             due |= await self._introduced(stubs, now)
@@ -47,10 +52,24 @@ class Families:
             roles = await tx.take_released(parents, _PAGE)
             pairs = await tx.by_id(sorted(roles))
             for number, pair in pairs.items():
-                pair.state = self._terms.with_due(released(pair.state, MARKETO, frozenset(roles[number])), now)
+                keys = frozenset(roles[number])
+                pair.state = self._terms.with_due(released(released(pair.state, MARKETO, keys), SALESFORCE, keys), now)
             await tx.save(list(pairs.values()), now)
         due.update(duty for pair in pairs.values() for duty in Duty if pair.state.due[duty])
         return sum(map(len, roles.values())) == _PAGE
+
+    async def _wanted(self, parents: tuple[str, ...], now: int) -> set[Duty]:
+        """People of Marketo whom a record to be made in Salesforce names: they qualify by that."""
+        named: dict[tuple[System, Object], list[str]] = {}
+        for obj, record in (told for parent in parents if (told := told_of(parent)) is not None):
+            named.setdefault((MARKETO, obj), []).append(record)
+        async with self._ledger.transaction() as tx:
+            pairs = [pair for pair in await tx.gather(records=named, most=_PAGE) if self._terms.mapping(pair.state).is_person]
+            for pair in pairs:
+                if not pair.state.wanted:
+                    pair.state = self._terms.with_due(wanted(pair.state, self._terms, now), now)
+            await tx.save(pairs, now)
+        return {duty for pair in pairs for duty in Duty if pair.state.due[duty]}
 
     async def _introduced(self, stubs: Sequence[PairState], now: int) -> set[Duty]:
         """Pairs for parents of which only the id is known: their records are read. Not for whom somebody else was quicker."""
@@ -68,10 +87,16 @@ class Families:
 def _stub(terms: Terms, parent: str, role: str) -> PairState | None:
     """What is known of a parent that a field names: nothing but its id and its kind."""
     sorts = terms.rules.objects.values()
+    if (told := told_of(parent)) is not None:
+        theirs = terms.rules.objects[terms.rules.sort_of(MARKETO, told[0])]
+        return _unread(theirs, MARKETO, told[1]) if theirs.is_person else None
     kinds = {item.parent for mapping in sorts for item in mapping.references if item.key == role}
     found = [mapping for mapping in sorts if mapping.kind in kinds and parent.startswith(mapping.prefix)]
     if len(found) != 1:
         return None  # of fields of one name that refer to different kinds nobody knows which it is: the parent's own source brings it
-    (sort,) = found
-    state = PairState(object=sort.object, counterpart=sort.marketo).with_record(SALESFORCE, Record(id=parent))
-    return asked_again(state, SALESFORCE)
+    return _unread(found[0], SALESFORCE, parent)
+
+
+def _unread(sort: ObjectMapping, system: System, record: str) -> PairState:
+    state = PairState(object=sort.object, counterpart=sort.marketo).with_record(system, Record(id=record))
+    return asked_again(state, system)

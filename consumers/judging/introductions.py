@@ -19,10 +19,10 @@ from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, canonical, neutral
 from consumers.merge.writes import born, creation, several
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import CREATED_FIELD, MARKETO, SALESFORCE, Object, System, salesforce_id
+from streams.wire.systems import CREATED_FIELD, MARKETO, SALESFORCE, System, salesforce_id
 
 _READ, _CREATED = Happened.READ, Happened.CREATED
-STORED, EMAIL = "stored id", "e-mail"
+STORED, EMAIL, NAME = "stored id", "e-mail", "what it belongs to"
 """How a record was recognised."""
 _RACE_MS = 180_000
 """A look-up and the creation after it take no longer than this: who was there before was not made at the same time."""
@@ -61,22 +61,25 @@ def is_full(event: ChangeEvent) -> bool:
 
 def clues(event: ChangeEvent, terms: Terms) -> Clues:
     """What a full event tells of who it is."""
-    mapping = terms.rules.objects[_object(event, terms)]
+    mapping = terms.mapping_of(event)
+    if not mapping.is_person:
+        return Clues(stored=None, key=None)
     email = mapping.by_key.get(terms.rules.email_key)
     key = canonical(email, _text(event.fields.get(email.name_on(event.system)))) if email else None
     return Clues(stored=_stored(event, terms.rules.links), key=key if isinstance(key, str) else None)
 
 
 def recognise(
-    event: ChangeEvent, hint: Clues, own: Pair | None, stored: Pair | None, known: Sequence[Pair], *, ours: bool
+    event: ChangeEvent, hint: Clues, own: Pair | None, stored: Pair | None, known: Sequence[Pair], *, ours: bool, how: str = STORED
 ) -> Match | Ambiguous | None:
     """The pair that this record belongs to, of the pair it carries the id of and those `known` with the same e-mail (`hint.key`).
 
-    `own`: the pair that the record has already. `ours`: the event is our own creation. None: nobody's, it stands alone.
+    `own`: the pair that the record has already. `ours`: the event is our own creation. `how`: by what `stored` was found. None: nobody's,
+    it stands alone.
     """
     system = event.system
     if stored is not None and stored is not own:
-        return _by_stored(event, stored, ours=ours)
+        return _by_stored(event, stored, ours=ours, how=how)
     others = alike(known, system, own)
     if len(others) == 1 and _is_open(others[0], event):
         return Match(pair=others[0], how=EMAIL)
@@ -155,13 +158,9 @@ def inherit(state: PairState, system: System, former: PairState) -> PairState:
 
 def alone(event: ChangeEvent, terms: Terms) -> PairState:
     """A new pair with this record on its side and nobody on the other."""
-    obj = _object(event, terms)
-    state = PairState(object=obj, counterpart=terms.rules.objects[obj].marketo)
+    mapping = terms.mapping_of(event)
+    state = PairState(object=mapping.object, counterpart=mapping.marketo)
     return state.with_record(event.system, Record(id=event.id))
-
-
-def _object(event: ChangeEvent, terms: Terms) -> Object:
-    return event.object if event.system is SALESFORCE else terms.rules.new_people
 
 
 def _stored(event: ChangeEvent, links: LinkFields) -> str | None:
@@ -182,11 +181,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _by_stored(event: ChangeEvent, stored: Pair, *, ours: bool) -> Match | Ambiguous:
+def _by_stored(event: ChangeEvent, stored: Pair, *, ours: bool, how: str) -> Match | Ambiguous:
     """The pair whose record this one names, unless that has another one there already."""
     record = stored.state.record(event.system)
     if ours or record.id == event.id or _is_open(stored, event):
-        return Match(pair=stored, how=STORED)
+        return Match(pair=stored, how=how)
     reason = f"{AMBIGUOUS}: it carries the id of a record that is paired with another one, {named([stored])}"
     return Ambiguous(reason=reason, waits=record.id)
 

@@ -18,7 +18,7 @@ def matched(pairs: Sequence[Pair], alike: Alike, terms: Terms) -> tuple[set[str]
     left: set[str] = set()
     for pair in pairs:
         email_told = terms.rules.email_key in pair.state.unsettled()
-        if pair.loaded is None or email_told:  # else it is as it was stored
+        if pair.loaded is None or email_told or pair.state.name:  # else it is as it was stored
             pair.match_key = terms.match_key(pair.state)
         if pair.match_key is not None and pair.match_key in alike and (pair.loaded is None or pair.match_key != pair.loaded_key):
             introduced.add(pair.match_key)

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from consumers.kinds.account import ACCOUNT
+from consumers.kinds.campaign import CAMPAIGN
 from consumers.kinds.event import EVENT
+from consumers.kinds.member import MEMBER
 from consumers.kinds.opportunity import OPPORTUNITY
 from consumers.kinds.person import PERSON
 from consumers.kinds.role import ROLE
@@ -14,7 +16,7 @@ from consumers.mapping.kind import Kind, Sort, Witness
 from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 from streams.wire.topics import change_topics
 
-KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON, OPPORTUNITY, ROLE, TASK, EVENT)
+KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON, OPPORTUNITY, ROLE, CAMPAIGN, MEMBER, TASK, EVENT)
 """Those that everybody has. The configuration may declare more (`consumers.kinds.custom`)."""
 
 
@@ -34,7 +36,7 @@ class Registry:
     def __post_init__(self) -> None:
         kinds = self.kinds
         sorts = {sort.entity.object: sort for kind in kinds for sort in kind.sorts}
-        told = ((MARKETO, kind.marketo) for kind in kinds if kind.witness is Witness.FEED)
+        told = ((MARKETO, kind.marketo) for kind in kinds if kind.witness is Witness.FEED or kind.told)
         object.__setattr__(self, "by_name", {kind.name: kind for kind in kinds})
         object.__setattr__(self, "kind_of", {sort.entity.object: kind for kind in kinds for sort in kind.sorts})
         object.__setattr__(self, "sorts", sorts)

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from consumers.ledger.port import NOTHING, Awaited, Duty, Fenced, Named, Pair, Taken, is_gone
 from consumers.merge.decision import Decision
 from consumers.merge.due import contested
+from consumers.merge.naming import in_marketo, told_of
 from consumers.merge.parents import Reference
 from consumers.merge.refused import refusals, waits_no_more
 from consumers.merge.state import NEVER, PairState, shallow
@@ -66,9 +67,10 @@ class MemoryLedger:
         waiting = {parent: role for (_, role), (parent, waits) in told if waits and parent > after}
         page = sorted(waiting)[:most]
         owners = self.owners(page, objects)
-        there = tuple(each for each in page if each in owners and owners[each].marketo.id and not is_gone(owners[each]))
+        there = tuple(each for each in page if each in owners and _there(each, owners[each]) and not is_gone(owners[each]))
         unknown = tuple((each, waiting[each]) for each in page if each not in owners)
-        return Awaited(there=there, unknown=unknown, last=page[-1] if len(page) == most else "")
+        unborn = tuple(each for each in page if each in owners and each not in there and told_of(each))
+        return Awaited(there=there, unknown=unknown, unborn=unborn, last=page[-1] if len(page) == most else "")
 
     def owners(self, ids: Sequence[str], objects: Sequence[Object]) -> dict[str, PairState]:
         """The pairs of Salesforce records, or those that they are part of now."""
@@ -77,6 +79,10 @@ class MemoryLedger:
         for (system, obj, record), number in self.former.items():
             if system is System.SALESFORCE and obj in objects and record in wanted and number in self.pairs:
                 found.setdefault(record, self.pairs[number])
+        found |= {named: state for state in self.pairs.values() if (named := in_marketo(state.counterpart, state.marketo.id)) in wanted}
+        for (system, obj, record), number in self.former.items():
+            if system is System.MARKETO and in_marketo(obj, record) in wanted and number in self.pairs:
+                found.setdefault(in_marketo(obj, record), self.pairs[number])
         return found
 
     async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
@@ -263,7 +269,7 @@ class MemoryTransaction:
     async def in_marketo(self, ids: Sequence[str], objects: Sequence[Object]) -> dict[str, str]:
         """As the port says."""
         found = self._ledger.owners(ids, objects)
-        return {record: state.marketo.id for record, state in found.items() if state.marketo.id and not is_gone(state)}
+        return {record: there for record, state in found.items() if (there := _there(record, state)) and not is_gone(state)}
 
     async def relate(self, references: Mapping[int, Sequence[Reference]]) -> None:
         """As the port says."""
@@ -322,3 +328,8 @@ class MemoryTransaction:
             others = (state for number, state in self._ledger.pairs.items() if number != pair.id)
             if record and any(_is_one_of(state, system, pair.state.named_on(system), {record}) for state in others):
                 raise Taken(system, record)
+
+
+def _there(named: str, state: PairState) -> str:
+    """The id on the other side of the record that was named by its id on one."""
+    return state.salesforce.id if told_of(named) else state.marketo.id

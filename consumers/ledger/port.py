@@ -57,10 +57,12 @@ def is_gone(state: PairState) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
     """Some of the parents that are waited for, by their Salesforce ids. `there`: those that are in Marketo; `unknown`: those without a
-    pair, with a role in which they are named; `last`: where the next ones begin, empty: these were the last."""
+    pair, with a role in which they are named; `unborn`: those of Marketo's that have a pair and aren't in Salesforce; `last`: where the
+    next ones begin, empty: these were the last."""
 
     there: tuple[str, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
+    unborn: tuple[str, ...] = ()
     last: str = ""
 
 
@@ -163,7 +165,7 @@ class Transaction(Protocol):
 
     async def in_marketo(self, ids: Sequence[str], objects: Sequence[Object]) -> dict[str, str]:
         """Of these Salesforce records of some sorts, those that have one in Marketo: its id there, by theirs. Of one that is part of
-        another now, that one's. Not locked."""
+        another now, that one's. Those of Marketo (`naming.in_marketo`) the other way round. Not locked."""
         ...
 
     async def relate(self, references: Mapping[int, Sequence[Reference]]) -> None:

@@ -14,6 +14,7 @@ from consumers.ledger.border import border, commit_border
 from consumers.ledger.port import Awaited, Duty
 from consumers.ledger.postgres_transaction import PostgresTransaction
 from consumers.ledger.write_ids import WriteIds
+from consumers.merge.naming import told_of
 from consumers.merge.state import PairState
 from consumers.merge.stored import unpack
 from streams.wire.systems import Object, System
@@ -64,7 +65,8 @@ class PostgresLedger:
             rows = await self._pool.fetch(sql.AWAITED, after, most, list(objects))
         there = tuple(parent for parent, _, there, _ in rows if there)
         unknown = tuple((parent, role) for parent, known, _, role in rows if not known)
-        return Awaited(there=there, unknown=unknown, last=rows[-1][0] if len(rows) == most else "")
+        unborn = tuple(parent for parent, known, there, _ in rows if known and not there and told_of(parent))
+        return Awaited(there=there, unknown=unknown, unborn=unborn, last=rows[-1][0] if len(rows) == most else "")
 
     async def states(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, PairState]:
         """As the port says."""

@@ -143,8 +143,15 @@ _OWNER = """left join lateral (
     union all
     select heir.id, heir.marketo_id, heir.gone from former as f join pairs as heir on heir.id = f.pair
     where f.system = 'salesforce' and f.object = any({objects}::text[]) and f.id = {record}
+    union all
+    select own.id, own.salesforce_id, own.gone from pairs as own
+    where own.marketo_object = split_part({record}, ':', 1) and own.marketo_id = split_part({record}, ':', 2) and {record} like '%:%'
+    union all
+    select heir.id, heir.salesforce_id, heir.gone from former as f join pairs as heir on heir.id = f.pair
+    where f.system = 'marketo' and f.object = split_part({record}, ':', 1) and f.id = split_part({record}, ':', 2) and {record} like '%:%'
     limit 1) as owner on true"""
-"""The pair of a Salesforce record, or the one that it is part of now."""
+"""The pair of a Salesforce record, or the one that it is part of now, with its id in Marketo; of a Marketo record (`person:123`) the same
+with its id in Salesforce."""
 IN_MARKETO = f"""
 select wanted.id, owner.marketo_id from unnest($1::text[]) as wanted (id)
 {_OWNER.format(record="wanted.id", objects="$2")}

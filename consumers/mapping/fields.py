@@ -143,6 +143,8 @@ class FieldMapping:
     """Of a reference: Marketo can't take it away, so a record that stands for none takes the parent's place."""
     parent_number: bool = False
     """Of a reference: Marketo wants the number that it gave the parent itself, not the key under which we keep it there."""
+    fixed: bool = False
+    """Part of a name in Marketo that is made of the parents' names: told when the record is made, and never changed."""
     plain: bool = field(init=False, repr=False, compare=False)
     """Whether an edit of a side that shows the agreement simply is the new agreement."""
 
@@ -186,6 +188,9 @@ class ObjectMapping:
     delete_in_marketo: bool = False
     described: bool = False
     """Whether its fields are as Salesforce describes them, beside those that the configuration names."""
+    delete_in_salesforce: bool = False
+    linked: bool = False
+    """Whether two records are one only since somebody has said so: none is made for another."""
     left_out: bool = False
     """Not kept in step (any more): what the ledger holds of such records stays as it is."""
     references: tuple[FieldMapping, ...] = field(init=False, repr=False, compare=False)
@@ -214,6 +219,21 @@ class ObjectMapping:
     def written_once(self) -> bool:
         """Whether Marketo changes and deletes none of these records: each is made, once, and then stays as it is."""
         return isinstance(self.resource, CustomActivity)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether a record's name in Marketo is made of its parents' names, which also say whose it is."""
+        return self.derived is not None
+
+    @property
+    def derived(self) -> Resource | None:
+        """The list of such records, if their names are made of their parents'."""
+        return self.resource if isinstance(self.resource, Resource) and self.resource.derived else None
+
+    @property
+    def is_made_again(self) -> bool:
+        """Whether one that is gone in Marketo is made again under its key, since only Salesforce says whether it is there."""
+        return self.resource is not None and not self.delete_in_salesforce and not self.linked
 
     def by_name(self, system: System) -> Mapping[str, FieldMapping]:
         """Fields by their API name on `system`."""
@@ -293,9 +313,17 @@ class SyncRules:
     delete_in_salesforce: bool = False
     """Whether a person deleted in Marketo is deleted in Salesforce too."""
     version: str = "1"
+    _of_marketo: Mapping[Object, Object] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "objects", Sorts(self.objects))
+        object.__setattr__(self, "_of_marketo", {mapping.marketo: obj for obj, mapping in self.objects.items()})
+
+    def sort_of(self, system: System, obj: Object) -> Object:
+        """The Salesforce object that stands for what a record is called on `system`."""
+        if system is SALESFORCE:
+            return obj
+        return self.new_people if obj == PERSON else self._of_marketo.get(obj, obj)
 
     @property
     def people(self) -> Mapping[Object, ObjectMapping]:

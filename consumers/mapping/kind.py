@@ -50,6 +50,8 @@ class Default:
     """Of a reference: Marketo can't take it away, so a record that stands for none takes the parent's place."""
     by_number: bool = False
     """Of a reference: Marketo wants the number that it gave the parent itself, not the key under which we keep it there."""
+    direction: Direction | None = None
+    """Which way it flows, where that is another one than its kind's (of a reference: to Marketo)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,12 @@ class Kind:
     """What a Marketo record says that stands for none, where one is needed (`Default.placeholder`)."""
     delete_in_marketo: bool = False
     """Whether a record deleted in Salesforce is deleted in Marketo; else it stays."""
+    delete_in_salesforce: bool = False
+    """The same the other way round; of people the configuration says so."""
+    told: bool = False
+    """Without a feed of their own in Marketo: whether readings bring what others change there, so that edits flow both ways."""
+    linked: bool = False
+    """Whether two records are one only since somebody has said so (`tandem link`): none is made for another, and others are let be."""
     titled: tuple[str, ...] = ("firstName", "lastName")
     """The fields, by their keys, that tell a reader which record it is."""
     section: str = ""

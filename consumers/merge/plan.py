@@ -194,9 +194,11 @@ def may_create(state: PairState, target: System, rules: SyncRules) -> bool:
     if record.refused and record.refused_mark == row_mark(state, rules):
         return False
     mapping = rules.objects[state.object]
-    if not mapping.flow.reaches(target):
+    if not mapping.flow.reaches(target) or mapping.linked:
         return False
-    return _belongs_there(state, mapping) if target is MARKETO else state.wanted != 0 or qualifies(state, rules.qualification)
+    if target is MARKETO:
+        return _belongs_there(state, mapping)
+    return mapping.is_derived or state.wanted != 0 or qualifies(state, rules.qualification)
 
 
 def _belongs_there(state: PairState, mapping: ObjectMapping) -> bool:
@@ -213,7 +215,7 @@ def _agreed(state: PairState, key: str) -> Value:
 
 def is_there(record: Record, mapping: ObjectMapping) -> bool:
     """Whether there is a record to update. One that is known by a key of ours, and gone, can be made again under that key."""
-    return bool(record.id) and not (record.deleted and mapping.resource is not None)
+    return bool(record.id) and not (record.deleted and mapping.is_made_again)
 
 
 def is_known(record: Record) -> bool:
@@ -224,12 +226,17 @@ def is_known(record: Record) -> bool:
 def follows_deletion(state: PairState, target: System, rules: SyncRules) -> bool:
     """Whether the target's record is to be deleted since the other side's was."""
     mapping, record = rules.objects[state.object], state.record(target)
-    follows = (rules.delete_in_salesforce and mapping.is_person) if target is SALESFORCE else mapping.delete_in_marketo
+    if target is SALESFORCE:
+        follows = mapping.delete_in_salesforce or (rules.delete_in_salesforce and mapping.is_person)
+    else:
+        follows = mapping.delete_in_marketo
     return follows and state.record(target.other).deleted and bool(record.id) and not record.deleted
 
 
 def _why_deleted(state: PairState, target: System) -> str:
     if target is SALESFORCE:
+        if state.counterpart != PERSON:
+            return f"{state.counterpart} {state.marketo.id} was deleted in Marketo"
         return f"person {state.marketo.id} was deleted in Marketo, which the configuration follows (people.delete_in_salesforce)"
     setting = ", which the configuration follows (people.delete_in_marketo)" if state.counterpart == PERSON else ""
     return f"{state.object} {state.salesforce.id} was deleted in Salesforce{setting}"
@@ -238,7 +245,7 @@ def _why_deleted(state: PairState, target: System) -> str:
 def owed(field: Field, target: System, mapping: FieldMapping, *, exact: bool) -> bool:
     """Whether the target's side of this field is owed a write now."""
     side = field.side(target)
-    if side.shows == field.version or field.hold or side.refused == field.version or not side.known:
+    if side.shows == field.version or field.hold or side.refused == field.version or not side.known or mapping.fixed:
         return False
     if not mapping.direction.reaches(target) or not mapping.name_on(target):
         return False
@@ -263,7 +270,7 @@ def _filled(state: PairState, target: System, mapping: ObjectMapping) -> tuple[t
     for item in mapping.fields:
         field = state.fields.get(item.key) or Field()
         wanted = item.direction.reaches(target) and bool(item.name_on(target))
-        if wanted and (not blank(item, field.value) or _told_blank(mapping, item)) and not field.hold:
+        if wanted and (not blank(item, field.value) or (target is MARKETO and _told_blank(mapping, item))) and not field.hold:
             _put(item, field, target, outs, refused)
         elif wanted and item.required_default and target is SALESFORCE:
             outs.append(Out(key=item.key, name=item.salesforce, value=item.required_default, version=field.version))
@@ -272,7 +279,7 @@ def _filled(state: PairState, target: System, mapping: ObjectMapping) -> tuple[t
 
 def _told_blank(mapping: ObjectMapping, item: FieldMapping) -> bool:
     """Whether a new record is told that a field is blank: under a key of ours another one may stand already."""
-    return mapping.resource is not None and not item.parent
+    return mapping.resource is not None and not mapping.is_derived and not item.parent
 
 
 def _put(item: FieldMapping, field: Field, target: System, outs: list[Out], refused: list[tuple[str, str]]) -> None:

@@ -19,7 +19,7 @@ from consumers.merge.values import Unfit, neutral
 from consumers.merge.verdicts import UNORDERED, Edit, latest
 from consumers.merge.writes import lone_write
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import SALESFORCE, System
+from streams.wire.systems import MARKETO, SALESFORCE, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +114,11 @@ def meet(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
         field = state.fields.get(mapping.key) or Field()
         side = shallow(field.side(system))
         side.known, side.shows, side.writes, side.seen_at, side.ahead_at, side.forgotten = False, NEVER, (), 0, 0, ()
+        if mapping.fixed and system is MARKETO:  # it was met by this: it says the same, in Marketo's own names
+            side.known, side.shows, side.seen = True, field.version, field.value
         fields[mapping.key] = field.with_side(system, side)
     names = terms.mapping(state).by_name(system)
-    told = {**dict.fromkeys(names), **event.fields}
+    told = {**{name: None for name, item in names.items() if not (item.fixed and system is MARKETO)}, **event.fields}
     reading = msgspec.structs.replace(event, kind=Happened.READ, fields=told, before=None, until=event.until or event.at)
     state = state.with_fields(fields).with_record(system, noted(Record(), event))
     met, rulings = read_fields(state, reading, terms)

@@ -282,6 +282,8 @@ class PairState(msgspec.Struct, gc=False):
     """What its Marketo record is called there."""
     wanted: int = 0
     """Somebody has asked for this person to be in Salesforce, whatever the rule says: since then (ms, ours); 0: nobody has."""
+    name: str = ""
+    """Of what is named in Marketo by its parents: its name there, known once they are, whether it is there itself or not."""
 
     def named_on(self, system: System) -> Object:
         """What its record on a side is called there."""

@@ -54,6 +54,7 @@ class Others(msgspec.Struct, array_like=True, gc=False):
     merges: tuple[tuple[System, str], ...]
     counterpart: Object
     wanted: int = 0
+    name: str = ""
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False):
@@ -125,7 +126,10 @@ def pack(state: PairState) -> bytes:
         before = fields.resting.fields() if type(fields) is Fields else {}
         kept = {key: stored for key, stored in before.items() if key not in unsettled}
         resting = msgspec.Raw(_encoder.encode({**kept, **rested}))
-    others = (state.marketo, full, state.waiting, state.hold, state.retract, state.waits, state.merges, state.counterpart, state.wanted)
+    others = (
+        state.marketo, full, state.waiting, state.hold, state.retract, state.waits, state.merges, state.counterpart, state.wanted,
+        state.name,
+    )  # fmt: skip
     calm = not full and _is_calm(state)
     return _encoder.encode((FORM, state.object, calm, edited, resting, state.salesforce, state.lane, state.due, others))
 
@@ -161,6 +165,7 @@ def unfolded(front: Stored) -> PairState:
         others.merges,
         others.counterpart,
         others.wanted,
+        others.name,
     )
 
 

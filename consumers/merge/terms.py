@@ -67,6 +67,15 @@ class Terms:
             return self.rules.objects[obj].streamed
         return any(mapping.marketo == obj for mapping in self.rules.people.values())
 
+    def meets(self, event: ChangeEvent) -> bool:
+        """Whether the record of an event may belong to a pair that knows it not yet."""
+        mapping = self.mapping_of(event)
+        return mapping.is_person or mapping.is_derived
+
+    def mapping_of(self, event: ChangeEvent) -> ObjectMapping:
+        """What is mapped of records like that of an event."""
+        return self.rules.objects[self.rules.sort_of(event.system, event.object)]
+
     def patience(self, system: System) -> Patience:
         """How long calls to this system and its feed are waited for."""
         return self.salesforce if system is SALESFORCE else self.marketo
@@ -88,13 +97,20 @@ class Terms:
         return new
 
     def match_key(self, state: PairState) -> str | None:
-        """By what this person is matched: the canonical e-mail, or None."""
+        """By what this pair is matched, as below."""
         return match_key(state, self.rules)
 
 
+def name_key(mapping: ObjectMapping, name: str) -> str | None:
+    """The match key of a name in Marketo; None: it isn't known yet. It can't be taken for an e-mail address."""
+    return f"{mapping.marketo}:{name}" if name else None
+
+
 def match_key(state: PairState, rules: SyncRules) -> str | None:
-    """By what this person is matched: the canonical e-mail, or None; of what is no person always None."""
+    """By what this pair is matched: people by the canonical e-mail, who is named by its parents by that name; the rest never (None)."""
     sort = rules.objects[state.object]
+    if sort.is_derived:
+        return name_key(sort, state.marketo.id or state.name)
     agreed = state.fields.get(rules.email_key)
     mapping = sort.by_key.get(rules.email_key)
     if agreed is None or mapping is None or not sort.is_person:

@@ -27,6 +27,7 @@ from consumers.fitting.sight import Returned, Sight
 from consumers.fitting.survey import survey
 from consumers.ledger.findings import keep_mapped
 from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.links.links import Links
 from consumers.mapping.describes import Describes
 from consumers.merge.terms import Identity, Terms
 from consumers.reconcile.gaps import Gaps
@@ -81,6 +82,7 @@ class Tools:
     sight: Sight
     definitions: Definitions
     gaps: Gaps
+    links: Links
     feed_lag: FeedLag
     singleton: PostgresSingleton
 
@@ -99,7 +101,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     stack.push_async_callback(_close, pool)
     ledger = await open_ledger(dsn, transactions_max=settings.postgres.connections_max)
     stack.push_async_callback(ledger.close)
-    budgets = _budgets(settings, dsn)
+    budgets = budgets_of(settings, dsn)
     for budget in budgets.values():
         stack.push_async_callback(budget.close)
     session = await stack.enter_async_context(Session(salesforce_settings(settings)))
@@ -119,6 +121,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     terms = terms_of(settings, rules, await _identity(session, marketo_session, rules.links.stamp))
     leave: dict[System, Budget] = {system: WaitWatched(budget.for_purpose("write"), system, watch) for system, budget in budgets.items()}
     paid = {system: CallWatched(PrepaidBudget(budget), system, "write", watch) for system, budget in leave.items()}
+    links = Links(pool)
     gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
     poll_seconds = settings.intervals.poll_seconds
     back = partial(welcome, gaps=gaps, pool=pool, ledger=ledger, terms=terms, poll_seconds=poll_seconds, now_ms=now_ms)
@@ -137,10 +140,11 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
         session=session,
         salesforce=salesforce,
         marketo=marketo,
-        writers=_writers(session, marketo_session, paid, terms, sight),
+        writers=_writers(session, marketo_session, paid, terms, sight, links=links),
         sight=sight,
         definitions=definitions,
         gaps=gaps,
+        links=links,
         feed_lag=FeedLag(pool, now_ms),
         singleton=PostgresSingleton(dsn),
     )
@@ -165,7 +169,8 @@ async def _close(pool: Any) -> None:
         pool.terminate()
 
 
-def _budgets(settings: Settings, dsn: str) -> dict[System, PostgresBudget]:
+def budgets_of(settings: Settings, dsn: str) -> dict[System, PostgresBudget]:
+    """The budgets that all processes share, of both systems."""
     ours, theirs = settings.salesforce, settings.marketo
     salesforce = replace(SALESFORCE, places=ours.calls_at_once, day_calls=ours.calls_per_day)
     marketo = replace(MARKETO, calls=theirs.calls_per_20_seconds, places=theirs.calls_at_once, day_calls=theirs.calls_per_day)
@@ -183,12 +188,12 @@ async def _identity(session: Session, marketo_session: MarketoSession, stamp: st
 
 
 def _writers(
-    session: Session, marketo_session: MarketoSession, paid: Mapping[System, Budget], terms: Terms, sight: Sight
+    session: Session, marketo_session: MarketoSession, paid: Mapping[System, Budget], terms: Terms, sight: Sight, *, links: Links
 ) -> dict[System, Writer]:
     """Their calls have their leave already."""
     rules, user = terms.rules, terms.identity.marketo_user
     salesforce = SalesforceWriter(SalesforceRest(session, paid[System.SALESFORCE]), rules, sight.visible)
-    marketo = MarketoWriter(MarketoRest(marketo_session, paid[System.MARKETO]), rules, user, sight.visible)
+    marketo = MarketoWriter(MarketoRest(marketo_session, paid[System.MARKETO]), rules, user, sight.visible, links.goes_back)
     return {System.SALESFORCE: SightedWriter(salesforce, sight), System.MARKETO: SightedWriter(marketo, sight)}
 
 

@@ -21,9 +21,12 @@ from streams.marketo.activities import NAME as ACTIVITIES
 from streams.marketo.activities import ActivitySource
 from streams.marketo.decode import Decoding, shown_names
 from streams.marketo.feed import LeadFeed
+from streams.marketo.memberships import Memberships
 from streams.marketo.pace import Pace
 from streams.marketo.poll import CycleReport as MarketoCycle
 from streams.marketo.poll import MarketoPollSource
+from streams.marketo.program_poll import NAME as PROGRAMS
+from streams.marketo.program_poll import ProgramPollSource
 from streams.relay.positions import PostgresPositions
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.relay.relay import Relay
@@ -49,7 +52,7 @@ class Relaying:
 
     def sources(self) -> tuple[str, ...]:
         """The names of all sources that there are, whoever carries them."""
-        return (CdcSource.name, ACTIVITIES, *(poll for some in polls(self._objects).values() for poll in some))
+        return (CdcSource.name, ACTIVITIES, PROGRAMS, *(poll for some in polls(self._objects).values() for poll in some))
 
     def live(self) -> Mapping[str, Work]:
         """By role: the sources that tell of changes as they happen."""
@@ -58,7 +61,7 @@ class Relaying:
     def polls(self) -> Mapping[str, Work]:
         """By role: the sources that ask for changes every few minutes."""
         polls: dict[str, Work] = {f"reconcile.{obj}": partial(self._poll_salesforce, obj) for obj in self._objects}
-        return {**polls, f"reconcile.{PERSON}": self._poll_marketo}
+        return {**polls, f"reconcile.{PERSON}": self._poll_marketo, "reconcile.programs": self._poll_programs}
 
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
         known = registry_of(tools.settings).sorts
@@ -107,6 +110,7 @@ class Relaying:
             unseen_fields=tools.sight.doubts,
             is_open=partial(tools.sight.is_open, SALESFORCE, obj),
             redefined=redefined,
+            scope=tools.links.campaigns if registry_of(tools.settings).sorts[obj].entity.scope else None,
         )
         await beside(self._polled(f"reconcile.{obj}", source, tools, stop), release(tools.pool, obj, source, stop))
 
@@ -128,6 +132,33 @@ class Relaying:
             live_behind=tools.feed_lag.behind,
         )
         await beside(self._polled(f"reconcile.{PERSON}", source, tools, stop), keep())
+
+    async def _poll_programs(self, tools: Tools, stop: asyncio.Event) -> None:
+        memberships = _memberships(tools)
+        if memberships is None:
+            await stop.wait()
+            return
+
+        def report(read: int, relayed: int, calls: int, seconds: float) -> None:
+            self._process.metrics.cycles.labels(PROGRAMS).inc()
+            for found, rows in (("read", read), ("known", read - relayed), ("missed", relayed)):
+                self._process.metrics.cycle_rows.labels(PROGRAMS, found).inc(rows)
+            _log.info("marketo.program_cycle", read=read, relayed=relayed, calls=calls, seconds=round(seconds, 3))
+
+        intervals = tools.settings.intervals
+        linked = next(mapping for mapping in tools.terms.rules.objects.values() if mapping.linked)
+        source = ProgramPollSource(
+            tools.marketo.programs,
+            memberships,
+            linked.marketo,
+            unseen=unseen_by(tools.ledger, tools.terms),
+            known=tools.links.members,
+            interval_seconds=intervals.poll_seconds,
+            overlap_seconds=max(intervals.overlap_seconds, 60),
+            calls_per_day_max=tools.settings.marketo.program_calls_per_day,
+            report=report,
+        )
+        await self._relay("reconcile.programs", source, tools, stop)
 
     async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
         await beside(self._relay(role, source, tools, stop), tools.gaps.tell(source, stop))
@@ -188,7 +219,23 @@ async def _marketo_feed(tools: Tools, source: str) -> LeadFeed:
     shown = shown_names(await tools.marketo.describe(), types)
     decoding = Decoding(source=source, types=types, zone=zone, own_user=own, shown=shown)
     visible = partial(tools.sight.visible, MARKETO, PERSON)
-    return LeadFeed(tools.marketo, decoding, visible=visible, unseen_fields=tools.sight.doubts)
+    return LeadFeed(tools.marketo, decoding, visible=visible, unseen_fields=tools.sight.doubts, memberships=_memberships(tools))
+
+
+def _memberships(tools: Tools) -> Memberships | None:
+    """Who is in linked programs; None where they are not kept in step."""
+    mapping = next((each for each in tools.terms.rules.objects.values() if each.is_derived), None)
+    if mapping is None:
+        return None
+    names = sorted(item.marketo for item in mapping.fields if item.marketo and not item.fixed)
+    return Memberships(
+        tools.marketo.programs,
+        mapping.marketo,
+        lambda: tools.sight.visible(MARKETO, mapping.marketo, names),
+        linked=tools.links.programs,
+        unseen=unseen_by(tools.ledger, tools.terms),
+        heirs=tools.links.heirs,
+    )
 
 
 def _poll_lag(poll_seconds: float) -> float:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from streams.budget.port import Lane
 from streams.marketo.decode import Decoding, events, gather, to_read
+from streams.marketo.memberships import Memberships
 from streams.marketo.rest import MarketoRest
-from streams.marketo.rows import FEED, Row, date
+from streams.marketo.rows import FEED, MEMBERS, Row, date
 from streams.marketo.wire import Lead, Page
 from streams.wire.errors import Fatal, Reject
 from streams.wire.events import ChangeEvent, DeadLetter
@@ -49,16 +50,25 @@ class LeadFeed:
         *,
         visible: Callable[[Iterable[str]], list[str]] = list,
         unseen_fields: Callable[[Reject], Awaitable[bool]] | None = None,
+        memberships: Memberships | None = None,
     ) -> None:
-        """`visible`: those of some fields that can be read now; `unseen_fields`, of a reading that was refused, whether that has become
+        """`memberships`: of programs, where the walk is to bring those, too.
+
+        `visible`: those of some fields that can be read now; `unseen_fields`, of a reading that was refused, whether that has become
         fewer."""
         self.rest = rest
         self.decoding = decoding
         self._names, self._visible, self._unseen_fields = sorted(decoding.types), visible, unseen_fields
+        self._memberships = memberships
 
     async def walk(self, token: str, lane: Lane) -> Page:
         """One page of changed values, new leads and merges, as it is."""
-        return await self.rest.activities(token, FEED, lane)
+        more = MEMBERS if self._memberships is not None and await self._memberships.linked() else ()
+        return await self.rest.activities(token, (*FEED, *more), lane)
+
+    async def members(self, page: Page, lane: Lane) -> list[ChangeEvent]:
+        """Of members of programs: what a page calls for."""
+        return await self._memberships.told(page.rows, page.at, lane) if self._memberships is not None else []
 
     async def deletions(self, token: str, lane: Lane) -> Page:
         """One page of deleted leads, as it is."""
@@ -84,7 +94,7 @@ class LeadFeed:
         gathered = gather(page.rows, self.decoding)
         changes = gathered.changes
         return Step(
-            events=await self.typed(changes, lane),
+            events=[*await self.typed(changes, lane), *await self.members(page, lane)],
             dead=gathered.dead,
             token=page.token,
             more=page.more,

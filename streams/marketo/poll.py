@@ -203,6 +203,9 @@ class MarketoPollSource:
         gathered = gather(page.rows, self._feed.decoding)
         changes = gathered.changes
         events = await self._copied(changes, report) if place.part == _COPY else await self._new(changes, report)
+        if place.part == _PARTS[0]:
+            events = [*events, *(members := await self._feed.members(page, Lane.REPAIR))]
+            report.read, report.relayed = report.read + len(members), report.relayed + len(members)
         reached = max([place.reached, *(rows[0].at for rows in changes)])
         if place.part == _PARTS[0] and page.rows:
             place = msgspec.structs.replace(place, turned=(*place.turned, date(page.rows[0]))[-AGAIN_PAGES_MAX:])

@@ -8,10 +8,13 @@ from typing import Any
 from streams.budget.port import Lane
 from streams.marketo.calling import BATCH_RECORDS_MAX, Calling, field_of, in_parts, one_of, results_by_seq, shape
 from streams.marketo.session import Answer
-from streams.marketo.wire import Lead, Schema, SyncAnswer
-from streams.wire.events import Value
+from streams.marketo.wire import FieldInfo, Lead, Schema, SyncAnswer
+from streams.wire.events import ChangeEvent, Happened, Value
+from streams.wire.systems import MARKETO, Object
 
 PERSON, STATUS = "leadId", "statusName"
+LEFT = "Not in Program"
+"""The status, of every channel, of whoever is in the program no more, as activities tell it."""
 _RANGE_MS = 7 * 86_400_000
 """Longest stretch of time that one query for changed members may ask for (Marketo, Program Members)."""
 _ASSETS_MAX = 200
@@ -47,11 +50,26 @@ class Program:
     channel: str
 
 
+def costs_of(row: Mapping[str, Any]) -> Value:
+    """What a program costs: the sum of its periods; None where none is entered (Asset API, programs)."""
+    costs = [each["cost"] for each in row.get("costs") or [] if each.get("cost") is not None]
+    return sum(costs) if costs else None
+
+
+FIELDS = (("channel", "string"), ("cost", "currency"))
+"""What is told of a program: `cost` is the sum of its period costs."""
+
+
 class MarketoPrograms:
     """Typed calls. Raises the errors of `streams.wire.errors` and nothing else; reads are safe to repeat."""
 
     def __init__(self, calling: Calling) -> None:
         self._calling = calling
+
+    @property
+    def calls(self) -> int:
+        """Calls made, for reports."""
+        return self._calling.calls
 
     async def channels(self, lane: Lane = Lane.LIVE) -> list[Channel]:
         """All channels with their statuses; there is no call that makes one."""
@@ -65,6 +83,35 @@ class MarketoPrograms:
         """One program; None where there is none of this id."""
         answer = await self._calling.get(f"/rest/asset/v1/program/{int(program)}.json", {}, lane)
         return next(iter(_programs(answer.result)), None)
+
+    async def reading(self, obj: Object, program: str, lane: Lane = Lane.LIVE) -> ChangeEvent | None:
+        """A program, as a change event; None where there is none of this id."""
+        answer = await self._calling.get(f"/rest/asset/v1/program/{int(program)}.json", {}, lane)
+        with shape("program"):
+            row = next(iter(answer.result), None)
+            if row is None:
+                return None
+            fields = {"channel": str(row["channel"]), "cost": costs_of(row)}
+            return ChangeEvent(
+                system=MARKETO, object=obj, id=program, kind=Happened.READ, source="read", at=answer.at, until=answer.until, fields=fields
+            )
+
+    async def changed(self, since_ms: int, lane: Lane = Lane.REPAIR) -> tuple[list[str], int]:
+        """The ids of the programs that were changed since then (server's clock, whole seconds), and when that was asked."""
+        offset, found = 0, []
+        while True:
+            page = {"maxReturn": str(_ASSETS_MAX), "offset": str(offset), "earliestUpdatedAt": _stamp(since_ms)}
+            answer = await self._calling.get("/rest/asset/v1/programs.json", page, lane)
+            found += [str(row["id"]) for row in answer.result]
+            offset += len(answer.result)
+            if len(answer.result) < _ASSETS_MAX:
+                return found, answer.at
+
+    async def describe(self, lane: Lane = Lane.LIVE) -> Schema:
+        """What is told of a program, if our user may see assets at all. Raises `Reject`, `Fatal` where it may not."""
+        await self._calling.get("/rest/asset/v1/programs.json", {"maxReturn": "1"}, lane)
+        fields = [FieldInfo(name=name, label=name, type=kind, updateable=False) for name, kind in FIELDS]
+        return Schema(fields=fields, searchable=[["id"]], id_field="id", dedupe=["id"])
 
     async def describe_members(self, lane: Lane = Lane.LIVE) -> Schema:
         """A member's fields, the same in all programs: what may be written, and what can be searched by."""
@@ -97,6 +144,22 @@ class MarketoPrograms:
             query = {"filterType": "updatedAt", **stretch, "fields": ",".join(names), "batchSize": str(BATCH_RECORDS_MAX)}
             async for rows in self._pages(program, query, names, lane):
                 yield rows
+
+    async def members_with(
+        self, program: str, statuses: Sequence[str], fields: Sequence[str], lane: Lane = Lane.COPY
+    ) -> AsyncIterator[list[Lead]]:
+        """Members who have one of these statuses, page by page. Raises `Reject` 1003 as above."""
+        names = _names(fields)
+        async for rows in self._pages(program, one_of(STATUS, [each for each in statuses if "," not in each], names), names, lane):
+            yield rows
+
+    async def statuses(self, program: str, lane: Lane = Lane.LIVE) -> tuple[Step, ...] | None:
+        """The statuses that members of a program can have; None where there is no such program."""
+        found = await self.program(program, lane)
+        if found is None:
+            return None
+        steps = next((each.steps for each in await self.channels(lane) if each.name == found.channel), ())
+        return tuple(step for step in steps if step.name != LEFT)
 
     async def set_status(self, program: str, status: str, people: Sequence[str], lane: Lane = Lane.LIVE) -> SyncAnswer:
         """One status for at most 300 people; who is no member becomes one. Results in input order.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from streams.wire.events import Value
 from streams.wire.systems import Object
@@ -13,9 +14,20 @@ Key = str | tuple[str | int, ...]
 """What names a record: the value of its one dedupe field, or those of all in their order."""
 
 
+class Interface(Enum):
+    """How Marketo is asked for such records."""
+
+    RECORDS = "records"
+    """The common interface of the lead database (companies, sales people, opportunities, roles, custom objects)."""
+    MEMBERS = "members"
+    """Members of programs, program by program. None has an id: program and person name it, `1001.123`."""
+    PROGRAMS = "programs"
+    """Programs, which are assets: read only here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A list of records with the common interface (companies, salespersons, opportunities, roles, custom objects)."""
+    """A list of records that are no people."""
 
     object: Object
     """As on the topics: `company`."""
@@ -25,12 +37,26 @@ class Resource:
     """The dedupe fields: `("externalCompanyId",)`."""
     id_field: str
     """`id` or `marketoGUID`: the name that Marketo itself gives a record."""
+    interface: Interface = Interface.RECORDS
 
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):
             raise ValueError(f"not a path of Marketo's lead database: {self.path!r}")
         if not self.key:
             raise ValueError(f"{self.path}: no key field, nothing tells two records apart")
+
+    @property
+    def derived(self) -> bool:
+        """Whether a record has no id of its own there: its key fields together name it."""
+        return self.interface is Interface.MEMBERS
+
+    def joined(self, parts: Mapping[str, Value]) -> str:
+        """Of a derived name: the name, out of the key fields."""
+        return ".".join(str(parts[name]) for name in self.key)
+
+    def parts(self, name: str) -> dict[str, str]:
+        """Of a derived name: the key fields. Raises ValueError for what is no such name."""
+        return dict(zip(self.key, name.split("."), strict=True))
 
     def named(self, key: Key) -> dict[str, Value]:
         """The key fields with these values. Raises ValueError for another number of them."""

@@ -22,6 +22,9 @@ class Activity(IntEnum):
     DELETED = 37
 
 
+STATUS_CHANGED, MEMBER_CHANGED = 104, 123
+MEMBERS = (STATUS_CHANGED, MEMBER_CHANGED)
+"""What the same walk brings of the members of programs."""
 FEED = (Activity.NEW_LEAD, Activity.VALUE_CHANGED, Activity.MERGED)
 """What one walk along `activities.json` brings; deletions have an endpoint of their own (Marketo, Get Deleted Leads)."""
 Shown = Mapping[int | str, str]
@@ -89,6 +92,26 @@ def parse(raw: object, shown: Shown = _UNSHOWN) -> Row | None:
         origin=_word(attributes.get("sourcetype" if kind == Activity.NEW_LEAD else "source")) or _word(attributes.get("mergesource")),
         losers=_merge_ids(attributes.get("mergeids")) if kind == Activity.MERGED else (),
     )
+
+
+class MemberRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An activity of a member. `status`: the one that it has since then; None: something else of it has changed."""
+
+    program: str
+    person: str
+    at: int
+    status: str | None
+
+
+def member_row(raw: object) -> MemberRow | None:
+    """The row of a member; None for one of another type. Raises `RowError`. The program is its primary attribute."""
+    if not isinstance(raw, dict) or raw.get("activityTypeId") not in MEMBERS:
+        return None
+    program = raw.get("primaryAttributeValueId")
+    if isinstance(program, bool) or not isinstance(program, int | str) or not str(program).isdecimal():
+        raise RowError("a change of a member that names no program")
+    status = _attributes(raw.get("attributes")).get("newstatus") if raw["activityTypeId"] == STATUS_CHANGED else None
+    return MemberRow(program=str(program), person=_lead_id(raw.get("leadId")), at=_time(raw.get("activityDate")), status=_word(status))
 
 
 def date(raw: object) -> int:

@@ -144,6 +144,7 @@ def _decode(
     if kind is None:
         raise _MalformedError(f"changeType {change!r} is not one that the guide names")
     flat, unseen = _wanted(body, None if fields is None else _kept(entity, fields))
+    flat = entity.worked_out(flat) if entity.either else flat
     into = entity.into(flat)
     told = fields is None or kind is not Happened.UPDATED or bool(flat)
     common = _Change(
@@ -170,6 +171,8 @@ def _hole(obj: Object, change: object, ids: list[str], at: int) -> Hole | None:
 
 def _kept(entity: Entity, fields: Fields) -> frozenset[str]:
     wanted = fields.get(entity.object, frozenset())
+    for behind in entity.either.values():
+        wanted = wanted.union(behind.values())
     return wanted.union(LIFECYCLE) if entity.converts else wanted
 
 

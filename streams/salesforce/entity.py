@@ -1,7 +1,7 @@
 """What the sources of Salesforce are told of an object: a declaration of whoever keeps it in step, none of their own."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streams.salesforce.soql import count, moment_ms, name, select
 from streams.wire.events import Value
@@ -35,6 +35,12 @@ class Entity:
     where: tuple[str, ...] = ()
     """SOQL conditions of every query: `Type = 'Queue'`. The stream knows none, so an object that has some is polled only."""
 
+    scope: str = ""
+    """The column whose record says whether this one is of interest at all: `CampaignId` of a campaign's members. Empty: all are."""
+    either: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Columns that show one of several others, by how the id in it begins: of a member, its lead or contact. Salesforce works them out,
+    so they can be read but not written, and change events have only the others."""
+
     def __post_init__(self) -> None:
         name(self.name)
         if self.where and self.stream:
@@ -45,6 +51,25 @@ class Entity:
     def select(self, fields: Iterable[str], where: Iterable[str] = (), *, order: tuple[str, ...] = (), limit: int | None = None) -> str:
         """A query of its records, those of them that meet `where`, too."""
         return select(self.name, fields, (*self.where, *where), order=order, limit=limit)
+
+    def worked_out(self, told: Mapping[str, Value]) -> dict[str, Value]:
+        """What an event tells, with the columns that it leaves to be worked out: the first of those behind it that is filled."""
+        shown = dict(told)
+        for column, behind in self.either.items():
+            found = [told[each] for each in behind.values() if told.get(each)]
+            if found:
+                shown.setdefault(column, found[0])
+            for each in behind.values():
+                shown.pop(each, None)
+        return shown
+
+    def written(self, row: Mapping[str, Value]) -> dict[str, Value]:
+        """A row as it is written: a worked out column as the one behind it that takes such an id."""
+        return {self._behind(column, value): value for column, value in row.items()}
+
+    def _behind(self, column: str, value: Value) -> str:
+        behind = self.either.get(column, {})
+        return next((each for prefix, each in behind.items() if str(value).startswith(prefix)), column)
 
     def count(self) -> str:
         """How many live records there are."""

@@ -5,7 +5,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 
 import msgspec
 import structlog
@@ -17,7 +18,7 @@ from streams.salesforce.brake import Brake, Braked
 from streams.salesforce.deletions import deletions
 from streams.salesforce.entity import MODIFIED, Entity, last_change
 from streams.salesforce.rest import Page, SalesforceRest
-from streams.salesforce.soql import after_row, changed_between, moment_ms
+from streams.salesforce.soql import after_row, any_of, changed_between, moment_ms
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Value
 from streams.wire.systems import Object, System, salesforce_id
@@ -89,6 +90,7 @@ class PollSource:
     What it was merged or converted into is told in `into`, whatever is in `fields`. Deletions are only looked for where the object has a
     recycle bin.
     With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page.
+    `scope`: the records that are of interest now, of those that `Entity.scope` names; while there are none nothing is asked.
     `visible`: those of `fields` that can be read now; `unseen_fields`, of a query that was refused, whether that has become fewer, or
     nothing can be read of the object any more: then `is_open` says so, and no cycle is run until it can. `redefined` is asked before rows
     of a cycle are passed on, whether other fields are to be read by now: what a change of a type has emptied was not cleared by anybody.
@@ -119,6 +121,7 @@ class PollSource:
         unseen_fields: Callable[[Reject], Awaitable[bool]] | None = None,
         is_open: Callable[[], bool] = _always,
         redefined: Callable[[], Awaitable[bool]] | None = None,
+        scope: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
         self.name = name_of(entity.object)
         self._rest, self._object, self._entity = rest, entity.object, entity
@@ -133,7 +136,7 @@ class PollSource:
         self._since_ms, self._unseen, self._report = since_ms, unseen, report
         self._lane, self._once = lane, once
         self._visible, self._unseen_fields, self._is_open = visible, unseen_fields, is_open
-        self._redefined = redefined
+        self._redefined, self._scope, self._whole = redefined, scope, entity
         self._wake = asyncio.Event()
         self._gaps = ReadBack(self._lag_ms)
         self._brake = Brake(rest, entity, lane, percent_max=deletes_percent_max, ignored_max=deletes_ignored_max, on_brake=on_brake)
@@ -161,6 +164,8 @@ class PollSource:
             window = await self._due(mark) if self._is_open() else None
             if not self._is_open():
                 yield Batch(events=[], position=mark.text())
+            elif window is None and self._scope is not None:
+                yield Batch(events=[], position=mark.text(), caught_up=True)  # a sign of life
             if window is not None:
                 ahead_ms = window.end_ms - window.done_ms
                 mark = msgspec.structs.replace(mark, start_ms=window.start_ms, end_ms=window.end_ms, ahead_ms=ahead_ms)
@@ -192,6 +197,11 @@ class PollSource:
 
     async def _due(self, mark: PollMark) -> Window | None:
         """The window to read now: first the one that was interrupted."""
+        if self._scope is not None:
+            ids = await self._scope()
+            if not ids:
+                return None
+            self._entity = replace(self._whole, where=(*self._whole.where, any_of(self._whole.scope, ids)), stream=False)
         if mark.start_ms is not None and mark.end_ms is not None:
             return Window(start_ms=mark.start_ms, end_ms=mark.end_ms, done_ms=mark.end_ms - mark.ahead_ms)
         now_ms = await self._rest.server_time(self._lane)

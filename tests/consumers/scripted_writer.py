@@ -76,6 +76,10 @@ class ScriptedWriter:
         )
         return {each.id: self.used.get(each.id, Use(reading=each, what=(), asked="everything")) for each in nothing}
 
+    def together(self, item: Item) -> str:
+        del item
+        return ""
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """As written."""
         del lane

@@ -141,7 +141,8 @@ class Questions:
         return list(draft.items.values())
 
     async def _parents(self, tx: Transaction, pairs: Iterable[Pair]) -> Mapping[str, str]:
-        return await self._intents.parents(tx, [self._intents.planned(pair.state) for pair in pairs if self._intents.may_refer(pair)])
+        names = [self._intents.names(pair) for pair in pairs if self._intents.may_refer(pair)]
+        return await self._intents.parents(tx, set().union(*names))
 
     async def _related(self, tx: Transaction, draft: Draft) -> None:
         if draft.references:
@@ -151,7 +152,7 @@ class Questions:
         if pair.id in draft.soon:
             pair.state = later(pair.state, self._intents.duty, now + AGAIN_MS)
         else:
-            planned = self._intents.planned(pair.state)
+            planned = self._intents.ready(draft, pair, parents)
             self._intents.intend(draft, pair, planned, write=write, now=now, patience=patience, parents=parents)
         pair.state = self._terms.with_due(pair.state, now)
 

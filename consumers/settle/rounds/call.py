@@ -43,7 +43,7 @@ class Calls:
 
     async def write(self, items: Sequence[Owed], settled: Settled) -> None:
         """All of these, and what became of them."""
-        await self._run(_calls(items, self._batch_max, min(self._batch_max, self._writer.merges_max)), settled)
+        await self._run(_calls(items, self._batch_max, min(self._batch_max, self._writer.merges_max), self._writer.together), settled)
 
     async def _run(self, calls: Sequence[Sequence[Owed]], settled: Settled) -> None:
         """One call after the other. Where one ends it all, the rest were certainly not made."""
@@ -112,13 +112,13 @@ class Calls:
         return told
 
 
-def _calls(items: Sequence[Owed], most: int, merges_most: int) -> list[list[Owed]]:
-    """The items in as few calls as their kinds and objects allow."""
-    groups: dict[tuple[type, str], list[Owed]] = {}
+def _calls(items: Sequence[Owed], most: int, merges_most: int, together: Callable[[Item], str]) -> list[list[Owed]]:
+    """The items in as few calls as their kinds and objects allow, and what else goes in one call only `together`."""
+    groups: dict[tuple[type, str, str], list[Owed]] = {}
     for item, lane in items:
-        groups.setdefault((type(item.order), item.order.object), []).append((item, lane))
+        groups.setdefault((type(item.order), item.order.object, together(item)), []).append((item, lane))
     calls: list[list[Owed]] = []
-    for (order, _), group in groups.items():
+    for (order, _, _), group in groups.items():
         step = merges_most if order is Merge else most
         calls += [group[start : start + step] for start in range(0, len(group), step)]
     return calls

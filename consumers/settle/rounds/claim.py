@@ -13,7 +13,7 @@ from consumers.judging import apart
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Ledger, Pair, Transaction
 from consumers.merge.aside import set_aside
-from consumers.merge.plan import Delete, Plan
+from consumers.merge.plan import Delete
 from consumers.merge.terms import Terms
 from consumers.merge.writes import Patience
 from consumers.settle.conditions.reading_first import Ahead
@@ -73,12 +73,12 @@ class Claims:
 
     async def _parents(self, tx: Transaction, pairs: Sequence[Pair], *, singly: bool) -> Mapping[str, str]:
         """`singly`: one that can't be planned is held when its turn comes."""
-        plans: list[Plan] = []
+        names: set[str] = set()
         for pair in pairs:
             if self._intents.may_refer(pair):
                 with suppress(Exception) if singly else step("planning", pair.id):
-                    plans.append(self._intents.planned(pair.state))
-        return await self._intents.parents(tx, plans)
+                    names |= self._intents.names(pair)
+        return await self._intents.parents(tx, names)
 
     def _claimed(
         self, draft: Draft, pair: Pair, *, write: int, now: int, patience: Patience, reading: Ahead, parents: Mapping[str, str]
@@ -87,7 +87,7 @@ class Claims:
         if self._terms.mapping(pair.state).left_out:
             pair.state = set_aside(pair.state)
             return
-        planned = self._intents.planned(pair.state)
+        planned = self._intents.ready(draft, pair, parents)
         pair_lane = Lane(pair.state.lane)
         if isinstance(planned, Delete) and planned.spare:
             pair.state = self._intents.leased(pair.state, write, now)

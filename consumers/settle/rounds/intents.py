@@ -1,10 +1,11 @@
 """Intents: what a pair is owed, put down in its state before the call that writes it, or a lease for a question that comes first."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Duty, Pair, Transaction
+from consumers.merge.naming import agreed, name_of, named_parents, with_name
 from consumers.merge.parents import named_by, references, with_parents
 from consumers.merge.plan import Create, Delete, Merge, Nothing, Plan, Update, plan, row_mark
 from consumers.merge.state import PairState, shallow
@@ -51,18 +52,51 @@ class Intents:
 
     def may_refer(self, pair: Pair) -> bool:
         """Whether what this pair is owed may name parents."""
-        return self._system is System.MARKETO and bool(self._terms.mapping(pair.state).references)
+        mapping = self._terms.mapping(pair.state)
+        return bool(mapping.references) if self._system is System.MARKETO else mapping.is_derived
+
+    def names(self, pair: Pair) -> set[str]:
+        """The parents that are named by what this pair is owed: they are to be looked up."""
+        planned = self.planned(pair.state)
+        if self._system is System.MARKETO:
+            return set(named_by(planned))
+        return set(self._named(pair.state).values()) if isinstance(planned, Create) else set()
+
+    def ready(self, draft: Draft, pair: Pair, parents: Mapping[str, str]) -> Plan:
+        """What the pair is owed. Where its parents name it, it has its name by that, or its references, or waits for them.
+
+        `parents`: those that are there.
+        """
+        planned, mapping = self.planned(pair.state), self._terms.mapping(pair.state)
+        if not mapping.is_derived or not isinstance(planned, Create):
+            return planned
+        if self._system is System.MARKETO:
+            complete, _ = with_parents(planned, parents)
+            if isinstance(complete, Create):
+                pair.state = with_name(pair.state, name_of(mapping, complete))
+                pair.match_key = self._terms.match_key(pair.state)
+            return planned
+        pair.state, draft.references[pair.id], why = agreed(pair.state, mapping, self._named(pair.state), parents)
+        if not why:
+            return self.planned(pair.state)
+        pair.state = uncreatable(pair.state, self._system, why, row_mark(pair.state, self._terms.rules))
+        return Nothing()
+
+    def _named(self, state: PairState) -> Mapping[str, str]:
+        return named_parents(self._terms.mapping(state), state.marketo.id, self._terms.rules)
 
     def asks_first(self, pair: Pair, planned: Plan, reading: Ahead) -> bool:
-        """Whether the system is asked whether it has the record already, or what stands there: only of people, as nobody else edits the
-        rest there, and it is made under a key of ours."""
-        if not self._terms.mapping(pair.state).is_person:
+        """Whether the system is asked whether it has the record already, or what stands there: not of what only Salesforce's people edit,
+        and is made under a key of ours."""
+        mapping = self._terms.mapping(pair.state)
+        if not mapping.is_person and not mapping.is_derived:
             return False
+        if mapping.is_derived and self._system is System.MARKETO and isinstance(planned, Create) and not pair.state.name:
+            return False  # its parents are waited for
         return isinstance(planned, Create) or (isinstance(planned, Update) and reading.covers(Lane(pair.state.lane)))
 
-    async def parents(self, tx: Transaction, plans: Iterable[Plan]) -> Mapping[str, str]:
-        """Of the parents that are named by these plans, the Marketo ids of those that are there, by their Salesforce ids."""
-        wanted = {parent for planned in plans for parent in named_by(planned)}
+    async def parents(self, tx: Transaction, wanted: Collection[str]) -> Mapping[str, str]:
+        """Of these parents (`names`), the ids on the other side of those that are there."""
         return await tx.in_marketo(sorted(wanted), list(self._terms.rules.objects)) if wanted else {}
 
     def intend(
@@ -71,7 +105,6 @@ class Intents:
         """The pair with its intent, and its record among those to be written. `parents`: those that are in Marketo."""
         lane = Lane(pair.state.lane)
         planned = self._fitting(planned)
-        draft.references.pop(pair.id, None)
         if told := references(planned, parents):
             draft.references[pair.id] = told
             planned, why = with_parents(planned, parents)

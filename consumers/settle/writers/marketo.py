@@ -1,6 +1,6 @@
 """Marketo as a place to write to: Sync Leads by id or as creations, 300 a call; the rest has an interface of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from consumers.judging.introductions import created_at
 from consumers.mapping.fields import SyncRules
@@ -34,20 +34,29 @@ class MarketoWriter:
     system = System.MARKETO
     batch_max, merges_max = BATCH_RECORDS_MAX, 1
 
-    def __init__(self, rest: MarketoRest, rules: SyncRules, own_user: str = "", visible: Visible = all_of) -> None:
-        """`own_user`: our API user, as activities name it."""
+    def __init__(
+        self, rest: MarketoRest, rules: SyncRules, own_user: str = "", visible: Visible = all_of,
+        goes_back: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
+        """`own_user`: our API user, as activities name it. `goes_back`: as `MarketoRecords` has it."""
         self._rest, self._visible = rest, visible
         self._uses = MarketoUses(rest, own_user)
-        self._records = MarketoRecords(rest.resources, rules, visible)
+        self._records = MarketoRecords(rest.resources, rest.programs, rules, visible, goes_back)
         self._activities = MarketoActivities(rest, rules)
         self._rules = rules
         self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.people.values() for field in mapping.fields)})
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
-        """By the Salesforce id stored on the person, else by e-mail; an activity by the one that it tells of."""
+        """By the Salesforce id stored on the person, else by e-mail; an activity by the one that it tells of; members by their names."""
         logged = {pair: state for pair, state in wanted.items() if self._activities.keeps(state.counterpart)}
         found = await self._activities.find(logged, lane) if logged else {}
-        wanted = {pair: state for pair, state in wanted.items() if pair not in logged}
+        others: dict[Object, dict[int, PairState]] = {}
+        for pair, state in wanted.items():
+            if state.counterpart != PERSON and pair not in logged:
+                others.setdefault(state.counterpart, {})[pair] = state
+        for obj, some in others.items():
+            found |= await self._records.candidates(obj, some, lane)
+        wanted = {pair: state for pair, state in wanted.items() if state.counterpart == PERSON}
         links = self._rules.links
         for obj, name in ((LEAD, links.lead_id), (CONTACT, links.contact_id)):
             by_id = {state.salesforce.id: pair for pair, state in wanted.items() if state.object == obj}
@@ -127,6 +136,10 @@ class MarketoWriter:
                 return refused
             return after_refusal(item, await self._rest.read([order.id, *order.losers], ["id"], lane), refused)
         return Outcome(fate=Fate.DONE, id=order.id)
+
+    def together(self, item: Item) -> str:
+        """As the port says."""
+        return self._records.together(item)
 
     def _shown(self) -> list[str]:
         return self._visible(self.system, PERSON, self._fields)

@@ -8,13 +8,16 @@ from typing import Any
 
 from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.plan import Create, Delete, Merge
+from consumers.merge.state import PairState
 from consumers.merge.values import NOBODY
+from consumers.settle.writers.marketo_members import MarketoMembers
 from consumers.settle.writers.marketo_numbers import Numbers
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible
 from consumers.settle.writers.refused import NO_OWNER, blamed, orphaned, passes
 from streams.budget.port import Lane
+from streams.marketo.programs import MarketoPrograms
 from streams.marketo.refusals import judge_item
-from streams.marketo.resource import Resource
+from streams.marketo.resource import Interface, Resource
 from streams.marketo.resources import MarketoResources
 from streams.marketo.wire import ItemResult, Lead
 from streams.wire.errors import Fatal, Reject
@@ -32,8 +35,11 @@ _CLOSED_SECONDS = 60.0
 class MarketoRecords:
     """Writes records of every kind but people to one instance."""
 
-    def __init__(self, resources: MarketoResources, rules: SyncRules, visible: Visible) -> None:
-        self._resources, self._visible = resources, visible
+    def __init__(
+        self, resources: MarketoResources, programs: MarketoPrograms, rules: SyncRules, visible: Visible, goes_back: Callable[[str], bool]
+    ) -> None:
+        """`goes_back`: whether members of a program may be taken out of it and put in again, so that they get an earlier status."""
+        self._resources, self._visible, self._programs = resources, visible, programs
         self._sorts = {mapping.marketo: mapping for mapping in rules.objects.values() if isinstance(mapping.resource, Resource)}
         self._placeholders = {
             item.marketo: mapping
@@ -43,11 +49,27 @@ class MarketoRecords:
             if item.placeholder and mapping.kind == item.parent
         }
         """By the field of a person that names it: the sort of which a record stands for none."""
+        self._members = {
+            obj: MarketoMembers(programs, mapping, visible, goes_back) for obj, mapping in self._sorts.items() if mapping.is_derived
+        }
         self._made: set[Object] = set()
         self._numbers = Numbers(resources, rules)
 
+    async def candidates(self, obj: Object, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
+        """By pair: who may be meant by it; of what is made under a key of ours nobody is asked for."""
+        return await self._members[obj].candidates(wanted, lane) if obj in self._members else {}
+
+    def together(self, item: Item) -> str:
+        """What goes in one call has the same."""
+        members = self._members.get(item.order.object)
+        return members.together(item) if members is not None else ""
+
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record; None for one that is not there (any more)."""
+        if obj in self._members:
+            return await self._members[obj].read(ids, lane)
+        if _resource(self._sorts[obj]).interface is Interface.PROGRAMS:
+            return {each: await self._programs.reading(obj, each, lane) for each in ids}
         resource, names = _resource(self._sorts[obj]), self._visible(MARKETO, obj, sorted(self._sorts[obj].by_marketo))
         if _is_keyed(resource):
             found: Mapping[Any, Lead] = await self._resources.read_records(resource, ids, names, lane)
@@ -63,6 +85,8 @@ class MarketoRecords:
         That our user may not write such records at all is told of each, and tried again later: people don't wait for it.
         """
         try:
+            if (members := self._members.get(items[0].order.object)) is not None:
+                return await members.write(items, lane)
             told, lost = await self._numbers.put(items, lane)
             left = [each for place, each in enumerate(told) if place not in lost]
             written = iter(await owned(left, lambda: self._write(left, lane)) if left else ())

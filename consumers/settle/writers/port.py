@@ -134,6 +134,10 @@ class Writer(Protocol):
         """
         ...
 
+    def together(self, item: Item) -> str:
+        """Of items of one kind and one object, those go in one call that have the same."""
+        ...
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call for items of one kind and one object; outcomes in order."""
         ...

@@ -1,6 +1,7 @@
 """Salesforce as a place to write to: sObject Collections, 200 a call; creations are upserts by an external id."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import ObjectMapping, SyncRules
@@ -10,6 +11,7 @@ from consumers.merge.terms import match_key
 from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import passes
+from consumers.settle.writers.salesforce_members import named_by_parents
 from consumers.settle.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
 from streams.budget.port import Lane
 from streams.salesforce.entity import MODIFIED, Entity, last_change
@@ -22,6 +24,8 @@ from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CREATED_FIELD, LEAD, SALESFORCE, Object, System, salesforce_id
 
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
+_EXISTS = frozenset({"DUPLICATE_VALUE"})
+"""Of a record that its parents name: they have one already."""
 _VALUES_A_QUERY = 100
 
 
@@ -38,7 +42,17 @@ class SalesforceWriter:
         self._fields = {obj: _read_of(mapping, rules) for obj, mapping in rules.objects.items()}
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
-        """By the Marketo id stored on the record, else by e-mail; leads that were converted are not leads any more."""
+        """By the Marketo id stored on the record, else by e-mail; leads that were converted are not leads any more. Others by what they
+        belong to."""
+        found: dict[int, list[ChangeEvent]] = {}
+        for obj, mapping in self._rules.objects.items():
+            some = {pair: state for pair, state in wanted.items() if mapping.is_derived and state.object == obj}
+            if some:
+                named = partial(_told, obj)
+                found |= await named_by_parents(self._rest, mapping, self._shown(obj), some, lane, reading=named)
+        wanted = {pair: state for pair, state in wanted.items() if self._rules.objects[state.object].is_person}
+        if not wanted:
+            return found
         by_id = {state.marketo.id: pair for pair, state in wanted.items()}
         by_email: dict[str, list[int]] = {}
         for pair, state in wanted.items():
@@ -48,7 +62,6 @@ class SalesforceWriter:
         rows: list[tuple[Object, Record, Page]] = []
         for obj in self._rules.people:
             rows += await self._matching(obj, sorted(by_id), sorted(by_email), lane)
-        found: dict[int, list[ChangeEvent]] = {}
         for obj, row, page in rows:
             stored = by_id.get(str(row.get(self._rules.links.salesforce_key) or ""))
             if stored is not None:
@@ -88,6 +101,11 @@ class SalesforceWriter:
             for each in ids
         }
 
+    def together(self, item: Item) -> str:
+        """As the port says."""
+        del item
+        return ""
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call to a collection resource, or to the SOAP API's merge."""
         first = items[0].order
@@ -96,6 +114,8 @@ class SalesforceWriter:
             return await self._merge(name, items, lane)
         if isinstance(first, Delete):
             results = await self._rest.delete([_id(item) for item in items], lane)
+        elif isinstance(first, Create) and self._rules.objects[first.object].is_derived:
+            results = await self._rest.create(name, [_record(item) for item in items], lane)
         elif isinstance(first, Create):
             key = self._rules.links.salesforce_key
             results = await self._rest.upsert(name, key, [{**_record(item), key: item.key} for item in items], lane)
@@ -145,6 +165,8 @@ class SalesforceWriter:
         reason = "; ".join(f"{error.code}: {error.message}" for error in result.errors) or "refused without a reason"
         codes = {error.code for error in result.errors}
         names = {field for error in result.errors for field in error.fields}
+        if codes & _EXISTS and isinstance(item.order, Create) and self._rules.objects[item.order.object].is_derived:
+            return Outcome(fate=Fate.EXISTS, reason=reason)
         if codes & _GONE and not names and not isinstance(item.order, Create):
             return Outcome(fate=Fate.GONE, reason=reason)
         passing = passes([judge_item(error) for error in result.errors], reason)
@@ -167,7 +189,15 @@ def _id(item: Item) -> str:
 
 
 def _record(item: Item) -> dict[str, Value]:
-    return {} if isinstance(item.order, (Delete, Merge)) else {out.name: out.value for out in item.order.fields}
+    if isinstance(item.order, (Delete, Merge)):
+        return {}
+    row = {out.name: out.value for out in item.order.fields}
+    sort = SORTS.get(item.order.object)
+    return sort.entity.written(row) if sort is not None else row
+
+
+def _told(obj: Object, row: Record, page: Page) -> ChangeEvent:
+    return _reading(obj, row, page.at, page.until)
 
 
 def _reading(obj: Object, row: Record, at: int, until: int) -> ChangeEvent:

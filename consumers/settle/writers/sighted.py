@@ -53,6 +53,10 @@ class SightedWriter:
         """As the port says."""
         return await self._twice(lambda: self._writer.uses(obj, ids, lane))
 
+    def together(self, item: Item) -> str:
+        """As the port says."""
+        return self._writer.together(item)
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """As the port says. Where a field, or a whole object, is found to be hidden nothing was written: it is planned again without it."""
         try:

@@ -32,6 +32,7 @@ BOUNDED_OTHERWISE = {
     "source_positions": "a row a source",
     "budgets": "a row a system",
     "outbox": "a row a topic",
+    "campaign_links": "a row a campaign that somebody has linked, gone when it is unlinked",
     "findings": "a row a question (`echo`: knowledge, no report)",
     "confirmed_deletes": "a row a kind of record",
     "braked_deletes": "a row a kind of record",

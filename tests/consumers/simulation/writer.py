@@ -77,6 +77,10 @@ class SimulatedWriter:
         read = await self.read(obj, ids, lane)
         return {each: None if reading is None else Use(reading=reading, what=(), asked="all") for each, reading in read.items()}
 
+    def together(self, item: Item) -> str:
+        del item
+        return ""
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         del lane
         self._effect("before the call")

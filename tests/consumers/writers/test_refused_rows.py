@@ -51,7 +51,7 @@ class ScriptedRest:
 
     def __init__(self, result: Any) -> None:
         self.result = result
-        self.resources = None
+        self.resources = self.programs = None
 
     async def update(self, name: str, records: Sequence[Any], lane: Lane) -> list[SalesforceResult]:
         return [self.result] * len(records)

@@ -19,6 +19,7 @@ class NoRest:
     """Whoever is asked for here is asked as a person is."""
 
     resources: Any = None
+    programs: Any = None
 
 
 async def test_no_record_but_a_person_is_asked_for_its_lists(monkeypatch: pytest.MonkeyPatch) -> None:

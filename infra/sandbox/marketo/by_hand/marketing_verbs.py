@@ -12,7 +12,7 @@ from infra.sandbox.marketo.programs import members, programs
 from infra.sandbox.marketo.state.fields import stored
 from infra.sandbox.marketo.state.instance import Instance
 from infra.sandbox.marketo.state.kinds import standard_kinds
-from infra.sandbox.marketo.state.store import SMART_LIST
+from infra.sandbox.marketo.state.store import PROGRAM, SMART_LIST
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class MarketingVerbs:
             "list/remove": taking_object(self.remove_from_list),
             "channel": taking_object(self.channel),
             "program/create": taking_object(self.create_program),
+            "program/cost": taking_object(self.add_cost),
             "program/status": taking_object(self.set_status),
             "program/member": taking_object(self.edit_member),
             "program/remove": taking_object(self.remove_member),
@@ -120,6 +121,17 @@ class MarketingVerbs:
             for lead_id in member(body, "ids", list):
                 members.remove(section, member(body, "program", int), lead_id, by_hand(body, "Manual remove"))
         return {"removed": len(body["ids"])}
+
+    def add_cost(self, body: Mapping[str, Any]) -> Any:
+        """{"program", "startDate", "cost", "note"?, "user"?} -> {"costs": N}: one more period cost of a program."""
+        key, cost = str(member(body, "program", int)), member(body, "cost", int)
+        row = programs.known(self.instance.store, key)
+        made = {"startDate": member(body, "startDate", str), "cost": cost, "note": body.get("note")}
+        costs = [*(row.get("costs") or []), made]
+        with self.instance.section() as section:
+            before = {"costs": row.get("costs")}
+            section.add("update", PROGRAM, key, by_hand(body, "Setup"), before=before, after={"costs": costs})
+        return {"costs": len(costs)}
 
     def edit_record(self, body: Mapping[str, Any]) -> Any:
         """{"object": "Company" / "SalesPerson" / "Opportunity", "id", "fields", "user"?} -> {"changed"}"""

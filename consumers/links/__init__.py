@@ -1,0 +1,1 @@
+"""Which campaign is linked with which program: said by a person, kept in the database, followed by every worker."""

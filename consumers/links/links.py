@@ -1,0 +1,89 @@
+"""The links as a process knows them: read from the database once a second at most."""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from streams.ground.database import away_is_retry
+from streams.wire.systems import System
+
+ALL = "select campaign, program, winner, backwards, linked_ms from campaign_links order by linked_ms, campaign"
+_HEIRS = """
+select f.id, p.marketo_id from former as f join pairs as p on p.id = f.pair
+where f.system = 'marketo' and f.object = 'person' and f.id = any($1::text[]) and p.marketo_id is not null and not p.gone
+"""
+_MEMBERS = """
+select marketo_id from pairs where marketo_object = 'member' and not gone
+and marketo_id collate "C" > $1 and marketo_id collate "C" < $2 order by marketo_id collate "C" limit $3
+"""
+_FRESH_SECONDS = 1.0
+
+
+class Backwards(StrEnum):
+    """What happens to a member whose status goes back in Salesforce, since Marketo lets nobody go back."""
+
+    REFUSE = "refuse"
+    """It stays as it is in Marketo, shown as refused."""
+    AGAIN = "again"
+    """The member leaves the program and comes in again with it: Marketo forgets since when it was one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One campaign and its program."""
+
+    campaign: str
+    program: str
+    winner: System
+    backwards: Backwards
+    linked_ms: int
+
+
+class Links:
+    """What is linked. Raises `Retry` while the database is away."""
+
+    def __init__(self, pool: Any, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._pool, self._monotonic = pool, monotonic
+        self._until = 0.0
+        self.now: tuple[Link, ...] = ()
+        """As last read."""
+
+    async def all(self) -> tuple[Link, ...]:
+        """As they are, or were a moment ago."""
+        if self._monotonic() >= self._until:
+            with away_is_retry("read what is linked"):
+                self.now = links_in(await self._pool.fetch(ALL))
+            self._until = self._monotonic() + _FRESH_SECONDS
+        return self.now
+
+    async def campaigns(self) -> Sequence[str]:
+        """The linked campaigns."""
+        return [link.campaign for link in await self.all()]
+
+    async def programs(self) -> Collection[str]:
+        """The linked programs."""
+        return {link.program for link in await self.all()}
+
+    def goes_back(self, program: str) -> bool:
+        """Whether members of this program are taken out and put in again."""
+        return any(link.program == program and link.backwards is Backwards.AGAIN for link in self.now)
+
+    async def heirs(self, people: Sequence[str]) -> Mapping[str, str]:
+        """Of people in Marketo who were merged: whom into."""
+        with away_is_retry("look for people who were merged"):
+            return {row[0]: row[1] for row in await self._pool.fetch(_HEIRS, list(people))}
+
+    async def members(self, program: str, after: str, most: int) -> list[str]:
+        """The next members of a program that the ledger knows, by name."""
+        with away_is_retry("look for the members of a program"):
+            rows = await self._pool.fetch(_MEMBERS, max(after, f"{program}."), f"{program}/", most)
+        return [row[0] for row in rows]
+
+
+def links_in(rows: Sequence[Any]) -> tuple[Link, ...]:
+    """Rows as `ALL` gives them."""
+    return tuple(
+        Link(campaign=row[0], program=row[1], winner=System(row[2]), backwards=Backwards(row[3]), linked_ms=row[4]) for row in rows
+    )
