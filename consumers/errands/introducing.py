@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from consumers.errands.errand import Errand, what_of
+from consumers.errands.errand import Errand, Push, what_of
 from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Duty, Ledger, Pair, Transaction
-from consumers.merge.decision import Decision, Ruling, Verdict
+from consumers.merge.decision import Decision
 from consumers.merge.record import asked_again
 from consumers.merge.state import PairState, Record
 from consumers.merge.terms import Terms
@@ -73,7 +73,6 @@ class Introductions:
 
 
 def _decision(pair: Pair, errand: Errand, now: int) -> Decision:
-    what = what_of(errand.request).value.replace("-", " ")
-    reason = f"wanted in Salesforce, whatever the rule says: {what}, asked for by {errand.asked_by}"
-    ruling = Ruling(field="*", verdict=Verdict.ACCEPTED, reason=reason)
-    return Decision(kind="wanted", at=now, pair=pair.id, system=MARKETO, record=pair.state.marketo.id, fields=(ruling,), detail=reason)
+    note = f" ({errand.request.note})" if isinstance(errand.request, Push) and errand.request.note else ""
+    detail = f"{what_of(errand.request).value.replace('-', ' ')}, asked for by {errand.asked_by}{note}"
+    return Decision(kind="wanted", at=now, pair=pair.id, system=SALESFORCE, record=pair.state.marketo.id, detail=detail)

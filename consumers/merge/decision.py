@@ -79,7 +79,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of `crm.decisions.v1`."""
 
     kind: str
-    """`judged`, `written`, `linked`, `held`, `looked`, `forgotten`, `joined`."""
+    """`judged`, `written`, `linked`, `held`, `looked`, `forgotten`, `joined`, `wanted`."""
     at: int
     pair: int
     system: System

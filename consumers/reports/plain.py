@@ -51,6 +51,8 @@ def plain(decision: Decision, ruling: Ruling | None, people: Mapping[str, str]) 
         return "{name}'s record was forgotten{why}.".format(**told)
     if decision.kind == "joined":
         return _joined(decision, ruling)
+    if decision.kind == "wanted":
+        return "The person is wanted in {name}, whatever the rule says{why}.".format(**told)
     if decision.kind == "held":
         return "The person is held{why}.".format(**told)
     if ruling and ruling.field != WHOLE_RECORD:

@@ -186,6 +186,8 @@ def _record_sentence(decision: Decision) -> str:
             return f"Two records of the same person are one{detail}."
         case "forgotten":
             return f"The {name} record {decision.record} was forgotten{detail}."
+        case "wanted":
+            return f"Somebody wants the person in {name}, whatever the rule says{detail}."
         case "looked":
             return f"Tandem read the record in {name}{detail}."
         case _:

@@ -137,6 +137,10 @@ CASES = {
         Decision(kind="held", at=AT, pair=3, system=System.MARKETO, record="7", detail="ambiguous match"),
         "The pair is held: ambiguous match.",
     ),
+    "somebody who is asked for": (
+        Decision(kind="wanted", at=AT, pair=3, system=System.SALESFORCE, record="7", detail="push, asked for by tandem person (fair)"),
+        "Somebody wants the person in Salesforce, whatever the rule says: push, asked for by tandem person (fair).",
+    ),
     "a record that was forgotten": (
         Decision(kind="forgotten", at=AT, pair=3, system=System.MARKETO, record="7", detail="deleted long ago"),
         "The Marketo record 7 was forgotten: deleted long ago.",
@@ -243,6 +247,7 @@ PLAIN = {
     "a refused field": "Salesforce refused “CEO”: STRING_TOO_LONG.",
     "in doubt": "Tandem sent blank to Marketo, and no answer came; it finds out whether it arrived.",
     "a record that was linked": "Marketo's record was found to be the same person: by e-mail.",
+    "somebody who is asked for": ("The person is wanted in Salesforce, whatever the rule says: push, asked for by tandem person (fair)."),
     "a record that was forgotten": "Marketo's record was forgotten: deleted long ago.",
     "a pair that is held": "The person is held: ambiguous match.",
     "a deletion that was written": "Tandem deleted the record in Marketo.",

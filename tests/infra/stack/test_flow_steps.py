@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
@@ -11,7 +13,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from infra.stack.command import environment
 from infra.stack.stack import CONFIG, Stack
+from infra.stack.tandem import Worker
 
 pytestmark = pytest.mark.integration
 
@@ -273,10 +277,43 @@ async def a_batch_campaign(both: Both, size: int = 40) -> None:
     assert len({row["WhoId"] for row in greeted}) == len(greeted) == size
 
 
-async def test_people_reach_salesforce_by_flow_steps(tmp_path: Path) -> None:
+async def by_hand(both: Both, stack: Stack) -> None:
+    """`tandem person`: dry at first; done once under a key; told why not."""
+    person = await both.person("Byhand", company=None)
+    said = await tandem(stack, "push", str(person), "--json")
+    assert (said["state"], said["marketo_id"]) == ("planned", str(person))
+    assert await both.lead(person) is None, "nothing was done"
+    done = await tandem(stack, "create-task", str(person), "--subject", "By hand", "--key", "k1", "--apply", "--json")
+    again = await tandem(stack, "create-task", str(person), "--subject", "By hand", "--key", "k1", "--apply", "--json")
+    lead = await both.lead(person)
+    assert lead is not None
+    (task,) = await both.tasks(person)
+    assert (done["state"], done["record"], again["record"]) == ("done", task["Id"], task["Id"])
+    said = await tandem(stack, "push", "byhand@example.com", "--json")
+    assert said["steps"] == [f"is lead {lead['Id']} in Salesforce", "is in step; nothing is to be done"]
+    owner = await tandem(stack, "change-owner", lead["Id"], "--owner", "Nobody Here", "--apply", "--json", code=1)
+    assert (owner["state"], owner["code"]) == ("failed", "NO_SUCH_OWNER")
+    nobody = await tandem(stack, "push", "999999", "--apply", "--json", code=1)
+    assert (nobody["state"], nobody["code"]) == ("failed", "NO_SUCH_PERSON")
+
+
+async def tandem(stack: Stack, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """What the command says."""
+    environ = environment(arguments, {**os.environ}, stack.run_dir, stack.tandem.config)
+    command = [sys.executable, "-m", "consumers.cli", "person", *arguments]
+    process = await asyncio.create_subprocess_exec(*command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    out, error = await process.communicate()
+    assert process.returncode == code, (out, error)
+    told: dict[str, Any] = json.loads(out)
+    return told
+
+
+@pytest.mark.parametrize("roles", [(), ("observe", "settle", "reconcile", "flow-steps")], ids=["streams", "polls"])
+async def test_people_reach_salesforce_by_flow_steps(tmp_path: Path, roles: tuple[str, ...]) -> None:
     config = tmp_path / "tandem.yaml"
-    config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 5s"))
-    async with Stack(tmp_path / "run", config=config) as stack, aiohttp.ClientSession() as http:
+    config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s"))
+    worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
+    async with Stack(tmp_path / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
         both = Both(http, stack)
         for step in ("push", "add-to-campaign", "change-owner", "create-task", "convert"):
             await both.install(step)
@@ -288,6 +325,7 @@ async def test_people_reach_salesforce_by_flow_steps(tmp_path: Path) -> None:
         await tasks(both)
         await converted(both)
         await a_batch_campaign(both)
+        await by_hand(both, stack)
     await stack.clean()
 
 
