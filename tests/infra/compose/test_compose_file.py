@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from consumers.configuration.loading import ConfigurationError, load
+from consumers.configuration.settings import FlowStepSettings
 from consumers.kinds.registry import OBJECTS
 from infra.compose.sandboxed import environment
 from infra.kafka.admin import ensure_topics
@@ -95,6 +96,11 @@ def test_every_port_is_on_loopback(services: dict[str, Any]) -> None:
     for name, told in services.items():
         for port in told.get("ports", []):
             assert str(port).startswith("127.0.0.1:"), name
+
+
+def test_a_proxy_can_reach_the_flow_steps_of_core(services: dict[str, Any]) -> None:
+    assert any(str(port).endswith(f":{FlowStepSettings().port}") for port in services["tandem"]["ports"])
+    assert "TANDEM_FLOW_STEPS_KEY" in services["tandem"]["environment"]
 
 
 def test_tandem_runs_without_root_and_without_powers(services: dict[str, Any]) -> None:

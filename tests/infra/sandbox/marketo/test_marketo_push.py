@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from infra.sandbox.kernel.system import VerbRefusedError
 
 
 @dataclass
@@ -354,3 +357,102 @@ async def test_a_stream_carries_the_published_types_with_typed_attributes(server
     assert "Old Value" not in shown[2]
     assert (shown[3]["New Value"], shown[3]["Score Name"]) == (("integer", 10), ("string", "Lead Score"))
     assert (shown[4]["Is Primary"], shown[4]["Role"]) == (("boolean", True), ("string", "r"))
+
+
+DEFINITION: dict[str, Any] = {
+    "apiName": "greet",
+    "provider": "Us",
+    "i18n": {"en_US": {"name": "Greet"}},
+    "statusEndpoint": "x",
+    "authSetting": {"authType": "apiKey", "headerName": "x-key"},
+    "supportEmail": "us@example.com",
+    "primaryAttribute": "word",
+    "invocationPayloadDef": {"flowAttributes": [{"apiName": "word", "dataType": "string", "i18n": {"en_US": {"name": "Word"}}}]},
+    "callbackPayloadDef": {"attributes": [{"apiName": "mood", "dataType": "string", "i18n": {"en_US": {"name": "Mood"}}}]},
+}
+
+
+class Provider(Receiver):
+    """A service with its documents; what Marketo submits is kept, and answered as the receiver does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.definition: dict[str, Any] = json.loads(json.dumps(DEFINITION))
+        self.keys: list[str] = []
+        self.deaf = 0
+
+    async def handle(self, request: web.Request) -> web.Response:
+        if request.path == "/openapi.json":
+            paths = {"/getServiceDefinition": {"get": {}}, "/status": {"get": {}}, "/submitAsyncAction": {"post": {}}}
+            scheme = {"type": "apiKey", "in": "header", "name": "x-key"}
+            servers, components = [{"url": self.url}], {"securitySchemes": {"key": scheme}}
+            return web.json_response({"openapi": "3.0.1", "servers": servers, "paths": paths, "components": components})
+        self.keys.append(request.headers.get("x-key", ""))
+        if request.path == "/getServiceDefinition":
+            told = {"invocationEndpoint": f"{self.url}/submitAsyncAction", **self.definition}
+            told["invocationPayloadDef"]["flowAttributes"][0]["picklistUrl"] = f"{self.url}/getPicklist"
+            return web.json_response(told)
+        if request.path == "/getPicklist":
+            return web.json_response({"choices": [{"displayValue": {"en_US": "Hello"}, "submittedValue": "hello"}]})
+        answer = await super().handle(request)
+        if self.deaf and request.transport is not None:
+            self.deaf -= 1
+            request.transport.abort()
+        return answer
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    made, app = Provider(), web.Application()
+    app.router.add_route("*", "/{tail:.*}", made.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+async def test_a_service_is_installed_by_its_document(server: Any, provider: Provider) -> None:
+    made = await server.verb("service/install", {"url": f"{provider.url}/openapi.json", "key": "k"})
+    assert (made["name"], made["choices"], provider.keys) == ("Greet", {"word": ["hello"]}, ["k", "k"])
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"primaryAttribute": "mood"}, "primaryAttribute"),
+        ({"primaryAttribute": "nothing"}, "primaryAttribute"),
+        ({"provider": ""}, "lacks provider"),
+        ({"supportEmail": ""}, "supportPage"),
+        ({"callbackPayloadDef": {"attributes": [{"apiName": "success", "dataType": "boolean", "i18n": {}}]}}, "must differ"),
+        ({"callbackPayloadDef": {"attributes": [{"apiName": "x", "dataType": "blob", "i18n": {}}]}}, "unknown data types of x"),
+    ],
+)
+async def test_a_service_that_is_not_as_the_interface_says_is_refused(server: Any, provider: Provider, change: Any, why: str) -> None:
+    provider.definition |= change
+    with pytest.raises(VerbRefusedError, match=why):
+        await server.verb("service/install", {"url": f"{provider.url}/openapi.json", "key": "k"})
+
+
+async def test_a_batch_campaign_submits_its_people_together_again_where_the_answer_is_lost(server: Any, provider: Provider) -> None:
+    service = await server.verb("service/install", {"url": f"{provider.url}/openapi.json", "key": "k", "lose_callbacks": 1})
+    everybody = (await server.verb("list/create", {"name": "all"}))["id"]
+    steps = [{"type": "flow_step", "service": service["id"], "context": {"word": "hi"}}]
+    made = await server.verb("campaign/create", {"name": "B", "on": "batch", "key": everybody, "steps": steps})
+    people = [(await server.sync({"email": f"{name}@x.example"}))[0]["id"] for name in "abc"]
+    await server.verb("list/add", {"list": everybody, "ids": people})
+    provider.deaf, provider.replies = 1, [(201, ""), (201, "")]
+    await server.verb("campaign/run", {"id": made["id"]})
+    await provider.until(2)
+    first, second = (json.loads(body) for _, _, body in provider.calls)
+    assert first == second, "the same call once more"
+    assert [each["objectContext"]["id"] for each in first["objectData"]] == people
+    rows = [{"leadData": {"id": each}, "activityData": {"success": True, "mood": "good"}} for each in people]
+    headers = {"x-api-key": first["apiCallBackKey"], "x-callback-token": first["token"]}
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await server.http.post(first["callbackUrl"], json={"objectData": rows}, headers=headers)
+    told_ = await activities(server, service["activityType"], 3)
+    assert [told(each) for each in told_] == [{"Success": True, "Word": "hi", "Mood": "good"}] * 3
+    async with server.http.post(first["callbackUrl"], json={"objectData": rows}, headers=headers) as reply:
+        assert reply.status == 401, "it was taken"
