@@ -63,7 +63,7 @@ async def ask(settings: Settings, what: What, person: str, given: Mapping[str, s
     answer = Answer(what=str(what), person=_called(found, marketo_id), marketo_id=marketo_id, steps=steps_of(request, found, rules))
     if not apply:
         return answer
-    name = f"command/{key or secrets.token_hex(8)}"
+    name = f"command/{what}/{marketo_id}/{key or secrets.token_hex(8)}"
     with away_is_retry("open the database"):
         pool = await asyncpg.create_pool(dsn, min_size=1, max_size=1, command_timeout=30, server_settings={"application_name": "tandem"})
     try:

@@ -6,16 +6,17 @@ finds what was done before.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
 
-from consumers.errands.actions.calling import Action
+from consumers.errands.carrying import Carrying
 from consumers.errands.errand import Convert, Done, Errand, Failed, Later, Outcome, Ready
 from consumers.errands.introducing import Introductions
-from consumers.errands.planning import GAVE_UP, Introduce, next_step
+from consumers.errands.planning import GAVE_UP, HELD, Introduce, next_step
 from consumers.errands.store import Store
+from consumers.ledger.faults import Fault
 from consumers.ledger.port import Ledger
 from consumers.merge.terms import Terms
 from streams.ground.pause import pause
@@ -38,15 +39,15 @@ class Errands:
         store: Store,
         ledger: Ledger,
         terms: Terms,
-        actions: Mapping[type, Action],
+        carrying: Carrying,
         introductions: Introductions,
         *,
         clock: Callable[[], int],
         patience_ms: int,
         ended: Callable[[Errand, Outcome], None] = lambda _, __: None,
     ) -> None:
-        """`actions`: by the type of request. `patience_ms`: after so long an errand is given up. `ended`: told of each."""
-        self._store, self._ledger, self._terms, self._actions = store, ledger, terms, actions
+        """`patience_ms`: after so long an errand is given up. `ended`: told of each."""
+        self._store, self._ledger, self._terms, self._carrying = store, ledger, terms, carrying
         self._introductions, self._clock, self._patience_ms, self._ended = introductions, clock, patience_ms, ended
         self.trouble: str | None = None
         """Why nothing gets done at the moment; None while all is well."""
@@ -71,7 +72,7 @@ class Errands:
                 async with singleton.hold(NAME) as lost:
                     while not stop.is_set() and not lost.is_set():
                         worked = await self.round()
-                        self.trouble = None
+                        self.trouble = self._carrying.trouble
                         if not worked:
                             await pause(_IDLE_SECONDS, stop)
             except Retry as error:
@@ -99,32 +100,27 @@ class Errands:
                 case _:
                     outcomes[errand.id] = step
         if new:
-            await self._store.introduced(await self._introductions.introduce(new, now), now)
+            outcomes |= await self._introduced(new, now)
         outcomes |= await self._carried_out(ready)
         await self._settle({each.id: each for each in errands}, outcomes)
         return len(errands)
 
+    async def _introduced(self, new: Sequence[Errand], now: int) -> dict[int, Outcome]:
+        """The ledger is told of these; the outcome of those of whom it can't be, who keep nobody from the others."""
+        try:
+            await self._store.introduced(await self._introductions.introduce(new, now), now)
+        except Fault as error:
+            if len(new) == 1:
+                return {new[0].id: Failed(code=HELD, reason=f"held: what the ledger keeps of this person can't be used ({error})")}
+            return {number: told for each in new for number, told in (await self._introduced([each], now)).items()}
+        return {}
+
     async def _carried_out(self, ready: Sequence[Ready]) -> dict[int, Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        for kind, action in self._actions.items():
-            mine = [each for each in ready if type(each.errand.request) is kind]
-            for start in range(0, len(mine), action.most):
-                part = mine[start : start + action.most]
-                outcomes |= await self._tried(action.carry_out, part)
+        outcomes = await self._carrying.carry_out(ready)
         converted = [each.errand.person for each in ready if _moved(each, outcomes.get(each.errand.id))]
         if converted:
             await self._introductions.look_again(converted, self._clock())
         return outcomes
-
-    @staticmethod
-    async def _tried(
-        carry_out: Callable[[Sequence[Ready]], Awaitable[Mapping[int, Outcome]]], part: Sequence[Ready]
-    ) -> Mapping[int, Outcome]:
-        """What Salesforce doesn't answer now is asked again later; nothing was done."""
-        try:
-            return await carry_out(part)
-        except Retry as error:
-            return {each.errand.id: Later(reason=str(error), after_seconds=error.after_seconds) for each in part}
 
     async def _settle(self, errands: Mapping[int, Errand], outcomes: Mapping[int, Outcome]) -> None:
         now = self._clock()

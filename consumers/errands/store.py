@@ -98,10 +98,21 @@ class Store:
         return True
 
     async def due(self, now: int, most: int) -> list[Errand]:
-        """The next ones to be worked at."""
+        """The next ones to be worked at. One that this version can't read ends here."""
         with away_is_retry("look for errands"):
             rows = await self._pool.fetch(DUE, now, most)
-        return [_errand(row) for row in rows]
+        found: list[Errand] = []
+        unreadable: dict[int, Outcome] = {}
+        for row in rows:
+            try:
+                found.append(_errand(row))
+            except msgspec.MsgspecError:
+                unreadable[row["id"]] = Failed(
+                    code="UNREADABLE", reason="it was asked for in a form that this version of Tandem can't read"
+                )
+        if unreadable:
+            await self.settle(unreadable, {}, now)
+        return found
 
     async def introduced(self, people: Mapping[int, str], now: int) -> None:
         """The ledger knows of these, by errand: the Marketo id under which it does."""

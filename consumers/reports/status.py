@@ -116,7 +116,7 @@ async def status(
     """The status from the ledger; `ends` are Kafka's end offsets where they could be had, `found` what the asker found wrong itself."""
     now_ms = expected.now_ms
     waits, letters = await waiting(connection), await connection.fetchval(_LETTER_COUNT, _LETTERS_MAX)
-    wrong = (*found, *await worker_troubles(connection), *await ledger_troubles(connection, expected))
+    wrong = (*found, *await worker_troubles(connection, expected.groups), *await ledger_troubles(connection, expected))
     troubles = worst_first((*wrong, *_for_a_person(waits, letters)))
     people, *others = await pairs(connection, expected.kinds)
     return Status(

@@ -18,6 +18,7 @@ from consumers.mapping.kind import Kind
 from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Trouble, worst_first
+from consumers.troubles.workers import GROUPS, SERVING
 from streams.budget.state import BudgetState
 from streams.wire.systems import Object, System
 
@@ -37,6 +38,8 @@ class Expected:
     day_calls: Mapping[System, int]
     objects: Sequence[Object] = ()
     """Those of Salesforce that are polled."""
+    groups: Sequence[str] = GROUPS
+    """What some worker has to do."""
     kinds: Sequence[Kind] = KINDS
     """Of what records are counted."""
 
@@ -52,6 +55,7 @@ def expected(settings: Settings, now_ms: int) -> Expected:
         poll_seconds=settings.intervals.poll_seconds,
         activities_max_seconds=settings.intervals.activities_max_seconds,
         day_calls={System.SALESFORCE: settings.salesforce.calls_per_day, System.MARKETO: settings.marketo.calls_per_day},
+        groups=(*GROUPS, SERVING) if settings.flow_steps.key else GROUPS,
         objects=synced(settings),
         kinds=registry_of(settings).kinds,
     )

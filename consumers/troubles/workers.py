@@ -25,6 +25,8 @@ RECENT = "select recent from workers where beat_at > clock_timestamp() - interva
 """Also of workers that have died meanwhile."""
 GROUPS = ("relay", "observe", "settle", "reconcile")
 """What some worker has to do, as `tandem run --role` names it."""
+SERVING = "flow-steps"
+"""The same where the configuration has Marketo's flow steps served."""
 _NOTHING: Mapping[str, int] = {}
 _encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(list[Trouble])
 
@@ -47,14 +49,14 @@ async def forget(connection: Any, worker: str) -> None:
     await connection.execute(FORGET, worker)
 
 
-async def worker_troubles(connection: Any) -> list[Trouble]:
-    """What the living workers find wrong, and what nobody does."""
+async def worker_troubles(connection: Any, groups: Sequence[str] = GROUPS) -> list[Trouble]:
+    """What the living workers find wrong, and what of `groups` nobody does."""
     rows = await connection.fetch(ALIVE)
     found = [trouble for row in rows if row["alive"] for trouble in _decoder.decode(row["troubles"])]
     done = {role.partition(".")[0] for row in rows if row["alive"] for role in row["roles"]}
-    last_ms = {group: max((row["beat_ms"] for row in rows if _does(row, group)), default=0) for group in GROUPS}
-    missing = [group for group in GROUPS if group not in done]
-    if len(missing) == len(GROUPS):
+    last_ms = {group: max((row["beat_ms"] for row in rows if _does(row, group)), default=0) for group in groups}
+    missing = [group for group in groups if group not in done]
+    if len(missing) == len(groups):
         return [Trouble(where="workers", what="no worker runs (start one: tandem run)", since_ms=max(last_ms.values()))]
     found += [
         Trouble(where=group, what=f"no worker does this (start one: tandem run --role {group})", since_ms=last_ms[group])

@@ -12,6 +12,7 @@ from consumers.errands.actions.conversions import Conversions
 from consumers.errands.actions.members import Members
 from consumers.errands.actions.owners import Owners
 from consumers.errands.actions.tasks import Tasks
+from consumers.errands.carrying import Carrying
 from consumers.errands.directory import Directory
 from consumers.errands.errand import AddToCampaign, ChangeOwner, Convert, CreateTask, Done, Errand, Outcome, What, what_of
 from consumers.errands.introducing import Introductions
@@ -66,7 +67,7 @@ async def _run(process: Process, tools: Tools, stop: asyncio.Event) -> None:
         Store(tools.pool),
         tools.ledger,
         tools.terms,
-        _actions(tools, process),
+        Carrying(_actions(tools, process)),
         Introductions(tools.ledger, tools.terms, process.bell.ring),
         clock=now_ms,
         patience_ms=round(tools.settings.flow_steps.give_up_seconds * 1000),

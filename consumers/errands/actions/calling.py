@@ -9,7 +9,7 @@ from streams.budget.port import Budget, Lane, Ticket
 from streams.salesforce.records import ItemResult
 from streams.salesforce.refusals import judge_item
 from streams.salesforce.rest import SalesforceRest
-from streams.wire.errors import Reject, Retry, Unknown
+from streams.wire.errors import Fatal, Reject, Retry, Unknown
 
 DOUBT_MS = 15_000
 """A call whose answer was lost has done its work by then, or never will."""
@@ -47,7 +47,7 @@ class Calling:
     ) -> dict[int, Outcome]:
         """One call for some errands; one result each, in their order. That it is made is committed before it goes out.
 
-        A call that is refused as a whole refuses each of them; one without an answer leaves them in doubt.
+        A call without an answer leaves them in doubt. Raises what says that nothing was done.
         """
         ids = [each.errand.id for each in some]
         async with self.leave.call(Lane.LIVE) as ticket:
@@ -57,11 +57,9 @@ class Calling:
                 results = await call(self.writing)
             except Unknown as error:
                 return {each: Later(reason=str(error), after_seconds=DOUBT_MS / 1000, sure=False) for each in ids}
-            except Retry:
+            except (Retry, Reject, Fatal):
                 await self.untried(ids)
                 raise
-            except Reject as error:
-                return {each: Failed(code=error.code or _UNREADABLE, reason=str(error)) for each in ids}
         outcomes = {each.errand.id: outcome_of(result, told(each, result)) for each, result in zip(some, results, strict=True)}
         if sure := [each for each, outcome in outcomes.items() if isinstance(outcome, Later) and outcome.sure]:
             await self.untried(sure)

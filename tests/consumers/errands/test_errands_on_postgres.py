@@ -106,6 +106,16 @@ async def test_how_an_errand_goes_on(store: Store) -> None:
     assert await store.records(["70"], "create-task") == set()
 
 
+async def test_one_in_a_form_that_nobody_knows_ends_by_itself(pool: Any, store: Store) -> None:
+    await store.ask("batch", "a test", asked(7, 8), T)
+    await pool.execute("""update errands set request = '{"type": "of tomorrow"}' where person = '7'""")
+    assert [each.person for each in await store.due(T, 10)] == ["8"]
+    assert [(each.person, each.state, each.code) for each in await store.told("batch")] == [
+        ("7", "failed", "UNREADABLE"),
+        ("8", "open", ""),
+    ]
+
+
 async def ended(store: Store, url: str) -> None:
     await store.ask("batch", "a test", asked(7, 8), T, callback(url))
     one, two = await store.due(T, 10)

@@ -6,15 +6,17 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from consumers.errands.carrying import Carrying
 from consumers.errands.errand import AddToCampaign, ChangeOwner, Convert, Done, Errand, Failed, Later, Outcome, Push, Ready, Request
 from consumers.errands.introducing import Introductions
 from consumers.errands.running import Errands
 from consumers.errands.store import Store
+from consumers.ledger.faults import step
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
 from consumers.mapping.fields import Qualification
 from consumers.merge.state import PairState
-from streams.wire.errors import Retry
+from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.systems import LEAD, PERSON
 from tests.consumers.merge.person_pair import MK, SF, T, paired, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, renamed
@@ -59,11 +61,15 @@ class Carrier:
 
     def __init__(self) -> None:
         self.calls: list[list[tuple[int, str]]] = []
-        self.answer: Outcome | Retry = Done(reason="done", id="x")
+        self.answer: Outcome | Exception = Done(reason="done", id="x")
+        self.poison: dict[int, Exception] = {}
 
     async def carry_out(self, ready: Sequence[Ready]) -> Mapping[int, Outcome]:
         self.calls.append([(each.errand.id, each.record) for each in ready])
-        if isinstance(self.answer, Retry):
+        for each in ready:
+            if each.errand.id in self.poison:
+                raise self.poison[each.errand.id]
+        if isinstance(self.answer, Exception):
             raise self.answer
         return {each.errand.id: self.answer for each in ready}
 
@@ -73,10 +79,11 @@ class Run:
         self.ledger, self.clock, self.kept, self.carrier = ledger, Clock(), Kept(*errands), Carrier()
         self.rung: set[Duty] = set()
         self.ended: list[tuple[int, Outcome]] = []
-        introductions = Introductions(ledger, NOBODY, self.rung.update)
+        self.introductions = Introductions(ledger, NOBODY, self.rung.update)
         actions: Any = dict.fromkeys((AddToCampaign, ChangeOwner, Convert), self.carrier)
+        self.carrying = Carrying(actions)
         self.errands = Errands(
-            cast("Store", self.kept), ledger, NOBODY, actions, introductions, clock=self.clock, patience_ms=HOUR,
+            cast("Store", self.kept), ledger, NOBODY, self.carrying, self.introductions, clock=self.clock, patience_ms=HOUR,
             ended=lambda errand, outcome: self.ended.append((errand.id, outcome)),
         )  # fmt: skip
 
@@ -202,3 +209,41 @@ async def test_whoever_was_converted_is_read_again() -> None:
     assert run.state().salesforce.reread
     assert run.state().due[Duty.LOOK_SALESFORCE]
     assert Duty.LOOK_SALESFORCE in run.rung
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(Reject("no", code="MALFORMED"), "MALFORMED"), (Reject("no"), "REFUSED"), (ValueError("x"), "DEFECT")]
+)
+async def test_what_is_wrong_with_one_stops_no_neighbour(error: Exception, code: str) -> None:
+    run = Run(ledger_with(there(1), there(2)), errand(1, ChangeOwner("o")), errand(2, ChangeOwner("o")))
+    run.carrier.poison = {1: error}
+    await run.round()
+    assert cast("Failed", run.kept.outcomes[1]).code == code
+    assert isinstance(run.kept.outcomes[2], Done)
+
+
+async def test_what_only_a_person_can_mend_is_tried_again_and_said() -> None:
+    run = Run(ledger_with(there(1)), errand(1, ChangeOwner("o")))
+    run.carrier.answer = Fatal("no rights.", remedy="Give them.")
+    await run.round()
+    assert run.kept.outcomes == {1: Later(reason="no rights. Give them.", after_seconds=60.0)}
+    assert run.carrying.trouble == "no rights. Give them."
+    run.carrier.answer = Done(reason="done")
+    await run.round(later_ms=60_000)
+    assert run.ended == [(1, Done(reason="done"))]
+    assert run.carrying.trouble is None
+
+
+async def test_a_pair_that_can_not_be_used_keeps_nobody_from_the_others() -> None:
+    run = Run(ledger_with(lone(1, MK), lone(2, MK)), errand(1, Push()), errand(2, Push()))
+    introduce = run.introductions.introduce
+
+    async def broken(errands: Sequence[Errand], now: int) -> Mapping[int, str]:
+        with step("reading", 1):
+            assert 1 not in {each.id for each in errands}
+        return await introduce(errands, now)
+
+    run.introductions.introduce = broken  # type: ignore[method-assign]
+    await run.round()
+    assert cast("Failed", run.kept.outcomes[1]).code == "HELD"
+    assert run.kept.errands[2].introduced

@@ -12,7 +12,7 @@ from consumers.errands.actions.tasks import Tasks, mark_of
 from consumers.errands.directory import Directory
 from consumers.errands.errand import AddToCampaign, ChangeOwner, Convert, CreateTask, Done, Failed, Later, Outcome
 from streams.salesforce.rest import SalesforceRest
-from streams.wire.errors import Reject, Retry, Unknown
+from streams.wire.errors import Fatal, Reject, Retry, SyncError, Unknown
 from streams.wire.systems import CONTACT, LEAD
 from tests.consumers.errands.salesforce_told import NOW, Salesforce, made, ready, refused
 
@@ -168,7 +168,6 @@ ANSWERS: dict[str, tuple[Any, Outcome, list[str]]] = {
         Later(reason="UNKNOWN_EXCEPTION: ?", after_seconds=15.0, sure=False),
         [],
     ),
-    "the whole call is refused": (Reject("no", code="MALFORMED"), Failed(code="MALFORMED", reason="no"), []),
 }
 
 
@@ -181,10 +180,11 @@ async def test_what_an_answer_comes_to(name: str) -> None:
     assert salesforce.happened[2:] == after
 
 
-async def test_a_call_that_was_not_made_leaves_no_doubt() -> None:
+@pytest.mark.parametrize("error", [Retry("no calls left"), Reject("no", code="MALFORMED"), Fatal("no rights")])
+async def test_a_call_that_did_nothing_leaves_no_doubt(error: SyncError) -> None:
     salesforce = Salesforce()
-    salesforce.answers = [Retry("no calls left")]
-    with pytest.raises(Retry):
+    salesforce.answers = [error]
+    with pytest.raises(type(error)):
         await tasks(salesforce).carry_out([ready(1, CreateTask("x"))])
     assert salesforce.happened[-1] == "untried [1]"
 

@@ -30,7 +30,7 @@ from consumers.reports.status import status as status_of
 from consumers.reports.story import decisions_about, story
 from consumers.troubles.ledger import Expected
 from consumers.troubles.trouble import Trouble
-from consumers.troubles.workers import beat
+from consumers.troubles.workers import GROUPS, SERVING, beat, worker_troubles
 from streams.budget.state import BudgetState
 from streams.wire.errors import Fatal, Retry, Unprepared
 from streams.wire.events import Value
@@ -239,6 +239,15 @@ async def test_what_nobody_runs_is_a_trouble(postgres: str, database: Any) -> No
         await database.execute("update workers set beat_at = now() - interval '31 seconds' where worker = 'two'")
         (gone,) = (await status(connection, now_ms=NOW)).troubles
         assert (gone.where, gone.since_ms > 0) == ("reconcile", True)
+
+
+async def test_flow_steps_that_nobody_serves_are_a_trouble_where_they_are_configured(postgres: str, database: Any) -> None:
+    await beat(database, "one", ["relay.salesforce", "observe", "settle.marketo", "reconcile.person"], [])
+    assert await worker_troubles(database) == []
+    (missing,) = await worker_troubles(database, (*GROUPS, SERVING))
+    assert (missing.where, "tandem run --role flow-steps" in missing.what) == ("flow-steps", True)
+    await beat(database, "two", ["flow-steps.serve"], [])
+    assert await worker_troubles(database, (*GROUPS, SERVING)) == []
 
 
 async def test_what_workers_find_wrong_is_told_once_and_since_the_first_of_them(postgres: str, database: Any) -> None:
