@@ -383,7 +383,7 @@ class Provider(Receiver):
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.path == "/openapi.json":
-            paths = {"/getServiceDefinition": {"get": {}}, "/status": {"get": {}}, "/submitAsyncAction": {"post": {}}}
+            paths: dict[str, Any] = {"/getServiceDefinition": {"get": {}}, "/status": {"get": {}}, "/submitAsyncAction": {"post": {}}}
             scheme = {"type": "apiKey", "in": "header", "name": "x-key"}
             servers, components = [{"url": self.url}], {"securitySchemes": {"key": scheme}}
             return web.json_response({"openapi": "3.0.1", "servers": servers, "paths": paths, "components": components})
