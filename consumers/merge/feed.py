@@ -9,9 +9,10 @@ import msgspec
 
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Folded, Ruling, Verdict
-from consumers.merge.forgotten import remembered
+from consumers.merge.forgotten import may_be_of, remembered
 from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_echo, judge_feed, missing_link
 from consumers.merge.late import ended
+from consumers.merge.order import in_order
 from consumers.merge.record import asked_again
 from consumers.merge.state import Field, PairState, Waiting, Write, shallow
 from consumers.merge.terms import Identity, Terms
@@ -33,7 +34,7 @@ def rejudge(state: PairState, terms: Terms, now: int) -> tuple[PairState, list[t
     are of that event and its side, whatever event brought them about.
     """
     told: list[tuple[ChangeEvent, tuple[Ruling, ...]]] = []
-    waiting = _in_order(state.waiting)
+    waiting = in_order(state.waiting)
     state = shallow(state)
     state.waiting = ()
     for entry in waiting:
@@ -56,24 +57,6 @@ def rejudge(state: PairState, terms: Terms, now: int) -> tuple[PairState, list[t
         if settled:
             told.append((entry.event, settled))
     return state, told
-
-
-def _in_order(waiting: tuple[Waiting, ...]) -> list[Waiting]:
-    """By time; within one stamp by what stood before each, as far as the values tell: an event comes after the one that left that."""
-    rest = sorted(waiting, key=lambda entry: entry.event.at)
-    ordered: list[Waiting] = []
-    while rest:
-        peers = [entry for entry in rest if entry.event.at == rest[0].event.at]
-        first = next((entry for entry in peers if not any(_leads_to(other, entry) for other in peers if other is not entry)), rest[0])
-        rest.remove(first)
-        ordered.append(first)
-    return ordered
-
-
-def _leads_to(one: Waiting, other: Waiting) -> bool:
-    """Whether the first event left in some field what stood there before the second."""
-    before = other.event.before or {}
-    return any(name in before and before[name] == value for name, value in one.event.fields.items())
 
 
 def is_strange(state: PairState, system: System) -> bool:
@@ -221,7 +204,7 @@ def _late_write(state: PairState, event: ChangeEvent, mapping: FieldMapping, edi
     forgotten = remembered(told, edit.at)
     if not forgotten:
         return None
-    candidates = (*forgotten, *told.writes)
+    candidates = [write for write in (*forgotten, *told.writes) if may_be_of(write, edit.at)] or [*forgotten, *told.writes]
     known = {write.id for write in candidates}
     for name, value in event.fields.items():
         other = names.get(name)

@@ -106,6 +106,13 @@ def may_be_of(write: Write, at: int) -> bool:
     return called <= latest(at) and at < write.done_by
 
 
+def unmoved(write: Write) -> Write:
+    """The write, now that all that the side's feed has brought for its field is known to come before it."""
+    new = shallow(write)
+    new.moved = False
+    return new
+
+
 def told_of(write: Write) -> Write:
     """The write, now that the side's feed has brought something for its field."""
     new = shallow(write)

@@ -2,7 +2,7 @@
 
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Verdict
-from consumers.merge.forgotten import came_back, forget, in_doubt, is_made, made_until, remembered
+from consumers.merge.forgotten import came_back, forget, in_doubt, is_made, made_until, remembered, unmoved
 from consumers.merge.state import NEVER, PENDING, Field, Side, Write, shallow
 from consumers.merge.unplaced import run_ahead, still_shown
 from consumers.merge.verdicts import ALTERED, UNORDERED, Edit, Judged, latest, ruled, same, unproven, verdict_on
@@ -63,25 +63,30 @@ def _may_be_put_back(mapping: FieldMapping, side: Side, value: Value, *, last: i
 
 
 def _in_place(mapping: FieldMapping, field: Field, edit: Edit) -> Field:
-    """The field, where the reading shows our newest write: all of ours were made by then, whatever the feed will tell, or not tell."""
+    """The field, where the reading shows our newest write: all of ours were made by then, whatever the feed will tell, or not tell.
+    What it has told so far came before that write, if the reading came after all of it.
+    """
     side = field.side(edit.side)
-    if not any(made_until(write, edit.until) is not write for write in side.writes) or not same(
-        mapping, side, edit.value, side.writes[-1].value
-    ):
+    if not same(mapping, side, edit.value, side.writes[-1].value):
+        return field
+    writes = tuple(made_until(write, edit.until) for write in side.writes)
+    if writes[-1].moved and latest(side.seen_at) < edit.at:
+        writes = (*writes[:-1], unmoved(writes[-1]))
+    if all(new is old for new, old in zip(writes, side.writes, strict=True)):
         return field
     new = shallow(side)
-    new.writes = tuple(made_until(write, edit.until) for write in side.writes)
+    new.writes = writes
     return field.with_side(edit.side, new)
 
 
-def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at: int, feed_lost: bool) -> Judged:
+def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at: int, feed_lost: bool, early_after: int = 0) -> Judged:
     """A reading because the feed should have shown our write long ago.
 
-    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed); unless it is known to be made, and
-    the record was changed once more after it: that may be what was put back. Our value stands there but the feed has not said so: later
-    writes need not wait for it any more. Something else stands there: the feed has yet to show it; only when
-    it has come to our write, can't tell of it and was silent from one look to the next, or is known to have lost its events
-    (`feed_lost`), is the reading taken for the truth.
+    Nothing moved: the write changed nothing (the side shows it) or never arrived (still owed); unless it is known to be made, and the
+    record was changed once more after it: that may be what was put back. Our value stands there but the feed has not said so: later
+    writes need not wait for it any more, unless the feed has yet to be given its time (it was sent after `early_after`, if that is set).
+    Something else stands there: the feed has yet to show it; only when it has come to our write, can't tell of it and was silent from one
+    look to the next, or is known to have lost its events (`feed_lost`), is the reading taken for the truth.
     """
     side = shallow(field.side(edit.side))
     if not side.writes:
@@ -97,7 +102,10 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
     stands = same(mapping, side, edit.value, newest.value)
     if (stands or newest.doubted) if newest.placed else feed_lost:
         return _without_feed(mapping, field, side, edit)
-    side.writes = tuple(_looked(write, look_again_at, stands=stands) for write in side.writes)
+    if stands and early_after and newest.sent > early_after:
+        side.writes = tuple(_looked(made_until(write, edit.until), look_again_at, stands=False) for write in side.writes)
+    else:
+        side.writes = tuple(_looked(write, look_again_at, stands=stands) for write in side.writes)
     new = field.with_side(edit.side, side)
     return new, ruled(mapping, new, edit, Verdict.WAITING, "the feed has yet to show it")
 

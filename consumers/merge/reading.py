@@ -30,6 +30,8 @@ class Look:
     again_at: int
     lost_before: int
     """Writes sent before this moment (ms, ours) that the feed has not shown: the feed has lost them."""
+    early_after: int = 0
+    """Of writes sent after this moment (ms, ours) the feed has yet to be given its time; 0: there is none to wait for."""
 
 
 def look(state: PairState, event: ChangeEvent, terms: Terms, at: Look) -> Folded:
@@ -102,7 +104,7 @@ def _judge_one(mapping: FieldMapping, field: Field, edit: Edit, at: Look | None,
     writes = field.side(edit.side).writes
     if at is not None and any(write.look_at <= at.now for write in writes) and not any(is_out(write, calling) for write in writes):
         lost = all(write.sent <= at.lost_before for write in writes)
-        return judge_look(mapping, field, edit, look_again_at=at.again_at, feed_lost=lost)
+        return judge_look(mapping, field, edit, look_again_at=at.again_at, feed_lost=lost, early_after=at.early_after)
     return judge_read(mapping, field, edit)
 
 

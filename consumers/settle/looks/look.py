@@ -228,7 +228,9 @@ class Looker:
         patience = self._terms.patience(self._system)
         if not self._terms.has_feed(self._system, obj):
             return Look(now=now, again_at=now + patience.silent_ms, lost_before=now)
-        return Look(now=now - lag_ms, again_at=now + lag_ms + patience.silent_ms, lost_before=now - lag_ms - patience.lost_ms)
+        told = now - lag_ms
+        early_after, lost_before = told - patience.silent_ms, told - patience.lost_ms
+        return Look(now=told, again_at=now + lag_ms + patience.silent_ms, lost_before=lost_before, early_after=early_after)
 
     async def _find(self, wanted: dict[int, PairState], looked: Looked) -> None:
         """Creations in doubt: is the record there? Found by the key that it would carry."""
