@@ -85,6 +85,11 @@ class Judging:
 
         `lost`: records of which an event can't be judged.
         """
+        with step("looking for newcomers"):
+            alone = not also and not lost and not any(event.into or self._may_meet(event) for event in events)
+        if alone:
+            await self._load_alone(events)
+            return
         records: dict[tuple[System, Object], set[str]] = {}
         for system, obj, record in (*map(name_in_full, events), *lost, *(into_of(event) for event in events if event.into)):
             records.setdefault((system, obj), set()).add(record)
@@ -111,6 +116,18 @@ class Judging:
             if pair.match_key in self._by_key and not is_gone(pair.state):
                 self._by_key[pair.match_key].append(pair)
         await self._identities.load(self._tx, events, [(system, hint.stored) for system, hint in full if hint.stored])
+
+    async def _load_alone(self, events: Sequence[ChangeEvent]) -> None:
+        """The same where nobody else is concerned."""
+        records: dict[tuple[System, Object], set[str]] = {}
+        for event in events:
+            records.setdefault((event.system, event.object), set()).add(event.id)
+        for (system, obj), ids in records.items():
+            found = await self._tx.by_record(system, obj, list(ids))
+            self._pairs.update({named(system, obj, record): pair for record, pair in found.items()})
+        strangers = [event for event in events if name_of(event) not in self._pairs]
+        if strangers:
+            await self._identities.load(self._tx, strangers, ())
 
     def _may_meet(self, event: ChangeEvent) -> bool:
         """Whether this event tells of a person all that somebody is known by."""

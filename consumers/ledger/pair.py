@@ -36,14 +36,17 @@ class Pair:
     @classmethod
     def packed(cls, number: int, data: bytes, key: str | None, decided: int) -> "Pair":
         """As it is stored. Raises `Fault` where that is no state."""
-        pair = cls(id=number, state=None, loaded=None, match_key=key, loaded_key=key, decided=decided)
-        pair._packed = data
+        pair = cls.__new__(cls)  # for every event: in a third of the time that it takes with everything named
+        pair.id, pair.decided = number, decided
+        pair._packed, pair._state, pair._loaded = data, None, None  # noqa: SLF001 - its own
+        pair.match_key = pair.loaded_key = key
+        pair.edited = pair.newly_due = False
         try:
             pair.front = stored(data)
         except Exception as error:
             raise Fault("reading a pair's state", error, number) from error
         if pair.front is None:
-            pair._take_apart()
+            pair._take_apart()  # noqa: SLF001 - as above
         return pair
 
     @property

@@ -13,7 +13,7 @@ from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import NOTHING, Duty, Fenced, Named, Pair, is_gone
 from consumers.ledger.queue import save_due
 from consumers.ledger.refusals import DROP_OF, keep_refusals
-from consumers.ledger.text import storable
+from consumers.ledger.text import listed, storable
 from consumers.ledger.write_ids import WriteIds
 from consumers.merge.decision import Decision
 from consumers.merge.due import contested
@@ -121,7 +121,7 @@ class PostgresTransaction:
                 else:
                     packed[pair.id] = _packed(pair)
         if wide:
-            await self._update(sql.UPDATE_PAIRS, [pair.id for pair in wide], *_columns(wide), now)
+            await self._update(sql.UPDATE_PAIRS, len(wide), [pair.id for pair in wide], *_columns(wide), now)
         if new:
             await self._insert(new, now)
         await save_due(self._connection, pairs, fronts)
@@ -211,7 +211,11 @@ class PostgresTransaction:
         if self._unsaved:
             saved, self._unsaved = self._unsaved, {}
             decided = [self._held[number].decided for number in saved]
-            await self._update(sql.UPDATE_STATES, list(saved), list(saved.values()), self._unsaved_at, decided)
+            if decided.count(decided[0]) == len(decided):
+                told = listed(saved), list(saved.values()), self._unsaved_at, decided[0]
+                await self._update(sql.UPDATE_STATES_ALIKE, len(saved), *told)
+            else:
+                await self._update(sql.UPDATE_STATES, len(saved), list(saved), list(saved.values()), self._unsaved_at, decided)
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """As the port says."""
@@ -230,10 +234,10 @@ class PostgresTransaction:
                 await self.shelve(fault.pair, str(fault), now + _SHELVED_MS)
         return pairs
 
-    async def _update(self, statement: str, pairs: Sequence[int], *columns: object) -> None:
-        done = await self._execute("save pairs", statement, pairs, *columns)
-        if done != f"UPDATE {len(pairs)}":
-            raise Fatal(f"save pairs: {len(pairs)} were to be changed, the database says {done}")
+    async def _update(self, statement: str, count: int, *columns: object) -> None:
+        done = await self._execute("save pairs", statement, *columns)
+        if done != f"UPDATE {count}":
+            raise Fatal(f"save pairs: {count} were to be changed, the database says {done}")
 
     async def _insert(self, pairs: Sequence[Pair], now: int) -> None:
         block = await self._chronicle.promised()

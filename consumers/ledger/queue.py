@@ -6,6 +6,7 @@ from typing import Any
 from consumers.ledger import sql
 from consumers.ledger.border import border
 from consumers.ledger.port import Duty, Pair
+from consumers.ledger.text import listed
 
 _NOT_DUE = (0, 0, 0, 0)
 _WRITE_MARKETO = int(Duty.WRITE_MARKETO)
@@ -40,6 +41,6 @@ async def _put(connection: Any, rows: list[tuple[int, int, int, int]]) -> None:
     """A batch of edits usually makes the same thing due for all of its pairs: then only they are told one by one."""
     duty, _, lane, at = rows[0]
     if all(row[0] == duty and row[2] == lane and row[3] == at for row in rows):
-        await connection.execute(sql.PUT_DUE_ALIKE, duty, [row[1] for row in rows], lane, at)
+        await connection.execute(sql.PUT_DUE_ALIKE, duty, listed(row[1] for row in rows), lane, at)
     else:
         await connection.execute(sql.PUT_DUE, *zip(*rows, strict=True))

@@ -91,6 +91,13 @@ where p.id = new.id
 """
 """Touches no indexed column, so the new version stays on its page and no index learns of it (PostgreSQL, heap-only tuples)."""
 
+UPDATE_STATES_ALIKE = """
+update pairs as p set state = new.state, updated_at = $3, told_in = $4
+from unnest($1::text::bigint[], $2::bytea[]) as new (id, state)
+where p.id = new.id
+"""
+"""The same where all were told of in one block, as those of a batch are. The driver takes five times as long over a list as over a text."""
+
 UPDATE_PAIRS = """
 update pairs as p set state = new.state, salesforce_object = new.salesforce_object, salesforce_id = new.salesforce_id,
     marketo_id = new.marketo_id, match_key = new.match_key, held = new.held, contested = new.contested, gone = new.gone,
@@ -125,7 +132,7 @@ on conflict (kind, pair) do update set lane = excluded.lane, at = excluded.at
 """
 PUT_DUE_ALIKE = """
 insert into due (kind, pair, lane, at)
-select $1::smallint, pair, $3::smallint, $4::bigint from unnest($2::bigint[]) as pair
+select $1::smallint, pair, $3::smallint, $4::bigint from unnest($2::text::bigint[]) as pair
 on conflict (kind, pair) do update set lane = excluded.lane, at = excluded.at
 """
 DROP_DUE = """

@@ -1,6 +1,13 @@
 """Text as a database can keep it."""
 
+from collections.abc import Iterable
+
 
 def storable(text: str) -> str:
     """What of a text a database can keep: no NUL, no half of a surrogate pair."""
     return text if "\x00" not in text and text.isascii() else text.replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """Numbers as the database reads an array of them."""
+    return f"{{{','.join(map(str, numbers))}}}"

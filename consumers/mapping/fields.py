@@ -31,6 +31,15 @@ class FieldType(StrEnum):
     """A reference to a user: a queue that owns a record counts as nobody."""
 
 
+NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
+NAMING = frozenset({FieldType.REFERENCE, FieldType.OWNER})
+"""Types that name another record."""
+SHAPED = NUMBERS | NAMING | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME}
+"""Types whose neutral form is not simply the text."""
+_COMPARED = SHAPED | {FieldType.EMAIL, FieldType.MULTIPICKLIST}
+"""Types whose texts are compared by more than their characters."""
+
+
 class Direction(StrEnum):
     """Where edits of a field flow."""
 
@@ -147,10 +156,16 @@ class FieldMapping:
     """Part of a name in Marketo that is made of the parents' names: told when the record is made, and never changed."""
     plain: bool = field(init=False, repr=False, compare=False)
     """Whether an edit of a side that shows the agreement simply is the new agreement."""
+    as_it_is: bool = field(init=False, repr=False, compare=False)
+    """Whether the neutral form of a text is that text."""
+    to_the_letter: bool = field(init=False, repr=False, compare=False)
+    """Whether texts are compared by their characters alone."""
 
     def __post_init__(self) -> None:
         adds_up = self.rule.name in (RuleName.UNION, RuleName.SUM_DELTAS)
         object.__setattr__(self, "plain", self.direction is _BOTH and not adds_up)
+        object.__setattr__(self, "as_it_is", self.type not in SHAPED)
+        object.__setattr__(self, "to_the_letter", self.type not in _COMPARED)
 
     def name_on(self, system: System) -> str:
         """The field's API name on `system`."""

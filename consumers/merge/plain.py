@@ -4,6 +4,8 @@ What `fold` says of it, from what is stored of the fields concerned alone, the r
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -21,10 +23,23 @@ from streams.wire.systems import SALESFORCE, Object
 
 _UPDATED, _ACCEPTED, _REASON = Happened.UPDATED, Verdict.ACCEPTED, AGREEING[SALESFORCE]
 _BLANK = Rest(None)
+_astuple = msgspec.structs.astuple
 _ITS_ID = "\0"
 _SETS_MAX = 1_024
 
-_Told = tuple[tuple[FieldMapping | None, ...], msgspec.msgpack.Decoder[msgspec.Struct]]
+
+class _Said(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The value of a field at rest, alone."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What fields of some names are mapped to (None: to nothing), and a decoder of those, and of the link fields, past all others."""
+
+    mappings: tuple[FieldMapping | None, ...]
+    decoder: msgspec.msgpack.Decoder[msgspec.Struct]
 
 
 class Way:
@@ -41,24 +56,28 @@ class Way:
         self._sets: dict[tuple[str, ...], _Told | None] = {}
 
     def told(self, names: tuple[str, ...]) -> _Told | None:
-        """What fields of these names are mapped to, and a decoder of those, and of the link fields, past all others. None: not plain.
-
-        Few sets of fields are ever changed together.
-        """
-        if names not in self._sets:
+        """How these fields are told of; None: not plainly. Few sets of fields are ever changed together."""
+        try:
+            return self._sets[names]
+        except KeyError:
             if len(self._sets) >= _SETS_MAX:
                 self._sets.clear()
-            self._sets[names] = self._looked_up(names)
-        return self._sets[names]
+            told = self._sets[names] = self._looked_up(names)
+            return told
 
     def _looked_up(self, names: tuple[str, ...]) -> _Told | None:
         mappings = tuple(self._names.get(name) for name in names)
         told = [mapping for mapping in mappings if mapping is not None]
         if not told or any(not mapping.plain or not mapping.marketo or mapping.key == self._email for mapping in told):
             return None
-        keys = {f"at_{place}": key for place, key in enumerate([*(mapping.key for mapping in told), *(key for key, _ in self.links)])}
-        wanted = msgspec.defstruct("Some", [(place, Rest | None, None) for place in keys], rename=keys, gc=False)
-        return mappings, msgspec.msgpack.Decoder(wanted)
+        kinds: list[tuple[str, Any]] = [*((mapping.key, Rest | None) for mapping in told), *((key, _Said | None) for key, _ in self.links)]
+        wanted = msgspec.defstruct(
+            "Some",
+            [(f"at_{place}", kind, None) for place, (_, kind) in enumerate(kinds)],
+            rename={f"at_{place}": key for place, (key, _) in enumerate(kinds)},
+            gc=False,
+        )
+        return _Told(mappings, msgspec.msgpack.Decoder(wanted))
 
 
 def ways(terms: Terms) -> Mapping[Object, Way]:
@@ -70,67 +89,69 @@ def plainly(state: Stored, event: ChangeEvent, way: Way) -> tuple[Ruling, ...] |
     """The rulings on an event that is the next of its record and brings nothing but plain edits: the state is changed in place, and
     Marketo is owed a write. None: nothing has changed; ask `fold`.
     """
-    record = state.salesforce
-    if (
-        not state.calm
-        or event.kind is not _UPDATED
-        or event.seq <= record.seq
-        or event.epoch != record.epoch
-        or event.before is not None
-        or event.ref
-        or event.into
-        or event.author == way.user
-    ):
+    fields, record = event.fields, state.salesforce
+    if not state.calm or not _is_next(record, event, way) or (told := way.told(tuple(fields))) is None:
         return None
-    told = way.told(tuple(event.fields))
-    if told is None:
-        return None
-    mappings, decoder = told
-    stored = msgspec.structs.astuple(decoder.decode(state.resting))
-    edited, at, place = state.edited, event.at, 0
+    stored = iter(_astuple(told.decoder.decode(state.resting)))
+    edited, at = state.edited, event.at
     changed: dict[str, Edited] = {}
     rulings: list[Ruling] = []
-    for mapping, wire in zip(mappings, event.fields.values(), strict=True):
+    for mapping, wire in zip(told.mappings, fields.values(), strict=True):
         if mapping is None:
             continue
-        edit = _edit(mapping, wire, at, edited.get(mapping.key), stored[place])
+        key, rest = mapping.key, next(stored)
+        edit = _edit(mapping, wire, at, edited.get(key) or rest or _BLANK)
         if edit is None:
             return None
-        place += 1
-        value, key = edit.value, mapping.key
         changed[key] = edit
-        rulings.append(Ruling(key, _ACCEPTED, value, value, edit.version, None, "", _REASON))
-    for key, says in way.links:
-        rest = stored[place]
-        place += 1
-        value = record.id if says == _ITS_ID else says
-        if rest is None or key in edited or rest.value != value or type(rest.value) is not type(value):
+        rulings.append(Ruling(key, _ACCEPTED, edit.value, edit.value, edit.version, None, "", _REASON))
+    for (key, says), said in zip(way.links, stored, strict=True):
+        if said is None or key in edited:
+            return None
+        if said.value is not says and (type(said.value) is not str or said.value != (record.id if says is _ITS_ID else says)):
             return None
     edited.update(changed)
     _note(record, event)
     return tuple(rulings)
 
 
-def _edit(mapping: FieldMapping, wire: Value, at: int, before: Edited | None, rest: Rest | None) -> Edited | None:
+def _is_next(record: Record, event: ChangeEvent, way: Way) -> bool:
+    """Whether this is a change by somebody else, behind all that were told of the record."""
+    return (
+        event.kind is _UPDATED
+        and event.seq > record.seq
+        and event.epoch == record.epoch
+        and event.before is None
+        and not event.ref
+        and not event.into
+        and event.author != way.user
+    )
+
+
+def _edit(mapping: FieldMapping, wire: Value, at: int, before: Edited | Rest) -> Edited | None:
     """The field after the edit; None: it is not plain."""
-    try:
-        value = neutral(mapping.type, wire)
-    except Unfit:
-        return None
-    if before is not None:
-        if before.marketo or before.replaced is not None or equal(mapping, value, before.value):
+    if type(wire) is str and mapping.as_it_is:
+        value: Value = wire or None
+    else:
+        try:
+            value = neutral(mapping.type, wire)
+        except Unfit:
             return None
-        since = before.agreed_at
-        seen_at, was_after = since + before.after, since + before.was_after - at
-        after = seen_at - at if seen_at > at else 0
-        return Edited(value, before.version + 1, at, before.was, before.was_version, was_after, after, False, None, before.was_replaced)
-    rest = rest or _BLANK
-    if rest.salesforce_replaced is not None or equal(mapping, value, rest.value):
+    if equal(mapping, value, before.value):
         return None
-    since, version = rest.agreed_at, rest.version
-    seen_at, was_after = since + rest.salesforce_after, since + rest.marketo_after - at
+    since = before.agreed_at
+    if isinstance(before, Edited):
+        if before.marketo or before.replaced is not None:
+            return None
+        was, was_version, was_after, was_replaced = before.was, before.was_version, before.was_after, before.was_replaced
+        seen_at = since + before.after
+    else:
+        if before.salesforce_replaced is not None:
+            return None
+        was, was_version, was_after, was_replaced = before.value, before.version, before.marketo_after, before.marketo_replaced
+        seen_at = since + before.salesforce_after
     after = seen_at - at if seen_at > at else 0
-    return Edited(value, version + 1, at, rest.value, version, was_after, after, False, None, rest.marketo_replaced)
+    return Edited(value, before.version + 1, at, was, was_version, since + was_after - at, after, False, None, was_replaced)
 
 
 def _note(record: Record, event: ChangeEvent) -> None:

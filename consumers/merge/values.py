@@ -5,22 +5,14 @@ import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
-from consumers.mapping.fields import FieldMapping, FieldType, Overlong
+from consumers.mapping.fields import NAMING, NUMBERS, SHAPED, FieldMapping, FieldType, Overlong
 from streams.wire.events import Value
 from streams.wire.systems import MARKETO, SALESFORCE, System
 
 Canonical = str | float | bool | tuple[str, ...] | None
 """A comparable form: equal exactly when both systems mean the same."""
 
-_NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
-_TYPED = _NUMBERS | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME}
-"""Types whose neutral form is not simply the text."""
-_COMPARED = _TYPED | {FieldType.EMAIL, FieldType.MULTIPICKLIST, FieldType.REFERENCE, FieldType.OWNER}
-"""Types whose texts are compared by more than their characters."""
 _BOOLEAN, _EMAIL, _MULTIPICKLIST, _OWNER = FieldType.BOOLEAN, FieldType.EMAIL, FieldType.MULTIPICKLIST, FieldType.OWNER
-_NAMING = frozenset({FieldType.REFERENCE, FieldType.OWNER})
-"""Types that name another record."""
-_SHAPED = _TYPED | _NAMING
 _USER = "005"
 """How a user's id begins (Salesforce, object key prefixes)."""
 _DEFAULT_SCALE = 6
@@ -47,7 +39,7 @@ def neutral(kind: FieldType, wire: object) -> Value:
     `YYYY-MM-DDTHH:MM:SSZ` (Marketo keeps no fractions); booleans are never None (an empty checkbox is False); several choices are
     joined by `;` in their own order. Raises `Unfit`, also for a number of more digits than can be carried.
     """
-    if type(wire) is str and kind not in _SHAPED:
+    if type(wire) is str and kind not in SHAPED:
         return wire or None
     if kind is _BOOLEAN:
         return _boolean(wire)
@@ -55,9 +47,9 @@ def neutral(kind: FieldType, wire: object) -> Value:
         return None
     if isinstance(wire, (dict, list)):
         raise Unfit(f"a nested value where {kind} is expected")
-    if kind in _NAMING:
+    if kind in NAMING:
         return _named(kind, str(wire))
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         return _number(wire)
     if kind is FieldType.DATE:
         return _date(str(wire))
@@ -75,7 +67,7 @@ def canonical(field: FieldMapping, value: Value) -> Canonical:
             text = unicodedata.normalize("NFC", text)
         if kind is _EMAIL:
             return text.lower() or None
-        if kind in _NAMING:
+        if kind in NAMING:
             return _named(kind, text)
         if kind is _MULTIPICKLIST:
             return tuple(sorted(set(choices(text)))) or None
@@ -100,9 +92,16 @@ def equal(field: FieldMapping, one: Value, other: Value) -> bool:
     """Whether two neutral values mean the same."""
     if one is other or (one == other and type(one) is type(other)):
         return True
-    plain = type(one) is str and type(other) is str and field.type not in _COMPARED
-    if plain and one.isascii() and other.isascii() and "\r" not in one and "\r" not in other:  # type: ignore[union-attr, operator]
-        return one.strip() == other.strip()  # type: ignore[union-attr]
+    if (
+        field.to_the_letter
+        and type(one) is str
+        and type(other) is str
+        and one.isascii()
+        and other.isascii()
+        and "\r" not in one
+        and "\r" not in other
+    ):
+        return one.strip() == other.strip()
     return canonical(field, one) == canonical(field, other)
 
 
@@ -123,9 +122,9 @@ def wire(field: FieldMapping, system: System, value: Value) -> Value:
         if system is MARKETO and (field.placeholder or field.blank):
             return NOBODY if field.placeholder else field.blank
         return False if field.type is FieldType.BOOLEAN else None
-    if field.type in _NUMBERS and isinstance(value, (int, float)):
+    if field.type in NUMBERS and isinstance(value, (int, float)):
         value = bounded(value)
-    if field.type in _NUMBERS and field.scale is not None and isinstance(value, float):
+    if field.type in NUMBERS and field.scale is not None and isinstance(value, float):
         rounded = round(value, field.scale)
         return int(rounded) if field.scale == 0 else rounded
     if not isinstance(value, str):

@@ -113,13 +113,10 @@ class Intake:
                 committed_at = asyncio.get_running_loop().time()
                 await self._commit(consumer)
 
-    async def _partition(self, consumer: AIOKafkaConsumer, place: TopicPartition, records: Sequence[object], stop: asyncio.Event) -> None:
+    async def _partition(self, consumer: AIOKafkaConsumer, place: TopicPartition, records: Sequence[Message], stop: asyncio.Event) -> None:
         """One partition's records in their order, in batches."""
-        messages = [
-            Message(offset=record.offset, key=record.key, value=record.value)  # type: ignore[attr-defined]
-            for record in records
-            if record.offset >= self._places.get(place, 0)  # type: ignore[attr-defined]
-        ]
+        since = self._places.get(place, 0)
+        messages = [record for record in records if record.offset >= since]
         for begin in range(0, len(messages), BATCH_EVENTS_MAX):
             part = messages[begin : begin + BATCH_EVENTS_MAX]
             while not stop.is_set() and place in self.assigned:

@@ -27,7 +27,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message of a change topic."""
+    """A message of a change topic. aiokafka's records have these, too, and are taken for such as they are."""
 
     offset: int
     key: bytes | None

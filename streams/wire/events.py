@@ -32,7 +32,7 @@ class Happened(StrEnum):
     """Something happened to this record, the feed can't say what: read it."""
 
 
-class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One record, one change (or one reading of it). The value of a message on a change topic, as JSON.
 
     Times are milliseconds since the epoch on the *record's system's* clock.

@@ -55,9 +55,7 @@ JUDGING = (
 PLAINLY = (
     "consumers.judging.plain_events.plainly",
     "consumers.judging.plain_events.Decision",
-    "consumers.merge.plain.neutral",
     "consumers.merge.plain.equal",
-    "consumers.merge.plain.Edited",
     "consumers.merge.plain.Ruling",
 )
 """And those of the short way."""
