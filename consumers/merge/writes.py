@@ -246,6 +246,8 @@ def born(state: PairState, target: System, record_id: str, write: int, *, witnes
             side.forgotten = tuple(entry for entry in side.forgotten if entry.id != write)
         elif not mine and (field.value is None or field.value is False) and side.shows != field.version and not side.seen:
             side.known, side.shows = True, field.version
+        elif not mine and not side.known:
+            side.known = True  # what it was not made with (a parent that wasn't there yet) is blank, and is still owed
         else:
             continue
         changed[key] = field.with_side(target, side)

@@ -72,6 +72,8 @@ class Org:
         self.merged: dict[str, str] = {}
         self.events: list[ChangeEvent] = []
         self.invisible: set[str] = set()
+        self.author = "person"
+        """Who does what is done now."""
         self.seq = self._last = 0
 
     def add(self, obj: Object, **fields: Value) -> str:
@@ -107,7 +109,7 @@ class Org:
         self.seq += 1
         self.events.append(
             ChangeEvent(
-                system=SALESFORCE, object=obj, id=record, kind=kind, source="cdc", at=self._clock(), seq=self.seq, author="person",
+                system=SALESFORCE, object=obj, id=record, kind=kind, source="cdc", at=self._clock(), seq=self.seq, author=self.author,
                 fields=fields,
             )
         )  # fmt: skip

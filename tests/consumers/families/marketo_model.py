@@ -43,6 +43,8 @@ class MarketoModel:
     """Whoever takes activities of types of our own, if anybody does."""
     last_id: int = 1000
     told: int = 0
+    author: str = OURS
+    """Who does what is done now."""
 
     @property
     def resources(self) -> "MarketoModel":
@@ -204,7 +206,7 @@ class MarketoModel:
         self.publish(
             ChangeEvent(
                 system=MARKETO, object=PERSON, id=record, kind=kind, source="activities", at=self.clock() // 1000 * 1000,
-                ref=f"g{self.told}", author=OURS, fields=fields, before=dict(before) if fields else None,
+                ref=f"g{self.told}", author=self.author, fields=fields, before=dict(before) if fields else None,
             )
         )  # fmt: skip
 

@@ -1,0 +1,239 @@
+"""Both systems and Tandem's loops between them, for whole lives: everybody does everything, events come in any order of topics, twice and
+in any portions, calls get lost, the worker dies. At rest, both sides must be alike."""
+
+import random
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
+
+from consumers.judging.candidates import AMBIGUOUS
+from consumers.kinds.registry import SORTS
+from consumers.kinds.role import NO_ROLE
+from consumers.ledger.port import Ledger
+from consumers.mapping.fields import Qualification
+from consumers.merge.plan import mergeable
+from consumers.merge.state import PairState
+from consumers.merge.values import NOBODY
+from consumers.settle.driving.reconsider import reconsider
+from consumers.settle.looks.look import Looker
+from consumers.settle.rounds.settler import Settler
+from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.port import Writer
+from consumers.settle.writers.salesforce import SalesforceWriter
+from streams.wire.errors import Retry
+from streams.wire.events import ChangeEvent, Value
+from streams.wire.systems import CONTACT, LEAD, MARKETO, SALESFORCE, Object, System
+from tests.consumers.families.dying import Dead, Dying
+from tests.consumers.families.family import ACCOUNT, OPPORTUNITY, ROLE, USER, Family, terms
+from tests.consumers.families.marketo_model import COMPANIES, OPPORTUNITIES, OURS, ROLES, SALES
+from tests.consumers.lives.marketo import WholeMarketo
+from tests.consumers.lives.org import AsClient, WholeOrg
+
+QUEUE = "00G000000000001AAA"
+TEXTS = {"LastName": "lastName", "Title": "title", "Phone": "phone", "Email": "email"}
+_TURNS_MAX = 600
+
+
+class Life(Family):
+    """One history. `rng` decides what is left open: in which portions events come, what fails, when the worker dies."""
+
+    def __init__(self, seed: int, *, troubled: bool) -> None:
+        self.rng, self.troubled, self.deaths = random.Random(seed), troubled, 3 if troubled else 0
+        super().__init__()
+        self.org: WholeOrg = WholeOrg(self.clock, self.fails)
+        people = self.terms.rules.people.values()
+        names = sorted({item.marketo for mapping in people for item in mapping.fields if item.marketo})
+        self.marketo: WholeMarketo = WholeMarketo(clock=self.clock, publish=self.feed.append, fails=self.fails, names=names)
+        self.wrapped = lambda ledger: Dying(ledger, self.dies)
+        self.told: list[ChangeEvent] = []
+        self.gone_by_hand: set[str] = set()
+        self.started()
+
+    def started(self, *off: str) -> None:
+        """A worker that remembers nothing. Everybody qualifies."""
+        del off
+        if not isinstance(getattr(self, "marketo", None), WholeMarketo):
+            super().started()
+            return
+        self.terms = terms(replace(terms().rules, qualification=Qualification(everyone=True)))
+        self.writers: dict[System, Writer] = {
+            MARKETO: MarketoWriter(cast("Any", self.marketo), self.terms.rules, OURS),
+            SALESFORCE: SalesforceWriter(cast("Any", AsClient(self.org)), self.terms.rules),
+        }
+        ledger: Ledger = self.wrapped(self.ledger)
+        self.settlers = {system: Settler(ledger, each, self.terms, self.clock) for system, each in self.writers.items()}
+        self.lookers = {system: Looker(ledger, each, self.terms, self.clock) for system, each in self.writers.items()}
+
+    def fails(self) -> str:
+        """Whether a call gets lost."""
+        return self.rng.choice(["answer", "request"]) if self.troubled and self.rng.random() < 0.1 else ""
+
+    def dies(self) -> bool:
+        """Whether the worker dies here."""
+        if self.deaths and self.rng.random() < 0.03:
+            self.deaths -= 1
+            return True
+        return False
+
+    async def some_arrive(self) -> None:
+        """Of some topics, some of what was told: each in its order."""
+        await self._living(self._deliver(whole=False))
+
+    async def works(self) -> None:
+        """One round of whatever is due."""
+        await self._living(self.turn())
+
+    async def ends(self) -> None:
+        """All is told, and time passes until nothing is left to do."""
+        self.troubled, self.deaths = False, 0
+        for _ in range(_TURNS_MAX):
+            await self._deliver(whole=True)
+            try:
+                busy = await self.turn()
+            except Retry:
+                self.clock.now += 1_000
+                continue
+            if busy or self.org.events or self.feed:
+                continue
+            ahead = [moment for state in self.memory.pairs.values() for moment in state.due if moment > self.clock.now]
+            if not ahead:
+                return
+            self.clock.now = min(ahead)
+        due = [(state.object, state.salesforce.id, state.marketo.id, state.due) for state in self.memory.pairs.values() if any(state.due)]
+        raise AssertionError(f"no rest: {due}")
+
+    async def again(self) -> None:
+        """All that was ever told is told once more, in any order."""
+        for event in self.rng.sample(self.told, len(self.told)):
+            await self.observe(event)
+        await self.ends()
+
+    async def _deliver(self, *, whole: bool) -> None:
+        topics: dict[tuple[System, Object], list[ChangeEvent]] = {}
+        for event in (*self.org.events, *self.feed):
+            topics.setdefault((event.system, event.object), []).append(event)
+        order = list(topics)
+        self.rng.shuffle(order)
+        for topic in order:
+            some = topics[topic] if whole else topics[topic][: self.rng.randrange(len(topics[topic]) + 1)]
+            if not some:
+                continue
+            again = [self.rng.choice(self.told)] if self.told and self.rng.random() < 0.2 else []
+            await self.observe(*some, *(event for event in again if (event.system, event.object) == topic))
+            self.told += some
+            done = {id(event) for event in some}
+            self.org.events[:] = [event for event in self.org.events if id(event) not in done]
+            self.feed[:] = [event for event in self.feed if id(event) not in done]
+
+    async def _living(self, doing: Coroutine[Any, Any, object]) -> None:
+        """A worker that dies is followed by another one."""
+        try:
+            await doing
+        except Dead:
+            self.started()
+            with suppress(Dead):
+                await reconsider(self.ledger, self.terms, self.clock)
+        except Retry:
+            self.clock.now += 1_000
+
+    # -- at rest
+
+    def faults(self) -> list[str]:
+        """Where the two sides are not alike, whoever is there twice, came back by himself, or has no parent."""
+        return [*self._records(), *self._people(), *self._nobody_twice(), *self._roles(), *self.marketo.orphans()]
+
+    def _records(self) -> Iterator[str]:
+        there = self.marketo.records
+        for obj, path, names in (
+            (USER, SALES, {"LastName": "lastName"}),
+            (ACCOUNT, COMPANIES, {"Name": "company", "OwnerId": "externalSalesPersonId"}),
+            (OPPORTUNITY, OPPORTUNITIES, {"Name": "name", "AccountId": "externalCompanyId", "OwnerId": "externalSalesPersonId"}),
+        ):
+            wanted = {each: {theirs: self.org.row(each).get(ours) for ours, theirs in names.items()} for each in self.org.live(obj)}
+            shown = {
+                key: {theirs: None if row.get(theirs) == NOBODY else row.get(theirs) for theirs in names.values()}
+                for key, row in there[path].items()
+                if key != NOBODY
+            }
+            if wanted != shown:
+                yield f"{obj}: {_unlike(wanted, shown)}"
+
+    def _people(self) -> Iterator[str]:
+        mine = self._by_link()
+        for record in self.org.live(LEAD, CONTACT):
+            row, people = self.org.row(record), mine.get(record, [])
+            if len(people) != 1:
+                if not (self._is_excused(record) and not people):
+                    yield f"{record} {row.get('LastName')}: people {people}, {self._told_of(record)}"
+                continue
+            person = self.marketo.people[people[0]]
+            wanted: dict[str, Value] = {theirs: row.get(ours) for ours, theirs in TEXTS.items()}
+            owner = str(row.get("OwnerId") or "")
+            wanted["externalSalesPersonId"] = owner if owner.startswith("005") else None
+            wanted["sfIsDeleted"] = False
+            if self.org.records[record][0] == CONTACT:
+                wanted["externalCompanyId"] = row.get("AccountId")
+            shown = {name: person.get(name) for name in wanted}
+            shown["sfIsDeleted"] = bool(shown["sfIsDeleted"])
+            if shown.get("externalCompanyId") == NOBODY:
+                shown["externalCompanyId"] = None
+            if shown != wanted and not self._is_held(record):
+                yield f"{record}: {wanted}, {people[0]}: {shown}"
+
+    def _nobody_twice(self) -> Iterator[str]:
+        live = set(self.org.live(LEAD, CONTACT))
+        for link, people in self._by_link().items():
+            if link and link not in live and not all(self.marketo.people[each].get("sfIsDeleted") for each in people):
+                yield f"{people} of {link}, which is gone, and no flag says so"
+            if not link and not all(self._is_held(each) for each in people):
+                yield f"{people} have not reached Salesforce"
+            if link and len(people) > 1:
+                yield f"{link} is there as {people}"
+
+    def _roles(self) -> Iterator[str]:
+        person = {link: people[0] for link, people in self._by_link().items() if link}
+        wanted = {
+            (str(row["OpportunityId"]), person[str(row["ContactId"])], str(row.get("Role") or NO_ROLE))
+            for row in (self.org.row(each) for each in self.org.live(ROLE))
+            if row["ContactId"] in person
+        }
+        shown = {(str(row["externalOpportunityId"]), str(row["leadId"]), str(row["role"])) for row in self.marketo.records[ROLES].values()}
+        if wanted != shown:
+            yield f"roles: missing {sorted(wanted - shown)}, too many {sorted(shown - wanted)}"
+
+    def _by_link(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for each, row in self.marketo.people.items():
+            found.setdefault(str(row.get("sfContactId") or row.get("sfLeadId") or ""), []).append(each)
+        return found
+
+    def _pairs_of(self, record: str) -> list[PairState]:
+        return [state for state in self.memory.pairs.values() if record in (state.salesforce.id, state.marketo.id)]
+
+    def _is_held(self, record: str) -> bool:
+        """Whether it waits for a person's word, since several share an e-mail."""
+        return any(state.hold.startswith(AMBIGUOUS) for state in self._pairs_of(record))
+
+    def _is_excused(self, record: str) -> bool:
+        """Whether it rightly has no person: somebody deleted that by hand, or it is to be merged and can't be, or it is held."""
+        by_hand = any(state.marketo.deleted and state.marketo.id in self.gone_by_hand for state in self._pairs_of(record))
+        owing = [
+            (state.salesforce.id, loser) for state in self.memory.pairs.values() for system, loser in state.merges if system is SALESFORCE
+        ]
+        unmergeable = any(loser == record and not mergeable(SALESFORCE, winner, loser) for winner, loser in owing)
+        return by_hand or unmergeable or self._is_held(record)
+
+    def _told_of(self, record: str) -> object:
+        pairs = self._pairs_of(record)
+        return [
+            (s.salesforce.id, s.salesforce.deleted, s.marketo.id, s.marketo.deleted, s.hold, s.merges, s.retract, s.marketo.refused)
+            for s in pairs
+        ]
+
+
+def _unlike(one: dict[str, Any], other: dict[str, Any]) -> object:
+    return {key: (one.get(key), other.get(key)) for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+
+
+__all__ = ["ACCOUNT", "CONTACT", "LEAD", "OPPORTUNITY", "QUEUE", "ROLE", "SORTS", "USER", "Life"]
