@@ -72,7 +72,7 @@ class Identities:
         """
         if not event.into:
             former = self._former.get(name_of(event)) if pair is None else None
-            return self._late(former, event) if former is not None and event.kind is not _UNDELETED else None
+            return self._late(former, event) if former is not None and not _is_somebody_again(former, event) else None
         other = self._whose(named(*into_of(event)))
         if pair is None:
             return self._stranger(event, other)
@@ -176,6 +176,11 @@ class Identities:
     def _remember(self, record: Named, pair: Pair) -> None:
         self._new[record] = self._former[named(*record)] = pair
         self._pairs.point(named(*record), None)
+
+
+def _is_somebody_again(former: Pair, event: ChangeEvent) -> bool:
+    """Whether a record that was part of somebody is restored. Not one that is still to be merged: it was never gone."""
+    return event.kind is _UNDELETED and (event.system, event.id) not in former.state.merges
 
 
 def _released(state: PairState) -> PairState:

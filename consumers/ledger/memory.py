@@ -331,5 +331,7 @@ class MemoryTransaction:
 
 
 def _there(named: str, state: PairState) -> str:
-    """The id on the other side of the record that was named by its id on one."""
-    return state.salesforce.id if told_of(named) else state.marketo.id
+    """The id on the other side of the record that was named by its id on one; none where that was deleted in Marketo."""
+    if told_of(named):
+        return state.salesforce.id
+    return "" if state.marketo.deleted else state.marketo.id

@@ -306,6 +306,7 @@ def _moved(pair: Pair, loaded: PairState) -> bool:
         or contested(state) != contested(loaded)
         or state.waits != loaded.waits
         or is_gone(state) != is_gone(loaded)
+        or state.marketo.deleted != loaded.marketo.deleted
     )
 
 
@@ -322,6 +323,7 @@ def _columns(pairs: Sequence[Pair]) -> tuple[Sequence[object], ...]:
             is_gone(pair.state),
             storable(pair.state.waits) or None,
             str(pair.state.counterpart),
+            pair.state.marketo.deleted,
         )
         for pair in pairs
     )

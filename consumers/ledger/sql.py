@@ -101,19 +101,20 @@ where p.id = new.id
 UPDATE_PAIRS = """
 update pairs as p set state = new.state, salesforce_object = new.salesforce_object, salesforce_id = new.salesforce_id,
     marketo_id = new.marketo_id, match_key = new.match_key, held = new.held, contested = new.contested, gone = new.gone,
-    waits_for = new.waits_for, marketo_object = new.marketo_object, updated_at = $12
+    waits_for = new.waits_for, marketo_object = new.marketo_object, gone_in_marketo = new.gone_in_marketo, updated_at = $13
 from unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
-    $9::boolean[], $10::text[], $11::text[])
-    as new (id, state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, marketo_object)
+    $9::boolean[], $10::text[], $11::text[], $12::boolean[]) as new (id, state, salesforce_object, salesforce_id, marketo_id, match_key,
+    held, contested, gone, waits_for, marketo_object, gone_in_marketo)
 where p.id = new.id
 """
 
 INSERT_PAIRS = """
 insert into pairs (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, marketo_object,
-    updated_at, told_in)
-select new.*, $11, $12
-from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::text[], $10::text[])
-    as new (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for, marketo_object)
+    gone_in_marketo, updated_at, told_in)
+select new.*, $12, $13
+from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::text[], $10::text[],
+    $11::boolean[]) as new (state, salesforce_object, salesforce_id, marketo_id, match_key, held, contested, gone, waits_for,
+    marketo_object, gone_in_marketo)
 returning id, salesforce_id, marketo_id, marketo_object
 """
 
@@ -145,10 +146,10 @@ SHELVE_DUE = "update due set at = $2 where kind between 0 and 3 and pair = $1"
 """Beside a state that can't be read or stored."""
 
 _OWNER = """left join lateral (
-    select own.id, own.marketo_id, own.gone from pairs as own
+    select own.id, own.marketo_id, own.gone or own.gone_in_marketo as gone from pairs as own
     where own.salesforce_id = {record} and own.salesforce_object = any({objects}::text[])
     union all
-    select heir.id, heir.marketo_id, heir.gone from former as f join pairs as heir on heir.id = f.pair
+    select heir.id, heir.marketo_id, heir.gone or heir.gone_in_marketo as gone from former as f join pairs as heir on heir.id = f.pair
     where f.system = 'salesforce' and f.object = any({objects}::text[]) and f.id = {record}
     union all
     select own.id, own.salesforce_id, own.gone from pairs as own

@@ -25,6 +25,8 @@ def due(state: PairState, rules: SyncRules, now: int, *, exact: bool) -> tuple[i
             salesforce.append((key, field))
         if other.shows != version:
             marketo.append((key, field))
+        if (one.writes or other.writes) and key not in rules.objects[state.object].by_key:
+            continue  # of what isn't mapped (any more), as a lead's own fields once it is a contact, no reading tells
         if one.writes:
             silent_salesforce = _earliest(silent_salesforce, one.writes, one_record.calling)
         if other.writes:

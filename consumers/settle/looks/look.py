@@ -153,7 +153,7 @@ class Looker:
             return
         state = _postponed(self._settled(pair, now, claimed.decisions.setdefault(pair.id, [])), self._system, now, lag_ms)
         record = state.record(self._system)
-        if record.id and (record.reread or _silent(state, self._system, now)):
+        if record.id and (record.reread or _silent(state, self._terms, self._system, now)):
             claimed.to_read[pair.id] = state
         elif not record.id and record.creating and not record.calling:
             mapping = self._terms.mapping(state)
@@ -255,9 +255,9 @@ class Looker:
         return not record.id and record.creating == asked.record(self._system).creating
 
 
-def _silent(state: PairState, system: System, now: int) -> bool:
-    calling = state.record(system).calling
-    writes = (write for field in state.unsettled().values() for write in field.side(system).writes)
+def _silent(state: PairState, terms: Terms, system: System, now: int) -> bool:
+    calling, mapped = state.record(system).calling, terms.mapping(state).by_key
+    writes = (write for key, field in state.unsettled().items() if key in mapped for write in field.side(system).writes)
     return any(write.look_at <= now and not is_out(write, calling) for write in writes)
 
 

@@ -301,6 +301,25 @@ async def test_the_children_of_a_pair_are_found_page_by_page_also_those_who_name
         assert await tx.children_of([winner], three, 9) == {}
 
 
+async def test_a_parent_that_is_gone_in_marketo_is_waited_for_until_it_is_there_again(ledger: Ledger) -> None:
+    child, parent = await add(ledger, pair(1, marketo="1"), pair(2, marketo="2"))
+    name = state(2).salesforce.id
+
+    async def there(record: Record) -> tuple[dict[str, str], Awaited]:
+        async with ledger.transaction() as tx:
+            known = (await tx.by_id([parent]))[parent]
+            known.state = known.state.with_record(System.MARKETO, record)
+            await tx.save([known], NOW)
+        async with ledger.transaction() as tx:
+            return await tx.in_marketo([name], [LEAD]), await ledger.awaited("", 9, [LEAD])
+
+    async with ledger.transaction() as tx:
+        await tx.relate({child: [Reference(role="leadId", parent=name, waiting=True)]})
+    assert await there(Record(id="2")) == ({name: "2"}, Awaited(there=(name,)))
+    assert await there(Record(id="2", deleted=True)) == ({}, Awaited())
+    assert await there(Record(id="3")) == ({name: "3"}, Awaited(there=(name,)))
+
+
 async def test_who_names_somebody_else_or_nobody_waits_no_more(ledger: Ledger) -> None:
     role, reason = "externalCompanyId", f"{WAITS}account 1"
     waits = state(1, marketo="1").with_fields({role: Field(value="1", version=1, marketo=Side(shows=0, refused=1, reason=reason))})

@@ -119,9 +119,7 @@ class WholeMarketo(MarketoModel):
         del since, lane
         return type("Token", (), {"token": "t"})
 
-    async def read_records_by_id(  # type: ignore[override]
-        self, resource: Resource, keys: Sequence[Any], fields: Sequence[str], lane: Any = None
-    ) -> dict[Any, Lead]:
+    async def read_records_by_id(self, resource: Resource, keys: Sequence[Any], fields: Sequence[str], lane: Any = None) -> dict[Any, Lead]:
         """By what Marketo calls them."""
         return await self.read_records(resource, keys, fields, lane)
 

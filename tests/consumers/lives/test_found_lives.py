@@ -1,0 +1,61 @@
+"""Histories that were found by `test_whole_lives`, cut down to what it takes: what they showed is mended."""
+
+from typing import Any
+
+import pytest
+
+from tests.consumers.lives.life import ACCOUNT, CONTACT, LEAD, OPPORTUNITY, ROLE
+from tests.consumers.lives.test_whole_lives import Lives
+
+Step = tuple[str, dict[str, Any]]
+ARRIVE: Step = ("some_arrive", {})
+
+
+def works(rounds: int) -> Step:
+    return "tandem_works", {"rounds": rounds}
+
+
+def converts(number: int, other: int, how: str, *, deal: bool) -> Step:
+    return "a_lead_is_converted", {"number": number, "other": other, "how": how, "deal": deal}
+
+
+def on(what: str, obj: str, number: int, **rest: Any) -> Step:
+    return what, {"obj": obj, "number": number, **rest}
+
+
+def person(what: str, number: int, **rest: Any) -> Step:
+    return what, {"number": number, **rest}
+
+
+DEAL, PART = on("somebody_is_added", OPPORTUNITY, 0), on("somebody_is_added", ROLE, 1)
+FOUND: dict[str, tuple[int, bool, list[Step]]] = {
+    "converted before there was a person: what it waits for is owed all the same": (0, False, [converts(0, 0, "new", deal=False)]),
+    "a part of somebody whose person was deleted by hand waits, and asks nobody": (
+        35,
+        False,
+        [DEAL, ARRIVE, ARRIVE, works(1), person("a_person_is_deleted", 0), PART],
+    ),
+    "a creation in doubt wrote a field that a contact hasn't: nobody looks for it for ever": (
+        298,
+        True,
+        [works(1), on("somebody_is_deleted", ACCOUNT, 7), ARRIVE, ARRIVE, works(3), converts(3, 0, "account", deal=True)],
+    ),
+    "restored, then part of a contact that it can't be merged into: told again, it doesn't come back": (
+        474,
+        False,
+        [
+            *(on("somebody_is_deleted", LEAD, 5), person("somebody_is_restored", 3), ARRIVE, on("somebody_is_added", CONTACT, 1)),
+            *(works(3), ARRIVE, person("people_are_merged", 5, other=2, many=1)),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_a_history_that_was_found_has_no_fault(found: str) -> None:
+    seed, troubled, steps = FOUND[found]
+    lives = Lives()
+    lives.begins(seed=seed, troubled=troubled)
+    for what, arguments in steps:
+        getattr(lives, what)(**arguments)
+    lives.teardown()
