@@ -51,6 +51,11 @@ class MarketoModel:
         """The lists of records have their own interface, in the same instance."""
         return self
 
+    @property
+    def programs(self) -> "MarketoModel":
+        """Nobody is a member of any."""
+        return self
+
     async def read(self, ids: Sequence[str], fields: Sequence[str], lane: Any = None) -> dict[str, Lead]:
         """People by id."""
         del lane
