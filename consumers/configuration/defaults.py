@@ -286,6 +286,7 @@ def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: Sys
         blank=default.blank if default else "",
         parent=default.parent if default else "",
         parent_required=bool(default and default.required),
+        parent_may_lack=bool(default and default.may_lack),
         placeholder=bool(default and default.placeholder),
         parent_number=bool(default and default.by_number),
     )

@@ -8,17 +8,11 @@ from consumers.configuration.settings import Settings
 from consumers.kinds.custom import KEY, STANDARD_TARGETS, TYPES_MAX, Declared, object_of
 from consumers.kinds.registry import Registry
 from consumers.mapping.kind import Kind
-from streams.wire.systems import Object
 
 
 def registry_of(settings: Settings) -> Registry:
     """All kinds that there are under this configuration, kept in step or not."""
     return registry_with(settings.custom_objects)
-
-
-def described_objects(settings: Settings) -> tuple[Object, ...]:
-    """The Salesforce objects whose fields are as Salesforce describes them."""
-    return tuple(obj for obj, kind in registry_of(settings).kind_of.items() if kind.described)
 
 
 def custom_of(settings: Settings, kind: Kind) -> CustomObjectSettings | None:

@@ -85,4 +85,5 @@ def related(target: str, marketo: Mapping[str, str]) -> tuple[str, str]:
 
 def _link(lookup: str, target: str) -> Default:
     parent = _STANDARD.get(target, target)
-    return Default(lookup, lookup, FieldType.REFERENCE, parent=parent, required=True, by_number=parent == "account")
+    by_number = parent == "account"
+    return Default(lookup, lookup, FieldType.REFERENCE, parent=parent, required=True, may_lack=True, by_number=by_number)

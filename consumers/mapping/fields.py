@@ -148,6 +148,8 @@ class FieldMapping:
     """Of a reference: the kind of record that it names, by its Salesforce id. It is written once that record is in Marketo."""
     parent_required: bool = False
     """Nothing is written of the record until its parent is there."""
+    parent_may_lack: bool = False
+    """Of a parent that is required: a record that names none is written all the same."""
     placeholder: bool = False
     """Of a reference: Marketo can't take it away, so a record that stands for none takes the parent's place."""
     parent_number: bool = False

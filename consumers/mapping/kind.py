@@ -46,6 +46,8 @@ class Default:
     """Of a reference: the kind of record that it names. Kept by the parent's Salesforce id; written once the parent is in Marketo."""
     required: bool = False
     """Of a reference: nothing is written of the record until the parent is there."""
+    may_lack: bool = False
+    """Of a parent that is required: a record that names none is written all the same."""
     placeholder: bool = False
     """Of a reference: Marketo can't take it away, so a record that stands for none takes the parent's place."""
     by_number: bool = False

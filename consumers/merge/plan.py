@@ -205,7 +205,7 @@ def _belongs_there(state: PairState, mapping: ObjectMapping) -> bool:
     """Whether Marketo is to have such a record at all: it is of the sort that goes there, and belongs to those it can't be without."""
     if any(_agreed(state, name) for name in mapping.unless):
         return False
-    return all(_agreed(state, item.key) for item in mapping.references if item.parent_required)
+    return all(_agreed(state, item.key) for item in mapping.references if item.parent_required and not item.parent_may_lack)
 
 
 def _agreed(state: PairState, key: str) -> Value:

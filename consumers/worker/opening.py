@@ -13,7 +13,6 @@ import structlog
 
 from consumers.configuration.defaults import sorts
 from consumers.configuration.loading import Settings
-from consumers.configuration.registered import described_objects
 from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience as CanaryPatience
@@ -25,7 +24,7 @@ from consumers.fitting.redefined import Definitions
 from consumers.fitting.remembered import Memory
 from consumers.fitting.sight import Returned, Sight
 from consumers.fitting.survey import survey
-from consumers.ledger.findings import keep_mapped
+from consumers.ledger.findings import keep_mapped, newly_mapped
 from consumers.ledger.postgres import PostgresLedger, open_ledger
 from consumers.links.links import Links
 from consumers.mapping.describes import Describes
@@ -117,12 +116,14 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     echo = await _echo(settings, pool, marketo_session, marketo)
     await say_differences(settings, salesforce, marketo, describes)
     rules = rules_of(settings, describes, stamped=echo is Echo.STAMP)
-    await keep_mapped(pool, rules, described_objects(settings), now_ms())
     terms = terms_of(settings, rules, await _identity(session, marketo_session, rules.links.stamp))
     leave: dict[System, Budget] = {system: WaitWatched(budget.for_purpose("write"), system, watch) for system, budget in budgets.items()}
     paid = {system: CallWatched(PrepaidBudget(budget), system, "write", watch) for system, budget in leave.items()}
     links = Links(pool)
     gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
+    for obj, names in (await newly_mapped(pool, rules)).items():
+        await gaps.open(f"fields.{System.SALESFORCE}", obj, f"{', '.join(names)} of {obj} are kept in step from now on")
+    await keep_mapped(pool, rules, now_ms())
     poll_seconds = settings.intervals.poll_seconds
     back = partial(welcome, gaps=gaps, pool=pool, ledger=ledger, terms=terms, poll_seconds=poll_seconds, now_ms=now_ms)
     memory = Memory(pool, rules)

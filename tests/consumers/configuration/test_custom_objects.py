@@ -9,7 +9,7 @@ import pytest
 from consumers.configuration.custom import CustomObjectSettings
 from consumers.configuration.defaults import build, sorts, synced
 from consumers.configuration.loading import ConfigurationError, load
-from consumers.configuration.registered import custom_problems, described_objects, registry_of
+from consumers.configuration.registered import custom_problems, registry_of
 from consumers.configuration.rules import FieldEntry
 from consumers.configuration.settings import KindSettings, Settings
 from consumers.kinds.custom import TYPES_MAX, kind_of, marketo_name, object_of
@@ -54,7 +54,6 @@ def test_parents_come_first_and_everybody_else_before() -> None:
     assert synced(settings({**BOTH, "Course__c": replace(COURSE, sync=False)}))[-1] == ENROLLMENTS
     streamed = [(sort.entity.name, sort.entity.stream) for sort, _ in sorts(settings(BOTH))[-2:]]
     assert streamed == [("Course__c", False), ("Enrollment__c", True)]
-    assert described_objects(settings(BOTH)) == (COURSES, ENROLLMENTS)
     assert (registry.called("enrollment__C"), registry.called("Lead"), registry.called("x")) == (ENROLLMENTS, "lead", None)
 
 

@@ -6,14 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.mapping.fields import Clause, Qualification
+from consumers.mapping.fields import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Qualification, Rule, RuleName, SyncRules
 from consumers.merge.due import contested, due
 from consumers.merge.plan import Create, Delete, Nothing, Update, plan, qualifies, row_mark
 from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Side
 from consumers.merge.stored import pack
 from consumers.merge.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
+from streams.marketo.resource import Resource
 from streams.wire.events import Value
-from streams.wire.systems import LEAD, PERSON
+from streams.wire.systems import LEAD, MARKETO, PERSON, Object, System
 from tests.consumers.merge.person_pair import MK, MK_ID, SF, SF_ID, T, agreed, paired, rules, terms
 
 RULES = rules()
@@ -237,3 +238,24 @@ def test_a_record_that_was_created_shows_what_was_written_and_blanks() -> None:
 def test_contested_pairs_are_those_with_a_field_that_waits_for_a_person() -> None:
     assert not contested(paired(title=OWED))
     assert contested(paired(title=msgspec.structs.replace(OWED, hold="contested: x")))
+
+
+@pytest.mark.parametrize(("may_lack", "parent", "made"), [
+    (False, None, False), (False, "003000000000001AAA", True), (True, None, True), (True, "003000000000001AAA", True),
+])  # fmt: skip
+def test_a_record_without_a_parent_that_it_can_not_lack_is_not_made(may_lack: bool, parent: str | None, made: bool) -> None:
+    rule = Rule(name=RuleName.SALESFORCE, default=System.SALESFORCE)
+    link = FieldMapping(
+        key="who", salesforce="Who__c", marketo="who", type=FieldType.REFERENCE, direction=Direction.TO_MARKETO, rule=rule, parent="person",
+        parent_required=True, parent_may_lack=may_lack,
+    )  # fmt: skip
+    things = Resource(object=Object("thing"), path="customobjects/thing_c", key=("salesforceId",), id_field="marketoGUID")
+    mapping = ObjectMapping(
+        object=Object("thing"), fields=(link,), kind="thing", marketo=Object("thing"), flow=Direction.TO_MARKETO, resource=things
+    )  # fmt: skip
+    state = PairState(
+        Object("thing"), {"who": Field(parent, 1, 0, Side(seen=parent, shows=1))}, Record(id="a01000000000001AAA", complete=True),
+        counterpart=Object("thing"),
+    )  # fmt: skip
+    planned = plan(state, MARKETO, SyncRules(objects={mapping.object: mapping}), exact=False)
+    assert isinstance(planned, Create) is made

@@ -45,6 +45,7 @@ ENROLLMENT = [
     {"name": "Notes__c", "type": "textarea", "length": 32_000},
     {"name": "Done__c", "type": "boolean"},
     {"name": "Secret__c", "type": "string"},
+    {"name": "Total__c", "type": "double", "formula": "Fee__c * Places__c"},
 ]
 
 
@@ -140,6 +141,11 @@ async def a_record_through_its_life(both: Both) -> None:
     }  # fmt: skip
     assert row["Seen__c"].startswith("2026-11-28T10:00:00")
     assert row["Notes__c"] == "n" * 2_000
+
+    async def worked_out() -> bool:
+        return (await both.rows("enrollment_c"))[first].get("Total__c") == 25
+
+    await until(worked_out, "what Salesforce works out comes by the poll")
     assert "Secret__c" not in row
     assert (await both.rows("enrollment_c"))[second]["Lead__c"] == guest["id"]
 
@@ -173,6 +179,69 @@ async def a_child_that_waits_for_its_parents(both: Both) -> None:
     assert (await both.rows("enrollment_c"))[child]["Contact__c"] == (await both.person("Late"))["id"]
 
 
+async def what_follows_people(both: Both) -> None:
+    """Contacts who merge take their records along, as Salesforce has it; a lead that converts stays who it was."""
+    winner = await both.made("Contact", LastName="Winner", Email="winner@example.com")
+    loser = await both.made("Contact", LastName="Loser", Email="loser@example.com")
+    lead = await both.made("Lead", LastName="Becomes", Company="Initech", Email="becomes@example.com")
+    merged, converted = await both.made("Enrollment__c", Contact__c=loser), await both.made("Enrollment__c", Lead__c=lead)
+
+    async def linked() -> bool:
+        return {merged, converted} <= set(await both.rows("enrollment_c"))
+
+    await until(linked, "both are in Marketo")
+    person = (await both.person("Becomes"))["id"]
+    await both.does("salesforce/merge", object="Contact", master=winner, victims=[loser])
+    await both.does("salesforce/convert", lead=lead)
+
+    async def followed() -> bool:
+        rows, people = await both.rows("enrollment_c"), await both.rows("Lead", "lastName")
+        mine = (rows[merged]["Contact__c"], rows[converted]["Lead__c"])
+        return mine == (people["Winner"]["id"], person) and "Loser" not in people and bool(people["Becomes"].get("sfContactId"))
+
+    await until(followed, "records follow their people")
+
+
+async def a_field_that_appears(both: Both, stack: Stack, config: Path, roles: tuple[str, ...]) -> None:
+    """It is offered, made by `apply`, and filled from then on, of records that nobody touches, too."""
+    old = await both.made("Course__c", Name="Old")
+    await until(lambda: _there(both, old), "it is in Marketo")
+    await both.does("salesforce/define_field", object="Course__c", field={"name": "Room__c", "type": "string"})
+    await both.does("salesforce/edit", object="Course__c", id=old, fields={"Room__c": "12"})
+    planned = await asyncio.to_thread(tandem, stack, config, "custom-objects", "plan", "--json")
+    told = {each["name"]: [field["name"] for field in each["add"]] for each in json.loads(planned.stdout)["objects"]}
+    assert (planned.returncode, told) == (6, {"Course__c": ["Room__c"], "Enrollment__c": []})
+    checked = json.loads((await asyncio.to_thread(tandem, stack, config, "check", "--json")).stdout)
+    assert [each["message"] for each in checked["findings"] if each["object"] == "custom-course" and each["level"] == "warning"] == [
+        *(["Salesforce: Course__c's change events are not visible: changes are found by the poll only, minutes later"] if roles else []),
+        "Marketo's course_c lacks Room__c",
+    ][-1:]  # fmt: skip
+    applied = await asyncio.to_thread(tandem, stack, config, "custom-objects", "apply")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    await stack.restart("tandem")
+
+    async def filled() -> bool:
+        return (await both.rows("course_c"))[old].get("Room__c") == "12"
+
+    await until(filled, "what it said before anybody mapped it is there")
+
+
+async def it_is_shown_as_any_record_is(both: Both, stack: Stack, config: Path) -> None:
+    record = next(iter(await both.rows("enrollment_c")))
+    told = json.loads((await asyncio.to_thread(tandem, stack, config, "record", record, "--json")).stdout)["records"][0]
+    assert {"Name", "Fee__c", "Contact__c", "Total__c"} <= {each["field"] for each in told["fields"]}
+    assert [each["field"] for each in told["fields"] if each["marketo"]["mark"] not in ("same", "absent", "altered")] == []
+    explained = await asyncio.to_thread(tandem, stack, config, "explain", record, "Name")
+    assert explained.returncode == 0, explained.stderr
+    assert "Tandem wrote" in explained.stdout or "Tandem made" in explained.stdout, explained.stdout
+    seen = await asyncio.to_thread(tandem, stack, config, "visibility", "Enrollment__c", "--json")
+    assert {each["field"] for each in json.loads(seen.stdout) if each["why"] == "left out"} == {"Secret__c"}
+
+
+async def _there(both: Both, course: str) -> bool:
+    return course in await both.rows("course_c")
+
+
 async def _gone(both: Both, record: str) -> bool:
     return record not in await both.rows("enrollment_c")
 
@@ -190,7 +259,10 @@ async def test_custom_objects_live_in_marketo(tmp_path: Path, roles: tuple[str, 
         async with stack:
             await a_record_through_its_life(both)
             await a_child_that_waits_for_its_parents(both)
+            await what_follows_people(both)
+            await a_field_that_appears(both, stack, config, roles)
+            await it_is_shown_as_any_record_is(both, stack, config)
             told = json.loads((await asyncio.to_thread(tandem, stack, config, "status", "--json")).stdout)
             kinds = {each["kind"]: each["linked"] for each in told["others"]}
-            assert (kinds["Enrollment__c"], kinds["Course__c"]) == (3, 1)
+            assert (kinds["Enrollment__c"], kinds["Course__c"]) == (5, 2)
     await stack.clean()
