@@ -12,16 +12,15 @@ from consumers.fitting.check import Finding, Level
 from consumers.fitting.custom_plan import Known, ObjectPlan, planned
 from consumers.kinds.custom import KEY, Declared, object_of
 from consumers.mapping.describes import Describes
-from streams.marketo.object_types import NO_SCHEMA_API, ObjectType, TypeField
+from streams.marketo.object_types import ObjectType, TypeField
 from streams.marketo.rest import MarketoRest
 from streams.salesforce.rest import SalesforceRest
-from streams.wire.errors import Fatal, Reject, SyncError
+from streams.wire.errors import Fatal, SyncError
 
 _APPLY, _AGAIN = "Run tandem custom-objects apply.", "Then start the workers again"
 _log = structlog.get_logger(__name__)
 _DRAFT, _BOTH = "draft", "approvedWithDraft"
 _BY_HAND = "make it under Admin > Marketo Custom Objects with these fields, and approve it"
-_NO_API = "this subscription of Marketo's has no interface for the types of custom objects (616)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +48,8 @@ async def plan_of(settings: Settings, salesforce: SalesforceRest, marketo: Marke
         return Planned()
     try:
         types = await marketo.object_types.all()
-    except (Reject, Fatal) as error:
-        if isinstance(error, Reject) and error.code != NO_SCHEMA_API:
-            raise
-        why = _NO_API if isinstance(error, Reject) else str(error).rstrip(".")
+    except Fatal as error:  # no permission, or a subscription without this interface (616)
+        why = str(error).rstrip(".")
         known = {each.name: _by_records(each, describes) for each in objects}
         plans = planned(objects, settings.custom_objects, known, ())
         return Planned(objects=tuple(_by_hand(each, why) for each in plans), by_hand=why)

@@ -204,10 +204,12 @@ def _stands(item: FieldMapping, field: Field, system: System) -> tuple[Mark, str
 
 
 def _value(item: FieldMapping, seen: Value, system: System, live: Live) -> Value:
-    """As the system shows it where it was asked, else as its feed last told."""
+    """As the system shows it where it was asked, else as its feed last told. A parent that Marketo names by a number of its own can't be
+    held against the Salesforce id by which we know it."""
     row = live.get(system)
     name = item.name_on(system)
-    if row is None or name not in row:
+    numbered = row is not None and bool(item.parent) and str(row.get(name)).isdecimal()
+    if row is None or name not in row or numbered:
         return seen
     try:
         return neutral(item.type, row[name])

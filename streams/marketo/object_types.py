@@ -11,8 +11,6 @@ from streams.marketo.calling import Calling, shape
 from streams.marketo.session import Call
 from streams.wire.errors import Reject
 
-NO_SCHEMA_API = "616"
-"""The subscription has no interface for the types of custom objects (Marketo, response-level error codes)."""
 _NOT_FOUND = frozenset({"1013", "610", "702"})
 _BASE = "/rest/v1/customobjects/schema"
 
@@ -40,7 +38,7 @@ class ObjectType:
 
 class MarketoObjectTypes:
     """Typed calls. Raises the errors of `streams.wire.errors` and nothing else; each step can be repeated, and is refused where it was
-    made already. `Reject` 616: this subscription has no such interface."""
+    made already. `Fatal` 616: this subscription has no such interface."""
 
     def __init__(self, calling: Calling) -> None:
         self._calling = calling

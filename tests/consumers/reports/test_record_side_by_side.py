@@ -21,7 +21,8 @@ from consumers.mapping.fields import (
 from consumers.merge.state import NEVER, Field, PairState, Record, Side, Write
 from consumers.reports.now import now
 from consumers.reports.record import FieldShown, Live, Mark, RecordShown, SideShown, fields_to_read, shown, wins
-from streams.wire.systems import LEAD, System
+from streams.wire.events import Value
+from streams.wire.systems import LEAD, Object, System
 
 RULE = Rule(name=RuleName.MARKETO, default=System.MARKETO)
 
@@ -267,3 +268,20 @@ def test_the_fields_to_ask_for_are_the_mapped_ones() -> None:
     mapping = ObjectMapping(object=LEAD, fields=(BOTH, mapped("watched", salesforce="")))
     assert fields_to_read(mapping, System.SALESFORCE) == ["Title"]
     assert fields_to_read(mapping, System.MARKETO) == ["title", "watched"]
+
+
+@pytest.mark.parametrize(("number", "mark"), [(1001, Mark.SAME), ("1001", Mark.SAME), (None, Mark.NEWS), ("003000000000002AAA", Mark.NEWS)])
+def test_a_parent_that_marketo_names_by_its_own_number_is_no_news(number: Value, mark: Mark) -> None:
+    rule = Rule(name=RuleName.SALESFORCE, default=System.SALESFORCE)
+    link = FieldMapping(
+        key="leadId", salesforce="ContactId", marketo="leadId", type=FieldType.REFERENCE, direction=Direction.TO_MARKETO, rule=rule,
+        parent="person",
+    )  # fmt: skip
+    mapping = ObjectMapping(object=Object("role"), fields=(link,), kind="role", marketo=Object("role"))
+    contact = "003000000000001AAA"
+    field = Field(contact, 1, 0, Side(seen=contact, shows=1), Side(seen=contact, shows=1))
+    state = PairState(
+        Object("role"), {"leadId": field}, Record(id="00K000000000001AAA"), Record(id="guid"), counterpart=Object("role")
+    )  # fmt: skip
+    told = shown(1, state, SyncRules(objects={mapping.object: mapping}), {System.MARKETO: {"leadId": number}})
+    assert told.fields[0].marketo.mark is mark
