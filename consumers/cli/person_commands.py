@@ -1,6 +1,7 @@
 """`tandem person`: what Marketo's flow steps do in Salesforce, asked for by hand. Dry unless told otherwise."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,16 @@ person_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+class Ended(StrEnum):
+    """How something that was asked for stands."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+
+
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="A Marketo id, a Salesforce id, an e-mail address, or pair:NUMBER.")]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without it nothing is changed.")]
 Wait = Annotated[int, typer.Option("--wait", min=0, max=3_600, help="With --apply: wait so many seconds for its end (0: not at all).")]
@@ -96,6 +107,31 @@ def convert(
         "convertedStatus": status, "accountId": account, "contactId": contact, "opportunityName": opportunity, "convertedOwner": owner,
     }  # fmt: skip
     _ask(config, "convert", person, given, apply=apply, wait=wait, key=key, json=json)
+
+
+@person_app.command(
+    "asked",
+    short_help="What was asked for, and what became of it.",
+    epilog=examples("tandem person asked", "tandem person asked --only failed"),
+)
+def asked(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    only: Annotated[Ended | None, typer.Option("--only", help="Only what stands so.")] = None,
+    most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="At most so many lines, the newest.")] = 100,
+    json: Json = False,
+) -> None:
+    """What flow steps and commands have asked for, the newest first, and what became of it."""
+    settings = settings_of(config)
+    from consumers.errands.asking import asked_for  # noqa: PLC0415 - quick start
+
+    told = finish(asked_for(settings, str(only) if only else "", most=most))
+    if json:
+        print_json(told)
+    else:
+        from consumers.cli.tables import print_asked  # noqa: PLC0415 - quick start
+
+        print_asked(console(), told)
 
 
 def _ask(config: Config, what: str, person: str, given: Mapping[str, str], *, apply: bool, wait: int, key: str, json: bool) -> None:

@@ -1,14 +1,31 @@
 """What check and setup print for people."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from consumers.cli.systems import CheckReport, SetupReport
+from consumers.errands.asking import AskedLine
 from consumers.fitting.check import Level
+from consumers.reports.clock import moment
 
 _COLOURS = {Level.PROBLEM: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
+
+
+def print_asked(console: Console, lines: Sequence[AskedLine]) -> None:
+    """What was asked for, a line each."""
+    if not lines:
+        console.print("Nothing was asked for.")
+        return
+    table = Table("when", "what", "person", "by", "", "why", box=box.SIMPLE, pad_edge=False)
+    for each in lines:
+        colour = {"done": "green", "failed": "red"}.get(each.state, "yellow")
+        why = ": ".join(part for part in (each.code, each.reason) if part)
+        table.add_row(moment(each.at_ms), each.what, each.person, escape(each.asked_by), f"[{colour}]{each.state}[/]", escape(why))
+    console.print(table)
 
 
 def print_check(console: Console, report: CheckReport, *, notes: bool) -> None:

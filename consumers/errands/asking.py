@@ -31,6 +31,12 @@ from streams.wire.systems import SALESFORCE
 
 _MARKETO_ID = re.compile(r"\d{1,14}")
 _LOOK_SECONDS = 0.2
+_ASKED_FOR = """
+select b.asked_at as at_ms, coalesce(e.request ->> 'type', '') as what, e.asked_person as person, b.asked_by, e.state, e.record, e.code,
+    e.reason
+from errands as e join errand_batches as b on b.id = e.batch
+where $1 = '' or e.state = $1 order by e.id desc limit $2
+"""
 _WORKING = """
 select count(*) from workers where beat_at > clock_timestamp() - interval '30 seconds' and 'settle.errands' = any(roles)
 """
@@ -49,6 +55,27 @@ class Answer:
     record: str = ""
     code: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedLine:
+    """One thing that was asked for. `what`: empty where it made no sense; `state`: open, done or failed."""
+
+    at_ms: int
+    what: str
+    person: str
+    asked_by: str
+    state: str
+    record: str
+    code: str
+    reason: str
+
+
+async def asked_for(settings: Settings, state: str, *, most: int) -> tuple[AskedLine, ...]:
+    """What was asked for, the newest first; `state`: only what stands so. Raises as `ledger_connection`."""
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        rows = await connection.fetch(_ASKED_FOR, state, most)
+    return tuple(AskedLine(**dict(row)) for row in rows)
 
 
 async def ask(settings: Settings, what: What, person: str, given: Mapping[str, str], *, apply: bool, wait: float, key: str) -> Answer:

@@ -25,7 +25,7 @@ from streams.wire.errors import Retry
 from streams.wire.systems import MARKETO, PERSON
 
 NAME = "errands"
-BATCH = 200
+BATCH = 500
 _IDLE_SECONDS = 0.5
 _AGAIN_SECONDS = (0.5, 15.0)
 _log = structlog.get_logger("consumers.errands")
