@@ -89,7 +89,7 @@ def change(value: int, before: int, ref: str, author: str = "person") -> Any:
 LATE = [change(1_813, 877, "x1"), change(877, 1_813, "x2", MK_USER), change(1_244, 877, "x3")]
 
 
-@pytest.mark.parametrize("arrived", permutations(LATE))
+@pytest.mark.parametrize("arrived", list(permutations(LATE)))
 def test_a_value_that_stood_there_twice_in_a_second(arrived: tuple[Any, ...]) -> None:
     """All of them waited for the change before them: none is left out when it comes."""
     waiting = tuple(Waiting(event=each, until=T + 90_000) for each in arrived)

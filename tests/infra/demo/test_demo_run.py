@@ -12,14 +12,17 @@ from infra.setup.found import ROOT
 
 @pytest.mark.slow
 @pytest.mark.integration
-def test_the_demo_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stream", "seed"), [("on", 20), ("off", 8)])
+def test_the_demo_passes(tmp_path: Path, stream: str, seed: int) -> None:
     report = tmp_path / "demo.json"
     command = [
         sys.executable,
         "-m",
         "infra.demo",
         "--seed",
-        "20",
+        str(seed),
+        "--stream",
+        stream,
         "--people",
         "150",
         "--run-dir",
@@ -27,7 +30,7 @@ def test_the_demo_passes(tmp_path: Path) -> None:
         "--report",
         str(report),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-4_000:] + done.stderr[-2_000:]
     told = json.loads(report.read_text())
     assert told["passed"]

@@ -44,6 +44,16 @@ class Both:
         async with self._http.get(f"{self._url}/history") as answer:
             return [json.loads(line) for line in (await answer.text()).splitlines()]
 
+    async def silenced(self) -> str:
+        """Salesforce's stream tells nothing any more; the name of that fault."""
+        told = await self.does("faults", system="salesforce", match={}, action={"type": "mute", "mode": "lost"})
+        return str(told["id"])
+
+    async def lifted(self, fault: str) -> None:
+        """A fault ends."""
+        async with self._http.delete(f"{self._url}/faults/{fault}") as answer:
+            assert answer.ok, await answer.text()
+
     async def create(self, obj: str, **fields: Any) -> str:
         """A new record in Salesforce; its id."""
         return str((await self.does("salesforce/create", object=obj, fields=fields))["id"])
