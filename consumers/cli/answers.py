@@ -95,7 +95,7 @@ async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list
         rules, found = build(settings, known=await mapped(connection)), await find(connection, name)
         keeping = await kept(connection, [each.pair for each in found])
         related = [await relations_of(connection, each.pair, each.state, rules) for each in found]
-    told, notes = [], []
+    told, notes = [], [each.note for each in found if each.note]
     for each, relations in zip(found, related, strict=True):
         rows, missed = await _live(settings, rules, each.state) if live else ({}, [])
         notes += missed
@@ -112,8 +112,8 @@ async def stories_of(settings: Settings, name: str, field: str, *, most: int, li
         found = [(each, field_key(rules.objects[each.state.object], field)) for each in await find(connection, name)]
         read = [await decisions_about(connection, each.pair, key, most=most) for each, key in found]
         keeping = await kept(connection, [each.pair for each, _ in found])
-    people, notes = await _names(settings, authors(read)) if live else ({}, [])
-    told = []
+    people, missed = await _names(settings, authors(read)) if live else ({}, [])
+    told, notes = [], [*(each.note for each, _ in found if each.note), *missed]
     for (each, key), decisions in zip(found, read, strict=True):
         record = shown(each.pair, each.state, rules, {}, of(keeping, each.pair))
         chapters = story(decisions, key, most=most, people=people)

@@ -16,6 +16,9 @@ _BY_SALESFORCE_IDS = "select salesforce_id, state from pairs where salesforce_id
 _BY_MARKETO = _SELECT + "marketo_id = $1"
 _BY_EMAIL = _SELECT + "match_key = $1 order by id limit 20"
 _BY_PAIR = _SELECT + "id = $1"
+_FORMER = "select p.id, p.state from former as f join pairs as p on p.id = f.pair where f.id = $1 and f.system = $2 order by p.id"
+_SYSTEM_OF = {_BY_SALESFORCE: "salesforce", _BY_MARKETO: "marketo"}
+"""Whose ids a query takes: one that no pair has may have been somebody's."""
 
 
 class UnknownRecord(LookupError):  # noqa: N818 - an answer to the operator, not a failure
@@ -28,15 +31,26 @@ class Found:
 
     pair: int
     state: PairState
+    was: str = ""
+    """The id that it was found by, where that was another record's, which is part of this one now."""
+
+    @property
+    def note(self) -> str:
+        """What to say of that; empty where it was found as what it is."""
+        if not self.was:
+            return ""
+        return f"{self.was} is no record of its own any more: it was merged, converted or made again, and is part of this one."
 
 
 async def find(connection: Any, name: str) -> list[Found]:
     """The pairs that `name` may mean (several only for an e-mail that several people have). Raises `UnknownRecord`."""
     query, argument = _query(name.strip())
-    rows = await connection.fetch(query, argument)
+    rows, was = await connection.fetch(query, argument), ""
+    if not rows and query in _SYSTEM_OF:
+        rows, was = await connection.fetch(_FORMER, argument, _SYSTEM_OF[query]), str(argument)
     if not rows:
         raise UnknownRecord(_hint(name.strip()))
-    return [Found(pair=row["id"], state=unpack(row["state"])) for row in rows]
+    return [Found(pair=row["id"], state=unpack(row["state"]), was=was) for row in rows]
 
 
 async def people_of(connection: Any, salesforce_ids: Sequence[str]) -> tuple[str, ...]:

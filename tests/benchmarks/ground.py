@@ -71,7 +71,7 @@ class Ground:
             for name in ("Lead", "Contact"):
                 field = {"name": _KEY, "type": "string", "length": 18, "external_id": True, "unique": True}
                 await systems.verb("salesforce/define_field", {"object": name, "field": field})
-        self._tandem("setup", "--yes")
+        self.tandem("setup", "--yes")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -155,7 +155,8 @@ class Ground:
         await connection.copy_records_to_table("source_positions", records=rows, columns=_POSITION_COLUMNS)
         await connection.close()
 
-    def _tandem(self, *arguments: str) -> None:
+    def tandem(self, *arguments: str) -> None:
+        """A command of Tandem's. Raises RuntimeError with what it says where it fails."""
         environment = os.environ | self.whole.told() | {"TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
         environment["TANDEM_CONFIG"] = str(self.configuration)
         command = [sys.executable, "-m", "consumers.cli", *arguments]

@@ -14,6 +14,8 @@ from infra.stack.stack import Stack
 from tests.benchmarks.edit_latency import Course, latencies
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.idle_worker import idle_cycle, peak_rss_mib
+from tests.benchmarks.object_speed import Size as ObjectsSize
+from tests.benchmarks.object_speed import objects
 from tests.benchmarks.observe_speed import ObserveBench
 from tests.benchmarks.observe_speed import Size as ObserveSize
 from tests.benchmarks.peers import Peers
@@ -21,8 +23,8 @@ from tests.benchmarks.report import show
 from tests.benchmarks.sandbox_size import PEOPLE, at_size
 from tests.benchmarks.settle_speed import settle
 
-OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS = "observe", "settle", "latency", "idle", "sandbox", "peers"
-PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS})
+OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS, OBJECTS = "observe", "settle", "latency", "idle", "sandbox", "peers", "objects"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS, OBJECTS})
 UNASKED = PARTS - {PEERS}
 """What is measured unless something else is asked for: the peer's jars are fetched only for those who want to see it."""
 Say = Callable[[str], None]
@@ -56,6 +58,8 @@ class Programme:
                 await self._peers()
             if self._wish.only & {SETTLE, LATENCY, IDLE}:
                 await self._on_both_systems()
+            if OBJECTS in self._wish.only:
+                await self._objects()
             if SANDBOX in self._wish.only:
                 self._found["sandbox"] = await at_size(PEOPLE // 10 if self._wish.quick else PEOPLE, self._say)
         finally:
@@ -110,6 +114,16 @@ class Programme:
             if IDLE in only:
                 await self._idle(ground)
                 self._found["worker_rss_mib"] = self._found["idle"][str(len(ground.people))]["rss_mib"]
+
+    async def _objects(self) -> None:
+        """On a ground of its own: what is new is found, so nothing else may be."""
+        size = ObjectsSize(owners=20_000, deals=50_000, members=100_000)
+        if self._wish.quick:
+            size = ObjectsSize(owners=2_000, deals=5_000, members=10_000)
+        async with Ground(self._wish.run_dir / "objects", self._say) as ground:
+            self._found["objects"] = {}
+            async for name, told in objects(ground, size, self._say):
+                self._found["objects"][name] = told
 
     async def _idle(self, ground: Ground) -> None:
         await ground.age()

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.object_speed import rows as object_rows
 from tests.benchmarks.sandbox_size import rows as sandbox_rows
 
 Row = tuple[str, str, str]
@@ -37,6 +38,7 @@ def _rows(found: dict[str, Any]) -> Iterator[Row]:
             yield what, f"p50 {told['p50']} ms, p99 {told['p99']} ms", aim
     for size, told in found.get("idle", {}).items():
         yield f"idle: worker with {int(size):,} pairs", f"{told['rss_mib']} MiB, {told['calls']:g} calls a cycle", "the same at every size"
+    yield from object_rows(found.get("objects", {}))
     yield from sandbox_rows(found.get("sandbox", {}))
 
 

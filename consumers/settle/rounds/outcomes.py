@@ -21,6 +21,7 @@ from streams.wire.systems import System
 
 _EXISTS_MS_MAX, _WAIT_MS_MAX = 600_000, 600_000
 _NEVER_MARKED = -1
+_LET_GO = ", ever more rarely; it goes once whoever still names it there is given to another, or deleted"
 
 Counted = tuple[Counter[int], Counter[int]]
 """What is remembered at a moment."""
@@ -55,7 +56,7 @@ class Outcomes:
         elif outcome is not None and outcome.fate is Fate.BUSY:
             state = self._busy(state, item, outcome, now)
             if isinstance(item.order, Delete):
-                state = self._stays(state, item.order, outcome.reason)
+                state = self._stays(state, item.order, outcome.reason, _LET_GO)
         elif isinstance(item.order, Merge) and (fate == "unknown" or (outcome is not None and outcome.fate is Fate.UNKNOWN)):
             state = later(state, self._duty, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
         elif fate == "not sent" or (outcome is not None and outcome.fate is Fate.GONE):
@@ -93,10 +94,12 @@ class Outcomes:
         state = failed(state, self._system, item.write, look_at)
         return doubted(state, self._system, item.write, look_at) if mapping.written_once else state
 
-    def _stays(self, state: PairState, order: Delete, reason: str) -> PairState:
+    def _stays(self, state: PairState, order: Delete, reason: str, remedy: str = "") -> PairState:
         """The record was to go and is still there: why, where people look for it."""
         record = shallow(state.record(self._system))
-        record.refused = f"{order.id} is to be deleted there, since {order.why}; {self._system} keeps it: {reason}. It is tried again"
+        record.refused = (
+            f"{order.id} is to be deleted there, since {order.why}; {self._system} keeps it: {reason}. It is tried again{remedy}"
+        )
         record.refused_mark = row_mark(state, self._terms.rules)
         return state.with_record(self._system, record)
 

@@ -406,6 +406,17 @@ async def test_a_record_is_found_by_the_guid_that_marketo_gave_it(postgres: str,
     assert found.pair == pair
 
 
+@pytest.mark.parametrize(("system", "obj", "name"), [("salesforce", "lead", "00QA0000001tXYZ"), ("marketo", "person", "4711")])
+async def test_whoever_is_part_of_another_is_found_as_that_one(postgres: str, database: Any, system: str, obj: str, name: str) -> None:
+    winner = await add_pair(database, salesforce=salesforce_id("00Q000000000077"), marketo="77")
+    former = salesforce_id(name) if system == "salesforce" else name
+    await database.execute("insert into former (system, object, id, pair) values ($1, $2, $3, $4)", system, obj, former, winner)
+    async with ledger_connection(postgres) as connection:
+        (found,) = await find(connection, name)
+    assert (found.pair, found.was) == (winner, former)
+    assert former in found.note
+
+
 async def test_an_e_mail_may_mean_several_people(postgres: str, database: Any) -> None:
     first = await add_pair(database, salesforce=None, marketo="7", email="a@example.com")
     second = await add_pair(database, salesforce=None, marketo="8", email="a@example.com")

@@ -1,0 +1,198 @@
+"""Objects: an owner change, opportunities with a role each, the members of a campaign, each from Salesforce into Marketo as fast as its
+limits allow.
+
+One worker with every role, Marketo at 150 ms a call with its real limits. Salesforce holds what is new, as after an import; it is found
+by the stream or by the poll, and written. What Marketo's limit of calls alone would take is the baseline, of the same run. Calls are
+counted by the sandbox's own meters, of the lists that the records are written to; times are those of its history.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from infra.demo.history import Line
+from infra.demo.systems import RefusedError, Systems
+from tests.benchmarks.ground import Ground, Person
+from tests.benchmarks.settle_speed import CALLS, RECORDS, WINDOW_SECONDS, asked, marker
+
+_SAMPLE_SECONDS, _PATIENCE_SECONDS = 1.0, 1_500.0
+_CHUNK, _LOAD = 2_000, 10_000
+_CONTACTS = 300
+_OWED = "select count(*) from due where kind = 1"
+_LIMIT = CALLS * RECORDS / WINDOW_SECONDS
+_STATUSES = ("Sent", "Responded")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How many of each."""
+
+    owners: int
+    deals: int
+    members: int
+
+
+async def objects(ground: Ground, size: Size, say: Say) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """The figures of `bench.json`, as they are found. The worker is stopped before and after."""
+    people = await ground.add(max(size.owners, size.members))
+    async with ground.systems() as systems:
+        yield "owner change", await _owners(ground, systems, people[: size.owners], say)
+        for name, told in (await _deals(ground, systems, size.deals, say)).items():
+            yield name, told
+        yield "members", await _members(ground, systems, people[: size.members], say)
+    await ground.stop()
+
+
+async def _owners(ground: Ground, systems: Systems, people: Sequence[Person], say: Say) -> dict[str, Any]:
+    """Somebody takes all of these over."""
+    await ground.start()
+    told = {"username": "owner@example.com", "first_name": "Ada", "last_name": "Owner", "email": "owner@example.com"}
+    owner = (await systems.verb("salesforce/create_user", told))["id"]
+    await _until_there(systems, "SalesPerson", "externalSalesPersonId", {owner}, say)
+    mark = await _begins(systems)
+    for begin in range(0, len(people), _CHUNK):
+        rows = [{"id": each.salesforce, "fields": {"OwnerId": owner}} for each in people[begin : begin + _CHUNK]]
+        await systems.verb("salesforce/edit", {"object": "Lead", "records": rows})
+
+    def made(line: Line) -> bool:
+        return line.object == "Lead" and line.op == "update" and "externalSalesPersonId" in (line.after or {})
+
+    wanted: Wanted = {"owner change": (made, ("POST /rest/v1/leads.json",), len(people))}
+    return (await _drained(ground, systems, mark, wanted, say))["owner change"]
+
+
+async def _deals(ground: Ground, systems: Systems, count: int, say: Say) -> dict[str, Any]:
+    """So many opportunities, in each of which one of some contacts takes part; they are there when the worker comes."""
+    contacts = [
+        {"object": "Contact", "fields": {"LastName": f"Buyer-{number}", "Email": f"buyer.{number}@example.com"}}
+        for number in range(_CONTACTS)
+    ]
+    ids = (await systems.load("salesforce", contacts))["ids"]
+    await _until_there(systems, "Lead", "sfContactId", set(ids), say)
+    await ground.stop()
+    for begin in range(0, count, _LOAD):
+        await _sold(systems, ids, range(begin, min(begin + _LOAD, count)))
+    mark = await _begins(systems)
+    await ground.start()
+
+    def created(name: str) -> Callable[[Line], bool]:
+        return lambda line: line.object == name and line.op == "create"
+
+    return await _drained(ground, systems, mark, {
+        "opportunities": (created("Opportunity"), ("POST /rest/v1/opportunities.json",), count),
+        "roles": (created("OpportunityRole"), ("POST /rest/v1/opportunities/roles.json",), count),
+    }, say)  # fmt: skip
+
+
+async def _sold(systems: Systems, contacts: Sequence[str], numbers: Sequence[int]) -> None:
+    facts = {"StageName": "Prospecting", "CloseDate": "2027-03-01"}
+    deals = [{"object": "Opportunity", "fields": {"Name": f"Deal {each}", "Amount": 1_000 + each, **facts}} for each in numbers]
+    made = (await systems.load("salesforce", deals))["ids"]
+    parts = [{"OpportunityId": deal, "ContactId": contacts[place % len(contacts)], "Role": "Evaluator"} for place, deal in enumerate(made)]
+    await systems.load("salesforce", [{"object": "OpportunityContactRole", "fields": part} for part in parts])
+
+
+async def _members(ground: Ground, systems: Systems, people: Sequence[Person], say: Say) -> dict[str, Any]:
+    """All of these are members of one campaign, which is linked with a program, when the worker comes."""
+    await ground.stop()
+    campaign = (await systems.verb("salesforce/create", {"object": "Campaign", "fields": {"Name": "Fair"}}))["id"]
+    statuses = [{"name": name, "step": 10 * (place + 1), "success": place > 0} for place, name in enumerate(_STATUSES)]
+    await systems.verb("marketo/channel", {"name": "Fairs", "type": "program", "statuses": statuses})
+    program = (await systems.verb("marketo/program/create", {"name": "Fair", "channel": "Fairs"}))["id"]
+    ground.tandem("link", str(campaign), str(program))
+    for begin in range(0, len(people), _LOAD):
+        rows = [
+            {"object": "CampaignMember", "fields": {"CampaignId": campaign, "LeadId": each.salesforce, "Status": _STATUSES[0]}}
+            for each in people[begin : begin + _LOAD]
+        ]
+        await systems.load("salesforce", rows)
+    mark = await _begins(systems)
+    await ground.start()
+
+    def made(line: Line) -> bool:
+        return line.object == "ProgramMember" and line.op == "create"
+
+    endpoints = (f"POST /rest/v1/programs/{program}/members/status.json", "POST /rest/v1/programs/{}/members/status.json")
+    return (await _drained(ground, systems, mark, {"members": (made, endpoints, len(people))}, say))["members"]
+
+
+Wanted = Mapping[str, tuple[Callable[[Line], bool], Collection[str], int]]
+"""By name: which lines of Marketo's history are such writes, the endpoints that take them, and how many there will be."""
+
+
+async def _drained(ground: Ground, systems: Systems, mark: int, wanted: Wanted, say: Say) -> dict[str, dict[str, Any]]:
+    """Until all are written and nothing is owed any more."""
+    connection = await asyncpg.connect(ground.whole.postgres.dsn())
+    times: dict[str, list[int]] = {name: [] for name in wanted}
+    said = time.monotonic()
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while any(len(times[name]) < many for name, (_, _, many) in wanted.items()) or await connection.fetchval(_OWED):
+                for line in await systems.history(mark):
+                    mark = max(mark, line.n)
+                    for name, (made, _, _) in wanted.items():
+                        if line.system == "marketo" and made(line):
+                            times[name].append(line.at_ms)
+                if time.monotonic() - said > 10:
+                    said, written = time.monotonic(), {name: len(each) for name, each in times.items()}
+                    say(f"objects: written {written}, {await connection.fetchval(_OWED):,} owed")
+                await asyncio.sleep(_SAMPLE_SECONDS)
+    finally:
+        await connection.close()
+    meters = (await systems.meters())["marketo"]
+    calls = {str(row["endpoint"]): int(row["calls"]) for row in meters["rows"] if "identity" not in row["endpoint"]}
+    say(f"objects: {calls}")
+    return {name: _figures(times[name], sum(calls.get(each, 0) for each in endpoints), calls) for name, (_, endpoints, _) in wanted.items()}
+
+
+def _figures(times: Sequence[int], calls: int, by_endpoint: Mapping[str, int]) -> dict[str, Any]:
+    least = -(-len(times) // RECORDS)
+    seconds = max((max(times) - min(times)) / 1000, 0.001)
+    rate = len(times) / seconds
+    return {
+        "records": len(times),
+        "records_per_s": round(rate),
+        "limit_per_s": round(_LIMIT),
+        "share_of_limit": round(rate / _LIMIT, 3),
+        "seconds": round(seconds, 1),
+        "limit_alone_s": round(least / (CALLS / WINDOW_SECONDS), 1),
+        "calls": calls,
+        "least_calls": least,
+        "times_least_calls": round(calls / least, 3),
+        "calls_by_endpoint": dict(by_endpoint),
+    }
+
+
+def rows(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """As the table shows them."""
+    for name, each in told.items():
+        what = f"objects: {each['records']:,} {name.replace('_', ' ')}"
+        yield f"{what}: records/s", f"{each['records_per_s']:,} = {each['share_of_limit']:.0%} of the limit", ">= 91 % where calls bind"
+        yield f"{what}: calls", f"{each['calls']} = {each['times_least_calls']:.2f} x the least", "<= 1.1 x"
+
+
+async def _begins(systems: Systems) -> int:
+    """From here on it is counted; the number of the newest line of the history."""
+    mark = await marker(systems)
+    await asked(systems, "POST", "meters/reset")
+    return mark
+
+
+async def _until_there(systems: Systems, name: str, key: str, wanted: set[str], say: Say) -> None:
+    say(f"objects: waiting for {len(wanted)} of {name}")
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while not wanted <= await _known(systems, name, key):
+            await asyncio.sleep(_SAMPLE_SECONDS)
+
+
+async def _known(systems: Systems, name: str, key: str) -> set[str]:
+    """None, as long as there is no record of that name at all: the dump doesn't know it then."""
+    try:
+        return {str(row.get(key)) for row in await systems.dump("marketo", name)}
+    except RefusedError:
+        return set()
