@@ -22,10 +22,12 @@ from consumers.mapping.fields import (
     RuleName,
     SyncRules,
     Unwanted,
+    is_amount,
 )
 from consumers.mapping.kind import Default, Kind, Sort, Witness
 from streams.marketo.custom_activity import CustomActivity
 from streams.marketo.resource import Resource
+from streams.salesforce.money import ISO, Money
 from streams.wire.systems import CONTACT, LEAD, Object, System
 
 _NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
@@ -77,8 +79,19 @@ def build(
         new_people=people.new,
         email_key=str(people.match_by),
         delete_in_salesforce=people.delete_in_salesforce,
+        money=_money(settings, objects, facts),
     )
     return replace(rules, version=_version(rules))
+
+
+def _money(settings: Settings, objects: Mapping[Object, ObjectMapping], describes: Describes) -> Money | None:
+    """How amounts are converted, where the org has several currencies and the configuration says which of them Marketo has."""
+    currencies = settings.currencies
+    if currencies.corporate is None:
+        return None
+    several = {obj: mapping for obj, mapping in objects.items() if ISO in describes.salesforce.get(obj, {})}
+    fields = {obj: frozenset(item.salesforce for item in mapping.fields if is_amount(item)) for obj, mapping in several.items()}
+    return Money(corporate=currencies.corporate, rates=currencies.rates, fields={obj: names for obj, names in fields.items() if names})
 
 
 def links(settings: LinkSettings, *, stamp: bool) -> LinkFields:
@@ -390,6 +403,7 @@ def _version(rules: SyncRules) -> str:
         for item in mapping.fields
     ]
     lines += [repr(rules.links), repr(rules.qualification), rules.new_people, str(rules.delete_in_salesforce)]
+    lines += [repr(rules.money)] if rules.money else []
     lines += [f"{obj} deleted" for obj, mapping in rules.objects.items() if mapping.is_person and mapping.delete_in_marketo]
     return _digest("\n".join(lines))[:8]
 

@@ -107,6 +107,14 @@ def _link_problems(settings: Settings) -> Iterator[tuple[str, str]]:
         seen.setdefault(field, name)
 
 
+def _currency_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    currencies = settings.currencies
+    if currencies.rates and currencies.corporate is None:
+        yield "currencies.corporate", "rates are of no use without it; say in which currency Marketo keeps its amounts"
+    elif currencies.corporate in currencies.rates:
+        yield f"currencies.rates.{currencies.corporate}", "this is the corporate currency, whose rate is 1; remove the line"
+
+
 def _retention_problems(settings: Settings) -> Iterator[tuple[str, str]]:
     days = settings.retention.deleted_people_days
     if 0 < days < _DELETED_PEOPLE_DAYS_MIN:
@@ -125,6 +133,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[tuple[str, st
     ((), _link_problems),
     (("kafka",), lambda settings: kafka_problems(settings.kafka)),
     ((), _retention_problems),
+    ((), _currency_problems),
     ((), custom_problems),
     ((), mapping_problems),
 )

@@ -5,10 +5,12 @@ The one definition behind the file, its JSON Schema and its reference.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+from consumers.configuration.currencies import ISO_CODE, Rates
 from consumers.configuration.custom import CustomObjects, CustomObjectSettings
 from consumers.configuration.files import Dsn, FilePath
 from consumers.configuration.qualify import QualifyType
@@ -22,6 +24,7 @@ from consumers.mapping.kind import Form, Kind
 from streams.ground.access import Sasl
 from streams.wire.systems import LEAD, Object, System
 
+_ISO_FORM = "a currency's ISO code, such as EUR"
 _NAME_FORM = "an API name (a letter, then letters, digits or _)"
 
 
@@ -343,6 +346,16 @@ class SettleSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencySettings:
+    """Amounts of an org with several currencies, which Marketo keeps in one."""
+
+    corporate: Annotated[str | None, Text("The currency of Marketo's amounts (ISO code)", ISO_CODE, _ISO_FORM)] = None
+    rates: Annotated[Mapping[str, Decimal], Rates("What one unit of another currency is worth in the corporate one")] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """What is logged."""
 
@@ -368,6 +381,7 @@ class Settings:
     custom_objects: Annotated[
         Mapping[str, CustomObjectSettings], CustomObjects("Custom objects of Salesforce, kept in step as custom objects in Marketo")
     ] = field(default_factory=dict)
+    currencies: Annotated[CurrencySettings, Section("Several currencies", CurrencySettings)] = CurrencySettings()
     links: Annotated[LinkSettings, Section("Fields of Tandem's own", LinkSettings)] = LinkSettings()
     echo: Annotated[
         Echo, Choice("How Tandem knows its own writes in Marketo: by its API user, by a stamp field, or as the canary found", Echo)

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from consumers.fitting.absence import left_out_by, not_in_marketo
 from consumers.mapping.describes import NUMBERS, TEXTS, Describes, FieldFacts, akin
-from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Overlong, RuleName, SyncRules
+from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Overlong, RuleName, SyncRules, is_amount
+from streams.salesforce.money import ISO
 from streams.wire.systems import Object, System
 
 _NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
@@ -95,6 +96,23 @@ def _object(obj: Object, mapping: ObjectMapping, rules: SyncRules, describes: De
         if item.salesforce or item.direction.reaches(System.SALESFORCE):  # the rest are links, compared once for all objects
             yield from _field(mapping, item, facts, there)
     yield from _demanded(obj, mapping, rules, facts)
+    yield from _currencies(obj, mapping, rules, facts)
+
+
+def _currencies(obj: Object, mapping: ObjectMapping, rules: SyncRules, facts: Mapping[str, FieldFacts]) -> Iterator[Finding]:
+    """Amounts in several currencies, which Marketo can't tell apart."""
+    amounts = [item for item in mapping.fields if is_amount(item)] if ISO in facts else []
+    if rules.money is None:
+        for item in amounts:
+            message = f"Salesforce: {item.salesforce} holds amounts in several currencies, Marketo's has one: it is not kept in step"
+            how = "Say how they become one (currencies: {corporate: ..., rates: {...}})"
+            remedy = f"{how}, or leave it out ({obj}.fields.{item.key}: false)."
+            yield Finding(level=Level.PROBLEM, object=obj, field=item.key, message=message, remedy=remedy)
+        return
+    missing = [code for code in facts[ISO].picklist if code != rules.money.corporate and code not in rules.money.rates] if amounts else []
+    if missing:
+        message = f"amounts in {', '.join(missing)} can't be converted and are held: there is no rate for them"
+        yield Finding(level=Level.WARNING, object=obj, field=ISO, message=message, remedy=f"Add currencies.rates.{missing[0]}.")
 
 
 def _field(

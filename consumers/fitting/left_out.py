@@ -4,14 +4,22 @@ objects that can't be seen. Pure."""
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from consumers.mapping.describes import Describes, FieldFacts, akin
-from consumers.mapping.fields import FieldMapping, SyncRules
+from consumers.mapping.fields import FieldMapping, SyncRules, is_amount
+from streams.salesforce.money import ISO
 from streams.wire.systems import Object, System
 
 NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
 Place = tuple[System, Object]
 """One side of a sort of records, by the Salesforce object."""
+
+
+CURRENCIES = (
+    "holds amounts in several currencies, Marketo's has one: it is held (say `currencies: {corporate: ..., rates: {...}}` in the "
+    "configuration and start the worker again, or leave the field out)"
+)
 
 
 class Cause(StrEnum):
@@ -21,6 +29,8 @@ class Cause(StrEnum):
     """It is not there, or our user may not see it."""
     CHANGED = "changed"
     """It is of another type than the mapping says: neither read nor written."""
+    CURRENCY = "currency"
+    """An amount of an org with several currencies, and nobody has said how they become one."""
     UNWRITABLE = "unwritable"
     """It can be read only."""
 
@@ -42,7 +52,7 @@ def left_out(rules: SyncRules, describes: Describes, *, writes: bool) -> dict[Pl
     """By place, the fields that are left out, by API name. `writes`: those, too, that can only be read. Objects that can't be seen as a
     whole have none."""
     return {
-        (system, obj): dict(_of(list(mapping.fields), system, facts, writes=writes))
+        (system, obj): dict(chain(_in_several(rules, obj, system, facts), _of(list(mapping.fields), system, facts, writes=writes)))
         for obj, mapping in rules.objects.items()
         for system in System
         for facts in (describes.of(system, mapping.named_on(system)),)
@@ -63,6 +73,18 @@ def picklists(rules: SyncRules, describes: Describes) -> dict[Place, dict[str, f
         restricted = (each for name in mapping.by_salesforce if (each := facts.get(name)) is not None and each.restricted)
         found[System.SALESFORCE, obj] = {each.name: frozenset(each.picklist) for each in restricted}
     return found
+
+
+def several(rules: SyncRules, obj: Object, facts: Mapping[str, FieldFacts]) -> bool:
+    """Whether these records of Salesforce's hold amounts in several currencies that are not converted."""
+    return ISO in facts and (rules.money is None or obj not in rules.money.fields)
+
+
+def _in_several(rules: SyncRules, obj: Object, system: System, facts: Mapping[str, FieldFacts]) -> Iterator[tuple[str, Left]]:
+    if system is System.SALESFORCE and several(rules, obj, facts):
+        for item in rules.objects[obj].fields:
+            if is_amount(item) and item.salesforce in facts:
+                yield item.salesforce, Left(cause=Cause.CURRENCY, what=CURRENCIES)
 
 
 def _of(

@@ -12,8 +12,9 @@ from consumers.configuration.defaults import build, entries, synced
 from consumers.configuration.loading import Settings
 from consumers.configuration.registered import registry_of
 from consumers.fitting.absence import not_in_marketo
+from consumers.fitting.left_out import CURRENCIES, several
 from consumers.mapping.describes import KEPT_BY_MARKETO, Describes, FieldFacts, akin
-from consumers.mapping.fields import Direction, FieldMapping, ObjectMapping, SyncRules
+from consumers.mapping.fields import Direction, FieldMapping, ObjectMapping, SyncRules, is_amount
 from streams.wire.systems import Object, System
 
 _NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}
@@ -44,6 +45,7 @@ class Why(StrEnum):
     NO_EDIT = "no edit permission"
     OTHER_SIDE = "other side"
     TYPE = "type"
+    CURRENCY = "several currencies"
     FORMULA = "formula"
     SYSTEM = "kept by the system"
     NOT_MAPPED = "not mapped"
@@ -106,12 +108,12 @@ def _mapped(
         name = item.name_on(system)
         if not name:
             continue
-        sight, why, told = _standing(item, rules, system, sides, stopped=stopped)
+        sight, why, told = _standing(item, rules, mapping.object, system, sides, stopped=stopped)
         yield _line(mapping, system, name, sight, why, other=item.name_on(system.other), told=told)
 
 
 def _standing(
-    item: FieldMapping, rules: SyncRules, system: System, sides: Mapping[System, Mapping[str, FieldFacts]], *, stopped: bool
+    item: FieldMapping, rules: SyncRules, obj: Object, system: System, sides: Mapping[System, Mapping[str, FieldFacts]], *, stopped: bool
 ) -> tuple[Sight, Why, str]:
     facts, other = sides[system].get(item.name_on(system)), item.name_on(system.other)
     there = sides[system.other].get(other) if other else None
@@ -125,6 +127,9 @@ def _standing(
         return Sight.STOPPED, Why.TYPE, f"it is of type {facts.wire_type}, and mapped as {item.type}"
     if there is not None and not item.parent and not akin(item.type, there.type):
         return Sight.STOPPED, Why.OTHER_SIDE, f"{other} is of type {there.wire_type}, and mapped as {item.type}"
+    if is_amount(item) and several(rules, obj, sides[System.SALESFORCE]):
+        why = Why.CURRENCY if system is System.SALESFORCE else Why.OTHER_SIDE
+        return Sight.STOPPED, why, f"{item.salesforce} {CURRENCIES}"
     if not other:
         own = item.marketo in rules.links.names
         asked = "people.qualify asks for it" if item.marketo else "it says whether a record goes to Marketo"

@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from streams.marketo.custom_activity import CustomActivity
 from streams.marketo.resource import Resource
+from streams.salesforce.money import Money
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, System
 
@@ -174,6 +175,11 @@ class FieldMapping:
         return self.salesforce if system is SALESFORCE else self.marketo
 
 
+def is_amount(item: FieldMapping) -> bool:
+    """Whether a field of Salesforce's holds money."""
+    return item.type is FieldType.CURRENCY and bool(item.salesforce)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectMapping:
     """All mapped fields of one Salesforce object against a Marketo record, findable by every name; and what its kind says of it."""
@@ -330,6 +336,8 @@ class SyncRules:
     delete_in_salesforce: bool = False
     """Whether a person deleted in Marketo is deleted in Salesforce too."""
     version: str = "1"
+    money: Money | None = None
+    """How amounts of records in several currencies become amounts in one; None: nobody has said."""
     _of_marketo: Mapping[Object, Object] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
 from consumers.mapping.fields import NAMING, NUMBERS, SHAPED, FieldMapping, FieldType, Overlong
+from streams.salesforce.money import untold_rate
 from streams.wire.events import Value
 from streams.wire.systems import MARKETO, SALESFORCE, System
 
@@ -185,7 +186,7 @@ def _number(wire: object) -> int | float:
     try:
         number = Decimal(text)
     except InvalidOperation as error:
-        raise Unfit("not a number") from error
+        raise Unfit(untold_rate(text) or "not a number") from error
     if not number.is_finite():
         raise Unfit("not a finite number")
     if number.adjusted() >= _DIGITS_MAX:  # before it is made an integer: 1e999999999 is a short text

@@ -70,6 +70,7 @@ class Relaying:
             entities=[known[obj].entity for obj in tools.terms.rules.objects if known[obj].entity.stream],
             fields=_visible_fields(tools),
             drifted=tools.sight.noticed,
+            money=tools.terms.rules.money,
         )
         await self._relay("relay.salesforce", source, tools, stop)
 
@@ -111,6 +112,7 @@ class Relaying:
             is_open=partial(tools.sight.is_open, SALESFORCE, obj),
             redefined=redefined,
             scope=tools.links.campaigns if registry_of(tools.settings).sorts[obj].entity.scope else None,
+            money=tools.terms.rules.money,
         )
         await beside(self._polled(f"reconcile.{obj}", source, tools, stop), release(tools.pool, obj, source, stop))
 
@@ -187,7 +189,8 @@ def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     rules = tools.terms.rules
     mapped = (field.salesforce for field in rules.objects[obj].fields if field.salesforce)
     key = [rules.links.salesforce_key] if rules.objects[obj].is_person else []
-    return sorted({CREATED_FIELD[SALESFORCE], *key, *mapped})
+    money = rules.money.read_with(obj) if rules.money else ()
+    return sorted({CREATED_FIELD[SALESFORCE], *money, *key, *mapped})
 
 
 def _visible_fields(tools: Tools) -> Callable[[], Mapping[Object, frozenset[str]]]:

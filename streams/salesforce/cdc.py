@@ -16,6 +16,7 @@ from streams.salesforce.comet import CometClient
 from streams.salesforce.decode import Decoded, Hole, decode_message
 from streams.salesforce.entity import Entity
 from streams.salesforce.forms import Forms
+from streams.salesforce.money import Money
 from streams.salesforce.session import Session
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, DeadLetter
@@ -50,6 +51,7 @@ class CdcSource:
     """Salesforce's stream of changes to the records of `entities` (those of them that it can tell of).
 
     `fields`: those wanted of each object (None: all), or who tells which they are at the moment.
+    `money`: how amounts in several currencies are told in one.
     `drifted` is awaited before the first event of another form (`schema`) than its object's events had before.
     Yields within milliseconds of arrival; reads the wire whether or not the
     consumer keeps up (`pending` counts what waits). A batch's position is the last replay id of which all events are known to have
@@ -70,6 +72,7 @@ class CdcSource:
         entities: Iterable[Entity],
         fields: Mapping[Object, Iterable[str]] | Callable[[], Mapping[Object, frozenset[str]]] | None = None,
         drifted: Callable[[], Awaitable[None]] | None = None,
+        money: Money | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = clock.now_ms,
@@ -85,7 +88,7 @@ class CdcSource:
         self._settings = session.settings
         self._entities = {entity.name: entity for entity in entities if entity.stream}
         self._wanted = fields if callable(fields) else _fixed(fields)
-        self._drifted, self._forms = drifted, Forms()
+        self._drifted, self._forms, self._money = drifted, Forms(), money
         self._sleep, self._monotonic, self._now_ms = sleep, monotonic, now_ms
         self._client: CometClient | None = None
         self._told_alive = monotonic()
@@ -166,7 +169,7 @@ class CdcSource:
         for place in range(min(len(waiting), _MESSAGES_MAX)):
             if place and self._drifted is not None and self._forms.differs(waiting[0]):
                 break
-            decoded = decode_message(waiting.popleft(), self._entities, fields, progress.safe.epoch)
+            decoded = decode_message(waiting.popleft(), self._entities, fields, progress.safe.epoch, self._money)
             if decoded.replay_id is not None and decoded.replay_id < progress.safe.replay_id:
                 raise self._begun_anew(f"the stream's replay ids fell from {progress.safe.replay_id} to {decoded.replay_id}", progress.safe)
             if decoded.ignored:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from streams.salesforce.entity import LIFECYCLE, Entity
+from streams.salesforce.money import Money
 from streams.wire.events import ChangeEvent, DeadLetter, Happened, Value
 from streams.wire.systems import Object, RecordId, System, salesforce_id
 
@@ -66,17 +67,18 @@ class _MalformedError(ValueError):
 
 
 def decode_message(
-    message: Mapping[str, Any], entities: Mapping[str, Entity], fields: Fields | None = None, epoch: int = 0
+    message: Mapping[str, Any], entities: Mapping[str, Entity], fields: Fields | None = None, epoch: int = 0, money: Money | None = None
 ) -> Decoded:  # fmt: skip
     """The change events in one message of the stream: one for each record, in the order of `recordIds`.
 
     `entities`: ours, by API name. `epoch`: which numbering the replay ids belong to.
     `fields`: those wanted of each object (None: all), nothing of an object that isn't named. An update of none is no event.
-    A field whose value the feed can't show whole (a text difference, a list) is left out and a `GAP` event for the record follows.
+    A field whose value the feed can't show whole (a text difference, a list) is left out and a `GAP` event for the record follows; so is
+    a changed amount of a record in one of several currencies (`money`): which one it is, the rest of the record tells.
     """
     replay_id = _replay_id(message)
     try:
-        return _decode(message, replay_id, entities, fields, epoch)
+        return _decode(message, replay_id, entities, fields, epoch, money=money)
     except _MalformedError as error:
         reason = f"change event of the Salesforce stream can't be used: {error}. Read the record again or replay after a fix."
         return Decoded(replay_id=replay_id, dead=[DeadLetter(stage=STAGE, reason=reason, original=orjson.dumps(message, default=repr))])
@@ -125,7 +127,8 @@ class _Change:
 
 
 def _decode(
-    message: Mapping[str, Any], replay_id: int | None, entities: Mapping[str, Entity], fields: Fields | None, epoch: int
+    message: Mapping[str, Any], replay_id: int | None, entities: Mapping[str, Entity], fields: Fields | None, epoch: int, *,
+    money: Money | None,
 ) -> Decoded:  # fmt: skip
     header, body = _parts(message)
     at = _at(header)
@@ -145,6 +148,9 @@ def _decode(
         raise _MalformedError(f"changeType {change!r} is not one that the guide names")
     flat, unseen = _wanted(body, None if fields is None else _kept(entity, fields))
     flat = entity.worked_out(flat) if entity.either else flat
+    if money is not None:
+        flat, untold = _in_one_currency(money, obj, kind, flat)
+        unseen = unseen or untold
     into = entity.into(flat)
     told = fields is None or kind is not Happened.UPDATED or bool(flat)
     common = _Change(
@@ -159,6 +165,14 @@ def _decode(
         else:
             events.extend(_events_of(record, common))
     return Decoded(replay_id=replay_id, at=at, events=events, dead=dead)
+
+
+def _in_one_currency(money: Money, obj: Object, kind: Happened, flat: dict[str, Value]) -> tuple[dict[str, Value], bool]:
+    """A new record is told whole; of a change, amounts are left out, and whether there were any."""
+    if kind is Happened.CREATED:
+        return money.told(obj, flat), False
+    touched = money.touched(obj, flat)
+    return ({name: value for name, value in flat.items() if name not in touched}, True) if touched else (flat, False)
 
 
 def _hole(obj: Object, change: object, ids: list[str], at: int) -> Hole | None:

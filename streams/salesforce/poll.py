@@ -17,6 +17,7 @@ from streams.relay.windows import Window, next_window
 from streams.salesforce.brake import Brake, Braked
 from streams.salesforce.deletions import deletions
 from streams.salesforce.entity import MODIFIED, Entity, last_change
+from streams.salesforce.money import Money
 from streams.salesforce.rest import Page, SalesforceRest
 from streams.salesforce.soql import after_row, any_of, changed_between, moment_ms
 from streams.wire.errors import Fatal, Reject, Retry
@@ -94,6 +95,7 @@ class PollSource:
     `visible`: those of `fields` that can be read now; `unseen_fields`, of a query that was refused, whether that has become fewer, or
     nothing can be read of the object any more: then `is_open` says so, and no cycle is run until it can. `redefined` is asked before rows
     of a cycle are passed on, whether other fields are to be read by now: what a change of a type has emptied was not cleared by anybody.
+    `money`: how amounts in several currencies are told in one.
     `unseen` gets each batch and returns what the ledger doesn't know yet; `report` gets one `CycleReport` for each complete cycle.
     A cycle that reports more than `deletes_percent_max` of the object deleted (and more than `deletes_ignored_max` records)
     raises `Fatal` before it yields one of them, until `confirm_deletes()` was called; `on_brake` is told of them before, and None once
@@ -122,6 +124,7 @@ class PollSource:
         is_open: Callable[[], bool] = _always,
         redefined: Callable[[], Awaitable[bool]] | None = None,
         scope: Callable[[], Awaitable[Sequence[str]]] | None = None,
+        money: Money | None = None,
     ) -> None:
         self.name = name_of(entity.object)
         self._rest, self._object, self._entity = rest, entity.object, entity
@@ -137,6 +140,7 @@ class PollSource:
         self._lane, self._once = lane, once
         self._visible, self._unseen_fields, self._is_open = visible, unseen_fields, is_open
         self._redefined, self._scope, self._whole = redefined, scope, entity
+        self._money = money
         self._wake = asyncio.Event()
         self._gaps = ReadBack(self._lag_ms)
         self._brake = Brake(rest, entity, lane, percent_max=deletes_percent_max, ignored_max=deletes_ignored_max, on_brake=on_brake)
@@ -285,9 +289,10 @@ class PollSource:
         into, into_object = self._entity.into(row)
         modified_by, modified_at = last_change(row)
         left_out = _NOT_OF_THE_RECORD | self._columns | (frozenset() if into else self._unasked)
+        fields = {name: value for name, value in row.items() if name not in left_out}
         return ChangeEvent(
             system=System.SALESFORCE, object=self._object, id=salesforce_id(str(row["Id"])), kind=Happened.READ, source="poll",
-            at=page.at, until=page.until, fields={name: value for name, value in row.items() if name not in left_out},
+            at=page.at, until=page.until, fields=self._money.told(self._object, fields) if self._money else fields,
             into=into, into_object=into_object, modified_by=modified_by, modified_at=modified_at,
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Salesforce as a place to write to: sObject Collections, 200 a call; creations are upserts by an external id."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from consumers.kinds.registry import SORTS
@@ -12,6 +13,7 @@ from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import passes
 from consumers.settle.writers.salesforce_members import named_by_parents
+from consumers.settle.writers.salesforce_money import in_their_currency, with_currency
 from consumers.settle.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
 from streams.budget.port import Lane
 from streams.salesforce.entity import MODIFIED, Entity, last_change
@@ -26,6 +28,8 @@ from streams.wire.systems import CREATED_FIELD, LEAD, SALESFORCE, Object, System
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
 _EXISTS = frozenset({"DUPLICATE_VALUE"})
 """Of a record that its parents name: they have one already."""
+_CLOSED = "INSUFFICIENT_ACCESS"
+"""Begins the codes for a record that our user may not write, or not even see (SOAP API guide, StatusCode)."""
 _VALUES_A_QUERY = 100
 
 
@@ -65,18 +69,18 @@ class SalesforceWriter:
         for obj, row, page in rows:
             stored = by_id.get(str(row.get(self._rules.links.salesforce_key) or ""))
             if stored is not None:
-                found[stored] = [_reading(obj, row, page.at, page.until)]
+                found[stored] = [self._reading(obj, row, page.at, page.until)]
         for obj, row, page in rows:
             email = str(row.get(self._email_name(obj)) or "").strip().lower()
             for pair in by_email.get(email, []):
                 if not any(event.id == row["Id"] for event in found.get(pair, [])):
-                    found.setdefault(pair, []).append(_reading(obj, row, page.at, page.until))
+                    found.setdefault(pair, []).append(self._reading(obj, row, page.at, page.until))
         return found
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record; None for one that is deleted or out of our sight."""
         rows, at, until = await self._rest.read_timed(self._rules.objects[obj].api_name, ids, self._shown(obj), lane)
-        return {each: _reading(obj, row, at, until) if row else None for each, row in zip(ids, rows, strict=True)}
+        return {each: self._reading(obj, row, at, until) if row else None for each, row in zip(ids, rows, strict=True)}
 
     async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
         """By what the recycle bin tells."""
@@ -97,7 +101,7 @@ class SalesforceWriter:
         there = {each: row for each, row in zip(ids, rows, strict=True) if row}
         found = await self._uses.of(self._rules.objects[obj].api_name, list(there), there, lane) if there else {}
         return {
-            each: Use(reading=_reading(obj, there[each], at, until), what=tuple(found[each]), asked=ASKED) if each in there else None
+            each: Use(reading=self._reading(obj, there[each], at, until), what=tuple(found[each]), asked=ASKED) if each in there else None
             for each in ids
         }
 
@@ -118,10 +122,32 @@ class SalesforceWriter:
             results = await self._rest.create(name, [_record(item) for item in items], lane)
         elif isinstance(first, Create):
             key = self._rules.links.salesforce_key
-            results = await self._rest.upsert(name, key, [{**_record(item), key: item.key} for item in items], lane)
+            made = [with_currency(self._rules.money, item, {**_record(item), key: item.key}) for item in items]
+            results = await self._rest.upsert(name, key, made, lane)
         else:
-            results = await self._rest.update(name, [{"Id": _id(item), **_record(item)} for item in items], lane)
+            return await self._update(name, items, lane)
         return [self._outcome(item, result) for item, result in zip(items, results, strict=True)]
+
+    async def _update(self, name: str, items: Sequence[Item], lane: Lane) -> list[Outcome]:
+        """Each record in its own currency; what has no rate is refused."""
+        written, refused = await in_their_currency(self._rest, self._rules.money, name, items, lane)
+        sent = [item for place, item in enumerate(written) if place not in refused]
+        results = await self._rest.update(name, [{"Id": _id(item), **_record(item)} for item in sent], lane) if sent else []
+        told = [self._outcome(item, result) for item, result in zip(sent, results, strict=True)]
+        outcomes = iter(await self._out_of_sight(name, sent, told, lane))
+        return [
+            Outcome(fate=Fate.REJECTED, reason=refused[place][1], fields=refused[place][0]) if place in refused else next(outcomes)
+            for place in range(len(items))
+        ]
+
+    async def _out_of_sight(self, name: str, items: Sequence[Item], outcomes: list[Outcome], lane: Lane) -> list[Outcome]:
+        """The outcomes, in which records that our user may not write are `GONE` where it can't even read them: those are looked for."""
+        closed = [place for place, outcome in enumerate(outcomes) if outcome.fate is Fate.REJECTED and outcome.reason.startswith(_CLOSED)]
+        if not closed:
+            return outcomes
+        rows = await self._rest.read(name, [_id(items[place]) for place in closed], ["Id"], lane)
+        unseen = {place for place, row in zip(closed, rows, strict=True) if not row}
+        return [replace(outcome, fate=Fate.GONE) if place in unseen else outcome for place, outcome in enumerate(outcomes)]
 
     async def _merge(self, name: str, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         orders = [item.order for item in items if isinstance(item.order, Merge)]
@@ -158,6 +184,9 @@ class SalesforceWriter:
     def _email_name(self, obj: Object) -> str:
         mapping = self._rules.objects[obj].by_key.get(self._rules.email_key)
         return mapping.salesforce if mapping else "Email"
+
+    def _reading(self, obj: Object, row: Record, at: int, until: int) -> ChangeEvent:
+        return _reading(obj, self._rules.money.told(obj, row) if self._rules.money else row, at, until)
 
     def _outcome(self, item: Item, result: ItemResult) -> Outcome:
         if result.success:

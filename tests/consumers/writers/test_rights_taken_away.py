@@ -11,7 +11,7 @@ import pytest
 
 from consumers.fitting.sight import Returned, Sight
 from consumers.kinds.registry import SORTS
-from consumers.mapping.describes import Describes, salesforce_fields
+from consumers.mapping.describes import Describes, FieldFacts, salesforce_fields
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
 from consumers.merge.plan import Out, Update
 from consumers.merge.state import Field, PairState, Record
@@ -101,7 +101,9 @@ async def org(sandbox: dict[str, Any], returned: list[Returned]) -> AsyncIterato
         rest = SalesforceRest(session, OpenBudget())
 
         async def survey() -> Describes:
-            return Describes(salesforce={LEAD: salesforce_fields((await rest.describe("Lead"))["fields"])})
+            leads = salesforce_fields((await rest.describe("Lead"))["fields"])
+            people = {field.marketo: FieldFacts(name=field.marketo, wire_type="string", type=field.type) for field in FIELDS}
+            return Describes(salesforce={LEAD: leads}, marketo=people)
 
         for obj in ("Lead", "Contact"):
             await verb("define_field", object=obj, field=KEY)

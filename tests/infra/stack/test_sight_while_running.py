@@ -215,6 +215,17 @@ async def a_picklist_value_is_retired_and_comes_back(both: Running) -> None:
     await both.has(lead, Rating="Cold")
 
 
+async def the_org_gets_several_currencies(both: Running) -> None:
+    """Which nobody has given a rate: amounts are held, and it is said what to do; everything else goes on."""
+    lead = await both.lead("Banker", AnnualRevenue=100)
+    await both.shows("Banker", annualRevenue=100)
+    await both.does("salesforce/enable_currencies", corporate="EUR", others=["USD"])
+    await both.says("AnnualRevenue of lead holds amounts in several currencies")
+    await both.changes(lead, AnnualRevenue=900, CurrencyIsoCode="USD", Phone="8")
+    await both.shows("Banker", phone="8")
+    assert (await both.people())["Banker"]["annualRevenue"] == 100
+
+
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
 async def test_what_comes_and_goes_costs_what_it_concerns(tmp_path: Path, roles: tuple[str, ...]) -> None:
     config = tmp_path / "tandem.yaml"
@@ -235,6 +246,7 @@ async def test_what_comes_and_goes_costs_what_it_concerns(tmp_path: Path, roles:
                 a_field_is_renamed,
                 a_picklist_value_is_retired_and_comes_back,
                 a_record_leaves_sight_and_comes_back,
+                the_org_gets_several_currencies,
             ):
                 await scene(both)
             assert stack.tandem.ready()

@@ -49,6 +49,7 @@ _ACTIONS: dict[str, Callable[[State, Mapping[str, Any]], None]] = {
     "set_sharing": rights.set_sharing,
     "add_duplicate_rule": rules.add_duplicate_rule,
     "enable_person_accounts": fields.enable_person_accounts,
+    "enable_currencies": fields.enable_currencies,
     "use_record_types": fields.use_record_types,
     "set_statuses": statuses.set_statuses,
     "map_lead_fields": fields.map_lead_fields,

@@ -100,6 +100,20 @@ def enable_person_accounts(org: State, _: Mapping[str, Any]) -> None:
             org.store.tables["Account"].add_index(field.name)
 
 
+def enable_currencies(org: State, args: Mapping[str, Any]) -> None:
+    """{corporate, others: [...]}: from now on each record of an object that has amounts says their currency; those that are there have the
+    corporate one (object reference, CurrencyIsoCode). There is no way back."""
+    codes = [str(args.get("corporate", "")), *(str(each) for each in args.get("others", ()))]
+    if not all(len(each) == 3 and each.isalpha() and each.isupper() for each in codes):
+        raise ValueError(f"{codes!r}: currencies are named by their ISO codes")
+    for kind in org.schema.objects.values():
+        if any(field.kind is Kind.CURRENCY for field in kind.fields.values()):
+            currency = {"name": "CurrencyIsoCode", "label": "Currency", "type": "picklist", "length": 3, "picklist": codes}
+            kind.put_field(field_of({**currency, "restricted": True, "nillable": False, "default": codes[0]}))
+            for row in org.store.tables[kind.name].rows.values():
+                row["CurrencyIsoCode"] = codes[0]
+
+
 def use_record_types(org: State, args: Mapping[str, Any]) -> None:
     """{object}: gives the object a RecordTypeId; the types themselves are records of RecordType."""
     object_of(org, args).put_field(ref("RecordTypeId", "RecordType"))

@@ -175,6 +175,17 @@ async def test_a_custom_field_is_renamed_with_its_values_and_deleted_with_them(o
     assert (await row(org, record_id))["Tier__c"] is None, "a new field of that name is empty"
 
 
+async def test_an_org_with_several_currencies_says_those_of_its_records(org: Client) -> None:
+    before = await new_lead(org, AnnualRevenue=100)
+    await org.verb("enable_currencies", {"corporate": "EUR", "others": ["USD"]})
+    after = await new_lead(org, AnnualRevenue=100, CurrencyIsoCode="USD")
+    assert [(await row(org, each))["CurrencyIsoCode"] for each in (before, await new_lead(org), after)] == ["EUR", "EUR", "USD"]
+    refused = await org.call("PATCH", f"/sobjects/Lead/{after}", {"CurrencyIsoCode": "CHF"})
+    assert refused.body[0]["errorCode"] == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    described = (await org.call("GET", "/sobjects/Opportunity/describe")).body["fields"]
+    assert [each["type"] for each in described if each["name"] == "CurrencyIsoCode"] == ["picklist"]
+
+
 async def test_load_makes_records_without_calls_or_events(org: Client) -> None:
     stream = Stream(org)
     await stream.open()
