@@ -23,6 +23,7 @@ from consumers.fitting.setup_activities import create_types, plan_types
 from consumers.fitting.setup_fields import create_fields, plan_setup
 from consumers.fitting.survey import stream_fields, survey
 from consumers.fitting.visibility import Seen, visibility
+from consumers.flowsteps.documents import addresses
 from consumers.mapping.describes import Describes
 from streams.budget.open import OpenBudget
 from streams.ground.database import connected
@@ -64,6 +65,8 @@ class SetupReport:
     created: bool = False
     for_admin: tuple[str, ...] = field(default_factory=tuple)
     complete: bool = False
+    flow_steps: tuple[str, ...] = ()
+    """What a Marketo admin may install, where the configuration has flow steps served."""
 
 
 async def check_of(settings: Settings, *, canary: bool, canary_id: str | None) -> CheckReport:
@@ -135,7 +138,10 @@ async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
     made = create or not (plan.marketo or types)
     words = tuple(each.words for each in types)
     complete = made and not plan.for_admin
-    return SetupReport(marketo=plan.marketo, activity_types=words, created=create, for_admin=plan.for_admin, complete=complete)
+    steps = addresses(settings.flow_steps)
+    return SetupReport(
+        marketo=plan.marketo, activity_types=words, created=create, for_admin=plan.for_admin, complete=complete, flow_steps=steps
+    )
 
 
 async def visibility_of(settings: Settings) -> tuple[Seen, ...]:

@@ -61,5 +61,9 @@ def print_setup(console: Console, report: SetupReport) -> None:
         console.print(f"{verb} in Marketo: {escape(words)}.")
     for sentence in report.for_admin:
         console.print(f"For the Salesforce admin: {escape(sentence)}")
+    if report.flow_steps:
+        console.print("Flow steps that the Marketo admin can install (Admin > Service Providers; infra/docs/flow-steps.md):")
+    for address in report.flow_steps:
+        console.print(f"  {escape(address)}")
     if report.complete:
         console.print("[green]Everything that Tandem needs is there.[/]")

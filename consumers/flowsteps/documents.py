@@ -5,6 +5,7 @@ In the form of Adobe's Self-Service Flow Action service provider interface 0.2: 
 
 from typing import Any
 
+from consumers.configuration.settings import FlowStepSettings
 from consumers.errands.catalogue import STEPS, Input, Step
 from consumers.errands.errand import What
 
@@ -16,6 +17,16 @@ PROVIDER, SUPPORT = "Tandem", "https://github.com/"
 RECORD = "salesforceId"
 """The activity's own attribute: what was made or found."""
 _OBJECT = {"type": "object"}
+
+
+def base_of(settings: FlowStepSettings) -> str:
+    """Where Marketo reaches the service."""
+    return settings.url or f"http://{settings.host}:{settings.port}"
+
+
+def addresses(settings: FlowStepSettings) -> tuple[str, ...]:
+    """What an administrator installs in Marketo, one for each step; none where nothing is served."""
+    return tuple(f"{base_of(settings)}{ROOT}/{what}/{DOCUMENT}" for what in STEPS) if settings.key else ()
 
 
 def install_document(base: str, what: What) -> dict[str, Any]:

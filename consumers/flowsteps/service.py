@@ -45,7 +45,7 @@ class Service:
         self._today = today
         self._settings, self._store, self._picklists, self._clock = settings, store, picklists, clock
         self._key = settings.key.reveal() if settings.key else ""
-        self._base = settings.url or f"http://{settings.host}:{settings.port}"
+        self._base = documents.base_of(settings)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Raises `Fatal` where the port can't be had. The workers of one machine share it."""

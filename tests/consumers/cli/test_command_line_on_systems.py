@@ -91,6 +91,10 @@ def test_setup_makes_what_check_misses(config: str, environ: dict[str, str]) -> 
 
     again = json.loads(tandem(config, environ, "setup", "--json").stdout)
     assert again["marketo"] == []
+    assert again["flow_steps"] == [], "nothing is served"
+    with Path(config).open("a") as file:
+        file.write("flow_steps: {key: {env: MARKETO_SECRET}, url: 'https://tandem.example.com'}\n")
+    assert "  https://tandem.example.com/flow-steps/convert/openapi.json" in tandem(config, environ, "setup").stdout
     after = json.loads(tandem(config, environ, "check", "--json").stdout)
     assert not {each["field"] for each in after["findings"] if each["level"] == "problem"} & missing
     assert after["marketo_user"]

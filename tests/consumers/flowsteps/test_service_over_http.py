@@ -12,6 +12,7 @@ from consumers.configuration.settings import FlowStepSettings
 from consumers.configuration.types import Secret
 from consumers.errands.catalogue import STEPS, Choices
 from consumers.errands.errand import What
+from consumers.flowsteps.documents import addresses
 from consumers.flowsteps.service import Service
 from streams.wire.errors import Retry
 from tests.consumers.flowsteps.test_submissions import CALL
@@ -122,6 +123,14 @@ async def test_choices(client: TestClient[Any, Any]) -> None:
     bodies: tuple[object, ...] = ({"name": "nothing", "type": "flow"}, {"name": 1}, [])
     for body in bodies:
         assert (await client.post(url, headers=KEY, data=json.dumps(body))).status == 400
+
+
+def test_what_an_administrator_installs_is_named_where_something_is_served() -> None:
+    told = addresses(SETTINGS)
+    assert [address.rsplit("/", 2)[1] for address in told] == list(STEPS)
+    assert told[0] == "https://tandem.example.com/base/flow-steps/push/openapi.json"
+    assert addresses(FlowStepSettings(key=Secret("x", "env: X")))[0].startswith("http://127.0.0.1:6067/")
+    assert addresses(FlowStepSettings()) == ()
 
 
 async def test_a_step_that_there_is_not(client: TestClient[Any, Any]) -> None:
