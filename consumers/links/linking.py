@@ -1,16 +1,18 @@
 """Linking a campaign with a program: refused unless both are there, free, and have the same statuses; and taking a link away again.
 
-The order of effects of `link`: all questions; the link; its pair, whose records are read next; a gap of the members' poll, so that those
-of the campaign are read whole (those of the program are, since nobody has read them yet). After a crash, the same link is asked for again.
-`unlink` forgets the pair of the campaign and those of its members: nothing is changed in either system.
+The order of effects of `link`: all questions; the link; a moment later, when all workers have heard of it, its pair, whose records are
+read next; a gap of the members' poll, so that those of the campaign are read whole (those of the program are, since nobody has read them
+yet). After a crash, the same link is asked for again. `unlink` forgets the pair of the campaign and those of its members: nothing is
+changed in either system.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from consumers.ledger.port import Ledger, Pair, Taken
-from consumers.links.links import ALL, Backwards, Link, links_in
+from consumers.links.links import ALL, HEARD_SECONDS, Backwards, Link, links_in
 from consumers.mapping.fields import ObjectMapping
 from consumers.merge.state import NEVER, Field, PairState, Record, Side
 from consumers.merge.terms import Terms
@@ -91,6 +93,7 @@ class Linking:
         pair = Pair(id=0, state=self._terms.with_due(_unread(sort, asked), now_ms), loaded=None)
         with away_is_retry("keep what is linked"):
             await self._pool.execute(PUT, made.campaign, made.program, made.winner.value, made.backwards.value, now_ms)
+        await asyncio.sleep(HEARD_SECONDS)  # whoever judges its members knows who wins
         try:
             async with self._ledger.transaction() as tx:
                 await tx.save([pair], now_ms)

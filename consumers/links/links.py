@@ -1,12 +1,17 @@
 """The links as a process knows them: read from the database once a second at most."""
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import structlog
+
 from streams.ground.database import away_is_retry
+from streams.ground.pause import pause
+from streams.wire.errors import Retry
 from streams.wire.systems import System
 
 ALL = "select campaign, program, winner, backwards, linked_ms from campaign_links order by linked_ms, campaign"
@@ -19,6 +24,9 @@ select marketo_id from pairs where marketo_object = 'member' and not gone
 and marketo_id collate "C" > $1 and marketo_id collate "C" < $2 order by marketo_id collate "C" limit $3
 """
 _FRESH_SECONDS = 1.0
+HEARD_SECONDS = 3.0
+"""After so long every worker has heard of a link."""
+_log = structlog.get_logger(__name__)
 
 
 class Backwards(StrEnum):
@@ -69,6 +77,19 @@ class Links:
     def goes_back(self, program: str) -> bool:
         """Whether members of this program are taken out and put in again."""
         return any(link.program == program and link.backwards is Backwards.AGAIN for link in self.now)
+
+    def winner_of(self, program: str) -> System | None:
+        """Whose value stands in a conflict about members of this program."""
+        return next((link.winner for link in self.now if link.program == program), None)
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """Keep `now` fresh, until stopped."""
+        while not stop.is_set():
+            try:
+                await self.all()
+            except Retry as error:
+                _log.warning("what is linked can't be read", error=str(error))
+            await pause(_FRESH_SECONDS, stop)
 
     async def heirs(self, people: Sequence[str]) -> Mapping[str, str]:
         """Of people in Marketo who were merged: whom into."""

@@ -216,6 +216,8 @@ class ObjectMapping:
     """Whether two records are one only since somebody has said so: none is made for another."""
     left_out: bool = False
     """Not kept in step (any more): what the ledger holds of such records stays as it is."""
+    is_derived: bool = field(init=False, repr=False, compare=False)
+    """Whether a record's name in Marketo is made of its parents' names, which also say whose it is."""
     references: tuple[FieldMapping, ...] = field(init=False, repr=False, compare=False)
     by_key: Mapping[str, FieldMapping] = field(init=False)
     by_salesforce: Mapping[str, FieldMapping] = field(init=False)
@@ -229,6 +231,7 @@ class ObjectMapping:
         object.__setattr__(self, "by_marketo", {item.marketo: item for item in self.fields if item.marketo})
         object.__setattr__(self, "api_name", self.api_name or self.object.capitalize())
         object.__setattr__(self, "section", self.section or str(self.object))
+        object.__setattr__(self, "is_derived", self.derived is not None)
         object.__setattr__(self, "references", tuple(item for item in self.fields if item.parent))
         told = repr([_told(item) for item in self.fields])
         object.__setattr__(self, "print", int.from_bytes(blake2b(told.encode(), digest_size=4).digest()))
@@ -242,11 +245,6 @@ class ObjectMapping:
     def written_once(self) -> bool:
         """Whether Marketo changes and deletes none of these records: each is made, once, and then stays as it is."""
         return isinstance(self.resource, CustomActivity)
-
-    @property
-    def is_derived(self) -> bool:
-        """Whether a record's name in Marketo is made of its parents' names, which also say whose it is."""
-        return self.derived is not None
 
     @property
     def derived(self) -> Resource | None:

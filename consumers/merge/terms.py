@@ -1,9 +1,9 @@
 """Everything that the merge is told besides state and event: rules, who we are, how long to wait. Built once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-from consumers.mapping.fields import FieldMapping, ObjectMapping, SyncRules
+from consumers.mapping.fields import FieldMapping, ObjectMapping, RuleName, SyncRules
 from consumers.merge.due import due
 from consumers.merge.plan import row_mark
 from consumers.merge.state import PairState, shallow
@@ -34,6 +34,10 @@ class Identity:
         return reading.modified_by == self.salesforce_user
 
 
+def _nobody(program: str) -> None:
+    del program
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """The terms under which pairs are kept in step."""
@@ -44,18 +48,29 @@ class Terms:
     marketo: Patience = field(default_factory=Patience)
     lateness_ms: int = 30_000
     """How long a missing link in Marketo's feed is waited for."""
+    winner_of: Callable[[str], System | None] = _nobody
+    """Of a program in Marketo: whose value stands in a conflict about its members, where its link says so."""
     exact: bool = False
     """Whether Marketo's activities name the call that made them, for certain."""
     _linking: Mapping[Object, tuple[FieldMapping, ...]] = field(init=False, repr=False, compare=False)
+    _won_by: Mapping[tuple[Object, System], ObjectMapping] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         objects, names = self.rules.objects, self.rules.links.names
         linking = {obj: tuple(mapping.by_key[name] for name in names if name in mapping.by_key) for obj, mapping in objects.items()}
         object.__setattr__(self, "_linking", linking)
+        derived = {obj: mapping for obj, mapping in objects.items() if mapping.is_derived}
+        object.__setattr__(self, "_won_by", {(obj, side): won_by(mapping, side) for obj, mapping in derived.items() for side in System})
 
     def mapping(self, state: PairState) -> ObjectMapping:
         """What is mapped of this pair's records."""
-        return self.rules.objects[state.object]
+        mapping = self.rules.objects[state.object]
+        return self._as_linked(mapping, state) if mapping.is_derived else mapping
+
+    def _as_linked(self, mapping: ObjectMapping, state: PairState) -> ObjectMapping:
+        """The mapping with the rule of the link that the record belongs to, where that says another one."""
+        winner = self.winner_of((state.marketo.id or state.name).partition(".")[0])
+        return mapping if winner is None else self._won_by[state.object, winner]
 
     def linking(self, state: PairState) -> tuple[FieldMapping, ...]:
         """The link fields among them."""
@@ -99,6 +114,16 @@ class Terms:
     def match_key(self, state: PairState) -> str | None:
         """By what this pair is matched, as below."""
         return match_key(state, self.rules)
+
+
+def won_by(mapping: ObjectMapping, winner: System) -> ObjectMapping:
+    """The mapping in which this side wins what a side wins at all; other rules stay, and fall back to it where they can't tell."""
+    sides = (RuleName.SALESFORCE, RuleName.MARKETO)
+    fields = tuple(
+        replace(item, rule=replace(item.rule, name=RuleName(str(winner)) if item.rule.name in sides else item.rule.name, default=winner))
+        for item in mapping.fields
+    )
+    return replace(mapping, fields=fields)
 
 
 def name_key(mapping: ObjectMapping, name: str) -> str | None:

@@ -65,7 +65,7 @@ class Worker:
     def roles(self, wanted: frozenset[str]) -> list[Role]:
         """The roles asked for, each under its own supervision."""
         works = {name: work for role in ROLES if role in wanted for name, work in self._works[role]().items()}
-        works["fields"] = self._fields
+        works["fields"], works["links"] = self._fields, self._links
         names = list(works)
         self.process.metrics.expect(names, self._sources, KEPT)
         works["beat"] = partial(self._beat, names)
@@ -132,6 +132,10 @@ class Worker:
             tools.sight.run(stop, soon, every_seconds=intervals.describe_seconds),
             look_for_them(tools.pool, tools.ledger, tools.terms, stop, now_ms=now_ms, seconds=intervals.describe_seconds),
         )
+
+    @staticmethod
+    async def _links(tools: Tools, stop: asyncio.Event) -> None:
+        await tools.links.follow(stop)
 
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
         now = partial(expected, self.settings)

@@ -120,6 +120,8 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     leave: dict[System, Budget] = {system: WaitWatched(budget.for_purpose("write"), system, watch) for system, budget in budgets.items()}
     paid = {system: CallWatched(PrepaidBudget(budget), system, "write", watch) for system, budget in leave.items()}
     links = Links(pool)
+    await links.all()
+    terms = replace(terms, winner_of=links.winner_of)
     gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
     for obj, names in (await newly_mapped(pool, rules)).items():
         await gaps.open(f"fields.{System.SALESFORCE}", obj, f"{', '.join(names)} of {obj} are kept in step from now on")

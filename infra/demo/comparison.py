@@ -8,6 +8,7 @@ from typing import Any
 from infra.demo.history import Key, Values
 from infra.demo.sameness import Normal, normal
 from infra.demo.table import (
+    CAMPAIGN,
     COMPANY,
     COMPANY_KEY,
     CONTACT,
@@ -18,9 +19,11 @@ from infra.demo.table import (
     LEAD,
     LINKS,
     MARKETO,
+    MEMBER,
     NO_COMPANY,
     PEOPLE,
     PERSON,
+    PROGRAM,
     QUALIFIER,
     REFERENCES,
     SALESFORCE,
@@ -74,7 +77,7 @@ def compare(salesforce: Records, marketo: Records, *, deleted: Mapping[str, str]
     """Compares all live records. `deleted`: Salesforce id -> object of the records that people deleted there; their Marketo person has to
     stay, flagged.
     """
-    found, marketo = Compared(), with_parents(marketo)
+    found, salesforce, marketo = Compared(), _by_name(salesforce), with_parents(marketo)
     partners = _paired(salesforce, marketo, found)
     for pair in found.pairs:
         _compare_fields(pair, salesforce[pair.key(SALESFORCE)], marketo[pair.key(MARKETO)], found)
@@ -116,15 +119,32 @@ def with_parents(marketo: Records) -> Records:
     }
 
 
-_NUMBERED = {Kind.CONTACT: (PERSON, LINKS[CONTACT]), Kind.COMPANY: (COMPANY, COMPANY_KEY)}
-"""What is named by its number, and the field of it with the Salesforce id."""
+_NUMBERED: Mapping[Kind, tuple[str, ...]] = {
+    Kind.CONTACT: (PERSON, LINKS[CONTACT]),
+    Kind.COMPANY: (COMPANY, COMPANY_KEY),
+    Kind.EITHER: (PERSON, LINKS[CONTACT], LINKS[LEAD]),
+    Kind.CAMPAIGN: (PROGRAM, "name"),
+}
+"""What is named by its number, and the fields of it one of which has the Salesforce id (of a program: the campaign's name)."""
 
 
 def _parent(marketo: Records, each: Field, number: object) -> object:
     if number is None:
         return None
-    object_name, link = _NUMBERED[each.kind]
-    return marketo.get((object_name, str(number)), {}).get(link) or f"{object_name} {number}"
+    object_name, *links = _NUMBERED[each.kind]
+    record = marketo.get((object_name, str(number)), {})
+    return next((named for link in links if (named := record.get(link))), f"{object_name} {number}")
+
+
+def _by_name(salesforce: Records) -> Records:
+    """Members with their campaign by its name, and with the one person that they are of, which history tells as the one or the other."""
+    return {key: _member(record, salesforce) if key[0] == MEMBER else record for key, record in salesforce.items()}
+
+
+def _member(record: Values, salesforce: Records) -> Values:
+    campaign = salesforce.get((CAMPAIGN, str(record.get("CampaignId"))), {}).get("Name")
+    person = record.get("LeadOrContactId") or record.get("ContactId") or record.get("LeadId")
+    return {**record, "CampaignId": campaign, "LeadOrContactId": person}
 
 
 def object_of(key: Key, record: Values) -> str:

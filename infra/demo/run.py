@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -134,12 +135,15 @@ class Demo:
             await scenario.subscriptions.move_in()
             await waiting.follow()
             await scenario.diary.write()
+            await scenario.campaigns.move_in()
+            await waiting.follow()
             await tandem(self.stack, "setup", "--yes")
             await tandem(self.stack, "custom-objects", "apply")
             if not self.wish.stream:
                 await self.systems.add_fault(SALESFORCE, _MUTE)
         async with self._phase("First copy: Tandem brings them together", normal=False):
             await self.stack.up()
+            await scenario.campaigns.link(partial(tandem, self.stack))
             await waiting.rest(within_seconds=COPY_SECONDS)
 
     async def _trouble_them(self, scenario: Scenario, waiting: Waiting) -> None:
@@ -153,6 +157,7 @@ class Demo:
             ("A user, an account, its people and its opportunity arrive at once", True, scenario.arrive),
             ("Opportunities are won, lost and deleted, and parts in them change", True, lambda: self._deals(scenario)),
             ("Subscriptions, a custom object, are made, changed, handed on, deleted and restored", True, scenario.subscriptions.edit),
+            ("Members of campaigns come, go on and leave in both systems", True, lambda: self._campaigns(scenario, waiting)),
             ("Tasks and meetings with people, and what becomes of them", True, lambda: self._diary(scenario, waiting)),
             (
                 "Accounts are deleted, some with their people, and some come back",
@@ -185,6 +190,11 @@ class Demo:
 
     async def _belongings(self, scenario: Scenario) -> None:
         await asyncio.gather(scenario.parents.edit(), scenario.parents.regroup(), scenario.parents.hand_over())
+
+    async def _campaigns(self, scenario: Scenario, waiting: Waiting) -> None:
+        await scenario.campaigns.edit()
+        await waiting.rest(within_seconds=PHASE_SECONDS)
+        await scenario.campaigns.go_on_in_marketo()
 
     async def _deals(self, scenario: Scenario) -> None:
         await scenario.deals.edit()

@@ -15,6 +15,8 @@ def normal(kind: Kind, value: Wire) -> Normal:
     """A form in which equal means the same. What can't be read as its kind stays text, so that it differs."""
     if kind is Kind.BOOLEAN:
         return _boolean(value)
+    if kind is Kind.COSTS and isinstance(value, list):
+        value = sum(each["cost"] for each in value) if value else None
     if value is None:
         return None
     text = str(value).strip()
@@ -60,6 +62,7 @@ _USER_PREFIX = "005"
 _READ: Mapping[Kind, Callable[[str], Normal]] = {
     Kind.EMAIL: str.lower,
     Kind.NUMBER: _number,
+    Kind.COSTS: _number,
     Kind.DATE: lambda text: text[:10],
     Kind.DATETIME: _moment,
     Kind.CHOICES: _choices,

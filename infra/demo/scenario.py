@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
+from infra.demo.campaigns import Campaigns
 from infra.demo.comparison import Pair
 from infra.demo.deals import Deals
 from infra.demo.diary import Diary
@@ -35,7 +36,7 @@ class Edit:
 
 class Scenario:
     """The people of the demo. `pairs` are those whom they work on, `parents` to whom those belong, `deals` in which they have a part,
-    `diary` what is done with them.
+    `diary` what is done with them, `campaigns` in which they are members.
     """
 
     def __init__(self, systems: Systems, mirror: Mirror, populace: Populace, random: Random) -> None:
@@ -45,6 +46,7 @@ class Scenario:
         self.deals = Deals(systems, mirror, populace, random, self.parents)
         self.subscriptions = Subscriptions(systems, mirror, populace, random, self.parents)
         self.diary = Diary(systems, mirror, random)
+        self.campaigns = Campaigns(systems, mirror, random)
 
     async def move_in(self, people: int) -> None:
         """Both systems full of people, before Tandem comes."""

@@ -8,9 +8,11 @@ SALESFORCE, MARKETO = "salesforce", "marketo"
 LEAD, CONTACT, ACCOUNT, USER = "Lead", "Contact", "Account", "User"
 OPPORTUNITY, ROLE = "Opportunity", "OpportunityContactRole"
 SUBSCRIPTION, PLAN = "Subscription__c", "Plan__c"
+CAMPAIGN, MEMBER = "Campaign", "CampaignMember"
 PEOPLE = (LEAD, CONTACT)
 PERSON, COMPANY, SALES_PERSON, DEAL, PART = "Lead", "Company", "SalesPerson", "Opportunity", "OpportunityRole"
 SUBSCRIBED, PLANNED = "subscription_c", "plan_c"
+PROGRAM, PROGRAM_MEMBER = "Program", "ProgramMember"
 """Marketo's own names, as in its history."""
 
 COMPANY_KEY, SALES_PERSON_KEY, DEAL_KEY = "externalCompanyId", "externalSalesPersonId", "externalOpportunityId"
@@ -58,6 +60,12 @@ class Kind(StrEnum):
     """A reference to a plan, a custom object."""
     PART = "part"
     """A part in an opportunity; Marketo demands one, so a blank one has a name there."""
+    CAMPAIGN = "campaign"
+    """A reference to a campaign, in Marketo to its program: compared by the name that both have."""
+    EITHER = "either"
+    """A reference to a lead or contact; in Marketo to the person who names them."""
+    COSTS = "costs"
+    """What a campaign has cost; in Marketo the costs of its program, period by period."""
 
 
 REFERENCES: Mapping[Kind, tuple[str, str]] = {
@@ -196,6 +204,12 @@ _SUBSCRIPTION = (
 )
 _PART_KEY = (Field("OpportunityId", DEAL_KEY, Kind.DEAL), Field("ContactId", "leadId", Kind.CONTACT), Field("Role", "role", Kind.PART))
 
+_CAMPAIGN_KEY = (Field("Name", "name"),)
+"""In the demo whoever links a campaign with a program has called both the same."""
+_CAMPAIGN = (Field("Type", "channel"), Field("ActualCost", "costs", Kind.COSTS))
+_MEMBER_KEY = (Field("CampaignId", "programId", Kind.CAMPAIGN), Field("LeadOrContactId", "leadId", Kind.EITHER))
+_MEMBER = (Field("Status", "statusName"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -233,6 +247,8 @@ TABLE = (
     ),
     Entry(name="custom", salesforce=PLAN, marketo=PLANNED, link=CUSTOM_KEY, fields=_PLAN, streamed=False),
     Entry(name="custom", salesforce=SUBSCRIPTION, marketo=SUBSCRIBED, link=CUSTOM_KEY, fields=_SUBSCRIPTION, streamed=False),
+    Entry(name="campaign", salesforce=CAMPAIGN, marketo=PROGRAM, key=_CAMPAIGN_KEY, fields=_CAMPAIGN, winner=MARKETO, streamed=False),
+    Entry(name="member", salesforce=MEMBER, marketo=PROGRAM_MEMBER, key=_MEMBER_KEY, fields=_MEMBER, streamed=False),
 )
 """One entry an object: all that is compared."""
 ENTRIES: Mapping[str, Entry] = {each.salesforce: each for each in TABLE}
