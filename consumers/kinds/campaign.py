@@ -18,7 +18,7 @@ CAMPAIGN = Kind(
             entity=Entity(object=Object("campaign"), name="Campaign", scope="Id"),
             fields=(
                 Default("Type", "channel", FieldType.PICKLIST, direction=Direction.TO_SALESFORCE),
-                Default("ActualCost", "cost", FieldType.CURRENCY, direction=Direction.TO_SALESFORCE),
+                Default("ActualCost", "costs", FieldType.CURRENCY, direction=Direction.TO_SALESFORCE),
             ),
         ),
     ),

@@ -99,14 +99,14 @@ def linked(key: Key, record: Values) -> Iterator[Key]:
     for entry in TABLE:
         if entry.marketo != key[0]:
             continue
-        record_id = _keyed(entry, MARKETO, record) if entry.key else record.get(entry.link)
+        record_id = _keyed(entry, MARKETO, record) if entry.named_by else record.get(entry.link)
         if record_id and record_id != NO_COMPANY:
             yield entry.salesforce, str(record_id)
 
 
 def _keyed(entry: Entry, system: str, record: Values) -> str:
     """All that names a record without a link, in a word."""
-    return " ".join(str(normal(each.kind, record.get(each.on(system)))) for each in entry.key)
+    return " ".join(str(normal(each.kind, record.get(each.on(system)))) for each in entry.named_by)
 
 
 def with_parents(marketo: Records) -> Records:
@@ -162,7 +162,7 @@ def same(each: Field, salesforce: object, marketo: object) -> bool:
 
 def _paired(salesforce: Records, marketo: Records, found: Compared) -> dict[Key, str]:
     partners: dict[Key, str] = {}
-    keyed = {(key[0], _keyed(ENTRIES[key[0]], SALESFORCE, record)): key for key, record in salesforce.items() if ENTRIES[key[0]].key}
+    keyed = {(key[0], _keyed(ENTRIES[key[0]], SALESFORCE, record)): key for key, record in salesforce.items() if ENTRIES[key[0]].named_by}
     for (object_name, marketo_id), record in marketo.items():
         for named in linked((object_name, marketo_id), record):
             key = keyed.get(named, named)

@@ -78,7 +78,7 @@ class Systems:
         """Every live record of each kind with every mapped field, by SOQL."""
         found: dict[Key, dict[str, Any]] = {}
         for entry in TABLE:
-            names = ",".join(["Id", *(each.salesforce for each in entry.mapped)])
+            names = ",".join(["Id", *(each.salesforce for each in (*entry.alike, *entry.mapped))])
             query = f"SELECT {names} FROM {entry.salesforce}"  # noqa: S608 - SOQL from our own table
             answer = await self._salesforce_call("GET", "query", params={"q": query})
             while True:

@@ -204,7 +204,7 @@ _SUBSCRIPTION = (
 )
 _PART_KEY = (Field("OpportunityId", DEAL_KEY, Kind.DEAL), Field("ContactId", "leadId", Kind.CONTACT), Field("Role", "role", Kind.PART))
 
-_CAMPAIGN_KEY = (Field("Name", "name"),)
+_ALIKE = (Field("Name", "name"),)
 """In the demo whoever links a campaign with a program has called both the same."""
 _CAMPAIGN = (Field("Type", "channel"), Field("ActualCost", "costs", Kind.COSTS))
 _MEMBER_KEY = (Field("CampaignId", "programId", Kind.CAMPAIGN), Field("LeadOrContactId", "leadId", Kind.EITHER))
@@ -225,6 +225,8 @@ class Entry:
     marketo: str
     link: str = ""
     key: tuple[Field, ...] = ()
+    alike: tuple[Field, ...] = ()
+    """In the place of a key: by what two are known to be one though that is not mapped."""
     fields: tuple[Field, ...]
     winner: str = SALESFORCE
     flagged: bool = False
@@ -234,6 +236,11 @@ class Entry:
     @property
     def mapped(self) -> tuple[Field, ...]:
         return (*self.key, *self.fields)
+
+    @property
+    def named_by(self) -> tuple[Field, ...]:
+        """All that names a record without a link."""
+        return (*self.key, *self.alike)
 
 
 TABLE = (
@@ -247,7 +254,7 @@ TABLE = (
     ),
     Entry(name="custom", salesforce=PLAN, marketo=PLANNED, link=CUSTOM_KEY, fields=_PLAN, streamed=False),
     Entry(name="custom", salesforce=SUBSCRIPTION, marketo=SUBSCRIBED, link=CUSTOM_KEY, fields=_SUBSCRIPTION, streamed=False),
-    Entry(name="campaign", salesforce=CAMPAIGN, marketo=PROGRAM, key=_CAMPAIGN_KEY, fields=_CAMPAIGN, winner=MARKETO, streamed=False),
+    Entry(name="campaign", salesforce=CAMPAIGN, marketo=PROGRAM, alike=_ALIKE, fields=_CAMPAIGN, winner=MARKETO, streamed=False),
     Entry(name="member", salesforce=MEMBER, marketo=PROGRAM_MEMBER, key=_MEMBER_KEY, fields=_MEMBER, streamed=False),
 )
 """One entry an object: all that is compared."""

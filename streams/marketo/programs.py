@@ -56,8 +56,8 @@ def costs_of(row: Mapping[str, Any]) -> Value:
     return sum(costs) if costs else None
 
 
-FIELDS = (("channel", "string"), ("cost", "currency"))
-"""What is told of a program: `cost` is the sum of its period costs."""
+FIELDS = (("channel", "string"), ("costs", "currency"))
+"""What is told of a program: `costs` is the sum of what its periods cost."""
 
 
 class MarketoPrograms:
@@ -91,7 +91,7 @@ class MarketoPrograms:
             row = next(iter(answer.result), None)
             if row is None:
                 return None
-            fields = {"channel": str(row["channel"]), "cost": costs_of(row)}
+            fields = {"channel": str(row["channel"]), "costs": costs_of(row)}
             return ChangeEvent(
                 system=MARKETO, object=obj, id=program, kind=Happened.READ, source="read", at=answer.at, until=answer.until, fields=fields
             )

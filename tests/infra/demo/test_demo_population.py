@@ -42,7 +42,8 @@ KINDS = {Kind.REWRITTEN_PHONE: {"phone"}, Kind.DEMANDED: {"text"}, Kind.CHOICES:
          Kind.NUMBER: {"number", "currency", "percent"}, Kind.BOOLEAN: {"boolean"}, Kind.DATE: {"date"}, Kind.DATETIME: {"datetime"},
          Kind.TEXT: {"text", "phone", "url", "picklist"}, Kind.OWNER: {"owner"}, Kind.ACCOUNT: {"reference"},
          Kind.DEAL: {"reference"}, Kind.PLAN: {"reference"}, Kind.COMPANY: {"reference"},
-         Kind.CONTACT: {"reference"}, Kind.PART: {"picklist"}}  # fmt: skip
+         Kind.CONTACT: {"reference"}, Kind.PART: {"picklist"}, Kind.COSTS: {"currency"}, Kind.CAMPAIGN: {"reference"},
+         Kind.EITHER: {"reference"}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +108,10 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
         mapped = {item.salesforce: item for item in mapping.fields if item.salesforce}
         said = {each.salesforce: each.marketo for each in entry.mapped if not mapping.described or each.salesforce in mapped}
         assert said == {name: item.marketo for name, item in mapped.items()}, "what Salesforce describes is no part of the file"
-        assert mapping.resource is None or mapping.resource.key == (
-            (entry.link,) if entry.link else tuple(each.marketo for each in entry.key)
+        assert (
+            mapping.resource is None
+            or entry.alike
+            or mapping.resource.key == ((entry.link,) if entry.link else tuple(each.marketo for each in entry.key))
         )
         for each in entry.mapped:
             if mapping.described and each.salesforce not in mapped:
@@ -118,7 +121,7 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
             assert str(item.rule.default) == entry.winner
             assert str(item.rule.name) == ("true_wins" if each.marketo == OPT_OUT else entry.winner)
             assert (item.required_default == PLACEHOLDER) == (each.kind is Kind.DEMANDED)
-            assert bool(item.parent) == (each.kind in (*REFERENCES, Kind.CONTACT, Kind.COMPANY))
+            assert bool(item.parent) == (each.kind in (*REFERENCES, Kind.CONTACT, Kind.COMPANY, Kind.CAMPAIGN, Kind.EITHER))
             assert (item.blank == NO_PART) == (each.kind is Kind.PART)
     assert (rules.links.lead_id, rules.links.contact_id, rules.links.is_deleted) == (LINKS[LEAD], LINKS[CONTACT], DELETED_FLAG)
     assert [clause.field for group in rules.qualification.groups for clause in group] == [QUALIFIER]
