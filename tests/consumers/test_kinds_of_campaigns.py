@@ -146,10 +146,10 @@ def test_what_names_it_is_agreed_once_its_parents_are_there() -> None:
     assert {out.name: out.value for out in planned.fields} == {"CampaignId": SPRING, "LeadOrContactId": ADA, "Status": "Sent"}
 
 
-def in_step(**records: Record) -> PairState:
-    sides = {"salesforce": Side(seen="Sent", shows=1), "marketo": Side(seen="Sent", shows=1)}
-    there = {"salesforce": Record(id=HERE, complete=True), "marketo": Record(id="1001.7", complete=True), **records}
-    return PairState(IN, {"statusName": Field("Sent", 1, 0, **sides)}, **there, counterpart=IN)
+def in_step(salesforce: Record | None = None, marketo: Record | None = None) -> PairState:
+    status = Field("Sent", 1, 0, salesforce=Side(seen="Sent", shows=1), marketo=Side(seen="Sent", shows=1))
+    one, other = salesforce or Record(id=HERE, complete=True), marketo or Record(id="1001.7", complete=True)
+    return PairState(IN, {"statusName": status}, one, other, counterpart=IN)
 
 
 def test_who_leaves_on_one_side_leaves_on_the_other_and_is_not_made_again() -> None:

@@ -10,8 +10,9 @@ from infra.demo.history import Key, Line, Mirror
 from infra.demo.judgement import FieldStory, Judged, judge, stories
 from infra.demo.naming import named_by, unnamed
 from infra.demo.sameness import normal
-from infra.demo.table import (
+from infra.demo.table import (  # fmt: skip
     ACCOUNT,
+    CAMPAIGN,
     COMPANY,
     COMPANY_KEY,
     CONTACT,
@@ -20,6 +21,7 @@ from infra.demo.table import (
     DEAL_KEY,
     LEAD,
     MARKETO,
+    MEMBER,
     NO_COMPANY,
     NO_PART,
     OPPORTUNITY,
@@ -27,6 +29,8 @@ from infra.demo.table import (
     PERSON,
     PLAN,
     PLANNED,
+    PROGRAM,
+    PROGRAM_MEMBER,
     ROLE,
     SALES_PERSON,
     SALES_PERSON_KEY,
@@ -35,7 +39,7 @@ from infra.demo.table import (
     SUBSCRIPTION,
     USER,
     Kind,
-)  # fmt: skip
+)
 
 ANN, EVA, TANDEM = "ann@sandbox.example", "eva@example.com", "tandem@sandbox.example"
 USERS = {SALESFORCE: TANDEM, MARKETO: TANDEM}
@@ -228,7 +232,8 @@ def test_every_mapped_field_is_looked_at() -> None:
             assert [found.field for found in compare(here, there).differences] == [each.marketo], each
 
 
-WHOLE = (ROLE, PLAN, SUBSCRIPTION)
+WHOLE = (ROLE, PLAN, SUBSCRIPTION, CAMPAIGN, MEMBER)
+CAMPAIGN_ID, MEMBER_ID = "701000000000001AAA", "00v000000000001AAA"
 PLAN_ID, SUBSCRIPTION_ID = "a01000000000001AAA", "a02000000000001AAA"
 DEAL_ID, ROLE_ID = "006000000000001AAA", "00K000000000001AAA"
 ACCOUNT_ID, USER_ID, QUEUE_ID = "001000000000001AAA", "005000000000001AAA", "00G000000000001AAA"
@@ -248,6 +253,8 @@ def family(*objects: str) -> Both:
             "Id": SUBSCRIPTION_ID, "Name": "First", "Contact__c": CONTACT_ID, "Account__c": ACCOUNT_ID, "Plan__c": PLAN_ID, "Seats__c": 2,
             "Features__c": "Mail;Web", "Active__c": True,
         },
+        (CAMPAIGN, CAMPAIGN_ID): {"Id": CAMPAIGN_ID, "Name": "Spring", "Type": "Webinar", "ActualCost": 300.0},
+        (MEMBER, MEMBER_ID): {"Id": MEMBER_ID, "CampaignId": CAMPAIGN_ID, "ContactId": CONTACT_ID, "Status": "Sent"},
     }  # fmt: skip
     there: dict[Key, dict[str, Any]] = {
         (SALES_PERSON, "7"): {"id": 7, SALES_PERSON_KEY: USER_ID, "lastName": "Curie"},
@@ -260,6 +267,8 @@ def family(*objects: str) -> Both:
             "id": 7, CUSTOM_KEY: SUBSCRIPTION_ID, "Name": "First", "Contact__c": 7, "Account__c": 7, "Plan__c": PLAN_ID, "Seats__c": 2.0,
             "Features__c": "Web;Mail", "Active__c": True,
         },
+        (PROGRAM, "7"): {"id": 7, "name": "Spring", "channel": "Webinar", "costs": [{"cost": 100}, {"cost": 200}]},
+        (PROGRAM_MEMBER, "7"): {"id": 7, "programId": 7, "leadId": 7, "statusName": "Sent"},
     }  # fmt: skip
     if not objects:
         return here, there
@@ -282,12 +291,17 @@ def told_of(both: Both) -> list[tuple[str, str, str]]:
 def test_a_family_in_step_differs_in_nothing() -> None:
     compared = compare(*family())
     assert told_of(family()) == []
-    assert sorted(pair.object for pair in compared.pairs) == sorted([ACCOUNT, CONTACT, OPPORTUNITY, PLAN, ROLE, SUBSCRIPTION, USER])
+    assert sorted(pair.object for pair in compared.pairs) == sorted(
+        [ACCOUNT, CAMPAIGN, CONTACT, MEMBER, OPPORTUNITY, PLAN, ROLE, SUBSCRIPTION, USER]
+    )
     assert all(compared.fields_compared[name] >= 8 for name in (ACCOUNT, CONTACT, OPPORTUNITY, USER))
     assert compared.fields_compared[ROLE] == 4
 
 
 @pytest.mark.parametrize(("place", "name", "value", "told"), [
+    ((PROGRAM, "7"), "costs", [{"cost": 1}], [(CAMPAIGN, "values differ", "costs")]),
+    ((PROGRAM_MEMBER, "7"), "statusName", "Responded", [(MEMBER, "values differ", "statusName")]),
+    ((PROGRAM_MEMBER, "7"), "leadId", 9, [(MEMBER, "names a Salesforce record that is gone", ""), (MEMBER, "not in Marketo", "")]),
     ((COMPANY, "7"), "company", "Umbrella", [(ACCOUNT, "values differ", "company")]),
     ((COMPANY, "7"), SALES_PERSON_KEY, None, [(ACCOUNT, "values differ", SALES_PERSON_KEY)]),
     ((SALES_PERSON, "7"), "lastName", "Skłodowska", [(USER, "values differ", "lastName")]),
