@@ -38,15 +38,19 @@ _TURNS_MAX = 600
 class Life(Family):
     """One history. `rng` decides what is left open: in which portions events come, what fails, when the worker dies."""
 
-    def __init__(self, seed: int, *, troubled: bool) -> None:
+    def __init__(self, seed: int, *, troubled: bool, muted: bool = False) -> None:
+        """`muted`: Salesforce's stream is off, its poll finds everything."""
         self.rng, self.troubled, self.deaths = random.Random(seed), troubled, 3 if troubled else 0
         super().__init__()
         self.org: WholeOrg = WholeOrg(self.clock, self.fails)
+        self.org.muted = muted
         people = self.terms.rules.people.values()
         names = sorted({item.marketo for mapping in people for item in mapping.fields if item.marketo})
         self.marketo: WholeMarketo = WholeMarketo(clock=self.clock, publish=self.feed.append, fails=self.fails, names=names)
         self.wrapped = lambda ledger: Dying(ledger, self.dies)
         self.told: list[ChangeEvent] = []
+        self.found: list[ChangeEvent] = []
+        """What polls have found, and nobody has been told yet."""
         self.gone_by_hand: set[str] = set()
         self.started()
 
@@ -105,17 +109,20 @@ class Life(Family):
         raise AssertionError(f"no rest: {due}")
 
     async def again(self) -> None:
-        """All that was ever told is told once more, in any order. But not that a record was deleted which was restored, and is part of
-        somebody since whom Salesforce can't merge it into: nobody has kept how far its feed had been judged."""
+        """All that was ever told is told once more, in any order: what has a place or a name in its feed, for what has neither is known
+        again by its offset alone. But not that a record was deleted which was restored, and is part of somebody since whom Salesforce
+        can't merge it into: nobody has kept how far its feed had been judged."""
         owing = {record for state in self.memory.pairs.values() for system, record in state.merges if system is SALESFORCE}
         for event in self.rng.sample(self.told, len(self.told)):
-            if event.id not in owing or event.kind is not Happened.DELETED:
+            if (event.seq or event.ref) and (event.id not in owing or event.kind is not Happened.DELETED):
                 await self.observe(event)
         await self.ends()
 
     async def _deliver(self, *, whole: bool) -> None:
         topics: dict[tuple[System, Object], list[ChangeEvent]] = {}
-        for event in (*self.org.events, *self.feed):
+        if self.org.muted:
+            self.found += self.org.polled() if whole or self.rng.random() < 0.5 else []
+        for event in (*(self.found if self.org.muted else self.org.events), *self.feed):
             topics.setdefault((event.system, event.object), []).append(event)
         order = list(topics)
         self.rng.shuffle(order)
@@ -127,7 +134,9 @@ class Life(Family):
             await self.observe(*some, *(event for event in again if (event.system, event.object) == topic))
             self.told += some
             done = {id(event) for event in some}
-            self.org.events[:] = [event for event in self.org.events if id(event) not in done]
+            self.found[:] = [event for event in self.found if id(event) not in done]
+            if not self.org.muted:
+                self.org.events[:] = [event for event in self.org.events if id(event) not in done]
             self.feed[:] = [event for event in self.feed if id(event) not in done]
 
     async def _living(self, doing: Coroutine[Any, Any, object]) -> None:

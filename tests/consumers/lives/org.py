@@ -39,6 +39,8 @@ class WholeOrg(Org):
         """By what was deleted: that, and what went with it."""
         self.writes = 0
         """Changes that Tandem has made."""
+        self.muted = False
+        """No event leaves it: a poll finds what has changed."""
 
     # -- what people do
 
@@ -100,7 +102,33 @@ class WholeOrg(Org):
         self._tell(lead, LEAD, Happened.UPDATED, {"IsConverted": True, "ConvertedContactId": contact})
         return contact
 
+    def polled(self) -> list[ChangeEvent]:
+        """What a poll finds of all that has happened since the last one: records as they are now, then those that are gone."""
+        changed, now = {event.id: event for event in self.events}, self._clock()
+        self.events.clear()
+        rows = [self._row_found(each, event.object, now) for each, event in changed.items() if each in self.records]
+        gone = [self._deletion_found(event) for each, event in changed.items() if each not in self.records]
+        return [*rows, *gone]
+
+    def _row_found(self, record: str, obj: Object, now: int) -> ChangeEvent:
+        names = {item.salesforce for item in SORTS[obj].fields} | ({KEY} if obj in (LEAD, CONTACT) else set())
+        row = self.row(record)
+        into, into_object = SORTS[obj].entity.into(row)
+        return ChangeEvent(
+            system=SALESFORCE, object=obj, id=record, kind=Happened.READ, source="poll", at=now, until=now, into=into,
+            into_object=into_object, fields={name: row.get(name) for name in sorted(names)},
+        )  # fmt: skip
+
+    def _deletion_found(self, told: ChangeEvent) -> ChangeEvent:
+        into = self.merged.get(told.id, "")
+        return ChangeEvent(
+            system=SALESFORCE, object=told.object, id=told.id, kind=Happened.DELETED, source="poll", at=told.at, into=into,
+            fields={"MasterRecordId": into} if into else {},
+        )  # fmt: skip
+
     def _tell(self, record: str, obj: Object, kind: Happened, fields: dict[str, Value]) -> None:
+        if self.muted:
+            self._clock.now += 2_000  # readings are told apart by their times
         super()._tell(record, obj, kind, fields)
         if fields.get("IsConverted") is True:
             told = self.events[-1]

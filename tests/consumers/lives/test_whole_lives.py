@@ -29,9 +29,9 @@ class Lives(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.texts = 0
 
-    @initialize(seed=st.integers(0, 2**32), troubled=st.booleans())
-    def begins(self, seed: int, troubled: bool) -> None:
-        self.life = Life(seed, troubled=troubled)
+    @initialize(seed=st.integers(0, 2**32), troubled=st.booleans(), muted=st.booleans())
+    def begins(self, seed: int, troubled: bool, muted: bool = False) -> None:
+        self.life = Life(seed, troubled=troubled, muted=muted)
         for obj in (USER, ACCOUNT, LEAD, CONTACT):
             self._add(obj, 0)
 
