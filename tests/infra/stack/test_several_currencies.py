@@ -59,7 +59,7 @@ async def who_comes_from_marketo_has_the_corporate_currency(both: Both) -> None:
     await both.record("salesforce/Lead", str(person["sfLeadId"]), AnnualRevenue=50, CurrencyIsoCode="EUR")
 
 
-@pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
+@pytest.mark.parametrize("roles", [pytest.param(STREAMS, id="streams"), pytest.param(POLLS, id="polls", marks=pytest.mark.slow)])
 async def test_amounts_in_several_currencies_are_one_in_marketo(tmp_path: Path, roles: tuple[str, ...]) -> None:
     config = tmp_path / "tandem.yaml"
     config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s") + RATES)

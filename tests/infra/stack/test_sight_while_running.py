@@ -226,7 +226,7 @@ async def the_org_gets_several_currencies(both: Running) -> None:
     assert (await both.people())["Banker"]["annualRevenue"] == 100
 
 
-@pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
+@pytest.mark.parametrize("roles", [pytest.param(STREAMS, id="streams"), pytest.param(POLLS, id="polls", marks=pytest.mark.slow)])
 async def test_what_comes_and_goes_costs_what_it_concerns(tmp_path: Path, roles: tuple[str, ...]) -> None:
     config = tmp_path / "tandem.yaml"
     config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s\n  describe: 2s") + MAPPED)
