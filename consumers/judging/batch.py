@@ -270,6 +270,7 @@ class Judging:
             self.ended.append(pair.id)
         self._left |= tokens(pair.loaded or pair.state, self._terms)
         self._changed.pop(id(pair), None)
+        self._plain.pairs.pop(pair.id, None)
         for alike in self._by_key.values():
             alike[:] = [other for other in alike if other is not pair]
 

@@ -11,6 +11,7 @@ from consumers.judging.batch import NOWHERE, Judging
 from consumers.judging.candidates import AMBIGUOUS
 from consumers.ledger.memory import MemoryLedger
 from consumers.mapping.fields import ObjectMapping
+from consumers.merge.plain import ways
 from consumers.merge.plan import Create, Nothing, plan
 from consumers.merge.state import PairState, Record
 from consumers.merge.stored import unpack
@@ -306,3 +307,16 @@ async def test_a_late_event_of_a_converted_lead_changes_nothing() -> None:
     before = only(ledger)
     await judge(ledger, event(SF, {"Title": "late"}, T + 9_000, id=ids(1)[SF]))
     assert only(ledger) == before
+
+
+async def test_a_loser_that_was_plainly_edited_in_the_same_batch_is_gone_all_the_same() -> None:
+    """The edit took the short way, on what was stored of the pair; what is saved of it must not come after the end of the pair."""
+    ledger = two(**{LINKS.contact_id: agreed(None)})
+    events = [event(SF, {"Title": "edited"}, T + 20_000, id=ids(2)[SF]), merged(2, 1)]
+    async with ledger.transaction() as tx:
+        judging = Judging(tx, TERMS, T + 60_000, ways=ways(TERMS))
+        await judging.load(events)
+        judging.judge_all(list(enumerate(events)), "crm.salesforce.lead.v1", 0)
+        assert judging.observed.verdicts["accepted"] == 2, "the edit, and the merge"
+        await judging.save()
+    assert only(ledger).salesforce.id == ids(1)[SF]

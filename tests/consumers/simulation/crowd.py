@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from consumers.merge.joining import IN_DOUBT
+from consumers.merge.link import link_values
 from consumers.merge.state import Field, PairState, Record, Side
 from streams.wire.events import Happened, Value
 from streams.wire.systems import CONTACT, LEAD, System
@@ -54,8 +55,7 @@ class Crowd(World):
     def _introduce_one(self, number: int) -> None:
         links, obj = self.rules.links, CONTACT if number == 5 else LEAD
         records = {system: self.systems[system].new_id() for system in System}
-        key = links.contact_id if obj == CONTACT else links.lead_id
-        linked: dict[str, Value] = {key: records[System.SALESFORCE], links.type: obj.capitalize(), links.is_deleted: False}
+        linked = link_values(links, obj, records[System.SALESFORCE], deleted=False)
         email = f"p{number}@example.com"
         start = {**start_of(self.plot), **linked, "email": email, "leadScore": _SCORE_EACH, "firstName": f"v{number}"}
         start["title"] = f"v{number}" if number != 1 else None
