@@ -11,6 +11,7 @@ from consumers.judging.batch import NOWHERE, Judging
 from consumers.judging.candidates import AMBIGUOUS
 from consumers.ledger.memory import MemoryLedger
 from consumers.mapping.fields import ObjectMapping
+from consumers.merge.decision import Verdict
 from consumers.merge.plain import ways
 from consumers.merge.plan import Create, Nothing, plan
 from consumers.merge.state import PairState, Record
@@ -317,6 +318,6 @@ async def test_a_loser_that_was_plainly_edited_in_the_same_batch_is_gone_all_the
         judging = Judging(tx, TERMS, T + 60_000, ways=ways(TERMS))
         await judging.load(events)
         judging.judge_all(list(enumerate(events)), "crm.salesforce.lead.v1", 0)
-        assert judging.observed.verdicts["accepted"] == 2, "the edit, and the merge"
+        assert judging.observed.verdicts[Verdict.ACCEPTED] == 2, "the edit, and the merge"
         await judging.save()
     assert only(ledger).salesforce.id == ids(1)[SF]
