@@ -13,6 +13,7 @@ from consumers.mapping.fields import FieldMapping
 from consumers.merge.decision import Ruling, Verdict
 from consumers.merge.late import KEPT
 from consumers.merge.link import link_values
+from consumers.merge.shortened import code_of, moment, shortest
 from consumers.merge.state import Record, Rest
 from consumers.merge.stored import Edited, Stored
 from consumers.merge.terms import Terms
@@ -38,7 +39,8 @@ class _Said(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class _Told:
     """What fields of some names are mapped to (None: to nothing), and a decoder of those, and of the link fields, past all others."""
 
-    mappings: tuple[FieldMapping | None, ...]
+    mappings: tuple[tuple[str, FieldMapping | None], ...]
+    """And as what each is stored."""
     decoder: msgspec.msgpack.Decoder[msgspec.Struct]
 
 
@@ -51,7 +53,7 @@ class Way:
         self._email = terms.rules.email_key
         says = link_values(terms.rules.links, obj, _ITS_ID, deleted=False)
         linking = terms.rules.objects[obj].by_key
-        self.links = tuple((key, value) for key, value in says.items() if key in linking)
+        self.links = tuple((code_of(key), value) for key, value in says.items() if key in linking)
         """What the link fields should say."""
         self._sets: dict[tuple[str, ...], _Told | None] = {}
 
@@ -70,14 +72,18 @@ class Way:
         told = [mapping for mapping in mappings if mapping is not None]
         if not told or any(not mapping.plain or not mapping.marketo or mapping.key == self._email for mapping in told):
             return None
-        kinds: list[tuple[str, Any]] = [*((mapping.key, Rest | None) for mapping in told), *((key, _Said | None) for key, _ in self.links)]
+        kinds: list[tuple[str, Any]] = [
+            *((code_of(mapping.key), Rest | None) for mapping in told),
+            *((key, _Said | None) for key, _ in self.links),
+        ]
         wanted = msgspec.defstruct(
             "Some",
             [(f"at_{place}", kind, None) for place, (_, kind) in enumerate(kinds)],
             rename={f"at_{place}": key for place, (key, _) in enumerate(kinds)},
             gc=False,
         )
-        return _Told(mappings, msgspec.msgpack.Decoder(wanted))
+        coded = tuple(("" if mapping is None else code_of(mapping.key), mapping) for mapping in mappings)
+        return _Told(coded, msgspec.msgpack.Decoder(wanted))
 
 
 def ways(terms: Terms) -> Mapping[Object, Way]:
@@ -96,17 +102,17 @@ def plainly(state: Stored, event: ChangeEvent, way: Way) -> tuple[Ruling, ...] |
     edited, at = state.edited, event.at
     changed: dict[str, Edited] = {}
     rulings: list[Ruling] = []
-    for mapping, wire in zip(told.mappings, fields.values(), strict=True):
+    for (code, mapping), wire in zip(told.mappings, fields.values(), strict=True):
         if mapping is None:
             continue
-        key, rest = mapping.key, next(stored)
-        edit = _edit(mapping, wire, at, edited.get(key) or rest or _BLANK)
+        rest = next(stored)
+        edit = _edit(mapping, wire, at, edited.get(code) or rest or _BLANK)
         if edit is None:
             return None
-        changed[key] = edit
-        rulings.append(Ruling(key, _ACCEPTED, edit.value, edit.value, edit.version, None, "", _REASON))
-    for (key, says), said in zip(way.links, stored, strict=True):
-        if said is None or key in edited:
+        changed[code] = edit
+        rulings.append(Ruling(mapping.key, _ACCEPTED, edit.value, edit.value, edit.version, None, "", _REASON))
+    for (code, says), said in zip(way.links, stored, strict=True):
+        if said is None or code in edited:
             return None
         if said.value is not says and (type(said.value) is not str or said.value != (record.id if says is _ITS_ID else says)):
             return None
@@ -139,7 +145,7 @@ def _edit(mapping: FieldMapping, wire: Value, at: int, before: Edited | Rest) ->
             return None
     if equal(mapping, value, before.value):
         return None
-    since = before.agreed_at
+    since = moment(before.agreed)
     if isinstance(before, Edited):
         if before.marketo or before.replaced is not None:
             return None
@@ -151,7 +157,7 @@ def _edit(mapping: FieldMapping, wire: Value, at: int, before: Edited | Rest) ->
         was, was_version, was_after, was_replaced = before.value, before.version, before.marketo_after, before.marketo_replaced
         seen_at = since + before.salesforce_after
     after = seen_at - at if seen_at > at else 0
-    return Edited(value, before.version + 1, at, was, was_version, since + was_after - at, after, False, None, was_replaced)
+    return Edited(value, before.version + 1, shortest(at), was, was_version, since + was_after - at, after, False, None, was_replaced)
 
 
 def _note(record: Record, event: ChangeEvent) -> None:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from consumers.merge.shortened import moment, name_of
 from streams.wire.events import ChangeEvent, Value
 from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, System
 
@@ -119,12 +120,18 @@ class Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     value: Value
     version: int = 0
-    agreed_at: int = 0
+    agreed: int = 0
+    """When, as `shortest` has it."""
     salesforce_after: int = 0
     """How much later than the agreement the side's own feed dates it."""
     marketo_after: int = 0
     salesforce_replaced: Value = None
     marketo_replaced: Value = None
+
+    @property
+    def agreed_at(self) -> int:
+        """When the agreement was made (ms)."""
+        return moment(self.agreed)
 
     def field(self) -> Field:
         """The field in full."""
@@ -154,7 +161,7 @@ class Resting:
 
     def fields(self) -> dict[str, msgspec.Raw]:
         if self._fields is None:
-            self._fields = _resting_decoder.decode(self.raw)
+            self._fields = {name_of(code): stored for code, stored in _resting_decoder.decode(self.raw).items()}
         return self._fields
 
 

@@ -7,6 +7,7 @@ before is taken for what it says, and stored like any other with its next change
 import msgspec
 
 from consumers.merge.prints import prints
+from consumers.merge.shortened import code_of, moment, name_of, shortest
 from consumers.merge.state import NEVER, Field, Fields, PairState, Record, Rest, Resting, Side, Waiting, shallow
 from streams.wire.events import Value
 from streams.wire.systems import PERSON, Object, System
@@ -21,7 +22,7 @@ class Edited(msgspec.Struct, array_like=True, gc=False):
 
     value: Value
     version: int = 0
-    agreed_at: int = 0
+    agreed: int = 0
     was: Value = None
     """What the other side shows, the version of that, and when, counted from the agreement."""
     was_version: int = 0
@@ -35,7 +36,7 @@ class Edited(msgspec.Struct, array_like=True, gc=False):
 
     def field(self) -> Field:
         """The field in full."""
-        at = self.agreed_at
+        at = moment(self.agreed)
         ours = Side(True, self.value, at + self.after, self.version, 0, 0, (), False, None, None, self.replaced)
         theirs = Side(True, self.was, at + self.was_after, self.was_version, 0, 0, (), False, None, None, self.was_replaced)
         one, other = (theirs, ours) if self.marketo else (ours, theirs)
@@ -65,6 +66,7 @@ class Stored(msgspec.Struct, array_like=True, gc=False):
     calm: bool
     """Both records are there and known, nothing is held, under way, looked for, refused or owed to Salesforce; no field has a long form."""
     edited: dict[str, Edited]
+    """By `code_of` their names, as those at rest."""
     resting: msgspec.Raw
     """A map. What is in `edited`, or unsettled, too, is out of date here: most events unsettle a field or two, and the rest stays."""
     salesforce: Record
@@ -117,14 +119,14 @@ def pack(state: PairState) -> bytes:
     full: dict[str, Field] = {}
     for key, field in unsettled.items():
         if (rest := _rest(field)) is not None:
-            rested[key] = rest
+            rested[code_of(key)] = rest
         elif (edit := _edited(field)) is not None:
-            edited[key] = edit
+            edited[code_of(key)] = edit
         else:
             full[key] = field
     if rested:
         before = fields.resting.fields() if type(fields) is Fields else {}
-        kept = {key: stored for key, stored in before.items() if key not in unsettled}
+        kept = {code_of(key): stored for key, stored in before.items() if key not in unsettled}
         resting = msgspec.Raw(_encoder.encode({**kept, **rested}))
     others = (
         state.marketo, full, state.waiting, state.hold, state.retract, state.waits, state.merges, state.counterpart, state.wanted,
@@ -149,8 +151,8 @@ def unfolded(front: Stored) -> PairState:
     """The whole state. Raises as `unpack`."""
     others = _others_decoder.decode(front.others)
     unsettled = others.unsettled
-    for key, edited in front.edited.items():
-        unsettled[key] = edited.field()
+    for code, edited in front.edited.items():
+        unsettled[name_of(code)] = edited.field()
     return PairState(
         front.object,
         Fields(unsettled, Resting(front.resting)),
@@ -171,7 +173,7 @@ def unfolded(front: Stored) -> PairState:
 
 def _of_before(told: _Before) -> PairState:
     resting = {
-        key: _short((value, version, at, one - at, other - at, was, were), _AT_REST)
+        code_of(key): _short((value, version, shortest(at), one - at, other - at, was, were), _AT_REST)
         for key, (value, version, at, one, other, was, were) in told.resting.items()
         if key not in told.unsettled
     }
@@ -224,7 +226,7 @@ def _rest(field: Field) -> tuple[Value, ...] | None:
     if type(salesforce.seen) is not type(value) or type(marketo.seen) is not type(value):
         return None
     at = field.agreed_at
-    rest = Rest(value, version, at, salesforce.seen_at - at, marketo.seen_at - at, salesforce.replaced, marketo.replaced)
+    rest = Rest(value, version, shortest(at), salesforce.seen_at - at, marketo.seen_at - at, salesforce.replaced, marketo.replaced)
     return _short(msgspec.structs.astuple(rest), _AT_REST) if rest.field() == field else None
 
 
@@ -244,7 +246,16 @@ def _edited(field: Field) -> tuple[Value, ...] | None:
     ):
         return None
     edit = Edited(
-        field.value, version, at, other.seen, other.shows, other.seen_at - at, one.seen_at - at, marketo, one.replaced, other.replaced
+        field.value,
+        version,
+        shortest(at),
+        other.seen,
+        other.shows,
+        other.seen_at - at,
+        one.seen_at - at,
+        marketo,
+        one.replaced,
+        other.replaced,
     )
     return _short(msgspec.structs.astuple(edit), _EDITED) if edit.field() == field else None
 

@@ -85,7 +85,7 @@ def nearly_plain(draw: st.DrawFn) -> Field:
 
 
 RESTS = st.builds(
-    Rest, value=VALUES, version=st.integers(0, 3), agreed_at=TIMES, salesforce_after=TIMES, marketo_after=TIMES,
+    Rest, value=VALUES, version=st.integers(0, 3), agreed=TIMES, salesforce_after=TIMES, marketo_after=TIMES,
     salesforce_replaced=VALUES, marketo_replaced=VALUES,
 )  # fmt: skip
 SYSTEMS = st.sampled_from(System)
