@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 PAGE_ROWS = 2000
 _ORDER = ("SystemModstamp", "Id")
 _NOT_OF_THE_RECORD = frozenset({"Id", "SystemModstamp", "attributes"})
+_SCOPE_MAX = 400
+"""So many ids fit into a query's address; where more are of interest all rows are read, and those of others left out."""
 _CLOCK_SECONDS = 1.0
 """The server's clock is known to about as much."""
 
@@ -140,6 +142,7 @@ class PollSource:
         self._lane, self._once = lane, once
         self._visible, self._unseen_fields, self._is_open = visible, unseen_fields, is_open
         self._redefined, self._scope, self._whole = redefined, scope, entity
+        self._within: frozenset[str] | None = None
         self._money = money
         self._wake = asyncio.Event()
         self._gaps = ReadBack(self._lag_ms)
@@ -205,7 +208,10 @@ class PollSource:
             ids = await self._scope()
             if not ids:
                 return None
-            self._entity = replace(self._whole, where=(*self._whole.where, any_of(self._whole.scope, ids)), stream=False)
+            few = len(ids) <= _SCOPE_MAX
+            self._within = None if few else frozenset(ids)
+            where = (*self._whole.where, *([any_of(self._whole.scope, ids)] if few else []))
+            self._entity = replace(self._whole, where=where, stream=not where and self._whole.stream)
         if mark.start_ms is not None and mark.end_ms is not None:
             return Window(start_ms=mark.start_ms, end_ms=mark.end_ms, done_ms=mark.end_ms - mark.ahead_ms)
         now_ms = await self._rest.server_time(self._lane)
@@ -219,8 +225,9 @@ class PollSource:
             if not counted.read and self._redefined is not None and await self._redefined():
                 raise Retry(f"{self.name}: fields have changed in Salesforce, it reads on with those that it can")
             mark = passed
-            counted.read += len(page.rows)
-            events = await self._new([self._reading(row, page) for row in page.rows])
+            rows = [row for row in page.rows if self._within is None or row.get(self._whole.scope) in self._within]
+            counted.read += len(rows)
+            events = await self._new([self._reading(row, page) for row in rows])
             counted.relayed += len(events)
             yield Batch(events=events, position=mark.text()), mark
         # what was deleted before the first copy was never known

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -551,3 +552,22 @@ async def test_rows_that_do_not_move_on_are_no_endless_loop(rows: Rows, make_pol
 async def test_both_are_sources(session: Session, make_poll: Make) -> None:
     sources: list[Source] = [CdcSource(session, entities=BOTH), make_poll()]
     assert [source.name for source in sources] == ["salesforce.cdc", "salesforce.poll.lead"]
+
+
+async def test_only_what_is_of_interest_is_read_and_nothing_is_asked_while_there_is_none(rows: Rows, make_poll: Make) -> None:
+    """A sign of life is all that comes of it then."""
+    scoped = replace(LEADS, scope="Id")
+    for number in range(3):
+        rows.put(number, NOW - 3_600_000, Title=f"t{number}")
+    events, position = await cycle(make_poll(scoped, scope=partial(_these)), None)
+    assert (events, rows.queries) == ([], [])
+    events, _ = await cycle(make_poll(scoped, scope=partial(_these, identity(1))), position)
+    assert [event.id for event in events] == [identity(1)]
+    assert f"Id = '{identity(1)}'" in rows.queries[0]
+    many = [identity(number) for number in (2, *range(100, 600))]
+    events, _ = await cycle(make_poll(scoped, scope=partial(_these, *many)), None)
+    assert [event.id for event in events] == [identity(2)], "more than fit into a query: the others are left out of what was read"
+
+
+async def _these(*ids: str) -> list[str]:
+    return list(ids)
