@@ -17,7 +17,7 @@ from streams.wire.systems import Object
 from tests.consumers.lives.life import ACCOUNT, CONTACT, LEAD, OPPORTUNITY, QUEUE, ROLE, USER, Life
 
 OPERATIONS = int(os.environ.get("TANDEM_LIVES_OPERATIONS") or (100_000 if os.environ.get("TANDEM_NIGHTLY") else 2_000))
-STEPS = 25
+STEPS, STEPS_ON_AVERAGE = 25, 20
 NUMBER = st.integers(0, 7)
 
 
@@ -217,6 +217,9 @@ class Lives(RuleBasedStateMachine):
 
 TestWholeLives = Lives.TestCase
 TestWholeLives.settings = hypothesis.settings(
-    max_examples=OPERATIONS // STEPS, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(hypothesis.HealthCheck),
+    max_examples=OPERATIONS // STEPS_ON_AVERAGE,
+    stateful_step_count=STEPS,
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
     print_blob=True,
-)  # fmt: skip
+)
