@@ -20,6 +20,7 @@ from consumers.fitting.grounds import look_at_database, look_at_kafka, look_at_m
 from consumers.fitting.offers import Offer, offers
 from consumers.fitting.remembered import Knowledge, news, recall
 from consumers.fitting.setup_activities import create_types, plan_types
+from consumers.fitting.setup_custom_objects import create_objects, plan_objects
 from consumers.fitting.setup_fields import create_fields, plan_setup
 from consumers.fitting.survey import stream_fields, survey
 from consumers.fitting.visibility import Seen, visibility
@@ -60,8 +61,8 @@ class SetupReport:
     """What is missing, or was made. `complete`: nothing is left to do."""
 
     marketo: tuple[LinkField, ...] = ()
-    activity_types: tuple[str, ...] = ()
-    """Types of activities, each with what it lacks."""
+    types: tuple[str, ...] = ()
+    """Types of activities and of custom objects, each with what it lacks."""
     created: bool = False
     for_admin: tuple[str, ...] = field(default_factory=tuple)
     complete: bool = False
@@ -131,17 +132,16 @@ async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
         salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
         rules = build(settings)
         plan = plan_setup(rules, await survey(salesforce, marketo, sorts(settings)), stamp=stamp)
-        types = await plan_types(rules, marketo)
+        types, objects = await plan_types(rules, marketo), await plan_objects(rules, marketo)
         if create:
             await create_fields(marketo, plan.marketo)
             await create_types(marketo, types)
-    made = create or not (plan.marketo or types)
-    words = tuple(each.words for each in types)
+            await create_objects(marketo, objects)
+    made = create or not (plan.marketo or types or objects)
+    words = (*(each.words for each in types), *(each.words for each in objects))
     complete = made and not plan.for_admin
     steps = addresses(settings.flow_steps)
-    return SetupReport(
-        marketo=plan.marketo, activity_types=words, created=create, for_admin=plan.for_admin, complete=complete, flow_steps=steps
-    )
+    return SetupReport(marketo=plan.marketo, types=words, created=create, for_admin=plan.for_admin, complete=complete, flow_steps=steps)
 
 
 async def visibility_of(settings: Settings) -> tuple[Seen, ...]:

@@ -57,7 +57,7 @@ def print_setup(console: Console, report: SetupReport) -> None:
     verb = "Created" if report.created else "To be created (with --yes)"
     for each in report.marketo:
         console.print(f"{verb} in Marketo: {each.name} ({each.data_type}), {escape(each.what)}.")
-    for words in report.activity_types:
+    for words in report.types:
         console.print(f"{verb} in Marketo: {escape(words)}.")
     for sentence in report.for_admin:
         console.print(f"For the Salesforce admin: {escape(sentence)}")

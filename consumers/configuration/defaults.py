@@ -150,6 +150,11 @@ def demanded(registry: Registry, obj: Object) -> frozenset[str]:
     return frozenset(line.parent for line in registry.sorts[obj].fields if line.required and derived)
 
 
+def _goes(kind: Kind, resource: Resource | CustomActivity | None) -> bool:
+    """Whether Marketo's record goes with Salesforce's: where it is one that can go."""
+    return kind.delete_in_marketo and not isinstance(resource, CustomActivity)
+
+
 def _is_kept(settings: Settings, name: str) -> bool:
     """Whether there is a kind of this name, and it is kept in step."""
     kind = registry_of(settings).by_name.get(name)
@@ -166,6 +171,7 @@ def _object(
 ) -> ObjectMapping:  # fmt: skip
     registry = registry_of(settings)
     kind = registry.kind_of[obj]
+    resource = _resource(settings, kind)
     return ObjectMapping(
         object=obj,
         fields=_all_fields(settings, obj, describes, kept, known),
@@ -176,13 +182,14 @@ def _object(
         described=kind.described,
         prefix=registry.sorts[obj].prefix,
         flow=kind.flow,
-        resource=_resource(settings, kind),
+        resource=resource,
         has_forms=bool(kind.forms),
         unless=registry.sorts[obj].unless,
+        author=registry.sorts[obj].author,
         placeholder=kind.placeholder,
         streamed=registry.sorts[obj].entity.stream,
         answer_is_witness=kind.witness is Witness.ANSWER,
-        delete_in_marketo=settings.people.delete_in_marketo if kind.is_person else kind.delete_in_marketo,
+        delete_in_marketo=settings.people.delete_in_marketo if kind.is_person else _goes(kind, resource),
         delete_in_salesforce=kind.delete_in_salesforce,
         linked=kind.linked,
     )
@@ -194,7 +201,9 @@ def _all_fields(
     """`kept`: the kinds that are kept in step, so that records may refer to them."""
     registry = registry_of(settings)
     mapped = tuple(item for item in _mapped(settings, obj, describes, known) if not item.parent or item.parent in kept)
-    mapped = (*mapped, *(_asked(name) for name in registry.sorts[obj].unless))
+    sort = registry.sorts[obj]
+    mapped = (*mapped, *(_asked(name, FieldType.BOOLEAN) for name in sort.unless))
+    mapped = (*mapped, *(_asked(name, FieldType.REFERENCE) for name in (sort.author,) if name))
     if not registry.kind_of[obj].is_person:
         return mapped
     keys = {item.key for item in mapped}
@@ -220,10 +229,10 @@ def _kept(names: LinkSettings, describes: Describes) -> Iterator[FieldMapping]:
         )  # fmt: skip
 
 
-def _asked(name: str) -> FieldMapping:
-    """A checkbox of Salesforce that says whether a record goes to Marketo, where it isn't written."""
+def _asked(name: str, kind: FieldType) -> FieldMapping:
+    """A field of Salesforce that says whether a record goes to Marketo, where it isn't written."""
     rule = Rule(name=RuleName.SALESFORCE, default=System.SALESFORCE)
-    return FieldMapping(key=name, salesforce=name, marketo="", type=FieldType.BOOLEAN, direction=Direction.TO_MARKETO, rule=rule)
+    return FieldMapping(key=name, salesforce=name, marketo="", type=kind, direction=Direction.TO_MARKETO, rule=rule)
 
 
 def _watched(clause: Clause, describes: Describes) -> FieldMapping:

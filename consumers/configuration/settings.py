@@ -17,7 +17,7 @@ from consumers.configuration.qualify import QualifyType
 from consumers.configuration.rules import NAME, FieldEntries, FieldEntry
 from consumers.configuration.sections import Section, Sections
 from consumers.configuration.times import Duration, TimeZone
-from consumers.configuration.types import Choice, Flag, Secret, SecretText, Servers, Text, Url, Whole
+from consumers.configuration.types import Choice, Flag, Names, Secret, SecretText, Servers, Text, Url, Whole
 from consumers.kinds.registry import KINDS
 from consumers.mapping.fields import LinkFields, Qualification
 from consumers.mapping.kind import Form, Kind
@@ -223,6 +223,18 @@ class FlowStepSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActivitiesSettings:
+    """Which activities of Marketo become tasks in Salesforce: of people who are there, from the first start with it on, each once."""
+
+    types: Annotated[tuple[str, ...], Names("Types of activities by their names in Marketo; none: nothing is retold")] = ()
+    subject: Annotated[str, Text("Subject of the task; `{type}` and `{primary}` stand for the type and for what it was about")] = (
+        "{type}: {primary}"
+    )
+    status: Annotated[str, Text("Status of the task")] = "Completed"
+    every_seconds: Annotated[float, Duration("Between two looks at the log", "1s", "1h")] = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleSettings:
     """Who is matched with whom, and who is created or deleted where."""
 
@@ -277,7 +289,12 @@ class FormSettings:
     """How a kind of record is kept in step for which Marketo has no name of its own."""
 
     as_: Annotated[
-        Form, Choice("As what they are written to Marketo (`tandem setup` makes it); an activity is written once, and stays as it is", Form)
+        Form,
+        Choice(
+            "As what they are written to Marketo (`tandem setup` makes it): an activity is written once into the person's history and "
+            "stays as it is, a custom object follows its record",
+            Form,
+        ),
     ] = Form.NONE
     fields: Annotated[Mapping[str, FieldEntry | None], FieldEntries("Additions to the default mapping, and changes of it")] = field(
         default_factory=dict
@@ -392,5 +409,8 @@ class Settings:
         RetentionSettings()
     )
     web: Annotated[WebSettings, Section("Health and metrics page", WebSettings)] = WebSettings()
+    activities_to_tasks: Annotated[ActivitiesSettings, Section("Activities of Marketo as tasks in Salesforce", ActivitiesSettings)] = (
+        ActivitiesSettings()
+    )
     flow_steps: Annotated[FlowStepSettings, Section("Marketo's flow steps and `tandem person`", FlowStepSettings)] = FlowStepSettings()
     log: Annotated[LogSettings, Section("Logging", LogSettings)] = LogSettings()

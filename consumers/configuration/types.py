@@ -274,3 +274,28 @@ class Servers:
     def words(self) -> str:
         """What may stand there."""
         return "`host:port`, or a list of them"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A list of names, each once."""
+
+    doc: str
+
+    def read(self, place: Place, reading: Reading) -> tuple[str, ...]:
+        """The names in their order."""
+        del reading
+        if not place.sequence:
+            raise Invalid(place, "a list belongs here, such as [Fill Out Form, Click Email]")
+        names = tuple(each.text().strip() for each in place.elements())
+        if not all(names) or len(set(names)) < len(names):
+            raise Invalid(place, "each name stands once, and none is blank")
+        return names
+
+    def schema(self) -> dict[str, Any]:
+        """A list of strings."""
+        return {"type": "array", "uniqueItems": True, "items": {"type": "string", "minLength": 1}}
+
+    def words(self) -> str:
+        """What may stand there."""
+        return "a list of names"

@@ -15,5 +15,8 @@ def not_in_marketo(mapping: ObjectMapping) -> tuple[str, str]:
     if isinstance(mapping.resource, CustomActivity):
         what = f"Marketo has no approved activity type {mapping.resource.api_name}, or doesn't show it to Tandem's API user"
         return what, f"Run tandem setup --yes, which makes it (Read-Write Activity and Activity Metadata), or {out}."
+    if mapping.has_forms and mapping.resource is not None:
+        what = f"Marketo has no approved custom object {mapping.resource.name}, or doesn't show it to Tandem's API user"
+        return what, f"Run tandem setup --yes, which makes it, or {out}."
     what = f"Marketo's {mapping.marketo} records are not visible to Tandem's API user"
     return what, f"Give the API user's role access to {mapping.marketo} records, or {out}."

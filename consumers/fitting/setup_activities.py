@@ -87,9 +87,10 @@ def _attributes(mapping: ObjectMapping, activity: CustomActivity) -> list[Attrib
     """The id of the record first; what every activity has by itself, and the primary attribute, are none."""
     beside = {LEAD, DATE, activity.primary}
     fields = [item for item in mapping.fields if item.marketo and item.marketo not in beside]
-    told = [Attribute(name=item.marketo, label=label_of(item.marketo), data_type=_data_type(item.marketo, item.type)) for item in fields]
+    told = [Attribute(name=item.marketo, label=label_of(item.marketo), data_type=data_type(item.marketo, item.type)) for item in fields]
     return [Attribute(name=activity.stored_id, label=label_of(activity.stored_id), data_type="string"), *told]
 
 
-def _data_type(name: str, kind: FieldType) -> str:
+def data_type(name: str, kind: FieldType) -> str:
+    """What Marketo calls a type of ours."""
     return "text" if name in _LONG else _DATA_TYPES.get(kind, "string")

@@ -92,7 +92,7 @@ def _object(settings: Settings, rules: SyncRules, describes: Describes, obj: Obj
     closed = [system for system in System if not sides[system]]
     for system in closed:
         told = f"Tandem's user can't see {_record(mapping, system)} records in {_NAMES[system]}; give it read access to the object"
-        if system is System.MARKETO and mapping.written_once:
+        if system is System.MARKETO and mapping.has_forms:
             told = ". ".join(not_in_marketo(mapping)).rstrip(".")
         yield _line(mapping, system, "", Sight.HIDDEN, Why.NO_OBJECT, told=told)
     for system in System:

@@ -1,4 +1,4 @@
-"""Task -> custom activity: what somebody did, or is to do, with a lead or a contact, in that person's history.
+"""Task -> custom activity or custom object: what somebody did, or is to do, with a lead or a contact.
 
 Marketo has no tasks (developer guide, custom activities). Who it is with (`WhoId`) is the person; a task with nobody stays in Salesforce.
 The record of a series is not a task that anybody does; its occurrences are.
@@ -7,6 +7,7 @@ The record of a series is not a task that anybody does; its occurrences are.
 from consumers.mapping.fields import FieldType, Overlong
 from consumers.mapping.kind import Default, Form, Kind, Sort
 from streams.marketo.custom_activity import CustomActivity
+from streams.marketo.resource import Resource
 from streams.salesforce.entity import Entity
 from streams.wire.systems import Object
 
@@ -19,6 +20,7 @@ TASK = Kind(
         Sort(
             entity=Entity(object=Object("task"), name="Task"),
             unless=("IsRecurrence",),
+            author="CreatedById",
             fields=(
                 Default("WhoId", "leadId", FieldType.REFERENCE, parent="person", required=True),
                 Default("CreatedDate", "activityDate", FieldType.DATETIME),
@@ -42,7 +44,11 @@ TASK = Kind(
         Form.ACTIVITY: CustomActivity(
             object=Object("task"), api_name="salesforceTask", name="Salesforce Task", trigger_name="Has Salesforce Task",
             filter_name="Had Salesforce Task", primary="subject",
-        )
+        ),
+        Form.CUSTOM_OBJECT: Resource(
+            object=Object("task"), path="customobjects/salesforceTask_c", key=("salesforceId",), id_field="marketoGUID",
+        ),
     },
+    delete_in_marketo=True,
     titled=("subject",),
 )  # fmt: skip

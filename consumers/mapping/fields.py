@@ -202,6 +202,8 @@ class ObjectMapping:
     """Whether the configuration chooses as what Marketo keeps them."""
     unless: tuple[str, ...] = ()
     """Fields, by their keys: a record of which one is true isn't made in Marketo."""
+    author: str = ""
+    """The field, by its key, with the user who made a record, where those of Tandem's own are not made in Marketo."""
     placeholder: Mapping[str, Value] = field(default_factory=dict)
     """What a Marketo record says that stands for none."""
     answer_is_witness: bool = False
@@ -333,6 +335,8 @@ class SyncRules:
     """The field by which people are matched."""
     delete_in_salesforce: bool = False
     """Whether a person deleted in Marketo is deleted in Salesforce too."""
+    own_user: str = ""
+    """Tandem's user in Salesforce, by id; empty: nobody has asked."""
     version: str = "1"
     money: Money | None = None
     """How amounts of records in several currencies become amounts in one; None: nobody has said."""

@@ -28,6 +28,8 @@ class Form(StrEnum):
     """Not at all."""
     ACTIVITY = "activity"
     """A custom activity: written once into the person's history, and never changed."""
+    CUSTOM_OBJECT = "custom_object"
+    """A custom object linked to the person, changed and deleted as its record is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Sort:
     """How its ids begin (Salesforce, object key prefixes), where the kind has several sorts: one that is named is told by it."""
     unless: tuple[str, ...] = ()
     """Checkboxes of Salesforce: while one of them is ticked, a record isn't made in Marketo."""
+    author: str = ""
+    """The field with the user who made a record, where those of Tandem's own are not made in Marketo: they came from there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

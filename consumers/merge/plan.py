@@ -197,13 +197,15 @@ def may_create(state: PairState, target: System, rules: SyncRules) -> bool:
     if not mapping.flow.reaches(target) or mapping.linked:
         return False
     if target is MARKETO:
-        return _belongs_there(state, mapping)
+        return _belongs_there(state, mapping, rules.own_user)
     return mapping.is_derived or state.wanted != 0 or qualifies(state, rules.qualification)
 
 
-def _belongs_there(state: PairState, mapping: ObjectMapping) -> bool:
+def _belongs_there(state: PairState, mapping: ObjectMapping, own_user: str) -> bool:
     """Whether Marketo is to have such a record at all: it is of the sort that goes there, and belongs to those it can't be without."""
     if any(_agreed(state, name) for name in mapping.unless):
+        return False
+    if mapping.author and own_user and _agreed(state, mapping.author) == own_user:
         return False
     return all(_agreed(state, item.key) for item in mapping.references if item.parent_required and not item.parent_may_lack)
 

@@ -16,23 +16,27 @@ from consumers.errands.carrying import Carrying
 from consumers.errands.directory import Directory
 from consumers.errands.errand import AddToCampaign, ChangeOwner, Convert, CreateTask, Done, Errand, Outcome, What, what_of
 from consumers.errands.introducing import Introductions
+from consumers.errands.retelling import Retelling, Retold
 from consumers.errands.running import Errands
 from consumers.errands.store import Store
 from consumers.flowsteps.answering import Answering
 from consumers.flowsteps.picklists import Picklists
 from consumers.flowsteps.service import Service
+from consumers.kinds.registry import KINDS
 from consumers.settle.conditions.prepaid import PrepaidBudget, pay
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work
 from consumers.worker.watched import CallWatched
 from streams.ground.clock import now_ms
+from streams.marketo.custom_activity import CustomActivity
+from streams.relay.positions import PostgresPositions
 from streams.salesforce.rest import SalesforceRest
 from streams.wire.systems import SALESFORCE
 
 
 def running_errands(process: Process) -> Mapping[str, Work]:
     """By role: what it does."""
-    return {"settle.errands": partial(_run, process)}
+    return {"settle.errands": partial(_run, process), "settle.retold": partial(_retell, process)}
 
 
 class AtYourService:
@@ -75,6 +79,21 @@ async def _run(process: Process, tools: Tools, stop: asyncio.Event) -> None:
     )
     process.troubles["settle.errands"] = lambda: errands.trouble
     await errands.run(tools.singleton, stop)
+
+
+async def _retell(process: Process, tools: Tools, stop: asyncio.Event) -> None:
+    """Nothing is retold unless types are chosen."""
+    chosen = tools.settings.activities_to_tasks
+    if not chosen.types:
+        await stop.wait()
+        return
+    forms = (form for kind in KINDS for form in kind.forms.values())
+    own = frozenset(form.name for form in forms if isinstance(form, CustomActivity))
+    zone = marketo_settings(tools.settings).zone
+    retold = Retold(types=chosen.types, subject=chosen.subject, status=chosen.status, zone=zone, own=own)
+    retelling = Retelling(tools.marketo, Store(tools.pool), tools.ledger, PostgresPositions(tools.pool), retold, clock=now_ms)
+    process.troubles["settle.retold"] = lambda: retelling.trouble
+    await retelling.run(tools.singleton, chosen.every_seconds, stop)
 
 
 def _actions(tools: Tools, process: Process) -> Mapping[type, Action]:

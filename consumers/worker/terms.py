@@ -1,5 +1,7 @@
 """The terms under which a worker keeps pairs in step: the rules and how long to wait, from the configuration and what was asked for."""
 
+from dataclasses import replace
+
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
 from consumers.configuration.systems import marketo_settings, salesforce_settings
@@ -14,6 +16,7 @@ def terms_of(settings: Settings, rules: SyncRules, identity: Identity) -> Terms:
     """These rules, kept by this identity, with the patience that the configuration asks for."""
     ours, theirs = _patience(settings)
     late_ms = round(settings.intervals.lateness_seconds * 1000)
+    rules = replace(rules, own_user=identity.salesforce_user)
     return Terms(rules=rules, identity=identity, lateness_ms=late_ms, salesforce=ours, marketo=theirs)
 
 

@@ -58,6 +58,11 @@ class Resource:
         """Of a derived name: the key fields. Raises ValueError for what is no such name."""
         return dict(zip(self.key, name.split("."), strict=True))
 
+    @property
+    def name(self) -> str:
+        """What it is called: of a custom object, its API name."""
+        return self.path.rpartition("/")[2]
+
     def named(self, key: Key) -> dict[str, Value]:
         """The key fields with these values. Raises ValueError for another number of them."""
         values = (key,) if isinstance(key, str) else key

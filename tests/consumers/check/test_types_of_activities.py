@@ -5,10 +5,13 @@ import pytest
 from consumers.configuration.defaults import build
 from consumers.fitting.check import compare
 from consumers.fitting.setup_activities import planned
+from consumers.fitting.setup_custom_objects import planned as planned_object
 from consumers.mapping.describes import described, salesforce_fields
 from consumers.mapping.fields import ObjectMapping
+from consumers.mapping.kind import Form
 from streams.marketo.custom_activities import label_of
 from streams.marketo.custom_activity import ATTRIBUTES_MAX, TypeState
+from streams.marketo.object_types import ObjectType, TypeField
 from streams.marketo.wire import Schema
 from streams.wire.errors import Fatal
 from tests.consumers.families.diary import Diary
@@ -76,3 +79,30 @@ def test_unless_chosen_no_task_is_kept_in_step() -> None:
 @pytest.mark.parametrize(("name", "label"), [("salesforceId", "Salesforce Id"), ("subject", "Subject"), ("isAllDay", "Is All Day")])
 def test_people_read_labels(name: str, label: str) -> None:
     assert label_of(name) == label
+
+
+def as_objects() -> ObjectMapping:
+    return Diary(form=Form.CUSTOM_OBJECT).terms.rules.objects[TASK]
+
+
+def custom(*names: str, state: str = "approved") -> ObjectType:
+    fields = {name: TypeField(name=name, label=name, type="string") for name in names}
+    return ObjectType(name="salesforceTask_c", label="", state=state, key=("salesforceId",), fields=fields)
+
+
+def test_a_custom_object_is_named_by_its_record_and_linked_to_its_person() -> None:
+    plan = planned_object(as_objects(), None)
+    assert plan is not None
+    assert (plan.create, plan.resource.key) == (True, ("salesforceId",))
+    made = {each.name: (each.type, each.related) for each in plan.fields}
+    assert made["leadId"] == ("link", ("lead", "id"))
+    assert (made["salesforceId"], made["activityDate"], made["subject"]) == (("string", None), ("datetime", None), ("string", None))
+    names = list(made)
+    assert planned_object(as_objects(), custom(*names)) is None
+    more = planned_object(as_objects(), custom(*names[:-1]))
+    assert more is not None
+    assert more.words == f"custom object salesforceTask_c: add {names[-1]}, then approve it"
+    draft = planned_object(as_objects(), custom(*names, state="draft"))
+    assert draft is not None
+    assert (draft.create, draft.fields) == (False, ())
+    assert planned_object(tasks(), None) is None

@@ -105,7 +105,7 @@ def test_setup_makes_types_of_activities_once(config: str, environ: dict[str, st
     chosen = tmp_path / "activities.yaml"
     chosen.write_text(f"{Path(config).read_text()}\ntask: {{as: activity}}\nevent: {{as: activity}}\n")
     plan = json.loads(tandem(str(chosen), environ, "setup", "--json").stdout)
-    assert [each.split(" ")[2] for each in plan["activity_types"]] == ["salesforceTask", "salesforceEvent"]
+    assert [each.split(" ")[2] for each in plan["types"]] == ["salesforceTask", "salesforceEvent"]
     assert not plan["complete"]
     before = json.loads(tandem(str(chosen), environ, "check", "--json").stdout)
     assert {"task", "event"} <= {each["object"] for each in before["findings"] if "no approved activity type" in each["message"]}
@@ -113,15 +113,15 @@ def test_setup_makes_types_of_activities_once(config: str, environ: dict[str, st
     done = tandem(str(chosen), environ, "setup", "--yes")
     assert "Created in Marketo: activity type salesforceTask (Salesforce Task), with salesforceId, " in " ".join(done.stdout.split())
     again = json.loads(tandem(str(chosen), environ, "setup", "--json").stdout)
-    assert again["activity_types"] == []
+    assert again["types"] == []
     after = json.loads(tandem(str(chosen), environ, "check", "--json").stdout)
     assert not [each for each in after["findings"] if each["level"] == "problem" and each["object"] in ("task", "event")]
 
     chosen.write_text(f"{Path(config).read_text()}\ntask: {{as: activity, fields: {{reason: {{salesforce: CallObject, type: text}}}}}}\n")
     more = json.loads(tandem(str(chosen), environ, "setup", "--json").stdout)
-    assert more["activity_types"] == ["activity type salesforceTask: add reason, then approve it"]
+    assert more["types"] == ["activity type salesforceTask: add reason, then approve it"]
     tandem(str(chosen), environ, "setup", "--yes")
-    assert json.loads(tandem(str(chosen), environ, "setup", "--json").stdout)["activity_types"] == []
+    assert json.loads(tandem(str(chosen), environ, "setup", "--json").stdout)["types"] == []
 
 
 def test_check_for_people_says_what_to_do(config: str, environ: dict[str, str]) -> None:

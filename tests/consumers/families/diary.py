@@ -73,13 +73,15 @@ class DiaryModel:
 class Diary(Family):
     """A family whose tasks and events are written to its people's histories."""
 
-    def __init__(self, *off: str) -> None:
+    def __init__(self, *off: str, form: Form = Form.ACTIVITY) -> None:
+        self.form = form
         super().__init__(*off)
+        self.marketo.records |= {"customobjects/salesforceTask_c": {}, "customobjects/salesforceEvent_c": {}}
         self.diary = DiaryModel(people=self.marketo.people.keys, clock=self.clock)
         self.marketo.custom_activities = self.diary
 
     def ruled(self, *off: str) -> SyncRules:
-        kinds = {**family.SETTINGS.kinds, "task": FormSettings(as_=Form.ACTIVITY), "event": FormSettings(as_=Form.ACTIVITY)}
+        kinds = {**family.SETTINGS.kinds, "task": FormSettings(as_=self.form), "event": FormSettings(as_=self.form)}
         return build(replace(family.SETTINGS, kinds=family.switched_off(kinds, *off)))
 
     def lead(self, name: str) -> str:
@@ -89,7 +91,11 @@ class Diary(Family):
         return self.org.add(CONTACT, LastName=name, Email=f"{name.lower()}@example.com")
 
     def task(self, who: str | None, subject: str = "Call", **fields: Any) -> str:
-        return self.org.add(TASK, WhoId=who, Subject=subject, CreatedDate=CREATED, **fields)
+        return self.org.add(TASK, **{"WhoId": who, "Subject": subject, "CreatedDate": CREATED, **fields})
+
+    def tasks(self) -> Mapping[str, Mapping[str, Any]]:
+        """The custom objects that tasks are kept as, by the record that they are of."""
+        return self.marketo.records["customobjects/salesforceTask_c"]
 
     def times(self, *records: str) -> list[int]:
         """How often each of these is told of."""

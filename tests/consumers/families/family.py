@@ -60,7 +60,8 @@ def terms(told: SyncRules | None = None) -> Terms:
     """With short waits."""
     patience = Patience(call_ms=30_000, silent_ms=60_000, lost_ms=600_000)
     identity = Identity(salesforce_user="005000000000999AAA", marketo_user=OURS)
-    return Terms(rules=told or rules(), identity=identity, salesforce=patience, marketo=patience, lateness_ms=30_000)
+    ruled = replace(told or rules(), own_user=identity.salesforce_user)
+    return Terms(rules=ruled, identity=identity, salesforce=patience, marketo=patience, lateness_ms=30_000)
 
 
 class Org:

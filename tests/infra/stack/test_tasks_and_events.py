@@ -2,6 +2,8 @@
 whatever becomes of calls and workers; once through the streams and once through the polls alone."""
 
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ pytestmark = pytest.mark.integration
 _ACTIVITIES = """
 task: {as: activity}
 event: {as: activity}
+activities_to_tasks: {types: [Add to List], every: 1s}
 settle: {lease: 10s}
 """
+_TASKS = "marketo/salesforceTask_c"
 _LOST = {"system": "marketo", "match": {"method": "POST", "path": "/rest/v1/activities/external.json"}}
 
 
@@ -99,17 +103,70 @@ async def a_killed_worker(both: Histories, lead: str) -> None:
     assert len(await both.told(task)) == 1
 
 
+async def told_in_salesforce(both: Histories) -> None:
+    """What happens to somebody in Marketo becomes one task, though the answer is lost, and no activity again; of strangers none does."""
+    lead = await both.lead("Listed")
+    person = (await both.person("Listed"))["id"]
+    stranger = (await both.does("marketo/person/create", fields={"lastName": "Stranger", "email": "stranger@example.com"}))["id"]
+    members = (await both.does("marketo/list/create", name="Webinar"))["id"]
+    lost = {"system": "salesforce", "match": {"method": "POST", "path": "/services/data/*/composite/sobjects"}}
+    async with both._http.post(f"{both._url}/faults", json={**lost, "action": {"type": "lose_answer"}, "times": 1}) as answer:
+        assert answer.ok
+    await both.does("marketo/list/add", list=members, ids=[person, stranger])
+
+    async def tasks() -> list[dict[str, Any]]:
+        return [row for row in (await both.rows("salesforce/Task")).values() if str(row["Subject"]).startswith("Add to List")]
+
+    await until(tasks, "it is a task in Salesforce")
+    later = await both.task(lead, "Later")
+    await until(lambda: both.told(later), "what is made after it is told")
+    found = await tasks()
+    assert [(row["WhoId"], row["Status"]) for row in found] == [(lead, "Completed")]
+    assert await both.told(found[0]["Id"]) == []
+
+
+@asynccontextmanager
+async def histories(home: Path, roles: tuple[str, ...], more: str) -> AsyncIterator[Histories]:
+    """A whole stack whose worker has these roles. `more`: lines more in its configuration."""
+    config = home / "tandem.yaml"
+    config.write_text(f"{CONFIG.read_text().replace('poll: 20s', 'poll: 2s')}{more}")
+    worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
+    async with Stack(home / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
+        yield Histories(stack, http)
+    await stack.clean()
+
+
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
 async def test_each_task_and_event_stands_in_its_persons_history_once(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    config = tmp_path / "tandem.yaml"
-    config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s") + _ACTIVITIES)
-    worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
-    async with Stack(tmp_path / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
-        both = Histories(stack, http)
+    async with histories(tmp_path, roles, _ACTIVITIES) as both:
         lead, _ = await written_once(both)
         await waits_for_its_person(both)
         await a_lost_answer(both, lead, "lose_answer")
         await a_lost_answer(both, lead, "lose_request")
+        await told_in_salesforce(both)
         await a_killed_worker(both, lead)
         await nobody_twice(both)
-    await stack.clean()
+
+
+async def follows_its_record(both: Both) -> None:
+    """As a custom object a task is changed, handed on, deleted and restored like any other record."""
+    await both.lead("One")
+    other = await both.lead("Other")
+    one = next(record for record, row in (await both.rows("salesforce/Lead")).items() if row["LastName"] == "One")
+    task = await both.create("Task", Subject="Call", WhoId=one, Status="Not Started", ActivityDate="2027-01-15")
+    first, second = (await both.person("One"))["id"], (await both.person("Other"))["id"]
+    await both.record(_TASKS, task, "salesforceId", subject="Call", status="Not Started", leadId=first, dueDate="2027-01-15")
+    await both.edit("Task", task, Status="Completed", WhoId=other)
+    await both.record(_TASKS, task, "salesforceId", status="Completed", leadId=second, isClosed=True)
+    meeting = await both.create("Event", Subject="Meet", WhoId=one, ActivityDateTime="2027-01-16T09:30:00Z", DurationInMinutes=45)
+    await both.record("marketo/salesforceEvent_c", meeting, "salesforceId", subject="Meet", minutes=45, leadId=first)
+    await both.does("salesforce/delete", id=task)
+    await both.gone(_TASKS, task, "salesforceId")
+    await both.does("salesforce/undelete", id=task)
+    await both.record(_TASKS, task, "salesforceId", status="Completed", leadId=second)
+
+
+@pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
+async def test_each_task_and_event_is_a_custom_object_that_follows_it(tmp_path: Path, roles: tuple[str, ...]) -> None:
+    async with histories(tmp_path, roles, "task: {as: custom_object}\nevent: {as: custom_object}\n") as both:
+        await follows_its_record(both)
