@@ -61,6 +61,7 @@ def write_configuration(file: Path, *, poll_seconds: int = POLL_SECONDS) -> None
         "task": {"as": "activity"}, "event": {"as": "activity"},
         "intervals": {"poll": f"{poll_seconds}s", "overlap": "1m", "activities_min": "1s", "activities_max": "2s", "lateness": "20s"},
         "settle": {"lease": "10s"},
+        "flow_steps": {"key": _env("FLOW_STEPS_KEY"), "port": _env("FLOW_STEPS_PORT"), "callback_hosts": "localhost, 127.0.0.1"},
         "web": {"host": _env("WEB_HOST"), "port": _env("WEB_PORT")},
         "log": {"level": "info", "format": "json"},
     }  # fmt: skip

@@ -2,19 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from infra.demo.population import Populace, marketo_record
+from infra.demo.scenario import Scenario
 from infra.demo.systems import Systems
-from infra.demo.table import LEAD, QUALIFIER
 from infra.demo.waiting import LOOK_SECONDS, NotInStepError
 from infra.stack.stack import Stack
 
 PEOPLE = 5
 _STEP = "push"
+_TOLD_SECONDS = 60.0
 
 
-async def ask(systems: Systems, populace: Populace, stack: Stack, *, within_seconds: float) -> None:
+async def newcomers(scenario: Scenario, systems: Systems, stack: Stack) -> None:
+    """New people in each system, some in both; and some in Marketo who don't qualify, but are asked for."""
+    await scenario.newcomers(one_side=20, both=12)
+    await ask(scenario.strangers(PEOPLE), systems, stack)
+
+
+async def ask(people: Sequence[Mapping[str, Any]], systems: Systems, stack: Stack) -> None:
     """Marketo's administrator installs the step; some new people go through a flow with it. Returns once Marketo was told that each of
     them is in Salesforce; raises NotInStepError."""
     told = stack.told()
@@ -25,17 +32,16 @@ async def ask(systems: Systems, populace: Populace, stack: Stack, *, within_seco
     list_id = (await systems.verb("marketo/list/create", {"name": "To be in Salesforce"}))["id"]
     steps = [{"type": "flow_step", "service": service["id"], "context": {"note": "the demo asks"}}]
     await systems.verb("marketo/campaign/create", {"name": "Into Salesforce", "on": "added_to_list", "key": list_id, "steps": steps})
-    facts = [{**populace.facts(LEAD), QUALIFIER: False} for _ in range(PEOPLE)]
-    made = await asyncio.gather(*(systems.verb("marketo/person/create", {"fields": marketo_record(LEAD, each)}) for each in facts))
-    people = {int(each["id"]) for each in made}
-    await systems.verb("marketo/list/add", {"list": list_id, "ids": sorted(people)})
-    deadline = time.monotonic() + within_seconds
-    while (outcomes := await _outcomes(systems, int(service["activityType"]))).keys() != people:
+    made = await asyncio.gather(*(systems.verb("marketo/person/create", {"fields": each}) for each in people))
+    ids = {int(each["id"]) for each in made}
+    await systems.verb("marketo/list/add", {"list": list_id, "ids": sorted(ids)})
+    deadline = time.monotonic() + _TOLD_SECONDS
+    while (outcomes := await _outcomes(systems, int(service["activityType"]))).keys() != ids:
         if time.monotonic() > deadline:
-            raise NotInStepError(f"Marketo was told of {len(outcomes)} of {len(people)} people that it has asked for")
+            raise NotInStepError(f"Marketo was told of {len(outcomes)} of {len(ids)} people that it has asked for")
         await asyncio.sleep(LOOK_SECONDS)
     if not all(outcomes.values()):
-        raise NotInStepError(f"only {sum(outcomes.values())} of {len(people)} people that Marketo has asked for are in Salesforce")
+        raise NotInStepError(f"only {sum(outcomes.values())} of {len(ids)} people that Marketo has asked for are in Salesforce")
 
 
 async def _outcomes(systems: Systems, kind: int) -> Mapping[int, bool]:

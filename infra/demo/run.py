@@ -14,6 +14,7 @@ from typing import Any
 from rich.markup import escape
 
 from infra.demo.administrator import POLL_ALONE_SECONDS, POLL_SECONDS, prepare, write_configuration
+from infra.demo.asked import newcomers
 from infra.demo.command import CommandError, tandem
 from infra.demo.comparison import compare, with_parents
 from infra.demo.history import Mirror
@@ -151,7 +152,7 @@ class Demo:
             ("300 edits on each side at once", True, lambda: scenario.edit_both(300)),
             ("Fields cleared on both sides", True, lambda: scenario.clear_both(40)),
             ("The same field edited on both sides at the same moment", True, scenario.collide),
-            ("New people on both sides, some of them the same", True, lambda: scenario.newcomers(one_side=20, both=12)),
+            ("New people on both sides; some are asked for by a flow step", True, lambda: newcomers(scenario, self.systems, self.stack)),
             ("Deletions in Salesforce", True, lambda: scenario.delete_in_salesforce(6)),
             ("Accounts, users and who belongs to whom are changed", True, lambda: self._belongings(scenario)),
             ("A user, an account, its people and its opportunity arrive at once", True, scenario.arrive),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from infra.demo.campaigns import Campaigns
 from infra.demo.comparison import Pair
@@ -105,6 +105,10 @@ class Scenario:
         for _, person_id in sorted(waiting)[:5]:
             work.append(self._edit_marketo(person_id, {QUALIFIER: True}))
         await asyncio.gather(*work)
+
+    def strangers(self, count: int) -> list[dict[str, Any]]:
+        """People for Marketo who don't qualify."""
+        return [marketo_record(LEAD, {**self._populace.facts(LEAD), QUALIFIER: False}) for _ in range(count)]
 
     async def delete_in_salesforce(self, count: int) -> None:
         for pair in self._some(self.pairs, count):
