@@ -33,7 +33,11 @@ async def look_at_database(dsn: str) -> None:
 
 
 async def look_at_migrations(connection: Any, dsn: str) -> None:
-    """The same on a connection that is there already. A database that is ahead is fine: migrations leave the version before able to run."""
+    """The same on a connection that is there already.
+
+    A database that is ahead is fine: migrations leave the version before able to run, or rename a column that each of its statements asks
+    for, so that it stops and says so (0018).
+    """
     where = f"the database at {address(dsn)}"
     try:
         applied = {row["number"] for row in await connection.fetch(APPLIED)}
