@@ -1,9 +1,11 @@
-"""What can be made only once, in doubt: the call that was to make it was not answered, and another one might make it twice. Pure."""
+"""Creations in doubt: the call that was to make a record was not answered. What can be made only once may have been made already; what is
+made under a key of ours may stand there although nobody wants it any more. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from consumers.merge.record import asked_again
 from consumers.merge.state import Field, PairState, Write, shallow
 from consumers.merge.writes import Patience, born, withdrawn
 from streams.wire.systems import System
@@ -53,8 +55,22 @@ def proved(state: PairState, system: System, search: Search, patience: Patience)
     return _said(_looked_for(state, system, write, again), system, why), Proof.OPEN
 
 
+def stands(state: PairState, system: System, search: Search, patience: Patience) -> tuple[PairState, Proof]:
+    """The same of what is made under a key of ours, where a second creation would be the same record: not found, it is made again at once.
+
+    But where the other side's record was deleted meanwhile nobody makes it again: what may stand there is to go. Found, it is read, since
+    it may have stood there before.
+    """
+    write = state.record(system).creating
+    if search.found:
+        return asked_again(born(state, system, search.found[0], write, witnessed=False), system), Proof.THERE
+    if search.found is not None and not state.record(system.other).deleted:
+        return _said(withdrawn(state, system, write), system, ""), Proof.NOT_MADE
+    return proved(state, system, search, patience)
+
+
 def doubted(state: PairState, system: System, write: int, look_at: int) -> PairState:
-    """The call of a creation that can be made only once has no answer: it is looked for from `look_at` on (ms, ours)."""
+    """The call of a creation has no answer: what it may have made is looked for from `look_at` on (ms, ours)."""
     return _said(_looked_for(state, system, write, look_at), system, _DOUBT)
 
 

@@ -3,7 +3,7 @@
 A look changes nothing on the systems. What it finds is judged like any other reading.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -112,10 +112,11 @@ class Looker:
                 closed = error
         if claimed.to_find:
             await self._find(claimed.to_find, looked)
-        try:
-            looked.due |= await self._doubts.resolve(claimed.to_prove)
-        except (Fatal, Reject) as error:
-            closed = error
+        for wanted in _by_sort(claimed.to_prove, self._system):
+            try:
+                looked.due |= await self._doubts.resolve(wanted)
+            except (Fatal, Reject) as error:
+                closed = error
         if closed is not None:
             raise closed
         return looked
@@ -159,10 +160,10 @@ class Looker:
             mapping = self._terms.mapping(state)
             if mapping.is_person:
                 claimed.to_find[pair.id] = state
-            elif mapping.written_once:
-                claimed.to_prove[pair.id] = state
+            elif mapping.is_derived:
+                state = withdrawn(state, self._system, record.creating)  # its parents name it, and whoever makes it again looks for it
             else:
-                state = withdrawn(state, self._system, record.creating)  # made again under the same key it is the same record
+                claimed.to_prove[pair.id] = state
         state = self._terms.with_due(state, now)
         looked.due.update(duty for duty in Duty if state.due[duty] and duty.writes)
         lease = now + min(_LEASE_MS, self._terms.patience(self._system).call_ms)
@@ -277,6 +278,13 @@ def _looked_at(write: Write, at: int) -> Write:
     new = shallow(write)
     new.look_at = at
     return new
+
+
+def _by_sort(wanted: Mapping[int, PairState], system: System) -> list[dict[int, PairState]]:
+    sorts: dict[Object, dict[int, PairState]] = {}
+    for pair, state in wanted.items():
+        sorts.setdefault(state.named_on(system), {})[pair] = state
+    return list(sorts.values())
 
 
 def _by_object(states: Sequence[PairState], system: System) -> dict[Object, list[str]]:

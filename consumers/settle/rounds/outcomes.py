@@ -86,13 +86,13 @@ class Outcomes:
                 return rejected(state, self._system, item.write, outcome.reason, outcome.fields, mark=_mark(item))
 
     def _in_doubt(self, state: PairState, item: Item, look_at: int) -> PairState:
-        """Looked for from then on; a creation under a key of ours is made again instead: it is the same record. Not one that is written
-        once, which would be there twice."""
+        """Looked for from then on; one that its parents name is made again instead, by whoever looks for it first."""
         mapping = self._terms.mapping(state)
-        if isinstance(item.order, Create) and mapping.resource is not None and not mapping.written_once:
+        creation = isinstance(item.order, Create)
+        if creation and mapping.is_derived:
             return later(withdrawn(state, self._system, item.write), self._duty, look_at)
         state = failed(state, self._system, item.write, look_at)
-        return doubted(state, self._system, item.write, look_at) if mapping.written_once else state
+        return doubted(state, self._system, item.write, look_at) if creation and not mapping.is_person else state
 
     def _stays(self, state: PairState, order: Delete, reason: str, remedy: str = "") -> PairState:
         """The record was to go and is still there: why, where people look for it."""

@@ -17,7 +17,7 @@ from consumers.settle.writers.refused import NO_OWNER, blamed, orphaned, passes
 from streams.budget.port import Lane
 from streams.marketo.programs import MarketoPrograms
 from streams.marketo.refusals import judge_item
-from streams.marketo.resource import Interface, Resource
+from streams.marketo.resource import Interface, Key, Resource
 from streams.marketo.resources import MarketoResources
 from streams.marketo.wire import ItemResult, Lead
 from streams.wire.errors import Fatal, Reject
@@ -56,8 +56,16 @@ class MarketoRecords:
         self._numbers = Numbers(resources, rules)
 
     async def candidates(self, obj: Object, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
-        """By pair: who may be meant by it; of what is made under a key of ours nobody is asked for."""
-        return await self._members[obj].candidates(wanted, lane) if obj in self._members else {}
+        """By pair: what stands under its name, or under the key that its creation was sent with."""
+        if obj in self._members:
+            return await self._members[obj].candidates(wanted, lane)
+        mapping, resource = self._sorts[obj], _resource(self._sorts[obj])
+        sent = {pair: key for pair, state in wanted.items() if (key := _key_sent(resource, mapping, state)) is not None}
+        found = await self._resources.read_records(resource, list(sent.values()), (), lane)
+        keyed = _is_keyed(resource)
+        return {
+            pair: [_reading(obj, str(key) if keyed else found[key].id, found[key], {})] for pair, key in sent.items() if key in found
+        }  # fmt: skip
 
     def together(self, item: Item) -> str:
         """What goes in one call has the same."""
@@ -153,6 +161,20 @@ def _resource(mapping: ObjectMapping) -> Resource:
 def _is_keyed(resource: Resource) -> bool:
     """Whether the Salesforce id alone names the record; else its fields do when it is made, and Marketo's own id afterwards."""
     return len(resource.key) == 1
+
+
+def _key_sent(resource: Resource, mapping: ObjectMapping, state: PairState) -> Key | None:
+    """What names the record that a creation in doubt may have made; None: nothing that anybody could look for."""
+    if _is_keyed(resource):
+        return state.salesforce.id or None
+    sent: dict[str, str | int] = {}
+    for name in resource.key:
+        field = state.fields.get(mapping.by_marketo[name].key) if name in mapping.by_marketo else None
+        values = [entry.value for entry in field.marketo.writes if entry.id == state.marketo.creating] if field is not None else []
+        if not values or not isinstance(values[0], str | int):
+            return None
+        sent[name] = values[0]
+    return tuple(sent.values())
 
 
 def _name(resource: Resource, item: Item) -> dict[str, Value]:

@@ -94,7 +94,8 @@ class MarketoModel:
         del lane
         self._refuse_list(resource)
         there = self.records[resource.path]
-        return {each: self._lead(each, there[each], fields) for each in keys if each in there}
+        names = {each: each if isinstance(each, str) else "|".join(str(part) for part in each) for each in keys}
+        return {each: self._lead(name, there[name], fields) for each, name in names.items() if name in there}
 
     read_records_by_id = read_records
     """What Marketo calls them is their key here, too."""
