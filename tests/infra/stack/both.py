@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from infra.stack.part import program_environment
 from infra.stack.stack import CONFIG, Stack
 from infra.stack.tandem import Worker
 
@@ -143,6 +146,17 @@ async def until(what: Callable[[], Awaitable[object]], said: str, seen: Callable
                 await asyncio.sleep(0.2)
     except TimeoutError:
         raise AssertionError(f"{said}: not within {DEADLINE_SECONDS} s ({seen()})") from None
+
+
+async def tandem(both: Both, *arguments: str) -> tuple[int, str]:
+    """A command of Tandem's: its exit code, and what it says."""
+    told = {**both.stack.told(), "TANDEM_CONFIG": str(both.stack.tandem.config), "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "consumers.cli", *arguments, env=program_environment({**os.environ, **told}),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
 
 
 Scene = Callable[[Both], Awaitable[None]]

@@ -1,17 +1,13 @@
 """A whole stack on the sandbox: the members of a linked campaign are those of its program, once through the streams and once through the
 polls alone."""
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.stack.part import program_environment
-from tests.infra.stack.both import POLLS, STREAMS, Both, Row, a_stack, plays, until
+from tests.infra.stack.both import POLLS, STREAMS, Both, Row, a_stack, plays, tandem, until
 
 pytestmark = pytest.mark.integration
 
@@ -60,17 +56,6 @@ class Linked:
             return here == there == statuses
 
         await until(so, f"{said}: {statuses}", lambda: seen)
-
-
-async def tandem(both: Both, *arguments: str) -> tuple[int, str]:
-    """A command of Tandem's: its exit code, and what it says."""
-    told = {**both.stack.told(), "TANDEM_CONFIG": str(both.stack.tandem.config), "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "consumers.cli", *arguments, env=program_environment({**os.environ, **told}),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
 
 
 async def campaign_and_program(both: Both, name: str, **fields: Any) -> Linked:

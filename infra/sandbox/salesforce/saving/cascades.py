@@ -38,12 +38,14 @@ def along(schema: Schema, kind: ObjectType) -> list[tuple[str, str]]:
 
 
 def refuse(org: State, kind: ObjectType, row: Row) -> None:
-    """Raises DELETE_FAILED for what can't be deleted as it stands."""
+    """Raises for what can't be deleted as it stands."""
     if not kind.deletable:
         raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", f"entity type cannot be deleted: {kind.name}")
     match kind.name:
         case "Account":
             _refuse_account(org, row)
+        case "Contact" if "IsPersonAccount" in row:
+            raise RecordError("INVALID_PERSON_ACCOUNT_OPERATION", "You cannot delete a person account.")
         case "CampaignMemberStatus":
             _refuse_status(org, row)
 

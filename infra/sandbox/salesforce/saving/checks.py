@@ -48,6 +48,17 @@ def check_shared(org: State, table: Table, record_id: str, user_id: str) -> None
         raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 
 
+def check_person(row: Row | None, values: Mapping[str, Value]) -> None:
+    """Raises for what nobody writes of a person account: its whole name, and whose contact its own one is and of which type."""
+    if row is None or "IsPersonAccount" not in row:
+        return
+    whole = "AccountId" if "AccountId" in row else "Name"
+    if whole in values:
+        raise RecordError("INVALID_FIELD_FOR_INSERT_UPDATE", f"Account: bad field names on insert/update call: {whole}", [whole])
+    if "AccountId" in row and "RecordTypeId" in values:
+        raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+
+
 def table_of(org: State, record_id: str) -> Table:
     """The table that the record is in, or would be. Raises `RecordError` for an id of no object."""
     kind = org.schema.of_id(record_id)

@@ -17,7 +17,7 @@ from infra.sandbox.salesforce.records.values import checked
 from infra.sandbox.salesforce.rules.automation import Flow, Occasion, worked_out
 from infra.sandbox.salesforce.rules.duplicates import check_duplicates
 from infra.sandbox.salesforce.saving import cascades, consequences
-from infra.sandbox.salesforce.saving.checks import check_saved, check_shared, check_unlocked, live_row, table_of
+from infra.sandbox.salesforce.saving.checks import check_person, check_saved, check_shared, check_unlocked, live_row, table_of
 from infra.sandbox.salesforce.saving.consequences import Changed, Consequence, Made
 from infra.sandbox.salesforce.saving.derivations import auto_numbered, derive
 from infra.sandbox.salesforce.schema import personaccounts
@@ -66,6 +66,7 @@ class Transaction:
         table = table_of(self._org, record_id)
         if via is None:
             check_shared(self._org, table, record_id, self._caller.user_id)
+            check_person(table.rows.get(record_id), values)
         try:
             self._update(table, record_id, values, via=via)
         except RecordError:
@@ -162,8 +163,7 @@ class Transaction:
         contact: Row | None = None
         if person:
             fresh |= {"IsPersonAccount": True, "PersonContactId": org.store.tables["Contact"].new_id()}
-            contact = {**personaccounts.to_contact(fresh, org.schema.objects["Contact"].fields), "AccountId": record_id,
-                       "IsPersonAccount": True}  # fmt: skip
+            contact = personaccounts.own_contact(fresh, record_id, org.schema.objects["Contact"].fields)
         fresh = {
             **kind.unticked, "Id": record_id, **fresh, "CreatedDate": self._stamp, "CreatedById": author, "LastModifiedDate": self._stamp,
             "LastModifiedById": author, "SystemModstamp": self._stamp,

@@ -62,6 +62,11 @@ def to_contact(values: Row, fields: dict[str, Field]) -> dict[str, Value]:
     return {name: value for name, value in named.items() if name is not None and name in fields and not fields[name].derived}
 
 
+def own_contact(values: Row, account: str, fields: dict[str, Field]) -> Row:
+    """The contact of an account of these values, as it is made with it."""
+    return {**to_contact(values, fields), "AccountId": account, "IsPersonAccount": True}
+
+
 def to_account(values: Row, fields: dict[str, Field]) -> dict[str, Value]:
     named = {account_name(name, fields): value for name, value in values.items()}
     return {name: value for name, value in named.items() if name is not None and not fields[name].derived}

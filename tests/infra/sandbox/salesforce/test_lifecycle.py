@@ -321,6 +321,23 @@ async def test_person_accounts_are_two_records_and_two_events(org: Client, opene
     assert (await read(org, "Account", business))["IsPersonAccount"] is False
 
 
+async def test_a_person_account_is_deleted_and_named_as_one_and_its_contact_belongs_to_it(org: Client) -> None:
+    await org.verb("enable_person_accounts")
+    person, business = await made(org, "Account", FirstName="Aki", LastName="Ito"), await made(org, "Account", Name="Business")
+    contact = (await read(org, "Account", person))["PersonContactId"]
+    kind = (await org.verb("add_record_type", {"object": "Contact", "name": "Partner"}))["id"]
+    for row, fields, code in (
+        (f"Account/{person}", {"Name": "Aki Ida"}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        (f"Contact/{contact}", {"AccountId": business}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        (f"Contact/{contact}", {"RecordTypeId": kind}, "INSUFFICIENT_ACCESS_OR_READONLY"),
+    ):
+        assert refusal(await org.call("PATCH", f"/sobjects/{row}", fields)) == code
+    assert refusal(await org.call("DELETE", f"/sobjects/Contact/{contact}")) == "INVALID_PERSON_ACCOUNT_OPERATION"
+    assert (await org.call("PATCH", f"/sobjects/Account/{business}", {"Name": "Better business"})).status == 204
+    assert (await org.call("DELETE", f"/sobjects/Account/{person}")).status == 204
+    assert (await org.call("GET", f"/sobjects/Contact/{contact}")).status == 404
+
+
 async def test_autonumbers_and_record_types(org: Client) -> None:
     name = {"name": "Name", "auto_number": "T-{0000}", "length": 80}
     await org.verb("define_object", {"name": "Ticket__c", "label": "Ticket", "fields": [name]})
