@@ -162,13 +162,14 @@ async def _read_salesforce(settings: Settings, rules: SyncRules, state: PairStat
 
 
 async def _read_marketo(settings: Settings, rules: SyncRules, state: PairState) -> Mapping[str, Value] | None:
+    from streams.marketo.calling import BY_HAND_SECONDS  # noqa: PLC0415 - only when asked live
     from streams.marketo.rest import MarketoRest  # noqa: PLC0415 - only when asked live
     from streams.marketo.session import MarketoSession  # noqa: PLC0415 - only when asked live
 
     mapping, record = rules.objects[state.object], state.marketo.id
     fields = fields_to_read(mapping, System.MARKETO)
     async with MarketoSession(marketo_settings(settings)) as session:
-        rest = MarketoRest(session, OpenBudget())
+        rest = MarketoRest(session, OpenBudget(), BY_HAND_SECONDS)
         if not isinstance(mapping.resource, Resource):
             lead = (await rest.read([record], fields)).get(record)
         elif len(mapping.resource.key) == 1:

@@ -18,6 +18,7 @@ from consumers.merge.terms import Identity, Terms
 from consumers.reports.database import ledger_connection
 from consumers.worker.opening import budgets_of
 from streams.ground.database import away_is_retry
+from streams.marketo.calling import BY_HAND_SECONDS
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.salesforce.rest import SalesforceRest
@@ -75,4 +76,4 @@ async def _linking(settings: Settings) -> AsyncIterator[Linking]:
         ours, theirs = (shared[system].for_purpose("read") for system in (SALESFORCE, MARKETO))
         nobody = Identity(salesforce_user="", marketo_user="")  # nothing is judged here
         terms = Terms(rules=build(settings), identity=nobody)
-        yield Linking(ledger, pool, SalesforceRest(session, ours), MarketoRest(marketo_session, theirs), terms)
+        yield Linking(ledger, pool, SalesforceRest(session, ours), MarketoRest(marketo_session, theirs, BY_HAND_SECONDS), terms)

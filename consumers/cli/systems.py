@@ -29,6 +29,7 @@ from consumers.mapping.describes import Describes
 from streams.budget.open import OpenBudget
 from streams.ground.database import connected
 from streams.ground.together import together
+from streams.marketo.calling import BY_HAND_SECONDS
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.salesforce.rest import SalesforceRest
@@ -94,7 +95,7 @@ async def check_of(settings: Settings, *, canary: bool, canary_id: str | None) -
 async def _check_systems(
     settings: Settings, report: CheckReport, session: Session, marketo_session: MarketoSession, *, canary: bool, canary_id: str | None
 ) -> CheckReport:  # fmt: skip
-    salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
+    salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget(), BY_HAND_SECONDS)
     describes = await survey(salesforce, marketo, sorts(settings))
     custom = await plan_of(settings, salesforce, marketo, describes)
     rules = build(settings, describes, unseen=True)
@@ -129,7 +130,7 @@ async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
     """What is missing; with `create`, Marketo's part is made. Raises the adapters' errors."""
     stamp = None if settings.echo is Echo.USER else settings.links.stamp
     async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
-        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
+        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget(), BY_HAND_SECONDS)
         rules = build(settings)
         plan = plan_setup(rules, await survey(salesforce, marketo, sorts(settings)), stamp=stamp)
         types, objects = await plan_types(rules, marketo), await plan_objects(rules, marketo)
@@ -178,7 +179,7 @@ async def _remembered(settings: Settings) -> Knowledge:
 
 async def _describes(settings: Settings) -> Describes:
     async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
-        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
+        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget(), BY_HAND_SECONDS)
         return await survey(salesforce, marketo, sorts(settings))
 
 
@@ -197,7 +198,7 @@ async def _sung(settings: Settings, session: MarketoSession, rest: MarketoRest, 
 async def custom_of(settings: Settings, *, make: bool) -> Planned:
     """What Marketo's custom objects lack; with `make` it is made, as far as it can be. Raises the adapters' errors."""
     async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
-        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget())
+        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget(), BY_HAND_SECONDS)
         plan = await plan_of(settings, salesforce, marketo, await survey(salesforce, marketo, sorts(settings)))
         if make:
             await apply(marketo, plan)

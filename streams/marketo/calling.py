@@ -1,5 +1,6 @@
 """Calls to one Marketo instance, each under the budget, and batches of records in as few of them as fit."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,6 +18,9 @@ BATCH_RECORDS_MAX = 300
 BODY_BYTES_MAX = 1_000_000
 """Largest body we send; Marketo refuses 1 MB with HTTP 413."""
 
+BY_HAND_SECONDS = 45.0
+"""The patience of a command that a person waits for: two of Marketo's windows of 20 seconds, and a little."""
+
 _UNANSWERED = ItemResult(id=None, status="unknown", message="Marketo's answer has no result for this record")
 
 Results = Callable[[Sequence[Any], int], list[ItemResult]]
@@ -26,11 +30,16 @@ Each = TypeVar("Each")
 
 
 class Calling:
-    """What all resources of one instance share: the session, the budget, the count of calls."""
+    """What all resources of one instance share: the session, the budget, the count of calls.
 
-    def __init__(self, session: MarketoSession, budget: Budget) -> None:
+    `patience_seconds`: for how long a call is made again here that Marketo refused for a limit of the whole instance (606, 615; nothing was
+    done). A worker needs none of it, since the budget and its loops know what else there is to do; a command that a person waits for does.
+    """
+
+    def __init__(self, session: MarketoSession, budget: Budget, patience_seconds: float = 0.0) -> None:
         self.session = session
         self._budget = budget
+        self._patience_seconds = patience_seconds
         self.calls = 0
 
     async def get(self, path: str, params: Mapping[str, str], lane: Lane) -> Answer:
@@ -38,14 +47,22 @@ class Calling:
 
     async def call(self, call: Call, lane: Lane) -> Answer:
         """A call that is repeated with another token asks for leave a second time, with the first place given back: Marketo counts both."""
-        try:
+        patience = self._patience_seconds
+        while True:
             try:
-                return await self._attempt(call, lane)
-            except Expired as error:
-                return await self._attempt(call, lane, error)
-        except Held as limit:
-            await self._budget.used_up(limit.hold_seconds)
-            raise
+                return await self._twice(call, lane)
+            except Held as limit:
+                await self._budget.used_up(limit.hold_seconds)
+                patience -= limit.after_seconds
+                if patience < 0:
+                    raise
+                await asyncio.sleep(limit.after_seconds)
+
+    async def _twice(self, call: Call, lane: Lane) -> Answer:
+        try:
+            return await self._attempt(call, lane)
+        except Expired as error:
+            return await self._attempt(call, lane, error)
 
     async def _attempt(self, call: Call, lane: Lane, expired: Expired | None = None) -> Answer:
         async with self._budget.call(lane):

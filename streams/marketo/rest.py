@@ -24,10 +24,13 @@ _ACTIVITIES = "/rest/v1/activities"
 
 
 class MarketoRest:
-    """Calls to one instance. Raises the errors of `streams.wire.errors` and nothing else; reads are safe to repeat."""
+    """Calls to one instance. Raises the errors of `streams.wire.errors` and nothing else; reads are safe to repeat.
 
-    def __init__(self, session: MarketoSession, budget: Budget) -> None:
-        self._calling = Calling(session, budget)
+    `patience_seconds`: for how long a call waits here for a limit of the instance to pass (`Calling`).
+    """
+
+    def __init__(self, session: MarketoSession, budget: Budget, patience_seconds: float = 0.0) -> None:
+        self._calling = Calling(session, budget, patience_seconds)
         self.resources = MarketoResources(self._calling)
         """Everything but people that has the common interface."""
         self.object_types = MarketoObjectTypes(self._calling)

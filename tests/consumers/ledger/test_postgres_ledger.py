@@ -311,6 +311,7 @@ async def test_the_columns_say_what_the_state_says(postgres_ledger: PostgresLedg
         "held": "ambiguous match: two",
         "contested": False,
         "gone": False,
+        "gone_in_marketo": False,
         "waits_for": "ada@example.com",
         "updated_at": NOW + 1,
     }

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from streams.budget.port import Budget, Lane
+from streams.marketo.calling import BY_HAND_SECONDS
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession
 from streams.marketo.wire import ItemResult
@@ -231,6 +232,27 @@ class Counted:
 
     async def seen(self, used: int, limit: int) -> None:
         """Not asked here."""
+
+
+async def test_a_command_waits_for_a_limit_to_pass_and_a_worker_does_not(stub: MarketoStub) -> None:
+    async with MarketoSession(stub.settings()) as session:
+        stub.scripts[LEADS] = [failure("615"), failure("615"), done({"id": 50, "status": "created"})]
+        patient = MarketoRest(session, CountingBudget(), BY_HAND_SECONDS)
+        answer = await patient.sync([{"email": "a@x.example"}], "createOnly", None)
+        assert [result.id for result in answer.results] == ["50"]
+        assert patient.calls == 3
+        stub.scripts[LEADS] = [failure("615"), done()]
+        with pytest.raises(Retry, match="615"):
+            await MarketoRest(session, CountingBudget()).sync([{"email": "a@x.example"}], "createOnly", None)
+
+
+async def test_nobody_waits_for_the_quota_of_another_day(stub: MarketoStub) -> None:
+    async with MarketoSession(stub.settings()) as session:
+        stub.scripts[LEADS] = [failure("607"), done()]
+        rest = MarketoRest(session, CountingBudget(), BY_HAND_SECONDS)
+        with pytest.raises(Retry, match="607"):
+            await rest.sync([{"email": "a@x.example"}], "createOnly", None)
+        assert rest.calls == 1
 
 
 @pytest.mark.parametrize("code", ["601", "602"])
