@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -46,6 +47,12 @@ class Both:
         """Whatever either system accepted, whoever made it."""
         async with self._http.get(f"{self._url}/history") as answer:
             return [json.loads(line) for line in (await answer.text()).splitlines()]
+
+    async def errors(self, system: str) -> Counter[str]:
+        """How often a system has answered each error, of calls and of records."""
+        async with self._http.get(f"{self._url}/meters") as answer:
+            rows = (await answer.json())[system]["rows"]
+        return sum((Counter[str](row["errors"]) for row in rows), Counter())
 
     async def silenced(self) -> str:
         """Salesforce's stream tells nothing any more; the name of that fault."""

@@ -6,12 +6,13 @@ from typing import Any
 
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
 from infra.sandbox.marketo.assets import lists, smart_lists
+from infra.sandbox.marketo.border.errors import RecordError
 from infra.sandbox.marketo.by_hand.bodies import by_hand, member, taking_object
 from infra.sandbox.marketo.objects import objects
 from infra.sandbox.marketo.programs import members, programs
 from infra.sandbox.marketo.state.fields import stored
 from infra.sandbox.marketo.state.instance import Instance
-from infra.sandbox.marketo.state.kinds import standard_kinds
+from infra.sandbox.marketo.state.kinds import Kind, standard_kinds
 from infra.sandbox.marketo.state.store import PROGRAM, SMART_LIST
 
 
@@ -32,6 +33,7 @@ class MarketingVerbs:
             "program/member": taking_object(self.edit_member),
             "program/remove": taking_object(self.remove_member),
             "record/edit": taking_object(self.edit_record),
+            "record/delete": taking_object(self.delete_record),
         }
 
     def create_list(self, body: Mapping[str, Any]) -> Any:
@@ -135,12 +137,7 @@ class MarketingVerbs:
 
     def edit_record(self, body: Mapping[str, Any]) -> Any:
         """{"object": "Company" / "SalesPerson" / "Opportunity", "id", "fields", "user"?} -> {"changed"}"""
-        store, name = self.instance.store, member(body, "object", str)
-        if name not in standard_kinds():
-            raise VerbRefusedError(f"object: one of {', '.join(standard_kinds())} expected")
-        key, kind = str(body.get("id")), store.kind(name)
-        if key not in store.table(kind.name):
-            raise VerbRefusedError(f"no {kind.name} {key!r}")
+        store, (kind, key) = self.instance.store, self._record(body)
         values = {}
         for field, value in member(body, "fields", dict).items():
             if field not in kind.fields or kind.fields[field].read_only or field in kind.dedupe:
@@ -148,3 +145,23 @@ class MarketingVerbs:
             values[field] = stored(kind.fields[field], value, store.zone)
         with self.instance.section() as section:
             return {"changed": objects.change(section, kind, key, values, by_hand(body, "Lead update"))}
+
+    def delete_record(self, body: Mapping[str, Any]) -> Any:
+        """{"object": "Company" / "SalesPerson" / "Opportunity", "id", "user"?} -> {"deleted"}"""
+        kind, key = self._record(body)
+        with self.instance.section() as section:
+            try:
+                objects.delete(section, kind, key, by_hand(body, "Record delete"))
+            except RecordError as error:
+                raise VerbRefusedError(str(error)) from error
+        return {"deleted": key}
+
+    def _record(self, body: Mapping[str, Any]) -> tuple[Kind, str]:
+        """Which record is meant."""
+        store, name = self.instance.store, member(body, "object", str)
+        if name not in standard_kinds():
+            raise VerbRefusedError(f"object: one of {', '.join(standard_kinds())} expected")
+        key, kind = str(body.get("id")), store.kind(name)
+        if key not in store.table(kind.name):
+            raise VerbRefusedError(f"no {kind.name} {key!r}")
+        return kind, key

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from infra.sandbox.kernel.system import VerbRefusedError
+
 
 async def write(server: Any, path: str, *records: Any, **more: Any) -> list[str]:
     """The outcome of each record: its status, or the code for which it was skipped."""
@@ -86,6 +88,17 @@ async def test_a_sales_person_is_kept_by_people_and_by_deleted_companies(server:
     await write(server, "companies/delete", {"externalCompanyId": "R"})
     keys = [{"externalSalesPersonId": key} for key in "pqrs"]
     assert await write(server, "salespersons/delete", *keys) == ["1022", "1022", "deleted", "deleted"]
+
+
+async def test_records_are_deleted_by_hand_unless_others_refer_to_them(server: Any) -> None:
+    await write(server, "salespersons", {"externalSalesPersonId": "P"}, {"externalSalesPersonId": "Q"})
+    await server.sync({"email": "a@x.example", "externalSalesPersonId": "P"})
+    kept, goes = (str(row["id"]) for row in server.running.system.dump("SalesPerson"))
+    assert await server.verb("record/delete", {"object": "SalesPerson", "id": goes}) == {"deleted": goes}
+    for body in ({"object": "SalesPerson", "id": kept}, {"object": "SalesPerson", "id": goes}, {"object": "Lead", "id": "1"}):
+        with pytest.raises(VerbRefusedError):
+            await server.verb("record/delete", body)
+    assert [str(row["id"]) for row in server.running.system.dump("SalesPerson")] == [kept]
 
 
 async def test_opportunities_and_roles_need_what_they_name(server: Any) -> None:
