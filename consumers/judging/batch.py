@@ -23,6 +23,7 @@ from consumers.judging.introductions import (
     found_born,
     inherit,
     is_full,
+    is_overtaken,
     met,
     recognise,
 )
@@ -39,7 +40,6 @@ from consumers.merge.fold import fold
 from consumers.merge.naming import returned, with_name
 from consumers.merge.plain import Way
 from consumers.merge.reading import Look, look
-from consumers.merge.record import is_old
 from consumers.merge.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writes import creation
@@ -201,7 +201,7 @@ class Judging:
         return rulings
 
     def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
-        if not self._may_meet(event) or (pair is not None and event.seq and is_old(pair.state.record(event.system), event)):
+        if not self._may_meet(event) or (pair is not None and is_overtaken(event, pair.state, self._terms)):
             if pair is not None:
                 return pair, self.fold(pair, event)
             if event.kind is _DELETED or (event.kind is _CREATED and not is_full(event)):

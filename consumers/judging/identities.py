@@ -16,6 +16,7 @@ from consumers.ledger.port import Named, Pair, Transaction
 from consumers.merge.decision import Decision, Ruling, Verdict
 from consumers.merge.identity import CONVERTED, SECOND, WINNER, rebind
 from consumers.merge.joining import IN_DOUBT, came_up, join, merged
+from consumers.merge.record import TOLD_BEFORE, is_old
 from consumers.merge.state import PairState, shallow
 from consumers.merge.terms import Terms
 from streams.wire.events import ChangeEvent, Happened
@@ -76,6 +77,8 @@ class Identities:
         other = self._whose(named(*into_of(event)))
         if pair is None:
             return self._stranger(event, other)
+        if event.kind is _DELETED and is_old(pair.state.record(event.system), event):
+            return pair, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=TOLD_BEFORE),)
         before = [(pair.id, pair.state), *([(other.id, other.state)] if other is not None and other is not pair else [])]
         rulings = self._pairs.fold(pair, event) if event.kind is not _DELETED else ()
         if other is None or other is pair or (event.kind is not _DELETED and not other.state.record(event.system.other).id):

@@ -14,6 +14,7 @@ from consumers.ledger.port import Pair
 from consumers.mapping.fields import FieldType, LinkFields
 from consumers.merge.decision import Folded
 from consumers.merge.reading import meet
+from consumers.merge.record import is_old
 from consumers.merge.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, canonical, neutral
@@ -57,6 +58,16 @@ class Ambiguous:
 def is_full(event: ChangeEvent) -> bool:
     """Whether an event tells every filled field of its record: a reading, or a creation in Salesforce."""
     return event.kind is _READ or (event.kind is _CREATED and event.system is SALESFORCE)
+
+
+def is_overtaken(event: ChangeEvent, state: PairState, terms: Terms) -> bool:
+    """Whether a full event of this pair's record was judged before, or is a reading from before what is known of its e-mail: whom it met
+    then it doesn't meet again."""
+    if event.kind is not _READ:
+        return event.seq != 0 and is_old(state.record(event.system), event)
+    field = state.fields.get(terms.rules.email_key)
+    side = field.side(event.system) if field is not None else None
+    return side is not None and side.known and event.until < max(side.seen_at, side.ahead_at)
 
 
 def clues(event: ChangeEvent, terms: Terms) -> Clues:

@@ -12,7 +12,19 @@ from consumers.merge.judge import judge_echo
 from consumers.merge.late import is_late, still_news
 from consumers.merge.link import agree_link
 from consumers.merge.reading import judge_reading
-from consumers.merge.record import FOREIGN, asked_again, is_alive, is_old, is_unplaced, noted, touched, undeleted, without_writes
+from consumers.merge.record import (
+    FOREIGN,
+    READING,
+    TOLD_BEFORE,
+    asked_again,
+    is_alive,
+    is_old,
+    is_unplaced,
+    noted,
+    touched,
+    undeleted,
+    without_writes,
+)
 from consumers.merge.state import Field, PairState, Waiting, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.verdicts import UNORDERED, Edit
@@ -21,8 +33,8 @@ from streams.wire.systems import SALESFORCE
 
 _WAITING = Verdict.WAITING
 _SECOND_MS = 1_000
-STREAM, READING = "cdc", "read"
-"""Sources of deletions: Change Data Capture, and a look that did not find the record."""
+STREAM = "cdc"
+"""Source of what Change Data Capture tells."""
 _CREATED, _UPDATED, _DELETED, _READ, _GAP = Happened.CREATED, Happened.UPDATED, Happened.DELETED, Happened.READ, Happened.GAP
 
 
@@ -35,7 +47,7 @@ def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded
         return judge_reading(state, event, terms)
     before = state.record(event.system)
     if is_old(before, event):
-        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told before"),)
+        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=TOLD_BEFORE),)
     if event.epoch != before.epoch and is_unplaced(before, event) and event.kind is not _DELETED:
         return asked_again(state.with_record(event.system, noted(before, event)), event.system), (
             Ruling(field="*", verdict=Verdict.WAITING, reason=UNORDERED),

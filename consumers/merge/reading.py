@@ -11,7 +11,7 @@ from consumers.merge.feed import edit_of
 from consumers.merge.identity import came_into
 from consumers.merge.judge_reading import judge_look, judge_read
 from consumers.merge.link import agree_link
-from consumers.merge.record import FOREIGN, came_back, noted, touched
+from consumers.merge.record import FOREIGN, came_back, noted, seen_alive, touched
 from consumers.merge.state import NEVER, Field, PairState, Record, is_out, shallow
 from consumers.merge.terms import Identity, Terms
 from consumers.merge.unusable import taken, unusable
@@ -55,8 +55,7 @@ def read_fields(state: PairState, event: ChangeEvent, terms: Terms, at: Look | N
     if state.hold:
         state = relieved(state, event)
     state = came_back(state, event.system)
-    record = shallow(state.record(event.system))
-    record.id, record.complete, record.reread, record.deleted, record.heir = record.id or event.id, True, False, False, 0
+    record = seen_alive(state.record(event.system), event)
     last = last_write(state, event, terms.identity)
     changed: dict[str, Field] = {}
     rulings: list[Ruling] = []

@@ -9,14 +9,20 @@ from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import MARKETO, PERSON, SALESFORCE, System
 
 _REFS_KEPT = 48
+READING = "read"
+"""Source of what a look has found: it is judged at once, and never told again."""
+TOLD_BEFORE = "told before"
 FOREIGN = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST, Verdict.REVIEW, Verdict.PUT_BACK})
 """Verdicts on what somebody else did."""
-_CREATED, _UPDATED, _UNDELETED, _GAP = Happened.CREATED, Happened.UPDATED, Happened.UNDELETED, Happened.GAP
+_CREATED, _UPDATED, _DELETED = Happened.CREATED, Happened.UPDATED, Happened.DELETED
+_UNDELETED, _GAP = Happened.UNDELETED, Happened.GAP
 _SECOND_MS = 1_000
 
 
 def is_old(record: Record, event: ChangeEvent) -> bool:
     """Whether this event of the feed was judged before. Places of two numberings can't be compared: there the times tell.
+
+    A deletion that a poll has found has neither place nor name: it is old where the record was seen alive after it.
 
     That a change could not be told whole stands beside what could be, under the same name.
     """
@@ -28,7 +34,9 @@ def is_old(record: Record, event: ChangeEvent) -> bool:
         return event.at < record.at or (event.at == record.at and event.at % _SECOND_MS != 0)
     if event.seq:
         return event.seq <= record.seq and was_judged(record, event.seq)
-    return bool(event.ref) and all(each in record.refs for each in prints(event.ref))
+    if event.ref:
+        return all(each in record.refs for each in prints(event.ref))
+    return event.kind is _DELETED and event.source != READING and latest(event.at) < record.at
 
 
 def is_unplaced(record: Record, event: ChangeEvent) -> bool:
@@ -53,6 +61,15 @@ def noted(record: Record, event: ChangeEvent) -> Record:
         new.at = event.at
     if event.ref:
         new.refs = (*record.refs, *prints(event.ref))[-_REFS_KEPT:]
+    return new
+
+
+def seen_alive(record: Record, event: ChangeEvent) -> Record:
+    """The record, as a reading has shown it whole. Where it was gone, or nobody had seen it, a deletion from before that is over."""
+    new = shallow(record)
+    if record.deleted or not record.complete:
+        new.at = max(record.at, event.at)
+    new.id, new.complete, new.reread, new.deleted, new.heir = record.id or event.id, True, False, False, 0
     return new
 
 

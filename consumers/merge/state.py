@@ -229,7 +229,7 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     deleted: bool = False
     seq: int = 0
     at: int = 0
-    """The newest feed event judged: its order and time."""
+    """The newest feed event judged: its order and time; `at` may be that of a reading (`record.seen_alive`)."""
     refs: tuple[int | str, ...] = ()
     """The newest feed events judged, by the prints of the system's own names (`record.prints`)."""
     calling: int = 0

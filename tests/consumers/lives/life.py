@@ -109,12 +109,11 @@ class Life(Family):
         raise AssertionError(f"no rest: {due}")
 
     async def again(self) -> None:
-        """All that was ever told is told once more, in any order: what has a place or a name in its feed, for what has neither is known
-        again by its offset alone. But not that a record was deleted which was restored, and is part of somebody since whom Salesforce
-        can't merge it into: nobody has kept how far its feed had been judged."""
+        """All that was ever told is told once more, in any order. But not that a record was deleted which was restored, and is part of
+        somebody since whom Salesforce can't merge it into: nobody has kept how far its feed had been judged."""
         owing = {record for state in self.memory.pairs.values() for system, record in state.merges if system is SALESFORCE}
         for event in self.rng.sample(self.told, len(self.told)):
-            if (event.seq or event.ref) and (event.id not in owing or event.kind is not Happened.DELETED):
+            if event.id not in owing or event.kind is not Happened.DELETED:
                 await self.observe(event)
         await self.ends()
 

@@ -49,6 +49,27 @@ FOUND: dict[str, tuple[int, bool, list[Step]]] = {
         ],
     ),
 }
+POLLED: dict[str, list[Step]] = {
+    "an account that was restored, and is told of as deleted once more, stays": [
+        *(ARRIVE, on("somebody_is_deleted", ACCOUNT, 0), ARRIVE, person("somebody_is_restored", 3)),
+    ],
+    "so does a lead that had never been heard of before": [on("somebody_is_deleted", LEAD, 1), ARRIVE, person("somebody_is_restored", 4)],
+    "whom a reading met whose e-mail is another one since then, it doesn't meet again": [
+        *(ARRIVE, ARRIVE, person("an_address_changes_hands", 3, other=2, swap=False), converts(7, 7, "account", deal=True)),
+        ("somebody_comes_in_marketo", {}),
+    ],
+}
+"""Without the stream, whose events have a place: each with the seeds 52, 71 and 1532."""
+
+
+@pytest.mark.parametrize("found", POLLED)
+@pytest.mark.parametrize("seed", [52, 71, 1532])
+def test_a_history_that_was_found_has_no_fault_where_only_the_poll_tells(found: str, seed: int) -> None:
+    lives = Lives()
+    lives.begins(seed=seed, troubled=False, muted=True)
+    for what, arguments in POLLED[found]:
+        getattr(lives, what)(**arguments)
+    lives.teardown()
 
 
 @pytest.mark.parametrize("found", FOUND)
