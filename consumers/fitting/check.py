@@ -164,6 +164,8 @@ def _type(mapping: ObjectMapping, item: FieldMapping, system: System, facts: Fie
 
 def _writable(mapping: ObjectMapping, item: FieldMapping, system: System, facts: FieldFacts) -> Iterator[Finding]:
     one_way = Direction.TO_MARKETO if system is System.SALESFORCE else Direction.TO_SALESFORCE
+    if item.fixed:
+        return  # it is told when a record is made, by whatever names its parent there
     if not facts.updateable:
         yield Finding(
             level=Level.PROBLEM,

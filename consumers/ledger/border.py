@@ -12,6 +12,8 @@ from consumers.ledger.port import Taken
 from streams.wire.errors import Fatal, Retry, Unknown
 from streams.wire.systems import System
 
+LOST = (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises of a connection that was cut: the last one where the server cut it while a statement was being sent."""
 _CLASHES = ("40001", "40P01", "55P03")
 """Serialization failure, deadlock, lock not available (PostgreSQL, appendix A)."""
 _MISFITS = ("22", "23")
@@ -38,7 +40,7 @@ def border(doing: str) -> Iterator[None]:
         raise Retry(f"{doing}: the tables were changed by a migration; it is asked anew", after_seconds=_CLASH_SECONDS) from error
     except asyncpg.PostgresError as error:
         raise _told(doing, error) from error
-    except (TimeoutError, asyncpg.InterfaceError, OSError) as error:
+    except LOST as error:
         if isinstance(error, ValueError):  # asyncpg.DataError: a value of ours that is none of the parameter's type
             raise Fault(f"{doing}: fitting a value into the ledger", error) from error
         raise Retry(f"{doing}: the ledger is away ({type(error).__name__})", after_seconds=_AWAY_SECONDS, everyone=True) from error

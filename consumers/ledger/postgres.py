@@ -10,7 +10,7 @@ import structlog
 
 from consumers.ledger import sql
 from consumers.ledger.blocks import Days
-from consumers.ledger.border import border, commit_border
+from consumers.ledger.border import LOST, border, commit_border
 from consumers.ledger.port import Awaited, Duty
 from consumers.ledger.postgres_transaction import PostgresTransaction
 from consumers.ledger.write_ids import WriteIds
@@ -156,13 +156,13 @@ class PostgresLedger:
         try:
             if connection.is_in_transaction():
                 await connection.execute(sql.ROLLBACK)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, *LOST) as error:
             self._log.warning("a connection could not roll back", error=type(error).__name__)
 
     async def _release(self, connection: Any) -> None:
         try:
             await self._pool.release(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, *LOST) as error:
             self._log.warning("a connection was lost on its way back", error=type(error).__name__)
 
 

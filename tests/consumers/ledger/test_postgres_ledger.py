@@ -379,6 +379,8 @@ def test_other_errors_are_told_in_our_words() -> None:
         raise asyncpg.UndefinedTableError("relation pairs does not exist")
     with pytest.raises(Fault), border("load"):
         raise asyncpg.DataError("value out of int64 range")
+    with pytest.raises(Retry), border("load"):
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
     with pytest.raises(Unknown), commit_border():
         raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
     with pytest.raises(Retry) as caught, commit_border():

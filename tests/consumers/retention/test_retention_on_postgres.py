@@ -313,7 +313,7 @@ async def test_a_round_with_nothing_to_do_reads_no_table(pool: Any, ledger: Post
             await pool.fetch("select pg_stat_force_next_flush()")
     assert read.pop("decisions") <= 2 * ROWS_MAX, "it looks at the oldest ones"
     assert read.pop("pairs") <= 20
-    assert read == dict.fromkeys(read, 0)
+    assert all(count <= 1 for count in read.values()), f"the planner looks at the end of an index, nobody else at any: {read}"
 
 
 async def test_a_change_of_a_pair_pays_for_no_index(ledger: PostgresLedger) -> None:
