@@ -36,6 +36,7 @@ def environ(sandbox: dict[str, Any], postgres: str) -> dict[str, str]:
 
 @pytest.fixture
 def config(sandbox: dict[str, Any], tmp_path: Path) -> str:
+    operate(sandbox, "clock", {"advance_seconds": 21})  # each test has Marketo's 100 calls in 20 seconds to itself
     salesforce, marketo = sandbox["tandem"]["salesforce"], sandbox["tandem"]["marketo"]
     file = tmp_path / "tandem.yaml"
     file.write_text(
