@@ -14,7 +14,7 @@ from consumers.merge.terms import Terms
 from consumers.merge.values import Unfit, blank, bounded, choices, equal
 from consumers.merge.verdicts import same
 from streams.wire.events import Value
-from streams.wire.systems import System
+from streams.wire.systems import SALESFORCE, System
 
 IN_DOUBT = ""
 """Stands in `merges` for a record that a creation under way at the join may still make."""
@@ -29,6 +29,9 @@ def join(winner: PairState, loser: PairState, side: System, terms: Terms, at: in
     """
     other = side.other
     moves = _moves(winner.record(other), loser.record(other)) and terms.mapping(winner).is_person
+    if moves and other is SALESFORCE and winner.object != loser.object:
+        winner = shallow(winner)
+        winner.object = loser.object  # it is that record from now on
     state = winner.with_record(other, _taken(loser.record(other))) if moves else winner
     first = state.record(side)
     unread = bool(first.id) and not first.complete and not first.deleted
@@ -119,7 +122,7 @@ def _fields(winner: PairState, loser: PairState, moved: System | None, terms: Te
             field = field.with_side(moved, side)
             side.shows = field.version if side.known and same(mapping, side, side.seen, field.value) else NEVER
         if theirs is not None and mapping.key not in linking:
-            field = _valued(mapping, field, theirs)
+            field = _valued(mapping, field, theirs, moved)
         if field is not mine:
             changed[mapping.key] = field
     return changed
@@ -129,9 +132,9 @@ def _is_untold(side: Side) -> bool:
     return not side.seen_at and not side.ahead_at and not side.writes
 
 
-def _valued(mapping: FieldMapping, field: Field, theirs: Field) -> Field:
+def _valued(mapping: FieldMapping, field: Field, theirs: Field, moved: System | None) -> Field:
     """The field with the value that both come to."""
-    value = _value(mapping, field.value, theirs.value)
+    value = _value(mapping, field.value, theirs.value, moved)
     if equal(mapping, value, field.value):
         return field
     new = shallow(field)
@@ -145,10 +148,10 @@ def _valued(mapping: FieldMapping, field: Field, theirs: Field) -> Field:
     return new
 
 
-def _value(mapping: FieldMapping, mine: Value, theirs: Value) -> Value:
-    """A field that flows one way only is what its source says: the winner's record."""
+def _value(mapping: FieldMapping, mine: Value, theirs: Value, moved: System | None) -> Value:
+    """A field that flows one way only is what its source says: the winner's record, or the loser's where that has moved."""
     if mapping.direction is not Direction.BOTH:
-        return mine
+        return theirs if moved is not None and mapping.direction.reaches(moved.other) else mine
     if adds_up(mapping) and not blank(mapping, mine) and not blank(mapping, theirs):
         return _added(mapping, mine, theirs)
     return theirs if blank(mapping, mine) else mine

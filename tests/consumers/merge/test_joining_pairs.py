@@ -15,7 +15,7 @@ from consumers.merge.state import NEVER, Field, PairState, Record, Side, Waiting
 from consumers.merge.stored import pack, unpack
 from consumers.merge.values import blank, equal
 from streams.wire.events import Value
-from streams.wire.systems import LEAD, System
+from streams.wire.systems import CONTACT, LEAD, System
 from tests.consumers.merge.person_pair import FIELDS, LINKS, MK, MK_ID, SF, SF_ID, T, agreed, event, mapped, paired, reading, terms
 from tests.consumers.pairs_in_memory import ids, lone, renamed
 
@@ -43,6 +43,18 @@ def read(state: PairState, system: System) -> PairState:
     names = {mapping.name_on(system): key for key, mapping in TERMS.rules.objects[LEAD].by_key.items() if mapping.name_on(system)}
     values = {name: state.fields[key].side(system).seen for name, key in names.items() if key in state.fields}
     return fold(state, reading(system, values, T + 20_000, id=state.record(system).id), TERMS, T + 20_000)[0]
+
+
+# -- whose record it is -----------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_was_only_in_marketo_and_takes_over_a_contact_is_one_with_the_contacts_own_values() -> None:
+    owner = mapped("owner", "Owner__c", direction=Direction.TO_MARKETO)
+    kinds = {obj: ObjectMapping(object=obj, fields=(*FIELDS, owner)) for obj in (LEAD, CONTACT)}
+    loser = msgspec.structs.replace(other(owner=agreed("hers")), object=CONTACT)
+    state = join(lone(1, MK), loser, MK, terms(objects=kinds), T + 10_000)
+    assert (state.object, state.salesforce.id, state.marketo.id) == (CONTACT, ids(2)[SF], ids(1)[MK])
+    assert state.fields["owner"].value == "hers"
 
 
 # -- values ---------------------------------------------------------------------------------------------------------------------
