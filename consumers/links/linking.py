@@ -2,8 +2,9 @@
 
 The order of effects of `link`: all questions; the link; a moment later, when all workers have heard of it, its pair, whose records are
 read next; a gap of the members' poll, so that those of the campaign are read whole (those of the program are, since nobody has read them
-yet). After a crash, the same link is asked for again. `unlink` forgets the pair of the campaign and those of its members: nothing is
-changed in either system.
+yet). After a crash, the same link is asked for again. `unlink` forgets the pair of the campaign first, so
+that no reading brings back a member that was forgotten; its members; the link; and, a moment later, the members that somebody was judging
+meanwhile. Nothing is changed in either system. After a crash before the link is gone, it is asked for again.
 """
 
 import asyncio
@@ -109,22 +110,29 @@ class Linking:
         found = next((each for each in await self.links() if campaign in (each.campaign, each.program)), None)
         if found is None:
             raise NotLinked(f"{campaign} is linked with nothing; `tandem links` lists what is.")
-        with away_is_retry("keep what is linked"):
-            await self._pool.execute(DROP, found.campaign)
-        count = 0
-        while ids := await self._of(found):
-            async with self._ledger.transaction() as tx:
-                await tx.remove(ids, for_good=True)
-            count += len(ids)
         async with self._ledger.transaction() as tx:
             pairs = await tx.by_record(SALESFORCE, self._sort.object if self._sort else "", [found.campaign])  # type: ignore[arg-type]
             await tx.remove([pair.id for pair in pairs.values()], for_good=True)
+        count = await self._forget(found)
+        with away_is_retry("keep what is linked"):
+            await self._pool.execute(DROP, found.campaign)
+        await asyncio.sleep(HEARD_SECONDS)  # who was judging a member when its campaign was forgotten has kept it by now
+        await self._forget(found)
         return found, count
 
     async def links(self) -> tuple[Link, ...]:
         """All that are linked."""
         with away_is_retry("read what is linked"):
             return links_in(await self._pool.fetch(ALL))
+
+    async def _forget(self, link: Link) -> int:
+        """All pairs of its members; how many there were."""
+        count = 0
+        while ids := await self._of(link):
+            async with self._ledger.transaction() as tx:
+                await tx.remove(ids, for_good=True)
+            count += len(ids)
+        return count
 
     async def _of(self, link: Link) -> list[int]:
         """Pairs of members of a link: some of them, until there are none."""

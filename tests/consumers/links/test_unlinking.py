@@ -1,0 +1,63 @@
+"""A campaign and a program are unlinked while events of their members still come in: nobody is kept, nor kept again."""
+
+from typing import Any
+
+import pytest
+
+from consumers.ledger.memory import MemoryLedger
+from consumers.ledger.port import Pair
+from consumers.links.linking import DROP, Linking
+from consumers.links.links import ALL
+from consumers.merge.state import PairState
+from streams.wire.systems import MARKETO
+from tests.consumers.test_kinds_of_campaigns import SPRING, TERMS, judged, ledger, members, of_salesforce, told
+
+
+class Pool:
+    """What `unlink` asks of the database, of a ledger in memory; whatever happens to it at each step happens then."""
+
+    def __init__(self, made: MemoryLedger, *, late: PairState | None = None) -> None:
+        self._made, self._late = made, late
+        self.linked = True
+
+    async def fetch(self, query: str, *_: Any) -> list[tuple[Any, ...]]:
+        """The link, or who is a member; when none is there any more, both sides tell of one once more."""
+        if query == ALL:
+            return [(SPRING, "1001", "salesforce", "refuse", 1)] if self.linked else []
+        known = {id(state) for state in members(self._made)}
+        ids = [(number,) for number, state in self._made.pairs.items() if id(state) in known]
+        if not ids:
+            await judged(self._made, of_salesforce(Status="Sent"), told(MARKETO, "1001.7", statusName="Sent"))
+        return ids
+
+    async def execute(self, query: str, *_: Any) -> None:
+        """The link is gone; who had begun to judge a member before that keeps it only now."""
+        assert query == DROP
+        self.linked = False
+        if self._late is not None:
+            async with self._made.transaction() as tx:
+                await tx.save([Pair(id=0, state=self._late, loaded=None)], 1)
+
+
+def unlinking(made: MemoryLedger, pool: Pool) -> Linking:
+    return Linking(made, pool, None, None, TERMS)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.links.linking.HEARD_SECONDS", 0)
+
+
+async def test_a_member_that_is_read_meanwhile_is_not_kept_again() -> None:
+    made = await ledger()
+    await judged(made, of_salesforce(Status="Sent"))
+    _, count = await unlinking(made, pool := Pool(made)).unlink(SPRING)
+    assert (count, members(made), pool.linked) == (1, [], False)
+
+
+async def test_a_member_that_was_being_judged_meanwhile_is_forgotten_too() -> None:
+    made = await ledger()
+    await judged(made, of_salesforce(Status="Sent"))
+    (late,) = members(made)
+    await unlinking(made, Pool(made, late=late)).unlink("1001")
+    assert not members(made)
