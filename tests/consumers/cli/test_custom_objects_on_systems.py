@@ -66,6 +66,21 @@ def test_an_apply_that_was_cut_off_is_completed(config: str, environ: dict[str, 
     assert tandem(config, environ, "custom-objects", "plan").exit_code == 0
 
 
+def test_check_and_apply_wait_where_the_calls_of_the_instance_are_used_up(
+    config: str, environ: dict[str, str], sandbox: dict[str, Any]
+) -> None:
+    """As happens beside a worker: what the object lacks is told all the same."""
+    define(sandbox, "Busy__c", {"name": "Note__c", "type": "string"})
+    declared(config, "  Busy__c: {}\n")
+    fault = {"system": "marketo", "match": {"method": "GET", "path": "/rest/v1/customobjects/schema.json"}}
+    operate(sandbox, "faults", {**fault, "action": {"type": "rate_limit"}, "times": 1})
+    assert tandem(config, environ, "custom-objects", "apply").exit_code == 0
+    operate(sandbox, "salesforce/define_field", {"object": "Busy__c", "field": {"name": "Room__c", "type": "string"}})
+    operate(sandbox, "faults", {**fault, "action": {"type": "rate_limit"}, "times": 1})
+    checked = json.loads(tandem(config, environ, "check", "--json").stdout)
+    assert "Marketo's busy_c lacks Room__c" in [each["message"] for each in checked["findings"]]
+
+
 def test_more_than_marketo_takes_is_refused_with_what_is_beyond(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
     define(sandbox, "Wide__c", *({"name": f"F{number:02}__c", "type": "string"} for number in range(60)))
     declared(config, "  Wide__c: {}\n")
