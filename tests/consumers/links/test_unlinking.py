@@ -10,33 +10,40 @@ from consumers.links.linking import DROP, Linking
 from consumers.links.links import ALL
 from consumers.merge.state import PairState
 from streams.wire.systems import MARKETO
-from tests.consumers.test_kinds_of_campaigns import SPRING, TERMS, judged, ledger, members, of_salesforce, told
+from tests.consumers.test_kinds_of_campaigns import IN, SPRING, TERMS, judged, ledger, members, of_salesforce, told
+
+BY_NAME_AND_BY_PARENT = 2
 
 
 class Pool:
-    """What `unlink` asks of the database, of a ledger in memory; whatever happens to it at each step happens then."""
+    """What `unlink` asks of the database, of a ledger in memory. Once nobody is a member any more, one of them comes in again."""
 
     def __init__(self, made: MemoryLedger, *, late: PairState | None = None) -> None:
         self._made, self._late = made, late
-        self.linked = True
+        self._empty, self.linked = 0, True
 
     async def fetch(self, query: str, *_: Any) -> list[tuple[Any, ...]]:
-        """The link, or who is a member; when none is there any more, both sides tell of one once more."""
+        """The link, or who is a member: asked for by name and by parent."""
         if query == ALL:
             return [(SPRING, "1001", "salesforce", "refuse", 1)] if self.linked else []
-        known = {id(state) for state in members(self._made)}
-        ids = [(number,) for number, state in self._made.pairs.items() if id(state) in known]
-        if not ids:
-            await judged(self._made, of_salesforce(Status="Sent"), told(MARKETO, "1001.7", statusName="Sent"))
+        ids = [(number,) for number, state in self._made.pairs.items() if state.object == IN]
+        self._empty += not ids
+        if not ids and self._empty == BY_NAME_AND_BY_PARENT:
+            await self._comes_in()
         return ids
 
     async def execute(self, query: str, *_: Any) -> None:
-        """The link is gone; who had begun to judge a member before that keeps it only now."""
+        """The link is gone."""
         assert query == DROP
         self.linked = False
-        if self._late is not None:
-            async with self._made.transaction() as tx:
-                await tx.save([Pair(id=0, state=self._late, loaded=None)], 1)
+
+    async def _comes_in(self) -> None:
+        """Both sides tell of it; or somebody who had begun to judge it before keeps it now."""
+        if self._late is None:
+            await judged(self._made, of_salesforce(Status="Sent"), told(MARKETO, "1001.7", statusName="Sent"))
+            return
+        async with self._made.transaction() as tx:
+            await tx.save([Pair(id=0, state=self._late, loaded=None)], 1)
 
 
 def unlinking(made: MemoryLedger, pool: Pool) -> Linking:
