@@ -47,7 +47,7 @@ def write_configuration(file: Path, *, poll_seconds: int = POLL_SECONDS) -> None
         "salesforce": {"url": _env("SALESFORCE_URL"), "client_id": _env("SALESFORCE_CLIENT_ID"),
                        "client_secret": _env("SALESFORCE_CLIENT_SECRET")},
         "marketo": {"url": _env("MARKETO_URL"), "client_id": _env("MARKETO_CLIENT_ID"), "client_secret": _env("MARKETO_CLIENT_SECRET"),
-                    "calls_per_20_seconds": 90, "polling_calls_per_day": 45_000},
+                    "calls_per_20_seconds": 90, "polling_calls_per_day": 45_000, "program_calls_per_day": 500_000},
         "kafka": {"bootstrap_servers": _env("KAFKA_BOOTSTRAP")},
         "postgres": {"dsn": _env("POSTGRES_DSN")},
         "people": {"qualify": [{QUALIFIER: True}]},
