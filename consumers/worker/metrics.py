@@ -6,6 +6,7 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
+from consumers.errands.errand import What
 from consumers.ledger.spent import Spent
 from consumers.ledger.tallies import Due, Waiting
 from consumers.troubles.trouble import Trouble
@@ -96,6 +97,8 @@ class Metrics:
             self.roles_restarted.labels(role)
         for what in kept:
             self.pruned.labels(what)
+        for asked, outcome in product(What, ("done", "failed")):
+            self.errands.labels(asked, outcome)
         for source in sources:
             self.gaps.labels(source)
             for kind in FAILURES:

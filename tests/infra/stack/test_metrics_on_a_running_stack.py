@@ -17,7 +17,15 @@ from infra.stack.stack import Stack
 pytestmark = pytest.mark.integration
 
 DEADLINE_SECONDS = 90
-INCIDENTS = {"tandem_dead_letters", "tandem_gaps", "tandem_source_failures", "tandem_role_restarts", "tandem_troubles", "tandem_pruned"}
+INCIDENTS = {
+    "tandem_dead_letters",
+    "tandem_gaps",
+    "tandem_source_failures",
+    "tandem_role_restarts",
+    "tandem_troubles",
+    "tandem_pruned",
+    "tandem_errands",
+}
 """Nothing of the kind has to happen here. But for troubles, which have no row while there are none, they stand at nothing before."""
 MAY_REST = {"tandem_lag_events", "tandem_owed_writes", "tandem_holds"}
 """Fed all the time, with nothing where all is well."""
