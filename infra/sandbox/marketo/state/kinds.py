@@ -56,98 +56,117 @@ def with_fields(kind: Kind, made: Mapping[str, Field]) -> Kind:
     return msgspec.structs.replace(kind, fields={**kind.fields, **made}, searchable=(*kind.searchable, *found))
 
 
+def _guid() -> Field:
+    return _field("marketoGUID", length=36, read_only=True, display="Marketo GUID")
+
+
+def _number() -> Field:
+    return _field("id", "integer", read_only=True)
+
+
+def _companies() -> Kind:
+    company_fields = [one for one in standard_fields().values() if one.company]
+    return Kind(
+        name=COMPANY,
+        display="Company",
+        id_field="id",
+        dedupe=("externalCompanyId",),
+        searchable=("company",),
+        fields=_table(_number(), _field("externalCompanyId", length=100), _field("externalSalesPersonId"), *company_fields),
+        links={"externalSalesPersonId": (SALES_PERSON, "externalSalesPersonId")},
+    )
+
+
+def _sales_persons() -> Kind:
+    return Kind(
+        name=SALES_PERSON,
+        display="Sales Person",
+        id_field="id",
+        dedupe=("externalSalesPersonId",),
+        searchable=("email",),
+        fixed=("email",),
+        fields=_table(
+            _number(),
+            _field("externalSalesPersonId"),
+            _field("email", "email"),
+            *(_field(name) for name in ("firstName", "lastName", "title", "department")),
+            *(_field(name, "phone") for name in ("phone", "mobilePhone", "fax")),
+        ),
+    )
+
+
+def _opportunities() -> Kind:
+    return Kind(
+        name=OPPORTUNITY,
+        display="Opportunity",
+        id_field="marketoGUID",
+        dedupe=("externalOpportunityId",),
+        searchable=(),
+        said="opportunity",
+        fields=_table(
+            _guid(),
+            _field("externalOpportunityId", length=50),
+            _field("name"),
+            _field("description", length=2000),
+            *(_field(name) for name in ("type", "stage", "forecastCategoryName", "leadSource", "nextStep", "fiscal")),
+            _field("amount", "currency"),
+            _field("expectedRevenue", "currency"),
+            _field("probability", "integer"),
+            _field("quantity", "float"),
+            _field("closeDate", "date"),
+            _field("lastActivityDate", "date"),
+            _field("fiscalQuarter", "integer"),
+            _field("fiscalYear", "integer"),
+            _field("isClosed", "boolean"),
+            _field("isWon", "boolean"),
+            _field("externalCompanyId", length=100),
+            _field("externalSalesPersonId"),
+            _field("externalCreatedDate", "datetime"),
+        ),
+        required=("name",),
+    )
+
+
+def _roles() -> Kind:
+    return Kind(
+        name=ROLE,
+        display="Opportunity Role",
+        id_field="marketoGUID",
+        dedupe=("externalOpportunityId", "leadId", "role"),
+        searchable=("externalOpportunityId", "leadId"),
+        said="opportunityRole",
+        fields=_table(
+            _guid(),
+            _field("externalOpportunityId", length=50),
+            _field("leadId", "integer"),
+            _field("role", length=50),
+            _field("isPrimary", "boolean"),
+            _field("externalCreatedDate", "datetime"),
+        ),
+        links={"leadId": ("Lead", "id"), "externalOpportunityId": (OPPORTUNITY, "externalOpportunityId")},
+    )
+
+
+def _named_accounts() -> Kind:
+    return Kind(
+        name=NAMED_ACCOUNT,
+        display="Named Account",
+        said="Named Account",
+        id_field="marketoGUID",
+        dedupe=("name",),
+        searchable=("annualRevenue", "city", "country", "domainName", "industry", "logoUrl", "numberOfEmployees", "sicCode", "state"),
+        fields=_table(
+            _guid(),
+            *(_field(name) for name in ("name", "domainName", "industry", "city", "state", "country")),
+            _field("sicCode", length=40),
+            _field("logoUrl", "url"),
+            _field("annualRevenue", "currency"),
+            _field("numberOfEmployees", "integer"),
+        ),
+    )
+
+
 @cache
 def standard_kinds() -> Mapping[str, Kind]:
     """By name. Lengths and keys as documented for each type (REST API: companies, sales persons, opportunities, roles)."""
-    guid = _field("marketoGUID", length=36, read_only=True, display="Marketo GUID")
-    number = _field("id", "integer", read_only=True)
-    company_fields = [one for one in standard_fields().values() if one.company]
-    kinds = [
-        Kind(
-            name=COMPANY,
-            display="Company",
-            id_field="id",
-            dedupe=("externalCompanyId",),
-            searchable=("company",),
-            fields=_table(number, _field("externalCompanyId", length=100), _field("externalSalesPersonId"), *company_fields),
-            links={"externalSalesPersonId": (SALES_PERSON, "externalSalesPersonId")},
-        ),
-        Kind(
-            name=SALES_PERSON,
-            display="Sales Person",
-            id_field="id",
-            dedupe=("externalSalesPersonId",),
-            searchable=("email",),
-            fixed=("email",),
-            fields=_table(
-                number,
-                _field("externalSalesPersonId"),
-                _field("email", "email"),
-                *(_field(name) for name in ("firstName", "lastName", "title", "department")),
-                *(_field(name, "phone") for name in ("phone", "mobilePhone", "fax")),
-            ),
-        ),
-        Kind(
-            name=OPPORTUNITY,
-            display="Opportunity",
-            id_field="marketoGUID",
-            dedupe=("externalOpportunityId",),
-            searchable=(),
-            said="opportunity",
-            fields=_table(
-                guid,
-                _field("externalOpportunityId", length=50),
-                _field("name"),
-                _field("description", length=2000),
-                *(_field(name) for name in ("type", "stage", "forecastCategoryName", "leadSource", "nextStep", "fiscal")),
-                _field("amount", "currency"),
-                _field("expectedRevenue", "currency"),
-                _field("probability", "integer"),
-                _field("quantity", "float"),
-                _field("closeDate", "date"),
-                _field("lastActivityDate", "date"),
-                _field("fiscalQuarter", "integer"),
-                _field("fiscalYear", "integer"),
-                _field("isClosed", "boolean"),
-                _field("isWon", "boolean"),
-                _field("externalCompanyId", length=100),
-                _field("externalSalesPersonId"),
-                _field("externalCreatedDate", "datetime"),
-            ),
-            required=("name",),
-        ),
-        Kind(
-            name=ROLE,
-            display="Opportunity Role",
-            id_field="marketoGUID",
-            dedupe=("externalOpportunityId", "leadId", "role"),
-            searchable=("externalOpportunityId", "leadId"),
-            said="opportunityRole",
-            fields=_table(
-                guid,
-                _field("externalOpportunityId", length=50),
-                _field("leadId", "integer"),
-                _field("role", length=50),
-                _field("isPrimary", "boolean"),
-                _field("externalCreatedDate", "datetime"),
-            ),
-            links={"leadId": ("Lead", "id"), "externalOpportunityId": (OPPORTUNITY, "externalOpportunityId")},
-        ),
-        Kind(
-            name=NAMED_ACCOUNT,
-            display="Named Account",
-            said="Named Account",
-            id_field="marketoGUID",
-            dedupe=("name",),
-            searchable=("annualRevenue", "city", "country", "domainName", "industry", "logoUrl", "numberOfEmployees", "sicCode", "state"),
-            fields=_table(
-                guid,
-                *(_field(name) for name in ("name", "domainName", "industry", "city", "state", "country")),
-                _field("sicCode", length=40),
-                _field("logoUrl", "url"),
-                _field("annualRevenue", "currency"),
-                _field("numberOfEmployees", "integer"),
-            ),
-        ),
-    ]
-    return {kind.name: kind for kind in kinds}
+    return {kind.name: kind for kind in (_companies(), _sales_persons(), _opportunities(), _roles(), _named_accounts())}
