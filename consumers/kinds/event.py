@@ -4,47 +4,35 @@ As a task. What an invited colleague's calendar shows of the same meeting (a chi
 beginning nor end of an event but what they are made from (`ActivityDateTime`, `DurationInMinutes`; CDC guide).
 """
 
-from consumers.kinds.task import NO_SUBJECT
+from consumers.kinds.history import WHOSE, WITH_WHOM, forms
 from consumers.mapping.fields import FieldType, Overlong
-from consumers.mapping.kind import Default, Form, Kind, Sort
-from streams.marketo.custom_activity import CustomActivity
-from streams.marketo.resource import Resource
+from consumers.mapping.kind import Default, Kind, Sort
 from streams.salesforce.entity import Entity
 from streams.wire.systems import Object
+
+_EVENT = Object("event")
 
 EVENT = Kind(
     name="event",
     doc="Events (meetings), in the history of the people that they are with",
     sorts=(
         Sort(
-            entity=Entity(object=Object("event"), name="Event"),
+            entity=Entity(object=_EVENT, name="Event"),
             unless=("IsRecurrence", "IsChild"),
             author="CreatedById",
             fields=(
-                Default("WhoId", "leadId", FieldType.REFERENCE, parent="person", required=True),
-                Default("CreatedDate", "activityDate", FieldType.DATETIME),
-                Default("Subject", "subject", blank=NO_SUBJECT, overlong=Overlong.CUT),
-                Default("Description", "description", overlong=Overlong.CUT),
+                *WITH_WHOM,
                 Default("Location", "location", overlong=Overlong.CUT),
                 Default("ActivityDateTime", "startsAt", FieldType.DATETIME),
                 Default("ActivityDate", "startsOn", FieldType.DATE),
                 Default("DurationInMinutes", "minutes", FieldType.NUMBER),
                 Default("IsAllDayEvent", "isAllDay", FieldType.BOOLEAN),
                 Default("ShowAs", "showAs", FieldType.PICKLIST),
-                Default("OwnerId", "ownerId"),
-                Default("WhatId", "relatedToId"),
+                *WHOSE,
             ),
         ),
     ),
-    forms={
-        Form.ACTIVITY: CustomActivity(
-            object=Object("event"), api_name="salesforceEvent", name="Salesforce Event", trigger_name="Has Salesforce Event",
-            filter_name="Had Salesforce Event", primary="subject",
-        ),
-        Form.CUSTOM_OBJECT: Resource(
-            object=Object("event"), path="customobjects/salesforceEvent_c", key=("salesforceId",), id_field="marketoGUID",
-        ),
-    },
+    forms=forms(_EVENT, "Event"),
     delete_in_marketo=True,
     titled=("subject",),
-)  # fmt: skip
+)

@@ -4,28 +4,24 @@ Marketo has no tasks (developer guide, custom activities). Who it is with (`WhoI
 The record of a series is not a task that anybody does; its occurrences are.
 """
 
+from consumers.kinds.history import WHOSE, WITH_WHOM, forms
 from consumers.mapping.fields import FieldType, Overlong
-from consumers.mapping.kind import Default, Form, Kind, Sort
-from streams.marketo.custom_activity import CustomActivity
-from streams.marketo.resource import Resource
+from consumers.mapping.kind import Default, Kind, Sort
 from streams.salesforce.entity import Entity
 from streams.wire.systems import Object
 
-NO_SUBJECT = "(no subject)"
+_TASK = Object("task")
 
 TASK = Kind(
     name="task",
     doc="Tasks, in the history of the people that they are with",
     sorts=(
         Sort(
-            entity=Entity(object=Object("task"), name="Task"),
+            entity=Entity(object=_TASK, name="Task"),
             unless=("IsRecurrence",),
             author="CreatedById",
             fields=(
-                Default("WhoId", "leadId", FieldType.REFERENCE, parent="person", required=True),
-                Default("CreatedDate", "activityDate", FieldType.DATETIME),
-                Default("Subject", "subject", blank=NO_SUBJECT, overlong=Overlong.CUT),
-                Default("Description", "description", overlong=Overlong.CUT),
+                *WITH_WHOM,
                 Default("Status", "status", FieldType.PICKLIST),
                 Default("Priority", "priority", FieldType.PICKLIST),
                 Default("Type", "type", FieldType.PICKLIST),
@@ -35,20 +31,11 @@ TASK = Kind(
                 Default("CallType", "callType", FieldType.PICKLIST),
                 Default("CallDurationInSeconds", "callSeconds", FieldType.NUMBER),
                 Default("CallDisposition", "callResult", overlong=Overlong.CUT),
-                Default("OwnerId", "ownerId"),
-                Default("WhatId", "relatedToId"),
+                *WHOSE,
             ),
         ),
     ),
-    forms={
-        Form.ACTIVITY: CustomActivity(
-            object=Object("task"), api_name="salesforceTask", name="Salesforce Task", trigger_name="Has Salesforce Task",
-            filter_name="Had Salesforce Task", primary="subject",
-        ),
-        Form.CUSTOM_OBJECT: Resource(
-            object=Object("task"), path="customobjects/salesforceTask_c", key=("salesforceId",), id_field="marketoGUID",
-        ),
-    },
+    forms=forms(_TASK, "Task"),
     delete_in_marketo=True,
     titled=("subject",),
-)  # fmt: skip
+)
