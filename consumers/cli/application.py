@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.config_commands import config_app
-from consumers.cli.custom_commands import custom_app
-from consumers.cli.link_commands import add_link_commands
-from consumers.cli.person_commands import person_app
-from consumers.cli.sight_commands import add_sight_commands
+from consumers.cli.commands.configuration import config_app
+from consumers.cli.commands.custom_objects import custom_app
+from consumers.cli.commands.links import add_link_commands
+from consumers.cli.commands.person import person_app
+from consumers.cli.commands.sight import add_sight_commands
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
 
 app = typer.Typer(
@@ -90,7 +90,7 @@ def status(
     """How things stand: in step or not, why and since when, what is refused or held, the calls of the day."""
     settings = settings_of(config)
     from consumers.cli.answers import status_of  # noqa: PLC0415 - quick start
-    from consumers.cli.status_text import print_status  # noqa: PLC0415 - quick start
+    from consumers.cli.text.status import print_status  # noqa: PLC0415 - quick start
 
     told = finish(status_of(settings))
     if json:
@@ -119,7 +119,7 @@ def list_people(
     """Name the records that are held, refused by a system, owed a change, or contested, and say why."""
     settings = settings_of(config)
     from consumers.cli.answers import list_of  # noqa: PLC0415 - quick start
-    from consumers.cli.list_text import print_csv, print_list  # noqa: PLC0415 - quick start
+    from consumers.cli.text.lists import print_csv, print_list  # noqa: PLC0415 - quick start
     from consumers.reports.lists import Queue  # noqa: PLC0415 - quick start
 
     if as_csv and json:
@@ -148,7 +148,7 @@ def record(
     """One record on both sides: what differs, and why; what it belongs to, and what belongs to it."""
     settings = settings_of(config)
     from consumers.cli.answers import records_of  # noqa: PLC0415 - quick start
-    from consumers.cli.record_text import print_record  # noqa: PLC0415 - quick start
+    from consumers.cli.text.record import print_record  # noqa: PLC0415 - quick start
 
     told, notes = finish(records_of(settings, name, live=live))
     if json:
@@ -181,7 +181,7 @@ def explain(
     """Why a field has its value: what happened, in order, in your time zone (TZ), and how it stands now."""
     settings = settings_of(config)
     from consumers.cli.answers import stories_of  # noqa: PLC0415 - quick start
-    from consumers.cli.story_text import print_story  # noqa: PLC0415 - quick start
+    from consumers.cli.text.story import print_story  # noqa: PLC0415 - quick start
 
     told, notes = finish(stories_of(settings, name, field, most=most, live=live))
     if json:
@@ -216,7 +216,7 @@ def check(
     if json:
         print_json(told)
     else:
-        from consumers.cli.tables import print_check  # noqa: PLC0415 - quick start
+        from consumers.cli.text.tables import print_check  # noqa: PLC0415 - quick start
 
         print_check(console(), told, notes=notes)
     if told.refused:
@@ -243,7 +243,7 @@ def setup(
     if json:
         print_json(told)
     else:
-        from consumers.cli.tables import print_setup  # noqa: PLC0415 - quick start
+        from consumers.cli.text.tables import print_setup  # noqa: PLC0415 - quick start
 
         print_setup(console(), told)
     if not told.complete:
@@ -264,7 +264,7 @@ def confirm_deletes(
     """Confirm that the deletes which stopped a poll are meant (it stops when most of an object is reported deleted at once)."""
     settings = settings_of(config)
     from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
-    from consumers.cli.deletes_text import print_deletes  # noqa: PLC0415 - quick start
+    from consumers.cli.text.deletes import print_deletes  # noqa: PLC0415 - quick start
     from consumers.configuration.registered import registry_of  # noqa: PLC0415 - quick start
     from consumers.reconcile.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
     from consumers.reports.called import several  # noqa: PLC0415 - quick start

@@ -14,14 +14,14 @@ from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience, Sung, canary
 from consumers.fitting.check import Finding, Level, LinkField, compare
-from consumers.fitting.custom_objects import Planned, absent, apply, plan_of
-from consumers.fitting.custom_objects import findings as custom_findings
+from consumers.fitting.custom.objects import Planned, absent, apply, plan_of
+from consumers.fitting.custom.objects import findings as custom_findings
 from consumers.fitting.grounds import look_at_database, look_at_kafka, look_at_migrations
 from consumers.fitting.offers import Offer, offers
 from consumers.fitting.remembered import Knowledge, news, recall
-from consumers.fitting.setup_activities import create_types, plan_types
-from consumers.fitting.setup_custom_objects import create_objects, plan_objects
-from consumers.fitting.setup_fields import create_fields, plan_setup
+from consumers.fitting.setup.activities import create_types, plan_types
+from consumers.fitting.setup.custom_objects import create_objects, plan_objects
+from consumers.fitting.setup.fields import create_fields, plan_setup
 from consumers.fitting.survey import stream_fields, survey
 from consumers.fitting.visibility import Seen, visibility
 from consumers.flowsteps.documents import addresses

@@ -17,7 +17,7 @@ from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience as CanaryPatience
 from consumers.fitting.canary import canary
-from consumers.fitting.custom_objects import say_differences
+from consumers.fitting.custom.objects import say_differences
 from consumers.fitting.grounds import look_at_database
 from consumers.fitting.left_out import Place
 from consumers.fitting.redefined import Definitions
@@ -33,9 +33,9 @@ from consumers.reconcile.gaps import Gaps
 from consumers.reconcile.returned_fields import welcome
 from consumers.settle.conditions.feed_lag import FeedLag
 from consumers.settle.conditions.prepaid import PrepaidBudget
-from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.port import Writer
-from consumers.settle.writers.salesforce import SalesforceWriter
+from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from consumers.settle.writers.sighted import SightedWriter
 from consumers.worker.terms import rules_of, terms_of
 from consumers.worker.watched import CallWatch, CallWatched, WaitWatched

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consumers.fitting.check import Finding, Level, compare, link_fields
-from consumers.fitting.setup_fields import plan_setup
+from consumers.fitting.setup.fields import plan_setup
 from consumers.mapping.describes import Describes, FieldFacts, described
 from consumers.mapping.fields import (
     Clause,

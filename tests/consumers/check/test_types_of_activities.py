@@ -4,8 +4,8 @@ import pytest
 
 from consumers.configuration.defaults import build
 from consumers.fitting.check import compare
-from consumers.fitting.setup_activities import planned
-from consumers.fitting.setup_custom_objects import planned as planned_object
+from consumers.fitting.setup.activities import planned
+from consumers.fitting.setup.custom_objects import planned as planned_object
 from consumers.mapping.describes import described, salesforce_fields
 from consumers.mapping.fields import ObjectMapping
 from consumers.mapping.kind import Form

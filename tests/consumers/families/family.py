@@ -26,9 +26,9 @@ from consumers.merge.terms import Identity, Terms
 from consumers.merge.writes import Patience
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.settler import Settler
-from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.port import Writer
-from consumers.settle.writers.salesforce import SalesforceWriter
+from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, MARKETO, SALESFORCE, Object, System, salesforce_id
 from tests.consumers.families.marketo_model import OURS, MarketoModel

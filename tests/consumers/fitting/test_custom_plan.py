@@ -7,8 +7,8 @@ import pytest
 
 from consumers.configuration.custom import CustomObjectSettings, declared
 from consumers.configuration.rules import FieldEntry
-from consumers.fitting.custom_objects import Planned, absent, findings
-from consumers.fitting.custom_plan import Known, ObjectPlan, planned
+from consumers.fitting.custom.objects import Planned, absent, findings
+from consumers.fitting.custom.plan import Known, ObjectPlan, planned
 from consumers.kinds.custom import FIELDS_MAX, KEY, TYPES_MAX
 from consumers.mapping.describes import FieldFacts, salesforce_fields
 from streams.marketo.object_types import ObjectType, TypeField

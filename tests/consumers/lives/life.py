@@ -18,9 +18,9 @@ from consumers.merge.values import NOBODY
 from consumers.settle.driving.reconsider import reconsider
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.settler import Settler
-from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.port import Writer
-from consumers.settle.writers.salesforce import SalesforceWriter
+from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, MARKETO, SALESFORCE, Object, System

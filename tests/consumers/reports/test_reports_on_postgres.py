@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from consumers.cli.record_text import print_record
-from consumers.cli.status_text import print_status
+from consumers.cli.text.record import print_record
+from consumers.cli.text.status import print_status
 from consumers.configuration.defaults import build
 from consumers.kinds.registry import KINDS
 from consumers.ledger.port import Duty

@@ -6,7 +6,7 @@ from typing import Any
 
 from consumers.merge.plan import Create, Out, Update
 from consumers.settle.writers.port import Item
-from consumers.settle.writers.salesforce_money import in_their_currency, with_currency
+from consumers.settle.writers.salesforce.money import in_their_currency, with_currency
 from streams.budget.port import Lane
 from streams.salesforce.money import Money
 from streams.wire.systems import LEAD

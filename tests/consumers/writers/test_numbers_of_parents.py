@@ -12,7 +12,7 @@ from consumers.configuration.custom import CustomObjectSettings
 from consumers.configuration.defaults import build
 from consumers.kinds.custom import KEY, object_of
 from consumers.merge.plan import Create, Out, Update
-from consumers.settle.writers.marketo_records import MarketoRecords
+from consumers.settle.writers.marketo.records import MarketoRecords
 from consumers.settle.writers.port import Fate, Item, all_of
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane

@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 
 from consumers.merge.plan import Create, Out, Update
-from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.port import Fate, Item, Outcome
-from consumers.settle.writers.salesforce import SalesforceWriter
+from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from streams.budget.port import Lane
 from streams.marketo.rest import MarketoRest
 from streams.marketo.wire import ItemResult as MarketoResult

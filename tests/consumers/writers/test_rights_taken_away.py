@@ -16,7 +16,7 @@ from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFie
 from consumers.merge.plan import Out, Update
 from consumers.merge.state import Field, PairState, Record
 from consumers.settle.writers.port import Fate, Item
-from consumers.settle.writers.salesforce import SalesforceWriter
+from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from consumers.settle.writers.sighted import SightedWriter
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.marketo.writer import MarketoWriter
 from streams.budget.port import Lane
 from streams.marketo.rest import MarketoRest
 from streams.wire.events import ChangeEvent

@@ -16,9 +16,9 @@ from consumers.merge.plan import Create, Delete, Out, Update
 from consumers.merge.state import Field, PairState, Record
 from consumers.merge.terms import Identity, Terms
 from consumers.settle.rounds.settler import Settler
-from consumers.settle.writers.marketo import MarketoWriter
+from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.port import Fate, Item, Outcome, Writer
-from consumers.settle.writers.salesforce import SalesforceWriter
+from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
 from streams.marketo.rest import MarketoRest

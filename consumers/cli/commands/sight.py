@@ -29,8 +29,8 @@ def visibility(
 ) -> None:
     """Say of each object and field what is synced, what is not, and why, on both sides; 1 where a mapped one is hidden or stopped."""
     settings = settings_of(config)
-    from consumers.cli.sight_text import print_visibility  # noqa: PLC0415 - quick start
     from consumers.cli.systems import visibility_of  # noqa: PLC0415 - quick start
+    from consumers.cli.text.sight import print_visibility  # noqa: PLC0415 - quick start
     from consumers.fitting.visibility import Sight  # noqa: PLC0415 - quick start
 
     wanted = _object(settings, only)
@@ -52,8 +52,8 @@ def fields(
 ) -> None:
     """Compare the fields of both systems with the mapping: which are offered, have vanished or changed, and the line that maps each."""
     settings = settings_of(config)
-    from consumers.cli.sight_text import print_offers  # noqa: PLC0415 - quick start
     from consumers.cli.systems import offers_of  # noqa: PLC0415 - quick start
+    from consumers.cli.text.sight import print_offers  # noqa: PLC0415 - quick start
     from consumers.fitting.offers import Standing  # noqa: PLC0415 - quick start
 
     wanted = _object(settings, only)

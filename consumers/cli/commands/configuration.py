@@ -39,7 +39,7 @@ def config_reference() -> None:
 def config_mapping(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """Print which field of Salesforce is which of Marketo, where edits flow, and who wins a conflict."""
     settings = settings_of(config)
-    from consumers.cli.mapping_text import print_mapping  # noqa: PLC0415 - quick start
+    from consumers.cli.text.mapping import print_mapping  # noqa: PLC0415 - quick start
     from consumers.reports.mapped import mapped  # noqa: PLC0415 - quick start
 
     told = mapped(settings)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from consumers.cli.status_text import SYSTEMS
+from consumers.cli.text.status import SYSTEMS
 from consumers.reports.clock import moment
 from consumers.reports.lists import Listed, Queue
 from consumers.reports.plain import spelled

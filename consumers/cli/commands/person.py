@@ -129,7 +129,7 @@ def asked(
     if json:
         print_json(told)
     else:
-        from consumers.cli.tables import print_asked  # noqa: PLC0415 - quick start
+        from consumers.cli.text.tables import print_asked  # noqa: PLC0415 - quick start
 
         print_asked(console(), told)
 

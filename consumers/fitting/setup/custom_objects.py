@@ -6,7 +6,7 @@ Those of Salesforce's own custom objects are planned and made by `custom_objects
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from consumers.fitting.setup_activities import data_type
+from consumers.fitting.setup.activities import data_type
 from consumers.mapping.fields import ObjectMapping, SyncRules
 from streams.marketo.custom_activities import label_of
 from streams.marketo.object_types import ObjectType, TypeField

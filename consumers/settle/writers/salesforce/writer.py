@@ -12,9 +12,9 @@ from consumers.merge.terms import match_key
 from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import passes
-from consumers.settle.writers.salesforce_members import named_by_parents
-from consumers.settle.writers.salesforce_money import in_their_currency, with_currency
-from consumers.settle.writers.salesforce_uses import ASKED, FIELDS, SalesforceUses
+from consumers.settle.writers.salesforce.members import named_by_parents
+from consumers.settle.writers.salesforce.money import in_their_currency, with_currency
+from consumers.settle.writers.salesforce.uses import ASKED, FIELDS, SalesforceUses
 from streams.budget.port import Lane
 from streams.salesforce.entity import MODIFIED, Entity, last_change
 from streams.salesforce.merging import MERGES_MAX

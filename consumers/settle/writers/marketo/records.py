@@ -10,8 +10,8 @@ from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.plan import Create, Delete, Merge
 from consumers.merge.state import PairState
 from consumers.merge.values import NOBODY
-from consumers.settle.writers.marketo_members import MarketoMembers
-from consumers.settle.writers.marketo_numbers import Numbers
+from consumers.settle.writers.marketo.members import MarketoMembers
+from consumers.settle.writers.marketo.numbers import Numbers
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible
 from consumers.settle.writers.refused import NO_OWNER, blamed, orphaned, passes
 from streams.budget.port import Lane

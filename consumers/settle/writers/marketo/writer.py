@@ -7,9 +7,9 @@ from consumers.mapping.fields import SyncRules
 from consumers.merge.plan import Create, Delete, Merge, Update
 from consumers.merge.state import PairState
 from consumers.merge.terms import match_key
-from consumers.settle.writers.marketo_activities import MarketoActivities
-from consumers.settle.writers.marketo_records import MarketoRecords, owned
-from consumers.settle.writers.marketo_uses import ASKED, MarketoUses
+from consumers.settle.writers.marketo.activities import MarketoActivities
+from consumers.settle.writers.marketo.records import MarketoRecords, owned
+from consumers.settle.writers.marketo.uses import ASKED, MarketoUses
 from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import blamed, orphaned, passes

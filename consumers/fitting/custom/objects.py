@@ -9,7 +9,7 @@ from consumers.configuration.custom import declared
 from consumers.configuration.registered import registry_of
 from consumers.configuration.settings import Settings
 from consumers.fitting.check import Finding, Level
-from consumers.fitting.custom_plan import Known, ObjectPlan, planned
+from consumers.fitting.custom.plan import Known, ObjectPlan, planned
 from consumers.kinds.custom import KEY, Declared, object_of
 from consumers.mapping.describes import Describes
 from streams.marketo.object_types import ObjectType, TypeField

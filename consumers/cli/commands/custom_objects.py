@@ -46,8 +46,8 @@ def custom_apply(
 
 def _run(config: Config, *, make: bool, everything: bool, json: bool) -> None:
     settings = settings_of(config)
-    from consumers.cli.custom_text import print_plan  # noqa: PLC0415 - quick start
     from consumers.cli.systems import custom_of  # noqa: PLC0415 - quick start
+    from consumers.cli.text.custom_objects import print_plan  # noqa: PLC0415 - quick start
 
     told = finish(custom_of(settings, make=make))
     if json:

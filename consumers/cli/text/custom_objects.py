@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.markup import escape
 
-from consumers.fitting.custom_objects import Planned
-from consumers.fitting.custom_plan import ObjectPlan
+from consumers.fitting.custom.objects import Planned
+from consumers.fitting.custom.plan import ObjectPlan
 from streams.marketo.object_types import TypeField
 
 

@@ -1,0 +1,1 @@
+"""Custom objects: what Marketo lacks of them, compared with describe, and how it is made."""

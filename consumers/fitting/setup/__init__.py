@@ -1,0 +1,1 @@
+"""What `tandem setup` makes in Marketo: fields, types of activities, types of custom objects."""

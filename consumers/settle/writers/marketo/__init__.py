@@ -1,0 +1,1 @@
+"""How plans become calls to Marketo: people, what is kept under keys of ours, members of programs, custom activities."""
