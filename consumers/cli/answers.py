@@ -11,7 +11,7 @@ from consumers.configuration.registered import registry_of
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.ledger.findings import mapped
 from consumers.mapping.fields import SyncRules
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from consumers.reports.database import ledger_connection
 from consumers.reports.lists import Listed, Queue, listed
 from consumers.reports.now import now

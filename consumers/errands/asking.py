@@ -20,9 +20,9 @@ from consumers.errands.planning import next_step
 from consumers.errands.store import Asked, Store, Told
 from consumers.kinds.registry import KIND_OF
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import Create, plan
+from consumers.merge.lives.wanted import is_in_salesforce, wanted
 from consumers.merge.terms import Identity, Terms
-from consumers.merge.wanted import is_in_salesforce, wanted
+from consumers.merge.writing.plan import Create, plan
 from consumers.reports.called import agreed, name_of
 from consumers.reports.database import ledger_connection
 from consumers.reports.people import Found, UnknownRecord, find

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from consumers.errands.errand import Errand, Push, what_of
 from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Duty, Ledger, Pair, Transaction
-from consumers.merge.decision import Decision
-from consumers.merge.record import asked_again
-from consumers.merge.state import PairState, Record
+from consumers.merge.lives.record import asked_again
+from consumers.merge.lives.wanted import wanted
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState, Record
 from consumers.merge.terms import Terms
-from consumers.merge.wanted import wanted
 from streams.wire.systems import MARKETO, PERSON, SALESFORCE
 
 

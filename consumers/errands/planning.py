@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from consumers.errands.errand import Done, Errand, Failed, Later, Push, Ready
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import row_mark
-from consumers.merge.state import PairState
+from consumers.merge.lives.wanted import is_in_salesforce
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
-from consumers.merge.wanted import is_in_salesforce
+from consumers.merge.writing.plan import row_mark
 from streams.wire.systems import SALESFORCE
 
 NO_SUCH_PERSON, HELD, REFUSED, DELETED, GAVE_UP = "NO_SUCH_PERSON", "HELD", "REFUSED_BY_SALESFORCE", "DELETED_IN_SALESFORCE", "NOT_IN_TIME"

@@ -18,7 +18,7 @@ import structlog
 from consumers.errands.errand import CreateTask
 from consumers.errands.store import Asked
 from consumers.ledger.port import Ledger
-from consumers.merge.wanted import is_in_salesforce
+from consumers.merge.lives.wanted import is_in_salesforce
 from streams.budget.port import Lane
 from streams.ground.pause import pause
 from streams.marketo.rest import ACTIVITY_TYPES_MAX, MarketoRest

@@ -15,7 +15,7 @@ import structlog
 from consumers.fitting.left_out import NAMES, Left, Place, closed, left_out, picklists
 from consumers.mapping.describes import Describes
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import Create, Nothing, Out, Plan, Update
+from consumers.merge.writing.plan import Create, Nothing, Out, Plan, Update
 from consumers.troubles.trouble import Grade, Trouble
 from streams.ground.pause import pause
 from streams.wire.errors import Reject, SyncError

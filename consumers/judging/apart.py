@@ -14,9 +14,9 @@ from consumers.judging.observed import Observed
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Ledger, Pair, Transaction
-from consumers.merge.aside import lost_event, stuck
-from consumers.merge.reading import Look
-from consumers.merge.state import PairState, shallow
+from consumers.merge.events.reading import Look
+from consumers.merge.lives.aside import lost_event, stuck
+from consumers.merge.pair.state import PairState, shallow
 from consumers.merge.terms import Terms
 from streams.wire.codec import encode
 from streams.wire.events import ChangeEvent, DeadLetter, Happened

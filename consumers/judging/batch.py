@@ -33,16 +33,16 @@ from consumers.judging.observed import Observed
 from consumers.judging.plain_events import NO_WAYS, PlainEvents
 from consumers.ledger.faults import step
 from consumers.ledger.port import Duty, Named, Pair, Taken, Transaction, is_gone
-from consumers.merge.aside import lost_event
-from consumers.merge.decision import Decision, Origin, Ruling, Verdict
-from consumers.merge.feed import rejudge
-from consumers.merge.fold import fold
-from consumers.merge.naming import returned, with_name
-from consumers.merge.plain import Way
-from consumers.merge.reading import Look, look
-from consumers.merge.state import PairState
+from consumers.merge.events.feed import rejudge
+from consumers.merge.events.fold import fold
+from consumers.merge.events.plain import Way
+from consumers.merge.events.reading import Look, look
+from consumers.merge.lives.aside import lost_event
+from consumers.merge.lives.naming import returned, with_name
+from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
-from consumers.merge.writes import creation
+from consumers.merge.writing.writes import creation
 from streams.budget.port import Lane
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened

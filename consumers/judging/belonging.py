@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from consumers.judging.names import name_of
 from consumers.ledger.port import Named, Transaction
 from consumers.mapping.fields import ObjectMapping
-from consumers.merge.naming import fixed, named_parents
+from consumers.merge.lives.naming import fixed, named_parents
 from consumers.merge.terms import Terms, name_key
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE

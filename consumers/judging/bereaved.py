@@ -8,10 +8,10 @@ the winner where it was merged away. Whoever comes back has their parent again, 
 from collections.abc import Collection, Mapping
 
 from consumers.ledger.port import Duty, Ledger, Pair
-from consumers.merge.decision import Decision, Ruling, Verdict
-from consumers.merge.parents import belongs_anew, belongs_to_nobody
-from consumers.merge.plan import follows_deletion
+from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.terms import Terms
+from consumers.merge.writing.parents import belongs_anew, belongs_to_nobody
+from consumers.merge.writing.plan import follows_deletion
 from streams.wire.systems import MARKETO, SALESFORCE
 
 _PAGE = 300

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from consumers.ledger.port import Pair
-from consumers.merge.state import PairState
+from consumers.merge.edits.values import canonical
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
-from consumers.merge.values import canonical
 from streams.wire.systems import System
 
 AMBIGUOUS = "ambiguous match"

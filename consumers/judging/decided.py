@@ -1,7 +1,7 @@
 """Decided: what the ledger keeps of an event that was judged. Pure."""
 
 from consumers.ledger.port import Pair
-from consumers.merge.decision import Decision, Origin, Ruling
+from consumers.merge.pair.decision import Decision, Origin, Ruling
 from streams.wire.events import ChangeEvent
 
 

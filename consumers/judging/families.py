@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from consumers.ledger.port import Duty, Ledger, Pair, Taken
 from consumers.mapping.fields import ObjectMapping
-from consumers.merge.naming import told_of
-from consumers.merge.record import asked_again
-from consumers.merge.state import PairState, Record
+from consumers.merge.lives.naming import told_of
+from consumers.merge.lives.record import asked_again
+from consumers.merge.lives.wanted import wanted
+from consumers.merge.pair.state import PairState, Record
 from consumers.merge.terms import Terms
-from consumers.merge.wanted import wanted
-from consumers.merge.witness import released
+from consumers.merge.writing.witness import released
 from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 
 _PARENTS, _PAGE, _PAGES = 500, 300, 10

@@ -1,6 +1,6 @@
 """Holds: a pair that waits for a person or for another pair, and one whose record is to be read again; what ends such waiting. Pure."""
 
-from consumers.merge.state import PairState, shallow
+from consumers.merge.pair.state import PairState, shallow
 from streams.wire.systems import System
 
 

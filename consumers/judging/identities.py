@@ -13,11 +13,11 @@ from consumers.judging.introductions import inherit
 from consumers.judging.names import into_of, name_in_full, name_of, named, stored_name
 from consumers.judging.parted import joined_decision, joined_decision_of, of_former, what_ended
 from consumers.ledger.port import Named, Pair, Transaction
-from consumers.merge.decision import Decision, Ruling, Verdict
-from consumers.merge.identity import CONVERTED, SECOND, WINNER, rebind
-from consumers.merge.joining import IN_DOUBT, came_up, join, merged
-from consumers.merge.record import TOLD_BEFORE, is_old
-from consumers.merge.state import PairState, shallow
+from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
+from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged
+from consumers.merge.lives.record import TOLD_BEFORE, is_old
+from consumers.merge.pair.decision import Decision, Ruling, Verdict
+from consumers.merge.pair.state import PairState, shallow
 from consumers.merge.terms import Terms
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import MARKETO, PERSON, System

@@ -12,13 +12,13 @@ from datetime import datetime
 from consumers.judging.candidates import AMBIGUOUS, alike, can_take, named
 from consumers.ledger.port import Pair
 from consumers.mapping.fields import FieldType, LinkFields
-from consumers.merge.decision import Folded
-from consumers.merge.reading import meet
-from consumers.merge.record import is_old
-from consumers.merge.state import PairState, Record, shallow
+from consumers.merge.edits.values import Unfit, canonical, neutral
+from consumers.merge.events.reading import meet
+from consumers.merge.lives.record import is_old
+from consumers.merge.pair.decision import Folded
+from consumers.merge.pair.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.values import Unfit, canonical, neutral
-from consumers.merge.writes import born, creation, several
+from consumers.merge.writing.writes import born, creation, several
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import CREATED_FIELD, MARKETO, SALESFORCE, System, salesforce_id
 

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from consumers.ledger.port import Duty
-from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.verdicts import ALTERED
+from consumers.merge.edits.verdicts import ALTERED
+from consumers.merge.pair.decision import Ruling, Verdict
 from streams.wire.systems import System
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import msgspec
 
 from consumers.ledger.port import Pair
-from consumers.merge.decision import Decision, Joined, Ruling, Verdict
-from consumers.merge.state import PairState
-from consumers.merge.stored import pack
+from consumers.merge.edits.values import Unfit, blank, equal, neutral
+from consumers.merge.pair.decision import Decision, Joined, Ruling, Verdict
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import pack
 from consumers.merge.terms import Terms
-from consumers.merge.values import Unfit, blank, equal, neutral
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import System
 

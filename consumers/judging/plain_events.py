@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from consumers.judging.bursts import Bursts
 from consumers.judging.observed import Observed
 from consumers.ledger.port import Duty, Pair
-from consumers.merge.decision import Decision, Origin, Verdict
-from consumers.merge.plain import Way, plainly
+from consumers.merge.events.plain import Way, plainly
+from consumers.merge.pair.decision import Decision, Origin, Verdict
 from streams.budget.port import Lane
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import SALESFORCE, Object

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from consumers.ledger.border import border
-from consumers.merge.decision import Decision
-from consumers.merge.decision import encode as encode_decision
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.decision import encode as encode_decision
 
 DECISIONS_MAX = 1_000
 """Of a block: so many numbers are its own."""

@@ -7,7 +7,7 @@ from consumers.ledger.blocks import DECISIONS_MAX, INSERT, NO_BLOCK, POINT, POIN
 from consumers.ledger.border import border
 from consumers.ledger.faults import step
 from consumers.ledger.port import Pair
-from consumers.merge.decision import Decision
+from consumers.merge.pair.decision import Decision
 
 
 class Chronicle:

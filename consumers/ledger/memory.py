@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from consumers.ledger.port import NOTHING, Awaited, Duty, Fenced, Named, Pair, Taken, is_gone
-from consumers.merge.decision import Decision
-from consumers.merge.due import contested
-from consumers.merge.naming import in_marketo, told_of
-from consumers.merge.parents import Reference
-from consumers.merge.refused import refusals, waits_no_more
-from consumers.merge.state import NEVER, PairState, shallow
-from consumers.merge.stored import pack
+from consumers.merge.lives.naming import in_marketo, told_of
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import NEVER, PairState, shallow
+from consumers.merge.pair.stored import pack
+from consumers.merge.writing.due import contested
+from consumers.merge.writing.parents import Reference
+from consumers.merge.writing.refused import refusals, waits_no_more
 from streams.wire.events import DeadLetter
 from streams.wire.systems import Object, System
 

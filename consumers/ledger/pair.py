@@ -1,8 +1,8 @@
 """A pair inside a transaction."""
 
 from consumers.ledger.faults import Fault
-from consumers.merge.state import PairState
-from consumers.merge.stored import Stored, stored, unfolded, unpack
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import Stored, stored, unfolded, unpack
 
 
 class Pair:

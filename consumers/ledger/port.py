@@ -7,9 +7,9 @@ from enum import IntEnum
 from typing import Protocol
 
 from consumers.ledger.pair import Pair as Pair  # noqa: PLC0414 - part of the port
-from consumers.merge.decision import Decision
-from consumers.merge.parents import Reference
-from consumers.merge.state import PairState
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.parents import Reference
 from streams.wire.events import DeadLetter
 from streams.wire.systems import Object, System
 

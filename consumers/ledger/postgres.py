@@ -14,9 +14,9 @@ from consumers.ledger.border import LOST, border, commit_border
 from consumers.ledger.port import Awaited, Duty
 from consumers.ledger.postgres_transaction import PostgresTransaction
 from consumers.ledger.write_ids import WriteIds
-from consumers.merge.naming import told_of
-from consumers.merge.state import PairState
-from consumers.merge.stored import unpack
+from consumers.merge.lives.naming import told_of
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import unpack
 from streams.wire.systems import Object, System
 
 SESSION = {

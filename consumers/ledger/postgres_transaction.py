@@ -15,11 +15,11 @@ from consumers.ledger.queue import save_due
 from consumers.ledger.refusals import DROP_OF, keep_refusals
 from consumers.ledger.text import listed, storable
 from consumers.ledger.write_ids import WriteIds
-from consumers.merge.decision import Decision
-from consumers.merge.due import contested
-from consumers.merge.parents import Reference
-from consumers.merge.state import PairState
-from consumers.merge.stored import pack, repack
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import pack, repack
+from consumers.merge.writing.due import contested
+from consumers.merge.writing.parents import Reference
 from streams.wire.errors import Fatal
 from streams.wire.events import DeadLetter
 from streams.wire.systems import Object, System

@@ -6,7 +6,7 @@ from typing import Any
 from consumers.ledger.border import border
 from consumers.ledger.port import Pair
 from consumers.ledger.text import storable
-from consumers.merge.refused import Refusals, refusals, waits_no_more
+from consumers.merge.writing.refused import Refusals, refusals, waits_no_more
 
 PUT = """
 insert into refusals as r (pair, system, field, reason, since_ms)

@@ -15,7 +15,7 @@ from typing import Any
 from consumers.ledger.port import Ledger, Pair, Taken
 from consumers.links.links import ALL, HEARD_SECONDS, Backwards, Link, links_in
 from consumers.mapping.fields import ObjectMapping
-from consumers.merge.state import NEVER, Field, PairState, Record, Side
+from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from consumers.reconcile.gaps import OPEN
 from streams.budget.port import Lane

@@ -13,7 +13,7 @@ from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, Syst
 
 
 class FieldType(StrEnum):
-    """How a value is compared and converted; one canonical form each (`consumers.merge.values`)."""
+    """How a value is compared and converted; one canonical form each (`consumers.merge.edits.values`)."""
 
     TEXT = "text"
     EMAIL = "email"

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from consumers.mapping.fields import FieldMapping, ObjectMapping, RuleName, SyncRules
-from consumers.merge.due import due
-from consumers.merge.plan import row_mark
-from consumers.merge.state import PairState, shallow
-from consumers.merge.values import canonical
-from consumers.merge.writes import Patience, reconsidered
+from consumers.merge.edits.values import canonical
+from consumers.merge.pair.state import PairState, shallow
+from consumers.merge.writing.due import due
+from consumers.merge.writing.plan import row_mark
+from consumers.merge.writing.writes import Patience, reconsidered
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 

@@ -14,7 +14,7 @@ from consumers.judging.bursts import Bursts
 from consumers.judging.observed import Observed
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Fenced, Ledger
-from consumers.merge.plain import ways
+from consumers.merge.events.plain import ways
 from consumers.merge.terms import Terms
 from consumers.observe.refilled import fingerprint
 from streams.wire.codec import Undecodable, decode, is_record_id

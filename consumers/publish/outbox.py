@@ -18,7 +18,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from consumers.ledger.blocks import BLOCKS_AFTER, LAST_BLOCK, unpacked
-from consumers.merge.decision import decode, encode
+from consumers.merge.pair.decision import decode, encode
 from streams.ground import clock
 from streams.ground.database import away_is_retry
 from streams.relay.publisher import DEAD_ORIGINAL_BYTES_MAX, Producer

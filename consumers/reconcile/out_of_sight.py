@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 
 from consumers.ledger.port import Ledger
-from consumers.merge.aside import OUT_OF_SIGHT, in_sight_of
-from consumers.merge.record import asked_again
+from consumers.merge.lives.aside import OUT_OF_SIGHT, in_sight_of
+from consumers.merge.lives.record import asked_again
 from consumers.merge.terms import Terms
 from streams.ground.database import away_is_retry
 from streams.ground.pause import pause

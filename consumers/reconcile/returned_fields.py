@@ -5,9 +5,9 @@ from typing import Any
 
 from consumers.fitting.sight import Returned
 from consumers.ledger.port import Ledger
-from consumers.merge.refused import RECORD
 from consumers.merge.terms import Terms
-from consumers.merge.writes import creatable, welcomed
+from consumers.merge.writing.refused import RECORD
+from consumers.merge.writing.writes import creatable, welcomed
 from consumers.reconcile.gaps import Gaps
 from streams.ground.database import away_is_retry
 from streams.wire.systems import Object, System

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from consumers.ledger.port import Ledger
 from consumers.mapping.fields import FieldMapping
-from consumers.merge.judge_reading import put_back
-from consumers.merge.prints import prints
-from consumers.merge.reading import last_write
-from consumers.merge.state import Field, PairState
+from consumers.merge.edits.judge_reading import put_back
+from consumers.merge.edits.values import Unfit, clipped, equal, neutral
+from consumers.merge.events.reading import last_write
+from consumers.merge.pair.prints import prints
+from consumers.merge.pair.state import Field, PairState
 from consumers.merge.terms import Terms
-from consumers.merge.values import Unfit, clipped, equal, neutral
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import Object, System
 

@@ -1,7 +1,7 @@
 """What people call a record of the ledger."""
 
 from consumers.kinds.registry import KIND_OF
-from consumers.merge.state import Field, PairState
+from consumers.merge.pair.state import Field, PairState
 from streams.wire.events import Value
 from streams.wire.systems import Object
 

@@ -7,10 +7,10 @@ from typing import Any, assert_never
 
 from consumers.ledger.port import Duty
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import owed
-from consumers.merge.refused import RECORD
-from consumers.merge.state import PairState
-from consumers.merge.stored import unpack
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import unpack
+from consumers.merge.writing.plan import owed
+from consumers.merge.writing.refused import RECORD
 from consumers.reports.called import agreed, name_of
 from consumers.reports.parents import Kept, kept
 from streams.wire.events import Value

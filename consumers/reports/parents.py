@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from consumers.merge.refused import RECORD
+from consumers.merge.writing.refused import RECORD
 
 _KEPT = """
 select r.child, r.role, p.id is not null as known, p.gone, p.held, f.reason from relations as r

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.merge.state import PairState
-from consumers.merge.stored import unpack
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import unpack
 from consumers.reports.called import agreed, name_of
 from streams.wire.systems import salesforce_id
 

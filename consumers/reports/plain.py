@@ -6,8 +6,8 @@ What only says how the machinery got there has no sentence here (an empty one): 
 import re
 from collections.abc import Mapping
 
-from consumers.merge.decision import Decision, Origin, Ruling, Verdict
-from consumers.merge.rules import UNSEEN
+from consumers.merge.edits.rules import UNSEEN
+from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
 from streams.wire.events import Happened, Value
 from streams.wire.systems import System
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from consumers.mapping.fields import FieldMapping, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.merge.plan import qualifies
-from consumers.merge.refused import RECORD, refusals
-from consumers.merge.state import NEVER, Field, PairState, Record
-from consumers.merge.values import Unfit, equal, neutral
-from consumers.merge.witness import WAITS
+from consumers.merge.edits.values import Unfit, equal, neutral
+from consumers.merge.pair.state import NEVER, Field, PairState, Record
+from consumers.merge.writing.plan import qualifies
+from consumers.merge.writing.refused import RECORD, refusals
+from consumers.merge.writing.witness import WAITS
 from consumers.reports.called import agreed, name_of
 from consumers.reports.parents import NOTHING
 from consumers.reports.relations import Relations

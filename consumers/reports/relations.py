@@ -5,8 +5,8 @@ from typing import Any
 
 from consumers.ledger.tallies import COUNTED_MAX
 from consumers.mapping.fields import SyncRules
-from consumers.merge.state import PairState
-from consumers.merge.stored import unpack
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import unpack
 from consumers.reports.called import counted, name_of
 from streams.wire.systems import Object
 

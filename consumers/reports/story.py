@@ -8,8 +8,8 @@ from typing import Any
 
 from consumers.ledger.blocks import told_of
 from consumers.mapping.fields import ObjectMapping
-from consumers.merge import decision as decisions
-from consumers.merge.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.pair import decision as decisions
+from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
 from consumers.reports.plain import NAMES, WHOLE_RECORD, plain, quoted
 from streams.wire.events import Happened, Value
 

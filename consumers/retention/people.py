@@ -7,9 +7,9 @@ nothing; anything else is read from its system, which says whether there is such
 from collections.abc import Callable
 
 from consumers.ledger.port import Ledger, Pair, is_gone
-from consumers.merge.decision import Decision
-from consumers.merge.due import contested
-from consumers.merge.state import PairState
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.due import contested
 from consumers.retention.shelf import LetGo, Step
 from streams.wire.systems import System
 

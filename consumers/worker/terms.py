@@ -8,7 +8,7 @@ from consumers.configuration.systems import marketo_settings, salesforce_setting
 from consumers.mapping.describes import Describes
 from consumers.mapping.fields import SyncRules
 from consumers.merge.terms import Identity, Terms
-from consumers.merge.writes import Patience
+from consumers.merge.writing.writes import Patience
 from streams.wire.errors import Unprepared
 
 

@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from consumers.merge.decision import Decision, Origin
-from consumers.merge.decision import encode as encode_decision
-from consumers.merge.fold import fold
-from consumers.merge.state import PairState
-from consumers.merge.stored import pack, unpack
+from consumers.merge.events.fold import fold
+from consumers.merge.pair.decision import Decision, Origin
+from consumers.merge.pair.decision import encode as encode_decision
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import pack, unpack
 from streams.wire.codec import decode, encode
 from tests.benchmarks import person
 

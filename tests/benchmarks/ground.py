@@ -16,10 +16,10 @@ import yaml
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import load
 from consumers.mapping.fields import ObjectMapping, SyncRules
-from consumers.merge.link import link_values
-from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.stored import pack
-from consumers.merge.values import neutral
+from consumers.merge.edits.values import neutral
+from consumers.merge.lives.link import link_values
+from consumers.merge.pair.state import Field, PairState, Record, Side
+from consumers.merge.pair.stored import pack
 from infra.demo.systems import Systems, opened
 from infra.setup.found import ROOT
 from infra.stack.stack import PARTS, Stack

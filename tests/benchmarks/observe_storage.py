@@ -19,9 +19,9 @@ import uvloop
 
 from consumers.ledger.port import Transaction
 from consumers.ledger.postgres import PostgresLedger, open_ledger
-from consumers.merge.decision import Decision, Origin, Ruling, Verdict
-from consumers.merge.state import PairState, Side
-from consumers.merge.stored import pack
+from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.pair.state import PairState, Side
+from consumers.merge.pair.stored import pack
 from infra.postgres.migrate import migrate
 from infra.postgres.server import Server
 from streams.wire.systems import LEAD, System

@@ -6,9 +6,9 @@ changes, as observe keeps them. An edit changes two fields.
 
 from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.merge.link import link_values
-from consumers.merge.prints import prints
-from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.lives.link import link_values
+from consumers.merge.pair.prints import prints
+from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.terms import Identity, Terms
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
 from streams.wire.events import Value
 from streams.wire.systems import System, salesforce_id

@@ -4,8 +4,8 @@ import pytest
 
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Duty
-from consumers.merge.state import FAILED, PairState
-from consumers.merge.stored import pack, unpack
+from consumers.merge.pair.state import FAILED, PairState
+from consumers.merge.pair.stored import pack, unpack
 from consumers.settle.looks.abandoned import Abandoned
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.answers import Settled

@@ -10,8 +10,8 @@ from consumers.judging.observed import Observed
 from consumers.judging.reunions import reunite
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
-from consumers.merge.plan import Create, Update, plan
-from consumers.merge.state import PairState, Record, Side
+from consumers.merge.pair.state import PairState, Record, Side
+from consumers.merge.writing.plan import Create, Update, plan
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Fate, Item, Outcome

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Duty
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry, Unknown

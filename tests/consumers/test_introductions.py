@@ -11,11 +11,11 @@ from consumers.judging.observed import Observed
 from consumers.judging.reunions import reunite
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Duty, Pair, Taken
-from consumers.merge.decision import Verdict
-from consumers.merge.plan import Create, Delete, Update, plan
-from consumers.merge.prints import prints
-from consumers.merge.state import PairState, Record
-from consumers.merge.writes import intend
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.prints import prints
+from consumers.merge.pair.state import PairState, Record
+from consumers.merge.writing.plan import Create, Delete, Update, plan
+from consumers.merge.writing.writes import intend
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System

@@ -11,11 +11,11 @@ from consumers.judging.batch import NOWHERE, Judging
 from consumers.judging.candidates import AMBIGUOUS
 from consumers.ledger.memory import MemoryLedger
 from consumers.mapping.fields import ObjectMapping
-from consumers.merge.decision import Verdict
-from consumers.merge.plain import ways
-from consumers.merge.plan import Create, Nothing, plan
-from consumers.merge.state import PairState, Record
-from consumers.merge.stored import unpack
+from consumers.merge.events.plain import ways
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import PairState, Record
+from consumers.merge.pair.stored import unpack
+from consumers.merge.writing.plan import Create, Nothing, plan
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, PERSON, System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, agreed, event, reading, terms

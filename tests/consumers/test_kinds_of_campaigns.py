@@ -11,11 +11,11 @@ from consumers.kinds.member import MEMBER
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Pair
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.merge.naming import agreed, anew, named_parents
-from consumers.merge.parents import Reference
-from consumers.merge.plan import Create, Delete, Nothing, plan
-from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.lives.naming import agreed, anew, named_parents
+from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.terms import Identity, Terms, won_by
+from consumers.merge.writing.parents import Reference
+from consumers.merge.writing.plan import Create, Delete, Nothing, plan
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, System
 

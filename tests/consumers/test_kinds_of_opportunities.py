@@ -6,9 +6,9 @@ from consumers.kinds.opportunity import OPPORTUNITY
 from consumers.kinds.registry import KINDS
 from consumers.kinds.role import NO_ROLE, ROLE
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.merge.plan import Create, Delete, Update, plan
-from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.values import equal, wire
+from consumers.merge.edits.values import equal, wire
+from consumers.merge.pair.state import Field, PairState, Record, Side
+from consumers.merge.writing.plan import Create, Delete, Update, plan
 from streams.wire.systems import MARKETO, Object, System
 
 RULE = Rule(name=RuleName.SALESFORCE, default=System.SALESFORCE)

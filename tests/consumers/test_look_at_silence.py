@@ -6,10 +6,10 @@ import msgspec
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
-from consumers.merge.fold import fold
-from consumers.merge.plan import Create, Update, plan
-from consumers.merge.state import PairState, Record
-from consumers.merge.writes import answered, failed, intend
+from consumers.merge.events.fold import fold
+from consumers.merge.pair.state import PairState, Record
+from consumers.merge.writing.plan import Create, Update, plan
+from consumers.merge.writing.writes import answered, failed, intend
 from consumers.settle.looks.look import Looked, Looker
 from streams.wire.events import Value
 from streams.wire.systems import System

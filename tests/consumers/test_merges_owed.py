@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from consumers.merge.joining import join
-from consumers.merge.refused import MERGE, refusals
-from consumers.merge.state import PairState
+from consumers.merge.lives.joining import join
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.refused import MERGE, refusals
 from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.looks.look import UNTELLABLE, Looker
 from consumers.settle.rounds.settler import Settler

@@ -7,10 +7,10 @@ import pytest
 
 from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.port import Duty
-from consumers.merge.plan import Update
-from consumers.merge.state import NEVER, PairState
-from consumers.merge.stored import pack, unpack
+from consumers.merge.pair.state import NEVER, PairState
+from consumers.merge.pair.stored import pack, unpack
 from consumers.merge.terms import Terms
+from consumers.merge.writing.plan import Update
 from consumers.settle.driving.reconsider import reconsider
 from consumers.settle.rounds.narrow import narrowed
 from consumers.settle.rounds.settler import Settler

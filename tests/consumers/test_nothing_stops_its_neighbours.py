@@ -9,9 +9,9 @@ import pytest
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty, Fenced, Taken
-from consumers.merge.aside import FAULT
-from consumers.merge.decision import Verdict
-from consumers.merge.state import PairState
+from consumers.merge.lives.aside import FAULT
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import PairState
 from consumers.observe.observer import Observer
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.settler import Settler
@@ -43,20 +43,20 @@ JUDGING = (
     "consumers.judging.batch.is_full",
     "consumers.judging.batch.fold",
     "consumers.judging.decided.Decision",
-    "consumers.merge.fold.is_old",
-    "consumers.merge.fold.noted",
-    "consumers.merge.fold.judge_fields",
-    "consumers.merge.fold.touched",
-    "consumers.merge.feed.neutral",
-    "consumers.merge.judge.equal",
+    "consumers.merge.events.fold.is_old",
+    "consumers.merge.events.fold.noted",
+    "consumers.merge.events.fold.judge_fields",
+    "consumers.merge.events.fold.touched",
+    "consumers.merge.events.feed.neutral",
+    "consumers.merge.edits.judge.equal",
     "consumers.merge.terms.due",
 )
 """Steps of judging an edit in the feed the long way."""
 PLAINLY = (
     "consumers.judging.plain_events.plainly",
     "consumers.judging.plain_events.Decision",
-    "consumers.merge.plain.equal",
-    "consumers.merge.plain.Ruling",
+    "consumers.merge.events.plain.equal",
+    "consumers.merge.events.plain.Ruling",
 )
 """And those of the short way."""
 
@@ -157,7 +157,7 @@ async def test_a_pair_that_can_not_even_be_held_waits_beside_the_others(
 
 
 @pytest.mark.parametrize(
-    "place", ["consumers.settle.rounds.intents.plan", "consumers.settle.rounds.intents.intend", "consumers.merge.plan.wire"]
+    "place", ["consumers.settle.rounds.intents.plan", "consumers.settle.rounds.intents.intend", "consumers.merge.writing.plan.wire"]
 )
 async def test_a_pair_that_can_not_be_planned_is_held_and_the_others_are_written(
     place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch

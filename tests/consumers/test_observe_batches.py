@@ -3,7 +3,7 @@
 import pytest
 
 from consumers.ledger.port import Duty, Fenced
-from consumers.merge.decision import Verdict
+from consumers.merge.pair.decision import Verdict
 from consumers.observe.observer import Message, Observer
 from streams.wire import codec
 from streams.wire.events import ChangeEvent, Happened, Value

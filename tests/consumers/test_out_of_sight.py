@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from consumers.ledger.port import Duty
-from consumers.merge.aside import OUT_OF_SIGHT
-from consumers.merge.state import PairState
+from consumers.merge.lives.aside import OUT_OF_SIGHT
+from consumers.merge.pair.state import PairState
 from consumers.settle.writers.port import Fate, Outcome
 from streams.wire.events import Happened
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event

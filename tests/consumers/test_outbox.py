@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 
 from consumers.ledger.blocks import INSERT, draw, packed, unpacked
 from consumers.ledger.postgres import PostgresLedger, open_ledger
-from consumers.merge.decision import Decision, Ruling, Verdict, decode, encode
+from consumers.merge.pair.decision import Decision, Ruling, Verdict, decode, encode
 from consumers.publish.outbox import MESSAGE_BYTES_MAX, Outbox
 from streams.relay.singleton import PostgresSingleton
 from streams.wire.errors import Retry

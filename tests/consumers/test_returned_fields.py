@@ -10,8 +10,8 @@ import pytest
 from consumers.fitting.sight import Returned
 from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres import PostgresLedger, open_ledger
-from consumers.merge.state import PairState
-from consumers.merge.writes import refuse
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.writes import refuse
 from consumers.reconcile.gaps import Gaps, polls_of
 from consumers.reconcile.returned_fields import welcome
 from streams.relay.positions import PostgresPositions

@@ -11,12 +11,12 @@ import pytest
 
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Duty, Pair
-from consumers.merge.fold import fold
-from consumers.merge.plan import Create, Delete, Plan, Update
-from consumers.merge.prints import prints
-from consumers.merge.state import FAILED, PairState, Record
-from consumers.merge.stored import pack
-from consumers.merge.writes import Patience
+from consumers.merge.events.fold import fold
+from consumers.merge.pair.prints import prints
+from consumers.merge.pair.state import FAILED, PairState, Record
+from consumers.merge.pair.stored import pack
+from consumers.merge.writing.plan import Create, Delete, Plan, Update
+from consumers.merge.writing.writes import Patience
 from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.rounds.answers import Settled
 from consumers.settle.rounds.outcomes import Outcomes

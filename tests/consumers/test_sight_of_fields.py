@@ -10,7 +10,7 @@ import pytest
 from consumers.fitting.sight import Returned, Sight
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import FieldMapping, FieldType
-from consumers.merge.plan import Create, Delete, Nothing, Out, Update
+from consumers.merge.writing.plan import Create, Delete, Nothing, Out, Update
 from consumers.troubles.trouble import Grade
 from streams.wire.errors import Reject, Retry
 from streams.wire.systems import CONTACT, LEAD, PERSON, Object, System

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.reconcile.unseen import is_news, unseen_by
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import Object, System

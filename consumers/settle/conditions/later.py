@@ -1,7 +1,7 @@
 """Later: when what could not be done now is tried again. Pure."""
 
 from consumers.ledger.port import Duty
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from streams.wire.errors import Fatal, Retry, SyncError
 
 AGAIN_MS, FATAL_MS = 3_000, 60_000

@@ -5,10 +5,10 @@ worker starts to write.
 from collections.abc import Callable
 
 from consumers.ledger.port import Ledger
-from consumers.merge.aside import left_out, taken_up
-from consumers.merge.plan import row_mark
+from consumers.merge.lives.aside import left_out, taken_up
 from consumers.merge.terms import Terms
-from consumers.merge.writes import reconsidered
+from consumers.merge.writing.plan import row_mark
+from consumers.merge.writing.writes import reconsidered
 from streams.wire.systems import System
 
 _PAGE = 300

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from consumers.ledger.port import Duty, Ledger, Pair
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
-from consumers.merge.writes import failed
+from consumers.merge.writing.writes import failed
 from streams.ground.pause import pause
 from streams.wire.errors import Retry
 from streams.wire.systems import System

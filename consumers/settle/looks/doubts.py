@@ -12,9 +12,9 @@ from functools import partial
 from consumers.judging import apart
 from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Duty, Ledger, Pair, Taken
-from consumers.merge.decision import Decision
-from consumers.merge.once import Proof, Search, proved, stands
-from consumers.merge.state import PairState
+from consumers.merge.lives.once import Proof, Search, proved, stands
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
 from consumers.settle.writers.port import Writer
 from streams.budget.port import Lane

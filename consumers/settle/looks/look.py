@@ -15,13 +15,13 @@ from consumers.judging.families import Families
 from consumers.judging.reunions import reunite
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Duty, Ledger, Pair
-from consumers.merge.aside import out_of_sight, set_aside
-from consumers.merge.decision import Decision
-from consumers.merge.feed import rejudge
-from consumers.merge.reading import Look
-from consumers.merge.state import Field, PairState, Write, is_out, shallow
+from consumers.merge.events.feed import rejudge
+from consumers.merge.events.reading import Look
+from consumers.merge.lives.aside import out_of_sight, set_aside
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import Field, PairState, Write, is_out, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.writes import given_up, unclaimed, withdrawn
+from consumers.merge.writing.writes import given_up, unclaimed, withdrawn
 from consumers.settle.conditions.feed_lag import Lag
 from consumers.settle.conditions.later import later
 from consumers.settle.looks.doubts import Doubts

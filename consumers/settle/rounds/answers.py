@@ -18,12 +18,12 @@ from consumers.judging.introductions import inherit
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Pair, Taken, Transaction
-from consumers.merge.decision import Decision, Ruling, Verdict
-from consumers.merge.plan import Create, Delete, Merge, Update
-from consumers.merge.record import asked_again
-from consumers.merge.state import PairState, shallow
+from consumers.merge.lives.record import asked_again
+from consumers.merge.pair.decision import Decision, Ruling, Verdict
+from consumers.merge.pair.state import PairState, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.writes import knows
+from consumers.merge.writing.plan import Create, Delete, Merge, Update
+from consumers.merge.writing.writes import knows
 from consumers.settle.conditions.later import AGAIN_MS
 from consumers.settle.rounds.lookups import shown
 from consumers.settle.rounds.outcomes import Outcomes

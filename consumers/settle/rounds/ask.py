@@ -15,10 +15,10 @@ from consumers.judging.holds import held
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Pair, Transaction
-from consumers.merge.decision import Decision
-from consumers.merge.state import PairState
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
-from consumers.merge.writes import Patience, withdrawn
+from consumers.merge.writing.writes import Patience, withdrawn
 from consumers.settle.conditions.later import AGAIN_MS, later
 from consumers.settle.rounds.answers import Settled
 from consumers.settle.rounds.intents import Intents

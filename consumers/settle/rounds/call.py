@@ -12,7 +12,7 @@ from functools import partial
 from consumers.judging.candidates import ALIKE_MAX
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Ledger
-from consumers.merge.plan import Merge
+from consumers.merge.writing.plan import Merge
 from consumers.settle.conditions.later import FATAL_MS
 from consumers.settle.rounds.answers import Answers, Settled
 from consumers.settle.rounds.narrow import narrowed

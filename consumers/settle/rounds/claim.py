@@ -12,10 +12,10 @@ from functools import partial
 from consumers.judging import apart
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Ledger, Pair, Transaction
-from consumers.merge.aside import set_aside
-from consumers.merge.plan import Delete
+from consumers.merge.lives.aside import set_aside
 from consumers.merge.terms import Terms
-from consumers.merge.writes import Patience
+from consumers.merge.writing.plan import Delete
+from consumers.merge.writing.writes import Patience
 from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.rounds.intents import Intents
 from consumers.settle.rounds.release import Releases

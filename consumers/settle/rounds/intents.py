@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Duty, Pair, Transaction
-from consumers.merge.naming import agreed, name_of, named_parents, with_name
-from consumers.merge.parents import named_by, references, with_parents
-from consumers.merge.plan import Create, Delete, Merge, Nothing, Plan, Update, plan, row_mark
-from consumers.merge.state import PairState, shallow
+from consumers.merge.lives.naming import agreed, name_of, named_parents, with_name
+from consumers.merge.pair.state import PairState, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.writes import Patience, intend, refuse, uncreatable
+from consumers.merge.writing.parents import named_by, references, with_parents
+from consumers.merge.writing.plan import Create, Delete, Merge, Nothing, Plan, Update, plan, row_mark
+from consumers.merge.writing.writes import Patience, intend, refuse, uncreatable
 from consumers.settle.conditions.feed_lag import Lag
 from consumers.settle.conditions.later import later
 from consumers.settle.conditions.reading_first import Ahead

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from consumers.judging.candidates import AMBIGUOUS, listed, named, person
 from consumers.judging.introductions import clues
 from consumers.ledger.port import Pair
-from consumers.merge.plan import owed
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
+from consumers.merge.writing.plan import owed
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import System
 

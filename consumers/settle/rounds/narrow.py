@@ -8,7 +8,7 @@ step, however many of its rows are refused.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from consumers.merge.plan import Out, Update
+from consumers.merge.writing.plan import Out, Update
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Reject, Retry, Unknown
 

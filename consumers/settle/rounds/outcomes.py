@@ -8,13 +8,13 @@ from collections import Counter
 
 from consumers.judging.holds import held
 from consumers.ledger.port import Duty, Pair
-from consumers.merge.joining import IN_DOUBT, after_merge, came_up, merged
-from consumers.merge.once import doubted
-from consumers.merge.plan import Create, Delete, Merge, Update, row_mark
-from consumers.merge.state import PairState, Record, shallow
+from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged
+from consumers.merge.lives.once import doubted
+from consumers.merge.pair.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.witness import witnessed
-from consumers.merge.writes import answered, born, failed, refused_in_part, rejected, withdrawn
+from consumers.merge.writing.plan import Create, Delete, Merge, Update, row_mark
+from consumers.merge.writing.witness import witnessed
+from consumers.merge.writing.writes import answered, born, failed, refused_in_part, rejected, withdrawn
 from consumers.settle.conditions.later import AGAIN_MS, REFUSED_DELETION_MS, later
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.systems import System

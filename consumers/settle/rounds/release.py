@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from consumers.judging import apart
 from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Pair
-from consumers.merge.plan import row_mark
 from consumers.merge.terms import Terms
-from consumers.merge.writes import uncreatable, withdrawn
+from consumers.merge.writing.plan import row_mark
+from consumers.merge.writing.writes import uncreatable, withdrawn
 from consumers.settle.conditions.later import AGAIN_MS
 from consumers.settle.rounds.answers import Answers, Settled
 from consumers.settle.rounds.withdrawals import Withdrawals

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Ledger
-from consumers.merge.plan import Plan
 from consumers.merge.terms import Terms
+from consumers.merge.writing.plan import Plan
 from consumers.settle.conditions.feed_lag import Lag
 from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.rounds.answers import Answers, Settled

@@ -12,11 +12,11 @@ from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import unhindered
 from consumers.ledger.port import Duty, Ledger, Pair
-from consumers.merge.decision import Decision
-from consumers.merge.plan import Delete, plan
-from consumers.merge.state import PairState, shallow
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.writes import withdrawn
+from consumers.merge.writing.plan import Delete, plan
+from consumers.merge.writing.writes import withdrawn
 from consumers.settle.conditions.later import AGAIN_MS, REFUSED_DELETION_MS, later
 from consumers.settle.rounds.answers import Settled
 from consumers.settle.rounds.work import Leaving, Owed

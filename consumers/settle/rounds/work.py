@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from consumers.merge.decision import Decision
-from consumers.merge.parents import Reference
-from consumers.merge.state import PairState
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.parents import Reference
 from consumers.settle.writers.port import Item
 from streams.budget.port import Lane
 

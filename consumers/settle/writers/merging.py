@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from consumers.merge.plan import Merge
+from consumers.merge.writing.plan import Merge
 from consumers.settle.writers.port import Fate, Item, Outcome
 
 

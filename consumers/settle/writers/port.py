@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from consumers.merge.plan import Create, Delete, Merge, Update
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.plan import Create, Delete, Merge, Update
 from streams.budget.port import Lane
 from streams.wire.errors import SyncError
 from streams.wire.events import ChangeEvent

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from consumers.merge.plan import Delete, Merge
+from consumers.merge.writing.plan import Delete, Merge
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.errors import Retry, SyncError, Unknown
 from streams.wire.systems import PERSON

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from consumers.fitting.sight import CLOSED_CODES, LOOK_SECONDS, UNSEEN_CODES, VALUE_CODES, Sight
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Writer
 from streams.budget.port import Lane
 from streams.wire.errors import Reject, Retry

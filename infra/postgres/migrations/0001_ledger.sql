@@ -8,7 +8,7 @@ create table pairs (
     salesforce_id text,
     marketo_id text,
     match_key text,                       -- canonical e-mail; how people meet
-    state bytea not null,                 -- consumers.merge.state.PairState, MessagePack
+    state bytea not null,                 -- consumers.merge.pair.state.PairState, MessagePack
     held text,                            -- why this pair waits for a person or a fact
     contested boolean not null default false,
     updated_at bigint not null            -- ms, ours

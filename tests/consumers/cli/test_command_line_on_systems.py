@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from consumers.cli.application import app
-from consumers.merge.decision import Decision, Origin, Ruling, Verdict, encode
-from consumers.merge.state import NEVER, Field, PairState, Record, Side
-from consumers.merge.stored import pack
+from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict, encode
+from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side
+from consumers.merge.pair.stored import pack
 from streams.wire.events import Happened
 from streams.wire.systems import Object, System
 

@@ -15,7 +15,7 @@ from consumers.ledger.faults import step
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
 from consumers.mapping.fields import Qualification
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.systems import LEAD, PERSON
 from tests.consumers.merge.person_pair import MK, SF, T, paired, terms

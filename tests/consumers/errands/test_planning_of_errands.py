@@ -6,9 +6,9 @@ import pytest
 from consumers.errands.errand import ChangeOwner, Done, Errand, Failed, Later, Push, Ready, Request
 from consumers.errands.planning import Introduce, next_step
 from consumers.mapping.fields import Qualification
-from consumers.merge.plan import row_mark
-from consumers.merge.state import PairState, Record, Side
-from consumers.merge.wanted import wanted
+from consumers.merge.lives.wanted import wanted
+from consumers.merge.pair.state import PairState, Record, Side
+from consumers.merge.writing.plan import row_mark
 from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import MK, MK_ID, SF, SF_ID, T, agreed, paired, terms
 from tests.consumers.pairs_in_memory import lone

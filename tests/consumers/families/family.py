@@ -21,9 +21,9 @@ from consumers.kinds.registry import SORTS
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty, Ledger
 from consumers.mapping.fields import SyncRules
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Identity, Terms
-from consumers.merge.writes import Patience
+from consumers.merge.writing.writes import Patience
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.marketo.writer import MarketoWriter

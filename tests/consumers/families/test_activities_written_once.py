@@ -5,11 +5,11 @@ from itertools import cycle
 
 import pytest
 
-from consumers.merge.once import Proof, Search, proved, sent_at
-from consumers.merge.plan import WRITTEN_ONCE, Nothing, plan
-from consumers.merge.refused import RECORD, refusals
-from consumers.merge.state import shallow
-from consumers.merge.writes import Patience
+from consumers.merge.lives.once import Proof, Search, proved, sent_at
+from consumers.merge.pair.state import shallow
+from consumers.merge.writing.plan import WRITTEN_ONCE, Nothing, plan
+from consumers.merge.writing.refused import RECORD, refusals
+from consumers.merge.writing.writes import Patience
 from streams.wire.errors import Fatal
 from streams.wire.systems import MARKETO
 from tests.consumers.families.diary import CREATED, Diary

@@ -9,8 +9,8 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from consumers.merge.refused import RECORD, refusals
-from consumers.merge.values import NOBODY
+from consumers.merge.edits.values import NOBODY
+from consumers.merge.writing.refused import RECORD, refusals
 from streams.budget.open import OpenBudget
 from streams.marketo.rest import MarketoRest
 from streams.marketo.session import MarketoSession

@@ -13,7 +13,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from consumers.kinds.registry import SORTS
-from consumers.merge.values import NOBODY
+from consumers.merge.edits.values import NOBODY
 from consumers.settle.driving.reconsider import reconsider
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Value

@@ -2,9 +2,9 @@
 
 import pytest
 
-from consumers.merge.record import asked_again
-from consumers.merge.refused import RECORD, refusals
-from consumers.merge.values import NOBODY
+from consumers.merge.edits.values import NOBODY
+from consumers.merge.lives.record import asked_again
+from consumers.merge.writing.refused import RECORD, refusals
 from consumers.settle.driving.reconsider import reconsider
 from streams.wire.errors import Fatal, Reject, SyncError
 from streams.wire.systems import MARKETO

@@ -9,8 +9,8 @@ from consumers.ledger import blocks
 from consumers.ledger.blocks import DECISIONS_MAX, Entry, day_of, draw, number, packed, told_of, unpacked
 from consumers.ledger.port import Pair
 from consumers.ledger.postgres import PostgresLedger
-from consumers.merge.decision import Decision, decode, encode
-from consumers.merge.state import PairState, Record
+from consumers.merge.pair.decision import Decision, decode, encode
+from consumers.merge.pair.state import PairState, Record
 from streams.wire.systems import System
 
 pytestmark = pytest.mark.integration

@@ -10,10 +10,10 @@ from consumers.judging.families import Families
 from consumers.ledger import sql
 from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.ledger.postgres import PostgresLedger
-from consumers.merge.parents import Reference
-from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.stored import pack
-from consumers.merge.witness import WAITS
+from consumers.merge.pair.state import Field, PairState, Record, Side
+from consumers.merge.pair.stored import pack
+from consumers.merge.writing.parents import Reference
+from consumers.merge.writing.witness import WAITS
 from streams.wire.errors import Retry
 from streams.wire.systems import CONTACT, Object, System
 from tests.consumers.families.family import ACCOUNT, terms

@@ -10,11 +10,11 @@ from consumers.ledger.blocks import unpacked
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Awaited, Duty, Fenced, Ledger, Pair, Taken
 from consumers.ledger.postgres import PostgresLedger
-from consumers.merge.decision import Decision, Ruling, Verdict
-from consumers.merge.decision import decode as decode_decision
-from consumers.merge.parents import Reference
-from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.witness import WAITS
+from consumers.merge.pair.decision import Decision, Ruling, Verdict
+from consumers.merge.pair.decision import decode as decode_decision
+from consumers.merge.pair.state import Field, PairState, Record, Side
+from consumers.merge.writing.parents import Reference
+from consumers.merge.writing.witness import WAITS
 from streams.wire.events import DeadLetter
 from streams.wire.systems import LEAD, PERSON, Object, System
 

@@ -16,8 +16,8 @@ import pytest
 
 from consumers.ledger.port import Duty
 from consumers.ledger.postgres import PostgresLedger, open_ledger
-from consumers.merge.prints import prints
-from consumers.merge.state import PairState
+from consumers.merge.pair.prints import prints
+from consumers.merge.pair.state import PairState
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.settler import Settler
 from infra.postgres.migrate import migrate, read_migrations

@@ -11,8 +11,8 @@ from consumers.ledger.border import border, commit_border
 from consumers.ledger.faults import Fault
 from consumers.ledger.port import Duty, Fenced, Ledger, Pair, Taken
 from consumers.ledger.postgres import PostgresLedger, open_ledger
-from consumers.merge.decision import Decision
-from consumers.merge.state import PairState, Record
+from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.state import PairState, Record
 from infra.postgres.server import Server
 from streams.wire.errors import Fatal, Retry, Unknown
 from streams.wire.systems import PERSON, System

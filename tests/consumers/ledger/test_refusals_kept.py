@@ -8,8 +8,8 @@ import pytest
 
 from consumers.ledger.port import Pair
 from consumers.ledger.postgres import PostgresLedger
-from consumers.merge.refused import RECORD, refusals
-from consumers.merge.state import NEVER, Field, PairState, Record, Side
+from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side
+from consumers.merge.writing.refused import RECORD, refusals
 from streams.wire.systems import System
 
 NOW = 1_700_000_000_000

@@ -9,8 +9,8 @@ import pytest
 from consumers.ledger import blocks, postgres_transaction
 from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres import PostgresLedger
-from consumers.merge.aside import FAULT
-from consumers.merge.state import PairState
+from consumers.merge.lives.aside import FAULT
+from consumers.merge.pair.state import PairState
 from consumers.observe import observer
 from consumers.observe.observer import Observer
 from consumers.settle.looks.look import Looker

@@ -8,7 +8,7 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Pair
 from consumers.links.linking import DROP, Linking
 from consumers.links.links import ALL
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from streams.wire.systems import MARKETO
 from tests.consumers.test_kinds_of_campaigns import IN, SPRING, TERMS, judged, ledger, members, of_salesforce, told
 

@@ -12,9 +12,9 @@ from consumers.kinds.registry import SORTS
 from consumers.kinds.role import NO_ROLE
 from consumers.ledger.port import Ledger
 from consumers.mapping.fields import Qualification
-from consumers.merge.plan import mergeable
-from consumers.merge.state import PairState
-from consumers.merge.values import NOBODY
+from consumers.merge.edits.values import NOBODY
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.plan import mergeable
 from consumers.settle.driving.reconsider import reconsider
 from consumers.settle.looks.look import Looker
 from consumers.settle.rounds.settler import Settler

@@ -13,10 +13,10 @@ from consumers.mapping.fields import (
     RuleName,
     SyncRules,
 )
-from consumers.merge.prints import prints
-from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.pair.prints import prints
+from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.terms import Identity, Terms
-from consumers.merge.writes import Patience
+from consumers.merge.writing.writes import Patience
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, PERSON, System
 

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from consumers.mapping.fields import Direction, FieldType, ObjectMapping
-from consumers.merge.fold import fold
-from consumers.merge.identity import CONVERTED, SECOND, WINNER, rebind
-from consumers.merge.plan import Create, Update, plan
-from consumers.merge.state import Field, PairState, Record, Side, Waiting, Write
+from consumers.merge.events.fold import fold
+from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
+from consumers.merge.pair.state import Field, PairState, Record, Side, Waiting, Write
+from consumers.merge.writing.plan import Create, Update, plan
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, PERSON, System
 from tests.consumers.merge.person_pair import FIELDS, LINKS, MK, MK_ID, SF, SF_ID, T, agreed, event, mapped, paired, reading, rules, terms

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from consumers.merge.decision import Verdict
-from consumers.merge.fold import fold
-from consumers.merge.state import PairState
+from consumers.merge.events.fold import fold
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import PairState
 from streams.wire.events import ChangeEvent, Happened, Value
 from tests.consumers.merge.person_pair import SF, T, event, paired, reading, terms
 from tests.consumers.pairs_in_memory import ids, ledger_with, lone

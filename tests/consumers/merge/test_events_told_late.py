@@ -4,9 +4,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.fold import fold
-from consumers.merge.state import PairState, Record
+from consumers.merge.events.fold import fold
+from consumers.merge.pair.decision import Ruling, Verdict
+from consumers.merge.pair.state import PairState, Record
 from streams.wire.events import Happened, Value
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, event, paired, reading, terms
 

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.merge.decision import Folded, Verdict
-from consumers.merge.feed import rejudge
-from consumers.merge.fold import fold
-from consumers.merge.link import link_values
-from consumers.merge.plan import Create, Nothing, Update, plan
-from consumers.merge.state import PairState, Record, Side, Write
-from consumers.merge.stored import pack
+from consumers.merge.events.feed import rejudge
+from consumers.merge.events.fold import fold
+from consumers.merge.lives.link import link_values
+from consumers.merge.pair.decision import Folded, Verdict
+from consumers.merge.pair.state import PairState, Record, Side, Write
+from consumers.merge.pair.stored import pack
 from consumers.merge.terms import Terms
-from consumers.merge.writes import answered, intend
+from consumers.merge.writing.plan import Create, Nothing, Update, plan
+from consumers.merge.writing.writes import answered, intend
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System
 from tests.consumers.merge.person_pair import (

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName
-from consumers.merge.due import due
-from consumers.merge.fold import fold
-from consumers.merge.joining import IN_DOUBT, after_merge, came_up, join, merged
-from consumers.merge.plan import Merge, Update, plan, row_mark
-from consumers.merge.refused import MERGE, refusals
-from consumers.merge.state import NEVER, Field, PairState, Record, Side, Waiting, Write
-from consumers.merge.stored import pack, unpack
-from consumers.merge.values import blank, equal
+from consumers.merge.edits.values import blank, equal
+from consumers.merge.events.fold import fold
+from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, join, merged
+from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side, Waiting, Write
+from consumers.merge.pair.stored import pack, unpack
+from consumers.merge.writing.due import due
+from consumers.merge.writing.plan import Merge, Update, plan, row_mark
+from consumers.merge.writing.refused import MERGE, refusals
 from streams.wire.events import Value
 from streams.wire.systems import CONTACT, LEAD, System
 from tests.consumers.merge.person_pair import FIELDS, LINKS, MK, MK_ID, SF, SF_ID, T, agreed, event, mapped, paired, reading, terms

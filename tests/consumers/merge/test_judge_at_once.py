@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, Rule, RuleName
-from consumers.merge.forgotten import FORGOTTEN_MS
-from consumers.merge.judge import accepted_at_once, accepted_from_rest, judge_feed
-from consumers.merge.state import NEVER, Field, PairState, Rest, Side, Write
-from consumers.merge.stored import pack, unpack
-from consumers.merge.values import canonical, equal
-from consumers.merge.verdicts import Edit
+from consumers.merge.edits.forgotten import FORGOTTEN_MS
+from consumers.merge.edits.judge import accepted_at_once, accepted_from_rest, judge_feed
+from consumers.merge.edits.values import canonical, equal
+from consumers.merge.edits.verdicts import Edit
+from consumers.merge.pair.state import NEVER, Field, PairState, Rest, Side, Write
+from consumers.merge.pair.stored import pack, unpack
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, System
 

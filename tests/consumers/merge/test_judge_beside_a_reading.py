@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.merge.decision import Verdict
-from consumers.merge.feed import rejudge
-from consumers.merge.fold import fold
-from consumers.merge.reading import Look, look
-from consumers.merge.state import PairState, Side, Write
+from consumers.merge.events.feed import rejudge
+from consumers.merge.events.fold import fold
+from consumers.merge.events.reading import Look, look
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import PairState, Side, Write
 from consumers.merge.terms import Terms
 from streams.wire.events import Happened, Value
 from tests.consumers.merge.person_pair import MK, SF, SF_USER, T, agreed, event, paired, reading, terms

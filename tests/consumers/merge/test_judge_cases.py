@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from consumers.mapping.fields import Conflict, Direction, FieldMapping, FieldType, Rule, RuleName, Unwanted
-from consumers.merge.decision import Verdict
-from consumers.merge.judge import judge_echo, judge_feed
-from consumers.merge.judge_reading import judge_look, judge_read
-from consumers.merge.state import FAILED, NEVER, Field, Side, Write
-from consumers.merge.verdicts import Edit
+from consumers.merge.edits.judge import judge_echo, judge_feed
+from consumers.merge.edits.judge_reading import judge_look, judge_read
+from consumers.merge.edits.verdicts import Edit
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import FAILED, NEVER, Field, Side, Write
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, System
 

@@ -5,16 +5,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from consumers.merge.decision import Ruling, Verdict
-from consumers.merge.due import due
-from consumers.merge.fold import fold
-from consumers.merge.forgotten import FORGOTTEN_MS
-from consumers.merge.plan import Create, Update, plan
-from consumers.merge.reading import Look, look
-from consumers.merge.state import PairState
-from consumers.merge.stored import pack, unpack
-from consumers.merge.writes import creation, failed, intend, withdrawn
-from consumers.merge.writes import given_up as creation_given_up
+from consumers.merge.edits.forgotten import FORGOTTEN_MS
+from consumers.merge.events.fold import fold
+from consumers.merge.events.reading import Look, look
+from consumers.merge.pair.decision import Ruling, Verdict
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import pack, unpack
+from consumers.merge.writing.due import due
+from consumers.merge.writing.plan import Create, Update, plan
+from consumers.merge.writing.writes import creation, failed, intend, withdrawn
+from consumers.merge.writing.writes import given_up as creation_given_up
 from streams.wire.events import ChangeEvent, Value
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, MK_USER, SF, SF_USER, T, event, reading, terms

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, Rule, RuleName
-from consumers.merge.decision import Verdict
-from consumers.merge.judge import judge_feed
-from consumers.merge.state import Field, Side, Write
-from consumers.merge.verdicts import Edit
+from consumers.merge.edits.judge import judge_feed
+from consumers.merge.edits.verdicts import Edit
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import Field, Side, Write
 from streams.wire.systems import LEAD, System
 
 PHONE = FieldMapping(

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from consumers.merge.decision import Verdict
-from consumers.merge.feed import rejudge
-from consumers.merge.fold import fold
-from consumers.merge.order import in_order
-from consumers.merge.reading import Look, look
-from consumers.merge.state import FAILED, PairState, Side, Waiting, Write
+from consumers.merge.edits.order import in_order
+from consumers.merge.events.feed import rejudge
+from consumers.merge.events.fold import fold
+from consumers.merge.events.reading import Look, look
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import FAILED, PairState, Side, Waiting, Write
 from consumers.merge.terms import Terms
 from streams.wire.events import Happened
 from tests.consumers.merge.person_pair import MK, MK_USER, SF, SF_USER, T, agreed, event, paired, reading, terms

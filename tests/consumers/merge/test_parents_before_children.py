@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from consumers.merge.parents import Reference, named_by, references, with_parents
-from consumers.merge.plan import Create, Nothing, Out, Update
-from consumers.merge.state import NEVER, Field, PairState, Record, Side
-from consumers.merge.witness import released
+from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side
+from consumers.merge.writing.parents import Reference, named_by, references, with_parents
+from consumers.merge.writing.plan import Create, Nothing, Out, Update
+from consumers.merge.writing.witness import released
 from streams.wire.systems import MARKETO, PERSON
 
 ACCOUNT, USER = "001000000000001AAA", "005000000000001AAA"

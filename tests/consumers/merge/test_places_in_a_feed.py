@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from consumers.ledger.port import Duty
-from consumers.merge.decision import Verdict
-from consumers.merge.fold import fold
-from consumers.merge.plan import Nothing, Update, plan
-from consumers.merge.state import PairState
-from consumers.merge.verdicts import UNORDERED
+from consumers.merge.edits.verdicts import UNORDERED
+from consumers.merge.events.fold import fold
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.plan import Nothing, Update, plan
 from streams.wire.events import Happened, Value
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, event, paired, reading, rules, terms

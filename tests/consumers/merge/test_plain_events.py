@@ -12,10 +12,10 @@ from consumers.judging.batch import Judging
 from consumers.judging.bursts import Bursts
 from consumers.judging.observed import Observed
 from consumers.ledger.memory import MemoryLedger
-from consumers.merge.decision import Decision, Verdict
-from consumers.merge.plain import plainly, ways
-from consumers.merge.state import NEVER, Field, PairState, Record, Side
-from consumers.merge.stored import Stored, pack, repack, stored, unfolded, unpack
+from consumers.merge.events.plain import plainly, ways
+from consumers.merge.pair.decision import Decision, Verdict
+from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side
+from consumers.merge.pair.stored import Stored, pack, repack, stored, unfolded, unpack
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import LINKS, MK, MK_ID, SF, SF_ID, SF_USER, T, agreed, event, paired, terms

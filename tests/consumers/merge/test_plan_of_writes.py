@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from consumers.mapping.fields import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Qualification, Rule, RuleName, SyncRules
-from consumers.merge.due import contested, due
-from consumers.merge.plan import Create, Delete, Nothing, Update, plan, qualifies, row_mark
-from consumers.merge.state import FAILED, NEVER, Field, PairState, Record, Side
-from consumers.merge.stored import pack
-from consumers.merge.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
+from consumers.merge.pair.state import FAILED, NEVER, Field, PairState, Record, Side
+from consumers.merge.pair.stored import pack
+from consumers.merge.writing.due import contested, due
+from consumers.merge.writing.plan import Create, Delete, Nothing, Update, plan, qualifies, row_mark
+from consumers.merge.writing.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
 from streams.marketo.resource import Resource
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, MARKETO, PERSON, Object, System

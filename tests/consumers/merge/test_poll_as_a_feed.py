@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from consumers.merge.decision import Verdict
-from consumers.merge.fold import fold
-from consumers.merge.reading import Look, look
-from consumers.merge.state import PairState, Side, Write
+from consumers.merge.events.fold import fold
+from consumers.merge.events.reading import Look, look
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import PairState, Side, Write
 from consumers.merge.terms import Terms
 from consumers.reconcile.unseen import is_news
 from streams.wire.events import Value

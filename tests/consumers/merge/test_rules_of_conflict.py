@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.mapping.fields import Conflict, Direction, FieldMapping, FieldType, Rule, RuleName
-from consumers.merge.rules import Contest, decide
+from consumers.merge.edits.rules import Contest, decide
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, System
 

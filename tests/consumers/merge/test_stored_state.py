@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.merge.prints import prints
-from consumers.merge.shortened import CODES, NAMES, moment, shortest
-from consumers.merge.state import NEVER, Field, Fields, PairState, Record, Rest, Side, Waiting, Write
-from consumers.merge.stored import pack, unpack
+from consumers.merge.pair.prints import prints
+from consumers.merge.pair.shortened import CODES, NAMES, moment, shortest
+from consumers.merge.pair.state import NEVER, Field, Fields, PairState, Record, Rest, Side, Waiting, Write
+from consumers.merge.pair.stored import pack, unpack
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import CONTACT, PERSON, System
 

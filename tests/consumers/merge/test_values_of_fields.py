@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, Overlong, Rule, RuleName
-from consumers.merge.values import NOBODY, Unfit, blank, canonical, choices, equal, neutral, wire
+from consumers.merge.edits.values import NOBODY, Unfit, blank, canonical, choices, equal, neutral, wire
 from streams.wire.events import Value
 from streams.wire.systems import System
 

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from consumers.mapping.fields import FieldType
-from consumers.merge.decision import Verdict
-from consumers.merge.fold import fold
-from consumers.merge.plan import plan
-from consumers.merge.state import PairState
-from consumers.merge.stored import pack, unpack
-from consumers.merge.values import Unfit, neutral, wire
+from consumers.merge.edits.values import Unfit, neutral, wire
+from consumers.merge.events.fold import fold
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import pack, unpack
+from consumers.merge.writing.plan import plan
 from consumers.reports.record import Mark, shown
 from streams.wire.codec import decode, encode
 from streams.wire.events import Value

@@ -3,13 +3,13 @@
 import msgspec
 
 from consumers.mapping.fields import Qualification
-from consumers.merge.due import due
-from consumers.merge.joining import join
-from consumers.merge.plan import Create, Nothing, plan, row_mark
-from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.stored import pack, unpack
-from consumers.merge.wanted import is_in_salesforce, wanted
-from consumers.merge.writes import born, intend
+from consumers.merge.lives.joining import join
+from consumers.merge.lives.wanted import is_in_salesforce, wanted
+from consumers.merge.pair.state import Field, PairState, Record, Side
+from consumers.merge.pair.stored import pack, unpack
+from consumers.merge.writing.due import due
+from consumers.merge.writing.plan import Create, Nothing, plan, row_mark
+from consumers.merge.writing.writes import born, intend
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, SF_ID, T, agreed, paired, terms
 from tests.consumers.pairs_in_memory import lone

@@ -4,12 +4,12 @@ import msgspec
 import pytest
 
 from consumers.mapping.fields import FieldMapping, FieldType, ObjectMapping, Rule, RuleName
-from consumers.merge.decision import Verdict
-from consumers.merge.fold import fold
-from consumers.merge.judge import judge_feed
-from consumers.merge.plan import Create, owed
-from consumers.merge.state import Field, PairState, Side, Write
-from consumers.merge.verdicts import ALTERED, Edit
+from consumers.merge.edits.judge import judge_feed
+from consumers.merge.edits.verdicts import ALTERED, Edit
+from consumers.merge.events.fold import fold
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import Field, PairState, Side, Write
+from consumers.merge.writing.plan import Create, owed
 from consumers.observe.observer import Observer
 from consumers.settle.rounds.settler import Settler
 from streams.wire.events import Value

@@ -18,7 +18,7 @@ from consumers.mapping.fields import (
     RuleName,
     SyncRules,
 )
-from consumers.merge.state import NEVER, Field, PairState, Record, Side, Write
+from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side, Write
 from consumers.reports.now import now
 from consumers.reports.record import FieldShown, Live, Mark, RecordShown, SideShown, fields_to_read, shown, wins
 from streams.wire.events import Value

@@ -16,9 +16,9 @@ from consumers.cli.text.status import print_status
 from consumers.configuration.defaults import build
 from consumers.kinds.registry import KINDS
 from consumers.ledger.port import Duty
-from consumers.merge.decision import Decision, Ruling, Verdict, encode
-from consumers.merge.state import Field, PairState, Record, Side
-from consumers.merge.stored import pack
+from consumers.merge.pair.decision import Decision, Ruling, Verdict, encode
+from consumers.merge.pair.state import Field, PairState, Record, Side
+from consumers.merge.pair.stored import pack
 from consumers.reports.database import ledger_connection
 from consumers.reports.lists import Queue, listed
 from consumers.reports.parents import kept, of

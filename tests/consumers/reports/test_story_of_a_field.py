@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName
-from consumers.merge.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
 from consumers.reports.clock import moment, time_of_day
 from consumers.reports.plain import quoted
 from consumers.reports.story import Chapter, UnknownField, authors, chapters_of, field_key, story

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
-from consumers.merge.decision import Verdict
-from consumers.merge.state import PairState, Waiting
+from consumers.merge.pair.decision import Verdict
+from consumers.merge.pair.state import PairState, Waiting
 from consumers.observe.observer import Observer
 from consumers.retention.people import PEOPLE_MAX, is_over, people
 from consumers.retention.shelf import Step

@@ -13,8 +13,8 @@ from consumers.configuration.settings import RetentionSettings
 from consumers.ledger.blocks import INSERT, PREPARE, packed, unpacked
 from consumers.ledger.port import Pair
 from consumers.ledger.postgres import PostgresLedger, open_ledger
-from consumers.merge.decision import Decision, decode, encode
-from consumers.merge.state import PairState
+from consumers.merge.pair.decision import Decision, decode, encode
+from consumers.merge.pair.state import PairState
 from consumers.retention.keeper import Keeper
 from consumers.retention.shelf import DAY_MS, Shelf, Step
 from consumers.retention.shelves import NAMES, shelves

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from consumers.merge.joining import IN_DOUBT
-from consumers.merge.link import link_values
-from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.lives.joining import IN_DOUBT
+from consumers.merge.lives.link import link_values
+from consumers.merge.pair.state import Field, PairState, Record, Side
 from streams.wire.events import Happened, Value
 from streams.wire.systems import CONTACT, LEAD, System
 from tests.consumers.simulation import world

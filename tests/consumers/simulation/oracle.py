@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from consumers.merge.decision import Decision, Verdict
-from consumers.merge.state import PairState
+from consumers.merge.pair.decision import Decision, Verdict
+from consumers.merge.pair.state import PairState
 from streams.wire.events import Happened, Value
 from streams.wire.systems import System
 from tests.consumers.simulation.plot import BOX, CHOOSY, CLEARED, DOWN, EMAIL, REFUSED, SCORE, SET, TEXTS, UP, Plot, start_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Awaited, Duty, Ledger
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from streams.wire.systems import Object, System
 
 

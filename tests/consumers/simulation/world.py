@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from consumers.ledger.port import Duty, Fenced
-from consumers.merge.state import Field, PairState, Record, Side
+from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.terms import Identity, Terms
-from consumers.merge.writes import Patience
+from consumers.merge.writing.writes import Patience
 from consumers.observe.observer import Message, Observer
 from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.looks.look import Looked, Looker

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import Create, Delete, Merge, Update
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.plan import Create, Delete, Merge, Update
 from consumers.settle.writers.port import Fate, Item, Outcome, Use
 from streams.budget.port import Lane
 from streams.wire.errors import Retry, Unknown

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from consumers.merge.plan import Create, Out, Update
+from consumers.merge.writing.plan import Create, Out, Update
 from consumers.settle.writers.port import Item
 from consumers.settle.writers.salesforce.money import in_their_currency, with_currency
 from streams.budget.port import Lane

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from consumers.merge.plan import Create, Delete, Out, Update
+from consumers.merge.writing.plan import Create, Delete, Out, Update
 from consumers.settle.writers.marketo.members import MarketoMembers
 from consumers.settle.writers.port import Fate, Item, all_of
 from streams.budget.port import Lane

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from consumers.merge.plan import Merge
+from consumers.merge.writing.plan import Merge
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.budget.port import Lane
 from streams.wire.systems import CONTACT, LEAD, PERSON, System

@@ -11,7 +11,7 @@ import pytest
 from consumers.configuration.custom import CustomObjectSettings
 from consumers.configuration.defaults import build
 from consumers.kinds.custom import KEY, object_of
-from consumers.merge.plan import Create, Out, Update
+from consumers.merge.writing.plan import Create, Out, Update
 from consumers.settle.writers.marketo.records import MarketoRecords
 from consumers.settle.writers.port import Fate, Item, all_of
 from streams.budget.open import OpenBudget

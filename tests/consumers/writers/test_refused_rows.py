@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from consumers.merge.plan import Create, Out, Update
+from consumers.merge.writing.plan import Create, Out, Update
 from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.port import Fate, Item, Outcome
 from consumers.settle.writers.salesforce.writer import SalesforceWriter

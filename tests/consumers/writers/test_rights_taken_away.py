@@ -13,8 +13,8 @@ from consumers.fitting.sight import Returned, Sight
 from consumers.kinds.registry import SORTS
 from consumers.mapping.describes import Describes, FieldFacts, salesforce_fields
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Rule, RuleName, SyncRules
-from consumers.merge.plan import Out, Update
-from consumers.merge.state import Field, PairState, Record
+from consumers.merge.pair.state import Field, PairState, Record
+from consumers.merge.writing.plan import Out, Update
 from consumers.settle.writers.port import Fate, Item
 from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from consumers.settle.writers.sighted import SightedWriter

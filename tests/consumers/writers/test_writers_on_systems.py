@@ -12,9 +12,9 @@ import pytest
 from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.memory import MemoryLedger
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, LinkFields, ObjectMapping, Qualification, Rule, RuleName, SyncRules
-from consumers.merge.plan import Create, Delete, Out, Update
-from consumers.merge.state import Field, PairState, Record
+from consumers.merge.pair.state import Field, PairState, Record
 from consumers.merge.terms import Identity, Terms
+from consumers.merge.writing.plan import Create, Delete, Out, Update
 from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.port import Fate, Item, Outcome, Writer

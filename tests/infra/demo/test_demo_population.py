@@ -10,7 +10,7 @@ import pytest
 
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import load
-from consumers.merge.values import NOBODY
+from consumers.merge.edits.values import NOBODY
 from infra.demo.administrator import write_configuration
 from infra.demo.latency import percentiles
 from infra.demo.population import NOTES_BYTES_MAX, Newcomer, Populace, marketo_record, salesforce_record

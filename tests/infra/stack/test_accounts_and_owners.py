@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.merge.values import NOBODY
+from consumers.merge.edits.values import NOBODY
 from tests.infra.stack.both import POLLS, STREAMS, Both, a_stack, plays
 
 pytestmark = pytest.mark.integration

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import Create
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.plan import Create
 from consumers.settle.writers.port import Fate, Item, Outcome
 from consumers.settle.writers.refused import orphaned, passes
 from streams.budget.port import Lane

@@ -8,8 +8,8 @@ come in again with it.
 from collections.abc import Callable, Mapping, Sequence
 
 from consumers.mapping.fields import ObjectMapping
-from consumers.merge.plan import Create, Delete, Merge, Update
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.plan import Create, Delete, Merge, Update
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible
 from consumers.settle.writers.refused import blamed, orphaned, passes
 from streams.budget.port import Lane

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from consumers.mapping.fields import ObjectMapping, SyncRules
-from consumers.merge.plan import Create, Delete, Merge, Update
+from consumers.merge.writing.plan import Create, Delete, Merge, Update
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.budget.port import Lane
 from streams.marketo.resource import Resource

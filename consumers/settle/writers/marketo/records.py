@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from consumers.mapping.fields import ObjectMapping, SyncRules
-from consumers.merge.plan import Create, Delete, Merge
-from consumers.merge.state import PairState
-from consumers.merge.values import NOBODY
+from consumers.merge.edits.values import NOBODY
+from consumers.merge.pair.state import PairState
+from consumers.merge.writing.plan import Create, Delete, Merge
 from consumers.settle.writers.marketo.members import MarketoMembers
 from consumers.settle.writers.marketo.numbers import Numbers
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from consumers.judging.introductions import created_at
 from consumers.mapping.fields import SyncRules
-from consumers.merge.plan import Create, Delete, Merge, Update
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import match_key
+from consumers.merge.writing.plan import Create, Delete, Merge, Update
 from consumers.settle.writers.marketo.activities import MarketoActivities
 from consumers.settle.writers.marketo.records import MarketoRecords, owned
 from consumers.settle.writers.marketo.uses import ASKED, MarketoUses

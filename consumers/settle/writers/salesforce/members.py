@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import ObjectMapping
-from consumers.merge.naming import fixed
-from consumers.merge.state import PairState
+from consumers.merge.lives.naming import fixed
+from consumers.merge.pair.state import PairState
 from streams.budget.port import Lane
 from streams.salesforce.rest import Page, Record, SalesforceRest
 from streams.salesforce.soql import any_of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from consumers.merge.plan import Create, Out, Update
+from consumers.merge.writing.plan import Create, Out, Update
 from consumers.settle.writers.port import Item
 from streams.budget.port import Lane
 from streams.salesforce.money import ISO, Money, no_rate

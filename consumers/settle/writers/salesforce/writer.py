@@ -6,9 +6,9 @@ from functools import partial
 
 from consumers.kinds.registry import SORTS
 from consumers.mapping.fields import ObjectMapping, SyncRules
-from consumers.merge.plan import Create, Delete, Merge, Update
-from consumers.merge.state import PairState
+from consumers.merge.pair.state import PairState
 from consumers.merge.terms import match_key
+from consumers.merge.writing.plan import Create, Delete, Merge, Update
 from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import passes

@@ -1,0 +1,71 @@
+"""What is refused of a pair: single fields by a system, or by us where a value can't be taken, or the making of a record. Pure."""
+
+from collections.abc import Mapping
+
+from consumers.merge.pair.state import NEVER, Field, PairState
+from consumers.merge.writing.plan import mergeable
+from consumers.merge.writing.witness import WAITS
+from streams.wire.systems import MARKETO, PERSON, SALESFORCE, System
+
+RECORD = "*"
+"""Stands for the whole record where a field is named."""
+
+MERGE = "merge"
+"""Stands for a merge of two records."""
+
+Refusals = Mapping[tuple[System, str], str]
+"""(system, field) -> why, in the system's own words or ours."""
+
+
+def refusals(state: PairState) -> Refusals:
+    """What is refused of this pair now: neither corrected nor taken since. Asked of every pair that is saved, so quick where nothing is."""
+    found: dict[tuple[System, str], str] = {}
+    for key, field in state.unsettled().items():
+        one, other = field.salesforce, field.marketo
+        if one.refused != NEVER or other.unusable:
+            _note(found, SALESFORCE, key, field)
+        if other.refused != NEVER or one.unusable:
+            _note(found, MARKETO, key, field)
+    if state.salesforce.refused and (not state.salesforce.id or _is_to_go(state, SALESFORCE)):
+        found[SALESFORCE, RECORD] = state.salesforce.refused
+    if state.marketo.refused and (not state.marketo.id or _is_to_go(state, MARKETO)):
+        found[MARKETO, RECORD] = state.marketo.refused
+    if state.merges and state.counterpart == PERSON:
+        _note_merges(found, state)
+    return found
+
+
+def waits_no_more(before: Refusals, after: Refusals) -> list[str]:
+    """The references of a pair that waited for a parent and don't now."""
+    return [key for (_, key), why in before.items() if why.startswith(WAITS) and not _waits(after, key)]
+
+
+def _waits(told: Refusals, key: str) -> bool:
+    return told.get((MARKETO, key), "").startswith(WAITS)
+
+
+def _is_to_go(state: PairState, system: System) -> bool:
+    """Whether a record was deleted, or merged away, on the other side and still is there: what is refused then is that it goes, too."""
+    if state.merges and state.counterpart != PERSON and any(place is system for place, _ in state.merges):
+        return True
+    return state.record(system.other).deleted and not state.record(system).deleted
+
+
+def _note_merges(found: dict[tuple[System, str], str], state: PairState) -> None:
+    for system, loser in state.merges:
+        record = state.record(system)
+        if loser and record.id and not mergeable(system, record.id, loser):
+            found[system, MERGE] = (
+                f"{loser} is the same person as {record.id}, but they are not of one object, so {system} merges them in no call. "
+                f"Convert the lead into the contact there: it is seen, and done with"
+            )
+        elif loser and record.refused:
+            found[system, MERGE] = record.refused
+
+
+def _note(found: dict[tuple[System, str], str], system: System, key: str, field: Field) -> None:
+    side, source = field.side(system), field.side(system.other)
+    if side.refused == field.version != side.shows:
+        found[system, key] = side.reason
+    elif source.unusable:
+        found[system, key] = f"{system.other} has a value that can't be taken: {source.unusable}"
