@@ -25,7 +25,7 @@ from consumers.troubles.ledger import expected
 from consumers.troubles.trouble import Trouble
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
-from streams.marketo.resource import Resource
+from streams.marketo.api.resource import Resource
 from streams.wire.errors import Retry, SyncError, Unprepared
 from streams.wire.events import Value
 from streams.wire.systems import Object, System
@@ -123,8 +123,8 @@ async def stories_of(settings: Settings, name: str, field: str, *, most: int, li
 
 async def _names(settings: Settings, authors: frozenset[str]) -> tuple[dict[str, str], list[str]]:
     """The names of Salesforce's users by id; Marketo calls its users by e-mail anyway."""
-    from streams.salesforce.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
-    from streams.salesforce.session import Session  # noqa: PLC0415 - only when asked live
+    from streams.salesforce.api.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
+    from streams.salesforce.api.session import Session  # noqa: PLC0415 - only when asked live
 
     ids = sorted(each for each in authors if each.startswith(_USER_PREFIX))
     if not ids:
@@ -151,8 +151,8 @@ async def _live(settings: Settings, rules: SyncRules, state: PairState) -> tuple
 
 
 async def _read_salesforce(settings: Settings, rules: SyncRules, state: PairState) -> Mapping[str, Value] | None:
-    from streams.salesforce.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
-    from streams.salesforce.session import Session  # noqa: PLC0415 - only when asked live
+    from streams.salesforce.api.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
+    from streams.salesforce.api.session import Session  # noqa: PLC0415 - only when asked live
 
     mapping = rules.objects[state.object]
     fields = fields_to_read(mapping, System.SALESFORCE)
@@ -162,9 +162,9 @@ async def _read_salesforce(settings: Settings, rules: SyncRules, state: PairStat
 
 
 async def _read_marketo(settings: Settings, rules: SyncRules, state: PairState) -> Mapping[str, Value] | None:
-    from streams.marketo.calling import BY_HAND_SECONDS  # noqa: PLC0415 - only when asked live
-    from streams.marketo.rest import MarketoRest  # noqa: PLC0415 - only when asked live
-    from streams.marketo.session import MarketoSession  # noqa: PLC0415 - only when asked live
+    from streams.marketo.api.calling import BY_HAND_SECONDS  # noqa: PLC0415 - only when asked live
+    from streams.marketo.api.rest import MarketoRest  # noqa: PLC0415 - only when asked live
+    from streams.marketo.api.session import MarketoSession  # noqa: PLC0415 - only when asked live
 
     mapping, record = rules.objects[state.object], state.marketo.id
     fields = fields_to_read(mapping, System.MARKETO)

@@ -29,11 +29,11 @@ from consumers.mapping.describes import Describes
 from streams.budget.open import OpenBudget
 from streams.ground.database import connected
 from streams.ground.together import together
-from streams.marketo.calling import BY_HAND_SECONDS
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
-from streams.salesforce.rest import SalesforceRest
-from streams.salesforce.session import Session
+from streams.marketo.api.calling import BY_HAND_SECONDS
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
+from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.session import Session
 from streams.wire.errors import Fatal, Retry, SyncError, Unprepared
 from streams.wire.systems import Object, System
 

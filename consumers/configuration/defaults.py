@@ -25,9 +25,9 @@ from consumers.mapping.fields import (
     is_amount,
 )
 from consumers.mapping.kind import Default, Kind, Sort, Witness
-from streams.marketo.custom_activity import CustomActivity
-from streams.marketo.resource import Resource
-from streams.salesforce.money import ISO, Money
+from streams.marketo.api.custom_activity import CustomActivity
+from streams.marketo.api.resource import Resource
+from streams.salesforce.api.money import ISO, Money
 from streams.wire.systems import CONTACT, LEAD, Object, System
 
 _NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})

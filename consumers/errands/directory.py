@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 from consumers.errands.errand import Failed
 from streams.budget.port import Lane
-from streams.salesforce.rest import Record, SalesforceRest
-from streams.salesforce.soql import any_of, select, text
+from streams.salesforce.api.rest import Record, SalesforceRest
+from streams.salesforce.api.soql import any_of, select, text
 from streams.wire.systems import salesforce_id
 
 NO_SUCH_OWNER, NO_SUCH_CAMPAIGN, NO_SUCH_STATUS = "NO_SUCH_OWNER", "NO_SUCH_CAMPAIGN", "NO_SUCH_STATUS"

@@ -21,7 +21,7 @@ from consumers.ledger.port import Ledger
 from consumers.merge.lives.wanted import is_in_salesforce
 from streams.budget.port import Lane
 from streams.ground.pause import pause
-from streams.marketo.rest import ACTIVITY_TYPES_MAX, MarketoRest
+from streams.marketo.api.rest import ACTIVITY_TYPES_MAX, MarketoRest
 from streams.relay.positions import Positions
 from streams.relay.singleton import Singleton
 from streams.wire.errors import Fatal, Reject, Retry

@@ -1,7 +1,7 @@
 """A sort of record that one of the systems doesn't show to Tandem's user: why, and what a person can do. Pure."""
 
 from consumers.mapping.fields import ObjectMapping
-from streams.marketo.custom_activity import CustomActivity
+from streams.marketo.api.custom_activity import CustomActivity
 
 
 def left_out_by(mapping: ObjectMapping) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from consumers.configuration.settings import Echo
-from streams.marketo.decode import shown_names
-from streams.marketo.rest import MarketoRest
-from streams.marketo.rows import Activity, Row, RowError, Shown, parse
-from streams.marketo.session import MarketoSession
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
+from streams.marketo.sources.decode import shown_names
+from streams.marketo.sources.rows import Activity, Row, RowError, Shown, parse
 from streams.wire.errors import Fatal
 
 EMAIL = "tandem-canary@example.com"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from consumers.fitting.absence import left_out_by, not_in_marketo
 from consumers.mapping.describes import NUMBERS, TEXTS, Describes, FieldFacts, akin
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Overlong, RuleName, SyncRules, is_amount
-from streams.salesforce.money import ISO
+from streams.salesforce.api.money import ISO
 from streams.wire.systems import Object, System
 
 _NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}

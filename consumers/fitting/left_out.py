@@ -8,7 +8,7 @@ from itertools import chain
 
 from consumers.mapping.describes import Describes, FieldFacts, akin
 from consumers.mapping.fields import FieldMapping, SyncRules, is_amount
-from streams.salesforce.money import ISO
+from streams.salesforce.api.money import ISO
 from streams.wire.systems import Object, System
 
 NAMES = {System.SALESFORCE: "Salesforce", System.MARKETO: "Marketo"}

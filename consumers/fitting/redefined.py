@@ -4,7 +4,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 from streams.budget.port import Lane
-from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.api.rest import SalesforceRest
 
 _SECOND_MS = 1_000
 """Salesforce tells the time of a definition to the second."""

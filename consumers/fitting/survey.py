@@ -6,11 +6,11 @@ from typing import Any
 from consumers.mapping.describes import Describes, described
 from consumers.mapping.kind import Sort
 from streams.ground.together import together
-from streams.marketo.custom_activity import CustomActivity
-from streams.marketo.resource import Interface, Resource
-from streams.marketo.rest import MarketoRest
-from streams.marketo.wire import Schema
-from streams.salesforce.rest import SalesforceRest
+from streams.marketo.api.custom_activity import CustomActivity
+from streams.marketo.api.resource import Interface, Resource
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.wire import Schema
+from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.errors import Fatal, Reject
 from streams.wire.systems import Object
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from consumers.errands.catalogue import Choices
 from streams.budget.port import Lane
-from streams.salesforce.rest import SalesforceRest
-from streams.salesforce.soql import select, text
+from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.soql import select, text
 
 CHOICES_MAX = 1_000
 """Marketo takes no more for one input."""

@@ -6,8 +6,8 @@ Names from Marketo's documentation (Default Salesforce Field Mapping, account; c
 
 from consumers.mapping.fields import FieldType
 from consumers.mapping.kind import Default, Kind, Sort
-from streams.marketo.resource import Resource
-from streams.salesforce.entity import Entity
+from streams.marketo.api.resource import Resource
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import Object
 
 ACCOUNT = Kind(

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from consumers.mapping.fields import FieldType
 from consumers.mapping.kind import Default, Kind, Sort
-from streams.marketo.resource import Resource
-from streams.salesforce.entity import Entity
+from streams.marketo.api.resource import Resource
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import CONTACT, LEAD, Object
 
 KEY = "salesforceId"

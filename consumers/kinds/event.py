@@ -7,7 +7,7 @@ beginning nor end of an event but what they are made from (`ActivityDateTime`, `
 from consumers.kinds.history import WHOSE, WITH_WHOM, forms
 from consumers.mapping.fields import FieldType, Overlong
 from consumers.mapping.kind import Default, Kind, Sort
-from streams.salesforce.entity import Entity
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import Object
 
 _EVENT = Object("event")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from consumers.mapping.fields import FieldType, Overlong
 from consumers.mapping.kind import Default, Form
-from streams.marketo.custom_activity import CustomActivity
-from streams.marketo.resource import Resource
+from streams.marketo.api.custom_activity import CustomActivity
+from streams.marketo.api.resource import Resource
 from streams.wire.systems import Object
 
 _NO_SUBJECT = "(no subject)"

@@ -6,8 +6,8 @@ in Salesforce becomes a lead there by it. Fields of both from their describes; s
 
 from consumers.mapping.fields import Direction, FieldType
 from consumers.mapping.kind import Default, Kind, Sort
-from streams.marketo.resource import Interface, Resource
-from streams.salesforce.entity import Entity
+from streams.marketo.api.resource import Interface, Resource
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import Object
 
 MEMBER = Kind(

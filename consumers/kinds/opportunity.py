@@ -5,8 +5,8 @@ Fields of Marketo's opportunity from its describe. Its name must not be empty; i
 
 from consumers.mapping.fields import FieldType, Overlong
 from consumers.mapping.kind import Default, Kind, Sort
-from streams.marketo.resource import Resource
-from streams.salesforce.entity import Entity
+from streams.marketo.api.resource import Resource
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import Object
 
 OPPORTUNITY = Kind(

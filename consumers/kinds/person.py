@@ -7,7 +7,7 @@ the native sync: the links of `LinkSettings` carry the ids, the type and the del
 
 from consumers.mapping.fields import Direction, FieldType
 from consumers.mapping.kind import Default, Kind, Sort, Witness
-from streams.salesforce.entity import Entity
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import CONTACT, LEAD, System
 
 NOT_PROVIDED = "[not provided]"

@@ -6,8 +6,8 @@ A role that was deleted by itself is not in Salesforce's recycle bin: the stream
 
 from consumers.mapping.fields import FieldType, Overlong
 from consumers.mapping.kind import Default, Kind, Sort
-from streams.marketo.resource import Resource
-from streams.salesforce.entity import Entity
+from streams.marketo.api.resource import Resource
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import Object
 
 NO_ROLE = "Unspecified"

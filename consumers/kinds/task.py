@@ -7,7 +7,7 @@ The record of a series is not a task that anybody does; its occurrences are.
 from consumers.kinds.history import WHOSE, WITH_WHOM, forms
 from consumers.mapping.fields import FieldType, Overlong
 from consumers.mapping.kind import Default, Kind, Sort
-from streams.salesforce.entity import Entity
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import Object
 
 _TASK = Object("task")

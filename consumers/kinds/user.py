@@ -5,8 +5,8 @@ Fields of Marketo's sales person from its describe (schema not extensible). A us
 
 from consumers.mapping.fields import FieldType
 from consumers.mapping.kind import Default, Kind, Sort
-from streams.marketo.resource import Resource
-from streams.salesforce.entity import Entity
+from streams.marketo.api.resource import Resource
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import Object
 
 USER = Kind(

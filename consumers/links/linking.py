@@ -20,10 +20,10 @@ from consumers.merge.terms import Terms
 from consumers.reconcile.gaps import OPEN
 from streams.budget.port import Lane
 from streams.ground.database import away_is_retry
-from streams.marketo.rest import MarketoRest
-from streams.salesforce.poll import name_of
-from streams.salesforce.rest import SalesforceRest
-from streams.salesforce.soql import any_of, select
+from streams.marketo.api.rest import MarketoRest
+from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.soql import any_of, select
+from streams.salesforce.sources.poll import name_of
 from streams.wire.errors import Reject
 from streams.wire.systems import MARKETO, SALESFORCE, System, salesforce_id
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from consumers.mapping.fields import FieldType
-from streams.marketo.wire import FieldInfo, Schema
+from streams.marketo.api.wire import FieldInfo, Schema
 from streams.wire.systems import PERSON, Object, System
 
 KEPT_BY_MARKETO = frozenset({"id", "marketoGUID", "createdAt", "updatedAt"})

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 
-from streams.marketo.custom_activity import CustomActivity
-from streams.marketo.resource import Resource
-from streams.salesforce.money import Money
+from streams.marketo.api.custom_activity import CustomActivity
+from streams.marketo.api.resource import Resource
+from streams.salesforce.api.money import Money
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, MARKETO, PERSON, SALESFORCE, Object, System
 

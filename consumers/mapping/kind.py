@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from consumers.mapping.fields import Direction, FieldType, Overlong
-from streams.marketo.custom_activity import CustomActivity
-from streams.marketo.resource import Resource
-from streams.salesforce.entity import Entity
+from streams.marketo.api.custom_activity import CustomActivity
+from streams.marketo.api.resource import Resource
+from streams.salesforce.api.entity import Entity
 from streams.wire.events import Value
 from streams.wire.systems import PERSON, Object, System
 

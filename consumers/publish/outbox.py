@@ -17,7 +17,7 @@ import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
-from consumers.ledger.blocks import BLOCKS_AFTER, LAST_BLOCK, unpacked
+from consumers.ledger.postgres.blocks import BLOCKS_AFTER, LAST_BLOCK, unpacked
 from consumers.merge.pair.decision import decode, encode
 from streams.ground import clock
 from streams.ground.database import away_is_retry

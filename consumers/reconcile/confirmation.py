@@ -10,7 +10,7 @@ from consumers.fitting.grounds import look_at_migrations
 from streams.ground import clock
 from streams.ground.database import away_is_retry, connected
 from streams.ground.pause import pause
-from streams.salesforce.brake import Braked
+from streams.salesforce.sources.brake import Braked
 from streams.wire.errors import Retry
 from streams.wire.systems import Object
 

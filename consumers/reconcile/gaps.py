@@ -13,9 +13,9 @@ import structlog
 from streams.ground import clock
 from streams.ground.database import away_is_retry
 from streams.ground.pause import pause
-from streams.marketo.poll import NAME as MARKETO_POLL
+from streams.marketo.sources.poll import NAME as MARKETO_POLL
 from streams.relay.positions import OpenGap, Positions
-from streams.salesforce.poll import name_of
+from streams.salesforce.sources.poll import name_of
 from streams.wire.errors import Retry
 from streams.wire.systems import Object
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.ledger.blocks import told_of
+from consumers.ledger.postgres.blocks import told_of
 from consumers.mapping.fields import ObjectMapping
 from consumers.merge.pair import decision as decisions
 from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from consumers.troubles.trouble import Trouble
-from streams.marketo.activities import NAME as ACTIVITIES
-from streams.marketo.poll import NAME as MARKETO_POLL
-from streams.marketo.poll import PATIENCE_SECONDS
-from streams.salesforce.cdc import CdcSource
-from streams.salesforce.poll import name_of
+from streams.marketo.sources.activities import NAME as ACTIVITIES
+from streams.marketo.sources.poll import NAME as MARKETO_POLL
+from streams.marketo.sources.poll import PATIENCE_SECONDS
+from streams.salesforce.sources.cdc import CdcSource
+from streams.salesforce.sources.poll import name_of
 from streams.wire.systems import Object
 
 SOURCES = "select source, greatest(saved_ms, taken_ms) as saved_ms, taken_by from source_positions order by source"

@@ -28,9 +28,9 @@ from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work
 from consumers.worker.watched import CallWatched
 from streams.ground.clock import now_ms
-from streams.marketo.custom_activity import CustomActivity
+from streams.marketo.api.custom_activity import CustomActivity
 from streams.relay.positions import PostgresPositions
-from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.systems import SALESFORCE
 
 

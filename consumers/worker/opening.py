@@ -25,7 +25,7 @@ from consumers.fitting.remembered import Memory
 from consumers.fitting.sight import Returned, Sight
 from consumers.fitting.survey import survey
 from consumers.ledger.findings import keep_mapped, newly_mapped
-from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.links.links import Links
 from consumers.mapping.describes import Describes
 from consumers.merge.terms import Identity, Terms
@@ -44,12 +44,12 @@ from streams.budget.port import Budget
 from streams.budget.postgres import PostgresBudget
 from streams.ground.clock import now_ms
 from streams.ground.database import away_is_retry
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
 from streams.relay.positions import PostgresPositions
 from streams.relay.singleton import PostgresSingleton
-from streams.salesforce.rest import SalesforceRest
-from streams.salesforce.session import Session
+from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.session import Session
 from streams.wire.errors import Fatal
 from streams.wire.events import DeadLetter
 from streams.wire.systems import System

@@ -17,22 +17,22 @@ from consumers.worker.process import Process, Work
 from streams.ground.clock import now_ms
 from streams.ground.database import away_is_retry
 from streams.ground.together import beside
-from streams.marketo.activities import NAME as ACTIVITIES
-from streams.marketo.activities import ActivitySource
-from streams.marketo.decode import Decoding, shown_names
-from streams.marketo.feed import LeadFeed
-from streams.marketo.memberships import Memberships
-from streams.marketo.pace import Pace
-from streams.marketo.poll import CycleReport as MarketoCycle
-from streams.marketo.poll import MarketoPollSource
-from streams.marketo.program_poll import NAME as PROGRAMS
-from streams.marketo.program_poll import ProgramPollSource
+from streams.marketo.sources.activities import NAME as ACTIVITIES
+from streams.marketo.sources.activities import ActivitySource
+from streams.marketo.sources.decode import Decoding, shown_names
+from streams.marketo.sources.feed import LeadFeed
+from streams.marketo.sources.memberships import Memberships
+from streams.marketo.sources.pace import Pace
+from streams.marketo.sources.poll import CycleReport as MarketoCycle
+from streams.marketo.sources.poll import MarketoPollSource
+from streams.marketo.sources.program_poll import NAME as PROGRAMS
+from streams.marketo.sources.program_poll import ProgramPollSource
 from streams.relay.positions import PostgresPositions
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.relay.relay import Relay
-from streams.salesforce.cdc import CdcSource
-from streams.salesforce.poll import CycleReport as SalesforceCycle
-from streams.salesforce.poll import PollSource
+from streams.salesforce.sources.cdc import CdcSource
+from streams.salesforce.sources.poll import CycleReport as SalesforceCycle
+from streams.salesforce.sources.poll import PollSource
 from streams.wire.errors import Retry
 from streams.wire.events import Source
 from streams.wire.systems import CREATED_FIELD, MARKETO, PERSON, SALESFORCE, Object, System

@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.demo.scenario import Scenario
-from infra.demo.systems import Systems
+from infra.demo.scenario.scenario import Scenario
+from infra.demo.scenario.systems import Systems
 from infra.demo.waiting import LOOK_SECONDS, NotInStepError
 from infra.stack.stack import Stack
 

@@ -13,21 +13,21 @@ from typing import Any
 
 from rich.markup import escape
 
-from infra.demo.administrator import POLL_ALONE_SECONDS, POLL_SECONDS, prepare, write_configuration
 from infra.demo.asked import newcomers
+from infra.demo.checker.comparison import compare, with_parents
+from infra.demo.checker.history import Mirror
+from infra.demo.checker.judgement import FieldStory, judge, stories
+from infra.demo.checker.latency import Arrival, arrivals
+from infra.demo.checker.naming import Unnamed, decisions, named_by, unnamed
+from infra.demo.checker.report import Outcome, Phase, a_conflict, as_json, edits_in, show, verdict
+from infra.demo.checker.table import ENTRIES, MARKETO, PEOPLE, PERSON, SALESFORCE
+from infra.demo.checker.told import add_told
 from infra.demo.command import CommandError, tandem
-from infra.demo.comparison import compare, with_parents
-from infra.demo.history import Mirror
-from infra.demo.judgement import FieldStory, judge, stories
-from infra.demo.latency import Arrival, arrivals
-from infra.demo.naming import Unnamed, decisions, named_by, unnamed
-from infra.demo.population import Populace
-from infra.demo.report import Outcome, Phase, a_conflict, as_json, edits_in, show, verdict
-from infra.demo.scenario import Scenario
-from infra.demo.systems import RefusedError, Systems, opened
-from infra.demo.table import ENTRIES, MARKETO, PEOPLE, PERSON, SALESFORCE
+from infra.demo.scenario.administrator import POLL_ALONE_SECONDS, POLL_SECONDS, prepare, write_configuration
+from infra.demo.scenario.population import Populace
+from infra.demo.scenario.scenario import Scenario
+from infra.demo.scenario.systems import RefusedError, Systems, opened
 from infra.demo.telling import Teller
-from infra.demo.told import add_told
 from infra.demo.waiting import NotInStepError, Waiting
 from infra.process import StartError
 from infra.stack.stack import PARTS, Stack

@@ -8,12 +8,12 @@ from typing import Any
 
 import aiohttp
 
-from infra.demo.comparison import Compared, compare
-from infra.demo.history import Mirror
-from infra.demo.systems import Systems
-from infra.demo.table import MARKETO, SALESFORCE
+from infra.demo.checker.comparison import Compared, compare
+from infra.demo.checker.history import Mirror
+from infra.demo.checker.table import MARKETO, SALESFORCE
+from infra.demo.checker.told import add_told
+from infra.demo.scenario.systems import Systems
 from infra.demo.telling import Teller
-from infra.demo.told import add_told
 
 LOOK_SECONDS = 0.5
 SILENT_SECONDS = 1.0

@@ -19,9 +19,9 @@ from typing import Any
 
 import asyncpg
 
-from infra.demo.history import Line
-from infra.demo.latency import percentiles
-from infra.demo.systems import Systems
+from infra.demo.checker.history import Line
+from infra.demo.checker.latency import percentiles
+from infra.demo.scenario.systems import Systems
 from tests.benchmarks.call_limit import alone
 from tests.benchmarks.ground import LATENCY_MS, Ground, Person
 from tests.benchmarks.settle_speed import asked, marker

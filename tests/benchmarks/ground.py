@@ -20,12 +20,12 @@ from consumers.merge.edits.values import neutral
 from consumers.merge.lives.link import link_values
 from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.pair.stored import pack
-from infra.demo.systems import Systems, opened
+from infra.demo.scenario.systems import Systems, opened
 from infra.setup.found import ROOT
 from infra.stack.stack import PARTS, Stack
 from infra.stack.tandem import Worker
-from streams.marketo.poll import Place as MarketoPlace
-from streams.salesforce.poll import PollMark as SalesforceMark
+from streams.marketo.sources.poll import Place as MarketoPlace
+from streams.salesforce.sources.poll import PollMark as SalesforceMark
 from streams.wire.events import Value
 from streams.wire.systems import CONTACT, LEAD, System
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import asyncpg
 
-from infra.demo.history import Line
-from infra.demo.systems import RefusedError, Systems
+from infra.demo.checker.history import Line
+from infra.demo.scenario.systems import RefusedError, Systems
 from tests.benchmarks.ground import Ground, Person
 from tests.benchmarks.settle_speed import CALLS, RECORDS, WINDOW_SECONDS, asked, marker
 

@@ -18,7 +18,7 @@ import asyncpg
 import uvloop
 
 from consumers.ledger.port import Transaction
-from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.pair.state import PairState, Side
 from consumers.merge.pair.stored import pack

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer
 
 from consumers.judging.observed import Observed
 from consumers.kinds.registry import CHANGE_TOPICS
-from consumers.ledger.postgres import open_ledger
+from consumers.ledger.postgres.ledger import open_ledger
 from consumers.observe import intake
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Message, Observer

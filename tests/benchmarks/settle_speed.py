@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from infra.demo.systems import Systems
+from infra.demo.scenario.systems import Systems
 from tests.benchmarks.ground import WRITTEN, Ground
 
 CALLS, WINDOW_SECONDS, RECORDS = 100, 20.0, 300

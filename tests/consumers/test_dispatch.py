@@ -19,7 +19,7 @@ from consumers.settle.looks.look import Looked
 from consumers.settle.rounds.answers import Settled
 from consumers.settle.rounds.settler import Settler
 from streams.budget.port import Lane
-from streams.marketo.activities import LAG_MAX_MS
+from streams.marketo.sources.activities import LAG_MAX_MS
 from streams.wire.errors import Retry
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, terms

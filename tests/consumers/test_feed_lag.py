@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from consumers.settle.conditions.feed_lag import FeedLag, too_far
-from streams.marketo.activities import LAG_MAX_MS, Place
+from streams.marketo.sources.activities import LAG_MAX_MS, Place
 from streams.wire.errors import Retry
 
 NOW = 1_772_445_600_000

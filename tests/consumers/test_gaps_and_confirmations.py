@@ -10,7 +10,7 @@ import pytest
 from consumers.reconcile.confirmation import braked_deletes, confirm_deletes, keeping, release
 from consumers.reconcile.gaps import Gaps, polls_of
 from streams.relay.positions import OpenGap, PostgresPositions
-from streams.salesforce.brake import Braked
+from streams.salesforce.sources.brake import Braked
 from streams.wire.systems import CONTACT, LEAD
 
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 
-from consumers.ledger.blocks import INSERT, draw, packed, unpacked
-from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.ledger.postgres.blocks import INSERT, draw, packed, unpacked
+from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.merge.pair.decision import Decision, Ruling, Verdict, decode, encode
 from consumers.publish.outbox import MESSAGE_BYTES_MAX, Outbox
 from streams.relay.singleton import PostgresSingleton

@@ -9,7 +9,7 @@ import pytest
 
 from consumers.fitting.sight import Returned
 from consumers.ledger.port import Duty, Pair
-from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.merge.pair.state import PairState
 from consumers.merge.writing.writes import refuse
 from consumers.reconcile.gaps import Gaps, polls_of

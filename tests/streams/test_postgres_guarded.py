@@ -10,7 +10,7 @@ import pytest
 
 from consumers.fitting.grounds import look_at_database
 from consumers.ledger.port import Duty
-from consumers.ledger.postgres import open_ledger
+from consumers.ledger.postgres.ledger import open_ledger
 from consumers.reconcile.confirmation import confirm_deletes
 from consumers.reports.database import ledger_connection
 from infra.postgres.migrate import migrate

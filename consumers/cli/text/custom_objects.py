@@ -5,7 +5,7 @@ from rich.markup import escape
 
 from consumers.fitting.custom.objects import Planned
 from consumers.fitting.custom.plan import ObjectPlan
-from streams.marketo.object_types import TypeField
+from streams.marketo.api.object_types import TypeField
 
 
 def print_plan(console: Console, plan: Planned, *, made: bool, everything: bool) -> None:

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from consumers.errands.errand import Done, Failed, Later, Outcome, Ready
 from streams.budget.port import Budget, Lane, Ticket
-from streams.salesforce.records import ItemResult
-from streams.salesforce.refusals import judge_item
-from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.api.records import ItemResult
+from streams.salesforce.api.refusals import judge_item
+from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.errors import Fatal, Reject, Retry, Unknown
 
 DOUBT_MS = 15_000

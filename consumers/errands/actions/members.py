@@ -6,8 +6,8 @@ from consumers.errands.actions.calling import Calling
 from consumers.errands.directory import Directory, status_of
 from consumers.errands.errand import AddToCampaign, Done, Failed, Outcome, Ready
 from streams.budget.port import Lane
-from streams.salesforce.records import RECORDS_MAX, ItemResult
-from streams.salesforce.soql import any_of, select
+from streams.salesforce.api.records import RECORDS_MAX, ItemResult
+from streams.salesforce.api.soql import any_of, select
 from streams.wire.systems import LEAD, salesforce_id
 
 _ALREADY = ("DUPLICATE_VALUE", "Already a campaign member")

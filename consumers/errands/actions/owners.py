@@ -6,7 +6,7 @@ from consumers.errands.actions.calling import Calling
 from consumers.errands.directory import Directory
 from consumers.errands.errand import ChangeOwner, Done, Failed, Outcome, Ready
 from streams.budget.port import Lane
-from streams.salesforce.records import RECORDS_MAX, ItemResult
+from streams.salesforce.api.records import RECORDS_MAX, ItemResult
 from streams.wire.systems import Object
 
 _QUEUES_OWN = "lead"

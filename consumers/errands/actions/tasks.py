@@ -11,8 +11,8 @@ from consumers.errands.actions.calling import Calling, in_doubt
 from consumers.errands.directory import Directory
 from consumers.errands.errand import CreateTask, Done, Failed, Outcome, Ready
 from streams.budget.port import Lane
-from streams.salesforce.records import RECORDS_MAX, ItemResult
-from streams.salesforce.soql import any_of, moment, select
+from streams.salesforce.api.records import RECORDS_MAX, ItemResult
+from streams.salesforce.api.soql import any_of, moment, select
 from streams.wire.systems import salesforce_id
 
 MARK = "CallObject"

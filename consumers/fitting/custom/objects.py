@@ -12,9 +12,9 @@ from consumers.fitting.check import Finding, Level
 from consumers.fitting.custom.plan import Known, ObjectPlan, planned
 from consumers.kinds.custom import KEY, Declared, object_of
 from consumers.mapping.describes import Describes
-from streams.marketo.object_types import ObjectType, TypeField
-from streams.marketo.rest import MarketoRest
-from streams.salesforce.rest import SalesforceRest
+from streams.marketo.api.object_types import ObjectType, TypeField
+from streams.marketo.api.rest import MarketoRest
+from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.errors import Fatal, SyncError
 
 _APPLY, _AGAIN = "Run tandem custom-objects apply.", "Then start the workers again"

@@ -10,7 +10,7 @@ from consumers.kinds.custom import FIELDS_LATER_MAX, FIELDS_MAX, KEY, TYPES_MAX,
 from consumers.mapping.describes import FieldFacts
 from consumers.mapping.fields import FieldType
 from consumers.mapping.kind import Default
-from streams.marketo.object_types import ObjectType, TypeField
+from streams.marketo.api.object_types import ObjectType, TypeField
 
 _STRING_MAX = 255
 _DATA_TYPES = {

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from consumers.mapping.fields import FieldType, ObjectMapping, SyncRules
-from streams.marketo.custom_activities import label_of
-from streams.marketo.custom_activity import ATTRIBUTES_MAX, DATE, LEAD, Attribute, CustomActivity, TypeState
-from streams.marketo.rest import MarketoRest
+from streams.marketo.api.custom_activities import label_of
+from streams.marketo.api.custom_activity import ATTRIBUTES_MAX, DATE, LEAD, Attribute, CustomActivity, TypeState
+from streams.marketo.api.rest import MarketoRest
 from streams.wire.errors import Fatal, Reject
 
 _DATA_TYPES = {

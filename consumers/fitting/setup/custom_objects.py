@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from consumers.fitting.setup.activities import data_type
 from consumers.mapping.fields import ObjectMapping, SyncRules
-from streams.marketo.custom_activities import label_of
-from streams.marketo.object_types import ObjectType, TypeField
-from streams.marketo.resource import Resource
-from streams.marketo.rest import MarketoRest
+from streams.marketo.api.custom_activities import label_of
+from streams.marketo.api.object_types import ObjectType, TypeField
+from streams.marketo.api.resource import Resource
+from streams.marketo.api.rest import MarketoRest
 from streams.wire.errors import Fatal, Reject
 
 _PERSON = ("lead", "id")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from consumers.fitting.check import LinkField, missing_links
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import SyncRules
-from streams.marketo.rest import MarketoRest
+from streams.marketo.api.rest import MarketoRest
 from streams.wire.errors import Fatal
 from streams.wire.events import Value
 from streams.wire.systems import Object

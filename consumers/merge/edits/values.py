@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
 from consumers.mapping.fields import NAMING, NUMBERS, SHAPED, FieldMapping, FieldType, Overlong
-from streams.salesforce.money import untold_rate
+from streams.salesforce.api.money import untold_rate
 from streams.wire.events import Value
 from streams.wire.systems import MARKETO, SALESFORCE, System
 

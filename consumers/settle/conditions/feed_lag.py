@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from streams.ground.database import away_is_retry
-from streams.marketo.activities import LAG_MAX_MS, NAME, behind_ms
+from streams.marketo.sources.activities import LAG_MAX_MS, NAME, behind_ms
 
 Lag = Callable[[], Awaitable[int]]
 """Milliseconds."""

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from consumers.configuration.settings import Reads
 from streams.budget.port import Lane
 from streams.ground.database import away_is_retry
-from streams.salesforce.cdc import CdcSource
-from streams.salesforce.poll import name_of
+from streams.salesforce.sources.cdc import CdcSource
+from streams.salesforce.sources.poll import name_of
 from streams.wire.systems import Object, System
 
 PROVEN = """

@@ -9,7 +9,7 @@ create table decision_blocks (
     id bigint primary key,                -- day (since the epoch, UTC) << 40, and a number out of decision_block_numbers
     at bigint not null,                   -- ms, ours
     count integer not null,
-    body bytea not null                   -- consumers.ledger.blocks: MessagePack, packed by zlib
+    body bytea not null                   -- consumers.ledger.postgres.blocks: MessagePack, packed by zlib
 ) partition by range (id);
 alter table decision_blocks alter column body set storage external;
 

@@ -22,7 +22,7 @@ from consumers.mapping.fields import (
     RuleName,
     SyncRules,
 )
-from streams.marketo.wire import FieldInfo, Schema
+from streams.marketo.api.wire import FieldInfo, Schema
 from streams.wire.systems import LEAD, System
 
 TITLE = FieldMapping(

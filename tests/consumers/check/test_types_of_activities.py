@@ -9,10 +9,10 @@ from consumers.fitting.setup.custom_objects import planned as planned_object
 from consumers.mapping.describes import described, salesforce_fields
 from consumers.mapping.fields import ObjectMapping
 from consumers.mapping.kind import Form
-from streams.marketo.custom_activities import label_of
-from streams.marketo.custom_activity import ATTRIBUTES_MAX, TypeState
-from streams.marketo.object_types import ObjectType, TypeField
-from streams.marketo.wire import Schema
+from streams.marketo.api.custom_activities import label_of
+from streams.marketo.api.custom_activity import ATTRIBUTES_MAX, TypeState
+from streams.marketo.api.object_types import ObjectType, TypeField
+from streams.marketo.api.wire import Schema
 from streams.wire.errors import Fatal
 from tests.consumers.families.diary import Diary
 from tests.consumers.families.family import SETTINGS, TASK

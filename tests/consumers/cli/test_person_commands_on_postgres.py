@@ -14,7 +14,7 @@ from consumers.cli.application import app
 from consumers.errands.errand import Done, Outcome
 from consumers.errands.store import Store
 from consumers.ledger.port import Pair
-from consumers.ledger.postgres import open_ledger
+from consumers.ledger.postgres.ledger import open_ledger
 from consumers.merge.pair.state import PairState
 from tests.consumers.cli.test_person_commands import FILE
 from tests.consumers.merge.person_pair import MK, T, paired

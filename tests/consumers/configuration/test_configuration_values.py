@@ -9,7 +9,7 @@ from consumers.configuration.systems import marketo_settings, salesforce_setting
 from consumers.configuration.times import duration, duration_text
 from consumers.configuration.types import Secret
 from consumers.mapping.fields import Clause, Conflict, Qualification, RuleName
-from streams.salesforce.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
+from streams.salesforce.api.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
 from streams.wire.systems import LEAD, System
 
 ENVIRON = {

@@ -18,7 +18,7 @@ from consumers.kinds.registry import KINDS
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import FieldType, Overlong
 from consumers.mapping.kind import Default
-from streams.marketo.resource import Resource
+from streams.marketo.api.resource import Resource
 from streams.wire.systems import MARKETO, SALESFORCE, Object
 from tests.consumers.configuration.test_default_mapping import SETTINGS
 

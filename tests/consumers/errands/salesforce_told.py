@@ -7,9 +7,9 @@ from typing import Any, cast
 from consumers.errands.actions.calling import Calling
 from consumers.errands.errand import Errand, Ready, Request
 from streams.budget.port import Lane, Ticket
-from streams.salesforce.records import ItemResult
-from streams.salesforce.refusals import Refusal
-from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.api.records import ItemResult
+from streams.salesforce.api.refusals import Refusal
+from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.systems import LEAD, Object
 
 NOW = 1_700_000_000_000

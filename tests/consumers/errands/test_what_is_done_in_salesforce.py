@@ -11,7 +11,7 @@ from consumers.errands.actions.owners import Owners
 from consumers.errands.actions.tasks import Tasks, mark_of
 from consumers.errands.directory import Directory
 from consumers.errands.errand import AddToCampaign, ChangeOwner, Convert, CreateTask, Done, Failed, Later, Outcome
-from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.errors import Fatal, Reject, Retry, SyncError, Unknown
 from streams.wire.systems import CONTACT, LEAD
 from tests.consumers.errands.salesforce_told import NOW, Salesforce, made, ready, refused

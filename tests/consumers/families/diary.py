@@ -8,8 +8,8 @@ from consumers.configuration.defaults import build
 from consumers.configuration.settings import FormSettings
 from consumers.mapping.fields import SyncRules
 from consumers.mapping.kind import Form
-from streams.marketo.custom_activity import CustomActivity, Found, TypeState
-from streams.marketo.wire import ItemResult, SyncAnswer
+from streams.marketo.api.custom_activity import CustomActivity, Found, TypeState
+from streams.marketo.api.wire import ItemResult, SyncAnswer
 from streams.wire.errors import SyncError, Unknown
 from streams.wire.systems import LEAD
 from tests.consumers.families import family

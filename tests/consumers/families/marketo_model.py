@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.marketo.resource import Resource
-from streams.marketo.wire import ItemResult, Lead, SyncAnswer
+from streams.marketo.api.resource import Resource
+from streams.marketo.api.wire import ItemResult, Lead, SyncAnswer
 from streams.wire.errors import Reject, SyncError, Unknown
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, PERSON

@@ -9,7 +9,7 @@ import pytest
 from consumers.errands.errand import CreateTask
 from consumers.errands.retelling import NAME, Retelling, Retold, task_of
 from consumers.errands.store import Asked
-from streams.marketo.wire import ActivityType, Page, PagingToken
+from streams.marketo.api.wire import ActivityType, Page, PagingToken
 from streams.relay.positions import Standing
 from streams.wire.errors import Retry
 from tests.consumers.families.diary import CREATED, Diary

@@ -12,9 +12,9 @@ import pytest
 from consumers.merge.edits.values import NOBODY
 from consumers.merge.writing.refused import RECORD, refusals
 from streams.budget.open import OpenBudget
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
-from streams.marketo.settings import MarketoSettings
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
+from streams.marketo.api.settings import MarketoSettings
 from streams.wire.systems import MARKETO
 from tests.consumers.families.family import ACCOUNT, CONTACT, USER, Family
 

@@ -11,7 +11,7 @@ from consumers.fitting.custom.objects import Planned, absent, findings
 from consumers.fitting.custom.plan import Known, ObjectPlan, planned
 from consumers.kinds.custom import FIELDS_MAX, KEY, TYPES_MAX
 from consumers.mapping.describes import FieldFacts, salesforce_fields
-from streams.marketo.object_types import ObjectType, TypeField
+from streams.marketo.api.object_types import ObjectType, TypeField
 from tests.consumers.configuration.test_default_mapping import SETTINGS
 
 NAME = "Subscription__c"

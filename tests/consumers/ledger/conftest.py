@@ -7,7 +7,7 @@ import pytest
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Ledger
-from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 
 EMPTY = "truncate pairs, former, relations, due, refusals, partition_offsets, decisions, decision_blocks, dead_letters restart identity"
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from consumers.ledger import blocks
-from consumers.ledger.blocks import DECISIONS_MAX, Entry, day_of, draw, number, packed, told_of, unpacked
 from consumers.ledger.port import Pair
-from consumers.ledger.postgres import PostgresLedger
+from consumers.ledger.postgres import blocks
+from consumers.ledger.postgres.blocks import DECISIONS_MAX, Entry, day_of, draw, number, packed, told_of, unpacked
+from consumers.ledger.postgres.ledger import PostgresLedger
 from consumers.merge.pair.decision import Decision, decode, encode
 from consumers.merge.pair.state import PairState, Record
 from streams.wire.systems import System

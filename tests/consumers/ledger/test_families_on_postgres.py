@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from consumers.judging.families import Families
-from consumers.ledger import sql
 from consumers.ledger.port import Duty, Ledger, Pair
-from consumers.ledger.postgres import PostgresLedger
+from consumers.ledger.postgres import sql
+from consumers.ledger.postgres.ledger import PostgresLedger
 from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.pair.stored import pack
 from consumers.merge.writing.parents import Reference

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from consumers.ledger.findings import keep_mapped, mapped, newly_mapped
-from consumers.ledger.postgres import PostgresLedger
+from consumers.ledger.postgres.ledger import PostgresLedger
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName, SyncRules
 from streams.wire.systems import LEAD, Object, System
 

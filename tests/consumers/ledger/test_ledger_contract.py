@@ -6,10 +6,10 @@ from functools import partial
 import msgspec
 import pytest
 
-from consumers.ledger.blocks import unpacked
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Awaited, Duty, Fenced, Ledger, Pair, Taken
-from consumers.ledger.postgres import PostgresLedger
+from consumers.ledger.postgres.blocks import unpacked
+from consumers.ledger.postgres.ledger import PostgresLedger
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.pair.decision import decode as decode_decision
 from consumers.merge.pair.state import Field, PairState, Record, Side

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from consumers.ledger.port import Duty
-from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.merge.pair.prints import prints
 from consumers.merge.pair.state import PairState
 from consumers.settle.looks.look import Looker

@@ -10,9 +10,9 @@ import pytest
 from consumers.judging.batch import NOWHERE, Judging
 from consumers.judging.candidates import ALIKE_MAX
 from consumers.judging.reunions import reunite
-from consumers.ledger import sql
 from consumers.ledger.port import Duty
-from consumers.ledger.postgres import PostgresLedger
+from consumers.ledger.postgres import sql
+from consumers.ledger.postgres.ledger import PostgresLedger
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import System, salesforce_id

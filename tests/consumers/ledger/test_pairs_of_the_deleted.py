@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from consumers.ledger.port import Ledger, Pair
-from consumers.ledger.postgres import PostgresLedger
+from consumers.ledger.postgres.ledger import PostgresLedger
 from tests.consumers.ledger.test_ledger_contract import NOW, add, changed, pair, stored
 
 

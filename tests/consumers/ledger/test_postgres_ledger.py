@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from consumers.ledger import sql
-from consumers.ledger.border import border, commit_border
 from consumers.ledger.faults import Fault
 from consumers.ledger.port import Duty, Fenced, Ledger, Pair, Taken
-from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.ledger.postgres import sql
+from consumers.ledger.postgres.border import border, commit_border
+from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.merge.pair.decision import Decision
 from consumers.merge.pair.state import PairState, Record
 from infra.postgres.server import Server

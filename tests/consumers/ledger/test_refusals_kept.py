@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from consumers.ledger.port import Pair
-from consumers.ledger.postgres import PostgresLedger
+from consumers.ledger.postgres.ledger import PostgresLedger
 from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side
 from consumers.merge.writing.refused import RECORD, refusals
 from streams.wire.systems import System

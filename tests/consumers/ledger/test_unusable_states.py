@@ -6,9 +6,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.ledger import blocks, postgres_transaction
 from consumers.ledger.port import Duty, Pair
-from consumers.ledger.postgres import PostgresLedger
+from consumers.ledger.postgres import blocks
+from consumers.ledger.postgres import transaction as postgres_transaction
+from consumers.ledger.postgres.ledger import PostgresLedger
 from consumers.merge.lives.aside import FAULT
 from consumers.merge.pair.state import PairState
 from consumers.observe import observer

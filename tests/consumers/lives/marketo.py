@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from streams.marketo.resource import Resource
-from streams.marketo.wire import ItemResult, Lead
+from streams.marketo.api.resource import Resource
+from streams.marketo.api.wire import ItemResult, Lead
 from streams.wire.errors import Reject, Unknown
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, PERSON

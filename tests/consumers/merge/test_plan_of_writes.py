@@ -12,7 +12,7 @@ from consumers.merge.pair.stored import pack
 from consumers.merge.writing.due import contested, due
 from consumers.merge.writing.plan import Create, Delete, Nothing, Update, plan, qualifies, row_mark
 from consumers.merge.writing.writes import answered, born, failed, intend, refuse, rejected, unclaimed, withdrawn
-from streams.marketo.resource import Resource
+from streams.marketo.api.resource import Resource
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, MARKETO, PERSON, Object, System
 from tests.consumers.merge.person_pair import MK, MK_ID, SF, SF_ID, T, agreed, paired, rules, terms

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from consumers.configuration.settings import RetentionSettings
-from consumers.ledger.blocks import INSERT, PREPARE, packed, unpacked
 from consumers.ledger.port import Pair
-from consumers.ledger.postgres import PostgresLedger, open_ledger
+from consumers.ledger.postgres.blocks import INSERT, PREPARE, packed, unpacked
+from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.merge.pair.decision import Decision, decode, encode
 from consumers.merge.pair.state import PairState
 from consumers.retention.keeper import Keeper

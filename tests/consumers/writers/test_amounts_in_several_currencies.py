@@ -8,7 +8,7 @@ from consumers.merge.writing.plan import Create, Out, Update
 from consumers.settle.writers.port import Item
 from consumers.settle.writers.salesforce.money import in_their_currency, with_currency
 from streams.budget.port import Lane
-from streams.salesforce.money import Money
+from streams.salesforce.api.money import Money
 from streams.wire.systems import LEAD
 
 MONEY = Money(corporate="EUR", rates={"USD": Decimal("0.9")}, fields={LEAD: frozenset({"AnnualRevenue"})})

@@ -7,7 +7,7 @@ from consumers.merge.writing.plan import Create, Delete, Out, Update
 from consumers.settle.writers.marketo.members import MarketoMembers
 from consumers.settle.writers.port import Fate, Item, all_of
 from streams.budget.port import Lane
-from streams.marketo.wire import ItemResult, Lead, SyncAnswer
+from streams.marketo.api.wire import ItemResult, Lead, SyncAnswer
 from streams.wire.events import Value
 from tests.consumers.test_kinds_of_campaigns import IN, MEMBERS, line
 

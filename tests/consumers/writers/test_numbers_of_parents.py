@@ -16,11 +16,11 @@ from consumers.settle.writers.marketo.records import MarketoRecords
 from consumers.settle.writers.port import Fate, Item, all_of
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
-from streams.marketo.object_types import TypeField
-from streams.marketo.resource import Resource
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
-from streams.marketo.settings import MarketoSettings
+from streams.marketo.api.object_types import TypeField
+from streams.marketo.api.resource import Resource
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
+from streams.marketo.api.settings import MarketoSettings
 from streams.wire.systems import Object
 from tests.consumers.configuration.test_default_mapping import SETTINGS
 

@@ -10,13 +10,13 @@ from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.port import Fate, Item, Outcome
 from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from streams.budget.port import Lane
-from streams.marketo.rest import MarketoRest
-from streams.marketo.wire import ItemResult as MarketoResult
-from streams.marketo.wire import SyncAnswer
-from streams.salesforce.records import ItemResult as SalesforceResult
-from streams.salesforce.records import results_in
-from streams.salesforce.refusals import Refusal
-from streams.salesforce.rest import SalesforceRest
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.wire import ItemResult as MarketoResult
+from streams.marketo.api.wire import SyncAnswer
+from streams.salesforce.api.records import ItemResult as SalesforceResult
+from streams.salesforce.api.records import results_in
+from streams.salesforce.api.refusals import Refusal
+from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.systems import LEAD, PERSON
 from tests.consumers.merge.person_pair import MK_ID, SF_ID, rules
 

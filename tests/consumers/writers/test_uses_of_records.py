@@ -7,7 +7,7 @@ import pytest
 
 from consumers.settle.writers.marketo.writer import MarketoWriter
 from streams.budget.port import Lane
-from streams.marketo.rest import MarketoRest
+from streams.marketo.api.rest import MarketoRest
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import Object
 from tests.consumers.merge.person_pair import MK, reading, rules

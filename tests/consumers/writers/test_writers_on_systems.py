@@ -21,12 +21,12 @@ from consumers.settle.writers.port import Fate, Item, Outcome, Writer
 from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
-from streams.marketo.settings import MarketoSettings
-from streams.salesforce.rest import SalesforceRest
-from streams.salesforce.session import Session
-from streams.salesforce.settings import ClientCredentials, SalesforceSettings
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
+from streams.marketo.api.settings import MarketoSettings
+from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.session import Session
+from streams.salesforce.api.settings import ClientCredentials, SalesforceSettings
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, PERSON, System
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from infra.demo.comparison import Compared
-from infra.demo.history import Line, Mirror
-from infra.demo.table import ACTIVITY, EVENT, MARKETO, PERSON, SALESFORCE, TASK
-from infra.demo.told import add_told
+from infra.demo.checker.comparison import Compared
+from infra.demo.checker.history import Line, Mirror
+from infra.demo.checker.table import ACTIVITY, EVENT, MARKETO, PERSON, SALESFORCE, TASK
+from infra.demo.checker.told import add_told
 
 LEAD = "00Q000000000001AAA"
 

@@ -11,11 +11,9 @@ import pytest
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import load
 from consumers.merge.edits.values import NOBODY
-from infra.demo.administrator import write_configuration
-from infra.demo.latency import percentiles
-from infra.demo.population import NOTES_BYTES_MAX, Newcomer, Populace, marketo_record, salesforce_record
-from infra.demo.sameness import normal
-from infra.demo.table import (
+from infra.demo.checker.latency import percentiles
+from infra.demo.checker.sameness import normal
+from infra.demo.checker.table import (
     ACCOUNT,
     CONTACT,
     DELETED_FLAG,
@@ -32,6 +30,8 @@ from infra.demo.table import (
     VALUES,
     Kind,
 )  # fmt: skip
+from infra.demo.scenario.administrator import write_configuration
+from infra.demo.scenario.population import NOTES_BYTES_MAX, Newcomer, Populace, marketo_record, salesforce_record
 
 LENGTHS = {"FirstName": 40, "LastName": 80, "Title": 128, "Company": 255, "Phone": 40, "Fax": 40, "MobilePhone": 40, "Email": 80,
            "Street": 255, "MailingStreet": 255, "City": 40, "MailingCity": 40, "State": 80, "MailingState": 80, "PostalCode": 20,

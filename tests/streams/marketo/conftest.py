@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from streams.budget.open import OpenBudget
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
 from tests.streams.marketo.marketo_stub import MarketoStub
 
 

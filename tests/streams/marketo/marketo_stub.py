@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import web
 
-from streams.marketo.settings import MarketoSettings
+from streams.marketo.api.settings import MarketoSettings
 
 Script = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OWN = "tandem@acme.example"

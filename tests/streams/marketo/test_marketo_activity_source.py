@@ -10,13 +10,13 @@ from aiohttp import web
 
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
-from streams.marketo.activities import LAG_MAX_MS, ActivitySource, behind_ms
-from streams.marketo.decode import Decoding
-from streams.marketo.deletions import PAGES_MAX
-from streams.marketo.feed import LeadFeed
-from streams.marketo.pace import Pace
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
+from streams.marketo.sources.activities import LAG_MAX_MS, ActivitySource, behind_ms
+from streams.marketo.sources.decode import Decoding
+from streams.marketo.sources.deletions import PAGES_MAX
+from streams.marketo.sources.feed import LeadFeed
+from streams.marketo.sources.pace import Pace
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import AsyncBatches, Batch, Happened, Source
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure, merge

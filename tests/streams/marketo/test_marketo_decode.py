@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from streams.marketo.decode import Decoding, events, gather, hints, to_read
-from streams.marketo.wire import Lead
+from streams.marketo.api.wire import Lead
+from streams.marketo.sources.decode import Decoding, events, gather, hints, to_read
 from streams.wire.events import ChangeEvent, Happened, Value
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, change, creation, deletion, merge
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.marketo.display import decode, show, shows
+from streams.marketo.sources.display import decode, show, shows
 from streams.wire.events import Value
 
 CHICAGO = ZoneInfo("America/Chicago")

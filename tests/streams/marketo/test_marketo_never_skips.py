@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from streams.marketo.activities import ActivitySource
-from streams.marketo.decode import Decoding
-from streams.marketo.feed import LeadFeed
-from streams.marketo.pace import Pace
-from streams.marketo.poll import MarketoPollSource
-from streams.marketo.rest import MarketoRest
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.sources.activities import ActivitySource
+from streams.marketo.sources.decode import Decoding
+from streams.marketo.sources.feed import LeadFeed
+from streams.marketo.sources.pace import Pace
+from streams.marketo.sources.poll import MarketoPollSource
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.marketo.pace import Pace
+from streams.marketo.sources.pace import Pace
 
 
 def test_short_while_things_change_longer_while_nothing_does() -> None:

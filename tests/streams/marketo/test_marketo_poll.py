@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from streams.marketo.decode import Decoding
-from streams.marketo.feed import LeadFeed
-from streams.marketo.poll import AGAIN_PAGES_MAX, CycleReport, MarketoPollSource
-from streams.marketo.rest import MarketoRest
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.sources.decode import Decoding
+from streams.marketo.sources.feed import LeadFeed
+from streams.marketo.sources.poll import AGAIN_PAGES_MAX, CycleReport, MarketoPollSource
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import AsyncBatches, Batch, ChangeEvent, Happened, Source
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure, merge

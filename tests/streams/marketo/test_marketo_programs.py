@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from streams.budget.port import Lane
-from streams.marketo.programs import Channel, Program, Step
-from streams.marketo.rest import MarketoRest
-from streams.marketo.wire import ItemResult
+from streams.marketo.api.programs import Channel, Program, Step
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.wire import ItemResult
 from streams.wire.errors import Reject
 from tests.streams.marketo.marketo_stub import NOW_MS, MarketoStub
 from tests.streams.marketo.test_marketo_rest import done

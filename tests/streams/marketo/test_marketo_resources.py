@@ -6,10 +6,10 @@ import orjson
 import pytest
 from aiohttp import web
 
-from streams.marketo.calling import BATCH_RECORDS_MAX
-from streams.marketo.resource import Resource
-from streams.marketo.rest import MarketoRest
-from streams.marketo.wire import ItemResult
+from streams.marketo.api.calling import BATCH_RECORDS_MAX
+from streams.marketo.api.resource import Resource
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.wire import ItemResult
 from streams.wire.errors import Reject
 from streams.wire.systems import Object
 from tests.streams.marketo.marketo_stub import NOW_MS, MarketoStub, failure

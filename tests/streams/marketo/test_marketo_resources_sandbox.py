@@ -7,8 +7,8 @@ import aiohttp
 import orjson
 import pytest
 
-from streams.marketo.resource import Key, Resource
-from streams.marketo.wire import SyncAnswer
+from streams.marketo.api.resource import Key, Resource
+from streams.marketo.api.wire import SyncAnswer
 from streams.wire.errors import Reject
 from streams.wire.systems import Object
 from tests.streams.marketo.test_marketo_sandbox import Instance, instance  # noqa: F401 - a fixture

@@ -9,10 +9,10 @@ import pytest
 from aiohttp import web
 
 from streams.budget.port import Budget, Lane
-from streams.marketo.calling import BY_HAND_SECONDS
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
-from streams.marketo.wire import ItemResult
+from streams.marketo.api.calling import BY_HAND_SECONDS
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
+from streams.marketo.api.wire import ItemResult
 from streams.wire.errors import Reject, Retry, Unknown
 from tests.streams.marketo.marketo_stub import NOW_MS, MarketoStub, change, failure
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from streams.marketo.rows import Activity, FieldChange, Row, RowError, arrange, chain, combine, parse
+from streams.marketo.sources.rows import Activity, FieldChange, Row, RowError, arrange, chain, combine, parse
 from tests.streams.marketo.marketo_stub import NOW_MS, NUMBERS, OWN, SHOWN, as_activity, change, creation, merge
 
 

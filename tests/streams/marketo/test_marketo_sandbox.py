@@ -13,14 +13,14 @@ import pytest
 
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
-from streams.marketo.activities import ActivitySource
-from streams.marketo.decode import Decoding, shown_names
-from streams.marketo.feed import LeadFeed
-from streams.marketo.pace import Pace
-from streams.marketo.poll import CycleReport, MarketoPollSource
-from streams.marketo.rest import MarketoRest
-from streams.marketo.session import MarketoSession
-from streams.marketo.settings import MarketoSettings
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.session import MarketoSession
+from streams.marketo.api.settings import MarketoSettings
+from streams.marketo.sources.activities import ActivitySource
+from streams.marketo.sources.decode import Decoding, shown_names
+from streams.marketo.sources.feed import LeadFeed
+from streams.marketo.sources.pace import Pace
+from streams.marketo.sources.poll import CycleReport, MarketoPollSource
 from streams.wire.errors import Retry, Unknown
 from streams.wire.events import AsyncBatches, ChangeEvent, Happened, Source, Value
 

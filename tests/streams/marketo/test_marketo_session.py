@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from streams.budget.lease import leased
-from streams.marketo.session import Call, Held, MarketoSession
-from streams.marketo.settings import MarketoSettings
+from streams.marketo.api.session import Call, Held, MarketoSession
+from streams.marketo.api.settings import MarketoSettings
 from streams.wire.errors import Fatal, Reject, Retry, SyncError, Unknown
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, MarketoStub, failure
 
@@ -57,7 +57,7 @@ async def test_a_token_refused_twice_and_then_taken_is_a_hiccup(stub: MarketoStu
 
 
 async def test_the_same_refused_token_for_long_is_a_fault_of_configuration(stub: MarketoStub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.marketo.session.REFUSED_SECONDS", 0.0)
+    monkeypatch.setattr("streams.marketo.api.session.REFUSED_SECONDS", 0.0)
     stub.valid = lambda _: False
     async with MarketoSession(stub.settings()) as session:
         with pytest.raises(Fatal, match=r"same access token again.*custom service"):

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from streams.budget.port import Lane
-from streams.marketo.memberships import Memberships
-from streams.marketo.rows import RowError, member_row
-from streams.marketo.wire import Lead
+from streams.marketo.api.wire import Lead
+from streams.marketo.sources.memberships import Memberships
+from streams.marketo.sources.rows import RowError, member_row
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import Object
 

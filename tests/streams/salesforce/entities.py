@@ -1,6 +1,6 @@
 """Objects that the sources are told of in tests."""
 
-from streams.salesforce.entity import Entity
+from streams.salesforce.api.entity import Entity
 from streams.wire.systems import CONTACT, LEAD, Object
 
 LEADS = Entity(object=LEAD, name="Lead", merges=True, converts=CONTACT)

@@ -1,7 +1,7 @@
 """Columns that Salesforce works out of others: change events have only the others, and nobody writes them."""
 
 from consumers.kinds.member import MEMBER
-from streams.salesforce.decode import decode_message
+from streams.salesforce.sources.decode import decode_message
 
 ENTITY = MEMBER.sorts[0].entity
 LEAD, CONTACT = "00Q000000000001EAA", "003000000000001AAA"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streams.salesforce.forms import Forms
+from streams.salesforce.sources.forms import Forms
 
 
 def message(schema: str, entity: str = "Lead") -> dict[str, Any]:

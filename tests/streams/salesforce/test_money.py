@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from streams.salesforce.decode import decode_message
-from streams.salesforce.entity import Entity
-from streams.salesforce.money import Money
+from streams.salesforce.api.entity import Entity
+from streams.salesforce.api.money import Money
+from streams.salesforce.sources.decode import decode_message
 from streams.wire.events import Happened
 from streams.wire.systems import LEAD, Object
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.salesforce.cdc import CdcSource
-from streams.salesforce.session import Session
-from streams.salesforce.settings import SalesforceSettings
+from streams.salesforce.api.session import Session
+from streams.salesforce.api.settings import SalesforceSettings
+from streams.salesforce.sources.cdc import CdcSource
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened
 from streams.wire.systems import LEAD

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.salesforce.decode import Decoded, decode_message, flatten
+from streams.salesforce.sources.decode import Decoded, decode_message, flatten
 from streams.wire.codec import decode, encode
 from streams.wire.events import Happened
 from streams.wire.systems import CONTACT, LEAD, Object, System

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from streams.budget.port import Lane
-from streams.salesforce import poll as poll_module
-from streams.salesforce.poll import PollSource
-from streams.salesforce.rest import DeletedRows, Page, SalesforceRest
-from streams.salesforce.soql import moment, moment_ms
+from streams.salesforce.api.rest import DeletedRows, Page, SalesforceRest
+from streams.salesforce.api.soql import moment, moment_ms
+from streams.salesforce.sources import poll as poll_module
+from streams.salesforce.sources.poll import PollSource
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import salesforce_id
 from tests.streams.salesforce.entities import LEADS

@@ -16,14 +16,14 @@ from aiohttp import web
 
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
-from streams.salesforce import poll as poll_module
-from streams.salesforce.brake import Braked
-from streams.salesforce.cdc import CdcSource
-from streams.salesforce.entity import Entity
-from streams.salesforce.poll import CycleReport, PollSource
-from streams.salesforce.rest import SalesforceRest
-from streams.salesforce.session import Session
-from streams.salesforce.soql import moment, moment_ms
+from streams.salesforce.api.entity import Entity
+from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.session import Session
+from streams.salesforce.api.soql import moment, moment_ms
+from streams.salesforce.sources import poll as poll_module
+from streams.salesforce.sources.brake import Braked
+from streams.salesforce.sources.cdc import CdcSource
+from streams.salesforce.sources.poll import CycleReport, PollSource
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Source
 from streams.wire.systems import CONTACT, salesforce_id

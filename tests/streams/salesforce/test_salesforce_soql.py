@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.salesforce.soql import after_row, any_of, changed_between, count, moment, moment_ms, name, select, text
+from streams.salesforce.api.soql import after_row, any_of, changed_between, count, moment, moment_ms, name, select, text
 
 
 def test_a_whole_query() -> None:

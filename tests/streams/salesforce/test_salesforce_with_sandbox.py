@@ -11,11 +11,11 @@ import pytest
 
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
-from streams.salesforce.cdc import CdcSource
-from streams.salesforce.poll import CycleReport, PollSource
-from streams.salesforce.rest import SalesforceRest
-from streams.salesforce.session import Session
-from streams.salesforce.settings import ClientCredentials, SalesforceSettings
+from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.session import Session
+from streams.salesforce.api.settings import ClientCredentials, SalesforceSettings
+from streams.salesforce.sources.cdc import CdcSource
+from streams.salesforce.sources.poll import CycleReport, PollSource
 from streams.wire.errors import Gap, Unknown
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import CONTACT, LEAD

@@ -9,10 +9,10 @@ from consumers.merge.writing.plan import Create
 from consumers.settle.writers.port import Fate, Item, Outcome
 from consumers.settle.writers.refused import orphaned, passes
 from streams.budget.port import Lane
-from streams.marketo.custom_activity import DATE, CustomActivity
-from streams.marketo.refusals import judge_item
-from streams.marketo.rest import MarketoRest
-from streams.marketo.wire import ItemResult
+from streams.marketo.api.custom_activity import DATE, CustomActivity
+from streams.marketo.api.refusals import judge_item
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.wire import ItemResult
 from streams.wire.errors import Fatal
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, Object

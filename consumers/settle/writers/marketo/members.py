@@ -13,10 +13,10 @@ from consumers.merge.writing.plan import Create, Delete, Merge, Update
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible
 from consumers.settle.writers.refused import blamed, orphaned, passes
 from streams.budget.port import Lane
-from streams.marketo.memberships import reading
-from streams.marketo.programs import STATUS, MarketoPrograms
-from streams.marketo.refusals import judge_item
-from streams.marketo.wire import ItemResult, SyncAnswer
+from streams.marketo.api.programs import STATUS, MarketoPrograms
+from streams.marketo.api.refusals import judge_item
+from streams.marketo.api.wire import ItemResult, SyncAnswer
+from streams.marketo.sources.memberships import reading
 from streams.wire.events import ChangeEvent, Value
 from streams.wire.systems import MARKETO
 

@@ -10,8 +10,8 @@ from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.writing.plan import Create, Delete, Merge, Update
 from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.budget.port import Lane
-from streams.marketo.resource import Resource
-from streams.marketo.resources import MarketoResources
+from streams.marketo.api.resource import Resource
+from streams.marketo.api.resources import MarketoResources
 from streams.wire.events import Value
 from streams.wire.systems import Object
 

@@ -15,11 +15,11 @@ from consumers.settle.writers.marketo.numbers import Numbers
 from consumers.settle.writers.port import Fate, Item, Outcome, Visible
 from consumers.settle.writers.refused import NO_OWNER, blamed, orphaned, passes
 from streams.budget.port import Lane
-from streams.marketo.programs import MarketoPrograms
-from streams.marketo.refusals import judge_item
-from streams.marketo.resource import Interface, Key, Resource
-from streams.marketo.resources import MarketoResources
-from streams.marketo.wire import ItemResult, Lead
+from streams.marketo.api.programs import MarketoPrograms
+from streams.marketo.api.refusals import judge_item
+from streams.marketo.api.resource import Interface, Key, Resource
+from streams.marketo.api.resources import MarketoResources
+from streams.marketo.api.wire import ItemResult, Lead
 from streams.wire.errors import Fatal, Reject
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, Object

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from consumers.settle.writers.port import unasked
 from streams.budget.port import Lane
-from streams.marketo.rest import ACTIVITY_TYPES_MAX, MarketoRest
+from streams.marketo.api.rest import ACTIVITY_TYPES_MAX, MarketoRest
 from streams.wire.errors import Fatal, Reject
 
 ASKED = "lists, programs, smart campaigns and all activities"

@@ -14,10 +14,10 @@ from consumers.settle.writers.merging import after_refusal
 from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
 from consumers.settle.writers.refused import blamed, orphaned, passes
 from streams.budget.port import Lane
-from streams.marketo.calling import BATCH_RECORDS_MAX
-from streams.marketo.refusals import judge_item
-from streams.marketo.rest import MarketoRest
-from streams.marketo.wire import ItemResult, Lead
+from streams.marketo.api.calling import BATCH_RECORDS_MAX
+from streams.marketo.api.refusals import judge_item
+from streams.marketo.api.rest import MarketoRest
+from streams.marketo.api.wire import ItemResult, Lead
 from streams.wire.errors import Reject
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, CREATED_FIELD, LEAD, MARKETO, PERSON, Object, System

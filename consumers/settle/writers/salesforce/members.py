@@ -7,8 +7,8 @@ from consumers.mapping.fields import ObjectMapping
 from consumers.merge.lives.naming import fixed
 from consumers.merge.pair.state import PairState
 from streams.budget.port import Lane
-from streams.salesforce.rest import Page, Record, SalesforceRest
-from streams.salesforce.soql import any_of
+from streams.salesforce.api.rest import Page, Record, SalesforceRest
+from streams.salesforce.api.soql import any_of
 from streams.wire.events import ChangeEvent
 
 _VALUES_A_QUERY = 100

@@ -6,8 +6,8 @@ from dataclasses import replace
 from consumers.merge.writing.plan import Create, Out, Update
 from consumers.settle.writers.port import Item
 from streams.budget.port import Lane
-from streams.salesforce.money import ISO, Money, no_rate
-from streams.salesforce.rest import SalesforceRest
+from streams.salesforce.api.money import ISO, Money, no_rate
+from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.events import Value
 
 Refused = Mapping[int, tuple[frozenset[str], str]]

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from consumers.settle.writers.port import unasked
 from streams.budget.port import Lane
-from streams.salesforce.rest import SalesforceRest
-from streams.salesforce.soql import any_of, select
+from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.soql import any_of, select
 from streams.wire.errors import Fatal, Reject
 
 ASKED = "owner, last change, tasks, events, campaigns, notes, files, and custom objects that refer to it"

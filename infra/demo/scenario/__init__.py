@@ -1,0 +1,1 @@
+"""What happens in the demo: who lives in both systems, and what people do to them."""
