@@ -1,15 +1,15 @@
 """The rules of the merge, from the default mappings of the kinds and what the configuration changes of them."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from consumers.configuration.described import described_lines
+from consumers.configuration.lines import digest, field_of, measured
 from consumers.configuration.registered import custom_of, registry_of
-from consumers.configuration.rules import FieldEntry, RuleEntry
+from consumers.configuration.rules import FieldEntry
 from consumers.configuration.settings import Echo, LinkSettings, Settings
 from consumers.kinds.registry import Registry
-from consumers.mapping.describes import MARKETO_TEXT_MAX, Describes, FieldFacts
+from consumers.mapping.describes import Describes
 from consumers.mapping.fields import (
     Clause,
     Direction,
@@ -17,7 +17,6 @@ from consumers.mapping.fields import (
     FieldType,
     LinkFields,
     ObjectMapping,
-    Overlong,
     Rule,
     RuleName,
     SyncRules,
@@ -29,24 +28,6 @@ from streams.marketo.api.custom_activity import CustomActivity
 from streams.marketo.api.resource import Resource
 from streams.salesforce.api.money import ISO, Money
 from streams.wire.systems import CONTACT, LEAD, Object, System
-
-_NUMBERS = frozenset({FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT})
-_ORDERED = _NUMBERS | {FieldType.DATE, FieldType.DATETIME}
-_FITTING: Mapping[RuleName, frozenset[FieldType]] = {
-    RuleName.MAX: _ORDERED,
-    RuleName.MIN: _ORDERED,
-    RuleName.SUM_DELTAS: _NUMBERS,
-    RuleName.TRUE_WINS: frozenset({FieldType.BOOLEAN}),
-    RuleName.UNION: frozenset({FieldType.MULTIPICKLIST}),
-    RuleName.NEVER_BACKWARDS: frozenset({FieldType.TEXT, FieldType.PICKLIST}),
-}
-
-
-OPT_OUTS = frozenset(
-    {"HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall", "unsubscribed", "doNotCall", "marketingSuspended", "blackListed"}
-)
-"""What says, on either side, that a person doesn't want to be addressed; such a field follows `true_wins` unless configured otherwise."""
-
 
 Lines = Mapping[Object, Mapping[str, Default]]
 """By Salesforce object, then by Marketo's name: lines of a mapping."""
@@ -104,12 +85,6 @@ def links(settings: LinkSettings, *, stamp: bool) -> LinkFields:
         stamp=settings.stamp if stamp else None,
         salesforce_key=settings.salesforce_key,
     )
-
-
-def mapping_problems(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is wrong with the mapping as configured: (key of the configuration, message). Empty: `build` works."""
-    for obj in registry_of(settings).sorts:
-        yield from _object_problems(settings, obj)
 
 
 def entries(settings: Settings, obj: Object) -> Mapping[str, FieldEntry | None]:
@@ -265,11 +240,11 @@ def _mapped(settings: Settings, obj: Object, describes: Describes, told: Mapping
     for marketo in (*known, *(name for name in changes if name not in known)):
         entry = changes.get(marketo, FieldEntry())
         if entry is not None:
-            made = _field(marketo, known.get(marketo), entry, _winner(settings, obj), kind.flow)
+            made = field_of(marketo, known.get(marketo), entry, _winner(settings, obj), kind.flow)
             resource = _resource(settings, kind)
             is_key = resource is not None and marketo in resource.key
             fixed = is_key and isinstance(resource, Resource) and resource.derived
-            yield _measured(replace(made, is_key=is_key, fixed=fixed), here.get(made.salesforce), there.get(marketo))
+            yield measured(replace(made, is_key=is_key, fixed=fixed), here.get(made.salesforce), there.get(marketo))
 
 
 def defaults(settings: Settings, obj: Object) -> Mapping[str, Default]:
@@ -289,121 +264,6 @@ def _named(name: str, entry: FieldEntry | None) -> FieldEntry | None:
     return entry and replace(entry, salesforce=entry.salesforce or name)
 
 
-def _field(marketo: str, default: Default | None, entry: FieldEntry, winner: System, flow: Direction) -> FieldMapping:
-    salesforce = entry.salesforce or (default.salesforce if default else "")
-    kind = entry.type or (default.type if default else FieldType.TEXT)
-    opt_out = kind is FieldType.BOOLEAN and not OPT_OUTS.isdisjoint({salesforce, marketo})
-    direction = _direction(default, entry, flow)
-    winner = System.MARKETO if default and default.direction is Direction.TO_SALESFORCE else winner
-    return FieldMapping(
-        key=marketo,
-        salesforce=salesforce,
-        marketo=marketo,
-        type=kind,
-        direction=direction,
-        rule=_rule(entry.rule, winner, opt_out=opt_out),
-        overlong=entry.overlong or (default.overlong if default else Overlong.REFUSE),
-        unwanted=entry.unwanted or Unwanted.PUT_BACK,
-        required_default=entry.default or (default.required_default if default else None),
-        blank=default.blank if default else "",
-        parent=default.parent if default else "",
-        parent_required=bool(default and default.required),
-        parent_may_lack=bool(default and default.may_lack),
-        placeholder=bool(default and default.placeholder),
-        parent_number=bool(default and default.by_number),
-    )
-
-
-def _direction(default: Default | None, entry: FieldEntry, flow: Direction) -> Direction:
-    """A reference flows as its kind says it does; the rest as configured, else as its line says, else as its kind does."""
-    if default and default.parent:
-        return default.direction or Direction.TO_MARKETO
-    return entry.direction or (default.direction if default and default.direction else flow)
-
-
-def _rule(entry: RuleEntry | None, winner: System, *, opt_out: bool) -> Rule:
-    if entry is None and opt_out:
-        return Rule(name=RuleName.TRUE_WINS, default=winner)
-    if entry is None:
-        return Rule(name=RuleName(str(winner)), default=winner)
-    return Rule(
-        name=entry.name,
-        default=winner,
-        tolerance_ms=entry.tolerance_ms,
-        order=entry.order,
-        function=entry.function,
-        version=_digest(f"{entry.order}|{entry.function_name}")[:6] if entry.order or entry.function else "1",
-    )
-
-
-def _measured(made: FieldMapping, salesforce: FieldFacts | None, marketo: FieldFacts | None) -> FieldMapping:
-    scales = [facts.scale for facts in (salesforce, marketo) if facts and facts.scale is not None]
-    return replace(
-        made,
-        scale=min(scales) if scales and made.type in _NUMBERS else None,
-        salesforce_length=salesforce.length if salesforce else None,
-        marketo_length=marketo.length if marketo else None,
-        marketo_bytes=marketo is not None and marketo.wire_type == "text" and marketo.length == MARKETO_TEXT_MAX,
-    )
-
-
-def _object_problems(settings: Settings, obj: Object) -> Iterator[tuple[str, str]]:
-    known, kind = defaults(settings, obj), registry_of(settings).kind_of[obj]
-    names = {item.salesforce: name for name, item in known.items() if entries(settings, obj).get(name, item) is not None}
-    for marketo, entry in entries(settings, obj).items():
-        key = f"{kind.section or obj}.fields.{marketo}"
-        if entry is None:
-            if not kind.described:
-                yield from _removal_problems(key, marketo, known, settings)
-            continue
-        if not kind.described:
-            yield from _entry_problems(key, marketo, entry, known.get(marketo), settings)
-        yield from _flow_problems(key, entry, known.get(marketo), kind)
-        salesforce = entry.salesforce
-        if salesforce and names.setdefault(salesforce, marketo) != marketo:
-            yield (
-                f"{key}.salesforce",
-                f"{salesforce} is mapped to {names[salesforce]} already; set {names[salesforce]}: false, or map another field",
-            )
-
-
-def _flow_problems(key: str, entry: FieldEntry, default: Default | None, kind: Kind) -> Iterator[tuple[str, str]]:
-    if entry.direction is not None and entry.direction is not kind.flow and kind.flow is not Direction.BOTH:
-        yield f"{key}.direction", f"{kind.name} records flow only {kind.flow}; remove it"
-    elif entry.direction not in (None, Direction.TO_MARKETO) and default is not None and default.parent:
-        yield f"{key}.direction", f"it names a record of another kind ({default.parent}), which flows only to Marketo; remove it"
-    if default is not None and default.parent and entry.type not in (None, default.type):
-        yield f"{key}.type", f"it names a record of another kind ({default.parent}); its type must be {default.type}"
-
-
-def _removal_problems(key: str, marketo: str, known: Mapping[str, Default], settings: Settings) -> Iterator[tuple[str, str]]:
-    if marketo not in known:
-        yield key, "this field is not in the default mapping, so there is nothing to leave out; remove the line"
-    elif marketo == settings.people.match_by:
-        yield key, "people are matched by this field; it can't be left out"
-
-
-def _entry_problems(key: str, marketo: str, entry: FieldEntry, default: Default | None, settings: Settings) -> Iterator[tuple[str, str]]:
-    if default is None and (entry.salesforce is None or entry.type is None):
-        missing = " and ".join(name for name, value in (("salesforce", entry.salesforce), ("type", entry.type)) if value is None)
-        yield key, f"not in the default mapping, so it needs {missing}"
-        return
-    kind = entry.type or (default.type if default else FieldType.TEXT)
-    if marketo in _own_fields(settings.links):
-        yield key, "Tandem keeps this field itself (links); map another one"
-    if entry.rule and kind not in _FITTING.get(entry.rule.name, {kind}):
-        fitting = ", ".join(sorted(_FITTING[entry.rule.name]))
-        yield f"{key}.rule", f"{entry.rule.name} does not work on a {kind} field, only on: {fitting}"
-    if entry.default and entry.direction is Direction.TO_MARKETO:
-        yield f"{key}.default", "a default is written to Salesforce, and this field only flows to Marketo; remove one of the two"
-    if marketo == settings.people.match_by and kind is not FieldType.EMAIL:
-        yield f"{key}.type", "people are matched by this field; its type must be email"
-
-
-def _own_fields(settings: LinkSettings) -> frozenset[str]:
-    return frozenset({settings.lead_id, settings.contact_id, settings.type, settings.is_deleted, settings.stamp})
-
-
 def _version(rules: SyncRules) -> str:
     lines = [
         f"{obj}|{item.key}|{item.salesforce}|{item.type}|{item.direction}|{item.rule.name}|{item.rule.default}|{item.rule.tolerance_ms}"
@@ -414,8 +274,4 @@ def _version(rules: SyncRules) -> str:
     lines += [repr(rules.links), repr(rules.qualification), rules.new_people, str(rules.delete_in_salesforce)]
     lines += [repr(rules.money)] if rules.money else []
     lines += [f"{obj} deleted" for obj, mapping in rules.objects.items() if mapping.is_person and mapping.delete_in_marketo]
-    return _digest("\n".join(lines))[:8]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest("\n".join(lines))[:8]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from consumers.configuration.access import kafka_problems
-from consumers.configuration.defaults import mapping_problems
+from consumers.configuration.mapping_problems import mapping_problems
 from consumers.configuration.places import ConfigurationError, Invalid, Problem, Reading, document
 from consumers.configuration.registered import custom_problems
 from consumers.configuration.sections import Broken, Section
