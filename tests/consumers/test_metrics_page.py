@@ -2,6 +2,7 @@
 
 import pytest
 
+from consumers.errands.errand import What
 from consumers.worker.metrics import RELAY_STATES, Metrics
 from streams.relay.relay import RelayWatch
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
@@ -61,6 +62,15 @@ def test_a_relay_is_in_one_state(metrics: Metrics) -> None:
 def test_gaps_count(metrics: Metrics) -> None:
     metrics.gap("cdc")
     assert b'tandem_gaps_total{source="cdc"} 1.0' in metrics.page()
+
+
+def test_what_can_happen_stands_at_nothing_before(metrics: Metrics) -> None:
+    metrics.expect(["observe"], ["cdc"], ["decisions"])
+    for what in What:
+        assert {value(metrics, "tandem_errands_total", what=what, outcome=outcome) for outcome in ("done", "failed")} == {0}
+    assert value(metrics, "tandem_role_restarts_total", role="observe") == 0
+    assert value(metrics, "tandem_dead_letters_total", stage="cdc") == 0
+    assert value(metrics, "tandem_pruned_total", what="decisions") == 0
 
 
 def test_two_sets_do_not_meet() -> None:

@@ -85,6 +85,11 @@ CASES: dict[str, tuple[FieldMapping, Describes, list[tuple[str, str, str]]]] = {
         facts({**SALESFORCE, "updateable": False, "createable": False}, MARKETO),
         [],
     ),
+    "told only when a record is made": (
+        replace(TITLE, is_key=True, fixed=True),
+        facts({**SALESFORCE, "updateable": False}, replace(MARKETO, updateable=False)),
+        [],
+    ),
     "not at creation": (
         TITLE,
         facts({**SALESFORCE, "createable": False}, MARKETO),
