@@ -86,7 +86,8 @@ def is_alive(record: Record, event: ChangeEvent) -> bool:
         return True
     if not record.deleted:
         return False
-    return (bool(event.seq) or event.at > latest(record.at)) and event.kind in (_CREATED, _UPDATED)
+    later = event.at >= record.at if event.seq else event.at > latest(record.at)  # the stream may be behind what told of the deletion
+    return later and event.kind in (_CREATED, _UPDATED)
 
 
 def undeleted(state: PairState, system: System) -> PairState:

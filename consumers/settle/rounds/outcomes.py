@@ -77,7 +77,7 @@ class Outcomes:
             case Fate.EXISTS | Fate.SEVERAL | Fate.BUSY:
                 return withdrawn(state, self._system, item.write)
             case Fate.GONE:
-                return self._gone(withdrawn(state, self._system, item.write), item)
+                return self._gone(withdrawn(state, self._system, item.write), item, outcome)
             case Fate.UNKNOWN:
                 return self._in_doubt(state, item, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
             case Fate.REJECTED if isinstance(item.order, Merge):
@@ -127,7 +127,7 @@ class Outcomes:
         if isinstance(item.order, Merge):
             return after_merge(withdrawn(state, self._system, item.write), self._system, item.order.losers)
         if isinstance(item.order, Delete):
-            return self._gone(withdrawn(state, self._system, item.write), item)
+            return self._gone(withdrawn(state, self._system, item.write), item, outcome)
         if outcome.refused or outcome.left:
             state = refused_in_part(state, self._system, item.write, dict(outcome.refused), outcome.left, mark=_mark(item))
         state = answered(state, self._system, item.write, now, outcome.until)
@@ -144,8 +144,9 @@ class Outcomes:
             return new
         return born(state, self._system, outcome.id, item.write, witnessed=self._system is System.MARKETO, made_until=outcome.until)
 
-    def _gone(self, state: PairState, item: Item) -> PairState:
-        """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted."""
+    def _gone(self, state: PairState, item: Item, outcome: Outcome) -> PairState:
+        """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted. What its feed or a reading tells of
+        it from before the answer is from before its end."""
         target = item.order.id if not isinstance(item.order, Create) else ""
         state = shallow(state)
         state.retract = tuple(entry for entry in state.retract if entry != (self._system, target))
@@ -155,7 +156,7 @@ class Outcomes:
             record.refused = ""
         if record.id == target:
             if isinstance(item.order, Delete):
-                record.deleted = True
+                record.deleted, record.at = True, max(record.at, outcome.until - 1)
             else:
                 record.reread = True
         return state.with_record(self._system, record)

@@ -5,11 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from consumers.ledger.port import Pair
 from consumers.mapping.fields import Direction, FieldType, ObjectMapping
 from consumers.merge.events.fold import fold
 from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
 from consumers.merge.pair.state import Field, PairState, Record, Side, Waiting, Write
-from consumers.merge.writing.plan import Create, Update, plan
+from consumers.merge.writing.plan import Create, Delete, Update, plan
+from consumers.settle.rounds.outcomes import Outcomes
+from consumers.settle.writers.port import Fate, Item, Outcome
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, PERSON, System
 from tests.consumers.merge.person_pair import FIELDS, LINKS, MK, MK_ID, SF, SF_ID, T, agreed, event, mapped, paired, reading, rules, terms
@@ -246,3 +249,18 @@ def test_nobody_who_was_deleted_in_marketo_comes_back_since_his_lead_is_edited(t
     state, _ = fold(gone, event(SF, {"Title": "b"}, kind=told), terms(), T + 9_200)
     assert state.marketo.deleted
     assert not isinstance(plan(state, MK, terms().rules, exact=False), Create)
+
+
+@pytest.mark.parametrize("fate", [Fate.DONE, Fate.GONE])
+@pytest.mark.parametrize("late", [Happened.UPDATED, Happened.READ])
+def test_what_is_told_late_of_a_lead_that_we_deleted_is_no_sign_of_life(fate: Fate, late: Happened) -> None:
+    """The answer to the deletion came before the stream (or a poll's reading) told what had been changed before it."""
+    state = paired().with_record(MK, Record(id=MK_ID, complete=True, deleted=True, at=T + 5_000))
+    pair, item = Pair(id=1, state=state, loaded=None), Item(write=7, pair=1, order=Delete(object=LEAD, id=SF_ID, why="deleted in marketo"))
+    Outcomes(SF, terms()).take(pair, item, Outcome(fate=fate, until=T + 8_000), "", now=T + 9_000, after_ms=0)
+    whole: dict[str, Value] = {"Email": "ada@example.com", "LastName": "Lovelace", "Title": "b"}
+    told = reading(SF, whole, T + 7_000) if late is Happened.READ else event(SF, {"Title": "b"}, T + 7_000)
+    state, _ = fold(pair.state, told, terms(), T + 10_000)
+    assert (state.salesforce.deleted, state.marketo.id, state.marketo.deleted) == (True, MK_ID, True)
+    state, _ = fold(state, event(SF, {"Title": "c"}, T + 8_100), terms(), T + 10_000)
+    assert not state.salesforce.deleted, "somebody has restored it since"

@@ -120,7 +120,7 @@ class SimulatedWriter:
         if isinstance(order, Delete):
             if order.id in target.records:
                 target.delete(OURS[self.system], order.id)
-            return Outcome(fate=Fate.DONE, id=order.id)
+            return Outcome(fate=Fate.DONE, id=order.id, until=target.now_ms() // 1000 * 1000 + 1000)
         values = {out.name: out.value for out in order.fields}
         if target.choosy and REFUSED in str(values.get(target.choosy)):
             blamed = frozenset(out.key for out in order.fields if out.name == target.choosy)

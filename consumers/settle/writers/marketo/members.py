@@ -113,7 +113,7 @@ class MarketoMembers:
             return missed
         reason = f"{result.code} {result.message}".strip()
         if result.code in _NOWHERE and not isinstance(item.order, Create):
-            return Outcome(fate=Fate.GONE, reason=reason)
+            return Outcome(fate=Fate.GONE, reason=reason, until=until)
         passing = passes([judge_item(result.code, result.message)], reason)
         named = blamed(item, result.message) or (frozenset({STATUS}) if _status(item) else frozenset())
         return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=named)

@@ -206,6 +206,6 @@ def _outcome(result: ItemResult, item: Item, until: int, *, keyed: bool) -> Outc
     if (missed := orphaned(item, result.code, result.message)) is not None:
         return missed
     if result.code in _MISSING and not isinstance(item.order, Create):
-        return Outcome(fate=Fate.GONE, reason=reason)
+        return Outcome(fate=Fate.GONE, reason=reason, until=until)
     passing = passes([judge_item(result.code, result.message)], reason)
     return passing or Outcome(fate=Fate.REJECTED, reason=reason, fields=blamed(item, result.message))

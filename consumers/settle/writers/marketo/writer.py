@@ -184,7 +184,7 @@ def _outcome(result: ItemResult, item: Item, until: int) -> Outcome:
         return missed
     reason = f"{result.code} {result.message}".strip()
     if result.code in _GONE:
-        return Outcome(fate=Fate.GONE, reason=reason)
+        return Outcome(fate=Fate.GONE, reason=reason, until=until)
     if isinstance(item.order, Create) and result.code in _EXISTS:
         return Outcome(fate=Fate.EXISTS, reason=reason)
     if isinstance(item.order, Create) and result.code in _SEVERAL:

@@ -197,7 +197,7 @@ class SalesforceWriter:
         if codes & _EXISTS and isinstance(item.order, Create) and self._rules.objects[item.order.object].is_derived:
             return Outcome(fate=Fate.EXISTS, reason=reason)
         if codes & _GONE and not names and not isinstance(item.order, Create):
-            return Outcome(fate=Fate.GONE, reason=reason)
+            return Outcome(fate=Fate.GONE, reason=reason, until=result.until)
         passing = passes([judge_item(error) for error in result.errors], reason)
         if passing is not None:
             return passing
