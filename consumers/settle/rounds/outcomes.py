@@ -145,8 +145,10 @@ class Outcomes:
         return born(state, self._system, outcome.id, item.write, witnessed=self._system is System.MARKETO, made_until=outcome.until)
 
     def _gone(self, state: PairState, item: Item, outcome: Outcome) -> PairState:
-        """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted. What its feed or a reading tells of
-        it from before the answer is from before its end."""
+        """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted.
+
+        What its feed or a reading tells of it from before the answer is from before its end.
+        """
         target = item.order.id if not isinstance(item.order, Create) else ""
         state = shallow(state)
         state.retract = tuple(entry for entry in state.retract if entry != (self._system, target))
