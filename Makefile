@@ -3,6 +3,9 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 ARGS ?=
+# Most tests wait for servers: one process more than there are cores keeps the cores busy. Each process starts servers of its own.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+SIDE_BY_SIDE := -n $(WORKERS) --maxprocesses 6 --dist worksteal
 
 .PHONY: help setup clients demo up down clean status test unit lint format bench nightly lock
 
@@ -44,7 +47,7 @@ clients: setup ## what only tests need: other people's clients in Node, a Chromi
 	@sh infra/setup/setup.sh --tests
 
 test: lint clients ## lint, and every test but the nightly ones
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
 
 bench: setup ## the benchmarks (report: .run/bench.json)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
