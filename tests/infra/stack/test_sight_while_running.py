@@ -1,6 +1,7 @@
 """A whole stack on the sandbox: rights and fields that come and go while a worker runs cost what they concern and nothing else, once
 through the streams and once through the polls alone."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ class Running(Both):
             return (words in await self.troubles()) is still
 
         await until(told, f"the status {'says' if still else 'no longer says'} {words!r}")
+
+    async def ready(self) -> None:
+        """Waits until the worker says that it is; a role that starts again after a fault is not, for a moment."""
+
+        async def ready() -> bool:
+            return await asyncio.to_thread(self.stack.tandem.ready)
+
+        await until(ready, "the worker is ready")
 
     async def shows(self, name: str, **fields: Any) -> None:
         """Waits until Marketo's person shows these."""
@@ -249,5 +258,5 @@ async def test_what_comes_and_goes_costs_what_it_concerns(tmp_path: Path, roles:
                 the_org_gets_several_currencies,
             ):
                 await scene(both)
-            assert stack.tandem.ready()
+            await both.ready()
     await stack.clean()
