@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.budget import add_budget_command
 from consumers.cli.commands.configuration import config_app
 from consumers.cli.commands.custom_objects import custom_app
 from consumers.cli.commands.links import add_link_commands
@@ -252,7 +251,6 @@ def setup(
 
 
 add_sight_commands(app)
-add_budget_command(app)
 
 
 @app.command("confirm-deletes", short_help="Many deletes stopped a poll: they are meant.", epilog=examples("tandem confirm-deletes lead"))
