@@ -30,7 +30,8 @@ class Diary:
 
     async def edit(self) -> None:
         """Tasks are done, given to others, worded anew and deleted, after they were told: in Marketo all of that changes nothing."""
-        some = self._random.sample([each for each in self._mine if each.startswith("00T")], 6)
+        gone = {item.id for item in self._mirror.diary if item.after is None}  # a task goes with whom it is about
+        some = self._random.sample([each for each in self._mine if each.startswith("00T") and each not in gone], 6)
         others = self._people(2)
         await asyncio.gather(
             *(self._edit(each, {"Status": "Completed"}) for each in some[:2]),
