@@ -199,7 +199,8 @@ async def what_follows_people(both: Both) -> None:
     async def followed() -> bool:
         rows, people = await both.rows("enrollment_c"), await both.rows("Lead", "lastName")
         mine = (rows[merged]["Contact__c"], rows[converted]["Lead__c"])
-        return mine == (people["Winner"]["id"], person) and "Loser" not in people and bool(people["Becomes"].get("sfContactId"))
+        winner, became = people.get("Winner", {}), people.get("Becomes", {})
+        return mine == (winner.get("id"), person) and "Loser" not in people and bool(became.get("sfContactId"))
 
     await until(followed, "records follow their people")
 

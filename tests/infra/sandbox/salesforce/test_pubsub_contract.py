@@ -8,6 +8,7 @@ import io
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -83,7 +84,8 @@ class Subscribed:
         self._bus, self.call, self._first = bus, call, first
 
     async def __aenter__(self) -> Self:
-        await self.call.write(self._first)
+        with suppress(grpc.aio.AioRpcError):  # who is refused at once hears so from the first read, too
+            await self.call.write(self._first)
         return self
 
     async def __aexit__(self, *_: object) -> None:
