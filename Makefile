@@ -6,6 +6,8 @@ ARGS ?=
 # Most tests wait for servers: one process more than there are cores keeps the cores busy. Each process starts servers of its own.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 SIDE_BY_SIDE := -n $(WORKERS) --maxprocesses 6 --dist worksteal
+# What fails beside others is tried once more, and named at the end (RERUN): a fault to be looked at, not one that stops everybody.
+ONCE_MORE := --reruns 1 --rerun-show-tracebacks -r fER
 
 .PHONY: help setup clients demo up down clean status test unit lint format bench nightly lock
 
@@ -47,7 +49,7 @@ clients: setup ## what only tests need: other people's clients in Node, a Chromi
 	@sh infra/setup/setup.sh --tests
 
 test: lint clients ## lint, and every test but the nightly ones
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(ONCE_MORE) -m "not slow" $(ARGS)
 
 bench: setup ## the benchmarks (report: .run/bench.json)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
