@@ -9,7 +9,7 @@ from pathlib import Path
 
 from infra.kafka.guarded import Guarded
 from infra.kafka.wire import coordinator_ready
-from infra.ports import LOOPBACK, free_port, is_free
+from infra.ports import LOOPBACK, free_port, kept_port
 from infra.process import Process, StartError
 from infra.setup import found
 
@@ -125,7 +125,7 @@ class Broker:
     def _keep_or_change_ports(self) -> None:
         kept: list[int] = []
         for port in self._ports():
-            kept.append(port if is_free(port) and port not in kept else free_port(taken=frozenset(kept)))
+            kept.append(kept_port(port, taken=frozenset(kept)))
         self._write_properties(kept)
 
     def _write_properties(self, ports: list[int]) -> None:

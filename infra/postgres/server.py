@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from infra.ports import LOOPBACK, free_port, is_free
+from infra.ports import LOOPBACK, free_port, kept_port
 from infra.process import Process, RunAs, StartError
 from infra.setup import found
 
@@ -102,10 +102,9 @@ class Server:
         fresh = not self._created.exists()
         if fresh:
             self._create(run_as)
-        if not is_free(self.port):
-            self._port_file.write_text(str(free_port()))
         data = self._data()
         _wait_for_former_children(data, timeout_seconds)
+        self._port_file.write_text(str(kept_port(self.port)))
         settings = SETTINGS | {"port": str(self.port), "wal_compression": _compression(data, run_as)}
         if self._guarded:
             settings |= {"ssl": "on", "ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "ssl_ca_file": "authority.pem"}

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from infra.ports import free_port, is_free
+from infra.ports import free_port, kept_port, wait_until_free
 from infra.process import Process
 from infra.stack.part import healthy, program_environment, python_program
 
@@ -15,7 +15,7 @@ PORT_NAMES = ("salesforce", "marketo", "control", "salesforce-grpc")
 class Sandbox:
     """`python -m infra.sandbox`: a Salesforce org and a Marketo instance, with their data in `home/data`.
 
-    Ports are chosen at the first start and kept while they are free, so that clients find both systems again after a restart.
+    Ports are chosen at the first start and kept, so that clients find both systems again after a restart.
     """
 
     def __init__(self, home: Path, *, log: Path | None = None, latency_ms: int = 0, arguments: tuple[str, ...] = ()) -> None:
@@ -46,7 +46,9 @@ class Sandbox:
         return self.process.stop(timeout_seconds=30.0)
 
     def kill(self) -> None:
-        self.process.kill()
+        """The systems run in sessions of their own: they end when they miss their supervisor, and are waited for."""
+        if self.process.kill():
+            wait_until_free(list(self._ports().values()))
 
     def ready(self) -> bool:
         there = self.process.running() and self._endpoints_file.exists()
@@ -63,7 +65,7 @@ class Sandbox:
     def _choose_ports(self) -> dict[str, int]:
         ports = self._ports() if self._ports_file.exists() else {}
         for name in PORT_NAMES:
-            if name not in ports or not is_free(ports[name]):
-                ports[name] = free_port(taken=frozenset(ports.values()))
+            others = frozenset(port for other, port in ports.items() if other != name)
+            ports[name] = kept_port(ports[name], taken=others) if name in ports else free_port(taken=others)
         self._ports_file.write_text(json.dumps(ports))
         return ports

@@ -17,8 +17,9 @@ def test_everything_stays_over_a_restart_and_a_kill(sandbox: dict[str, Any], san
     sandbox_part.start()
     assert sandbox_part.endpoints() == sandbox
     sandbox_part.kill()
-    for system in ("salesforce", "marketo", "sandbox"):
-        assert is_free(int(sandbox[system]["url"].rpartition(":")[2])), f"{system} outlived the kill"
+    places = [sandbox[system]["url"] for system in ("salesforce", "marketo", "sandbox")]
+    for place in (*places, sandbox["salesforce"]["pubsub"]):
+        assert is_free(int(place.rpartition(":")[2])), f"{place} outlived the kill"
     sandbox_part.start()
     assert sandbox_part.endpoints() == sandbox
     assert stat.S_IMODE((sandbox_part.home / "endpoints.json").stat().st_mode) == 0o600
