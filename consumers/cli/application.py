@@ -8,6 +8,7 @@ import typer
 
 from consumers.cli.commands.configuration import config_app
 from consumers.cli.commands.custom_objects import custom_app
+from consumers.cli.commands.drift import drift_app
 from consumers.cli.commands.links import add_link_commands
 from consumers.cli.commands.person import person_app
 from consumers.cli.commands.sight import add_sight_commands
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.add_typer(config_app, name="config")
 app.add_typer(custom_app, name="custom-objects")
 app.add_typer(person_app, name="person")
+app.add_typer(drift_app, name="drift")
 add_link_commands(app)
 
 
@@ -50,6 +52,7 @@ class Role(StrEnum):
     OBSERVE = "observe"
     SETTLE = "settle"
     RECONCILE = "reconcile"
+    AUDIT = "audit"
     FLOW_STEPS = "flow-steps"
 
 

@@ -167,6 +167,7 @@ class RetentionSettings:
     ] = 90
     dead_letters_days: Annotated[int, Whole("Dead letters, since they were buried; those that Kafka has not taken yet stay", 0, 3_650)] = 90
     cycles_days: Annotated[int, Whole("Reports of reconciliation cycles; the last of each poll stays", 0, 3_650)] = 30
+    differences_days: Annotated[int, Whole("What the drift audit has found, since it ended; what still differs stays", 0, 3_650)] = 90
     gaps_days: Annotated[int, Whole("Gaps, since they were closed; open ones stay", 0, 3_650)] = 90
     calls_days: Annotated[int, Whole("What the calls of a day were for", 0, 3_650)] = 400
     errands_days: Annotated[
@@ -363,6 +364,20 @@ class SettleSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """How both sides are compared, record by record, in the background (`tandem drift`)."""
+
+    calls_percent: Annotated[int, Whole("The part of each system's daily calls that it may take; 0: nothing is compared", 0, 100)] = 5
+    every_seconds: Annotated[float, Duration("From one proof of all records to the next, where the calls suffice", "1s", "365d")] = 86_400.0
+    confirm_seconds: Annotated[
+        float,
+        Duration(
+            "How far apart two readings must say the same before a difference counts; longer than a change takes by the poll", "1s", "1d"
+        ),
+    ] = 420.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CurrencySettings:
     """Amounts of an org with several currencies, which Marketo keeps in one."""
 
@@ -405,6 +420,7 @@ class Settings:
     ] = Echo.AUTO
     intervals: Annotated[IntervalSettings, Section("Intervals", IntervalSettings)] = IntervalSettings()
     settle: Annotated[SettleSettings, Section("Writing", SettleSettings)] = SettleSettings()
+    audit: Annotated[AuditSettings, Section("The drift audit", AuditSettings)] = AuditSettings()
     retention: Annotated[RetentionSettings, Section("How long things are kept, in days; 0 keeps them for ever", RetentionSettings)] = (
         RetentionSettings()
     )

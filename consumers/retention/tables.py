@@ -57,6 +57,12 @@ delete from gaps where id = any(array(
 ))
 """
 """With who has read them (`gap_reads`). An open one has no `closed_ms`."""
+DIFFERENCES = """
+delete from differences where id = any(array(
+    select id from differences where closed_ms < $1 order by closed_ms limit $2 for update skip locked
+))
+"""
+"""One that stands has no `closed_ms`."""
 CALLS = """
 delete from budget_spent where ctid = any(array(
     select ctid from budget_spent

@@ -15,6 +15,7 @@ from consumers.configuration.loading import Settings
 from consumers.configuration.registered import registry_of
 from consumers.kinds.registry import KINDS
 from consumers.mapping.kind import Kind
+from consumers.troubles.drift import drift_open
 from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Trouble, worst_first
@@ -88,4 +89,4 @@ async def sources_late(connection: Any, expected: Expected) -> list[Trouble]:
     return late(await connection.fetch(SOURCES), now_ms=expected.now_ms, limits_ms=limits)
 
 
-CHECKS: tuple[Check, ...] = (calls_short, sources_late, gaps_open)
+CHECKS: tuple[Check, ...] = (calls_short, sources_late, gaps_open, drift_open)

@@ -20,6 +20,7 @@ from consumers.retention.shelves import NAMES as KEPT
 from consumers.troubles.beat import Beat
 from consumers.troubles.ledger import expected
 from consumers.worker.asked import AtYourService, running_errands
+from consumers.worker.auditing import Auditing
 from consumers.worker.broker_watch import BrokerWatch
 from consumers.worker.logs import configure
 from consumers.worker.observing import Observing
@@ -36,8 +37,8 @@ from streams.ground.pause import pause
 from streams.ground.together import beside
 from streams.wire.errors import Fatal, Retry
 
-RELAY, OBSERVE, SETTLE, RECONCILE, FLOW_STEPS = "relay", "observe", "settle", "reconcile", "flow-steps"
-ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, FLOW_STEPS)
+RELAY, OBSERVE, SETTLE, RECONCILE, AUDIT, FLOW_STEPS = "relay", "observe", "settle", "reconcile", "audit", "flow-steps"
+ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, AUDIT, FLOW_STEPS)
 _AGAIN_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ class Worker:
             OBSERVE: Observing(self.process).works,
             SETTLE: lambda: {**settling.works(), **running_errands(self.process)},
             RECONCILE: relaying.polls,
+            AUDIT: Auditing(self.process).works,
             FLOW_STEPS: AtYourService(self.process, settings).works,
         }
         self._sources = relaying.sources()
@@ -67,7 +69,7 @@ class Worker:
         works = {name: work for role in ROLES if role in wanted for name, work in self._works[role]().items()}
         works["fields"], works["links"] = self._fields, self._links
         names = list(works)
-        self.process.metrics.expect(names, self._sources, KEPT)
+        self.process.metrics.expect(names, self._sources, KEPT, synced(self.settings))
         works["beat"] = partial(self._beat, names)
         if any(self._needs_kafka(name) for name in names):
             works["kafka"] = self._watch_kafka

@@ -6,6 +6,7 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
+from consumers.audit.compare import Class
 from consumers.errands.errand import What
 from consumers.ledger.spent import Spent
 from consumers.ledger.tallies import Due, Waiting
@@ -72,6 +73,10 @@ class Metrics:
         self.cycle_rows = Counter(
             "tandem_cycle_rows", "What cycles found: read, known, missed by the stream, repaired", ["source", "found"], registry=on
         )
+        self.audited = Counter("tandem_audited_records", "Records compared on both sides by the drift audit", ["object"], registry=on)
+        self.differences = Gauge(
+            "tandem_differences", "What differs, as the worker knows that audits; by class, counted to 10,000", ["class"], registry=on
+        )
         self.errands = Counter("tandem_errands", "What flow steps and commands have asked for, ended", ["what", "outcome"], registry=on)
         self.pruned = Counter("tandem_pruned", "What has had its time and was removed from the ledger", ["what"], registry=on)
         self.roles_restarted = Counter("tandem_role_restarts", "Roles that failed and were started again", ["role"], registry=on)
@@ -91,12 +96,16 @@ class Metrics:
             self.lag.labels(topic, partition).set(events)
         return generate_latest(self.registry)
 
-    def expect(self, roles: Sequence[str], sources: Sequence[str], kept: Sequence[str] = ()) -> None:
+    def expect(self, roles: Sequence[str], sources: Sequence[str], kept: Sequence[str] = (), objects: Sequence[str] = ()) -> None:
         """What can happen here stands at nothing before it first happens: so its first time is seen as a change."""
         for role in roles:
             self.roles_restarted.labels(role)
+        for obj in objects:
+            self.audited.labels(obj)
         for what in kept:
             self.pruned.labels(what)
+        for klass in Class:
+            self.differences.labels(klass).set(0)
         for asked, outcome in product(What, ("done", "failed")):
             self.errands.labels(asked, outcome)
         for source in sources:

@@ -75,6 +75,7 @@ class Tools:
     leave: dict[System, Budget]
     """To write: taken before the work is claimed."""
     session: Session
+    marketo_session: MarketoSession
     salesforce: SalesforceRest
     marketo: MarketoRest
     writers: dict[System, Writer]
@@ -141,6 +142,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
         budgets=budgets,
         leave=leave,
         session=session,
+        marketo_session=marketo_session,
         salesforce=salesforce,
         marketo=marketo,
         writers=_writers(session, marketo_session, paid, terms, sight, links=links),

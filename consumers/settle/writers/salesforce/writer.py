@@ -21,7 +21,7 @@ from streams.salesforce.api.merging import MERGES_MAX
 from streams.salesforce.api.records import RECORDS_MAX, ItemResult
 from streams.salesforce.api.refusals import judge_item
 from streams.salesforce.api.rest import Page, Record, SalesforceRest
-from streams.salesforce.api.soql import any_of, select
+from streams.salesforce.api.soql import any_of, select, text
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CREATED_FIELD, LEAD, SALESFORCE, Object, System, salesforce_id
 
@@ -81,6 +81,18 @@ class SalesforceWriter:
         """A reading of each record; None for one that is deleted or out of our sight."""
         rows, at, until = await self._rest.read_timed(self._rules.objects[obj].api_name, ids, self._shown(obj), lane)
         return {each: self._reading(obj, row, at, until) if row else None for each, row in zip(ids, rows, strict=True)}
+
+    async def behind(self, obj: Object, after: str, most: int, lane: Lane, where: Sequence[str] = ()) -> list[ChangeEvent]:
+        """Readings of the next live records by id, `most` of them; fewer: they are the last. `where`: conditions more, as SOQL has them."""
+        conditions = [*where, *([f"Id > {text(after)}"] if after else [])]
+        page = await self._rest.page(
+            select(self._rules.objects[obj].api_name, self._shown(obj), conditions, order=["Id"], limit=most), lane
+        )
+        rows = list(page.rows)
+        while page.next_url is not None:
+            page = await self._rest.next_page(page.next_url, lane)
+            rows += page.rows
+        return [self._reading(obj, row, page.at, page.until) for row in rows]
 
     async def masters(self, obj: Object, ids: Sequence[str], lane: Lane) -> Mapping[str, str | None]:
         """By what the recycle bin tells."""

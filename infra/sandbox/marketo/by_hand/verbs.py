@@ -46,6 +46,7 @@ class Verbs:
             "person/edit": taking_object(self.edit),
             "person/delete": taking_object(self.delete),
             "person/merge": taking_object(self.merge),
+            "corrupt": taking_object(self.corrupt),
             "field/create": taking_object(self.create_field),
             "field/block": taking_object(self.block),
             "normaliser": taking_object(self.normalise),
@@ -84,6 +85,23 @@ class Verbs:
         with self.instance.section() as section:
             people.merge(section, member(body, "winner", int), member(body, "losers", list), by_hand(body, "Merge leads"))
         return {"id": body["winner"]}
+
+    def corrupt(self, body: Mapping[str, Any]) -> Any:
+        """{"object"? ("Lead"), "records": [{"id", "fields"}, ...]} -> {"corrupted"}: other values than were saved, as after a damaged
+        disk. No stamp, no activity, no trigger: only the history says so (`corrupt`)."""
+        store, now_ms, kind = self.instance.store, self.instance.clock.now_ms(), body.get("object", LEAD)
+        entries = []
+        for record in member(body, "records", list):
+            row = store.person(self._known(record["id"])) if kind == LEAD else store.table(kind).get(str(record["id"]))
+            if row is None:
+                raise VerbRefusedError(f"no {kind} {record['id']}")
+            fields = dict(record["fields"])
+            before = {name: row.get(name) for name in fields}
+            entries.append(Entry(now_ms, "sandbox", "corrupt", kind, str(record["id"]), before, fields, extra={}))
+        self.instance.journal.append(entries)
+        for entry in entries:
+            store.apply(entry)
+        return {"corrupted": len(entries)}
 
     def create_field(self, body: Mapping[str, Any]) -> Any:
         """{"name", "displayName", "dataType", "object"? ("Lead", "Company", "Opportunity")} -> {"name", "status"}"""

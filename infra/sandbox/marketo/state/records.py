@@ -57,7 +57,7 @@ class Table:
         return list(index.get(_joined(values), ()))
 
     def apply(self, entry: Entry) -> None:
-        """Folds a create, update or delete; the row's stamps are the entry's time."""
+        """Folds a create, update or delete; the row's stamps are the entry's time. A value that is corrupted moves no stamp."""
         before = self.get(entry.id) or {}
         match entry.op.removeprefix("_"):
             case "create":
@@ -67,6 +67,8 @@ class Table:
                     self.next_id = max(self.next_id, int(entry.id) + 1)
             case "update":
                 after = {**before, **(entry.after or {}), "updatedAt": second(entry.at_ms // 1000)}
+            case "corrupt":
+                after = {**before, **(entry.after or {})}
             case "delete":
                 after = {}
             case _:

@@ -144,6 +144,10 @@ class Store:
                 self._update(entry)
             case "Lead", "delete" | "merged":
                 self._delete(entry)
+            case "Lead", "corrupt":
+                before = _unpack(self._people[int(entry.id)])
+                changed = {**before, **(entry.after or {})}
+                self._put(int(entry.id), before, {name: value for name, value in changed.items() if value is not None})
             case "Field", "create" | "update":
                 made = msgspec.convert(entry.after, Field)
                 self.fields[made.name] = made
@@ -154,6 +158,8 @@ class Store:
                 for activity_id in entry.extra:
                     _, chained, row = self.late.pop(activity_id)
                     (self.log.append if chained else self.log.insert_by_date)(row)
+            case _, "corrupt":
+                self.table(entry.object).apply(entry)
             case _:
                 self._record(entry)
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
 from infra.sandbox.salesforce.access.caller import Caller
 from infra.sandbox.salesforce.access.views import VisibleObject
@@ -51,7 +52,7 @@ class Verbs:
             "merge": self.merge, "empty_recycle_bin": self.empty_recycle_bin, "expire_sessions": self.expire_sessions,
             "create_user": self.create_user, "issue_refresh_token": self.issue_refresh_token, "lock": self.lock,
             "add_record_type": self.add_record_type, "gap": self.gap, "overflow": self.overflow,
-            NAME: self.change_field_type,
+            "corrupt": self.corrupt, NAME: self.change_field_type,
         }  # fmt: skip
         for name in PUBLIC_SETUP:
             verbs[name] = functools.partial(self.set_up, name)
@@ -75,6 +76,21 @@ class Verbs:
             for record in records:
                 transaction.update(_id(record.get("id")), read_values(seen, record.get("fields", {}), "update"))
         return {"edited": len(records)}
+
+    def corrupt(self, args: Args) -> Any:
+        """{object, records: [{id, fields}, ...]} -> {corrupted}: other values than were saved, as after a damaged disk.
+        No stamp, no author, no rule, no event: only the history says so (`corrupt`)."""
+        seen, now_ms = self._seen(args), self._org.clock.now_ms()
+        rows, entries = self._org.store.tables[seen.kind.name].rows, []
+        for record in args.get("records", [args]):
+            record_id = _id(record.get("id"))
+            values = read_values(seen, record.get("fields", {}), "update")
+            before = {name: rows[record_id].get(name) for name in values}
+            entries.append(Entry(now_ms, "sandbox", "corrupt", seen.kind.name, record_id, before, dict(values), extra={}))
+        self._org.journal.append(entries)
+        for entry in entries:
+            self._org.apply(entry)
+        return {"corrupted": len(entries)}
 
     def delete(self, args: Args) -> Any:
         with _all_or_none(self._org, self._caller(args)) as transaction:

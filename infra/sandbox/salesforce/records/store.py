@@ -207,7 +207,7 @@ class Store:
         match entry.op:
             case "create":
                 table.insert(entry.id, compact(entry.after or {}))
-            case "update":
+            case "update" | "corrupt":
                 table.change(entry.id, entry.after or {})
             case "delete" if "gone" in entry.extra:
                 table.remove(entry.id)
