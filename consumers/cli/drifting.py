@@ -22,7 +22,7 @@ async def drift_of(settings: Settings, only: Object | None, classes: Sequence[Cl
     """What differs, and how far the audit has come: the ledger is asked, and no system. Raises as `ledger_connection`."""
     days = {System.SALESFORCE: settings.salesforce.calls_per_day, System.MARKETO: settings.marketo.calls_per_day}
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
-        told = {each.system: each.limit for each in await spent(connection, now_ms(), days, 0.0)}
+        told = {each.system: each.limit for each in await spent(connection, now_ms(), days)}
         a_day = {system: told.get(system, limit) * settings.audit.calls_percent / 100 for system, limit in days.items()}
         return await drift(
             connection,

@@ -99,7 +99,7 @@ async def _wait_seconds(tools: Tools, calls: Mapping[System, int]) -> float:
     with away_is_retry("count the calls of the drift audit"):
         async with tools.pool.acquire() as connection:
             days = {SALESFORCE: settings.salesforce.calls_per_day, MARKETO: settings.marketo.calls_per_day}
-            told = {each.system: each for each in await spent(connection, now_ms(), days, 0.0)}
+            told = {each.system: each for each in await spent(connection, now_ms(), days)}
     left = DAY_SECONDS - (now_ms() / 1000) % DAY_SECONDS
     waits = [0.0]
     for system, cost in calls.items():
