@@ -70,7 +70,8 @@ async def drift(both: Both, *arguments: str) -> tuple[int, Any]:
     return code, json.loads(said)
 
 
-@pytest.mark.parametrize(("count", "corrupted"), [(200, 8), pytest.param(2_000, 20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "corrupted"), [(600, 12)])
 async def test_silent_corruptions_are_found_and_mended_and_nothing_else_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, corrupted: int
 ) -> None:
