@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streams.budget.port import Budget, Lane
+from streams.marketo.api.bulk import MarketoBulk
 from streams.marketo.api.calling import BATCH_RECORDS_MAX, Calling, field_of, results_by_place, shape
 from streams.marketo.api.custom_activities import MarketoCustomActivities
 from streams.marketo.api.object_types import MarketoObjectTypes
@@ -39,6 +40,8 @@ class MarketoRest:
         """Programs, their channels and members."""
         self.custom_activities = MarketoCustomActivities(self._calling)
         """Activities of types of our own, and the types."""
+        self.bulk = MarketoBulk(self._calling)
+        """Extracts of all people, and of all members."""
 
     @property
     def calls(self) -> int:

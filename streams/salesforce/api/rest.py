@@ -226,6 +226,13 @@ class SalesforceRest:
             raise Retry("Salesforce: an answer without a Date header; the poll needs the server's clock", after_seconds=30.0)
         return answer.until - 1000
 
+    async def exchange(
+        self, method: str, path: str, lane: Lane, *, params: Mapping[str, str] | None = None, body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:  # fmt: skip
+        """A call of another interface under the same session and budget, which changes no record: it is repeated as reads are."""
+        return await self._read(method, path, lane, params=params, body=body, headers=headers)
+
     async def _pages(self, soql: str, lane: Lane, *, everything: bool) -> AsyncIterator[list[Record]]:
         page = await self.page(soql, lane, everything=everything)
         yield page.rows
