@@ -11,18 +11,20 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
-from consumers.ledger.postgres.blocks import BLOCKS_AFTER, LAST_BLOCK, unpacked
+from consumers.ledger.postgres.blocks import BLOCKS_AFTER, LAST_BLOCK, number, unpacked
 from consumers.merge.pair.decision import decode, encode
 from streams.ground import clock
 from streams.ground.database import away_is_retry
 from streams.relay.publisher import DEAD_ORIGINAL_BYTES_MAX, Producer
 from streams.relay.singleton import Singleton
+from streams.wire import cloud
+from streams.wire.cloud import Headers
 from streams.wire.codec import encode_dead_letter
 from streams.wire.errors import Retry
 from streams.wire.events import DeadLetter, Value
@@ -49,6 +51,12 @@ _BACKOFF_SECONDS = (0.2, 15.0)
 _CLOSE_SECONDS = 5.0
 
 
+class _Message(NamedTuple):
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
     """A table whose rows go onto a topic. `read`: rows after the id $1 up to $2, with `id` among their columns, as long as they make no
@@ -58,8 +66,8 @@ class Shelf:
     topic: str
     last: str
     read: str
-    messages: Callable[[Any], Iterable[tuple[bytes, bytes]]]
-    """Key and value of each message that a row makes, in their order."""
+    messages: Callable[[Any], Iterable["_Message"]]
+    """Each message that a row makes, in their order."""
     packed: bool = False
     """Whether a row may make many."""
 
@@ -169,12 +177,12 @@ class Outbox:
             pause = min(longest, pause * 1.5)
             writers &= {row[0] for row in await self._pool.fetch(WRITERS, shelf.relation)}
 
-    async def _send(self, shelf: Shelf, producer: Producer, messages: Sequence[tuple[bytes, bytes]]) -> None:
+    async def _send(self, shelf: Shelf, producer: Producer, messages: Sequence[_Message]) -> None:
         acknowledgements: list[asyncio.Future[object]] = []
         try:
             with _kafka_is_retry("publishing"):
-                for key, value in messages:
-                    acknowledgements.append(await producer.send(shelf.topic, value=value, key=key))
+                for key, value, headers in messages:
+                    acknowledgements.append(await producer.send(shelf.topic, value=value, key=key, headers=headers))
                 await asyncio.gather(*acknowledgements)
         finally:
             for acknowledgement in acknowledgements:
@@ -201,17 +209,30 @@ def _backoff(failures: int) -> float:
     return random.uniform(shortest, ceiling)
 
 
-def _decision(row: Any) -> Iterator[tuple[bytes, bytes]]:
-    yield _message(row["pair"] or 0, row["body"])
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    """As much of a decision as its headers tell."""
+
+    kind: str
+    at: int
+    record: str
 
 
-def _decisions(row: Any) -> Iterator[tuple[bytes, bytes]]:
-    for entry in unpacked(row["body"]):
-        yield _message(entry.pair, entry.told)
+_said = msgspec.json.Decoder(_Said)
 
 
-def _message(pair: int, body: bytes) -> tuple[bytes, bytes]:
-    return str(pair).encode(), body if len(body) <= MESSAGE_BYTES_MAX else _shortened(body)
+def _decision(row: Any) -> Iterator[_Message]:
+    yield _message(row["pair"] or 0, row["body"], f"row-{row['id']}")
+
+
+def _decisions(row: Any) -> Iterator[_Message]:
+    for place, entry in enumerate(unpacked(row["body"])):
+        yield _message(entry.pair, entry.told, str(number(row["id"], place)))
+
+
+def _message(pair: int, body: bytes, identity: str) -> _Message:
+    said = _said.decode(body)
+    about = cloud.headers(identity=identity, source=cloud.LEDGER, type_=f"crm.decision.{said.kind}", at=said.at, subject=said.record)
+    return _Message(str(pair).encode(), body if len(body) <= MESSAGE_BYTES_MAX else _shortened(body), about)
 
 
 def _shortened(body: bytes) -> bytes:
@@ -228,7 +249,7 @@ def _cut(value: Value) -> Value:
     return value[:_CUT_CHARACTERS] if isinstance(value, str) else value
 
 
-def _letter(row: Any) -> Iterator[tuple[bytes, bytes]]:
+def _letter(row: Any) -> Iterator[_Message]:
     letter = DeadLetter(
         stage=row["stage"],
         reason=row["reason"],
@@ -239,7 +260,7 @@ def _letter(row: Any) -> Iterator[tuple[bytes, bytes]]:
         offset=row["offset"],
         at=row["at"],
     )
-    yield letter.key.encode(), encode_dead_letter(letter)
+    yield _Message(letter.key.encode(), encode_dead_letter(letter), cloud.letter_headers(letter))
 
 
 DECIDED = Shelf(

@@ -13,7 +13,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.ground import clock
 from streams.ground.access import KafkaAccess, access_of
-from streams.wire.codec import EVENT_BYTES_MAX, encode, encode_dead_letter
+from streams.wire.cloud import Headers, change_headers, letter_headers
+from streams.wire.codec import EVENT_BYTES_MAX, encode, encode_dead_letter, relayed
 from streams.wire.events import ChangeEvent, DeadLetter
 from streams.wire.topics import DEAD_LETTERS, change_topic
 
@@ -40,7 +41,7 @@ class Producer(Protocol):
         """Send what is queued and disconnect."""
         ...
 
-    async def send(self, topic: str, value: bytes, key: bytes) -> "asyncio.Future[object]":
+    async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
         """Queue one message."""
         ...
 
@@ -58,6 +59,7 @@ class _Message:
     topic: str
     key: bytes
     value: bytes
+    headers: Headers
     letter: DeadLetter | None = None
 
 
@@ -133,10 +135,13 @@ class Publisher:
         now = self._now_ms()
         messages, oversized = [], []
         for event in events:
-            stamped = event if event.relayed_at else msgspec.structs.replace(event, relayed_at=now)
             try:
+                body = encode(msgspec.structs.replace(event, relayed_at=0) if event.relayed_at else event)
                 message = _Message(
-                    topic=change_topic(event.system, event.object), key=f"{event.object}:{event.id}".encode(), value=encode(stamped)
+                    topic=change_topic(event.system, event.object),
+                    key=f"{event.object}:{event.id}".encode(),
+                    value=relayed(body, event.relayed_at or now),
+                    headers=change_headers(event, body),
                 )
             except Exception as error:  # noqa: BLE001 - whatever one event holds, the others go out
                 oversized.append(self._unencodable(event, error))
@@ -248,7 +253,7 @@ async def _send_all(producer: Producer, messages: Sequence[_Message]) -> None:
 
 async def _send(producer: Producer, message: _Message) -> "asyncio.Future[object]":
     try:
-        return await producer.send(message.topic, value=message.value, key=message.key)
+        return await producer.send(message.topic, value=message.value, key=message.key, headers=message.headers)
     except MessageSizeTooLargeError as error:
         raise _TooBig(message) from error
 
@@ -272,7 +277,8 @@ def _dead_message(letter: DeadLetter, keep_bytes: int = DEAD_ORIGINAL_BYTES_MAX)
     if len(letter.original) > keep_bytes:
         reason = f"{letter.reason} (the first {keep_bytes} of {len(letter.original)} bytes; all of them are stored)"
         sent = msgspec.structs.replace(letter, original=letter.original[:keep_bytes], reason=reason)
-    return _Message(topic=DEAD_LETTERS, key=letter.key.encode(), value=encode_dead_letter(sent), letter=letter)
+    value = encode_dead_letter(sent)
+    return _Message(topic=DEAD_LETTERS, key=letter.key.encode(), value=value, headers=letter_headers(letter), letter=letter)
 
 
 def _backoff(attempt: int) -> float:

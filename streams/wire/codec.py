@@ -27,6 +27,11 @@ def encode(event: ChangeEvent) -> bytes:
     return _encoder.encode(event)
 
 
+def relayed(body: bytes, at: int) -> bytes:
+    """An encoded event without `relayed_at`, with it. `at`: ms since the epoch."""
+    return b'%b,"relayed_at":%d}' % (body[:-1], at)
+
+
 def decode(value: bytes | None) -> ChangeEvent:
     """The event in a message. Raises `Undecodable` with the reason."""
     if value is None:

@@ -45,7 +45,7 @@ class Bench:
         await producer.start()
         for place, value in enumerate(values, begin):
             told = edit(1, value, T + 9_000 + place * 1_000)
-            await (await producer.send(self.topic, value=codec.encode(told), key=b"lead:1"))
+            await (await producer.send(self.topic, value=codec.encode(told), key=b"lead:1", headers=[]))
         await producer.stop()
 
     async def delete(self) -> None:

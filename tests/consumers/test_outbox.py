@@ -16,6 +16,7 @@ from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.merge.pair.decision import Decision, Ruling, Verdict, decode, encode
 from consumers.publish.outbox import MESSAGE_BYTES_MAX, Outbox
 from streams.relay.singleton import PostgresSingleton
+from streams.wire.cloud import Headers
 from streams.wire.errors import Retry
 from streams.wire.events import DeadLetter
 from streams.wire.systems import System
@@ -63,7 +64,7 @@ class BrokersProducer:
     async def stop(self) -> None:
         return
 
-    async def send(self, topic: str, value: bytes, key: bytes) -> "asyncio.Future[object]":
+    async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.broker.sent += 1
         if self.broker.sent in self.broker.fail:
@@ -282,9 +283,9 @@ async def test_who_was_overtaken_says_so_and_moves_nothing_back(ledger: Postgres
     await record(ledger, 1, 2)
 
     class Overtaken(BrokersProducer):
-        async def send(self, topic: str, value: bytes, key: bytes) -> "asyncio.Future[object]":
+        async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
             await ledger._pool.execute("insert into outbox values ('decision_blocks', 2, 0) on conflict do nothing")
-            return await super().send(topic, value, key)
+            return await super().send(topic, value, key, headers=headers)
 
     with pytest.raises(Retry, match="somebody else"):
         await outbox.publish(Overtaken(broker))

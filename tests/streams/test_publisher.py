@@ -9,6 +9,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
 from streams.relay.publisher import DEAD_ORIGINAL_BYTES_MAX, Publisher
+from streams.wire.cloud import Headers
 from streams.wire.codec import EVENT_BYTES_MAX, decode
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import PERSON, System
@@ -48,7 +49,7 @@ class FakeProducer:
     async def stop(self) -> None:
         self.stopped = True
 
-    async def send(self, topic: str, value: bytes, key: bytes) -> "asyncio.Future[object]":
+    async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
         assert not self.stopped
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         failure = self.broken or self.broker.fail_at.pop(self.broker.sends, None)
