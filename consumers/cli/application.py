@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from consumers.cli.commands.configuration import config_app
+from consumers.cli.commands.copy import copy_app
 from consumers.cli.commands.custom_objects import custom_app
 from consumers.cli.commands.drift import drift_app
 from consumers.cli.commands.links import add_link_commands
@@ -25,6 +26,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(custom_app, name="custom-objects")
 app.add_typer(person_app, name="person")
 app.add_typer(drift_app, name="drift")
+app.add_typer(copy_app, name="copy")
 add_link_commands(app)
 
 
@@ -52,6 +54,7 @@ class Role(StrEnum):
     OBSERVE = "observe"
     SETTLE = "settle"
     RECONCILE = "reconcile"
+    COPY = "copy"
     AUDIT = "audit"
     FLOW_STEPS = "flow-steps"
 

@@ -105,6 +105,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write(text.decode())
 
 
+def print_line(value: Any) -> None:
+    """One line of JSON on standard output, at once."""
+    import orjson  # noqa: PLC0415 - quick start
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS, default=str).decode())
+    sys.stdout.flush()
+
+
 def console() -> "Console":
     """Where reports go: wide when it isn't a terminal, so that nothing is cut in a pipe."""
     from rich.console import Console  # noqa: PLC0415 - quick start

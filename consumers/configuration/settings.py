@@ -36,6 +36,13 @@ class Echo(StrEnum):
     STAMP = "stamp"
 
 
+class FirstCopy(StrEnum):
+    """Who begins to copy what was there before."""
+
+    ASKED = "asked"
+    AUTOMATIC = "automatic"
+
+
 class Reads(StrEnum):
     """Whether a target is read before it is written."""
 
@@ -418,6 +425,14 @@ class Settings:
     echo: Annotated[
         Echo, Choice("How Tandem knows its own writes in Marketo: by its API user, by a stamp field, or as the canary found", Echo)
     ] = Echo.AUTO
+    first_copy: Annotated[
+        FirstCopy,
+        Choice(
+            "What becomes of records that were there before Tandem: asked waits for `tandem copy start`, "
+            "automatic has the polls read all of them at the first start",
+            FirstCopy,
+        ),
+    ] = FirstCopy.ASKED
     intervals: Annotated[IntervalSettings, Section("Intervals", IntervalSettings)] = IntervalSettings()
     settle: Annotated[SettleSettings, Section("Writing", SettleSettings)] = SettleSettings()
     audit: Annotated[AuditSettings, Section("The drift audit", AuditSettings)] = AuditSettings()

@@ -52,7 +52,8 @@ _READ, _CREATED, _DELETED = Happened.READ, Happened.CREATED, Happened.DELETED
 _REPAIRING = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.LOST})
 _LIVE = Lane.LIVE
 _DUTIES = tuple(Duty)
-POLLED = frozenset({"poll", "copy"})
+COPIED = "copy"
+POLLED = frozenset({"poll", COPIED})
 """Sources whose events are found by polling: their edits go in the lanes behind the live one."""
 WITHDRAWN = Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="a second record of the same person, made by Tandem; it is withdrawn")
 NOWHERE = Origin(topic="", partition=-1, offset=-1)
@@ -300,7 +301,7 @@ class Judging:
 
     def _note_due(self, pair: Pair, event: ChangeEvent) -> None:
         loaded = pair.loaded
-        lane = _LIVE if event.source not in POLLED else Lane.REPAIR if loaded is not None else Lane.COPY
+        lane = _LIVE if event.source not in POLLED else Lane.REPAIR if loaded is not None and event.source != COPIED else Lane.COPY
         busy = loaded is not None and any(loaded.due)
         pair.state.lane = min(lane, loaded.lane) if busy and loaded is not None else lane
         for duty, moment in zip(_DUTIES, pair.state.due, strict=True):

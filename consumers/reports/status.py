@@ -17,7 +17,7 @@ _TOP = 5
 _SOURCES = """
 select source, epoch, position is not null as begun, feed_ms, saved_ms, taken_ms, taken_by,
        (extract(epoch from now()) * 1000)::bigint as now_ms
-from source_positions order by source
+from source_positions where source not like 'copy.%' order by source
 """
 _GAPS = "select source, object, since_ms, reason, opened_ms from gaps where closed_ms is null order by opened_ms"
 _OFFSETS = "select topic, partition, next_offset from partition_offsets order by topic, partition"

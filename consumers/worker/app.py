@@ -22,6 +22,7 @@ from consumers.troubles.ledger import expected
 from consumers.worker.asked import AtYourService, running_errands
 from consumers.worker.auditing import Auditing
 from consumers.worker.broker_watch import BrokerWatch
+from consumers.worker.copying import Copying
 from consumers.worker.logs import configure
 from consumers.worker.observing import Observing
 from consumers.worker.opening import Tools
@@ -37,8 +38,8 @@ from streams.ground.pause import pause
 from streams.ground.together import beside
 from streams.wire.errors import Fatal, Retry
 
-RELAY, OBSERVE, SETTLE, RECONCILE, AUDIT, FLOW_STEPS = "relay", "observe", "settle", "reconcile", "audit", "flow-steps"
-ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, AUDIT, FLOW_STEPS)
+RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT, FLOW_STEPS = "relay", "observe", "settle", "reconcile", "copy", "audit", "flow-steps"
+ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT, FLOW_STEPS)
 _AGAIN_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class Worker:
             OBSERVE: Observing(self.process).works,
             SETTLE: lambda: {**settling.works(), **running_errands(self.process)},
             RECONCILE: relaying.polls,
+            COPY: Copying(self.process).works,
             AUDIT: Auditing(self.process).works,
             FLOW_STEPS: AtYourService(self.process, settings).works,
         }
@@ -113,7 +115,7 @@ class Worker:
 
     @staticmethod
     def _needs_kafka(name: str) -> bool:
-        return name.partition(".")[0] in (RELAY, OBSERVE, RECONCILE, "outbox", "kafka")
+        return name.partition(".")[0] in (RELAY, OBSERVE, RECONCILE, COPY, "outbox", "kafka")
 
     def _say_once(self, name: str, reason: str) -> None:
         """What keeps all roles from starting is logged once, not by each of them every second."""

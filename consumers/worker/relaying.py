@@ -8,6 +8,7 @@ import structlog
 
 from consumers.configuration.access import kafka_access
 from consumers.configuration.registered import registry_of
+from consumers.configuration.settings import FirstCopy
 from consumers.configuration.systems import marketo_settings
 from consumers.reconcile.confirmation import keeping, release
 from consumers.reconcile.gaps import polls
@@ -81,7 +82,7 @@ class Relaying:
             max_seconds=intervals.activities_max_seconds,
             calls_per_day_max=tools.settings.marketo.polling_calls_per_day,
         )
-        feed, flooded = await _marketo_feed(tools, "activities"), partial(self._flooded, MARKETO)
+        feed, flooded = await marketo_feed(tools, "activities"), partial(self._flooded, MARKETO)
         await self._relay("relay.marketo", ActivitySource(feed, pace=pace, side_seconds=_SIDES_SECONDS, flooded=flooded), tools, stop)
 
     async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
@@ -113,6 +114,7 @@ class Relaying:
             redefined=redefined,
             scope=tools.links.campaigns if registry_of(tools.settings).sorts[obj].entity.scope else None,
             money=tools.terms.rules.money,
+            from_now=is_asked(tools) and not registry_of(tools.settings).sorts[obj].entity.scope,
         )
         await beside(self._polled(f"reconcile.{obj}", source, tools, stop), release(tools.pool, obj, source, stop))
 
@@ -125,13 +127,14 @@ class Relaying:
 
         intervals = tools.settings.intervals
         source = MarketoPollSource(
-            await _marketo_feed(tools, "poll"),
+            await marketo_feed(tools, "poll"),
             unseen=unseen_by(tools.ledger, tools.terms),
             interval_seconds=intervals.poll_seconds,
             lag_seconds=_poll_lag(intervals.poll_seconds),
             overlap_seconds=round(max(intervals.overlap_seconds, 60)),
             report=reports.put_nowait,
             live_behind=tools.feed_lag.behind,
+            from_now=is_asked(tools),
         )
         await beside(self._polled(f"reconcile.{PERSON}", source, tools, stop), keep())
 
@@ -184,6 +187,11 @@ class Relaying:
             _log.warning("a cycle's report is lost, its gaps stay open", source=source, error=str(error))
 
 
+def is_asked(tools: Tools) -> bool:
+    """Whether what was there before Tandem waits for somebody to ask for a first copy."""
+    return tools.settings.first_copy is FirstCopy.ASKED
+
+
 def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     """The fields of an object that are read in Salesforce."""
     rules = tools.terms.rules
@@ -210,7 +218,7 @@ def _visible_fields(tools: Tools) -> Callable[[], Mapping[Object, frozenset[str]
     return visible
 
 
-async def _marketo_feed(tools: Tools, source: str) -> LeadFeed:
+async def marketo_feed(tools: Tools, source: str) -> LeadFeed:
     """The leads' feed with every mapped field that this instance has."""
     marketo = tools.describes.marketo
     names = {field.marketo for mapping in tools.terms.rules.people.values() for field in mapping.fields if field.marketo in marketo}
@@ -225,16 +233,22 @@ async def _marketo_feed(tools: Tools, source: str) -> LeadFeed:
     return LeadFeed(tools.marketo, decoding, visible=visible, unseen_fields=tools.sight.doubts, memberships=_memberships(tools))
 
 
+def member_fields(tools: Tools) -> list[str]:
+    """The fields of a member that are read in Marketo, beside what names it."""
+    derived = (mapping for mapping in tools.terms.rules.objects.values() if mapping.is_derived)
+    return sorted({item.marketo for mapping in derived for item in mapping.fields if item.marketo and not item.fixed})
+
+
 def _memberships(tools: Tools) -> Memberships | None:
     """Who is in linked programs; None where they are not kept in step."""
     mapping = next((each for each in tools.terms.rules.objects.values() if each.is_derived), None)
     if mapping is None:
         return None
-    names = sorted(item.marketo for item in mapping.fields if item.marketo and not item.fixed)
+    names, obj = member_fields(tools), mapping.marketo
     return Memberships(
         tools.marketo.programs,
-        mapping.marketo,
-        lambda: tools.sight.visible(MARKETO, mapping.marketo, names),
+        obj,
+        lambda: tools.sight.visible(MARKETO, obj, names),
         linked=tools.links.programs,
         unseen=unseen_by(tools.ledger, tools.terms),
         heirs=tools.links.heirs,

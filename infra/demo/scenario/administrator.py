@@ -51,6 +51,7 @@ def write_configuration(file: Path, *, poll_seconds: int = POLL_SECONDS) -> None
         "kafka": {"bootstrap_servers": _env("KAFKA_BOOTSTRAP")},
         "postgres": {"dsn": _env("POSTGRES_DSN")},
         "people": {"qualify": [{QUALIFIER: True}]},
+        "first_copy": "automatic",
         "lead": {"fields": {"leadScore": {"salesforce": "Lead_Score__c", "type": "number"},
                             "lastVisit": {"salesforce": "Last_Visit__c", "type": "datetime"}}},
         "contact": {"fields": {"interests": {"salesforce": "Interests__c", "type": "multipicklist"}}},

@@ -82,7 +82,8 @@ class MarketoPollSource:
     (Marketo knowledge base, paging tokens). The overlap is shorter where it would be more than `AGAIN_PAGES_MAX` pages. Leads are
     re-read only for what `unseen` does not know. With `since_ms=None` the first
     run copies: every lead that was ever created, by its New Lead activity, 300 a call; the next cycle covers what changed since
-    the copy began. Resumable at the page. `live_behind` says that the live source has a backlog: a cycle waits for it, at most
+    the copy began. Resumable at the page. `from_now`:
+    it covers what changed lately instead. `live_behind` says that the live source has a backlog: a cycle waits for it, at most
     `patience_seconds`.
     """
 
@@ -98,6 +99,7 @@ class MarketoPollSource:
         report: Callable[[CycleReport], None] | None = None,
         live_behind: Callable[[], Awaitable[bool]] | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        from_now: bool = False,
         name: str = NAME,
     ) -> None:
         self.name = name
@@ -109,6 +111,7 @@ class MarketoPollSource:
         self._report = report or (lambda _: None)
         self._live_behind = live_behind or _never
         self._patience_seconds = patience_seconds
+        self._from_now = from_now
         self._woken = asyncio.Event()
         self._gaps = ReadBack(int(lag_seconds * 1000))
         self._reminted = _NEVER_MINTED
@@ -177,6 +180,8 @@ class MarketoPollSource:
             return place
         rest, watermark = self._feed.rest, place.started or place.watermark  # started, not in a part: the cycle was finished
         again_from = min(place.turned[0], watermark) if len(place.turned) == AGAIN_PAGES_MAX else 0
+        if not watermark and self._from_now:
+            watermark = (await rest.paging_token(BEGINNING_MS, Lane.REPAIR)).server_ms
         asked = self._gaps.since_ms
         if asked is not None and asked < watermark:
             watermark, again_from = asked, 0

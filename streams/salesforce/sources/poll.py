@@ -31,6 +31,7 @@ _ORDER = ("SystemModstamp", "Id")
 _NOT_OF_THE_RECORD = frozenset({"Id", "SystemModstamp", "attributes"})
 _SCOPE_MAX = 400
 """So many ids fit into a query's address; where more are of interest all rows are read, and those of others left out."""
+_SECOND_MS = 1_000
 _CLOCK_SECONDS = 1.0
 """The server's clock is known to about as much."""
 
@@ -92,7 +93,8 @@ class PollSource:
     A row is a `READ` event with all of `fields`, nulls included; a deleted one is `DELETED`, with `MasterRecordId` when it lost a merge.
     What it was merged or converted into is told in `into`, whatever is in `fields`. Deletions are only looked for where the object has a
     recycle bin.
-    With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page.
+    With no position and no `since_ms` the first cycle reads everything: a first copy, resumable at the page; `from_now`: what was
+    changed lately, and nothing that is older.
     `scope`: the records that are of interest now, of those that `Entity.scope` names; while there are none nothing is asked.
     `visible`: those of `fields` that can be read now; `unseen_fields`, of a query that was refused, whether that has become fewer, or
     nothing can be read of the object any more: then `is_open` says so, and no cycle is run until it can. `redefined` is asked before rows
@@ -127,6 +129,7 @@ class PollSource:
         redefined: Callable[[], Awaitable[bool]] | None = None,
         scope: Callable[[], Awaitable[Sequence[str]]] | None = None,
         money: Money | None = None,
+        from_now: bool = False,
     ) -> None:
         self.name = name_of(entity.object)
         self._rest, self._object, self._entity = rest, entity.object, entity
@@ -143,7 +146,7 @@ class PollSource:
         self._visible, self._unseen_fields, self._is_open = visible, unseen_fields, is_open
         self._redefined, self._scope, self._whole = redefined, scope, entity
         self._within: frozenset[str] | None = None
-        self._money = money
+        self._money, self._from_now = money, from_now
         self._wake = asyncio.Event()
         self._gaps = ReadBack(self._lag_ms)
         self._brake = Brake(rest, entity, lane, percent_max=deletes_percent_max, ignored_max=deletes_ignored_max, on_brake=on_brake)
@@ -216,7 +219,8 @@ class PollSource:
             return Window(start_ms=mark.start_ms, end_ms=mark.end_ms, done_ms=mark.end_ms - mark.ahead_ms)
         now_ms = await self._rest.server_time(self._lane)
         self._gaps.look(now_ms)
-        return next_window(mark.done_ms, now_ms, lag_ms=self._lag_ms, overlap_ms=self._overlap_ms, widen_to_ms=self._gaps.since_ms)
+        done_ms = now_ms - self._lag_ms - 2 * _SECOND_MS if mark.done_ms is None and self._from_now else mark.done_ms
+        return next_window(done_ms, now_ms, lag_ms=self._lag_ms, overlap_ms=self._overlap_ms, widen_to_ms=self._gaps.since_ms)
 
     async def _cycle(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Batch, PollMark]]:
         started, calls, counted = time.monotonic(), self._rest.calls, _Count()

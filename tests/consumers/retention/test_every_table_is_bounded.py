@@ -35,6 +35,7 @@ BOUNDED_OTHERWISE = {
     "budgets": "a row a system",
     "outbox": "a row a topic",
     "campaign_links": "a row a campaign that somebody has linked, gone when it is unlinked",
+    "copies": "a row a first copy that somebody has asked for: a few in a life",
     "findings": "a row a question (`echo`: knowledge, no report)",
     "confirmed_deletes": "a row a kind of record",
     "braked_deletes": "a row a kind of record",

@@ -1,0 +1,104 @@
+"""A whole stack on the sandbox to which Tandem comes late: nothing of before is touched until somebody asks for a first copy."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from infra.stack.stack import CONFIG, PARTS, Stack
+from infra.stack.tandem import Worker
+from tests.infra.stack.both import Both, Row, tandem, until
+
+pytestmark = pytest.mark.integration
+
+QUICK = {"bulk": {"status_seconds": 0, "queued_seconds": 0, "running_seconds": 0}}
+_LATER_SECONDS = 7_200
+"""What was there before is further back than any poll reads."""
+
+
+@asynccontextmanager
+async def grown(home: Path) -> AsyncIterator[tuple[Both, Stack]]:
+    """Both systems, with no Tandem; and the whole stack, which is to be brought up once there is something in them."""
+    config = home / "tandem.yaml"
+    text = CONFIG.read_text().replace("poll: 20s", "poll: 2s").replace("first_copy: automatic", "first_copy: asked")
+    config.write_text(text)
+    ground, whole = Stack(home / "run", parts=PARTS - {"tandem"}), Stack(home / "run", workers=(Worker(),), config=config)
+    async with ground, aiohttp.ClientSession() as http:
+        both = Both(whole, http)
+        await both.does("marketo/options", **QUICK)
+        try:
+            yield both, whole
+        finally:
+            await whole.down()
+    await whole.clean()
+
+
+async def settled(both: Both) -> None:
+    """Streams and polls have taken their positions."""
+    await both.does("clock", advance_seconds=_LATER_SECONDS)
+    await both.stack.up()
+
+    async def placed() -> bool:
+        told = json.loads((await tandem(both, "status", "--json"))[1])
+        return {"salesforce.poll.lead", "salesforce.poll.account"} <= {each["source"] for each in told["cycles"]}
+
+    await until(placed, "the polls have run")
+
+
+async def copy(both: Both, *arguments: str) -> tuple[int, list[Any]]:
+    """A command, and the documents that it prints."""
+    code, said = await tandem(both, "copy", *arguments, "--json")
+    return code, _documents(said)
+
+
+def _documents(said: str) -> list[Any]:
+    found, rest = [], said.lstrip()
+    while rest:
+        try:
+            value, end = json.JSONDecoder().raw_decode(rest)
+        except json.JSONDecodeError as error:
+            raise AssertionError(said) from error
+        found.append(value)
+        rest = rest[end:].lstrip()
+    return found
+
+
+async def met(both: Both, email: str) -> list[Row]:
+    """Marketo's people with this e-mail."""
+    return [row for row in (await both.rows("marketo/Lead")).values() if row.get("email") == email]
+
+
+async def test_what_was_there_before_is_matched_made_or_let_be_once_it_is_asked_for(tmp_path: Path) -> None:
+    async with grown(tmp_path) as (both, _):
+        account = await both.create("Account", Name="Acme")
+        contact = await both.contact("Hopper", AccountId=account)
+        here = [await both.lead(f"Here{number}") for number in range(4)]
+        shared = [await both.lead(f"Shared{number}", Title="chief") for number in range(4)]
+        for number in range(4):
+            await both.does("marketo/person/create", fields={"lastName": f"Shared{number}", "email": f"shared{number}@example.com"})
+        await both.does("marketo/person/create", fields={"lastName": "There", "email": "there@example.com"})
+        await settled(both)
+        await both.edit("Lead", here[0], Title="edited")
+        await both.person("Here0", title="edited")
+        assert not await met(both, "here1@example.com"), "nobody has asked for it yet"
+        code, (quote,) = await copy(both, "plan")
+        assert code == 6, quote
+        rows = {(part["system"], part["object"]): part["rows"] for part in quote["parts"]}
+        assert (rows["salesforce", "lead"], rows["salesforce", "contact"], rows["marketo", "person"]) == (8, 1, 6)
+        code, told = await copy(both, "start", "--yes")
+        assert (code, told[-1]["state"]) == (0, "done"), told
+        people = await both.people()
+        assert len(people) == 10
+        for name, lead in {**{f"Here{n}": each for n, each in enumerate(here)}, **{f"Shared{n}": s for n, s in enumerate(shared)}}.items():
+            assert people[name]["sfLeadId"] == lead
+        assert people["Here0"]["title"] == "edited"
+        assert people["Shared1"]["title"] == "chief", "a value beats none"
+        assert people["Hopper"]["sfContactId"] == contact
+        assert people["Hopper"]["company"] == "Acme"
+        assert (await copy(both, "status"))[0] == 0
+        code, said = await tandem(both, "copy", "pause")
+        assert (code, "nothing was done" in said) == (1, True)
