@@ -22,6 +22,7 @@ from consumers.kinds.registry import KINDS
 from consumers.mapping.fields import LinkFields, Qualification
 from consumers.mapping.kind import Form, Kind
 from streams.ground.access import Sasl
+from streams.salesforce.api.settings import Protocol
 from streams.wire.systems import LEAD, Object, System
 
 _ISO_FORM = "a currency's ISO code, such as EUR"
@@ -97,6 +98,11 @@ class SalesforceSettings:
     login_url: Annotated[str | None, Url("Audience of the JWT; https://test.salesforce.com for a sandbox")] = None
     api_version: Annotated[str, Text("REST and CometD version", r"\d{2}\.0", "an API version such as 66.0")] = "66.0"
     channel: Annotated[str, Text("CDC channel to follow", r"/data/\w+", "a CDC channel such as /data/ChangeEvents")] = "/data/ChangeEvents"
+    stream: Annotated[
+        Protocol,
+        Choice("How changes are followed: by the Streaming API (cometd) or the Pub/Sub API; events and position are the same", Protocol),
+    ] = Protocol.COMETD
+    pubsub_url: Annotated[str, Url("Where the Pub/Sub API is")] = "https://api.pubsub.salesforce.com:7443"
     calls_per_day: Annotated[int, Whole("The org's daily API calls, until the org itself tells", 100, 100_000_000)] = 100_000
     duplicates_allowed: Annotated[
         bool, Flag("Whether a record is saved although a duplicate rule alerts; a rule that blocks still blocks")

@@ -22,6 +22,8 @@ def salesforce_settings(settings: Settings) -> SalesforceAdapterSettings:
         credentials=_credentials(told),
         api_version=told.api_version,
         channel=told.channel,
+        stream=told.stream,
+        pubsub_url=told.pubsub_url,
         duplicates_allowed=told.duplicates_allowed,
     )
     return replace(made, request_timeout_seconds=min(made.request_timeout_seconds, settings.settle.lease_seconds * CALL_SHARE))

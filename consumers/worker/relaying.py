@@ -31,6 +31,8 @@ from streams.marketo.sources.program_poll import ProgramPollSource
 from streams.relay.positions import PostgresPositions
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.relay.relay import Relay
+from streams.salesforce.api.settings import Protocol
+from streams.salesforce.sources.arrivals import Connect
 from streams.salesforce.sources.cdc import CdcSource
 from streams.salesforce.sources.poll import CycleReport as SalesforceCycle
 from streams.salesforce.sources.poll import PollSource
@@ -72,6 +74,7 @@ class Relaying:
             fields=_visible_fields(tools),
             drifted=tools.sight.noticed,
             money=tools.terms.rules.money,
+            connect=_connect(tools),
         )
         await self._relay("relay.salesforce", source, tools, stop)
 
@@ -199,6 +202,15 @@ def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     key = [rules.links.salesforce_key] if rules.objects[obj].is_person else []
     money = rules.money.read_with(obj) if rules.money else ()
     return sorted({CREATED_FIELD[SALESFORCE], *money, *key, *mapped})
+
+
+def _connect(tools: Tools) -> Connect | None:
+    """The protocol of the stream; None: CometD."""
+    if tools.settings.salesforce.stream is Protocol.COMETD:
+        return None
+    from streams.salesforce.sources.pubsub.client import PubSub  # noqa: PLC0415 - gRPC takes memory that others need not pay for
+
+    return PubSub(tools.session).client
 
 
 def _visible_fields(tools: Tools) -> Callable[[], Mapping[Object, frozenset[str]]]:

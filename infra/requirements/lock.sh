@@ -12,7 +12,7 @@ lock() { # lock NAME INPUT...
         --output-file "infra/requirements/$name.txt" "$@"
 }
 lock runtime pyproject.toml infra/requirements/build.in
-lock dev --extra dev --extra sandbox pyproject.toml infra/requirements/build.in
+lock dev --extra dev pyproject.toml infra/requirements/build.in
 lock systems infra/requirements/systems.in
 lock maven infra/requirements/maven.in
 lock tap-marketo infra/requirements/tap-marketo.in

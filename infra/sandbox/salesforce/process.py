@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from infra.sandbox.kernel.clock import Clock
@@ -47,9 +46,9 @@ async def build(settings: ChildSettings) -> Running:
 
     facts = {"api_version": API_VERSION, "user_id": user_ids[tandem["username"]]}
     console = OrgConsole(org, person["username"])
-    if "grpc_port" not in settings.options or find_spec("grpc") is None or find_spec("fastavro") is None:
+    if "grpc_port" not in settings.options:
         return Running(system=system, app=server.application(), facts=facts, console=console, served=served)
-    from infra.sandbox.salesforce.pubsub.server import GrpcServer  # noqa: PLC0415 - its libraries are an extra of this package
+    from infra.sandbox.salesforce.pubsub.server import GrpcServer  # noqa: PLC0415 - its libraries take a while to load
 
     grpc_server = GrpcServer(org)
     grpc_server.bind(settings.host, int(settings.options["grpc_port"]), settings.certificate, settings.key)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 _VERSION = re.compile(r"[0-9]{2}\.0")
 _OLDEST_VERSION = 50
@@ -47,6 +48,13 @@ class Password:
 Credentials = ClientCredentials | JwtBearer | RefreshToken | Password
 
 
+class Protocol(StrEnum):
+    """By which of its APIs Salesforce tells of changes."""
+
+    COMETD = "cometd"
+    PUBSUB = "pubsub"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesforceSettings:
     """One org, one user. `base_url` is the My Domain login host (`https://acme.my.salesforce.com`).
@@ -58,6 +66,9 @@ class SalesforceSettings:
     credentials: Credentials
     api_version: str = "66.0"
     channel: str = "/data/ChangeEvents"
+    stream: Protocol = Protocol.COMETD
+    """How the stream of changes is read; position and events are the same."""
+    pubsub_url: str = "https://api.pubsub.salesforce.com:7443"
     client_tag: str = "tandem"
     """Sent as `Sforce-Call-Options: client=…`; comes back in `changeOrigin` of the changes that our calls make."""
     duplicates_allowed: bool = True
@@ -93,6 +104,8 @@ class SalesforceSettings:
             raise ValueError(f"api_version must look like 66.0 and be at least {_OLDEST_VERSION}.0, not {self.api_version!r}")
         if not self.channel.startswith("/data/"):
             raise ValueError(f"channel must be a change event channel such as /data/ChangeEvents, not {self.channel!r}")
+        if not self.pubsub_url.startswith(("http://", "https://")):
+            raise ValueError(f"pubsub_url must look like https://api.pubsub.salesforce.com:7443, not {self.pubsub_url!r}")
         for name in ("request_timeout_seconds", "connect_timeout_seconds", "stream_silence_seconds", "stream_check_seconds"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0")

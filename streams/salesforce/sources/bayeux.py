@@ -5,35 +5,9 @@ telling words; `ext.sfdc.failureReason` goes before `error`, which may say "401:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-
-class Ending(StrEnum):
-    """Why a client of the stream has come to its end, by what to do next."""
-
-    RECONNECT = "reconnect"
-    """The session on the stream is gone: a new client from the position, soon."""
-    LOG_IN = "log_in"
-    """The token is dead: a new one, then a new client."""
-    BUSY = "busy"
-    """The server asks for some minutes of quiet; a new log-in would only add to its load."""
-    LIMIT = "limit"
-    """The org's allocation (events of the day, concurrent clients) is used up."""
-    REPLAY_LOST = "replay_lost"
-    """The position is too old or unknown: a gap."""
-    REFUSED = "refused"
-    """Configuration or permission: a person must act."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """The end of a client, and the server's words for it."""
-
-    kind: Ending
-    words: str
-
+from streams.salesforce.sources.endings import End, Ending
 
 _BUSY = ("503::", "too busy", "excessive use")
 _LIMIT = ("concurrent user limit", "daily limit exceeded")
@@ -56,7 +30,8 @@ def ending(message: Mapping[str, Any]) -> End | None:
         return End(kind=Ending.RECONNECT, words="the server closed the session")
     error, reason = str(message.get("error") or ""), failure_reason(message)
     words = f"{channel}: {error}" + (f" ({reason})" if reason else "")
-    return End(kind=_kind(channel, error, reason, message.get("advice")), words=words[:300])
+    kind = _kind(channel, error, reason, message.get("advice"))
+    return End(kind=kind, words=words[:300], remedy=remedy(words) if kind is Ending.REFUSED else "")
 
 
 def failure_reason(message: Mapping[str, Any]) -> str:

@@ -14,9 +14,10 @@ from streams.ground import clock
 from streams.salesforce.api.entity import Entity
 from streams.salesforce.api.money import Money
 from streams.salesforce.api.session import Session
-from streams.salesforce.sources.bayeux import End, Ending, remedy
+from streams.salesforce.sources.arrivals import Connect, StreamClient
 from streams.salesforce.sources.comet import CometClient
 from streams.salesforce.sources.decode import Decoded, Hole, decode_message
+from streams.salesforce.sources.endings import End, Ending
 from streams.salesforce.sources.forms import Forms
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, DeadLetter
@@ -52,6 +53,8 @@ class CdcSource:
 
     `fields`: those wanted of each object (None: all), or who tells which they are at the moment.
     `money`: how amounts in several currencies are told in one.
+    `connect`: by which protocol the stream is read (CometD, unless said otherwise). The replay ids are the same in all of them, so are
+    the events: a position goes on under another protocol.
     `drifted` is awaited before the first event of another form (`schema`) than its object's events had before.
     Yields within milliseconds of arrival; reads the wire whether or not the
     consumer keeps up (`pending` counts what waits). A batch's position is the last replay id of which all events are known to have
@@ -73,6 +76,7 @@ class CdcSource:
         fields: Mapping[Object, Iterable[str]] | Callable[[], Mapping[Object, frozenset[str]]] | None = None,
         drifted: Callable[[], Awaitable[None]] | None = None,
         money: Money | None = None,
+        connect: Connect | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = clock.now_ms,
@@ -90,7 +94,8 @@ class CdcSource:
         self._wanted = fields if callable(fields) else _fixed(fields)
         self._drifted, self._forms, self._money = drifted, Forms(), money
         self._sleep, self._monotonic, self._now_ms = sleep, monotonic, now_ms
-        self._client: CometClient | None = None
+        self._connect: Connect = connect or self._by_cometd
+        self._client: StreamClient | None = None
         self._told_alive = monotonic()
 
     @property
@@ -103,9 +108,7 @@ class CdcSource:
         progress = _Progress(self._begin(position))
         failures = 0
         while True:
-            client = self._client = CometClient(
-                self._session, channel=self._settings.channel, replay_id=progress.safe.replay_id, monotonic=self._monotonic
-            )
+            client = self._client = self._connect(progress.safe.replay_id)
             self.clients += 1
             progress.rewind()
             opened, seen = self._monotonic(), progress.messages
@@ -122,7 +125,7 @@ class CdcSource:
                         batch, hole = self._take(client, progress)
                         yield batch
                         _raise_hole(hole, progress)
-                    elif progress.settle(quiet=client.wire.quiet):
+                    elif progress.settle(quiet=client.wire.quiet, reached=client.wire.reached):
                         yield Batch(events=[], position=progress.safe.text(), caught_up=True)
                     elif (alive := self._alive(client, progress)) is not None:
                         yield alive
@@ -135,7 +138,10 @@ class CdcSource:
             failures = 1 if lived or progress.messages > seen else failures + 1
             await self._recover(client, progress, failures)
 
-    def _alive(self, client: CometClient, progress: "_Progress") -> Batch | None:
+    def _by_cometd(self, replay_id: int) -> StreamClient:
+        return CometClient(self._session, channel=self._settings.channel, replay_id=replay_id, monotonic=self._monotonic)
+
+    def _alive(self, client: StreamClient, progress: "_Progress") -> Batch | None:
         """The sign of life that is due, if one is."""
         now = self._monotonic()
         if client.end is not None or now < self._told_alive + _ALIVE_SECONDS:
@@ -161,7 +167,7 @@ class CdcSource:
         fresh = Mark(channel=self._settings.channel, replay_id=RETAINED, at=mark.at, epoch=max(self._now_ms(), mark.epoch + 1))
         return Gap(words, since_ms=mark.at or None, resume=fresh.text())
 
-    def _take(self, client: CometClient, progress: "_Progress") -> tuple[Batch, Hole | None]:
+    def _take(self, client: StreamClient, progress: "_Progress") -> tuple[Batch, Hole | None]:
         events: list[ChangeEvent] = []
         dead: list[DeadLetter] = []
         hole: Hole | None = None
@@ -182,14 +188,14 @@ class CdcSource:
                 break
         return Batch(events=events, position=progress.safe.text(), dead=dead, caught_up=client.end is None and not waiting), hole
 
-    def _heard(self, client: CometClient) -> None:
-        if client.wire.connects:
+    def _heard(self, client: StreamClient) -> None:
+        if client.wire.answers:
             self.last_heard_ms = int((time.time() - (self._monotonic() - client.wire.last_heard)) * 1000)
 
     def _server_ms(self) -> int:
         return self._session.server_now_ms() or 0
 
-    async def _recover(self, client: CometClient, progress: "_Progress", failures: int) -> None:
+    async def _recover(self, client: StreamClient, progress: "_Progress", failures: int) -> None:
         """After a client's end: wait as the reason demands, or raise."""
         end = client.end or End(kind=Ending.RECONNECT, words="closed")
         self.ends[end.kind] += 1
@@ -209,7 +215,7 @@ class CdcSource:
             case Ending.REPLAY_LOST:
                 raise self._begun_anew(f"the stream no longer holds position {progress.safe.replay_id}", progress.safe)
             case Ending.REFUSED:
-                raise Fatal(f"Salesforce refuses the stream: {end.words}.", remedy=remedy(end.words))
+                raise Fatal(f"Salesforce refuses the stream: {end.words}.", remedy=end.remedy)
             case _:
                 assert_never(end.kind)
 
@@ -240,8 +246,12 @@ class _Progress:
             self.safe = self.last
             self.last = msgspec.structs.replace(self.safe, replay_id=decoded.replay_id, at=max(decoded.at, self.safe.at))
 
-    def settle(self, *, quiet: bool) -> bool:
-        """Take the last one for complete when the server had nothing more to say. Whether that moved the position."""
+    def settle(self, *, quiet: bool, reached: int) -> bool:
+        """Take the last one for complete when the server had nothing more to say, or has said that it is further (`reached`; nothing for
+        us lies between). Whether that moved the position."""
+        if reached > max(self.last.replay_id, 0):
+            self.last = msgspec.structs.replace(self.last, replay_id=reached)
+            quiet = True
         if quiet and self.safe != self.last:
             self.safe = self.last
             return True

@@ -14,7 +14,6 @@ What those versions do wrong, and what is done here instead (each has its test):
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +28,9 @@ from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
 from streams.salesforce.api.login import Token
 from streams.salesforce.api.session import Session
-from streams.salesforce.sources.bayeux import End, Ending, ending
+from streams.salesforce.sources.arrivals import Arrivals, Message
+from streams.salesforce.sources.bayeux import ending
+from streams.salesforce.sources.endings import End, Ending
 
 for _noisy in ("aiocometd_ng", "aiosfstream_ng"):  # their debug lines carry whole events, that is, personal data
     logging.getLogger(_noisy).setLevel(logging.ERROR)
@@ -37,8 +38,6 @@ for _noisy in ("aiocometd_ng", "aiosfstream_ng"):  # their debug lines carry who
 _GOODBYE_SECONDS = 2.0
 _HELD_SECONDS = 130.0
 """The server holds a connect for up to 110 s (Streaming API guide, clients and timeouts)."""
-
-Message = dict[str, Any]
 
 
 class CometClient:
@@ -131,32 +130,15 @@ def _no_more(_advice: str, _delay: float | None) -> None:
     """Start nothing."""
 
 
-class _Wire(ReplayMarkerStorage):
+class _Wire(Arrivals, ReplayMarkerStorage):
     """Sits between the library and the wire: takes the events, judges the rest, adds the position to the subscription."""
 
     def __init__(self, channel: str, replay_id: int, monotonic: Callable[[], float], *, pending_max: int) -> None:
-        super().__init__()
-        self._pending_max = pending_max
-        self.messages: deque[Message] = deque()
-        self.changed = asyncio.Event()
-        self.end: End | None = None
-        self.last_heard = monotonic()
-        self.connects = 0
-        self.quiet = False
-        """The last connect was answered without an event: nothing of what came before is still on its way."""
-        self._monotonic = monotonic
+        Arrivals.__init__(self, monotonic, pending_max=pending_max)
+        ReplayMarkerStorage.__init__(self)
         self._channel, self._replay_id = channel, replay_id
         self._asked = False
         self._status = 200
-
-    def finish(self, kind: Ending, words: str) -> None:
-        """The first end counts."""
-        self._finish(End(kind=kind, words=words))
-
-    def _finish(self, end: End) -> None:
-        if self.end is None:
-            self.end = end
-            self.changed.set()
 
     async def outgoing(self, payload: list[Message], _headers: Any) -> None:
         """Called by the library before it sends."""
@@ -180,15 +162,10 @@ class _Wire(ReplayMarkerStorage):
             raise TransportError("the answer isn't Bayeux")
         meta = [each for each in payload if each["channel"].startswith("/meta/")]
         events = [each for each in payload if not each["channel"].startswith("/meta/")]
-        self.messages.extend(events)
         for message in meta:
             self._judge(message, quiet=not events)
         payload[:] = meta
-        if events:
-            self.quiet = False
-        if len(self.messages) > self._pending_max:
-            self.finish(Ending.RECONNECT, f"{len(self.messages)} events wait to be passed on; the rest is asked for when they are")
-        self.changed.set()
+        self.arrived(events)
 
     def _judge(self, message: Message, *, quiet: bool) -> None:
         advice = message.get("advice")
@@ -197,11 +174,10 @@ class _Wire(ReplayMarkerStorage):
         message.setdefault("successful", False)
         end = ending(message)
         if end is not None:
-            self._finish(end)
+            self.ended(end)
         elif message["channel"] == "/meta/connect":
-            self.last_heard = self._monotonic()
-            self.connects += 1
-            self.quiet = quiet and self.connects > 1
+            self.heard()
+            self.quiet = quiet and self.answers > 1
         if message["channel"] == "/meta/connect":
             self._asked = False
 

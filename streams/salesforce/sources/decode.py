@@ -231,7 +231,8 @@ def _parts(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, 
     data = message.get("data")
     payload = data.get("payload") if isinstance(data, dict) else None
     if not isinstance(payload, dict):
-        raise _MalformedError("data.payload is missing")
+        told = data.get("unreadable") if isinstance(data, dict) else None
+        raise _MalformedError(str(told or "data.payload is missing"))
     header = payload.get("ChangeEventHeader")
     if not isinstance(header, dict):
         raise _MalformedError("ChangeEventHeader is missing")

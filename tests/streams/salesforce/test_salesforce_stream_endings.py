@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from streams.salesforce.sources.bayeux import Ending, ending, remedy
+from streams.salesforce.sources.bayeux import ending, remedy
+from streams.salesforce.sources.endings import Ending
 
 C, H, S = "/meta/connect", "/meta/handshake", "/meta/subscribe"
 TOO_BUSY = "503::Server is too busy.  Please try your request again later."

@@ -13,9 +13,10 @@ from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
 from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.session import Session
-from streams.salesforce.api.settings import ClientCredentials, SalesforceSettings
+from streams.salesforce.api.settings import ClientCredentials, Protocol, SalesforceSettings
 from streams.salesforce.sources.cdc import CdcSource
 from streams.salesforce.sources.poll import CycleReport, PollSource
+from streams.salesforce.sources.pubsub.client import PubSub
 from streams.wire.errors import Gap, Unknown
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import CONTACT, LEAD
@@ -34,6 +35,7 @@ async def live(sandbox: dict[str, Any]) -> AsyncIterator[Session]:
     settings = SalesforceSettings(
         base_url=own["url"],
         credentials=ClientCredentials(client_id=own["client_id"], client_secret=own["client_secret"]),
+        pubsub_url=f"http://{sandbox['salesforce']['pubsub']}",
         login_spacing_seconds=0.05,
         stream_check_seconds=0.1,
         stream_backoff_seconds=0.05,
@@ -109,10 +111,21 @@ class Stream:
                 self._came.notify_all()
 
 
+@pytest.fixture(params=list(Protocol), ids=str)
+def protocol(request: pytest.FixtureRequest) -> Protocol:
+    """Each of the protocols of the stream: the same contract."""
+    found: Protocol = request.param
+    return found
+
+
+def source_by(protocol: Protocol, session: Session) -> CdcSource:
+    return CdcSource(session, entities=BOTH, connect=PubSub(session).client if protocol is Protocol.PUBSUB else None)
+
+
 @pytest.fixture
-async def stream(live: Session) -> AsyncIterator[Stream]:
+async def stream(live: Session, protocol: Protocol) -> AsyncIterator[Stream]:
     """A stream that is open for new events."""
-    opened = Stream(CdcSource(live, entities=BOTH))
+    opened = Stream(source_by(protocol, live))
     opened.start()
     async with asyncio.timeout(15):
         await opened.ready.wait()
@@ -187,19 +200,24 @@ async def test_a_malformed_event_is_set_aside(control: Control, stream: Stream, 
     assert stream.dead[0].stage == "salesforce.cdc"
 
 
-async def test_stopping_and_going_on_loses_nothing(live: Session, control: Control, stream: Stream) -> None:
+@pytest.mark.parametrize("after", list(Protocol), ids=str)
+async def test_stopping_and_going_on_by_either_protocol_loses_nothing_and_doubles_nothing(
+    live: Session, control: Control, stream: Stream, after: Protocol
+) -> None:
     first = (await control("/salesforce/create", object="Lead", fields={"LastName": "One", "Company": "Acme"}))["id"]
     await stream.until(lambda: bool(stream.of(first)))
     await stream.stop()
     second = (await control("/salesforce/create", object="Lead", fields={"LastName": "Two", "Company": "Acme"}))["id"]
-    resumed = Stream(CdcSource(live, entities=BOTH))
+    resumed = Stream(source_by(after, live))
     resumed.start(stream.position)
     await resumed.until(lambda: bool(resumed.of(second)))
     await resumed.stop()
+    told = [event for event in (*stream.events, *resumed.events) if event.id == first]
+    assert len({(event.epoch, event.seq, event.kind) for event in told}) == 1, "what comes again is known by its place"
 
 
-async def test_a_refused_position_is_a_gap(live: Session) -> None:
-    lost = Stream(CdcSource(live, entities=BOTH))
+async def test_a_refused_position_is_a_gap(live: Session, protocol: Protocol) -> None:
+    lost = Stream(source_by(protocol, live))
     lost.start('{"channel":"/data/ChangeEvents","replay_id":999999999,"at":1700000000000}')
     await lost.until(lambda: lost.error is not None)
     assert isinstance(lost.error, Gap)

@@ -29,6 +29,18 @@ _HEADER: list[dict[str, Any]] = [
     {"name": "changedFields", "type": {"type": "array", "items": "string"}},
 ]  # fmt: skip
 
+_DOCS = {
+    Kind.ID: "PrimaryKey:EntityId", Kind.REFERENCE: "ForeignKey:EntityId", Kind.TEXTAREA: "Data:StringPlusClob", Kind.EMAIL: "Data:Email",
+    Kind.PHONE: "Data:Phone", Kind.URL: "Data:Url", Kind.DOUBLE: "Data:Double", Kind.INT: "Data:Integer", Kind.CURRENCY: "Data:Currency",
+    Kind.PERCENT: "Data:Percent", Kind.BOOLEAN: "Data:Boolean", Kind.DATE: "Data:DateOnly", Kind.DATETIME: "Data:DateTime",
+    Kind.PICKLIST: "Data:DynamicEnum", Kind.MULTIPICKLIST: "Data:MultiEnum",
+}  # fmt: skip
+_BY_NAME = {
+    "CreatedById": "CreatedBy:EntityId", "CreatedDate": "CreatedDate:DateTime", "LastModifiedById": "LastModifiedBy:EntityId",
+    "LastModifiedDate": "LastModifiedDate:DateTime",
+}  # fmt: skip
+"""As schemas of published clients show them: what the field is for, then its type in Salesforce's own words."""
+
 
 def schema_of(kind: ObjectType) -> dict[str, Any]:
     """All fields that events of the object can carry, whoever reads them; each may be null."""
@@ -95,4 +107,12 @@ def _avro_field(name: str, field: Field) -> dict[str, Any]:
         avro = "long"
     else:
         avro = "double" if field.kind in NUMERIC and field.kind is not Kind.INT else "int" if field.kind is Kind.INT else "string"
-    return {"name": name, "type": ["null", avro], "default": None}
+    return {"name": name, "type": ["null", avro], "doc": _doc(field), "default": None}
+
+
+def _doc(field: Field) -> str:
+    """What the type alone does not say: a date and a moment are both `long`. Of a custom field its id follows, as real schemas have it."""
+    if field.name in _BY_NAME:
+        return _BY_NAME[field.name]
+    own = f":00N{hashlib.md5(field.name.encode(), usedforsecurity=False).hexdigest()[:12]}" if field.name.endswith("__c") else ""
+    return f"{_DOCS.get(field.kind, 'Data:Text')}{own}"

@@ -125,6 +125,7 @@ class PubSub:
             subscription = self._subscription(user_id, first.topic_name, at)
             subscription.request(first.num_requested)
             self._count(user_id, _METHODS["subscribe"], 0)
+            await context.send_initial_metadata(())
             reader = asyncio.create_task(_read(requests, subscription, fetch))
             async for answer in self._answers("FetchResponse", subscription, fetch, rpc_id):
                 yield answer
