@@ -1,7 +1,7 @@
 """The messages of the Pub/Sub API that a subscriber needs, from their published names and field numbers (package `eventbus.v1`).
 
 Made at run time out of these lines, which read as the proto file does: no generated code, whose version would have to fit the installed
-protobuf, and no compiler (decision 30).
+protobuf, and no compiler.
 """
 
 from typing import Any
