@@ -143,7 +143,8 @@ class Outbox:
                     await self.publish(producer)
                 self.trouble = None
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), self._interval_seconds)
+                    async with asyncio.timeout(self._interval_seconds):  # wait_for may swallow a cancellation that comes with the event
+                        await self._awake.wait()
         finally:
             await asyncio.shield(_stopped(producer))
 

@@ -83,7 +83,8 @@ class Keeper:
                 while not lost.is_set():
                     await self.round(lost)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(lost.wait(), AGAIN_SECONDS if self._wrong else ROUND_SECONDS)
+                        async with asyncio.timeout(AGAIN_SECONDS if self._wrong else ROUND_SECONDS):
+                            await lost.wait()
             self._wrong.clear()  # whoever has the right now tells what is wrong
 
     async def _clear(self, shelf: Shelf, before: int, lost: asyncio.Event) -> int:

@@ -44,7 +44,8 @@ class Clock:
             if self._moved is None:
                 self._moved = asyncio.Event()
             try:
-                await asyncio.wait_for(self._moved.wait(), left_ms / 1000)
+                async with asyncio.timeout(left_ms / 1000):
+                    await self._moved.wait()
             except TimeoutError:
                 continue  # its time has come by itself
 

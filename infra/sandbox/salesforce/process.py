@@ -79,4 +79,5 @@ def _allowances(org: Org) -> dict[str, object]:
         "delivered_events_today": org.delivered.most - org.delivered.remaining(now_ms),
         "events_kept": len(org.log),
         "cometd_clients": org.streaming_clients(),
+        "pubsub_subscriptions": org.subscriptions(),
     }

@@ -54,6 +54,12 @@ class Both:
             rows = (await answer.json())[system]["rows"]
         return sum((Counter[str](row["errors"]) for row in rows), Counter())
 
+    async def calls(self, system: str) -> Counter[str]:
+        """How often each endpoint of a system was called."""
+        async with self._http.get(f"{self._url}/meters") as answer:
+            rows = (await answer.json())[system]["rows"]
+        return sum((Counter({row["endpoint"]: row["calls"]}) for row in rows), Counter[str]())
+
     async def silenced(self) -> str:
         """Salesforce's stream tells nothing any more; the name of that fault."""
         told = await self.does("faults", system="salesforce", match={}, action={"type": "mute", "mode": "lost"})

@@ -139,7 +139,8 @@ class _Exchange:
                 if self._session() is None:
                     raise StreamingError("401::Authentication invalid", {"reconnect": "none", "interval": 0})
                 try:
-                    await asyncio.wait_for(client.wake.wait(), left)
+                    async with asyncio.timeout(left):
+                        await client.wake.wait()
                 except TimeoutError:
                     continue
         finally:

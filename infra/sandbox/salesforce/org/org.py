@@ -46,6 +46,7 @@ class Org(State):
         self.log = EventLog(random.Random())
         self.bin = RecycleBin(self.store)
         self.streaming_clients: Callable[[], int] = int
+        self.subscriptions: Callable[[], int] = int
         self._commits = 0
         sync_members(self, EVERY_ENTITY, self.standard_entities)
         for name, formula in member_formulas().items():

@@ -50,6 +50,7 @@ class PubSub:
         self._running: set[Fetch] = set()
         self._managed: set[str] = set()
         self._closing = False
+        org.subscriptions = lambda: len(self._running)
         org.log.listeners.add(self._wake)
         self._before = org.faults.changed
         org.faults.changed = self._faults_changed
@@ -202,7 +203,8 @@ class PubSub:
                 if left <= 0 or fetch.ended:
                     return
             try:
-                await asyncio.wait_for(fetch.wake.wait(), max(0.001, left))
+                async with asyncio.timeout(max(0.001, left)):  # wait_for may swallow a call's end that comes with its last request
+                    await fetch.wake.wait()
             except TimeoutError:
                 continue
 

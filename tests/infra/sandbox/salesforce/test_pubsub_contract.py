@@ -247,6 +247,22 @@ async def test_keep_alives_and_the_end_of_an_idle_call(bus: Bus) -> None:
         assert await heard.answer() is grpc.aio.EOF
 
 
+async def subscriptions(bus: Bus, count: int) -> None:
+    """Until the org serves so many."""
+    async with asyncio.timeout(60):
+        while (await bus.org.control("GET", "meters")).body["pubsub_subscriptions"] != count:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_subscription_that_was_cancelled_takes_nothing_any_more(bus: Bus) -> None:
+    for _ in range(3):
+        async with bus.subscribe() as heard:
+            await lead(bus.org, "one")
+            await heard.events(1)
+            await subscriptions(bus, 1)
+        await subscriptions(bus, 0)
+
+
 async def test_a_fault_ends_the_stream(bus: Bus) -> None:
     async with bus.subscribe() as heard:
         await lead(bus.org, "one")
