@@ -10,7 +10,7 @@ from infra.stack.stack import CONFIG, Stack
 from infra.stack.tandem import Worker
 from tests.infra.stack.both import Both, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NO_POLLS = Worker(arguments=("--role", "relay", "--role", "observe", "--role", "settle"))
 """Whatever arrives has come by the stream."""
