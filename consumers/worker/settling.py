@@ -76,7 +76,6 @@ class Settling:
             self._process.bell,
             clock=now_ms,
             at_once=settings.salesforce_calls_at_once if salesforce else settings.marketo_calls_at_once,
-            full=full,
             pace=pace,
             read_first=reading_first(settings.read_salesforce if salesforce else settings.read_marketo, system, pace, proven),
             on_settled=self._settled,

@@ -80,6 +80,10 @@ class ScriptedWriter:
         del item
         return ""
 
+    def alike(self, state: PairState) -> str:
+        del state
+        return ""
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """As written."""
         del lane

@@ -92,7 +92,6 @@ class Bench:
             self.bell,
             clock=self.clock,
             at_once=at_once,
-            full=full,
             pace=NoPace(),
             read_first=nothing_first,
             on_settled=self._settled,

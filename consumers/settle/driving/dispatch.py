@@ -43,7 +43,6 @@ class Dispatcher:
         *,
         clock: Callable[[], int],
         at_once: int,
-        full: int,
         pace: Pacing,
         read_first: Choice,
         on_settled: Callable[[System, Settled], None],
@@ -51,7 +50,7 @@ class Dispatcher:
     ) -> None:
         """`lag`: how far behind the system's feed is read, which full calls fill faster than it can be read."""
         self._system, self._ledger, self._settler, self._budget, self._bell = system, ledger, settler, budget, bell
-        self._clock, self._full, self._pace, self._on_settled = clock, full, pace, on_settled
+        self._clock, self._pace, self._on_settled = clock, pace, on_settled
         self._read_first, self._lag = read_first, lag
         self._room = asyncio.Semaphore(at_once)
         self._duty = Duty.write_on(system)
@@ -160,7 +159,7 @@ class Dispatcher:
                     if not claimed.done():
                         claimed.set_exception(error)
                     return
-                self._flood = work.claimed >= self._full
+                self._flood = work.more
                 if not claimed.done():
                     claimed.set_result(work.claimed)
                 if work.claimed:

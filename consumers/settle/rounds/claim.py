@@ -17,6 +17,7 @@ from consumers.merge.terms import Terms
 from consumers.merge.writing.plan import Delete
 from consumers.merge.writing.writes import Patience
 from consumers.settle.conditions.reading_first import Ahead
+from consumers.settle.rounds.gathering import Gathering
 from consumers.settle.rounds.intents import Intents
 from consumers.settle.rounds.release import Releases
 from consumers.settle.rounds.work import Draft, Work
@@ -25,13 +26,13 @@ from streams.wire.errors import Unknown
 
 
 class Claims:
-    """Claims what is owed to one system, `batch_max` pairs at once."""
+    """Claims what is owed to one system, a full call's worth at once."""
 
     def __init__(
-        self, ledger: Ledger, terms: Terms, clock: Callable[[], int], *, intents: Intents, releases: Releases, batch_max: int
+        self, ledger: Ledger, terms: Terms, clock: Callable[[], int], *, intents: Intents, releases: Releases, gathering: Gathering
     ) -> None:
         self._ledger, self._terms, self._clock = ledger, terms, clock
-        self._intents, self._releases, self._batch_max = intents, releases, batch_max
+        self._intents, self._releases, self._gathering = intents, releases, gathering
 
     async def claim(self, lane: Lane, reading: Ahead) -> Work:
         """Lock, plan, commit the intents. Pairs that need an answer from the system first are leased instead."""
@@ -45,14 +46,14 @@ class Claims:
         try:
             return await self._claim(draft, lane, reading, singly=singly)
         except Unknown as error:
-            await asyncio.shield(self._releases.never_made(draft.work(claimed=0, held=0), str(error)))
+            await asyncio.shield(self._releases.never_made(draft.work(claimed=0, held=0, more=False), str(error)))
             raise
 
     async def _claim(self, draft: Draft, lane: Lane, reading: Ahead, *, singly: bool) -> Work:
         """`singly`: each pair is planned and saved by itself, and held where that fails."""
         now, lag_ms = self._clock(), await self._intents.lag_ms()
         async with self._ledger.transaction() as tx:
-            pairs = await tx.claim(self._intents.duty, now, self._batch_max, lane)
+            pairs, more = await self._gathering.claim(tx, self._intents.duty, now, lane)
             patience = self._intents.patience(lag_ms, len(pairs))
             writes = [await self._ledger.write_id() for _ in pairs]
             parents = await self._parents(tx, pairs, singly=singly)
@@ -69,7 +70,7 @@ class Claims:
                 await tx.save(pairs, now)
             if draft.references:
                 await tx.relate(draft.references)
-        return draft.work(claimed=len(pairs), held=failed)
+        return draft.work(claimed=len(pairs), held=failed, more=more)
 
     async def _parents(self, tx: Transaction, pairs: Sequence[Pair], *, singly: bool) -> Mapping[str, str]:
         """`singly`: one that can't be planned is held when its turn comes."""

@@ -18,6 +18,7 @@ from consumers.settle.rounds.answers import Answers, Settled
 from consumers.settle.rounds.ask import Questions
 from consumers.settle.rounds.call import Calls
 from consumers.settle.rounds.claim import Claims
+from consumers.settle.rounds.gathering import Gathering, sort_for
 from consumers.settle.rounds.intents import Intents
 from consumers.settle.rounds.release import Releases
 from consumers.settle.rounds.withdrawals import Withdrawals
@@ -51,7 +52,7 @@ class Settler:
         answers = Answers(ledger, system, terms, clock)
         self._withdrawals = Withdrawals(ledger, writer, terms, clock, intents.leased)
         self._releases = Releases(ledger, system, terms, clock, answers=answers, withdrawals=self._withdrawals)
-        self._claims = Claims(ledger, terms, clock, intents=intents, releases=self._releases, batch_max=full)
+        self._claims = Claims(ledger, terms, clock, intents=intents, releases=self._releases, gathering=Gathering(sort_for(writer), full))
         self._questions = Questions(ledger, writer, terms, clock, intents=intents, releases=self._releases)
         self._calls = Calls(ledger, writer, clock, answers=answers, releases=self._releases, caller=caller, batch_max=full)
 

@@ -27,6 +27,8 @@ class Work:
     """Pairs with a record of ours that is to go if nothing hangs on it, which the system must be asked."""
     held: int = 0
     """Pairs that a step of ours failed on."""
+    more: bool = False
+    """Whether the next call may be full, too: more was due than this one takes."""
 
 
 @dataclass(slots=True)
@@ -42,10 +44,10 @@ class Draft:
     soon: set[int] = field(default_factory=set)
     """Whose creation is put off a moment, since somebody is about to leave their e-mail."""
 
-    def work(self, *, claimed: int, held: int) -> Work:
+    def work(self, *, claimed: int, held: int, more: bool) -> Work:
         """What is to be done."""
         items, asking = list(self.items.values()), list(self.asking.values())
-        return Work(claimed=claimed, items=items, asking=asking, leaving=list(self.leaving.values()), held=held)
+        return Work(claimed=claimed, items=items, asking=asking, leaving=list(self.leaving.values()), held=held, more=more)
 
     def restart(self) -> None:
         """What was asked for is judged once more."""

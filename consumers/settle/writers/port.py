@@ -138,6 +138,10 @@ class Writer(Protocol):
         """Of items of one kind and one object, those go in one call that have the same."""
         ...
 
+    def alike(self, state: PairState) -> str:
+        """As `together`, of what such a pair is owed, as far as its state tells: how full calls are, not what goes in them, rests on it."""
+        ...
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call for items of one kind and one object; outcomes in order."""
         ...

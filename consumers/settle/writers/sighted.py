@@ -57,6 +57,10 @@ class SightedWriter:
         """As the port says."""
         return self._writer.together(item)
 
+    def alike(self, state: PairState) -> str:
+        """As the port says."""
+        return self._writer.alike(state)
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """As the port says. Where a field, or a whole object, is found to be hidden nothing was written: it is planned again without it."""
         try:

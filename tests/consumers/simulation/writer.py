@@ -81,6 +81,10 @@ class SimulatedWriter:
         del item
         return ""
 
+    def alike(self, state: PairState) -> str:
+        del state
+        return ""
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         del lane
         self._effect("before the call")

@@ -72,6 +72,14 @@ class MarketoMembers:
         """What goes in one call has the same program and status."""
         return f"{self._name(item).partition('.')[0]} {_status(item)}"
 
+    def alike(self, state: PairState) -> str:
+        """The program, by what it is called in the ledger, and the status that is owed."""
+        assert self._mapping.derived is not None  # noqa: S101 - for the type checker: members' names are
+        program = state.fields.get(self._mapping.by_marketo[self._mapping.derived.key[0]].key)
+        status = state.fields.get(self._mapping.by_marketo[STATUS].key)
+        owed = status is not None and status.marketo.shows != status.version
+        return f"{program.value if program else state.name.partition('.')[0]} {status.value if status and owed else ''}"
+
     async def _with_status(self, program: str, status: str, group: Sequence[Item], lane: Lane) -> dict[int, Outcome]:
         answer = await self._programs.set_status(program, status, [self._person(item) for item in group], lane)
         told = self._told(group, answer)

@@ -72,6 +72,11 @@ class MarketoRecords:
         members = self._members.get(item.order.object)
         return members.together(item) if members is not None else ""
 
+    def alike(self, state: PairState) -> str:
+        """What goes in one call has the same, as far as a state tells."""
+        members = self._members.get(state.counterpart)
+        return members.alike(state) if members is not None else ""
+
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
         """A reading of each record; None for one that is not there (any more)."""
         if obj in self._members:

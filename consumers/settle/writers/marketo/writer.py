@@ -141,6 +141,10 @@ class MarketoWriter:
         """As the port says."""
         return self._records.together(item)
 
+    def alike(self, state: PairState) -> str:
+        """As the port says."""
+        return self._records.alike(state)
+
     def _shown(self) -> list[str]:
         return self._visible(self.system, PERSON, self._fields)
 

@@ -122,6 +122,11 @@ class SalesforceWriter:
         del item
         return ""
 
+    def alike(self, state: PairState) -> str:
+        """As the port says."""
+        del state
+        return ""
+
     async def write(self, items: Sequence[Item], lane: Lane) -> list[Outcome]:
         """One call to a collection resource, or to the SOAP API's merge."""
         first = items[0].order
