@@ -2,12 +2,16 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
+from consumers.ledger.port import Duty, Pair, Transaction
 from consumers.merge.pair.state import Field, PairState, Record, Side
+from consumers.settle.rounds.gathering import Gathering
 from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Item
+from streams.budget.port import Lane
 from streams.wire.systems import MARKETO
 from tests.consumers.merge.person_pair import MK, terms
 from tests.consumers.pairs_in_memory import Clock, ledger_with, owing
@@ -16,6 +20,7 @@ from tests.consumers.test_kinds_of_campaigns import ADA, IN, SPRING
 from tests.consumers.writers.test_members_in_marketo import Programs, writer
 
 FULL = 3
+DUTY = Duty.write_on(MK)
 
 
 class Sorting(ScriptedWriter):
@@ -74,6 +79,38 @@ async def test_who_is_passed_over_goes_within_seconds_though_the_call_is_not_ful
     place = next(place for place, call in enumerate(calls) if lone in call)
     assert (place, calls[place]) == (5, [lone])
     assert sum(len(call) == FULL for call in calls) == 12
+
+
+async def test_claims_side_by_side_forget_nobody_who_was_passed_over() -> None:
+    """Each locks what it looks at, so the other sees the rest only."""
+    lone, now = 12, Clock().now
+    ledger = backlog(lone, *(10 * row + 1 for row in range(2, 40)))
+    gathering = Gathering(lambda state: ("lead", "update", state.marketo.id[-1]), FULL)
+    async with ledger.transaction() as tx:
+        _, more = await gathering.claim(tx, DUTY, now, Lane.COPY)
+        assert more
+        await gathering.claim(_Behind(tx, lone), DUTY, now + 4_000, Lane.COPY)  # type: ignore[arg-type]
+        taken, _ = await gathering.claim(tx, DUTY, now + 5_000, Lane.COPY)
+    assert [pair.id for pair in taken] == [lone]
+
+
+class _Behind:
+    """What is left when somebody else has locked the pair in front."""
+
+    def __init__(self, tx: Transaction, locked: int) -> None:
+        self._tx, self._locked = tx, locked
+
+    async def claim(self, duty: Duty, now: int, limit: int, lane: int) -> list[Pair]:
+        pairs = await self._tx.claim(duty, now, limit + 1, lane)
+        return [pair for pair in pairs if pair.id != self._locked][:limit]
+
+
+async def test_an_edit_of_the_live_lane_waits_for_no_full_call_of_a_copy() -> None:
+    live = 12
+    ledger = backlog(live, *(10 * row + 1 for row in range(2, 40)))
+    for number, state in ledger.pairs.items():
+        ledger.pairs[number] = msgspec.structs.replace(state, lane=Lane.LIVE if number == live else Lane.COPY)
+    assert (await drained(ledger))[0] == [live]
 
 
 async def test_what_fills_no_call_is_not_waited_for() -> None:

@@ -2,7 +2,7 @@
 
 Members of a program come in as many statuses as there are, and each status is a call of its own; roles wait beside opportunities. Claimed
 as they stand in the queue, three hundred of them would take a call of each sort. So where a full claim would, the queue is looked at
-further: a sort that fills a call goes first, the others keep their places. Nobody is passed over for long.
+further: a sort that fills a call goes first, the others keep their places. Nobody is passed over for long, nor for a later lane.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ class Gathering:
         """`full`: so many records are a full call."""
         self._sort_of, self._full = sort_of, full
         self._passed: dict[Sort, int] = {}
-        """Since when sorts have been left behind (ms)."""
+        """Since when sorts have been left behind (ms), also those that a claim beside doesn't see: what is looked at is locked."""
 
     async def claim(self, tx: Transaction, duty: Duty, now: int, lane: int) -> tuple[list[Pair], bool]:
         """What is due, in lanes up to `lane`: a full call's worth at most. Whether more may be due that was left behind."""
@@ -41,13 +41,14 @@ class Gathering:
             sorts = self._sorted(pairs)
             if max(map(len, sorts.values()), default=0) >= self._full or len(pairs) < calls * self._full:
                 break
-        return self._taken(sorts, now), True
+        return self._taken(_foremost(sorts), now), True
 
     def _taken(self, sorts: Mapping[Sort, Sequence[Pair]], now: int) -> list[Pair]:
         """Of the sort that has waited too long, else of the one with the most."""
         if not sorts:
             return []
-        self._passed = {each: self._passed.get(each, now) for each in sorts}
+        for each in sorts:
+            self._passed.setdefault(each, now)
         oldest = min(sorts, key=lambda each: self._passed[each])
         chosen = oldest if now - self._passed[oldest] >= _PASSED_MS else max(sorts, key=lambda each: len(sorts[each]))
         del self._passed[chosen]
@@ -58,6 +59,12 @@ class Gathering:
         for pair in pairs:
             sorts.setdefault(self._sort_of(pair.state), []).append(pair)
         return sorts
+
+
+def _foremost(sorts: Mapping[Sort, Sequence[Pair]]) -> Mapping[Sort, Sequence[Pair]]:
+    """Those that somebody in the first lane is of: an edit of today waits for no copy of last year's."""
+    first = min((pair.state.lane for pairs in sorts.values() for pair in pairs), default=0)
+    return {sort: pairs for sort, pairs in sorts.items() if any(pair.state.lane == first for pair in pairs)}
 
 
 def sort_for(writer: Writer) -> Callable[[PairState], Sort]:
