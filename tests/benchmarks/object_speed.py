@@ -7,26 +7,19 @@ counted by the sandbox's own meters, of the lists that the records are written t
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
 from infra.demo.checker.history import Line
 from infra.demo.scenario.systems import RefusedError, Systems
+from tests.benchmarks.account_speed import account
+from tests.benchmarks.draining import PATIENCE_SECONDS, SAMPLE_SECONDS, Say, Wanted, begins, drained, time_passes
 from tests.benchmarks.ground import Ground, Person
-from tests.benchmarks.settle_speed import CALLS, RECORDS, WINDOW_SECONDS, asked, marker
 
-_SAMPLE_SECONDS, _PATIENCE_SECONDS = 1.0, 1_500.0
 _CHUNK, _LOAD = 2_000, 10_000
 _CONTACTS = 300
-_POLLS_LAG_SECONDS = 120
-_OWED = "select count(*) from due where kind = 1"
-_LIMIT = CALLS * RECORDS / WINDOW_SECONDS
 _STATUSES = ("Sent", "Responded")
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +29,8 @@ class Size:
     owners: int
     deals: int
     members: int
+    contacts: int
+    """Of one account."""
 
 
 async def objects(ground: Ground, size: Size, say: Say) -> AsyncIterator[tuple[str, dict[str, Any]]]:
@@ -47,6 +42,8 @@ async def objects(ground: Ground, size: Size, say: Say) -> AsyncIterator[tuple[s
         for name, told in (await _deals(ground, systems, size.deals, contacts, say)).items():
             yield name, told
         yield "members", await _members(ground, systems, people[: size.members], say)
+        async for name, told in account(ground, systems, size.contacts, say):
+            yield name, told
     await ground.stop()
 
 
@@ -56,7 +53,7 @@ async def _prepared(ground: Ground, systems: Systems, say: Say) -> tuple[str, Se
     owner = str((await systems.verb("salesforce/create_user", told))["id"])
     facts = [{"LastName": f"Buyer-{number}", "Email": f"buyer.{number}@example.com"} for number in range(_CONTACTS)]
     contacts: list[str] = (await systems.load("salesforce", [{"object": "Contact", "fields": each} for each in facts]))["ids"]
-    await _time_passes(systems)
+    await time_passes(systems)
     await ground.start()
     await _until_there(systems, "SalesPerson", "externalSalesPersonId", {owner}, say)
     await _until_there(systems, "Lead", "sfContactId", set(contacts), say)
@@ -65,7 +62,7 @@ async def _prepared(ground: Ground, systems: Systems, say: Say) -> tuple[str, Se
 
 async def _owners(ground: Ground, systems: Systems, people: Sequence[Person], owner: str, say: Say) -> dict[str, Any]:
     """Somebody takes all of these over."""
-    mark = await _begins(systems)
+    mark = await begins(systems)
     for begin in range(0, len(people), _CHUNK):
         rows = [{"id": each.salesforce, "fields": {"OwnerId": owner}} for each in people[begin : begin + _CHUNK]]
         await systems.verb("salesforce/edit", {"object": "Lead", "records": rows})
@@ -74,7 +71,7 @@ async def _owners(ground: Ground, systems: Systems, people: Sequence[Person], ow
         return line.object == "Lead" and line.op == "update" and (line.after or {}).get("externalSalesPersonId") == owner
 
     wanted: Wanted = {"owner change": (made, ("POST /rest/v1/leads.json",), len(people))}
-    return (await _drained(ground, systems, mark, wanted, say))["owner change"]
+    return (await drained(ground, systems, mark, wanted, say))["owner change"]
 
 
 async def _deals(ground: Ground, systems: Systems, count: int, contacts: Sequence[str], say: Say) -> dict[str, dict[str, Any]]:
@@ -82,7 +79,7 @@ async def _deals(ground: Ground, systems: Systems, count: int, contacts: Sequenc
     await ground.stop()
     for begin in range(0, count, _LOAD):
         await _sold(systems, contacts, range(begin, min(begin + _LOAD, count)))
-    mark = await _begins(systems)
+    mark = await begins(systems)
     await ground.start()
 
     def created(name: str) -> Callable[[Line], bool]:
@@ -92,7 +89,7 @@ async def _deals(ground: Ground, systems: Systems, count: int, contacts: Sequenc
         "opportunities": (created("Opportunity"), ("POST /rest/v1/opportunities.json",), count),
         "roles": (created("OpportunityRole"), ("POST /rest/v1/opportunities/roles.json",), count),
     }
-    return await _drained(ground, systems, mark, wanted, say)
+    return await drained(ground, systems, mark, wanted, say)
 
 
 async def _sold(systems: Systems, contacts: Sequence[str], numbers: Sequence[int]) -> None:
@@ -117,61 +114,14 @@ async def _members(ground: Ground, systems: Systems, people: Sequence[Person], s
             for each in people[begin : begin + _LOAD]
         ]
         await systems.load("salesforce", rows)
-    mark = await _begins(systems)
+    mark = await begins(systems)
     await ground.start()
 
     def made(line: Line) -> bool:
         return line.object == "ProgramMember" and line.op == "create"
 
     endpoints = ("POST /rest/v1/programs/{id}/members/status.json",)
-    return (await _drained(ground, systems, mark, {"members": (made, endpoints, len(people))}, say))["members"]
-
-
-Wanted = Mapping[str, tuple[Callable[[Line], bool], Collection[str], int]]
-"""By name: which lines of Marketo's history are such writes, the endpoints that take them, and how many there will be."""
-
-
-async def _drained(ground: Ground, systems: Systems, mark: int, wanted: Wanted, say: Say) -> dict[str, dict[str, Any]]:
-    """Until all are written and nothing is owed any more."""
-    connection = await asyncpg.connect(ground.whole.postgres.dsn())
-    times: dict[str, list[int]] = {name: [] for name in wanted}
-    said = time.monotonic()
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while any(len(times[name]) < many for name, (_, _, many) in wanted.items()) or await connection.fetchval(_OWED):
-                for line in await systems.history(mark):
-                    mark = max(mark, line.n)
-                    for name, (made, _, _) in wanted.items():
-                        if line.system == "marketo" and made(line):
-                            times[name].append(line.at_ms)
-                if time.monotonic() - said > 10:
-                    said, written = time.monotonic(), {name: len(each) for name, each in times.items()}
-                    say(f"objects: written {written}, {await connection.fetchval(_OWED):,} owed")
-                await asyncio.sleep(_SAMPLE_SECONDS)
-    finally:
-        await connection.close()
-    meters = (await systems.meters())["marketo"]
-    calls = {str(row["endpoint"]): int(row["calls"]) for row in meters["rows"] if "identity" not in row["endpoint"]}
-    say(f"objects: {calls}")
-    return {name: _figures(times[name], sum(calls.get(each, 0) for each in endpoints), calls) for name, (_, endpoints, _) in wanted.items()}
-
-
-def _figures(times: Sequence[int], calls: int, by_endpoint: Mapping[str, int]) -> dict[str, Any]:
-    least = -(-len(times) // RECORDS)
-    seconds = max((max(times) - min(times)) / 1000, 0.001)
-    rate = len(times) / seconds
-    return {
-        "records": len(times),
-        "records_per_s": round(rate),
-        "limit_per_s": round(_LIMIT),
-        "share_of_limit": round(rate / _LIMIT, 3),
-        "seconds": round(seconds, 1),
-        "limit_alone_s": round(least / (CALLS / WINDOW_SECONDS), 1),
-        "calls": calls,
-        "least_calls": least,
-        "times_least_calls": round(calls / least, 3),
-        "calls_by_endpoint": dict(by_endpoint),
-    }
+    return (await drained(ground, systems, mark, {"members": (made, endpoints, len(people))}, say))["members"]
 
 
 def rows(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -180,26 +130,15 @@ def rows(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         what = f"objects: {each['records']:,} {name.replace('_', ' ')}"
         yield f"{what}: records/s", f"{each['records_per_s']:,} = {each['share_of_limit']:.0%} of the limit", ">= 91 % where calls bind"
         yield f"{what}: calls", f"{each['calls']} = {each['times_least_calls']:.2f} x the least", "<= 1.1 x"
-
-
-async def _begins(systems: Systems) -> int:
-    """From here on it is counted; the number of the newest line of the history."""
-    await _time_passes(systems)
-    mark = await marker(systems)
-    await asked(systems, "POST", "meters/reset")
-    return mark
-
-
-async def _time_passes(systems: Systems) -> None:
-    """What was made is no longer too young for a poll, which leaves the last minute to the next one."""
-    await systems.verb("clock", {"advance_seconds": _POLLS_LAG_SECONDS})
+    if told:
+        yield "objects: most memory of the worker", f"{max(each['peak_rss_mib'] for each in told.values())} MiB", ""
 
 
 async def _until_there(systems: Systems, name: str, key: str, wanted: set[str], say: Say) -> None:
     say(f"objects: waiting for {len(wanted)} of {name}")
-    async with asyncio.timeout(_PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not wanted <= await _known(systems, name, key):
-            await asyncio.sleep(_SAMPLE_SECONDS)
+            await asyncio.sleep(SAMPLE_SECONDS)
 
 
 async def _known(systems: Systems, name: str, key: str) -> set[str]:

@@ -117,9 +117,9 @@ class Programme:
 
     async def _objects(self) -> None:
         """On a ground of its own: what is new is found, so nothing else may be."""
-        size = ObjectsSize(owners=20_000, deals=50_000, members=100_000)
+        size = ObjectsSize(owners=20_000, deals=50_000, members=100_000, contacts=20_000)
         if self._wish.quick:
-            size = ObjectsSize(owners=2_000, deals=5_000, members=10_000)
+            size = ObjectsSize(owners=2_000, deals=5_000, members=10_000, contacts=2_000)
         async with Ground(self._wish.run_dir / "objects", self._say) as ground:
             self._found["objects"] = {}
             async for name, told in objects(ground, size, self._say):
