@@ -17,7 +17,7 @@ EVENT = Kind(
     doc="Events (meetings), in the history of the people that they are with",
     sorts=(
         Sort(
-            entity=Entity(object=_EVENT, name="Event"),
+            entity=Entity(object=_EVENT, name="Event", archives=True),
             unless=("IsRecurrence", "IsChild"),
             author="CreatedById",
             fields=(

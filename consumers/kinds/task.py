@@ -17,7 +17,7 @@ TASK = Kind(
     doc="Tasks, in the history of the people that they are with",
     sorts=(
         Sort(
-            entity=Entity(object=_TASK, name="Task"),
+            entity=Entity(object=_TASK, name="Task", archives=True),
             unless=("IsRecurrence",),
             author="CreatedById",
             fields=(

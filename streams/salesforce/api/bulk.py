@@ -57,9 +57,13 @@ class BulkQueries:
         """Calls made by the session's client, for reports."""
         return self._rest.calls
 
-    async def make(self, soql: str, lane: Lane) -> QueryJob:
-        """Begins a query. `Reject` where Salesforce refuses it, `Retry` where the day's jobs are used up."""
-        body = orjson.dumps({"operation": "query", "query": soql, "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"})
+    async def make(self, soql: str, lane: Lane, *, everything: bool = False) -> QueryJob:
+        """Begins a query. `everything`: also of what is archived or deleted.
+
+        `Reject` where Salesforce refuses it, `Retry` where the day's jobs are used up.
+        """
+        operation = "queryAll" if everything else "query"
+        body = orjson.dumps({"operation": operation, "query": soql, "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"})
         return _job((await self._rest.exchange("POST", self._root, lane, body=body)).body)
 
     async def look(self, job: str, lane: Lane) -> QueryJob | None:

@@ -32,6 +32,8 @@ class Entity:
     """Its records can be merged (leads, contacts, accounts)."""
     converts: Object | None = None
     """What a conversion makes of its records: of a lead, a contact."""
+    archives: bool = False
+    """Old records go into an archive, which a plain query passes over (Object Reference, Task.IsArchived). They are there, and are read."""
     where: tuple[str, ...] = ()
     """SOQL conditions of every query: `Type = 'Queue'`. The stream knows none, so an object that has some is polled only."""
 
@@ -51,6 +53,11 @@ class Entity:
     def select(self, fields: Iterable[str], where: Iterable[str] = (), *, order: tuple[str, ...] = (), limit: int | None = None) -> str:
         """A query of its records, those of them that meet `where`, too."""
         return select(self.name, fields, (*self.where, *where), order=order, limit=limit)
+
+    @property
+    def alive(self) -> tuple[str, ...]:
+        """What a query of its live records says beside its conditions where it must ask for everything to get those in the archive."""
+        return ("IsDeleted = FALSE",) if self.archives else ()
 
     def worked_out(self, told: Mapping[str, Value]) -> dict[str, Value]:
         """What an event tells, with the columns that it leaves to be worked out: the first of those behind it that is filled."""

@@ -126,7 +126,8 @@ class CopySource:
     async def _made(self, where: Sequence[str]) -> QueryJob:
         columns = ("Id", _STAMP, *MODIFIED, *self._visible(self._fields), *sorted(self._conversion))
         try:
-            return await self._bulk.make(self._entity.select(columns, where), self._lane)
+            soql = self._entity.select(columns, (*self._entity.alive, *where))
+            return await self._bulk.make(soql, self._lane, everything=self._entity.archives)
         except Reject as error:
             if error.code == "INVALID_FIELD" and self._conversion - set(self._fields):
                 self._conversion = frozenset()

@@ -248,9 +248,11 @@ class PollSource:
         columns = ("Id", "SystemModstamp", *MODIFIED, *self._visible(self._fields), *sorted(self._conversion))
         while True:
             where = changed_between(window.start_ms, window.end_ms) if window.start_ms else changed_between(0, window.end_ms)[1:]
+            where = [*self._entity.alive, *where]
             if mark.id:
                 where = [*where, after_row(mark.stamp_ms, mark.id)]
-            page = await self._rest.page(self._entity.select(columns, where, order=_ORDER, limit=PAGE_ROWS), self._lane)
+            soql = self._entity.select(columns, where, order=_ORDER, limit=PAGE_ROWS)
+            page = await self._rest.page(soql, self._lane, everything=self._entity.archives)
             rows, following = list(page.rows), page.next_url
             while following is not None:  # the org may answer in smaller batches than asked for
                 more = await self._rest.next_page(following, self._lane)

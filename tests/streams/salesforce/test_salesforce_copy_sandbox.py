@@ -11,7 +11,7 @@ from streams.salesforce.api.bulk import BulkQueries
 from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.session import Session
 from streams.salesforce.sources.copy import CopySource
-from tests.streams.salesforce.entities import LEADS
+from tests.streams.salesforce.entities import LEADS, TASKS
 from tests.streams.salesforce.test_salesforce_with_sandbox import Control, control, live  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.integration
@@ -47,3 +47,13 @@ async def test_every_lead_comes_once_however_often_it_is_interrupted(live: Sessi
     query = LEADS.select(("Id", *fields))
     read = {str(row.pop("Id")): row for row in (await rest.page(query, Lane.COPY)).rows if str(row["LastName"]).startswith(mark)}
     assert {event.id: dict(event.fields) for event in ours} == read
+
+
+async def test_the_archive_is_copied_too(live: Session, control: Control) -> None:  # noqa: F811
+    names = [secrets.token_hex(6) for _ in range(3)]
+    new, old, gone = [(await control("/salesforce/create", object="Task", fields={"Subject": name}))["id"] for name in names]
+    await control("/salesforce/archive", object="Task", ids=[old])
+    await control("/salesforce/delete", ids=[gone])
+    source = CopySource(BulkQueries(SalesforceRest(live, OpenBudget())), TASKS, ["Subject"], types=lambda: {"Subject": "string"})
+    found = {event.id: event.fields["Subject"] async for batch in source.batches(None) for event in batch.events}
+    assert {each: found.get(each) for each in (new, old, gone)} == {new: names[0], old: names[1], gone: None}

@@ -20,7 +20,7 @@ from streams.salesforce.sources.pubsub.client import PubSub
 from streams.wire.errors import Gap, Unknown
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
 from streams.wire.systems import CONTACT, LEAD
-from tests.streams.salesforce.entities import ACCOUNTS, BOTH, LEADS, QUEUES, USERS
+from tests.streams.salesforce.entities import ACCOUNTS, BOTH, LEADS, QUEUES, TASKS, USERS
 
 pytestmark = pytest.mark.integration
 
@@ -402,6 +402,20 @@ async def test_what_only_the_poll_brings(rest: SalesforceRest, live: Session, co
     await control("/clock", advance_seconds=1200)
     events, _ = await _cycle(PollSource(rest, USERS, ["IsActive"], once=True), position)
     assert {event.kind for event in events} <= {Happened.READ}
+
+
+async def test_the_poll_reads_the_archive_too(rest: SalesforceRest, control: Control) -> None:
+    """What is archived is neither gone nor out of sight, and an edit of it is told; what is deleted is told as deleted only."""
+    old, gone = [(await control("/salesforce/create", object="Task", fields={"Subject": name}))["id"] for name in ("Old", "Gone")]
+    await control("/clock", advance_seconds=1200)
+    _, position = await _cycle(PollSource(rest, TASKS, ["Subject"], once=True), None)
+    await control("/salesforce/archive", object="Task", ids=[old])
+    await control("/salesforce/edit", object="Task", id=old, fields={"Subject": "Older"})
+    await control("/salesforce/delete", ids=[gone])
+    await control("/clock", advance_seconds=1200)
+    events, _ = await _cycle(PollSource(rest, TASKS, ["Subject"], once=True), position)
+    told = {event.id: (event.kind, event.fields.get("Subject")) for event in events}
+    assert told == {old: (Happened.READ, "Older"), gone: (Happened.DELETED, None)}
 
 
 async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str, Any], control: Control) -> None:

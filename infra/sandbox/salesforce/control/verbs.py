@@ -15,8 +15,8 @@ from infra.sandbox.kernel.journal import Entry
 from infra.sandbox.kernel.system import Verb, VerbRefusedError
 from infra.sandbox.salesforce.access.caller import Caller
 from infra.sandbox.salesforce.access.views import VisibleObject
+from infra.sandbox.salesforce.control.archiving import archive, told
 from infra.sandbox.salesforce.control.fieldtypes import NAME, change_type
-from infra.sandbox.salesforce.events.changes import Origin, gap_body, header_of
 from infra.sandbox.salesforce.org.org import Org
 from infra.sandbox.salesforce.rest.input import read_values
 from infra.sandbox.salesforce.saving.conversion import Conversion, convert, converted_status, merge
@@ -52,7 +52,7 @@ class Verbs:
             "merge": self.merge, "empty_recycle_bin": self.empty_recycle_bin, "expire_sessions": self.expire_sessions,
             "create_user": self.create_user, "issue_refresh_token": self.issue_refresh_token, "lock": self.lock,
             "add_record_type": self.add_record_type, "gap": self.gap, "overflow": self.overflow,
-            "corrupt": self.corrupt, NAME: self.change_field_type,
+            "corrupt": self.corrupt, "archive": self.archive, NAME: self.change_field_type,
         }  # fmt: skip
         for name in PUBLIC_SETUP:
             verbs[name] = functools.partial(self.set_up, name)
@@ -91,6 +91,10 @@ class Verbs:
         for entry in entries:
             self._org.apply(entry)
         return {"corrupted": len(entries)}
+
+    def archive(self, args: Args) -> Any:
+        """{object, id / ids}; see `archiving`."""
+        return {"archived": archive(self._org, self._seen(args).kind, _ids(args))}
 
     def delete(self, args: Args) -> Any:
         with _all_or_none(self._org, self._caller(args)) as transaction:
@@ -223,12 +227,7 @@ class Verbs:
         if not change_type.startswith("GAP_"):
             raise VerbRefusedError("change_type begins with GAP_")
         seen, caller = self._seen(args), self._caller(args)
-        origin = Origin(
-            user_id=caller.user_id, change_origin="", transaction_key=secrets.token_hex(16), commit_ms=self._org.clock.now_ms(),
-            commit_number=self._org.next_commit_number(),
-        )  # fmt: skip
-        body = gap_body(header_of(seen.kind.name, change_type, record_ids, origin))
-        return {"replay_ids": self._org.publish(seen.kind.name, [body])}
+        return {"replay_ids": self._org.publish(seen.kind.name, [told(self._org, seen.kind.name, record_ids, change_type, caller.user_id)])}
 
     # -- parts
 

@@ -21,6 +21,8 @@ from infra.sandbox.salesforce.soql.typeof import TypedParent
 from infra.sandbox.salesforce.wire.errors import ApiError
 
 MAX_OFFSET = 2000
+_HIDDEN = frozenset({"IsDeleted", "IsArchived"})
+"""Flags of rows that only queryAll shows (REST API guide, queryAll)."""
 
 
 class Answer:
@@ -147,7 +149,7 @@ def _candidates(access: Access, table: Table) -> Iterable[Row]:
 
 def _filtered(rows: Iterable[Row], test: Predicate | None, *, deleted_too: bool) -> Iterator[Row]:
     for row in rows:
-        if (deleted_too or "IsDeleted" not in row) and (test is None or test(row)):
+        if (deleted_too or not _HIDDEN & row.keys()) and (test is None or test(row)):
             yield row
 
 

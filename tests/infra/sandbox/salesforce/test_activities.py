@@ -140,3 +140,23 @@ async def test_polymorphic_parents_have_a_type_and_what_all_have(org: Client) ->
     assert (with_whom["Who"]["Type"], with_whom["Who"]["Name"], with_whom["Who"]["Email"]) == ("Lead", "L", "l@x.example")
     found = await org.query("SELECT Subject FROM Task WHERE What.Type IN ('Account', 'Opportunity')")
     assert [each["Subject"] for each in found["records"]] == ["about"]
+
+
+async def test_the_archive_is_passed_over_by_query_alone(org: Client) -> None:
+    """`queryAll` and reads by id know what is in it, as live records (Object Reference, Task.IsArchived)."""
+    old, new = await org.made("Task", Subject="old"), await org.made("Task", Subject="new")
+    stamp = (await read(org, "Task", old))["SystemModstamp"]
+    stream = Stream(org)
+    await stream.open()
+    await stream.subscribe("/data/TaskChangeEvent")
+    assert await org.verb("archive", {"object": "Task", "ids": [old]}) == {"archived": 1}
+    header = (await stream.events(1))[0]["data"]["payload"]["ChangeEventHeader"]
+    await stream.close()
+    assert (header["changeType"], header["recordIds"]) == ("GAP_UPDATE", [old])
+    assert await org.verb("archive", {"object": "Task", "ids": [old]}) == {"archived": 0}
+    soql = "SELECT Id, IsArchived FROM Task WHERE IsDeleted = FALSE ORDER BY Subject"
+    assert [row["Id"] for row in (await org.query(soql))["records"]] == [new]
+    everything = (await org.query(soql, "queryAll"))["records"]
+    assert [(row["Id"], row["IsArchived"]) for row in everything] == [(new, False), (old, True)]
+    row = await read(org, "Task", old)
+    assert (row["IsArchived"], row["SystemModstamp"]) == (True, stamp)
