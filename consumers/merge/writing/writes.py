@@ -43,6 +43,8 @@ def intend(
     state: PairState, target: System, planned: Create | Update, *, write: int, now: int, patience: Patience, caller: int = 0
 ) -> PairState:
     """The state with the intent: to be committed before the call is made. `caller`: the process that will make it."""
+    if isinstance(planned, Create) and state.record(target).deleted:
+        state = _shows_nothing(state, target)
     changed: dict[str, Field] = {}
     for out in planned.fields:
         field = state.fields.get(out.key) or Field()
@@ -285,6 +287,19 @@ def unclaimed(state: PairState, target: System, now: int) -> PairState:
     if not record.calling or record.calling_until > now:
         return state
     return failed(state, target, record.calling, now)
+
+
+def _shows_nothing(state: PairState, target: System) -> PairState:
+    """The record is gone and is made again under its key: whatever it is not made with (since a parent isn't there, the value is refused or
+    held) is owed to the new one, though the former one had shown it."""
+    changed: dict[str, Field] = {}
+    for key, field in state.fields.items():
+        before = field.side(target)
+        if before.shows == field.version and field.value is not None and field.value is not False:
+            side = shallow(before)
+            side.shows, side.seen = NEVER, None
+            changed[key] = field.with_side(target, side)
+    return state.with_fields(changed) if changed else state
 
 
 def _each_write(state: PairState, target: System, write: int, change: Callable[[Side], Side]) -> PairState:

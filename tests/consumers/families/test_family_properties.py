@@ -1,4 +1,4 @@
-"""Whatever people do to accounts, users and contacts, in whatever order it arrives, however often, and whatever fails on the way: both
+"""Whatever people do to accounts, users, contacts and opportunities, in whatever order it arrives, however often, and whatever fails on the way: both
 sides end alike, nobody is there twice, nobody is left without a parent, and a second pass writes nothing.
 """
 
@@ -13,14 +13,15 @@ import hypothesis
 from hypothesis import strategies as st
 
 from consumers.kinds.registry import SORTS
+from consumers.ledger.port import is_gone
 from consumers.merge.edits.values import NOBODY
 from consumers.settle.driving.reconsider import reconsider
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Value
 from streams.wire.systems import Object
 from tests.consumers.families.dying import Dead, Dying
-from tests.consumers.families.family import ACCOUNT, CONTACT, USER, Family
-from tests.consumers.families.marketo_model import COMPANIES, SALES
+from tests.consumers.families.family import ACCOUNT, CONTACT, OPPORTUNITY, USER, Family
+from tests.consumers.families.marketo_model import COMPANIES, OPPORTUNITIES, SALES
 
 EXAMPLES = 3_000 if os.environ.get("TANDEM_NIGHTLY") else 100
 QUEUE = "00G000000000001AAA"
@@ -41,14 +42,15 @@ class Play:
     def __init__(self, seed: int, *, troubled: bool) -> None:
         self.rng, self.troubled = random.Random(seed), troubled
         self.family = Family()
-        self.bin: list[tuple[str, Object, dict[str, Value]]] = []
+        self.bin: list[list[tuple[str, Object, dict[str, Value]]]] = []
+        """What was deleted together comes back together."""
         self.told: list[ChangeEvent] = []
         self.texts = 0
         self.deaths = 3 if troubled else 0
         self.family.marketo.fails = self.fails
         self.family.wrapped = lambda ledger: Dying(ledger, self.dies)
         self.family.started()
-        for obj in (USER, ACCOUNT, ACCOUNT, CONTACT):
+        for obj in (USER, ACCOUNT, ACCOUNT, CONTACT, OPPORTUNITY):
             self.texts += 1
             self.add(obj, f"t{self.texts}", self.rng.randrange(4), self.rng.randrange(4))
 
@@ -67,7 +69,7 @@ class Play:
 
     async def step(self, what: str, one: int, two: int) -> None:
         family, org = self.family, self.family.org
-        obj = (CONTACT, ACCOUNT, USER, CONTACT)[one % 4]
+        obj = (CONTACT, ACCOUNT, USER, OPPORTUNITY)[one % 4]
         record = self.some(obj, two)
         self.texts += 1
         text = f"t{self.texts}"
@@ -76,8 +78,8 @@ class Play:
         elif what in ("edit", "move", "owner", "delete") and record is not None:
             self.change(what, obj, record, text, one)
         elif what == "restore" and self.bin:
-            gone, kind, row = self.bin.pop(one % len(self.bin))
-            org.restore(gone, kind, row)
+            for gone, kind, row in self.bin.pop(one % len(self.bin)):
+                org.restore(gone, kind, row)
         elif what == "merge":
             self.merge(one, two)
         elif what == "deliver":
@@ -93,29 +95,32 @@ class Play:
             org.add(USER, LastName=text, Email=f"{text}@example.com")
         elif obj == ACCOUNT:
             org.add(ACCOUNT, Name=text, OwnerId=owner)
+        elif obj == OPPORTUNITY:
+            org.add(OPPORTUNITY, Name=text, AccountId=self.some(ACCOUNT, two), OwnerId=owner)
         else:
             org.add(CONTACT, LastName=text, Email=f"{text}@example.com", AccountId=self.some(ACCOUNT, two), OwnerId=owner)
 
     def change(self, what: str, obj: Object, record: str, text: str, one: int) -> None:
         org = self.family.org
         if what == "edit":
-            org.edit(record, **{"Name" if obj == ACCOUNT else "LastName": text})
-        elif what == "move" and obj == CONTACT:
+            org.edit(record, **{"Name" if obj in (ACCOUNT, OPPORTUNITY) else "LastName": text})
+        elif what == "move" and obj in (CONTACT, OPPORTUNITY):
             org.edit(record, AccountId=self.some(ACCOUNT, one) if one % 3 else None)
         elif what == "owner" and obj != USER:
-            org.edit(record, OwnerId=(self.some(USER, one) if one % 3 or obj == ACCOUNT else QUEUE))
+            org.edit(record, OwnerId=(self.some(USER, one) if one % 3 or obj != CONTACT else QUEUE))
         elif what == "delete" and obj != USER:
+            deals = [each for each, (kind, row) in org.records.items() if kind == OPPORTUNITY and row.get("AccountId") == record]
+            gone = [(each, *org.delete(each)) for each in deals]
             self.leave(record)
-            kind, row = org.delete(record)
-            self.bin.append((record, kind, row))
+            self.bin.append([*gone, (record, *org.delete(record))])
 
     def leave(self, account: str, into: str | None = None) -> None:
-        """What Salesforce does with the contacts of an account that goes."""
+        """Whoever stays of those who belong to an account that goes, or was deleted before it."""
         org = self.family.org
         for record, (_, row) in list(org.records.items()):
             if row.get("AccountId") == account:
                 org.edit(record, AccountId=into)
-        for _, _, row in self.bin:
+        for _, _, row in (each for gone in self.bin for each in gone):
             if row.get("AccountId") == account:
                 row["AccountId"] = into
 
@@ -175,7 +180,9 @@ def differences(play: Play) -> list[str]:
     """Where the two sides are not alike."""
     family, told = play.family, []
     org, marketo = family.org, family.marketo
-    there = {obj: {record: row for record, (kind, row) in org.records.items() if kind == obj} for obj in (USER, ACCOUNT, CONTACT)}
+    there = {
+        obj: {record: row for record, (kind, row) in org.records.items() if kind == obj} for obj in (USER, ACCOUNT, CONTACT, OPPORTUNITY)
+    }
     companies = {key: row for key, row in marketo.records[COMPANIES].items() if key != NOBODY}
     if there[ACCOUNT].keys() != companies.keys():
         told.append(f"companies {sorted(companies)}, accounts {sorted(there[ACCOUNT])}")
@@ -185,6 +192,13 @@ def differences(play: Play) -> list[str]:
         mine = companies.get(account, {})
         if (mine.get("company"), mine.get("externalSalesPersonId")) != (row["Name"], row.get("OwnerId")):
             told.append(f"account {account}: {row}, {mine}")
+    deals = marketo.records[OPPORTUNITIES]
+    if there[OPPORTUNITY].keys() != deals.keys():
+        told.append(f"opportunities {sorted(deals)}, {sorted(there[OPPORTUNITY])}")
+    for deal, row in there[OPPORTUNITY].items():
+        mine, names = deals.get(deal, {}), ("name", "externalCompanyId", "externalSalesPersonId")
+        if tuple(mine.get(name) for name in names) != (row["Name"], row.get("AccountId"), row.get("OwnerId")):
+            told.append(f"opportunity {deal}: {row}, {mine}")
     people = {str(row.get("sfContactId")): row for row in marketo.people.values()}
     if len(people) != len(marketo.people):
         told.append(f"somebody is there twice: {marketo.people}")
@@ -203,8 +217,8 @@ async def played(steps: list[tuple[str, int, int]], seed: int, *, troubled: bool
         await play.step(what, one, two)
     await play.end()
     assert differences(play) == []
-    waiting = play.family.waiting()
-    assert not waiting
+    pairs = play.family.memory.pairs
+    assert not [child for child in play.family.waiting() if not is_gone(pairs[child[0]])]
     before, calls = list(play.family.marketo.written), play.family.marketo.calls
     for event in play.rng.sample(play.told, len(play.told)):
         if event.object in SORTS:
