@@ -1,5 +1,5 @@
-"""Whatever people do to accounts, users, contacts and opportunities, in whatever order it arrives, however often, and whatever fails on the way: both
-sides end alike, nobody is there twice, nobody is left without a parent, and a second pass writes nothing.
+"""Whatever people do to accounts, users, contacts and opportunities, in whatever order it arrives, however often, and whatever fails on
+the way: both sides end alike, nobody is there twice, nobody is left without a parent, and a second pass writes nothing.
 """
 
 import asyncio

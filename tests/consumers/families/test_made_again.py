@@ -1,4 +1,4 @@
-"""What is gone in Marketo is made again under its key: what it can't be made with yet is owed to the new one, whatever the former one had."""
+"""What is gone in Marketo is made again under its key: what it can't be made with yet is owed to the new one, as if it had never been there."""
 
 from itertools import permutations
 
