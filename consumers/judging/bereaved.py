@@ -49,8 +49,8 @@ def _freed(pair: Pair, named: Mapping[str, str], owners: Mapping[str, Pair], ter
         return None
     rulings: list[Ruling] = []
     for role, parent in named.items():
-        owner = owners.get(parent)
-        if owner is None:
+        owner = owners.get(parent) or _heir_of(parent, owners)
+        if owner is None or (parent not in owners and not owner.state.salesforce.deleted):
             state, why = belongs_anew(state, role), f"{parent} was merged into another one in Salesforce"
         elif owner.state.salesforce.deleted:
             state, why = belongs_to_nobody(state, role, now), f"{parent} was deleted in Salesforce, as this {state.object} was"
@@ -65,3 +65,8 @@ def _freed(pair: Pair, named: Mapping[str, str], owners: Mapping[str, Pair], ter
         return None
     pair.state = terms.with_due(state, now)
     return Decision(kind="judged", at=now, pair=pair.id, system=SALESFORCE, record=state.salesforce.id, fields=tuple(rulings))
+
+
+def _heir_of(parent: str, owners: Mapping[str, Pair]) -> Pair | None:
+    """Whom this parent was merged into, where its own record in Marketo is still to go."""
+    return next((owner for owner in owners.values() if (MARKETO, parent) in owner.state.merges), None)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import Field, PairState, Record, Write, is_out
-from consumers.merge.writing.plan import follows_deletion, is_known, is_there, left_behind, may_create, merges_owed, owed
+from consumers.merge.writing.plan import follows_deletion, is_known, is_there, left_alone, left_behind, may_create, merges_owed, owed
 from streams.wire.systems import MARKETO, SALESFORCE, System
 
 _REREAD_MS = 2_000
@@ -78,7 +78,7 @@ def _write_due(state: PairState, target: System, rules: SyncRules, now: int, beh
         behind_hand = bool(behind) and _any_owed(state, target, rules, behind, exact=exact)
         wanted = is_known(record) and (behind_hand or (bool(state.merges) and left_behind(state, target, mapping) != ""))
     else:
-        wanted = may_create(state, target, rules)
+        wanted = may_create(state, target, rules) or left_alone(state, target, mapping) != ""
     return (state.due[_place(target)] or now) if wanted else 0
 
 

@@ -112,6 +112,8 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
         return Merge(object=state.named_on(target), id=record.id, losers=losers, mark=row_mark(state, rules))
     if is_there(record, mapping):
         return _change(state, target, rules, exact=exact) if is_known(record) else Nothing()
+    if spare := left_alone(state, target, mapping):
+        return Delete(object=state.named_on(target), id=spare, why=_why_left(state))
     if not may_create(state, target, rules):
         return Nothing()
     outs, refused = _filled(state, target, mapping)
@@ -129,7 +131,7 @@ def _change(state: PairState, target: System, rules: SyncRules, *, exact: bool) 
     if outs:
         return Update(object=state.named_on(target), id=record.id, fields=outs, refused=refused, mark=row_mark(state, rules))
     if not refused and (spare := left_behind(state, target, mapping)):
-        return Delete(object=state.named_on(target), id=spare, why=f"its {state.object} was merged into {state.salesforce.id}")
+        return Delete(object=state.named_on(target), id=spare, why=_why_left(state))
     return Nothing(refused=refused)
 
 
@@ -150,6 +152,15 @@ def left_behind(state: PairState, target: System, mapping: ObjectMapping) -> str
     if not state.merges or mapping.is_person:
         return ""
     return next((each for system, each in state.merges if system is target and each), "")
+
+
+def left_alone(state: PairState, target: System, mapping: ObjectMapping) -> str:
+    """The same where the one it was merged into is gone as well, so that nothing else is to be done there first."""
+    return left_behind(state, target, mapping) if state.merges and state.record(target.other).deleted else ""
+
+
+def _why_left(state: PairState) -> str:
+    return f"its {state.object} was merged into {state.salesforce.id}"
 
 
 def mergeable(system: System, winner: str, loser: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is gone in Marketo is made again under its key: what it can't be made with yet is owed to the new one, as if it had never been there."""
+"""What is gone in Marketo is made again under its key: what it can't be made with yet is owed to it, as if it had never been there."""
 
 from itertools import permutations
 
@@ -11,7 +11,7 @@ from consumers.merge.writing.writes import Patience, answered, born, intend
 from streams.wire.systems import MARKETO
 from tests.consumers.families.family import ACCOUNT, OPPORTUNITY, USER, Family, rules
 from tests.consumers.families.marketo_model import COMPANIES, OPPORTUNITIES, SALES
-from tests.consumers.pairs_in_memory import T
+from tests.consumers.merge.person_pair import T
 
 RULES = rules()
 AGAIN = sorted(obj for obj, mapping in RULES.objects.items() if mapping.is_made_again and not mapping.written_once)

@@ -328,3 +328,21 @@ async def test_a_kind_that_is_switched_off_later_leaves_its_pairs_where_they_are
     await family.rest()
     assert family.marketo.records[COMPANIES][account]["company"] == "Looms"
     assert family.person(contact)["externalCompanyId"] == account
+
+
+@pytest.mark.parametrize("bereaved", [False, True], ids=["nobody's", "a deleted contact's"])
+async def test_a_company_left_by_a_merge_goes_though_the_winner_is_deleted_at_once(bereaved: bool) -> None:
+    family, user, account, (contact,) = await family_of()
+    winner = family.org.add(ACCOUNT, Name="Looms", OwnerId=user)
+    await family.rest()
+    if bereaved:
+        family.org.delete(contact)
+        await family.rest()
+    else:
+        family.org.edit(contact, AccountId=None)
+    family.org.delete(account, into=winner)
+    family.org.delete(winner)
+    await family.rest()
+    assert [key for key in family.marketo.records[COMPANIES] if key != NOBODY] == []
+    assert not family.due()
+    assert not family.marketo.orphans()
