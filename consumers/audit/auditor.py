@@ -71,6 +71,8 @@ class Auditor:
         self._clock, self._confirm_ms, self._every_ms, self._scopes = clock, confirm_ms, every_ms, scopes
         self._wait, self._late, self._audited = wait_seconds, late, audited
         self._objects = tuple(terms.rules.objects)
+        self._reread = False
+        """Whether the last step read again: the round has its turn then, however much is in doubt."""
         self.trouble: str | None = None
         """Why nothing is compared at the moment; None while all is well."""
 
@@ -104,7 +106,9 @@ class Auditor:
         """One step; how long to wait after it."""
         if await self._late():
             return _LATE_SECONDS
-        audited = await self.again() or await self.step()
+        first, second = (self.step, self.again) if self._reread else (self.again, self.step)
+        audited = await first() or await second()
+        self._reread = audited is not None and audited.object is None
         self.trouble = None
         if audited is None:
             return _IDLE_SECONDS
@@ -172,8 +176,9 @@ class Auditor:
         }
         read |= await self._reader.marketo(states.values())
         readings = {pair: self._reader.readings(state, read) for pair, state in states.items()}
-        strangers = [each for record, each in rows.items() if record not in among]
+        strangers = [each for record, each in rows.items() if record not in among and _counts(each, scope)]
         found = self._compared(known.values(), readings) + await self._strangers(standing, strangers)
+        found += [Found(pair=0, object=obj, record=record, differences=()) for record in among]  # no strangers any more
         return found, last, len(known) + len(strangers)
 
     async def _alone(self, standing: Standing) -> tuple[list[Found], str, int]:
@@ -265,6 +270,11 @@ class Auditor:
         return {system: budget.calls - before[system] for system, budget in self._counted.items() if budget.calls > before[system]}
 
 
+def _counts(row: ChangeEvent, scope: tuple[str, Sequence[str]] | None) -> bool:
+    """Whether it is a record of parents that count."""
+    return scope is None or (row.id if scope[0] == "Id" else row.fields.get(scope[0])) in scope[1]
+
+
 def _is_read(state: PairState, told: Readings) -> bool:
     """Whether anything that was read speaks of it: nothing is said of a pair that neither side was asked about."""
     return any(state.record(system).id for system in told)
@@ -283,6 +293,5 @@ def _listed(found: Collection[Found]) -> tuple[list[Found], int]:
         if wholly:
             left = tuple(one for one in each.differences if one not in wholly)
             each = Found(pair=each.pair, object=each.object, record=each.record, differences=left)  # noqa: PLW2901 - without those
-        if each.pair or each.differences:
-            kept.append(each)
+        kept.append(each)
     return kept, counted

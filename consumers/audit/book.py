@@ -8,6 +8,7 @@ import asyncpg
 import orjson
 
 from consumers.audit.compare import Class, Difference
+from consumers.ledger.postgres.sql import IN_MARKETO
 from consumers.merge.pair.state import PairState
 from consumers.merge.pair.stored import unpack
 from streams.ground.database import away_is_retry
@@ -79,6 +80,10 @@ order by id limit $3
 """  # noqa: S608 - as above
 BY_NUMBER = f"select {_COLUMNS} from pairs where id = any($1::bigint[])"  # noqa: S608 - as above
 FORMER = "select id from former where system = 'salesforce' and object = $1 and id = any($2::text[])"
+IN_SALESFORCE = """
+select told.object, told.id, pairs.salesforce_id from unnest($1::text[], $2::text[]) as told (object, id)
+join pairs on pairs.marketo_object = told.object and pairs.marketo_id = told.id and pairs.salesforce_id is not null
+"""
 SPENT = """
 select system, sum(calls)::bigint as calls from budget_spent
 where day = (now() at time zone 'utc')::date and purpose = 'audit' group by system
@@ -118,8 +123,9 @@ class Found:
 class Book:
     """All of it. Raises `Retry` while the database is away."""
 
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
+    def __init__(self, pool: Any, objects: Collection[Object] = ()) -> None:
+        """`objects`: of Salesforce, all that are kept in step."""
+        self._pool, self._objects = pool, [str(each) for each in objects]
 
     async def begin(self, objects: Collection[Object], parts: Mapping[Object, Sequence[str]], now: int) -> None:
         """Each of these has its row."""
@@ -157,6 +163,17 @@ class Book:
         """Those of these records of Salesforce that are part of another one's pair since."""
         with away_is_retry("read pairs for the drift audit"):
             return {row["id"] for row in await self._pool.fetch(FORMER, str(obj), list(ids))}
+
+    async def in_marketo(self, ids: list[str]) -> dict[str, str]:
+        """As `Parents` says."""
+        with away_is_retry("look for parents"):
+            return {row[0]: row[1] for row in await self._pool.fetch(IN_MARKETO, ids, self._objects)}
+
+    async def in_salesforce(self, records: list[tuple[Object, str]]) -> dict[tuple[Object, str], str]:
+        """As `Parents` says."""
+        with away_is_retry("look for parents"):
+            rows = await self._pool.fetch(IN_SALESFORCE, [str(obj) for obj, _ in records], [record for _, record in records])
+        return {(Object(row[0]), row[1]): row[2] for row in rows}
 
     async def due(self, now: int, most: int) -> list[tuple[int, Object, str]]:
         """What is to be read again: pair, object, record."""

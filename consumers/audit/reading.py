@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from consumers.audit.compare import Readings
+from consumers.audit.parents import Parents, doubtful, in_our_names
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import PairState
 from consumers.settle.writers.port import Writer
@@ -49,25 +50,29 @@ class Reader:
         self,
         writers: Mapping[System, Writer],
         pages: Pages,
+        parents: Parents,
         rules: SyncRules,
         doubts: Callable[[Reject], Awaitable[bool]],
         *,
         lane: Lane = LANE,
     ) -> None:
-        self._writers, self._pages, self._rules, self._doubts, self._lane = writers, pages, rules, doubts, lane
+        self._writers, self._pages, self._parents, self._rules = writers, pages, parents, rules
+        self._doubts, self._lane = doubts, lane
 
     async def page(self, obj: Object, after: str, scope: tuple[str, Sequence[str]] | None = None) -> list[ChangeEvent]:
-        """The next records of Salesforce, `PAGE` of them unless they are the last. `scope`: a field, and the values that count."""
-        where = [] if scope is None else [any_of(scope[0], scope[1][:_SCOPES_MAX])]
+        """The next records of Salesforce, `PAGE` of them unless they are the last. `scope`: a field, and the values that count; where they
+        are too many for a query, the records of others are among them."""
+        where = [any_of(*scope)] if scope is not None and len(scope[1]) <= _SCOPES_MAX else []
         return await self._twice(lambda: self._pages.behind(obj, after, PAGE, self._lane, where))
 
     async def marketo(self, states: Iterable[PairState]) -> dict[tuple[Object, str], ChangeEvent | None]:
         """By object and id, Marketo's records of these pairs; None for one that can't be found."""
-        return await self._of(System.MARKETO, states)
+        states = list(states)
+        return await self._in_our_names(states, await self._of(System.MARKETO, states))
 
     async def both(self, states: Mapping[int, PairState]) -> dict[int, Readings]:
         """By pair, its records on both sides, as far as they can be read."""
-        salesforce, marketo = await self._of(SALESFORCE, states.values()), await self._of(System.MARKETO, states.values())
+        salesforce, marketo = await self._of(SALESFORCE, states.values()), await self.marketo(states.values())
         return {pair: self.readings(state, {**salesforce, **marketo}) for pair, state in states.items()}
 
     def readings(self, state: PairState, read: Mapping[tuple[Object, str], ChangeEvent | None]) -> Readings:
@@ -95,6 +100,23 @@ class Reader:
                 part = await writer.read(obj, ids[start : start + writer.batch_max], self._lane)
                 found.update({(obj, record): reading for record, reading in part.items()})
         return found
+
+    async def _in_our_names(
+        self, states: Iterable[PairState], read: Mapping[tuple[Object, str], ChangeEvent | None]
+    ) -> dict[tuple[Object, str], ChangeEvent | None]:
+        told = dict(read)
+        shown = [
+            (state, key, event)
+            for state in states
+            if (event := read.get(key := (state.named_on(System.MARKETO), state.marketo.id))) is not None
+        ]
+        doubts = [each for state, _, event in shown for each in doubtful(state, event, self._rules)]
+        if not doubts:
+            return told
+        there = await self._parents.in_marketo(sorted({agreed for _, agreed, _ in doubts if agreed}))
+        back = await self._parents.in_salesforce(sorted({named for _, _, named in doubts}))
+        told.update({key: in_our_names(state, event, self._rules, there, back) for state, key, event in shown})
+        return told
 
     async def _twice(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
         try:

@@ -41,7 +41,7 @@ class Auditing:
         if not settings.calls_percent:
             await stop.wait()
             return
-        book, counted = Book(tools.pool), counted_budgets(tools, self._process)
+        book, counted = Book(tools.pool, tools.terms.rules.objects), counted_budgets(tools, self._process)
         auditor = Auditor(
             book,
             reader_of(tools, counted),
@@ -83,7 +83,7 @@ def reader_of(tools: Tools, counted: Mapping[System, Counted], *, lane: Lane = L
         MarketoRest(tools.marketo_session, counted[MARKETO]), rules, tools.terms.identity.marketo_user, sight.visible, tools.links.goes_back
     )
     writers = {SALESFORCE: SightedWriter(pages, sight), MARKETO: SightedWriter(marketo, sight)}
-    return Reader(writers, pages, rules, sight.doubts, lane=lane)
+    return Reader(writers, pages, Book(tools.pool, rules.objects), rules, sight.doubts, lane=lane)
 
 
 def scopes_of(tools: Tools) -> Mapping[Object, tuple[str, Scope]]:

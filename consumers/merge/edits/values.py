@@ -78,6 +78,8 @@ def canonical(field: FieldMapping, value: Value) -> Canonical:
     if kind is _BOOLEAN:
         return bool(value)
     if isinstance(value, (int, float)):
+        if kind in NAMING:  # Marketo's own number of a record
+            return str(value)
         return round(float(value), _DEFAULT_SCALE if field.scale is None else field.scale)
     return None
 

@@ -92,7 +92,7 @@ class Verbs:
         store, now_ms, kind = self.instance.store, self.instance.clock.now_ms(), body.get("object", LEAD)
         entries = []
         for record in member(body, "records", list):
-            row = store.person(self._known(record["id"])) if kind == LEAD else store.table(kind).get(str(record["id"]))
+            row = store.person(self._known(int(record["id"]))) if kind == LEAD else store.table(kind).get(str(record["id"]))
             if row is None:
                 raise VerbRefusedError(f"no {kind} {record['id']}")
             fields = dict(record["fields"])
