@@ -57,6 +57,7 @@ class Role(StrEnum):
     COPY = "copy"
     AUDIT = "audit"
     FLOW_STEPS = "flow-steps"
+    INTAKE = "intake"
 
 
 class Listable(StrEnum):

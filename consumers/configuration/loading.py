@@ -6,6 +6,7 @@ from pathlib import Path
 from consumers.configuration.access import kafka_problems
 from consumers.configuration.mapping_problems import mapping_problems
 from consumers.configuration.places import ConfigurationError, Invalid, Problem, Reading, document
+from consumers.configuration.pushes import DataStream
 from consumers.configuration.registered import custom_problems
 from consumers.configuration.sections import Broken, Section
 from consumers.configuration.settings import Flow, Settings
@@ -29,6 +30,11 @@ _ALLOWED: Mapping[Flow, frozenset[str]] = {
 _DAY_SECONDS = 86_400
 _DELETED_PEOPLE_DAYS_MIN = 30
 """Salesforce's recycle bin gives back for 15 days, and our change topics can be read again for 14 (streams.wire.topics)."""
+_PUSH_NEEDED: Mapping[DataStream, tuple[str, ...]] = {
+    DataStream.NO: (),
+    DataStream.WEBHOOK: ("munchkin_id", "adobe_client_id"),
+    DataStream.JOURNAL: ("munchkin_id", "adobe_client_id", "adobe_client_secret", "adobe_organisation", "journal_url"),
+}
 _CREDENTIALS = ("client_secret", "username", "password", "private_key", "refresh_token", "login_url")
 
 
@@ -127,12 +133,23 @@ def _retention_problems(settings: Settings) -> Iterator[tuple[str, str]]:
         )
 
 
+def _push_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    pushes = settings.pushes
+    needed = _PUSH_NEEDED[pushes.data_stream]
+    for name in (name for name in needed if getattr(pushes, name) is None):
+        yield f"pushes.{name}", f"needed where data_stream is {pushes.data_stream}; the project in Adobe's developer console shows it"
+    for name in _PUSH_NEEDED[DataStream.JOURNAL]:
+        if name not in needed and getattr(pushes, name) is not None:
+            yield f"pushes.{name}", f"of no use where data_stream is {pushes.data_stream}; remove it, or set data_stream"
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[tuple[str, str]]]], ...] = (
     (("salesforce",), _credential_problems),
     (("marketo",), _interval_problems),
     ((), _link_problems),
     (("kafka",), lambda settings: kafka_problems(settings.kafka)),
     ((), _retention_problems),
+    ((), _push_problems),
     ((), _currency_problems),
     ((), custom_problems),
     ((), mapping_problems),

@@ -13,6 +13,7 @@ from typing import Annotated
 from consumers.configuration.currencies import ISO_CODE, Rates
 from consumers.configuration.custom import CustomObjects, CustomObjectSettings
 from consumers.configuration.files import Dsn, FilePath
+from consumers.configuration.pushes import PushSettings
 from consumers.configuration.qualify import QualifyType
 from consumers.configuration.rules import NAME, FieldEntries, FieldEntry
 from consumers.configuration.sections import Section, Sections
@@ -450,4 +451,7 @@ class Settings:
         ActivitiesSettings()
     )
     flow_steps: Annotated[FlowStepSettings, Section("Marketo's flow steps and `tandem person`", FlowStepSettings)] = FlowStepSettings()
+    pushes: Annotated[PushSettings, Section("Webhooks and the data stream: told of changes in Marketo at once", PushSettings)] = field(
+        default_factory=PushSettings
+    )
     log: Annotated[LogSettings, Section("Logging", LogSettings)] = LogSettings()

@@ -19,7 +19,7 @@ from consumers.troubles.drift import drift_open
 from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Trouble, worst_first
-from consumers.troubles.workers import GROUPS, SERVING
+from consumers.troubles.workers import GROUPS, INTAKE, SERVING
 from streams.budget.state import BudgetState
 from streams.wire.systems import Object, System
 
@@ -54,9 +54,11 @@ def expected(settings: Settings, now_ms: int) -> Expected:
     return Expected(
         now_ms=now_ms,
         poll_seconds=settings.intervals.poll_seconds,
-        activities_max_seconds=settings.intervals.activities_max_seconds,
+        activities_max_seconds=max(
+            settings.intervals.activities_max_seconds, settings.pushes.quiet_seconds if settings.pushes.told else 0.0
+        ),
         day_calls={System.SALESFORCE: settings.salesforce.calls_per_day, System.MARKETO: settings.marketo.calls_per_day},
-        groups=(*GROUPS, SERVING) if settings.flow_steps.key else GROUPS,
+        groups=(*GROUPS, *((SERVING,) if settings.flow_steps.key else ()), *((INTAKE,) if settings.pushes.served else ())),
         objects=synced(settings),
         kinds=registry_of(settings).kinds,
     )

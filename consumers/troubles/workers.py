@@ -27,6 +27,8 @@ GROUPS = ("relay", "observe", "settle", "reconcile")
 """What some worker has to do, as `tandem run --role` names it."""
 SERVING = "flow-steps"
 """The same where the configuration has Marketo's flow steps served."""
+INTAKE = "intake"
+"""The same where webhooks or the data stream call."""
 _NOTHING: Mapping[str, int] = {}
 _encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(list[Trouble])
 

@@ -27,6 +27,7 @@ from consumers.worker.logs import configure
 from consumers.worker.observing import Observing
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work
+from consumers.worker.pushed import TakingIn, journal_of
 from consumers.worker.relaying import Relaying
 from consumers.worker.roles import Role
 from consumers.worker.settling import Settling
@@ -38,8 +39,9 @@ from streams.ground.pause import pause
 from streams.ground.together import beside
 from streams.wire.errors import Fatal, Retry
 
-RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT, FLOW_STEPS = "relay", "observe", "settle", "reconcile", "copy", "audit", "flow-steps"
-ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT, FLOW_STEPS)
+RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT = "relay", "observe", "settle", "reconcile", "copy", "audit"
+FLOW_STEPS, INTAKE = "flow-steps", "intake"
+ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT, FLOW_STEPS, INTAKE)
 _AGAIN_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -55,13 +57,14 @@ class Worker:
         settling = Settling(self.process)
         relaying = Relaying(self.process, settling.flooded, synced(settings))
         self._works: Mapping[str, Callable[[], Mapping[str, Work]]] = {
-            RELAY: relaying.live,
+            RELAY: lambda: {**relaying.live(), **journal_of(settings, relaying)},
             OBSERVE: Observing(self.process).works,
             SETTLE: lambda: {**settling.works(), **running_errands(self.process)},
             RECONCILE: relaying.polls,
             COPY: Copying(self.process).works,
             AUDIT: Auditing(self.process).works,
             FLOW_STEPS: AtYourService(self.process, settings).works,
+            INTAKE: TakingIn(self.process, settings).works,
         }
         self._sources = relaying.sources()
         self._said: set[str] = set()

@@ -78,6 +78,9 @@ class Metrics:
             "tandem_differences", "What differs, as the worker knows that audits; by class, counted to 10,000", ["class"], registry=on
         )
         self.errands = Counter("tandem_errands", "What flow steps and commands have asked for, ended", ["what", "outcome"], registry=on)
+        self.deliveries = Counter(
+            "tandem_deliveries", "Calls of webhooks and of the data stream, and what became of them", ["source", "outcome"], registry=on
+        )
         self.pruned = Counter("tandem_pruned", "What has had its time and was removed from the ledger", ["what"], registry=on)
         self.roles_restarted = Counter("tandem_role_restarts", "Roles that failed and were started again", ["role"], registry=on)
 
@@ -108,6 +111,8 @@ class Metrics:
             self.differences.labels(klass).set(0)
         for asked, outcome in product(What, ("done", "failed")):
             self.errands.labels(asked, outcome)
+        for sender, outcome in product(("webhook", "data_stream"), ("taken", "refused")):
+            self.deliveries.labels(sender, outcome)
         for source in sources:
             self.gaps.labels(source)
             for kind in FAILURES:

@@ -10,6 +10,7 @@ from consumers.configuration.access import kafka_access
 from consumers.configuration.registered import registry_of
 from consumers.configuration.settings import FirstCopy
 from consumers.configuration.systems import marketo_settings
+from consumers.intake.passing import hear
 from consumers.reconcile.confirmation import keeping, release
 from consumers.reconcile.gaps import polls
 from consumers.reconcile.unseen import unseen_by
@@ -28,6 +29,7 @@ from streams.marketo.sources.poll import CycleReport as MarketoCycle
 from streams.marketo.sources.poll import MarketoPollSource
 from streams.marketo.sources.program_poll import NAME as PROGRAMS
 from streams.marketo.sources.program_poll import ProgramPollSource
+from streams.marketo.sources.push.hints import Hints
 from streams.relay.positions import PostgresPositions
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.relay.relay import Relay
@@ -76,7 +78,7 @@ class Relaying:
             money=tools.terms.rules.money,
             connect=_connect(tools),
         )
-        await self._relay("relay.salesforce", source, tools, stop)
+        await self.carry("relay.salesforce", source, tools, stop)
 
     async def _activities(self, tools: Tools, stop: asyncio.Event) -> None:
         intervals = tools.settings.intervals
@@ -86,7 +88,11 @@ class Relaying:
             calls_per_day_max=tools.settings.marketo.polling_calls_per_day,
         )
         feed, flooded = await marketo_feed(tools, "activities"), partial(self._flooded, MARKETO)
-        await self._relay("relay.marketo", ActivitySource(feed, pace=pace, side_seconds=_SIDES_SECONDS, flooded=flooded), tools, stop)
+        pushes = tools.settings.pushes
+        hints = Hints(quiet_seconds=pushes.quiet_seconds) if pushes.told else None
+        source = ActivitySource(feed, pace=pace, side_seconds=_SIDES_SECONDS, flooded=flooded, hints=hints)
+        carried = self.carry("relay.marketo", source, tools, stop)
+        await (carried if hints is None else beside(carried, hear(tools.settings.postgres.dsn.reveal(), hints, stop)))
 
     async def _poll_salesforce(self, obj: Object, tools: Tools, stop: asyncio.Event) -> None:
         if obj not in tools.terms.rules.objects:
@@ -166,12 +172,13 @@ class Relaying:
             calls_per_day_max=tools.settings.marketo.program_calls_per_day,
             report=report,
         )
-        await self._relay("reconcile.programs", source, tools, stop)
+        await self.carry("reconcile.programs", source, tools, stop)
 
     async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
-        await beside(self._relay(role, source, tools, stop), tools.gaps.tell(source, stop))
+        await beside(self.carry(role, source, tools, stop), tools.gaps.tell(source, stop))
 
-    async def _relay(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
+    async def carry(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
+        """A source onto its topics, until told to stop."""
         make = partial(kafka_producer, kafka_access(tools.settings))
         publisher = Publisher(make, keep_dead=tools.bury)
         relay = Relay(source, publisher, PostgresPositions(tools.pool), tools.singleton, watch=self._process.metrics)

@@ -49,14 +49,20 @@ class Turn:
     course: Course
 
 
-async def latencies(ground: Ground, rates: Sequence[int], course: Course, say: Callable[[str], None]) -> dict[str, Any]:
+async def latencies(
+    ground: Ground,
+    rates: Sequence[int],
+    course: Course,
+    say: Callable[[str], None],
+    directions: Sequence[str] = (SALESFORCE_TO_MARKETO, MARKETO_TO_SALESFORCE),
+) -> dict[str, Any]:
     """`added_latency_ms` of `bench.json`. The worker runs."""
     found: dict[str, Any] = {}
     free = iter(Random(7).sample(ground.people, len(ground.people)))
     async with ground.systems() as systems:
         for rate in rates:
             found[str(rate)] = {}
-            for direction in (SALESFORCE_TO_MARKETO, MARKETO_TO_SALESFORCE):
+            for direction in directions:
                 people = [next(free) for _ in range(int(rate * (course.warm + course.measured)))]
                 told = found[str(rate)][direction] = await _measure(
                     ground, systems, people, Turn(rate=rate, direction=direction, course=course)
@@ -80,6 +86,7 @@ async def _measure(ground: Ground, systems: Systems, people: Sequence[Person], t
     told = percentiles([max(0, each - off) for each in took])
     return {
         **{name: told[name] for name in ("p50", "p95", "p99", "n")},
+        "whole": {name: each for name, each in percentiles(took).items() if name in ("p50", "p99")},
         "taken_off_ms": off,
         "limit_alone_ms": alone(turn.rate, reading) if turn.direction == SALESFORCE_TO_MARKETO else None,
         "marketo_calls": spent,

@@ -22,11 +22,14 @@ from tests.benchmarks.peers import Peers
 from tests.benchmarks.report import show
 from tests.benchmarks.sandbox_size import PEOPLE, at_size
 from tests.benchmarks.settle_speed import settle
+from tests.benchmarks.told_latency import told_latencies
 
 OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS, OBJECTS = "observe", "settle", "latency", "idle", "sandbox", "peers", "objects"
-PARTS = frozenset({OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS, OBJECTS})
+TOLD = "told"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS})
 UNASKED = PARTS - {PEERS}
 """What is measured unless something else is asked for: the peer's jars are fetched only for those who want to see it."""
+TOLD_RATES = (1, 5)
 Say = Callable[[str], None]
 
 
@@ -56,7 +59,7 @@ class Programme:
                 await self._observe()
             if PEERS in self._wish.only:
                 await self._peers()
-            if self._wish.only & {SETTLE, LATENCY, IDLE}:
+            if self._wish.only & {SETTLE, LATENCY, TOLD, IDLE}:
                 await self._on_both_systems()
             if OBJECTS in self._wish.only:
                 await self._objects()
@@ -101,12 +104,14 @@ class Programme:
             if IDLE in only:
                 await ground.add(small)
                 await self._idle(ground)
-            if only & {IDLE, LATENCY}:
+            if only & {IDLE, LATENCY, TOLD}:
                 await ground.add(big - len(ground.people))
             if IDLE in only:
                 await self._idle(ground)
             if LATENCY in only:
                 await self._latency(ground)
+            if TOLD in only:
+                self._found["told_latency_ms"] = await told_latencies(ground, TOLD_RATES, self._course(), self._say)
             if SETTLE in only:
                 self._found["settle"] = await settle(ground, big, self._say)
                 self._found["worker_rss_mib_after_drain"] = peak_rss_mib(ground.whole)
@@ -133,10 +138,12 @@ class Programme:
         self._found.setdefault("idle_cycle_calls", {})[size] = told["calls"]
         self._say(f"idle: {size} pairs: {told}")
 
+    def _course(self) -> Course:
+        return Course(warm=10, measured=15) if self._wish.quick else Course(warm=25, measured=40)
+
     async def _latency(self, ground: Ground) -> None:
-        course = Course(warm=10, measured=15) if self._wish.quick else Course(warm=25, measured=40)
         await ground.start()
-        self._found["added_latency_ms"] = await latencies(ground, self._wish.rates, course, self._say)
+        self._found["added_latency_ms"] = await latencies(ground, self._wish.rates, self._course(), self._say)
         await ground.stop()
 
 

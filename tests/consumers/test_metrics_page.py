@@ -68,6 +68,7 @@ def test_what_can_happen_stands_at_nothing_before(metrics: Metrics) -> None:
     metrics.expect(["observe"], ["cdc"], ["decisions"])
     for what in What:
         assert {value(metrics, "tandem_errands_total", what=what, outcome=outcome) for outcome in ("done", "failed")} == {0}
+    assert value(metrics, "tandem_deliveries_total", source="webhook", outcome="refused") == 0
     assert value(metrics, "tandem_role_restarts_total", role="observe") == 0
     assert value(metrics, "tandem_dead_letters_total", stage="cdc") == 0
     assert value(metrics, "tandem_pruned_total", what="decisions") == 0

@@ -85,6 +85,7 @@ async def build(settings: ChildSettings) -> Running:
     app = api.app()
     app.router.add_post(f"{CALLBACK}/{{batch}}", flow_steps.callback)
     app.router.add_get("/prod/keys/{name}", streams.key)
+    app.router.add_post("/ims/token/v3", streams.token)
     app.router.add_get("/csm/registrations/validate", streams.validate)
     app.router.add_get("/events/organizations/{organization}/integrations/{integration}/{registration}", streams.journal)
     api.serve_rest(app)

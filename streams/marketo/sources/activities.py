@@ -11,6 +11,7 @@ from streams.marketo.api.wire import Page
 from streams.marketo.sources.deletions import DeletionWalk
 from streams.marketo.sources.feed import CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, Step, refused, token_lost
 from streams.marketo.sources.pace import Pace
+from streams.marketo.sources.push.hints import Hints
 from streams.wire.errors import Gap, Reject
 from streams.wire.events import Batch, ChangeEvent, DeadLetter
 
@@ -66,9 +67,11 @@ class ActivitySource:
         side_beat: int = 4,
         side_seconds: float = 0.0,
         flooded: Callable[[], bool] = lambda: False,
+        hints: Hints | None = None,
         name: str = NAME,
     ) -> None:
-        """`flooded`: full calls of writes go out from this process, which have better use for its processor."""
+        """`flooded`: full calls of writes go out from this process, which have better use for its processor. `hints`: when to look
+        sooner, and whether nothing needs to be looked for between them."""
         self.name = name
         self._feed = feed
         self._pace = pace or Pace()
@@ -76,6 +79,9 @@ class ActivitySource:
         self._overlap_ms = overlap_seconds * 1000
         self._side_beat, self._side_seconds = side_beat, side_seconds
         self._flooded = flooded
+        self._hints = hints
+        if hints is not None:
+            hints.wake = self.wake
         self._woken = asyncio.Event()
         self.feed_time_ms = 0
         """For metrics: changes up to this time (server clock) have been read."""
@@ -99,6 +105,8 @@ class ActivitySource:
                 calls = self._feed.rest.calls
                 if not draining or place.time - place.deleted > _DELETIONS_LATE_MS:
                     walk.begin(place.deletions, place.deleted)
+                if self._hints is not None:
+                    self._hints.look()
                 page = await (ahead or self._changes(place.changes, place.time, lane))
                 ahead = asyncio.create_task(self._next(page.token, place.time, lane)) if page.more else None
                 step = await self._feed.step(page, lane)
@@ -108,10 +116,12 @@ class ActivitySource:
                 echoes = round(step.rows * step.own)
                 found, own = found + step.rows - echoes, own + echoes
                 batch, place = await self._with_deletions(step, place, walk)
+                if self._hints is not None:
+                    self._hints.shown(page.rows, step.others)
                 yield batch
                 if not step.more:
                     spent = self._feed.rest.calls - calls
-                    await self._rest(self._pace.after(changes=found, echoes=own, calls=spent, now=time.monotonic()))
+                    await self._rest(self._pace.after(changes=found, echoes=own, calls=spent, now=time.monotonic()), bool(found or own))
                     found = own = 0
         except Reject as error:
             raise refused(self.name, error) from error
@@ -187,9 +197,14 @@ class ActivitySource:
         behind = max(0, step.at - self.feed_time_ms) if step.more else 0
         return msgspec.structs.replace(place, changes=step.token, time=self.feed_time_ms, behind=behind)
 
-    async def _rest(self, seconds: float) -> None:
+    async def _rest(self, seconds: float, news: bool) -> None:
+        if self._hints is not None:
+            self._woken.clear()
+            seconds = max(self._hints.rest(seconds, news=news), self._pace.debt_seconds)
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
-            pass  # nobody called: it is time
+            return  # nobody called: it is time
+        if self._hints is not None:
+            await asyncio.sleep(max(self._hints.breath(), self._pace.debt_seconds))

@@ -23,7 +23,7 @@ BEGINNING_MS = 1_167_609_600_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What one page became. `rows`: changes of interest in it; `own`: share of them that is ours; `last_ms`: date of its last row of
-    any type, 0 when it has none."""
+    any type, 0 when it has none; `others`: the leads whom others than ourselves changed."""
 
     events: list[ChangeEvent]
     dead: list[DeadLetter] = field(default_factory=list)
@@ -33,6 +33,7 @@ class Step:
     rows: int
     own: float
     last_ms: int
+    others: frozenset[str] = frozenset()
 
 
 class LeadFeed:
@@ -102,6 +103,7 @@ class LeadFeed:
             rows=len(changes),
             own=sum(self.decoding.owns(rows[0]) for rows in changes) / len(changes) if changes else 0.0,
             last_ms=date(page.rows[-1]) if page.rows else 0,
+            others=frozenset(rows[0].lead for rows in changes if not self.decoding.owns(rows[0])),
         )
 
 

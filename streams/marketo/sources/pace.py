@@ -41,6 +41,11 @@ class Pace:
     def _savings_max(self) -> float:
         return self._rate * 3600
 
+    @property
+    def debt_seconds(self) -> float:
+        """Until what was spent beyond the share is made good; 0 while something is saved."""
+        return max(0.0, -self._savings / self._rate)
+
     def after(self, *, changes: int, calls: int, now: float, echoes: int = 0) -> float:
         """Seconds until the next poll, after one that found `changes` by others and `echoes` of ours, and cost `calls`.
 

@@ -49,6 +49,14 @@ CASES = {
             )
         ],
     ),
+    "a data stream without what it needs": (
+        "pushes: {data_stream: webhook, munchkin_id: 1-A-2}",
+        [("1:1: pushes.adobe_client_id: needed where data_stream is webhook; the project in Adobe's developer console shows it")],
+    ),
+    "what the data stream has no use for": (
+        "pushes: {journal_url: 'https://a.b'}",
+        ["1:10: pushes.journal_url: of no use where data_stream is no; remove it, or set data_stream"],
+    ),
     "a retention that is no number of days": (
         "retention: {cycles_days: -1}",
         ["1:26: retention.cycles_days: '-1' is not a whole number from 0 to 3650"],

@@ -60,6 +60,11 @@ class Both:
             rows = (await answer.json())[system]["rows"]
         return sum((Counter({row["endpoint"]: row["calls"]}) for row in rows), Counter[str]())
 
+    async def metrics(self) -> str:
+        """The page of the first worker."""
+        async with self._http.get(f"{self.stack.tandem.url}/metrics") as answer:
+            return await answer.text()
+
     async def silenced(self) -> str:
         """Salesforce's stream tells nothing any more; the name of that fault."""
         told = await self.does("faults", system="salesforce", match={}, action={"type": "mute", "mode": "lost"})

@@ -17,6 +17,7 @@ from streams.marketo.sources.decode import Decoding
 from streams.marketo.sources.deletions import PAGES_MAX
 from streams.marketo.sources.feed import LeadFeed
 from streams.marketo.sources.pace import Pace
+from streams.marketo.sources.push.hints import Hint, Hints
 from streams.wire.errors import Fatal, Gap, Retry
 from streams.wire.events import AsyncBatches, Batch, Happened, Source
 from tests.streams.marketo.marketo_stub import NOW_MS, OWN, SHOWN, MarketoStub, change, creation, deletion, failure, merge
@@ -67,6 +68,22 @@ async def test_it_begins_now_and_tells_what_happens_from_then_on(stub: MarketoSt
     assert batch.caught_up
     assert not source.backlog
     assert source.feed_time_ms > NOW_MS - 10_000
+
+
+async def test_a_hint_has_it_look_at_once_and_again_until_the_log_shows_it(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.leads = {7: {"id": 7, "leadScore": 3}}
+    hints = Hints(quiet_seconds=3600.0)
+    source = ActivitySource(feed_of(rest, stub), pace=Pace(min_seconds=3600.0, max_seconds=3600.0, calls_per_day_max=10**9), hints=hints)
+    async with following(source) as batches:
+        await anext(batches)
+        waiting = asyncio.ensure_future(anext(batches))
+        await asyncio.sleep(0)
+        hints.told([Hint("7", "new")])
+        assert (await waiting).events == [], "the log is written after the hint was sent"
+        stub.log.append(change("new", 7, "leadScore", None, "3"))
+        batch = await until_event(batches)
+    assert [event.ref for event in batch.events] == ["new"]
+    assert hints.wanted == 0
 
 
 async def test_it_goes_on_behind_the_last_batch(stub: MarketoStub, rest: MarketoRest) -> None:

@@ -60,9 +60,11 @@ RECORD_CODES = {
 }
 """Fault type -> the code with which every k-th record of a batch is skipped."""
 
-STREAM_TYPES = frozenset({"stream_mute", "stream_duplicate", "stream_reorder", "stream_malformed", "stream_bad_signature"})
-"""What happens to the next batch of a data stream: lost, sent twice, its events in reverse, cut off, wrongly signed. `path` of the match
-is `/events/` and the registration's id. The journal stays as it is."""
+STREAM_TYPES = frozenset(
+    {"stream_mute", "stream_duplicate", "stream_reorder", "stream_malformed", "stream_bad_signature", "stream_foreign"}
+)
+"""What happens to the next batch of a data stream: lost, sent twice, its events in reverse, cut off, wrongly signed, of another instance
+of the same Adobe organisation. `path` of the match is `/events/` and the registration's id. The journal stays as it is."""
 
 OWN_TYPES = frozenset({"marketo_error", "record_errors", "token_expiry", "late_activity", "short_page"})
 FAULT_TYPES = CALL_TYPES | OWN_TYPES | CODES.keys() | RECORD_CODES.keys()

@@ -109,12 +109,20 @@ class PushVerbs:
         return {**made, "activityType": number, "name": row["name"], "choices": row["choices"]}
 
     async def create_stream(self, body: bytes) -> Any:
-        """{"client_id", "url"?, "types"? (activity type ids)} -> {"id", "status", "journal"}. With an address it is challenged first."""
+        """{"client_id", "client_secret"? (for tokens), "url"?, "types"? (activity type ids)} -> {"id", "status", "journal"}. With an
+        address it is challenged first."""
         given = orjson.loads(body or b"{}")
         if not isinstance(given, dict) or not isinstance(given.get("client_id"), str):
             raise VerbRefusedError("client_id: str expected")
         place = len(self.instance.store.log.commits)
-        row = {"clientId": given["client_id"], "url": given.get("url"), "types": given.get("types"), "from": place, "position": place}
+        row = {
+            "clientId": given["client_id"],
+            "clientSecret": given.get("client_secret"),
+            "url": given.get("url"),
+            "types": given.get("types"),
+            "from": place,
+            "position": place,
+        }
         key = str(self._made(STREAM, {**row, "status": "ACTIVE" if not given.get("url") else "PENDING"})["id"])
         if given.get("url"):
             await self._verified(key, given["url"])

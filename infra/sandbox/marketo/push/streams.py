@@ -31,6 +31,8 @@ RETRY_MINUTES = (1, 2, 4, 8, 15)
 GIVE_UP_MS = 24 * 3_600_000
 JOURNAL_DAYS = 7
 VALIDATION_MS = 5 * 60_000
+TOKEN_SECONDS = 86_399
+FOREIGN_MUNCHKIN_ID = "999-ZZZ-999"
 _JOURNAL_EVENTS = 100
 _WAIT = aiohttp.ClientTimeout(total=10)
 _DAY_MS = 86_400_000
@@ -59,6 +61,8 @@ class Streams:
     _tasks: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
     _validations: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Challenge -> registration and when it ends."""
+    _tokens: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Access token -> client and when it ends."""
 
     def notice(self, _: Sequence[Entry]) -> None:
         """Listener of the instance."""
@@ -100,6 +104,30 @@ class Streams:
         self.start(key)
         return web.Response(text="validated")
 
+    async def token(self, request: web.Request) -> web.Response:
+        """An access token for a project's server-to-server credentials, as Adobe's identity service gives it."""
+        form = await request.post()
+        client, secret = str(form.get("client_id", "")), str(form.get("client_secret", ""))
+        if form.get("grant_type") != "client_credentials" or not form.get("scope"):
+            return web.json_response({"error": "invalid_request"}, status=400)
+        known = {str(row.get("clientSecret")) for row in self.instance.store.table(STREAM).rows() if row["clientId"] == client}
+        if not secret or secret not in known:
+            return web.json_response({"error": "invalid_client", "error_description": "invalid client_secret parameter"}, status=400)
+        token = secrets.token_urlsafe(32)
+        self._tokens[token] = client, self.instance.clock.now_ms() + TOKEN_SECONDS * 1000
+        return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": TOKEN_SECONDS})
+
+    def _lets_in(self, request: web.Request, row: Row | None) -> int:
+        """0, or the status that the call is refused with. A registration without a secret takes any token."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not token:
+            return 401
+        if row is None or request.headers.get("x-api-key") != row["clientId"] or not request.headers.get("x-ims-org-id"):
+            return 403
+        client, until_ms = self._tokens.get(token, ("", 0))
+        right = client == row["clientId"] and self.instance.clock.now_ms() < until_ms
+        return 0 if right or not row.get("clientSecret") else 401
+
     async def key(self, request: web.Request) -> web.Response:
         pem = self.signing.public(request.match_info["name"])
         return web.Response(status=404) if pem is None else web.Response(body=pem, content_type="application/x-pem-file")
@@ -134,6 +162,8 @@ class Streams:
         kind = fault.type if fault is not None else ""
         if kind == "stream_mute":
             return
+        if kind == "stream_foreign":
+            events = [{**event, "data": {**event["data"], "munchkinId": FOREIGN_MUNCHKIN_ID}} for event in events]
         body = orjson.dumps(events[::-1] if kind == "stream_reorder" else events)
         if kind == "stream_malformed":
             body = body[: len(body) // 2]
@@ -194,9 +224,9 @@ class Streams:
     async def journal(self, request: web.Request) -> web.Response:
         key = request.match_info["registration"]
         row = self.instance.store.table(STREAM).get(key)
-        bearer = request.headers.get("Authorization", "").startswith("Bearer ")
-        if not bearer or row is None or request.headers.get("x-api-key") != row["clientId"] or not request.headers.get("x-ims-org-id"):
-            return web.Response(status=403 if bearer else 401)
+        refused = self._lets_in(request, row)
+        if refused or row is None:
+            return web.Response(status=refused)
         self.instance.commit_late()
         oldest, end = self._oldest(row), len(self.instance.store.log.commits)
         start = self._start_of(request, row, oldest, end)

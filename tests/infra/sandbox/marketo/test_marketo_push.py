@@ -291,6 +291,28 @@ async def test_the_journal(server: Any) -> None:
     assert (await (await get(made["journal"])).json())["_page"]["count"] == 1
 
 
+async def test_a_journal_with_a_secret_wants_a_token_of_its_client(server: Any) -> None:
+    made = await server.verb("stream/create", {"client_id": "me", "client_secret": "hush"})
+    login = made["journal"].partition("/events/")[0] + "/ims/token/v3"
+
+    async def token(**form: str) -> tuple[int, dict[str, Any]]:
+        async with server.http.post(login, data={"grant_type": "client_credentials", "scope": "openid", **form}) as answer:
+            return answer.status, await answer.json()
+
+    async def read(bearer: str) -> int:
+        headers = {"x-api-key": "me", "x-ims-org-id": "org", "Authorization": f"Bearer {bearer}"}
+        async with server.http.get(made["journal"], headers=headers) as answer:
+            return int(answer.status)
+
+    assert (await token(client_id="me", client_secret="wrong"))[0] == 400
+    assert (await token(client_id="me", client_secret="hush", scope=""))[0] == 400
+    status, given = await token(client_id="me", client_secret="hush")
+    assert (status, given["token_type"]) == (200, "bearer")
+    assert [await read(bearer) for bearer in ("any", given["access_token"])] == [401, 204]
+    server.running.system.advance(86_400)
+    assert await read(given["access_token"]) == 401
+
+
 async def test_scripted_faults_of_a_stream(server: Any, receiver: Receiver) -> None:
     made = await server.verb("stream/create", {"client_id": "me", "url": f"{receiver.url}/events"})
     path = f"/events/{made['id']}"
