@@ -12,6 +12,7 @@ from consumers.merge.lives.aside import relieved
 from consumers.merge.lives.identity import came_into
 from consumers.merge.lives.late import is_late, still_news
 from consumers.merge.lives.link import agree_link
+from consumers.merge.lives.outlived import outlived
 from consumers.merge.lives.record import (
     FOREIGN,
     READING,
@@ -26,7 +27,7 @@ from consumers.merge.lives.record import (
     without_writes,
 )
 from consumers.merge.pair.decision import Folded, Ruling, Verdict
-from consumers.merge.pair.state import Field, PairState, Waiting, shallow
+from consumers.merge.pair.state import Field, PairState, Record, Waiting, shallow
 from consumers.merge.terms import Terms
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE
@@ -63,9 +64,9 @@ def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded
             Ruling(field="*", verdict=Verdict.WAITING, reason="the feed can't say what changed; it is read"),
         )
     if event.kind is _DELETED:
-        return _deleted(state, event, terms)
+        return _deleted(state, event, terms, before)
     if is_alive(before, event):
-        state = undeleted(state, event.system)
+        state = undeleted(state, event.system, event.at)
     return _changes(state, event, terms, now)
 
 
@@ -81,7 +82,7 @@ def _told_late(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> 
     return state, (*overtaken, *rulings)
 
 
-def _deleted(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
+def _deleted(state: PairState, event: ChangeEvent, terms: Terms, before: Record) -> Folded:
     """Salesforce's stream doesn't say whether a deletion was a merge: its last word is that of a look."""
     final = event.system is not SALESFORCE or event.source != STREAM
     record = shallow(state.record(event.system))
@@ -92,6 +93,9 @@ def _deleted(state: PairState, event: ChangeEvent, terms: Terms) -> Folded:
         return state, (Ruling(field="*", verdict=_WAITING, reason="deleted in salesforce; whether it was merged is asked"),)
     if event.system is SALESFORCE:
         state = agree_link(state, terms, event.at)
+    # a deletion of our own follows one on the other side, so it is as old as that
+    at = 0 if terms.identity.owns(event) else min(event.at, before.at) if before.deleted else event.at
+    state = outlived(state, event.system, at, terms)
     why = f"; {event.origin}" if event.origin and event.source == READING else ""
     return state, (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=f"deleted in {event.system}{why}"),)
 

@@ -69,6 +69,8 @@ def seen_alive(record: Record, event: ChangeEvent) -> Record:
     new = shallow(record)
     if record.deleted or not record.complete:
         new.at = max(record.at, event.at)
+    if record.deleted:
+        new.restored = event.modified_at or event.at
     new.id, new.complete, new.reread, new.deleted, new.heir = record.id or event.id, True, False, False, 0
     return new
 
@@ -90,11 +92,12 @@ def is_alive(record: Record, event: ChangeEvent) -> bool:
     return later and event.kind in (_CREATED, _UPDATED)
 
 
-def undeleted(state: PairState, system: System) -> PairState:
-    """The pair, one record of which is back: it is read, since nobody told what changed meanwhile."""
+def undeleted(state: PairState, system: System, at: int) -> PairState:
+    """The pair, one record of which is back since that moment (ms, the system's clock): it is read, since nobody told what changed
+    meanwhile."""
     state = came_back(state, system)
     record = shallow(state.record(system))
-    record.deleted, record.reread = False, True
+    record.deleted, record.reread, record.restored = False, True, at
     return state.with_record(system, record)
 
 

@@ -256,6 +256,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """The numbers (`seq`) of the newest feed events judged, growing; the first stands for all before it."""
     heir: int = 0
     """Until it is read: how it came to be this pair's (`identity.SECOND`, `CONVERTED`, `WINNER`)."""
+    restored: int = 0
+    """When it was last restored, as far as is known (ms, the system's clock); 0: never."""
 
 
 class Waiting(msgspec.Struct, array_like=True):

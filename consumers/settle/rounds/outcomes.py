@@ -10,6 +10,7 @@ from consumers.judging.holds import held
 from consumers.ledger.port import Duty, Pair
 from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged
 from consumers.merge.lives.once import doubted
+from consumers.merge.lives.outlived import outlived
 from consumers.merge.pair.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writing.plan import Create, Delete, Merge, Update, row_mark
@@ -159,8 +160,8 @@ class Outcomes:
         if record.id == target:
             if isinstance(item.order, Delete):
                 record.deleted, record.at = True, max(record.at, outcome.until - 1)
-            else:
-                record.reread = True
+                return outlived(state.with_record(self._system, record), self._system, 0, self._terms)
+            record.reread = True
         return state.with_record(self._system, record)
 
     def _met_again(self, state: PairState, item: Item, outcome: Outcome, now: int) -> PairState:

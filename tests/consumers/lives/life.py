@@ -51,7 +51,8 @@ class Life(Family):
         self.told: list[ChangeEvent] = []
         self.found: list[ChangeEvent] = []
         """What polls have found, and nobody has been told yet."""
-        self.gone_by_hand: set[str] = set()
+        self.gone_by_hand: dict[str, int] = {}
+        """People whom somebody deleted in Marketo, and when."""
         self.started()
 
     def started(self, *off: str) -> None:
@@ -241,7 +242,8 @@ class Life(Family):
 
     def _is_excused(self, record: str) -> bool:
         """Whether it rightly has no person: somebody deleted that by hand, or it is to be merged and can't be, or it is held."""
-        by_hand = any(state.marketo.deleted and state.marketo.id in self.gone_by_hand for state in self._pairs_of(record))
+        restored = 0 if self.org.muted else self.org.restored.get(record, 0)  # a poll doesn't tell that somebody was gone in between
+        by_hand = any(state.marketo.deleted and self.gone_by_hand.get(state.marketo.id, -1) >= restored for state in self._pairs_of(record))
         owing = [
             (state.salesforce.id, loser) for state in self.memory.pairs.values() for system, loser in state.merges if system is SALESFORCE
         ]

@@ -37,6 +37,8 @@ class WholeOrg(Org):
         self.converted: dict[str, str] = {}
         self.bin: dict[str, list[tuple[str, Object, Row]]] = {}
         """By what was deleted: that, and what went with it."""
+        self.restored: dict[str, int] = {}
+        """By what came back: when, the last time."""
         self.writes = 0
         """Changes that Tandem has made."""
         self.muted = False
@@ -67,6 +69,7 @@ class WholeOrg(Org):
                 row["AccountId"] = None
             if obj == ROLE and not {row["OpportunityId"], row["ContactId"]} <= self.records.keys():
                 continue
+            self.restored[each] = self._clock()
             self.restore(each, obj, row)
 
     def unite(self, winner: str, losers: Sequence[str]) -> None:

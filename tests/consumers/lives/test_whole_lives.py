@@ -133,7 +133,7 @@ class Lives(RuleBasedStateMachine):
         person = self._person(number)
         if person is not None:
             with self.life.marketo.by_hand():
-                self.life.gone_by_hand.add(person)
+                self.life.gone_by_hand[person] = self.life.clock.now
                 self.life.marketo.bury(person)
 
     @rule(number=NUMBER, other=NUMBER, many=st.integers(1, 3))
