@@ -9,7 +9,7 @@ from consumers.judging.belonging import Belonging
 from consumers.judging.bursts import Bursts, dated_back
 from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, tokens
 from consumers.judging.decided import decided
-from consumers.judging.holds import asked, held
+from consumers.judging.holds import asked, hands_changed, held
 from consumers.judging.identities import Identities
 from consumers.judging.introductions import (
     NAME,
@@ -269,7 +269,7 @@ class Judging:
     def forget(self, pair: Pair) -> None:
         if pair.id:
             self.ended.append(pair.id)
-        self._left |= tokens(pair.loaded or pair.state, self._terms)
+        self._left |= tokens(pair.loaded or pair.state, self._terms) | tokens(pair.state, self._terms)
         self._changed.pop(id(pair), None)
         self._plain.pairs.pop(pair.id, None)
         for alike in self._by_key.values():
@@ -291,6 +291,8 @@ class Judging:
         old = pair.state
         if state.hold.startswith(AMBIGUOUS) and old.hold and self._terms.match_key(state) != self._terms.match_key(old):
             state = asked(state, event.system)
+        if self._is_let_go(old, state):
+            self._left |= tokens(old, self._terms) - tokens(state, self._terms)
         pair.state = self._terms.with_due(state, self._now)
         if pair.state.due != old.due:
             self._note_due(pair, event)
@@ -298,6 +300,11 @@ class Judging:
             if ahead_ms:
                 pair.state.due = dated_back(pair.state.due, old.due, ahead_ms)
         self._changed[id(pair)] = pair
+
+    def _is_let_go(self, old: PairState, new: PairState) -> bool:
+        """Whether an e-mail or a record may have changed hands: also one that the pair had in this batch alone."""
+        email = self._terms.rules.email_key
+        return new.unsettled().get(email) is not old.unsettled().get(email) or hands_changed(old, new)
 
     def _note_due(self, pair: Pair, event: ChangeEvent) -> None:
         loaded = pair.loaded

@@ -290,3 +290,19 @@ async def test_a_record_that_was_deleted_is_never_deleted_again_by_us() -> None:
     ledger = ledger_with(state)
     await judge(ledger, whole(MK, 77, createdAt="2023-11-14T22:13:29Z"))
     assert (ledger.pairs[1].marketo.id, ledger.pairs[1].retract) == ("77", ())
+
+
+@pytest.mark.parametrize("before", [[], [whole(SF, 2, T + 10_000, Email="former@example.com")]], ids=["new", "known"])
+@pytest.mark.parametrize("late", [False, True], ids=["held before", "held after"])
+async def test_who_is_held_for_an_address_that_somebody_had_in_one_batch_alone_is_looked_at_again(
+    before: list[ChangeEvent], late: bool
+) -> None:
+    ledger = ledger_with(told=TERMS)
+    for each in before:
+        await judge(ledger, each)
+    had, third = whole(SF, 2, T + 20_000), whole(SF, 3, T + 24_000)
+    passed_on = whole(SF, 2, T + 26_000, Email="other@example.com")
+    await judge(ledger, *((had, passed_on, third) if late else (had, third, passed_on)))
+    await reunite(ledger, TERMS, T + 70_000)
+    state = next(each for each in ledger.pairs.values() if each.salesforce.id == record(SF, 3))
+    assert not state.hold or state.salesforce.reread

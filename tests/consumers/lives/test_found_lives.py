@@ -60,6 +60,16 @@ POLLED: dict[str, list[Step]] = {
     ],
 }
 """Without the stream, whose events have a place: each with the seeds 52, 71 and 1532."""
+POLLED_ONCE: dict[str, tuple[int, list[Step]]] = {
+    "whoever was held for an address that somebody had for the length of a batch is held no more": (
+        420346,
+        [
+            *(ARRIVE, ARRIVE, ARRIVE, ARRIVE, converts(0, 0, "new", deal=False), ARRIVE),
+            person("an_address_changes_hands", 0, other=1, swap=True),
+        ],
+    ),
+}
+"""The same, each with a seed of its own."""
 
 
 @pytest.mark.parametrize("found", POLLED)
@@ -68,6 +78,16 @@ def test_a_history_that_was_found_has_no_fault_where_only_the_poll_tells(found: 
     lives = Lives()
     lives.begins(seed=seed, troubled=False, muted=True)
     for what, arguments in POLLED[found]:
+        getattr(lives, what)(**arguments)
+    lives.teardown()
+
+
+@pytest.mark.parametrize("found", POLLED_ONCE)
+def test_a_history_that_was_found_by_the_poll_alone_has_no_fault(found: str) -> None:
+    seed, steps = POLLED_ONCE[found]
+    lives = Lives()
+    lives.begins(seed=seed, troubled=False, muted=True)
+    for what, arguments in steps:
         getattr(lives, what)(**arguments)
     lives.teardown()
 
