@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,10 @@ from streams.wire.errors import Retry
 from streams.wire.systems import System
 
 ALL = "select campaign, program, winner, backwards, linked_ms from campaign_links order by linked_ms, campaign"
+KEPT = """
+select l.program from campaign_links as l join pairs as p on p.marketo_object = 'program' and p.marketo_id = l.program
+where p.salesforce_id = l.campaign and not p.gone
+"""
 _HEIRS = """
 select f.id, p.marketo_id from former as f join pairs as p on p.id = f.pair
 where f.system = 'marketo' and f.object = 'person' and f.id = any($1::text[]) and p.marketo_id is not null and not p.gone
@@ -57,12 +61,16 @@ class Links:
         self._until = 0.0
         self.now: tuple[Link, ...] = ()
         """As last read."""
+        self._kept: frozenset[str] = frozenset()
+        """The programs whose pairs were there then."""
 
     async def all(self) -> tuple[Link, ...]:
         """As they are, or were a moment ago."""
         if self._monotonic() >= self._until:
             with away_is_retry("read what is linked"):
+                kept = await self._pool.fetch(KEPT)
                 self.now = links_in(await self._pool.fetch(ALL))
+            self._kept = frozenset(row[0] for row in kept)
             self._until = self._monotonic() + _FRESH_SECONDS
         return self.now
 
@@ -70,9 +78,13 @@ class Links:
         """The linked campaigns."""
         return [link.campaign for link in await self.all()]
 
-    async def programs(self) -> Collection[str]:
-        """The linked programs."""
-        return {link.program for link in await self.all()}
+    async def programs(self) -> Mapping[str, int]:
+        """The linked programs whose members are anybody's: by each, the link, as the moment when it was made.
+
+        Of a link that was just made there is no pair yet, of one whose campaign and program are both gone none any more, and what is
+        told of its members is nobody's. So they are read once there is one, as if nobody had ever read them.
+        """
+        return {link.program: link.linked_ms for link in await self.all() if link.program in self._kept}
 
     def goes_back(self, program: str) -> bool:
         """Whether members of this program are taken out and put in again."""

@@ -4,7 +4,7 @@ Marketo gives a member no id: program and person name it, `1001.123`. Its activi
 so a change that is news is read, 300 a call, and the reading is the event.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
 from streams.budget.port import Lane
 from streams.marketo.api.programs import LEFT, MarketoPrograms
@@ -14,6 +14,12 @@ from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, Object
 
 READ = "read"
+
+
+class NotThere(Exception):  # noqa: N818 - a case, not a failure
+    """There is no such program, or it can't be seen: nobody has read its members."""
+
+
 Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
 
 
@@ -39,8 +45,9 @@ def gone(obj: Object, name: str, at: int, heir: str = "", source: str = READ) ->
 class Memberships:
     """Of programs that are of interest.
 
-    `linked`: those, now. `unseen`: of hints, what the ledger doesn't show yet. `heirs`: of people who are gone, those who were merged, with
-    whom they are now. `fields`: what is read of a member beside its status.
+    `linked`: those, now, and by each the link that made it so: another link is another number. `unseen`: of hints, what the ledger doesn't
+    show yet. `heirs`: of people who are gone, those who were merged, with whom they are now. `fields`: what is read of a member beside its
+    status.
     """
 
     def __init__(
@@ -49,7 +56,7 @@ class Memberships:
         obj: Object,
         fields: Callable[[], Sequence[str]],
         *,
-        linked: Callable[[], Awaitable[Collection[str]]],
+        linked: Callable[[], Awaitable[Mapping[str, int]]],
         unseen: Unseen,
         heirs: Callable[[Sequence[str]], Awaitable[Mapping[str, str]]],
     ) -> None:
@@ -95,10 +102,11 @@ class Memberships:
         return events + await self._lost(lost, at, source)
 
     async def all_of(self, program: str, lane: Lane) -> AsyncIterator[list[ChangeEvent]]:
-        """All members of a program, page by page: those of any status that its channel has. Raises `Reject` 1003 for more than 100,000."""
+        """All members of a program, page by page: those of any status that its channel has. Raises `NotThere` where there is no such
+        program, `Reject` 1003 for more than 100,000."""
         statuses = [step.name for step in await self._programs.statuses(program, lane) or ()]
         if not statuses:
-            return
+            raise NotThere(f"Marketo shows no program {program}, or no status of its channel")
         async for members in self._programs.members_with(program, statuses, self._fields(), lane):
             yield [reading(self._obj, program, member) for member in members]
 

@@ -7,7 +7,7 @@ members of each, and some for those whose turn it is. The more programs, the lon
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 
 import msgspec
 import structlog
@@ -15,7 +15,7 @@ import structlog
 from streams.budget.port import Lane
 from streams.marketo.api.calling import BATCH_RECORDS_MAX
 from streams.marketo.api.programs import MarketoPrograms
-from streams.marketo.sources.memberships import Memberships, Unseen
+from streams.marketo.sources.memberships import Memberships, NotThere, Unseen
 from streams.wire.errors import Gap, Reject
 from streams.wire.events import Batch, ChangeEvent
 from streams.wire.systems import Object
@@ -37,6 +37,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     members: dict[str, int] = {}
     changed: int = 0
     checked: dict[str, str] = {}
+    links: dict[str, int] = {}
+    """By program, the link for which its members have been read; for another one they are read whole anew."""
 
 
 class ProgramPollSource:
@@ -66,8 +68,8 @@ class ProgramPollSource:
         """Cycles, for ever. What an interrupted one has read is read again."""
         place = _place(position)
         while True:
-            linked = sorted(await self._memberships.linked())
-            begun, calls = time.monotonic(), self._programs.calls
+            linked = dict(sorted((await self._memberships.linked()).items()))
+            place, begun, calls = _of(linked, place), time.monotonic(), self._programs.calls
             self._read = self._relayed = 0
             if linked:
                 async for events, passed in self._cycle(linked, place):
@@ -77,22 +79,22 @@ class ProgramPollSource:
             yield Batch(events=[], position=_text(place), caught_up=True)
             await self._rest(linked, self._programs.calls - calls)
 
-    async def _cycle(self, linked: list[str], place: Place) -> AsyncGenerator[tuple[list[ChangeEvent], Place], None]:
+    async def _cycle(self, linked: Mapping[str, int], place: Place) -> AsyncGenerator[tuple[list[ChangeEvent], Place], None]:
         changed, now_ms = await self._programs.changed(max(0, place.changed - self._overlap_ms))
         for program in [each for each in linked if each in changed or each not in place.members]:
             event = await self._programs.reading(self._object, program, Lane.REPAIR)
             if event is not None:
                 yield await self._news([event]), place
         for program in linked:
-            async for events in self._members(program, place.members.get(program), now_ms):
-                yield await self._news(events), place
-            place = msgspec.structs.replace(place, members={**place.members, program: now_ms})
-        place = msgspec.structs.replace(
-            place,
-            changed=now_ms,
-            members={each: at for each, at in place.members.items() if each in linked},
-            checked={each: name for each, name in place.checked.items() if each in linked},
-        )
+            try:
+                async for events in self._members(program, place.members.get(program), now_ms):
+                    yield await self._news(events), place
+            except NotThere as case:
+                _log.warning("the members of a linked program can't be read, they will be once it is seen", program=program, why=str(case))
+                continue
+            read = {**place.members, program: now_ms}
+            place = msgspec.structs.replace(place, members=read, links={**place.links, program: linked[program]})
+        place = msgspec.structs.replace(place, changed=now_ms)
         async for step in self._checks(linked, place, now_ms):
             yield step
 
@@ -110,7 +112,7 @@ class ProgramPollSource:
                 raise
             _log.warning("a program has too many members to ask who has changed: activities tell, and each in its turn", program=program)
 
-    async def _checks(self, linked: list[str], place: Place, now_ms: int) -> AsyncGenerator[tuple[list[ChangeEvent], Place], None]:
+    async def _checks(self, linked: Collection[str], place: Place, now_ms: int) -> AsyncGenerator[tuple[list[ChangeEvent], Place], None]:
         """Members in their turn: who is in the program no more, and what nothing has told of. A program goes on where it was left."""
         left = CHECKS_MAX
         for program in sorted(linked, key=lambda each: (each in place.checked, each)):
@@ -133,11 +135,22 @@ class ProgramPollSource:
         self._read, self._relayed = self._read + len(events), self._relayed + len(news)
         return news
 
-    async def _rest(self, linked: list[str], calls: int) -> None:
+    async def _rest(self, linked: Mapping[str, int], calls: int) -> None:
         """Until the next cycle is due, or another program is of interest."""
         until = time.monotonic() + max(self._interval, calls * _DAY_SECONDS / self._calls_per_day_max)
-        while time.monotonic() < until and sorted(await self._memberships.linked()) == linked:  # noqa: ASYNC110 - nobody tells
+        while time.monotonic() < until and await self._memberships.linked() == linked:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(min(_LOOK_SECONDS, max(0.0, until - time.monotonic())))
+
+
+def _of(linked: Mapping[str, int], place: Place) -> Place:
+    """Without what was read for a link that is no more."""
+    same = {program for program, link in linked.items() if place.links.get(program) == link}
+    return msgspec.structs.replace(
+        place,
+        members={each: at for each, at in place.members.items() if each in same},
+        links={each: link for each, link in place.links.items() if each in same},
+        checked={each: name for each, name in place.checked.items() if each in same},
+    )
 
 
 def _place(position: str | None) -> Place:

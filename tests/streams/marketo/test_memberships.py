@@ -35,8 +35,8 @@ class Programs:
 
 
 def memberships(programs: Programs, known: Mapping[str, str], heirs: Mapping[str, str] | None = None) -> Memberships:
-    async def linked() -> set[str]:
-        return {"1001"}
+    async def linked() -> dict[str, int]:
+        return {"1001": 1}
 
     async def unseen(events: list[ChangeEvent]) -> list[ChangeEvent]:
         return [event for event in events if known.get(event.id) != event.fields.get("statusName", "gone")]
