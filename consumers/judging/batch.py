@@ -39,7 +39,7 @@ from consumers.merge.events.plain import Way
 from consumers.merge.events.reading import Look, look
 from consumers.merge.lives.aside import lost_event
 from consumers.merge.lives.naming import returned, with_name
-from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.pair.decision import Origin, Ruling, Told, Verdict
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
 from consumers.merge.writing.writes import creation
@@ -75,7 +75,7 @@ class Judging:
         """Pairs that are part of other ones since."""
         self._left: set[str] = set()
         """Match keys and records that changed hands: whoever was held because of them is looked at again."""
-        self._decisions: list[Decision | tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
+        self._decisions: list[Told | tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
         self._identities = Identities(self, terms, now)
         self._belonging = Belonging(terms)
         self.observed = Observed()
@@ -332,8 +332,8 @@ class Judging:
         """Everything changed, and the decisions. Raises `Retry` where another transaction was quicker with one of these records."""
         if self.ended:
             await self._tx.remove(self.ended)
-        fronts = [pair for pair in self._plain.pairs.values() if pair.front is not None]
-        self._changed.update((id(pair), pair) for pair in self._plain.pairs.values() if pair.front is None)
+        fronts = [pair for pair in self._plain.pairs.values() if pair.is_packed]
+        self._changed.update((id(pair), pair) for pair in self._plain.pairs.values() if not pair.is_packed)
         pairs = list(self._changed.values())
         with step("matching"):
             introduced, left = matched(pairs, self._by_key, self._terms)
@@ -344,7 +344,7 @@ class Judging:
         except Taken as error:
             raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
         with step("deciding"):
-            decisions = [entry if isinstance(entry, Decision) else decided(*entry, self._now) for entry in self._decisions]
+            decisions = [entry if type(entry) is Told else decided(*entry, self._now) for entry in self._decisions]
         await self._identities.save(self._tx)
         await self._tx.record([*decisions, *self._identities.decisions()])
         if self._left:

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from consumers.ledger.port import NOTHING, Awaited, Duty, Fenced, Named, Pair, Taken, is_gone
 from consumers.merge.lives.naming import in_marketo, told_of
-from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.decision import Decision, Told, decode
 from consumers.merge.pair.state import NEVER, PairState, shallow
 from consumers.merge.pair.stored import pack
 from consumers.merge.writing.due import contested
@@ -297,9 +297,9 @@ class MemoryTransaction:
                 children.setdefault(child, {})[role] = parent
         return children
 
-    async def record(self, decisions: Sequence[Decision]) -> None:
+    async def record(self, decisions: Sequence[Decision | Told]) -> None:
         """As the port says."""
-        self._ledger.decisions.extend(decisions)
+        self._ledger.decisions.extend(decode(each.said) if isinstance(each, Told) else each for each in decisions)
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """As the port says."""

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from consumers.ledger.pair import Pair as Pair  # noqa: PLC0414 - part of the port
-from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.decision import Decision, Told
 from consumers.merge.pair.state import PairState
 from consumers.merge.writing.parents import Reference
 from streams.wire.events import DeadLetter
@@ -184,7 +184,7 @@ class Transaction(Protocol):
         by ascending id: those after `after`. Not locked."""
         ...
 
-    async def record(self, decisions: Sequence[Decision]) -> None:
+    async def record(self, decisions: Sequence[Decision | Told]) -> None:
         """Append decisions; they are published from here."""
         ...
 

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 
 from consumers.ledger.postgres.border import border
-from consumers.merge.pair.decision import Decision
-from consumers.merge.pair.decision import encode as encode_decision
+from consumers.merge.pair.decision import Decision, Told, told
 
 DECISIONS_MAX = 1_000
 """Of a block: so many numbers are its own."""
@@ -72,10 +71,10 @@ class Entry:
     told: bytes
 
 
-def packed(decisions: Sequence[Decision], before: Mapping[int, int]) -> bytes:
+def packed(decisions: Sequence[Decision | Told], before: Mapping[int, int]) -> bytes:
     """A block of these decisions. `before`: the last block of each pair that has one."""
     pairs = [decision.pair for decision in decisions]
-    body = _Body(pairs, [before.get(pair, NO_BLOCK) for pair in pairs], [encode_decision(decision) for decision in decisions])
+    body = _Body(pairs, [before.get(pair, NO_BLOCK) for pair in pairs], [told(decision).said for decision in decisions])
     return zlib.compress(_encoder.encode(body), _QUICKEST)
 
 

@@ -7,7 +7,7 @@ from consumers.ledger.faults import step
 from consumers.ledger.port import Pair
 from consumers.ledger.postgres.blocks import DECISIONS_MAX, INSERT, NO_BLOCK, POINT, POINTED, Days, draw, packed
 from consumers.ledger.postgres.border import border
-from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.decision import Decision, Told
 
 
 class Chronicle:
@@ -23,7 +23,7 @@ class Chronicle:
             self._promised = await draw(self._connection, self._days)
         return self._promised
 
-    async def record(self, decisions: Sequence[Decision], held: Mapping[int, Pair], unsaved: Collection[int]) -> None:
+    async def record(self, decisions: Sequence[Decision | Told], held: Mapping[int, Pair], unsaved: Collection[int]) -> None:
         """Write them, and have the pairs' rows name where. `held`: pairs of this transaction; of the `unsaved` the row is written later."""
         behind: dict[int, int] = {}
         before = await self._before(decisions, held)
@@ -43,7 +43,7 @@ class Chronicle:
                     held[pair].decided = block
         await self._point(behind)
 
-    async def _before(self, decisions: Sequence[Decision], held: Mapping[int, Pair]) -> dict[int, int]:
+    async def _before(self, decisions: Sequence[Decision | Told], held: Mapping[int, Pair]) -> dict[int, int]:
         """The last block of each pair concerned, as far as there are such pairs."""
         concerned = {decision.pair for decision in decisions if decision.pair}
         before = {number: held[number].decided for number in concerned if number in held}

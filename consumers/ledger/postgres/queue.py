@@ -15,7 +15,7 @@ _DUTIES = tuple(int(duty) for duty in Duty)
 
 async def save_due(connection: Any, pairs: Sequence[Pair], fronts: Sequence[Pair]) -> None:
     """Only what differs from what was loaded; the pair's lock guards its rows. `fronts`: pairs that were only changed in front."""
-    put = [(_WRITE_MARKETO, pair.id, pair.front.lane, pair.front.due[1]) for pair in fronts if pair.newly_due and pair.front is not None]
+    put = [(_WRITE_MARKETO, pair.id, *pair.newly_due) for pair in fronts if pair.newly_due is not None]
     gone: list[tuple[int, int]] = []
     for pair in pairs:
         state, loaded = pair.state, pair.loaded

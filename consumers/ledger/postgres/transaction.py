@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from consumers.ledger.faults import Fault, step
+from consumers.ledger.faults import Fault
 from consumers.ledger.port import NOTHING, Duty, Fenced, Named, Pair, is_gone
 from consumers.ledger.postgres import former, sql
 from consumers.ledger.postgres.blocks import Days
@@ -15,9 +15,9 @@ from consumers.ledger.postgres.queue import save_due
 from consumers.ledger.postgres.refusals import DROP_OF, keep_refusals
 from consumers.ledger.postgres.text import listed, storable
 from consumers.ledger.postgres.write_ids import WriteIds
-from consumers.merge.pair.decision import Decision
+from consumers.merge.pair.decision import Decision, Told
 from consumers.merge.pair.state import PairState
-from consumers.merge.pair.stored import pack, repack
+from consumers.merge.pair.stored import pack
 from consumers.merge.writing.due import contested
 from consumers.merge.writing.parents import Reference
 from streams.wire.errors import Fatal
@@ -109,9 +109,9 @@ class PostgresTransaction:
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
         """As the port says. Rows in which only the state is new are written with the decisions, or at the end."""
         await self.finish()
-        packed = _fronts(pairs)
-        fronts = [pair for pair in pairs if pair.front is not None]
-        pairs = [pair for pair in pairs if pair.front is None]
+        fronts = [pair for pair in pairs if pair.is_packed]
+        pairs = [pair for pair in pairs if not pair.is_packed]
+        packed = {pair.id: pair.edited for pair in fronts if pair.edited}
         new = [pair for pair in pairs if pair.loaded is None]
         wide: list[Pair] = []
         for pair in pairs:
@@ -129,6 +129,8 @@ class PostgresTransaction:
         for pair in pairs:
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
             self._held[pair.id] = pair
+        for pair in fronts:
+            pair.kept()
         self._unsaved, self._unsaved_at = packed, now
 
     async def former(self, wanted: Sequence[Named]) -> dict[Named, Pair]:
@@ -200,7 +202,7 @@ class PostgresTransaction:
             children.setdefault(child, {})[role] = parent
         return children
 
-    async def record(self, decisions: Sequence[Decision]) -> None:
+    async def record(self, decisions: Sequence[Decision | Told]) -> None:
         """As the port says."""
         if decisions:
             await self._chronicle.record(decisions, self._held, self._unsaved)
@@ -274,17 +276,6 @@ def _buried(letter: DeadLetter) -> tuple[object, ...]:
     """A row; with its place only if it was a message there."""
     place = (letter.topic, letter.partition, letter.offset) if letter.topic and letter.offset >= 0 else (None, None, None)
     return (letter.at, storable(letter.stage), storable(letter.reason), *place, storable(letter.key), letter.original)
-
-
-def _fronts(pairs: Sequence[Pair]) -> dict[int, bytes]:
-    """The packed states of those that were only changed in front."""
-    packed: dict[int, bytes] = {}
-    for pair in pairs:
-        if pair.edited and pair.front is not None:
-            with step("storing a pair's state", pair.id):
-                packed[pair.id] = data = repack(pair.front)
-            pair.kept(data)
-    return packed
 
 
 def _packed(pair: Pair) -> bytes:

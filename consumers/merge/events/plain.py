@@ -98,23 +98,26 @@ def plainly(state: Stored, event: ChangeEvent, way: Way) -> tuple[Ruling, ...] |
     fields, record = event.fields, state.salesforce
     if not state.calm or not _is_next(record, event, way) or (told := way.told(tuple(fields))) is None:
         return None
-    stored = iter(_astuple(told.decoder.decode(state.resting)))
-    edited, at = state.edited, event.at
+    stored = _astuple(told.decoder.decode(state.resting))
+    edited, at, place = state.edited, event.at, 0
+    when = shortest(at)
     changed: dict[str, Edited] = {}
     rulings: list[Ruling] = []
     for (code, mapping), wire in zip(told.mappings, fields.values(), strict=True):
         if mapping is None:
             continue
-        rest = next(stored)
-        edit = _edit(mapping, wire, at, edited.get(code) or rest or _BLANK)
+        edit = _edit(mapping, wire, at, when, edited.get(code) or stored[place] or _BLANK)
         if edit is None:
             return None
+        place += 1
         changed[code] = edit
-        rulings.append(Ruling(mapping.key, _ACCEPTED, edit.value, edit.value, edit.version, None, "", _REASON))
-    for (code, says), said in zip(way.links, stored, strict=True):
+        value = edit.value
+        rulings.append(Ruling(mapping.key, _ACCEPTED, value, value, edit.version, None, "", _REASON))
+    for (code, says), said in zip(way.links, stored[place:], strict=True):
         if said is None or code in edited:
             return None
-        if said.value is not says and (type(said.value) is not str or said.value != (record.id if says is _ITS_ID else says)):
+        value = said.value
+        if value is not says and (type(value) is not str or value != (record.id if says is _ITS_ID else says)):
             return None
     edited.update(changed)
     _note(record, event)
@@ -134,8 +137,8 @@ def _is_next(record: Record, event: ChangeEvent, way: Way) -> bool:
     )
 
 
-def _edit(mapping: FieldMapping, wire: Value, at: int, before: Edited | Rest) -> Edited | None:
-    """The field after the edit; None: it is not plain."""
+def _edit(mapping: FieldMapping, wire: Value, at: int, when: int, before: Edited | Rest) -> Edited | None:
+    """The field after the edit, which was made at `at`, stored as `when`; None: it is not plain."""
     if type(wire) is str and mapping.as_it_is:
         value: Value = wire or None
     else:
@@ -145,8 +148,10 @@ def _edit(mapping: FieldMapping, wire: Value, at: int, before: Edited | Rest) ->
             return None
     if equal(mapping, value, before.value):
         return None
-    since = moment(before.agreed)
-    if isinstance(before, Edited):
+    since = before.agreed
+    if since < 0:
+        since = moment(since)
+    if type(before) is Edited:
         if before.marketo or before.replaced is not None:
             return None
         was, was_version, was_after, was_replaced = before.was, before.was_version, before.was_after, before.was_replaced
@@ -157,7 +162,7 @@ def _edit(mapping: FieldMapping, wire: Value, at: int, before: Edited | Rest) ->
         was, was_version, was_after, was_replaced = before.value, before.version, before.marketo_after, before.marketo_replaced
         seen_at = since + before.salesforce_after
     after = seen_at - at if seen_at > at else 0
-    return Edited(value, before.version + 1, shortest(at), was, was_version, since + was_after - at, after, False, None, was_replaced)
+    return Edited(value, before.version + 1, when, was, was_version, since + was_after - at, after, False, None, was_replaced)
 
 
 def _note(record: Record, event: ChangeEvent) -> None:

@@ -1,6 +1,7 @@
 """Verdicts and decisions: what was judged, why, and what became of it. Everyone may subscribe to them."""
 
 from enum import StrEnum
+from typing import final
 
 import msgspec
 
@@ -96,6 +97,15 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Of a join: the pair that ended in this one."""
 
 
+@final
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A decision as it is published, with what is asked of it to keep it."""
+
+    pair: int
+    at: int
+    said: bytes
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Decision)
 
@@ -103,6 +113,11 @@ _decoder = msgspec.json.Decoder(Decision)
 def encode(decision: Decision) -> bytes:
     """The decision as UTF-8 JSON."""
     return _encoder.encode(decision)
+
+
+def told(decision: Decision | Told) -> Told:
+    """The decision, encoded."""
+    return decision if type(decision) is Told else Told(decision.pair, decision.at, _encoder.encode(decision))
 
 
 def decode(data: bytes) -> Decision:

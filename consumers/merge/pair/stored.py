@@ -4,6 +4,8 @@ Fields at rest take a line each and stay packed; a field that one side has just 
 before is taken for what it says, and stored like any other with its next change.
 """
 
+from typing import final
+
 import msgspec
 
 from consumers.merge.pair.prints import prints
@@ -17,6 +19,7 @@ FORM = 2
 _SHORTEST, _PLACE_OF_FORM = 3, 1
 
 
+@final
 class Edited(msgspec.Struct, array_like=True, gc=False):
     """A field that one side has changed since the other showed it, and of which nothing else is to be said. Ends as `Rest` does."""
 
