@@ -31,12 +31,14 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Matches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Whom people in Salesforce are expected to meet, worked out from `sampled` of them; of all when these are all."""
+    """Whom people are expected to meet, worked out from `sampled` of Marketo's; of all when these are all."""
 
     people: int = 0
+    """In Salesforce."""
+    marketo_people: int = 0
     sampled: int = 0
     stored: int = 0
-    """By the id that Marketo keeps."""
+    """On both sides, by the id that Marketo keeps."""
     email: int = 0
     ambiguous: int = 0
     """Several have the same e-mail: they are held, until a person says who is whom."""
@@ -45,6 +47,8 @@ class Matches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     to_marketo: int = 0
     """Of those on both sides: who is written to in Marketo, since something differs."""
     to_salesforce: int = 0
+    made_in_salesforce: int = 0
+    """In Marketo only, and qualified: they are made in Salesforce."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ def members_part(obj: str, programs: int, rows: int, row_bytes: float) -> Part:
 def quoted(parts: Sequence[Part], matches: Matches, limits: Limits, *, others_to_marketo: int, since_ms: int, until_ms: int) -> Quote:
     """`others_to_marketo`: records beside people that are made in Marketo."""
     to_marketo = matches.alone + matches.to_marketo + others_to_marketo
-    to_salesforce = matches.to_salesforce
+    to_salesforce = matches.to_salesforce + matches.made_in_salesforce
     read = {system: sum(part.calls for part in parts if part.system is system) for system in System}
     # who is alone is looked for before, and comes back in the feed after
     write = {

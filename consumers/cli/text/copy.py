@@ -25,11 +25,15 @@ def print_quote(console: Console, said: Quote) -> None:
         table.add_row(_KIND[part.system], part.object, f"{part.rows:,}", way, f"{part.calls:,}", size(part.bytes))
     console.print(table)
     matches = said.matches
-    about = f"of {matches.sampled:,} that were looked at" if matches.sampled < matches.people else "all were looked at"
-    console.print(f"People in Salesforce: {matches.people:,} ({about})")
+    about = f"{matches.sampled:,} of them were looked at" if matches.sampled < matches.marketo_people else "all of them were looked at"
+    console.print(f"People: {matches.people:,} in Salesforce, {matches.marketo_people:,} in Marketo ({about})")
     console.print(f"  on both sides: {matches.stored:,} by the id that Marketo keeps, {matches.email:,} by e-mail")
     console.print(f"  ambiguous: {matches.ambiguous:,} are held until a person says who is whom")
     console.print(f"  in Salesforce only: {matches.alone:,} are made in Marketo")
+    console.print(f"  in Marketo only: {matches.made_in_salesforce:,} qualify, and are made in Salesforce")
+    console.print(
+        f"  on both sides, with differences: {matches.to_marketo:,} are written in Marketo, {matches.to_salesforce:,} in Salesforce"
+    )
     console.print(f"Written: {said.marketo_writes:,} records to Marketo, {said.salesforce_writes:,} to Salesforce")
     for system in System:
         read, write = said.read_calls[system], said.write_calls[system]
