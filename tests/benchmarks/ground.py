@@ -239,6 +239,7 @@ def _configuration() -> dict[str, Any]:
         "kafka": {"bootstrap_servers": env("KAFKA_BOOTSTRAP")},
         "postgres": {"dsn": env("POSTGRES_DSN")},
         "people": {"qualify": "everyone"},
+        "first_copy": "automatic",
         "echo": "user",
         "web": {"host": env("WEB_HOST"), "port": env("WEB_PORT")},
         "log": {"level": "info", "format": "json"},

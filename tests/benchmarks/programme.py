@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.stack import Stack
+from tests.benchmarks.copy_speed import copied
 from tests.benchmarks.edit_latency import Course, latencies
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.idle_worker import idle_cycle, peak_rss_mib
@@ -25,10 +26,11 @@ from tests.benchmarks.settle_speed import settle
 from tests.benchmarks.told_latency import told_latencies
 
 OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS, OBJECTS = "observe", "settle", "latency", "idle", "sandbox", "peers", "objects"
-TOLD = "told"
-PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS})
-UNASKED = PARTS - {PEERS}
-"""What is measured unless something else is asked for: the peer's jars are fetched only for those who want to see it."""
+TOLD, COPY = "told", "copy"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS, COPY})
+UNASKED = PARTS - {PEERS, COPY}
+"""What is measured unless something else is asked for: the peer's jars are fetched only for those who want to see it, and a
+first copy takes as long as two systems' limits make it take."""
 TOLD_RATES = (1, 5)
 Say = Callable[[str], None]
 
@@ -63,6 +65,8 @@ class Programme:
                 await self._on_both_systems()
             if OBJECTS in self._wish.only:
                 await self._objects()
+            if COPY in self._wish.only:
+                await self._copy()
             if SANDBOX in self._wish.only:
                 self._found["sandbox"] = await at_size(PEOPLE // 10 if self._wish.quick else PEOPLE, self._say)
         finally:
@@ -129,6 +133,12 @@ class Programme:
             self._found["objects"] = {}
             async for name, told in objects(ground, size, self._say):
                 self._found["objects"][name] = told
+
+    async def _copy(self) -> None:
+        """On a ground of its own, to which the worker comes late."""
+        async with Ground(self._wish.run_dir / "copy", self._say) as ground:
+            self._found["copy"] = await copied(ground, 4_000 if self._wish.quick else 200_000, self._say)
+            await ground.stop()
 
     async def _idle(self, ground: Ground) -> None:
         await ground.age()
