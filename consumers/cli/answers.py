@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from consumers.audit_log.deeds import Deed, deeds
 from consumers.configuration.access import kafka_access
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
@@ -58,6 +59,12 @@ async def status_of(settings: Settings) -> Status:
         found = (Trouble(where="kafka", what=str(error).rstrip("."), away=isinstance(error, Retry)),)
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         return await status(connection, expected(settings, round(time.time() * 1000)), ends=ends, found=found)
+
+
+async def deeds_of(settings: Settings, *, since_ms: int | None, act: str | None, who: str | None, most: int) -> list[Deed]:
+    """The audit log, newest first. Raises as `ledger_connection`."""
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return await deeds(connection, since_ms=since_ms, act=act, who=who, most=most)
 
 
 async def list_of(settings: Settings, queue: Queue, *, most: int) -> tuple[Listed, ...]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from consumers.cli.commands.audit_log import add_audit_log_command
 from consumers.cli.commands.configuration import config_app
 from consumers.cli.commands.copy import copy_app
 from consumers.cli.commands.custom_objects import custom_app
@@ -13,6 +14,7 @@ from consumers.cli.commands.drift import drift_app
 from consumers.cli.commands.links import add_link_commands
 from consumers.cli.commands.person import person_app
 from consumers.cli.commands.sight import add_sight_commands
+from consumers.cli.commands.subscribe import add_subscription_commands
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
 
 app = typer.Typer(
@@ -258,6 +260,8 @@ def setup(
 
 
 add_sight_commands(app)
+add_subscription_commands(app)
+add_audit_log_command(app)
 
 
 @app.command("confirm-deletes", short_help="Many deletes stopped a poll: they are meant.", epilog=examples("tandem confirm-deletes lead"))

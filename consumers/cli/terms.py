@@ -73,6 +73,7 @@ def finish(work: Coroutine[Any, Any, _T]) -> _T:
 
     from consumers.reports.people import UnknownRecord  # noqa: PLC0415 - quick start
     from consumers.reports.story import UnknownField  # noqa: PLC0415 - quick start
+    from consumers.subscriptions.topics import UnknownTopic  # noqa: PLC0415 - quick start
     from streams.wire.errors import SyncError  # noqa: PLC0415 - quick start
 
     logging.getLogger().addHandler(logging.NullHandler())
@@ -80,6 +81,8 @@ def finish(work: Coroutine[Any, Any, _T]) -> _T:
     structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         return asyncio.run(work)
+    except UnknownTopic as error:
+        fail(str(error.args[0]), Exit.CONFIGURATION)
     except (UnknownRecord, UnknownField) as error:
         fail(str(error.args[0]), Exit.PROBLEMS)
     except SyncError as error:

@@ -183,6 +183,7 @@ class RetentionSettings:
     cycles_days: Annotated[int, Whole("Reports of reconciliation cycles; the last of each poll stays", 0, 3_650)] = 30
     differences_days: Annotated[int, Whole("What the drift audit has found, since it ended; what still differs stays", 0, 3_650)] = 90
     gaps_days: Annotated[int, Whole("Gaps, since they were closed; open ones stay", 0, 3_650)] = 90
+    audit_log_days: Annotated[int, Whole("The audit log (`tandem audit-log`)", 0, 3_650)] = 400
     calls_days: Annotated[int, Whole("What the calls of a day were for", 0, 3_650)] = 400
     errands_days: Annotated[
         int,

@@ -8,9 +8,21 @@ from consumers.configuration.settings import RetentionSettings
 from consumers.ledger.port import Ledger
 from consumers.retention.people import people
 from consumers.retention.shelf import Shelf
-from consumers.retention.tables import CALLS, CYCLES, DEAD_LETTERS, DIFFERENCES, ERRANDS, GAPS, LEASES, WORKERS, decisions, rows
+from consumers.retention.tables import AUDIT_LOG, CALLS, CYCLES, DEAD_LETTERS, DIFFERENCES, ERRANDS, GAPS, LEASES, WORKERS, decisions, rows
 
-NAMES = ("decisions", "dead_letters", "cycles", "gaps", "differences", "calls", "errands", "workers", "leases", "deleted_people")
+NAMES = (
+    "decisions",
+    "dead_letters",
+    "cycles",
+    "gaps",
+    "differences",
+    "audit_log",
+    "calls",
+    "errands",
+    "workers",
+    "leases",
+    "deleted_people",
+)
 _SILENT_DAYS = 1
 """A worker, or the holder of a lease, that has not been heard of for so long: nothing is asked of it any more."""
 
@@ -22,6 +34,7 @@ def shelves(pool: Any, ledger: Ledger, settings: RetentionSettings, now_ms: Call
         "cycles": (settings.cycles_days, CYCLES, "old reports of cycles"),
         "gaps": (settings.gaps_days, GAPS, "gaps closed long ago"),
         "differences": (settings.differences_days, DIFFERENCES, "differences that have ended"),
+        "audit_log": (settings.audit_log_days, AUDIT_LOG, "the old audit log"),
         "calls": (settings.calls_days, CALLS, "what calls were for"),
         "errands": (settings.errands_days, ERRANDS, "what was asked for long ago"),
         "workers": (_SILENT_DAYS, WORKERS, "workers that are gone"),

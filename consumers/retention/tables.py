@@ -63,6 +63,11 @@ delete from differences where id = any(array(
 ))
 """
 """One that stands has no `closed_ms`."""
+AUDIT_LOG = """
+delete from audit_log where id = any(array(
+    select id from audit_log where at < $1 order by at limit $2 for update skip locked
+))
+"""
 CALLS = """
 delete from budget_spent where ctid = any(array(
     select ctid from budget_spent

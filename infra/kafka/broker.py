@@ -151,6 +151,10 @@ class Broker:
         listeners = next(line for line in lines if line.startswith("listeners="))
         return [int(listener.rpartition(":")[2]) for listener in listeners.split(",")]
 
+    def tool(self, main: str, *arguments: str) -> list[str]:
+        """The command of one of Kafka's own tools, by its class. Raises StartError where Kafka isn't installed."""
+        return self._command(main, *arguments)
+
     def _command(self, main: str, *arguments: str) -> list[str]:
         java, jars = found.java(), found.jars()
         if java is None or jars is None:

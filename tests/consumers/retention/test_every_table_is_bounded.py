@@ -14,6 +14,7 @@ KEPT_FOR_A_TIME = {
     "gaps": "gaps",
     "gap_reads": "gaps",
     "differences": "differences",
+    "audit_log": "audit_log",
     "budget_spent": "calls",
     "errand_batches": "errands",
     "errands": "errands",

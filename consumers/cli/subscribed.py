@@ -1,0 +1,129 @@
+"""What `tandem subscribe` reads, and how it goes out."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from consumers.audit_log.deeds import Deed, who_acts, write_down
+from consumers.cli.text.subscribed import line_of
+from consumers.configuration.access import kafka_access
+from consumers.configuration.defaults import build
+from consumers.configuration.loading import Settings
+from consumers.configuration.registered import registry_of
+from consumers.fitting.grounds import look_at_migrations
+from consumers.ledger.findings import mapped
+from consumers.mapping.fields import SyncRules
+from consumers.reports.database import ledger_connection
+from consumers.reports.people import find
+from consumers.subscriptions.masking import masked
+from consumers.subscriptions.message import Choice, Message
+from consumers.subscriptions.reading import messages
+from consumers.subscriptions.topics import Topic, topic_named
+from streams.ground.database import connected
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+REVEAL = "reveal"
+"""The act in the audit log."""
+_PATIENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The command's arguments, as they were given."""
+
+    topic: str
+    since_ms: int | None
+    follow: bool
+    kinds: list[str]
+    fields: list[str]
+    records: list[str]
+    actors: list[str]
+    verdicts: list[str]
+    most: int | None
+    reveal: bool
+    json: bool
+
+
+async def printed(settings: Settings, asked: Asked, console: "Console") -> None:
+    """Every message that is asked for, as it is read. Raises `UnknownTopic`, `UnknownRecord`, and as `messages` and `ledger_connection`."""
+    topic = topic_named(asked.topic, registry_of(settings))
+    choice = await _choice(settings, asked)
+    if asked.reveal:
+        await _write_down(settings, topic, asked)
+    out = _json_out if asked.json else _people_out(console)
+    count = 0
+    async with aclosing(messages(kafka_access(settings), topic, since_ms=asked.since_ms, follow=asked.follow)) as read:
+        async for message in read:
+            if not choice.takes(message):
+                continue
+            out(message if asked.reveal else masked(message))
+            count += 1
+            if count == asked.most:
+                break
+    if not asked.json and not asked.follow:
+        print(f"{count:,} message{'' if count == 1 else 's'} of {topic.name}", file=sys.stderr)  # noqa: T201 - a command line prints
+
+
+def _people_out(console: "Console") -> Callable[[Message], None]:
+    return lambda message: console.print(line_of(message), soft_wrap=True)
+
+
+def _json_out(message: Message) -> None:
+    told = {
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "at": message.at,
+        "key": message.key,
+        "attributes": message.attributes,
+        "data": message.data,
+    }
+    sys.stdout.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE).decode())
+    sys.stdout.flush()
+
+
+async def _choice(settings: Settings, asked: Asked) -> Choice:
+    """Fields by their names on either side, records by all their names."""
+    fields, records = {each.casefold() for each in asked.fields}, set(asked.records)
+    if asked.fields or asked.records:
+        async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+            rules = build(settings, known=await mapped(connection))
+            for name in asked.records:
+                for found in await find(connection, name):
+                    ids = (found.state.salesforce.id, found.state.marketo.id, f"pair:{found.pair}", found.was)
+                    records |= {each for each in ids if each}
+        fields |= set(_also_called(rules, fields))
+    return Choice(
+        kinds=frozenset(each.casefold() for each in asked.kinds),
+        fields=frozenset(fields),
+        records=frozenset(records),
+        actors=frozenset(asked.actors),
+        verdicts=frozenset(each.casefold() for each in asked.verdicts),
+    )
+
+
+def _also_called(rules: SyncRules, names: set[str]) -> Iterable[str]:
+    for mapping in rules.objects.values():
+        for item in mapping.fields:
+            called = {each.casefold() for each in (item.salesforce, item.marketo, item.key) if each}
+            if called & names:
+                yield from called
+
+
+async def _write_down(settings: Settings, topic: Topic, asked: Asked) -> None:
+    """Before anything is shown."""
+    dsn = settings.postgres.dsn.reveal()
+    connection = await connected(dsn, seconds=_PATIENCE_SECONDS)
+    try:
+        await look_at_migrations(connection, dsn)
+        what = {"topic": topic.name, "since_ms": asked.since_ms, "follow": asked.follow, "records": len(asked.records)}
+        await write_down(connection, Deed(at=round(time.time() * 1000), who=who_acts(), act=REVEAL, what=what))
+    finally:
+        await connection.close(timeout=_PATIENCE_SECONDS)

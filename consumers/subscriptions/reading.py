@@ -1,0 +1,157 @@
+"""Reading a topic as any subscriber does: what is kept of it, then what comes, without a hole between the two.
+
+No group, no committed offsets: nothing of Tandem's own moves, and nobody else's lag.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from consumers.fitting.grounds import TOPICS
+from consumers.subscriptions.message import Message, message_of
+from consumers.subscriptions.topics import Topic
+from streams.ground.access import KafkaAccess
+from streams.ground.kafka import admin, why_not
+from streams.wire.errors import Retry, Unprepared
+
+_CLIENT = "tandem-subscribe"
+_FETCH_MS = 200
+_AHEAD_MAX = 2_000
+"""Messages of a partition that wait for those of others."""
+
+
+async def messages(kafka: KafkaAccess, topic: Topic, *, since_ms: int | None, follow: bool) -> AsyncGenerator[Message]:
+    """What the topic keeps, from `since_ms` on (None: from its beginning), in the order in which the broker took it; with `follow` then
+    what comes, for ever. Each partition's own order, which is that of each record, is kept.
+
+    Raises `Retry` where the broker is or goes away, or lets go of messages while they are read; `Fatal` where it refuses; `Unprepared`
+    where the topic isn't there.
+    """
+    await _look(kafka, topic)
+    async with _consumer(kafka, topic) as consumer:
+        try:
+            ends = await _begin(consumer, since_ms)
+            complete = _Complete()
+            async for record in _kept(consumer, ends):
+                yield _told(topic, complete.checked(record))
+            while follow:
+                fetched = await consumer.getmany(timeout_ms=_FETCH_MS)
+                for record in sorted((each for found in fetched.values() for each in found), key=_place):
+                    yield _told(topic, complete.checked(record))
+        except (KafkaError, OSError) as error:
+            raise await why_not(kafka, error) from error
+
+
+class _Complete:
+    """Sees to it that no message is left out: nothing is ever compacted on these topics, so offsets have no holes."""
+
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}
+
+    def checked(self, record: Any) -> Any:
+        """The record. Raises `Retry` where some before it were let go while others were read."""
+        due = self._next.get(record.partition, record.offset)
+        if record.offset > due:
+            gone = (
+                f"{record.topic}: the broker let go of {record.offset - due} messages of partition {record.partition} while they were read"
+            )
+            raise Retry(f"{gone}; begin later (--since)")
+        self._next[record.partition] = record.offset + 1
+        return record
+
+
+async def _look(kafka: KafkaAccess, topic: Topic) -> None:
+    async with admin(kafka, client_id=_CLIENT) as client:
+        try:
+            there = await client.list_topics()
+        except (KafkaError, OSError) as error:
+            raise await why_not(kafka, error) from error
+    if topic.name not in there:
+        raise Unprepared(f"Kafka at {kafka.bootstrap} has no topic {topic.name}.", remedy=TOPICS)
+
+
+@asynccontextmanager
+async def _consumer(kafka: KafkaAccess, topic: Topic) -> AsyncGenerator[Any]:
+    consumer = AIOKafkaConsumer(
+        topic.name,
+        client_id=_CLIENT,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **kafka.options(),
+    )
+    try:
+        try:
+            await consumer.start()
+        except (KafkaError, OSError) as error:
+            raise await why_not(kafka, error) from error
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _begin(consumer: Any, since_ms: int | None) -> dict[TopicPartition, int]:
+    """Set to where it begins. Where each partition ends at this moment."""
+    places = consumer.assignment()
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+    if since_ms is None:
+        firsts = await consumer.beginning_offsets(places)
+    else:
+        found = await consumer.offsets_for_times(dict.fromkeys(places, since_ms))
+        firsts = {place: found[place].offset if found.get(place) else end for place, end in ends.items()}
+    for place, first in firsts.items():
+        consumer.seek(place, first)
+    return ends
+
+
+async def _kept(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncGenerator[Any]:
+    """Up to the ends, all partitions in the order of time: a message goes when every partition that has more has shown its next."""
+    waiting: dict[TopicPartition, deque[Any]] = {place: deque() for place in ends}
+    heads: list[tuple[tuple[int, int, int], TopicPartition]] = []
+    unread = {place for place, end in ends.items() if await consumer.position(place) < end}
+    lacking = set(unread)
+    while unread or heads:
+        if lacking & unread:
+            full = [place for place, found in waiting.items() if len(found) >= _AHEAD_MAX]
+            consumer.pause(*full)
+            fetched = await consumer.getmany(*(unread - set(full)), timeout_ms=_FETCH_MS)
+            consumer.resume(*full)
+            for place, found in fetched.items():
+                waiting[place].extend(found)
+            for place in list(unread):
+                if await consumer.position(place) >= ends[place]:
+                    unread.discard(place)
+        for place in list(lacking):
+            if waiting[place]:
+                lacking.discard(place)
+                heapq.heappush(heads, (_place(waiting[place][0]), place))
+            elif place not in unread:
+                lacking.discard(place)
+        while heads and not lacking:
+            _, place = heapq.heappop(heads)
+            yield waiting[place].popleft()
+            if waiting[place]:
+                heapq.heappush(heads, (_place(waiting[place][0]), place))
+            elif place in unread:
+                lacking.add(place)
+
+
+def _place(record: Any) -> tuple[int, int, int]:
+    return record.timestamp, record.partition, record.offset
+
+
+def _told(topic: Topic, record: Any) -> Message:
+    return message_of(
+        topic.content,
+        topic.name,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=iter(record.headers),
+    )
