@@ -22,7 +22,7 @@ async def account(ground: Ground, systems: Systems, contacts: int, say: Say) -> 
         await _made(systems, "Contact", people)
     mark = await begins(systems)
     await ground.start()
-    wanted: Wanted = {"contacts of one account": (_person("create", first), _PEOPLE, contacts)}
+    wanted: Wanted = {"contacts of one account": (_created, _PEOPLE, contacts)}
     yield "contacts of one account", (await drained(ground, systems, mark, wanted, say))["contacts of one account"]
 
     mark = await begins(systems)
@@ -32,7 +32,7 @@ async def account(ground: Ground, systems: Systems, contacts: int, say: Say) -> 
 
     mark = await begins(systems)
     await systems.verb("salesforce/merge", {"object": "Account", "master": winner, "victims": [first]})
-    wanted = {"account merged": (_person("update", winner), _PEOPLE, contacts)}
+    wanted = {"account merged": (_moved_to(winner), _PEOPLE, contacts)}
     yield "account merged", (await drained(ground, systems, mark, wanted, say))["account merged"]
 
     mark = await begins(systems)
@@ -46,9 +46,12 @@ async def _made(systems: Systems, name: str, facts: list[dict[str, Any]]) -> lis
     return told
 
 
-def _person(op: str, company: str) -> Callable[[Line], bool]:
-    """Somebody is written who then belongs to this company."""
-    return lambda line: line.object == "Lead" and line.op == op and (line.after or {}).get("externalCompanyId") == company
+def _created(line: Line) -> bool:
+    return line.object == "Lead" and line.op == "create"
+
+
+def _moved_to(company: str) -> Callable[[Line], bool]:
+    return lambda line: line.object == "Lead" and line.op == "update" and (line.after or {}).get("externalCompanyId") == company
 
 
 def _renamed(line: Line) -> bool:

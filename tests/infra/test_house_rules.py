@@ -1,5 +1,6 @@
 """The house: commands that exist, rules that say why they are off, and a CI script that fails when `make test` fails."""
 
+import ast
 import importlib
 import os
 import re
@@ -61,3 +62,16 @@ def test_ci_ends_as_make_test_ends(tmp_path: Path, exit_code: int) -> None:
 def test_the_version_is_the_same_everywhere(project: dict[str, Any]) -> None:
     version = project["project"]["version"]
     assert f"image: tandem:{version}\n" in (ROOT / "docker-compose.yml").read_text()
+
+
+def test_whatever_a_person_must_act_on_says_what_to_do() -> None:
+    """Each error that no retry mends is raised with a remedy."""
+    raised, silent = 0, []
+    for path in (each for room in ("consumers", "streams") for each in sorted((ROOT / room).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Fatal", "Unprepared"):
+                raised += 1
+                if not any(each.arg == "remedy" for each in node.keywords):
+                    silent.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert raised > 30, "the errors have another name?"
+    assert silent == []

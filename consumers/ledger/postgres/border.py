@@ -75,5 +75,8 @@ def _taken(doing: str, error: asyncpg.UniqueViolationError) -> Exception:
     system = _UNIQUE.get(error.constraint_name or "")
     key = _KEY.search(error.detail or "")
     if system is None or key is None:
-        return Fatal(f"{doing}: the database refuses ({error.sqlstate} on {error.constraint_name})")
+        what = f"{doing}: the database refuses ({error.sqlstate} on {error.constraint_name})."
+        return Fatal(
+            what, remedy="Has somebody changed the ledger's tables by hand? Tandem starts again by itself; if it comes back, report it."
+        )
     return Taken(system, key["id"])

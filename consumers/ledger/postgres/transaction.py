@@ -239,7 +239,8 @@ class PostgresTransaction:
     async def _update(self, statement: str, count: int, *columns: object) -> None:
         done = await self._execute("save pairs", statement, *columns)
         if done != f"UPDATE {count}":
-            raise Fatal(f"save pairs: {count} were to be changed, the database says {done}")
+            remedy = "Were rows of the ledger deleted by hand? Nothing was saved; what was told since is read again at the next start."
+            raise Fatal(f"save pairs: {count} were to be changed, the database says {done}.", remedy=remedy)
 
     async def _insert(self, pairs: Sequence[Pair], now: int) -> None:
         block = await self._chronicle.promised()

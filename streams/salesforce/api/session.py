@@ -210,7 +210,7 @@ class Session:
             self._shut = None
             return
         if isinstance(error, Fatal):
-            raise Fatal(str(error))
+            raise Fatal(str(error).removesuffix(error.remedy).strip(), remedy=error.remedy)
         raise Retry(f"log-in to Salesforce is paused: {error}", after_seconds=left, everyone=True)
 
     def _failed(self, error: SyncError) -> None:

@@ -2,9 +2,11 @@
 polls alone."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.infra.stack.both import POLLS, STREAMS, Both, Row, a_stack, plays, tandem, until
@@ -190,6 +192,85 @@ async def a_converted_or_merged_lead_stays_a_member(both: Both) -> None:
     assert after["Turns"] == before["Turns"], "converted, nobody left the program"
 
 
+async def who_is_deleted_with_a_parent_comes_back_with_it(both: Both) -> None:
+    """A lead that goes takes the membership along, a campaign all of them; out of the bin they are members again, with their statuses."""
+    binned = await linked(both, "Bin")
+    lead, other = await both.lead("Binned"), await both.lead("Stays")
+    await binned.add(lead, "Responded")
+    await binned.add(other)
+    await binned.stands("they begin", Binned="Responded", Stays="Sent")
+    await both.does("salesforce/delete", id=lead)
+    await until(lambda: _without(binned, "Binned"), "who is gone has left the program")
+    await both.does("salesforce/undelete", id=lead)
+    await binned.stands("back with the lead", Binned="Responded", Stays="Sent")
+    await both.does("salesforce/delete", id=binned.campaign)
+    await until(lambda: _without(binned, "Binned", "Stays"), "with the campaign all have left the program")
+    await both.does("salesforce/undelete", id=binned.campaign)
+    await binned.stands("back with the campaign", Binned="Responded", Stays="Sent")
+
+
+async def _without(link: Linked, *names: str) -> bool:
+    return not set(names) & set(await link.in_program())
+
+
+async def each_kind_of_record_is_told_side_by_side(both: Both) -> None:
+    """`tandem record` asks both systems, whatever it is."""
+    shown = await linked(both, "Shown")
+    owner, account = await both.user("Shower"), await both.create("Account", Name="Shown Ltd")
+    member = await shown.add(await both.lead("Seen"), "Responded")
+    deal = {"Name": "Shown deal", "StageName": "Prospecting", "CloseDate": "2027-01-01"}
+    opportunity = await both.create("Opportunity", AccountId=account, OwnerId=owner, **deal)
+    role = await both.create("OpportunityContactRole", OpportunityId=opportunity, ContactId=await both.contact("Plays"), Role="Evaluator")
+    wanted = {
+        owner: ("lastName", "Shower"), account: ("company", "Shown Ltd"), shown.campaign: ("channel", CHANNEL),
+        member: ("statusName", "Responded"), opportunity: ("name", "Shown deal"), role: ("role", "Evaluator"),
+    }  # fmt: skip
+    for record, (field, value) in wanted.items():
+        await until(partial(shown_alike, both, record, field, value), f"{field} of {record}, {value}, is told as both systems show it")
+
+
+async def shown_alike(both: Both, record: str, field: str, value: str) -> bool:
+    """Whether the command has asked both systems, and they show this."""
+    code, said = await tandem(both, "record", record, "--json")
+    records = json.loads(said)["records"] if code == 0 else []
+    fields = [each for one in records if one["live"] for each in one["fields"] if each["field"] == field]
+    return [(each["salesforce"]["value"], each["marketo"]["value"]) for each in fields] == [(value, value)]
+
+
+async def a_field_of_members_is_mapped(both: Both) -> None:
+    """A field of one's own, in both systems and then in the configuration, flows both ways as any other does."""
+    guests = await linked(both, "Guests")
+    member, put = await guests.add(await both.lead("Guest")), await both.person("Guest")
+    await guests.stands("a member", Guest="Sent")
+    await both.does("salesforce/define_field", object="CampaignMember", field={"name": "Table__c", "type": "string", "length": 40})
+    await made_in_marketo(both, {"name": "table", "displayName": "Table", "dataType": "string"})
+    await both.stack.stop("tandem")
+    config = Path(str(both.stack.tandem.config))
+    config.write_text(f"{config.read_text()}\nmember:\n  fields:\n    table: {{salesforce: Table__c, type: text}}\n")
+    await both.stack.start("tandem")
+
+    async def shows_table(table: str) -> bool:
+        return (await guests.in_program())["Guest"].get("table") == table
+
+    await both.edit("CampaignMember", member, Table__c="by the window")
+    await until(partial(shows_table, "by the window"), "Marketo has it")
+    await both.does("marketo/program/member", program=int(guests.program), id=put["id"], fields={"table": "at the back"})
+    await both.record("salesforce/CampaignMember", member, Table__c="at the back")
+
+
+async def made_in_marketo(both: Both, field: Row) -> None:
+    """An integration makes a field of members."""
+    own = both.stack.endpoints()["marketo"]
+    asked = {"grant_type": "client_credentials", "client_id": own["client_id"], "client_secret": own["client_secret"]}
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{own['url']}/identity/oauth/token", params=asked) as answer:
+            token = (await answer.json())["access_token"]
+        where, head = f"{own['url']}/rest/v1/programs/members/schema/fields.json", {"Authorization": f"Bearer {token}"}
+        async with http.post(where, json={"input": [field]}, headers=head) as answer:
+            told = await answer.json()
+    assert [each["status"] for each in told.get("result", ())] == ["created"], told
+
+
 SCENES = (
     members_flow_both_ways,
     a_member_on_both_sides_is_one,
@@ -198,6 +279,8 @@ SCENES = (
     what_does_not_fit_is_not_linked,
     a_program_tells_its_campaign_channel_and_costs,
     a_converted_or_merged_lead_stays_a_member,
+    who_is_deleted_with_a_parent_comes_back_with_it,
+    each_kind_of_record_is_told_side_by_side,
 )
 
 
@@ -207,3 +290,4 @@ async def test_members_of_a_linked_campaign_are_those_of_its_program(tmp_path: P
         statuses = [{"name": status, "step": 10 * place, "success": place == 2} for place, status in enumerate(STATUSES, start=1)]
         await both.does("marketo/channel", name=CHANNEL, type="program", statuses=statuses)
         await plays(both, *SCENES)
+        await a_field_of_members_is_mapped(both)
