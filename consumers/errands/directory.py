@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 
 from consumers.errands.errand import Failed
 from streams.budget.port import Lane
-from streams.salesforce.api.rest import Record, SalesforceRest
+from streams.salesforce.api.answers import Record
+from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.soql import any_of, select, text
 from streams.wire.systems import salesforce_id
 

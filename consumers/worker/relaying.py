@@ -36,7 +36,7 @@ from streams.relay.relay import Relay
 from streams.salesforce.api.settings import Protocol
 from streams.salesforce.sources.arrivals import Connect
 from streams.salesforce.sources.cdc import CdcSource
-from streams.salesforce.sources.poll import CycleReport as SalesforceCycle
+from streams.salesforce.sources.cycles import CycleReport as SalesforceCycle
 from streams.salesforce.sources.poll import PollSource
 from streams.wire.errors import Retry
 from streams.wire.events import Source

@@ -25,7 +25,7 @@ from infra.setup.found import ROOT
 from infra.stack.stack import PARTS, Stack
 from infra.stack.tandem import Worker
 from streams.marketo.sources.poll import Place as MarketoPlace
-from streams.salesforce.sources.poll import PollMark as SalesforceMark
+from streams.salesforce.sources.cycles import PollMark as SalesforceMark
 from streams.wire.events import Value
 from streams.wire.systems import CONTACT, LEAD, System
 

@@ -17,6 +17,7 @@ CYCLES = 4
 _PATIENCE_SECONDS, _SETTLED_SECONDS = 120.0, 5.0
 _SINCE = "select source, read, missed from cycles where id > $1"
 _LAST = "select coalesce(max(id), 0) from cycles"
+_NEWEST = "select distinct on (source) source, read, missed from cycles where id > $1 order by source, id desc"
 _SOURCES = frozenset({"salesforce.poll.lead", "salesforce.poll.contact", "marketo.poll"})
 
 
@@ -33,7 +34,7 @@ async def idle_cycle(ground: Ground) -> dict[str, Any]:
     await polls.start("tandem")
     try:
         async with ground.systems() as systems:
-            await _cycles(connection, await connection.fetchval(_LAST), 1)
+            await _idle(connection, await connection.fetchval(_LAST))
             await asked(systems, "POST", "meters/reset")
             counted = await _cycles(connection, await connection.fetchval(_LAST), CYCLES)
             meters = await systems.meters()
@@ -48,6 +49,16 @@ async def idle_cycle(ground: Ground) -> dict[str, Any]:
         "marketo_calls": round(marketo, 1),
         "rss_mib": await _idle_rss(ground),
     }
+
+
+async def _idle(connection: Any, last: int) -> None:
+    """Waits until there is nothing to read any more: kinds without a mark of their own are read from their beginning first."""
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while True:
+            newest = {source: read or missed for source, read, missed in await connection.fetch(_NEWEST, last)}
+            if newest.keys() >= _SOURCES and not any(newest.values()):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def _cycles(connection: Any, last: int, most: int) -> dict[str, int]:

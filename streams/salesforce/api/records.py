@@ -87,3 +87,10 @@ def _error(raw: dict[str, object]) -> Refusal:
     return Refusal(
         code=str(raw.get("statusCode") or raw.get("errorCode") or "UNKNOWN_EXCEPTION"), message=str(raw.get("message") or ""), fields=named
     )
+
+
+def id_in_path(text: str) -> str:
+    """The id as it is, if it can be one. Raises ValueError."""
+    if not text.isalnum() or len(text) not in (15, 18):
+        raise ValueError(f"not a Salesforce id: {text!r}")
+    return text

@@ -5,22 +5,22 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-import msgspec
 import orjson
 import stamina
 
 from streams.budget.port import Budget, Lane
+from streams.salesforce.api.answers import DeletedRows, Page, Record, deletions_of, page_of
 from streams.salesforce.api.converting import Converting, convert_call
 from streams.salesforce.api.entity import Entity
+from streams.salesforce.api.gathering import CLOCK, Gathering, Part, parts_in, told_together
 from streams.salesforce.api.login import Token
 from streams.salesforce.api.merging import Merging, merge_call
-from streams.salesforce.api.records import RECORDS_MAX, ItemResult, Row, body_of, check_count, plain_row, results_in, rows_in
+from streams.salesforce.api.records import RECORDS_MAX, ItemResult, Row, body_of, check_count, id_in_path, results_in, rows_in
 from streams.salesforce.api.refusals import judge_answer
 from streams.salesforce.api.session import Answer, Session
 from streams.salesforce.api.soap import HEADERS, INVALID_SESSION, envelope, fault_in, path_of, results_of
-from streams.salesforce.api.soql import any_of, moment, moment_ms, name, select
+from streams.salesforce.api.soql import any_of, moment, name, select
 from streams.wire.errors import Fatal, Retry, SyncError, Unknown
-from streams.wire.events import Value
 from streams.wire.systems import salesforce_id
 
 QUERY_BATCH = 2000
@@ -32,25 +32,6 @@ DELETE_LOG_MS = 15 * 86_400_000 - 3_600_000
 """How far back `/deleted` answers, less an hour."""
 _PATIENCE_SECONDS = 10.0
 _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
-
-Record = dict[str, Value]
-
-
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a query. `at`..`until`: between which moments of the server's clock it was read (ms)."""
-
-    rows: list[Record]
-    total: int
-    next_url: str | None
-    at: int
-    until: int
-
-
-class DeletedRows(msgspec.Struct, frozen=True, kw_only=True):
-    """What `/deleted` told: id -> when it was deleted (ms), and up to when the list is complete."""
-
-    ids: dict[str, int]
-    covered_ms: int
 
 
 class SalesforceRest:
@@ -64,6 +45,7 @@ class SalesforceRest:
         self._root = settings.data_path
         self._tag = f"client={settings.client_tag}"
         self._attempts = settings.read_attempts_max
+        self._gathering = Gathering(self._together, self._alone)
         allow = "true" if settings.duplicates_allowed else "false"
         self._write_headers = {
             "Sforce-Call-Options": self._tag,
@@ -76,21 +58,23 @@ class SalesforceRest:
         async for rows in self._pages(soql, lane, everything=False):
             yield rows
 
-    async def query_all(self, soql: str, lane: Lane) -> AsyncIterator[list[Record]]:
-        """Like `query`, deleted and merged rows included while they are in the recycle bin."""
-        async for rows in self._pages(soql, lane, everything=True):
+    async def query_all(self, soql: str, lane: Lane, *, gathered: bool = False) -> AsyncIterator[list[Record]]:
+        """Like `query`, deleted and merged rows included while they are in the recycle bin. `gathered`: as `page`."""
+        async for rows in self._pages(soql, lane, everything=True, gathered=gathered):
             yield rows
 
-    async def page(self, soql: str, lane: Lane, *, everything: bool = False) -> Page:
-        """The first page of a query, with the time at which it was read. `everything`: with deleted rows."""
+    async def page(self, soql: str, lane: Lane, *, everything: bool = False, gathered: bool = False) -> Page:
+        """The first page of a query, with the time at which it was read. `everything`: with deleted rows. `gathered`: it may wait for a
+        moment, and goes in one call with whatever else is asked for so meanwhile."""
         path = f"{self._root}/{'queryAll' if everything else 'query'}"
         if len(soql) * 1.3 > _URI_CHARS_MAX:
             raise Fatal(f"the query on Salesforce has {len(soql)} characters, too long for its API.", remedy="Map fewer fields.")
-        return _page(await self._read("GET", path, lane, params={"q": soql}, headers={"Sforce-Query-Options": f"batchSize={QUERY_BATCH}"}))
+        headers = {"Sforce-Query-Options": f"batchSize={QUERY_BATCH}"}
+        return page_of(await self._read("GET", path, lane, params={"q": soql}, headers=headers, gathered=gathered))
 
     async def next_page(self, url: str, lane: Lane) -> Page:
         """The page behind `Page.next_url`."""
-        return _page(await self._read("GET", url, lane, headers={"Sforce-Query-Options": f"batchSize={QUERY_BATCH}"}))
+        return page_of(await self._read("GET", url, lane, headers={"Sforce-Query-Options": f"batchSize={QUERY_BATCH}"}))
 
     async def read(self, obj: str, ids: Sequence[str], fields: Sequence[str], lane: Lane) -> list[Record | None]:
         """Up to 200 records by id, in the order of `ids`; None for those that are gone or that we may not see."""
@@ -125,7 +109,7 @@ class SalesforceRest:
     async def delete(self, ids: Sequence[str], lane: Lane) -> list[ItemResult]:
         """Delete up to 200 records; one result each, in order."""
         check_count(len(ids))
-        path = f"{self._root}/composite/sobjects?ids={','.join(name_of_id(each) for each in ids)}&allOrNone=false"
+        path = f"{self._root}/composite/sobjects?ids={','.join(id_in_path(each) for each in ids)}&allOrNone=false"
         answer = await self._write("DELETE", path, lane, None)
         return results_in(answer.body, len(ids), what="delete")
 
@@ -161,16 +145,14 @@ class SalesforceRest:
             self.calls += 1
             return await self.session.request("POST", path_of(self._root), write=True, body=body, headers=HEADERS)
 
-    async def deleted(self, obj: str, start_ms: int, end_ms: int, lane: Lane) -> DeletedRows:
+    async def deleted(self, obj: str, start_ms: int, end_ms: int, lane: Lane, *, gathered: bool = False) -> DeletedRows:
         """Ids deleted in a window of at most 15 days, emptied from the recycle bin or not. Raises `Gap` when the log doesn't reach back.
 
-        Salesforce cuts both ends to the minute (SOAP API guide, getDeleted).
+        Salesforce cuts both ends to the minute (SOAP API guide, getDeleted). `gathered`: as `page`.
         """
         params = {"start": moment(start_ms), "end": moment(end_ms)}
-        answer = await self._read("GET", f"{self._root}/sobjects/{name(obj)}/deleted/", lane, params=params)
-        body = orjson.loads(answer.body)
-        ids = {str(row["id"]): moment_ms(str(row["deletedDate"])) for row in body["deletedRecords"]}
-        return DeletedRows(ids=ids, covered_ms=moment_ms(str(body["latestDateCovered"])))
+        answer = await self._read("GET", f"{self._root}/sobjects/{name(obj)}/deleted/", lane, params=params, gathered=gathered)
+        return deletions_of(answer)
 
     async def masters(self, entity: Entity, ids: Sequence[str], lane: Lane) -> dict[str, str | None]:
         """By id (18 characters), what deleted records were merged into, None for what was not merged away, 200 a call.
@@ -219,9 +201,9 @@ class SalesforceRest:
         """The org's limits: name -> {Max, Remaining}, right to within five minutes."""
         return await self._object(f"{self._root}/limits", lane)
 
-    async def server_time(self, lane: Lane = Lane.LIVE) -> int:
-        """The server's clock in ms, never ahead of it: asked for with a call that costs no quota."""
-        answer = await self._read("GET", "/services/data", lane)
+    async def server_time(self, lane: Lane = Lane.LIVE, *, gathered: bool = False) -> int:
+        """The server's clock in ms, never ahead of it: asked for with a call that costs no quota. `gathered`: as `page`."""
+        answer = await self._read("GET", CLOCK, lane, gathered=gathered)
         if not answer.until:
             raise Retry("Salesforce: an answer without a Date header; the poll needs the server's clock", after_seconds=30.0)
         return answer.until - 1000
@@ -233,8 +215,8 @@ class SalesforceRest:
         """A call of another interface under the same session and budget, which changes no record: it is repeated as reads are."""
         return await self._read(method, path, lane, params=params, body=body, headers=headers)
 
-    async def _pages(self, soql: str, lane: Lane, *, everything: bool) -> AsyncIterator[list[Record]]:
-        page = await self.page(soql, lane, everything=everything)
+    async def _pages(self, soql: str, lane: Lane, *, everything: bool, gathered: bool = False) -> AsyncIterator[list[Record]]:
+        page = await self.page(soql, lane, everything=everything, gathered=gathered)
         yield page.rows
         while page.next_url is not None:
             page = await self.next_page(page.next_url, lane)
@@ -246,13 +228,26 @@ class SalesforceRest:
 
     async def _read(
         self, method: str, path: str, lane: Lane, *, params: Mapping[str, str] | None = None, body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None, gathered: bool = False,
     ) -> Answer:  # fmt: skip
         tagged = {"Sforce-Call-Options": self._tag, **(headers or {})}
         async for attempt in stamina.retry_context(on=_worth_repeating, attempts=self._attempts, timeout=None, wait_initial=0.2):
             with attempt:
+                if gathered:
+                    return await self._gathering.answer(Part(path=path, params=params or {}, headers=headers or {}), lane)
                 return await self._call(method, path, lane, write=False, params=params, body=body, headers=tagged)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _alone(self, part: Part, lane: Lane) -> Answer:
+        tagged = {"Sforce-Call-Options": self._tag, **part.headers}
+        return await self._call("GET", part.path, lane, write=False, params=part.params, body=None, headers=tagged)
+
+    async def _together(self, parts: Sequence[Part], lane: Lane) -> list[Answer | SyncError]:
+        """What each of the parts comes to. Raises what the whole call comes to."""
+        path, headers = f"{self._root}/composite", {"Sforce-Call-Options": self._tag}
+        whole = await self._call("POST", path, lane, write=False, params=None, body=told_together(parts), headers=headers)
+        answers = parts_in(whole, len(parts))
+        return [await self._judged(answer, "GET", part.path, write=False) for part, answer in zip(parts, answers, strict=True)]
 
     async def _write(self, method: str, path: str, lane: Lane, body: bytes | None) -> Answer:
         return await self._call(method, path, lane, write=True, params=None, body=body, headers=self._write_headers)
@@ -267,21 +262,19 @@ class SalesforceRest:
             usage = _USAGE.search(answer.headers.get("Sforce-Limit-Info", ""))
             if usage:
                 await self._budget.seen(int(usage[1]), int(usage[2]))
-            if answer.status == _NOT_MODIFIED:
-                return answer
-            error = judge_answer(answer.status, answer.body, write=write, what=f"Salesforce {method} {path.partition('?')[0]}")
-            if error is None:
-                return answer
-            if isinstance(error, Retry) and "REQUEST_LIMIT_EXCEEDED" in str(error):
-                await self._budget.used_up(error.after_seconds)
-            raise error
+        told = await self._judged(answer, method, path, write=write)
+        if isinstance(told, SyncError):
+            raise told
+        return told
 
-
-def name_of_id(text: str) -> str:
-    """The id as it is, if it can be one. Raises ValueError."""
-    if not text.isalnum() or len(text) not in (15, 18):
-        raise ValueError(f"not a Salesforce id: {text!r}")
-    return text
+    async def _judged(self, answer: Answer, method: str, path: str, *, write: bool) -> Answer | SyncError:
+        """The answer, or what its refusal means."""
+        if answer.status == _NOT_MODIFIED:
+            return answer
+        error = judge_answer(answer.status, answer.body, write=write, what=f"Salesforce {method} {path.partition('?')[0]}")
+        if isinstance(error, Retry) and "REQUEST_LIMIT_EXCEEDED" in str(error):
+            await self._budget.used_up(error.after_seconds)
+        return error or answer
 
 
 def _worth_repeating(error: Exception) -> bool | float:
@@ -289,17 +282,3 @@ def _worth_repeating(error: Exception) -> bool | float:
     if not isinstance(error, Retry) or error.after_seconds > _PATIENCE_SECONDS:
         return False
     return error.after_seconds if error.after_seconds > 1.0 else True
-
-
-def _page(answer: Answer) -> Page:
-    try:
-        body = orjson.loads(answer.body)
-        rows = [plain_row(row) for row in body.get("records", [])]
-        following = None if body["done"] else str(body["nextRecordsUrl"])
-        return Page(rows=rows, total=int(body["totalSize"]), next_url=following, at=answer.at, until=answer.until)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise _unreadable(error) from error
-
-
-def _unreadable(error: Exception) -> SyncError:
-    return Retry(f"Salesforce query: the answer can't be read ({type(error).__name__})", after_seconds=2.0)

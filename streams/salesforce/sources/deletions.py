@@ -6,6 +6,7 @@ from dataclasses import replace
 import structlog
 
 from streams.budget.port import Lane
+from streams.ground.together import together
 from streams.relay.windows import Window
 from streams.salesforce.api.entity import MASTER, Entity
 from streams.salesforce.api.records import RECORDS_MAX
@@ -28,16 +29,25 @@ async def deletions(rest: SalesforceRest, entity: Entity, window: Window, lane: 
     """
     if not entity.bin:
         return []
-    found: dict[str, ChangeEvent] = {}
-    where = ["IsDeleted = TRUE", *changed_between(window.start_ms, window.end_ms)]
-    async for rows in rest.query_all(entity.select(("Id", *entity.master, "SystemModstamp"), where, order=_ORDER), lane):
-        for row in rows:
-            event = _deletion(entity, str(row["Id"]), moment_ms(str(row["SystemModstamp"])), row.get(MASTER))
-            found[event.id] = event
-    listed = await _log_of(rest, entity, window, lane)
+    async with together() as group:
+        binned = group.create_task(_bin_of(rest, entity, window, lane))
+        logged = group.create_task(_log_of(rest, entity, window, lane))
+    found, listed = binned.result(), logged.result()
     for event in await _look_up(rest, entity, {record: at for record, at in listed.items() if record not in found}, lane):
         found[event.id] = event
     return sorted(found.values(), key=lambda event: (event.at, event.id))
+
+
+async def _bin_of(rest: SalesforceRest, entity: Entity, window: Window, lane: Lane) -> dict[str, ChangeEvent]:
+    """By id, what the recycle bin shows of the window."""
+    found: dict[str, ChangeEvent] = {}
+    where = ["IsDeleted = TRUE", *changed_between(window.start_ms, window.end_ms)]
+    asked = entity.select(("Id", *entity.master, "SystemModstamp"), where, order=_ORDER)
+    async for rows in rest.query_all(asked, lane, gathered=True):
+        for row in rows:
+            event = _deletion(entity, str(row["Id"]), moment_ms(str(row["SystemModstamp"])), row.get(MASTER))
+            found[event.id] = event
+    return found
 
 
 async def _log_of(rest: SalesforceRest, entity: Entity, window: Window, lane: Lane) -> dict[str, int]:
@@ -45,7 +55,7 @@ async def _log_of(rest: SalesforceRest, entity: Entity, window: Window, lane: La
     start = max(window.start_ms, window.end_ms - DELETE_LOG_MS)
     try:
         # the call cuts both ends to the minute
-        listed = await rest.deleted(entity.name, start - _MINUTE_MS, window.end_ms + _MINUTE_MS, lane)
+        listed = await rest.deleted(entity.name, start - _MINUTE_MS, window.end_ms + _MINUTE_MS, lane, gathered=True)
     except (Gap, Reject) as error:
         log.warning("salesforce.delete_log_unreadable", object=entity.name, reason=str(error))
         return {}

@@ -6,6 +6,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 import msgspec
@@ -14,11 +15,13 @@ import structlog
 from streams.budget.port import Lane
 from streams.relay.readback import ReadBack
 from streams.relay.windows import Window, next_window
+from streams.salesforce.api.answers import Page
 from streams.salesforce.api.entity import MODIFIED, Entity, last_change
 from streams.salesforce.api.money import Money
-from streams.salesforce.api.rest import Page, SalesforceRest
+from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.soql import after_row, any_of, changed_between, moment_ms
 from streams.salesforce.sources.brake import Brake, Braked
+from streams.salesforce.sources.cycles import Count, CycleReport, PollMark
 from streams.salesforce.sources.deletions import deletions
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Value
@@ -36,46 +39,6 @@ _CLOCK_SECONDS = 1.0
 """The server's clock is known to about as much."""
 
 Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
-
-
-class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One complete cycle. Counts are rows; `start_ms`..`end_ms` is the window on the server's clock; `covered`: gaps that are read now."""
-
-    object: Object
-    start_ms: int
-    end_ms: int
-    read: int
-    known: int
-    relayed: int
-    deleted: int
-    calls: int
-    seconds: float
-    covered: tuple[int, ...] = ()
-
-
-class PollMark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The position: complete up to `done_ms`; within the window `start_ms`..`end_ms` the rows up to (`stamp_ms`, `id`) were yielded.
-
-    `ahead_ms`: by so much the window reaches beyond what will be complete after it.
-    """
-
-    object: Object
-    done_ms: int | None = None
-    start_ms: int | None = None
-    end_ms: int | None = None
-    stamp_ms: int = 0
-    id: str = ""
-    ahead_ms: int = 0
-
-    def text(self) -> str:
-        """As saved."""
-        return msgspec.json.encode(self).decode()
-
-
-class _Count(msgspec.Struct):
-    read: int = 0
-    relayed: int = 0
-    deleted: int = 0
 
 
 def name_of(obj: Object) -> str:
@@ -180,9 +143,10 @@ class PollSource:
                 ahead_ms = window.end_ms - window.done_ms
                 mark = msgspec.structs.replace(mark, start_ms=window.start_ms, end_ms=window.end_ms, ahead_ms=ahead_ms)
                 try:
-                    async for batch, passed in self._cycle(window, mark):
-                        mark = passed
-                        yield batch
+                    async with aclosing(self._cycle(window, mark)) as cycle:
+                        async for batch, passed in cycle:
+                            mark = passed
+                            yield batch
                 except Reject as error:
                     if await self._does_without_conversions(error):
                         raise Retry(f"{self.name}: conversions can't be seen, it goes on without: {error}") from error
@@ -217,14 +181,28 @@ class PollSource:
             self._entity = replace(self._whole, where=where, stream=not where and self._whole.stream)
         if mark.start_ms is not None and mark.end_ms is not None:
             return Window(start_ms=mark.start_ms, end_ms=mark.end_ms, done_ms=mark.end_ms - mark.ahead_ms)
-        now_ms = await self._rest.server_time(self._lane)
+        now_ms = await self._rest.server_time(self._lane, gathered=True)
         self._gaps.look(now_ms)
         done_ms = now_ms - self._lag_ms - 2 * _SECOND_MS if mark.done_ms is None and self._from_now else mark.done_ms
         return next_window(done_ms, now_ms, lag_ms=self._lag_ms, overlap_ms=self._overlap_ms, widen_to_ms=self._gaps.since_ms)
 
-    async def _cycle(self, window: Window, mark: PollMark) -> AsyncIterator[tuple[Batch, PollMark]]:
-        started, calls, counted = time.monotonic(), self._rest.calls, _Count()
-        first = mark.done_ms is None
+    async def _cycle(self, window: Window, mark: PollMark) -> AsyncGenerator[tuple[Batch, PollMark], None]:
+        """Rows and deletions are asked for at once, so that one call tells both where there are few. What is deleted meanwhile has a
+        stamp behind the window, or is seen late: both are the next cycle's."""
+        # what was deleted before the first copy was never known
+        gone = None if mark.done_ms is None else asyncio.create_task(deletions(self._rest, self._entity, window, self._lane))
+        try:
+            async for told in self._told(window, mark, gone):
+                yield told
+        finally:
+            if gone is not None:
+                gone.cancel()
+                await asyncio.gather(gone, return_exceptions=True)
+
+    async def _told(
+        self, window: Window, mark: PollMark, deleted: asyncio.Task[list[ChangeEvent]] | None
+    ) -> AsyncIterator[tuple[Batch, PollMark]]:
+        started, calls, counted = time.monotonic(), self._rest.calls, Count()
         async for page, passed in self._rows(window, mark):
             if not counted.read and self._redefined is not None and await self._redefined():
                 raise Retry(f"{self.name}: fields have changed in Salesforce, it reads on with those that it can")
@@ -234,8 +212,9 @@ class PollSource:
             events = await self._new([self._reading(row, page) for row in rows])
             counted.relayed += len(events)
             yield Batch(events=events, position=mark.text()), mark
-        # what was deleted before the first copy was never known
-        gone = [] if first else await self._deletions(window)
+        gone = [] if deleted is None else await deleted
+        if deleted is not None:
+            await self._brake.check(gone)
         counted.deleted = len(gone)
         events = await self._new(gone)
         counted.relayed += len(events)
@@ -252,7 +231,8 @@ class PollSource:
             if mark.id:
                 where = [*where, after_row(mark.stamp_ms, mark.id)]
             soql = self._entity.select(columns, where, order=_ORDER, limit=PAGE_ROWS)
-            page = await self._rest.page(soql, self._lane, everything=self._entity.archives)
+            gathered = not mark.id and mark.done_ms is not None
+            page = await self._rest.page(soql, self._lane, everything=self._entity.archives, gathered=gathered)
             rows, following = list(page.rows), page.next_url
             while following is not None:  # the org may answer in smaller batches than asked for
                 more = await self._rest.next_page(following, self._lane)
@@ -280,15 +260,10 @@ class PollSource:
             return True
         return False
 
-    async def _deletions(self, window: Window) -> list[ChangeEvent]:
-        gone = await deletions(self._rest, self._entity, window, self._lane)
-        await self._brake.check(gone)
-        return gone
-
     async def _new(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
         return await self._unseen(events) if self._unseen is not None and events else events
 
-    async def _tell(self, window: Window, counted: _Count, *, calls: int, seconds: float) -> None:
+    async def _tell(self, window: Window, counted: Count, *, calls: int, seconds: float) -> None:
         report = CycleReport(
             object=self._object, start_ms=window.start_ms, end_ms=window.end_ms, read=counted.read, relayed=counted.relayed,
             known=counted.read + counted.deleted - counted.relayed, deleted=counted.deleted, calls=calls, seconds=seconds,
@@ -310,9 +285,11 @@ class PollSource:
         )  # fmt: skip
 
     async def _rest_awhile(self, window: Window | None) -> None:
-        """Until the next cycle is due: sooner where one can cover a gap that is left."""
+        """Until the next cycle is due: sooner where one can cover a gap that is left. All polls are due at the same moments, however long
+        their cycles take: what they ask for goes together."""
+        until_due = self._interval - time.monotonic() % self._interval
         left_ms = None if window is None else self._gaps.wait_ms(window.end_ms)
-        seconds = self._interval if left_ms is None else min(self._interval, left_ms / 1000 + _CLOCK_SECONDS)
+        seconds = until_due if left_ms is None else min(until_due, left_ms / 1000 + _CLOCK_SECONDS)
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

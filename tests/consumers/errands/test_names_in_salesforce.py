@@ -4,7 +4,7 @@ import pytest
 
 from consumers.errands.directory import campaign_of, owner_of, status_of
 from consumers.errands.errand import Failed
-from streams.salesforce.api.rest import Record
+from streams.salesforce.api.answers import Record
 
 OTTO, ANNA, TWIN, GONE, QUEUE = (f"{prefix}00000000000{n}AAA" for prefix, n in (("005", 1), ("005", 2), ("005", 3), ("005", 4), ("00G", 5)))
 USERS: list[Record] = [

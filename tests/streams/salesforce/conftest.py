@@ -4,11 +4,11 @@ import asyncio
 import json
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestServer, make_mocked_request
 
 from streams.salesforce.api.session import Session
 from streams.salesforce.api.settings import ClientCredentials, SalesforceSettings
@@ -16,6 +16,7 @@ from streams.salesforce.api.settings import ClientCredentials, SalesforceSetting
 Message = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CHANNEL = "/data/ChangeEvents"
+_COMPOSITE = "/services/data/v66.0/composite"
 USER = "0055f000005mc66AAA"
 ORG = "00D5f000000abcdEAA"
 
@@ -43,6 +44,8 @@ class ScriptedOrg:
         self.advice: Message = {"interval": 0, "timeout": 110000, "reconnect": "retry"}
         self.handlers: dict[tuple[str, str], Handler] = {}
         self.calls: list[web.Request] = []
+        self.parts: list[web.Request] = []
+        """Of calls that held several."""
         self._changed = asyncio.Condition()
 
     async def publish(self, *events: Message) -> None:
@@ -98,7 +101,22 @@ class ScriptedOrg:
         self.calls.append(request)
         if request.headers.get("Authorization", "").removeprefix("Bearer ") in self.dead_tokens:
             return web.json_response([{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}], status=401)
+        if (request.method, request.path) == ("POST", _COMPOSITE) and request.path not in {path for _, path in self.handlers}:
+            return await self._composite(request)
         return await self.handlers[request.method, request.path](request)
+
+    async def _composite(self, request: web.Request) -> web.Response:
+        """Each part as if it had been sent alone; the first one's date."""
+        told, answers = [], []
+        for part in (await request.json())["compositeRequest"]:
+            inner = make_mocked_request(part["method"], part["url"], headers=part["httpHeaders"])
+            self.parts.append(inner)
+            answer = cast(web.Response, await self.handlers[inner.method, inner.path](inner))
+            answers.append(answer)
+            body = json.loads(answer.text or "null")
+            told.append({"body": body, "httpHeaders": {}, "httpStatusCode": answer.status, "referenceId": part["referenceId"]})
+        dates = {"Date": answers[0].headers["Date"]} if "Date" in answers[0].headers else {}
+        return web.json_response({"compositeResponse": told}, headers=dates)
 
     async def _cometd(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from streams.budget.port import Lane
-from streams.salesforce.api.rest import DeletedRows, Page, SalesforceRest
+from streams.salesforce.api.answers import DeletedRows, Page
+from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.soql import moment, moment_ms
 from streams.salesforce.sources import poll as poll_module
 from streams.salesforce.sources.poll import PollSource
@@ -84,10 +85,10 @@ class World:
             raise CrashedError
         self.live(2.0, 1)
 
-    async def server_time(self, lane: Lane) -> int:
+    async def server_time(self, lane: Lane, *, gathered: bool) -> int:
         return self.now_ms // 1000 * 1000
 
-    async def page(self, soql: str, lane: Lane, *, everything: bool = False) -> Page:
+    async def page(self, soql: str, lane: Lane, *, everything: bool = False, gathered: bool) -> Page:
         self._asked()
         words = soql.split()
         bounds = {sign: moment_ms(words[at + 2]) for at, word in enumerate(words) if word == "SystemModstamp" for sign in [words[at + 1]]
@@ -99,7 +100,7 @@ class World:
         rows: list[dict[str, Any]] = [{"Id": row.id, "SystemModstamp": moment(row.stamp_ms), "Title": row.title} for row in found[:3]]
         return Page(rows=rows, total=len(rows), next_url=None, at=self.now_ms, until=self.now_ms + 1000)
 
-    async def query_all(self, soql: str, lane: Lane) -> AsyncIterator[list[dict[str, Any]]]:
+    async def query_all(self, soql: str, lane: Lane, *, gathered: bool = False) -> AsyncIterator[list[dict[str, Any]]]:
         self._asked()
         if "WHERE Id" in soql:
             bin_ = [row for row in self.visible() if row.id in soql and not row.purged]
@@ -109,7 +110,7 @@ class World:
         rows = [row for row in self.visible() if row.gone and not row.purged and start <= row.stamp_ms < end]
         yield [{"Id": row.id, "SystemModstamp": moment(row.stamp_ms), "MasterRecordId": None} for row in rows]
 
-    async def deleted(self, obj: str, start_ms: int, end_ms: int, lane: Lane) -> DeletedRows:
+    async def deleted(self, obj: str, start_ms: int, end_ms: int, lane: Lane, *, gathered: bool) -> DeletedRows:
         self._asked()
         ids = {row.id: row.stamp_ms for row in self.visible() if row.gone and start_ms <= row.stamp_ms < end_ms}
         return DeletedRows(ids=ids, covered_ms=end_ms)

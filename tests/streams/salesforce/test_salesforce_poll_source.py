@@ -23,7 +23,8 @@ from streams.salesforce.api.soql import moment, moment_ms
 from streams.salesforce.sources import poll as poll_module
 from streams.salesforce.sources.brake import Braked
 from streams.salesforce.sources.cdc import CdcSource
-from streams.salesforce.sources.poll import CycleReport, PollSource
+from streams.salesforce.sources.cycles import CycleReport
+from streams.salesforce.sources.poll import PollSource
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Source
 from streams.wire.systems import CONTACT, salesforce_id
@@ -193,11 +194,12 @@ async def test_rows_younger_than_the_lag_wait(rows: Rows, make_poll: Make) -> No
     assert [event.id for event in events] == [young]
 
 
-async def test_an_idle_cycle_costs_three_calls(rows: Rows, make_poll: Make) -> None:
+async def test_an_idle_cycle_costs_one_call_and_a_look_at_the_clock(org: Any, rows: Rows, make_poll: Make) -> None:
     for number in range(500):
         rows.put(number, NOW - 86_400_000)
     _, position = await cycle(make_poll(), None)
     rows.paths.clear()
+    org.calls.clear()
     rows.now_ms += 300_000
     reports: list[CycleReport] = []
 
@@ -206,9 +208,57 @@ async def test_an_idle_cycle_costs_three_calls(rows: Rows, make_poll: Make) -> N
 
     events, _ = await cycle(make_poll(report=keep), position)
     assert events == []
-    assert len(rows.paths) == 3
+    assert rows.paths == [f"{ROOT}/query", f"{ROOT}/queryAll", f"{ROOT}/sobjects/Lead/deleted/"], "rows are read before deletions"
+    assert [(call.method, call.path) for call in org.calls] == [("GET", "/services/data"), ("POST", f"{ROOT}/composite")]
     assert (reports[0].read, reports[0].relayed, reports[0].known, reports[0].deleted) == (0, 0, 0, 0)
-    assert reports[0].calls <= 4
+    assert reports[0].calls == 1
+
+
+async def test_polls_of_several_objects_ask_together(org: Any, session: Session, rows: Rows, make_poll: Make) -> None:
+    rest, position = SalesforceRest(session, OpenBudget()), (await cycle(make_poll(), None))[1]
+    org.calls.clear()
+    rows.now_ms += 300_000
+    read = rows.put(1, NOW + 100_000)
+    polls = [PollSource(rest, LEADS, ["Id", "Title"], once=True) for _ in range(5)]
+    told = await asyncio.gather(*(cycle(poll, position) for poll in polls))
+    assert [[event.id for event in events] for events, _ in told] == [[read]] * 5
+    assert [call.path for call in org.calls] == ["/services/data", *[f"{ROOT}/composite"] * 2], "ten queries, five of them a call"
+
+
+async def test_a_poll_whose_query_is_refused_does_not_stop_its_companions(session: Session, rows: Rows, make_poll: Make) -> None:
+    rest, position = SalesforceRest(session, OpenBudget()), (await cycle(make_poll(), None))[1]
+    rows.now_ms += 300_000
+    read = rows.put(1, NOW + 100_000)
+    good, bad = (PollSource(rest, LEADS, ["Id", name], once=True) for name in ("Title", "Nope__c"))
+    (events, _), refused = await asyncio.gather(cycle(good, position), cycle(bad, position), return_exceptions=True)  # type: ignore[misc]
+    assert [event.id for event in events] == [read]
+    assert isinstance(refused, Fatal)
+    assert "INVALID_FIELD" in str(refused)
+
+
+async def test_an_org_that_allows_no_calls_of_several_parts_is_asked_one_by_one(org: Any, rows: Rows, make_poll: Make) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        return rows.answer([{"errorCode": "FUNCTIONALITY_NOT_ENABLED", "message": "not in this edition"}], status=403)
+
+    _, position = await cycle(make_poll(), None)
+    rows.now_ms += 300_000
+    gone = rows.put(1, NOW + 100_000, IsDeleted=True)
+    org.on("POST", f"{ROOT}/composite", refuse)
+    events, _ = await cycle(make_poll(), position)
+    assert [(event.id, event.kind) for event in events] == [(gone, Happened.DELETED)]
+
+
+async def test_an_answer_that_lacks_a_part_is_asked_for_again(org: Any, rows: Rows, make_poll: Make) -> None:
+    async def broken(request: web.Request) -> web.Response:
+        del org.handlers["POST", f"{ROOT}/composite"]
+        return rows.answer({"compositeResponse": []})
+
+    _, position = await cycle(make_poll(), None)
+    rows.now_ms += 300_000
+    read = rows.put(1, NOW + 100_000)
+    org.on("POST", f"{ROOT}/composite", broken)
+    events, _ = await cycle(make_poll(), position)
+    assert [event.id for event in events] == [read]
 
 
 async def test_deletes_and_merges(rows: Rows, make_poll: Make) -> None:

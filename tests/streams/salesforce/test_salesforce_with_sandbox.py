@@ -9,13 +9,15 @@ from typing import Any
 import aiohttp
 import pytest
 
+from consumers.kinds.registry import SORTS
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
 from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.session import Session
 from streams.salesforce.api.settings import ClientCredentials, Protocol, SalesforceSettings
 from streams.salesforce.sources.cdc import CdcSource
-from streams.salesforce.sources.poll import CycleReport, PollSource
+from streams.salesforce.sources.cycles import CycleReport
+from streams.salesforce.sources.poll import PollSource
 from streams.salesforce.sources.pubsub.client import PubSub
 from streams.wire.errors import Gap, Unknown
 from streams.wire.events import ChangeEvent, DeadLetter, Happened
@@ -416,6 +418,18 @@ async def test_the_poll_reads_the_archive_too(rest: SalesforceRest, control: Con
     events, _ = await _cycle(PollSource(rest, TASKS, ["Subject"], once=True), position)
     told = {event.id: (event.kind, event.fields.get("Subject")) for event in events}
     assert told == {old: (Happened.READ, "Older"), gone: (Happened.DELETED, None)}
+
+
+async def test_a_cycle_in_which_nothing_has_happened_takes_a_handful_of_calls(rest: SalesforceRest, control: Control) -> None:
+    polls = [PollSource(rest, sort.entity, ["Id"], once=True) for sort in SORTS.values() if not sort.entity.scope]
+    await control("/clock", advance_seconds=1200)
+    positions = [(await _cycle(poll, None))[1] for poll in polls]
+    await control("/clock", advance_seconds=1200)
+    calls = rest.calls
+    told = await asyncio.gather(*(_cycle(poll, position) for poll, position in zip(polls, positions, strict=True)))
+    assert [events for events, _ in told] == [[]] * len(polls)
+    assert len(polls) > 5
+    assert rest.calls - calls <= 6, "one look at the clock, and two queries of each kind, five of them a call"
 
 
 async def test_the_poll_reads_many_pages(rest: SalesforceRest, sandbox: dict[str, Any], control: Control) -> None:

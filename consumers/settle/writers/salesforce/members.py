@@ -7,7 +7,8 @@ from consumers.mapping.fields import ObjectMapping
 from consumers.merge.lives.naming import fixed
 from consumers.merge.pair.state import PairState
 from streams.budget.port import Lane
-from streams.salesforce.api.rest import Page, Record, SalesforceRest
+from streams.salesforce.api.answers import Page, Record
+from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.soql import any_of
 from streams.wire.events import ChangeEvent
 

@@ -144,7 +144,7 @@ def _run_part(
     given = part.get("httpHeaders")
     headers = {name.lower(): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
     inner = replace(
-        call, method=str(part.get("method", "GET")).upper(), path=match.group(2), version=match.group(1),
+        call, method=str(part.get("method", "GET")).upper(), path=match.group(2).rstrip("/"), version=match.group(1),
         query=dict(parse_qsl(url.query, keep_blank_values=True)), headers={**call.headers, **headers},
         body=b"" if body is None else orjson.dumps(body), shared=shared, records=0,
     )  # fmt: skip

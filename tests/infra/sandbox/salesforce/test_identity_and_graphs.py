@@ -27,6 +27,16 @@ def created(reference: str, **values: Any) -> dict[str, Any]:
     return {"method": "POST", "url": "/services/data/v66.0/sobjects/Contact", "referenceId": reference, "body": values}
 
 
+async def test_a_part_may_name_its_address_as_a_call_does(org: Client) -> None:
+    window = "start=2026-01-01T00:00:00Z&end=2026-01-01T00:01:00Z"
+    urls = [f"/services/data/v66.0/sobjects/Lead/deleted{slash}?{window}" for slash in ("", "/")]
+    parts = [{"method": "GET", "url": url, "referenceId": f"r{place}"} for place, url in enumerate(urls)]
+    told = (await org.call("POST", "/composite", {"compositeRequest": parts})).body["compositeResponse"]
+    alone = [(await org.call("GET", f"{org.url}{url}")).status for url in urls]
+    assert [each["httpStatusCode"] for each in told] == alone
+    assert told[0]["body"] == told[1]["body"]
+
+
 async def test_each_graph_is_all_or_none(org: Client) -> None:
     account = {"method": "POST", "url": "/services/data/v66.0/sobjects/Account", "referenceId": "a", "body": {"Name": "Acme"}}
     graphs = [
