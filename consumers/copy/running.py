@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from consumers.copy.store import Copy, Store
+from consumers.copy.store import Copy
 from streams.ground.pause import pause
 from streams.ground.together import beside, together
 from streams.relay.singleton import Singleton
@@ -32,6 +32,26 @@ class Carries(Protocol):
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until stopped, or the end of the source."""
+        ...
+
+
+class Keeps(Protocol):
+    """What is needed of `consumers.copy.store.Store`."""
+
+    async def running(self) -> Copy | None:
+        """The copy that is to be worked on now."""
+        ...
+
+    async def ran(self, number: int, ms: int, trouble: str) -> None:
+        """So much longer, with this trouble."""
+        ...
+
+    async def end(self, number: int, now_ms: int) -> None:
+        """It is done."""
+        ...
+
+    async def marks(self) -> dict[str, str]:
+        """Positions by source."""
         ...
 
 
@@ -72,7 +92,7 @@ class Running:
 
     def __init__(
         self,
-        store: Store,
+        store: Keeps,
         plan: Callable[[Copy], Awaitable[Plan]],
         relay: Callable[[Source], Carries],
         *,

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from streams.wire.events import Value
 
@@ -20,10 +21,21 @@ def whole_rows(data: bytes) -> int:
     return end
 
 
-def rows_of(data: bytes) -> list[list[str]]:
-    """The rows. Files of Marketo's hold NULs and carriage returns that belong to nothing (bulk extract, as its clients found out)."""
+def rows_of(data: bytes) -> Iterator[list[str]]:
+    """The rows, one by one: all of a page at once would take ten times its bytes.
+
+    Files of Marketo's hold NULs and carriage returns that belong to nothing (bulk extract, as its clients found out)."""
     text = data.replace(b"\x00", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("utf-8-sig", errors="replace")
-    return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    return (row for row in csv.reader(io.StringIO(text, newline="")) if row)
+
+
+def in_batches(rows: Iterator[list[str]], most: int) -> Iterator[tuple[list[list[str]], bool]]:
+    """So many of them at once, and whether these are the last; at least one batch, maybe empty."""
+    part = list(islice(rows, most))
+    while following := list(islice(rows, most)):
+        yield part, False
+        part = following
+    yield part, True
 
 
 def typed(names: Sequence[str], row: Sequence[str], types: Mapping[str, str], *, empty: str) -> dict[str, Value]:

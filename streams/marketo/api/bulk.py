@@ -22,8 +22,9 @@ JOBS_MAX = 2
 """So many run at once, whoever made them."""
 EMPTY = "null"
 """How a file writes an empty cell."""
-_UNKNOWN, _MISSING, _LIMITED, _UNSUPPORTED = "1013", "404", "1029", "1035"
-_QUEUE_SECONDS = 60.0
+_UNKNOWN, _MISSING = "1013", "404"
+_FULL_DAY = "quota"
+"""In the words of a refusal that lasts until the day's bytes are counted anew; a full queue is told under the same number (1029)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,20 +105,13 @@ class MarketoBulk:
         """No record is changed by it, so it may be repeated."""
         try:
             return await self._calling.call(Call(method="POST", path=path, body=body), lane)
-        except Reject as error:
-            if error.code != _LIMITED:
+        except Retry as error:
+            if error.everyone or _FULL_DAY not in str(error).casefold():
                 raise
-            full = "quota" in str(error).casefold()
-            seconds = seconds_to_reset(self._calling.session.server_now_ms()) if full else _QUEUE_SECONDS
-            raise Retry(str(error), after_seconds=seconds) from error
+            raise Retry(str(error), after_seconds=seconds_to_reset(self._calling.session.server_now_ms())) from error
 
 
 _PIECE_SECONDS = 120.0
-
-
-def is_unsupported(error: Reject) -> bool:
-    """Whether an instance doesn't have the filter that was asked for (`updatedAt`, in some)."""
-    return error.code == _UNSUPPORTED
 
 
 def created_between(start_ms: int, end_ms: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ it told of one in between is read again by whoever judges it.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from streams.marketo.api.bulk import EMPTY, JOBS_MAX, RANGE_MS, Extract, Marketo
 from streams.marketo.api.wire import Lead
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Value
-from streams.wire.sheets import rows_of, typed, whole_rows
+from streams.wire.sheets import in_batches, rows_of, typed, whole_rows
 from streams.wire.systems import Object
 
 SOURCE = "copy"
@@ -163,15 +164,14 @@ class ExtractSource:
     async def _rows(self, data: bytes, job: Extract, mark: ExtractMark) -> AsyncGenerator[tuple[Batch, ExtractMark], None]:
         """A piece in batches; the last one's mark is behind the piece."""
         rows = rows_of(data)
-        if not mark.offset and rows:
-            mark = msgspec.structs.replace(mark, names=rows[0])
-            rows = rows[1:]
+        if not mark.offset:
+            mark = msgspec.structs.replace(mark, names=next(rows, []))
         behind = mark.offset + len(data)
-        for start in range(mark.passed, max(len(rows), mark.passed + 1), BATCH_ROWS):
-            part = rows[start : start + BATCH_ROWS]
+        for part, last in in_batches(islice(rows, mark.passed, None), BATCH_ROWS):
             events = [self._event(mark.names, row, job, mark.part) for row in part]
-            mark = msgspec.structs.replace(mark, passed=start + len(part), rows=mark.rows + len(part), found=mark.found + len(part))
-            if mark.passed >= len(rows):
+            passed, found = mark.passed + len(part), mark.found + len(part)
+            mark = msgspec.structs.replace(mark, passed=passed, rows=mark.rows + len(part), found=found)
+            if last:
                 mark = msgspec.structs.replace(mark, offset=behind, passed=0, bytes=mark.bytes + len(data))
             yield Batch(events=events, position=mark.text()), mark
 
@@ -194,11 +194,12 @@ class ExtractSource:
     async def _completed(self, job: str, others: Sequence[str]) -> Extract | None:
         """The job, once its file is there; None where it is none any more. Those behind it are put into the queue, too, as far as there
         is room."""
-        looks, queued = 0, False
+        looks, queued, asked = 0, False, False
         while True:
             found = await self._bulk.look(self._object, job, self._lane)
-            if found is not None and found.is_waiting:
+            if found is not None and found.is_waiting and not asked:
                 await self._bulk.enqueue(self._object, job, self._lane)
+                asked = True  # its status may tell of it a minute later
             if not queued:
                 queued = await self._queued(others)
             if found is None or found.is_complete:

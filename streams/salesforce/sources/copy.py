@@ -7,6 +7,7 @@ job may take.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from itertools import islice
 
 import msgspec
 import structlog
@@ -18,7 +19,7 @@ from streams.salesforce.api.money import Money
 from streams.salesforce.api.soql import any_of, moment_ms
 from streams.wire.errors import Fatal, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Value
-from streams.wire.sheets import rows_of, typed
+from streams.wire.sheets import in_batches, rows_of, typed
 from streams.wire.systems import SALESFORCE, Object, salesforce_id
 
 SOURCE = "copy"
@@ -165,21 +166,14 @@ class CopySource:
 
     async def _rows(self, sheet: Sheet, mark: CopyMark) -> AsyncGenerator[tuple[Batch, CopyMark], None]:
         """A page in batches; the last one's mark is behind the page."""
-        table = rows_of(sheet.body)
-        names, rows = (table[0], table[1:]) if table else ([], [])
-        types = self._types()
-        for start in range(mark.passed, len(rows), BATCH_ROWS):
-            part = rows[start : start + BATCH_ROWS]
+        rows = rows_of(sheet.body)
+        names, types = next(rows, []), self._types()
+        for part, last in in_batches(islice(rows, mark.passed, None), BATCH_ROWS):
             events = [event for row in part if (event := self._reading(names, row, types, mark)) is not None]
-            mark = msgspec.structs.replace(mark, passed=start + len(part), rows=mark.rows + len(part))
-            if mark.passed < len(rows):
-                yield Batch(events=events, position=mark.text()), mark
-            else:
+            mark = msgspec.structs.replace(mark, passed=mark.passed + len(part), rows=mark.rows + len(part))
+            if last:
                 mark = _behind(mark, sheet)
-                yield Batch(events=events, position=mark.text()), mark
-                return
-        mark = _behind(mark, sheet)
-        yield Batch(events=[], position=mark.text()), mark
+            yield Batch(events=events, position=mark.text()), mark
 
     def _reading(self, names: Sequence[str], row: Sequence[str], types: dict[str, str], mark: CopyMark) -> ChangeEvent | None:
         told = typed(names, row, types, empty="")
