@@ -9,6 +9,7 @@ import typer
 from consumers.cli.commands.audit_log import add_audit_log_command
 from consumers.cli.commands.configuration import config_app
 from consumers.cli.commands.copy import copy_app
+from consumers.cli.commands.coverage import add_coverage_commands
 from consumers.cli.commands.custom_objects import custom_app
 from consumers.cli.commands.drift import drift_app
 from consumers.cli.commands.links import add_link_commands
@@ -262,6 +263,7 @@ def setup(
 add_sight_commands(app)
 add_subscription_commands(app)
 add_audit_log_command(app)
+add_coverage_commands(app)
 
 
 @app.command("confirm-deletes", short_help="Many deletes stopped a poll: they are meant.", epilog=examples("tandem confirm-deletes lead"))

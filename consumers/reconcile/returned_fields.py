@@ -10,6 +10,7 @@ from consumers.merge.writing.refused import RECORD
 from consumers.merge.writing.writes import creatable, welcomed
 from consumers.reconcile.gaps import Gaps
 from streams.ground.database import away_is_retry
+from streams.wire.errors import Cause
 from streams.wire.systems import Object, System
 
 REFUSED = """
@@ -34,7 +35,7 @@ async def welcome(
         names = ", ".join(sorted({each.name or f"{each.object} records" for each in back}))
         kind = obj if system is System.SALESFORCE else ""
         since_ms = max(1, since - margin_ms) if since else None
-        await gaps.open(f"fields.{system}", kind, f"{names} could not be seen for a while", since_ms)
+        await gaps.open(f"fields.{system}", kind, f"{names} could not be seen for a while", since_ms, cause=Cause.SIGHT)
     for system in {each.system for each in returned}:
         keys = _keys(returned, system, terms)
         whole = frozenset(each.object for each in returned if each.system is system and not each.name)

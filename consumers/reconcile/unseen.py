@@ -1,8 +1,8 @@
 """Which of the poll's findings the ledger has not seen: the rest need not be relayed, nor re-read."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from consumers.ledger.port import Ledger
+from consumers.ledger.port import Ledger, Named
 from consumers.mapping.fields import FieldMapping
 from consumers.merge.edits.judge_reading import put_back
 from consumers.merge.edits.values import Unfit, clipped, equal, neutral
@@ -11,7 +11,7 @@ from consumers.merge.pair.prints import prints
 from consumers.merge.pair.state import Field, PairState
 from consumers.merge.terms import Terms
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import Object, System
+from streams.wire.systems import System
 
 _IDS_MAX = 1_000
 _SECOND_MS = 1_000
@@ -21,16 +21,22 @@ def unseen_by(ledger: Ledger, terms: Terms) -> Callable[[list[ChangeEvent]], Awa
     """The filter for a polling source: of a batch, the events that tell the ledger something new. Raises `Retry`."""
 
     async def unseen(events: list[ChangeEvent]) -> list[ChangeEvent]:
-        states: dict[tuple[System, Object, str], PairState] = {}
-        for system in System:
-            for obj in sorted({event.object for event in events if event.system is system}):
-                ids = sorted({event.id for event in events if (event.system, event.object) == (system, obj)})
-                for start in range(0, len(ids), _IDS_MAX):
-                    found = await ledger.states(system, obj, ids[start : start + _IDS_MAX])
-                    states.update({(system, obj, record): state for record, state in found.items()})
+        states = await states_of(ledger, events)
         return [event for event in events if is_news(event, states.get((event.system, event.object, event.id)), terms)]
 
     return unseen
+
+
+async def states_of(ledger: Ledger, events: Sequence[ChangeEvent]) -> dict[Named, PairState]:
+    """What the ledger knows of the records of these events. Raises `Retry`."""
+    states: dict[Named, PairState] = {}
+    for system in System:
+        for obj in sorted({event.object for event in events if event.system is system}):
+            ids = sorted({event.id for event in events if (event.system, event.object) == (system, obj)})
+            for start in range(0, len(ids), _IDS_MAX):
+                found = await ledger.states(system, obj, ids[start : start + _IDS_MAX])
+                states.update({(system, obj, record): state for record, state in found.items()})
+    return states
 
 
 def is_news(event: ChangeEvent, state: PairState | None, terms: Terms) -> bool:

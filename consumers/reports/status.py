@@ -24,7 +24,8 @@ _OFFSETS = "select topic, partition, next_offset from partition_offsets order by
 _CYCLES = """
 select c.* from source_positions as p
 cross join lateral (
-    select source, at, read, known, missed, calls, seconds from cycles where source = p.source order by id desc limit 1
+    select source, object, at, read, known, relayed, missed, repaired, held, why, calls, seconds, next_ms, judged_ms
+    from cycles where source = p.source order by id desc limit 1
 ) as c order by c.source
 """
 _LETTERS = """
@@ -68,15 +69,26 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:
-    """The last cycle of a reconciliation poll: what it read, what of it was known, what the stream had missed."""
+    """A cycle of a reconciliation poll: what it read, what of it was known, what the stream had missed (`why`: as far as can be known),
+    what of it the ledger knows now, what is held."""
 
     source: str
+    object: str
+    """Empty: of a cycle of an earlier version."""
     ago_ms: int
     read: int
     known: int
+    relayed: int
     missed: int
+    repaired: int
+    held: int
+    why: str
     calls: int
     seconds: float
+    next_ms: int
+    """In how long the next one is due, at the latest; below 0: it is late."""
+    judged: bool
+    """Whether what was relayed is judged: before that nobody knows what of it was missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +142,7 @@ async def status(
         sources=await _sources(connection),
         partitions=await _partitions(connection, ends),
         spent=await spent(connection, now_ms, expected.day_calls),
-        cycles=tuple([_cycle(row, now_ms) for row in await connection.fetch(_CYCLES)]),
+        cycles=tuple([cycle_told(row, now_ms) for row in await connection.fetch(_CYCLES)]),
         recent=dict(recent_of([row["recent"] for row in await connection.fetch(RECENT)]).most_common()),
         recent_minutes=MINUTES,
         dead_letters=letters,
@@ -174,9 +186,11 @@ def _for_a_person(waits: Waiting, letters: int) -> list[Trouble]:
     ]
 
 
-def _cycle(row: Any, now_ms: int) -> Cycle:
+def cycle_told(row: Any, now_ms: int) -> Cycle:
+    """A row of `cycles`."""
     told = dict(row)
-    return Cycle(ago_ms=now_ms - told.pop("at"), **told)
+    judged, next_ms = told.pop("judged_ms") is not None, told.pop("next_ms")
+    return Cycle(ago_ms=now_ms - told.pop("at"), next_ms=next_ms - now_ms if next_ms else 0, judged=judged, **told)
 
 
 async def _sources(connection: Any) -> tuple[SourceState, ...]:

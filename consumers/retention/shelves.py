@@ -8,13 +8,27 @@ from consumers.configuration.settings import RetentionSettings
 from consumers.ledger.port import Ledger
 from consumers.retention.people import people
 from consumers.retention.shelf import Shelf
-from consumers.retention.tables import AUDIT_LOG, CALLS, CYCLES, DEAD_LETTERS, DIFFERENCES, ERRANDS, GAPS, LEASES, WORKERS, decisions, rows
+from consumers.retention.tables import (
+    AUDIT_LOG,
+    CALLS,
+    COVERAGE,
+    CYCLES,
+    DEAD_LETTERS,
+    DIFFERENCES,
+    ERRANDS,
+    GAPS,
+    LEASES,
+    WORKERS,
+    decisions,
+    rows,
+)
 
 NAMES = (
     "decisions",
     "dead_letters",
     "cycles",
     "gaps",
+    "coverage",
     "differences",
     "audit_log",
     "calls",
@@ -35,6 +49,7 @@ def shelves(pool: Any, ledger: Ledger, settings: RetentionSettings, now_ms: Call
         "gaps": (settings.gaps_days, GAPS, "gaps closed long ago"),
         "differences": (settings.differences_days, DIFFERENCES, "differences that have ended"),
         "audit_log": (settings.audit_log_days, AUDIT_LOG, "the old audit log"),
+        "coverage": (settings.gaps_days, COVERAGE, "what was read long ago"),
         "calls": (settings.calls_days, CALLS, "what calls were for"),
         "errands": (settings.errands_days, ERRANDS, "what was asked for long ago"),
         "workers": (_SILENT_DAYS, WORKERS, "workers that are gone"),

@@ -68,6 +68,12 @@ delete from audit_log where id = any(array(
     select id from audit_log where at < $1 order by at limit $2 for update skip locked
 ))
 """
+COVERAGE = """
+delete from coverage where id = any(array(
+    select id from coverage where ended_ms < $1 order by ended_ms limit $2 for update skip locked
+))
+"""
+"""Stretches that ended with a hole; what is read now without a break stands with its source's position."""
 CALLS = """
 delete from budget_spent where ctid = any(array(
     select ctid from budget_spent

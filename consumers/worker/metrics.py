@@ -71,7 +71,7 @@ class Metrics:
         )
         self.cycles = Counter("tandem_cycles", "Reconciliation cycles", ["source"], registry=on)
         self.cycle_rows = Counter(
-            "tandem_cycle_rows", "What cycles found: read, known, missed by the stream, repaired", ["source", "found"], registry=on
+            "tandem_cycle_rows", "What cycles found: read, known, relayed, missed by the stream, repaired", ["source", "found"], registry=on
         )
         self.audited = Counter("tandem_audited_records", "Records compared on both sides by the drift audit", ["object"], registry=on)
         self.differences = Gauge(

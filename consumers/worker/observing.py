@@ -19,7 +19,7 @@ from consumers.worker.process import Process, Work
 from streams.ground.clock import now_ms
 from streams.ground.pause import pause
 from streams.relay.publisher import kafka_producer
-from streams.wire.errors import Retry
+from streams.wire.errors import Cause, Retry
 from streams.wire.topics import change_topics
 
 _log = structlog.get_logger(__name__)
@@ -65,11 +65,11 @@ class Observing:
 
     async def _gap(self, tools: Tools, topic: str, partition: int, stood: int, begins: int) -> None:
         self._process.metrics.gap(topic)
-        reason = f"offsets {stood} to {begins} of partition {partition} are no longer on the topic"
+        reason, cause = f"offsets {stood} to {begins} of partition {partition} are no longer on the topic", Cause.OFFSETS
         if begins < stood:
-            reason = f"partition {partition} is another one than was read up to {stood}; it is read from {begins}"
+            reason, cause = f"partition {partition} is another one than was read up to {stood}; it is read from {begins}", Cause.TOPIC
         _log.error("gap", topic=topic, reason=reason)
-        await tools.gaps.open(topic, "", reason)
+        await tools.gaps.open(topic, "", reason, cause=cause)
 
     def _observed(self, topic: str, partition: int, observed: Observed) -> None:
         del partition

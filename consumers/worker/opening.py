@@ -50,7 +50,7 @@ from streams.relay.positions import PostgresPositions
 from streams.relay.singleton import PostgresSingleton
 from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.session import Session
-from streams.wire.errors import Fatal
+from streams.wire.errors import Cause, Fatal
 from streams.wire.events import DeadLetter
 from streams.wire.systems import System
 
@@ -125,7 +125,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     terms = replace(terms, winner_of=links.winner_of)
     gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
     for obj, names in (await newly_mapped(pool, rules)).items():
-        await gaps.open(f"fields.{System.SALESFORCE}", obj, f"{', '.join(names)} of {obj} are kept in step from now on")
+        await gaps.open(f"fields.{System.SALESFORCE}", obj, f"{', '.join(names)} of {obj} are kept in step from now on", cause=Cause.SIGHT)
     await keep_mapped(pool, rules, now_ms())
     poll_seconds = settings.intervals.poll_seconds
     back = partial(welcome, gaps=gaps, pool=pool, ledger=ledger, terms=terms, poll_seconds=poll_seconds, now_ms=now_ms)

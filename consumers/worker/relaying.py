@@ -12,12 +12,12 @@ from consumers.configuration.settings import FirstCopy
 from consumers.configuration.systems import marketo_settings
 from consumers.intake.passing import hear
 from consumers.reconcile.confirmation import keeping, release
+from consumers.reconcile.cycles import Cycle
 from consumers.reconcile.gaps import polls
 from consumers.reconcile.unseen import unseen_by
+from consumers.worker.accounts import Accounts, poll_lag
 from consumers.worker.opening import Tools
 from consumers.worker.process import Process, Work
-from streams.ground.clock import now_ms
-from streams.ground.database import away_is_retry
 from streams.ground.together import beside
 from streams.marketo.sources.activities import NAME as ACTIVITIES
 from streams.marketo.sources.activities import ActivitySource
@@ -25,6 +25,7 @@ from streams.marketo.sources.decode import Decoding, shown_names
 from streams.marketo.sources.feed import LeadFeed
 from streams.marketo.sources.memberships import Memberships
 from streams.marketo.sources.pace import Pace
+from streams.marketo.sources.poll import NAME as MARKETO_POLL
 from streams.marketo.sources.poll import CycleReport as MarketoCycle
 from streams.marketo.sources.poll import MarketoPollSource
 from streams.marketo.sources.program_poll import NAME as PROGRAMS
@@ -37,12 +38,10 @@ from streams.salesforce.api.settings import Protocol
 from streams.salesforce.sources.arrivals import Connect
 from streams.salesforce.sources.cdc import CdcSource
 from streams.salesforce.sources.cycles import CycleReport as SalesforceCycle
-from streams.salesforce.sources.poll import PollSource
-from streams.wire.errors import Retry
+from streams.salesforce.sources.poll import PollSource, name_of
 from streams.wire.events import Source
 from streams.wire.systems import CREATED_FIELD, MARKETO, PERSON, SALESFORCE, Object, System
 
-CYCLE = "insert into cycles (source, at, read, known, missed, calls, seconds) values ($1, $2, $3, $4, $5, $6, $7)"
 _SIDES_SECONDS = 12.0
 """Deletions in Marketo are asked for this far apart at the least."""
 _log = structlog.get_logger(__name__)
@@ -54,6 +53,7 @@ class Relaying:
     def __init__(self, process: Process, flooded: Callable[[System], bool], objects: Sequence[Object]) -> None:
         """`flooded`: whether full calls to a system follow each other. `objects`: those of Salesforce that are kept in step."""
         self._process, self._flooded, self._objects = process, flooded, objects
+        self._accounts = Accounts(process.metrics)
 
     def sources(self) -> tuple[str, ...]:
         """The names of all sources that there are, whoever carries them."""
@@ -101,51 +101,59 @@ class Relaying:
             return
 
         async def report(cycle: SalesforceCycle) -> None:
-            await self._cycle(tools, source.name, cycle)
+            await self._accounts.keep(tools, account, cycle, covered=cycle.covered)
 
         async def redefined() -> bool:
             return await tools.sight.is_other(redefined=await tools.definitions.are_others(tools.terms.rules.objects[obj].api_name))
 
-        intervals = tools.settings.intervals
+        intervals, entity = tools.settings.intervals, registry_of(tools.settings).sorts[obj].entity
+        described = tools.describes.of(SALESFORCE, obj)
+        account = self._accounts.of(
+            tools, name_of(obj), obj, SALESFORCE, stream=CdcSource.name if entity.stream else "",
+            untold=[name for name, facts in described.items() if facts.calculated],
+        )  # fmt: skip
         source = PollSource(
             tools.salesforce,
-            registry_of(tools.settings).sorts[obj].entity,
+            entity,
             salesforce_fields(tools, obj),
             interval_seconds=intervals.poll_seconds,
-            lag_seconds=_poll_lag(intervals.poll_seconds),
+            lag_seconds=poll_lag(intervals.poll_seconds),
             overlap_seconds=intervals.overlap_seconds,
-            unseen=unseen_by(tools.ledger, tools.terms),
+            unseen=account.unseen,
             report=report,
             on_brake=keeping(tools.pool, obj),
             visible=partial(tools.sight.visible, SALESFORCE, obj),
             unseen_fields=tools.sight.doubts,
             is_open=partial(tools.sight.is_open, SALESFORCE, obj),
             redefined=redefined,
-            scope=tools.links.campaigns if registry_of(tools.settings).sorts[obj].entity.scope else None,
+            scope=tools.links.campaigns if entity.scope else None,
             money=tools.terms.rules.money,
-            from_now=is_asked(tools) and not registry_of(tools.settings).sorts[obj].entity.scope,
+            from_now=is_asked(tools) and not entity.scope,
         )
-        await beside(self._polled(f"reconcile.{obj}", source, tools, stop), release(tools.pool, obj, source, stop))
+        polling = self._polled(f"reconcile.{obj}", source, tools, stop)
+        await beside(polling, release(tools.pool, obj, source, stop), account.run(stop))
 
     async def _poll_marketo(self, tools: Tools, stop: asyncio.Event) -> None:
         reports: asyncio.Queue[MarketoCycle] = asyncio.Queue()
 
         async def keep() -> None:
             while True:
-                await self._cycle(tools, source.name, await reports.get())
+                cycle = await reports.get()
+                await self._accounts.keep(tools, account, cycle, covered=cycle.covered)
 
         intervals = tools.settings.intervals
+        account = self._accounts.of(tools, MARKETO_POLL, PERSON, MARKETO, stream=ACTIVITIES)
         source = MarketoPollSource(
             await marketo_feed(tools, "poll"),
-            unseen=unseen_by(tools.ledger, tools.terms),
+            unseen=account.unseen,
             interval_seconds=intervals.poll_seconds,
-            lag_seconds=_poll_lag(intervals.poll_seconds),
+            lag_seconds=poll_lag(intervals.poll_seconds),
             overlap_seconds=round(max(intervals.overlap_seconds, 60)),
             report=reports.put_nowait,
             live_behind=tools.feed_lag.behind,
             from_now=is_asked(tools),
         )
-        await beside(self._polled(f"reconcile.{PERSON}", source, tools, stop), keep())
+        await beside(self._polled(f"reconcile.{PERSON}", source, tools, stop), keep(), account.run(stop))
 
     async def _poll_programs(self, tools: Tools, stop: asyncio.Event) -> None:
         memberships = _memberships(tools)
@@ -153,26 +161,32 @@ class Relaying:
             await stop.wait()
             return
 
+        linked = next(mapping for mapping in tools.terms.rules.objects.values() if mapping.linked)
+        account = self._accounts.of(tools, PROGRAMS, linked.marketo, MARKETO, stream="")
+        reports: asyncio.Queue[Cycle] = asyncio.Queue()
+
         def report(read: int, relayed: int, calls: int, seconds: float) -> None:
-            self._process.metrics.cycles.labels(PROGRAMS).inc()
-            for found, rows in (("read", read), ("known", read - relayed), ("missed", relayed)):
-                self._process.metrics.cycle_rows.labels(PROGRAMS, found).inc(rows)
+            cycle = Cycle(read=read, known=read - relayed, relayed=relayed, calls=calls, seconds=seconds)
+            reports.put_nowait(cycle)
             _log.info("marketo.program_cycle", read=read, relayed=relayed, calls=calls, seconds=round(seconds, 3))
 
+        async def keep() -> None:
+            while True:
+                await self._accounts.keep(tools, account, await reports.get())
+
         intervals = tools.settings.intervals
-        linked = next(mapping for mapping in tools.terms.rules.objects.values() if mapping.linked)
         source = ProgramPollSource(
             tools.marketo.programs,
             memberships,
             linked.marketo,
-            unseen=unseen_by(tools.ledger, tools.terms),
+            unseen=account.unseen,
             known=tools.links.members,
             interval_seconds=intervals.poll_seconds,
             overlap_seconds=max(intervals.overlap_seconds, 60),
             calls_per_day_max=tools.settings.marketo.program_calls_per_day,
             report=report,
         )
-        await self.carry("reconcile.programs", source, tools, stop)
+        await beside(self.carry("reconcile.programs", source, tools, stop), keep(), account.run(stop))
 
     async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
         await beside(self.carry(role, source, tools, stop), tools.gaps.tell(source, stop))
@@ -184,17 +198,6 @@ class Relaying:
         relay = Relay(source, publisher, PostgresPositions(tools.pool), tools.singleton, watch=self._process.metrics)
         self._process.troubles[role] = relay.trouble
         await relay.run(stop)
-
-    async def _cycle(self, tools: Tools, source: str, cycle: SalesforceCycle | MarketoCycle) -> None:
-        self._process.metrics.cycles.labels(source).inc()
-        for found, rows in (("read", cycle.read), ("known", cycle.known), ("missed", cycle.relayed)):
-            self._process.metrics.cycle_rows.labels(source, found).inc(rows)
-        try:
-            await tools.gaps.covered(source, cycle.covered)
-            with away_is_retry("keep the report of a cycle"):
-                await tools.pool.execute(CYCLE, source, now_ms(), cycle.read, cycle.known, cycle.relayed, cycle.calls, cycle.seconds)
-        except Retry as error:
-            _log.warning("a cycle's report is lost, its gaps stay open", source=source, error=str(error))
 
 
 def is_asked(tools: Tools) -> bool:
@@ -272,8 +275,3 @@ def _memberships(tools: Tools) -> Memberships | None:
         unseen=unseen_by(tools.ledger, tools.terms),
         heirs=tools.links.heirs,
     )
-
-
-def _poll_lag(poll_seconds: float) -> float:
-    """How long after its stamp a change may become visible: a gap is closed only by a cycle that ends so much after it was opened."""
-    return min(60.0, poll_seconds / 2)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from streams.ground import clock
@@ -16,16 +16,31 @@ returning epoch, position, feed_ms, saved_ms
 """
 SAVE = """
 update source_positions set position = $3, feed_ms = greatest(feed_ms, $4), saved_ms = $5,
-       caught_ms = case when $6 then (extract(epoch from clock_timestamp()) * 1000)::bigint else caught_ms end
+       caught_ms = case when $6 then (extract(epoch from clock_timestamp()) * 1000)::bigint else caught_ms end,
+       since_ms = coalesce(since_ms, case when $4 > coalesce(feed_ms, 0) then $4 else $5 end),
+       since_position = coalesce(since_position, $3)
 where source = $1 and epoch = $2 returning 1
 """
+"""What is covered grows with the position: no statement more."""
 OPEN_GAP = """
-with moved as (update source_positions set position = $3, saved_ms = $7 where source = $1 and epoch = $2 returning source)
-insert into gaps (source, object, since_ms, reason, opened_ms) select source, $4, $5, $6, $7 from moved returning id
-"""
-OPEN_GAPS = (
-    "select id, source, object, since_ms, reason, opened_ms from gaps where closed_ms is null and ($1 = '' or source = $1) order by id"
+with was as materialized (
+    select source, since_ms, since_position, position, feed_ms, caught_ms from source_positions where source = $1 and epoch = $2
+), moved as (
+    update source_positions set position = $3, saved_ms = $7, since_ms = case when $4 = '' then null else since_ms end,
+        since_position = case when $4 = '' then $3 else since_position end
+    where source = $1 and epoch = $2 returning source
+), ended as (
+    insert into coverage (source, from_ms, until_ms, from_position, until_position, ended_ms)
+    select source, since_ms, greatest(since_ms, coalesce(feed_ms, caught_ms)), since_position, position, $7 from was
+    where $4 = '' and since_ms is not null and exists (select from moved)
 )
+insert into gaps (source, object, since_ms, reason, opened_ms, cause, from_position, until_position)
+select was.source, $4, $5, $6, $7, $8, was.position, $3 from was join moved on true returning id
+"""
+"""A gap in one kind of record breaks the stretch of no other."""
+OPEN_GAPS = """
+select id, source, object, since_ms, reason, opened_ms, cause from gaps where closed_ms is null and ($1 = '' or source = $1) order by id
+"""
 CLOSE_GAP = "update gaps set closed_ms = $2 where id = $1 and closed_ms is null"
 
 
@@ -55,6 +70,8 @@ class OpenGap:
     since_ms: int
     reason: str
     opened_ms: int = 0
+    cause: str = ""
+    """A `Cause`; empty: none of them."""
 
 
 class Positions(Protocol):
@@ -107,10 +124,12 @@ class PostgresPositions:
         """See `Positions`."""
         now = self._now_ms()
         with away_is_retry(f"recording a gap of {standing.source}"):
-            number = await self._pool.fetchval(OPEN_GAP, standing.source, standing.epoch, resume, gap.object, gap.since_ms, gap.reason, now)
+            number = await self._pool.fetchval(
+                OPEN_GAP, standing.source, standing.epoch, resume, gap.object, gap.since_ms, gap.reason, now, gap.cause
+            )
         if number is None:
             raise TakenOver(f"another relay has taken {standing.source} over (epoch {standing.epoch} is past)")
-        return OpenGap(id=number, source=standing.source, object=gap.object, since_ms=gap.since_ms, reason=gap.reason, opened_ms=now)
+        return replace(gap, id=number, source=standing.source, opened_ms=now)
 
     async def open_gaps(self, source: str = "") -> list[OpenGap]:
         """See `Positions`."""
@@ -124,6 +143,7 @@ class PostgresPositions:
                 since_ms=row["since_ms"] or 0,
                 reason=row["reason"],
                 opened_ms=row["opened_ms"],
+                cause=row["cause"],
             )
             for row in rows
         ]

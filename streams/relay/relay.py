@@ -192,7 +192,7 @@ class Relay:
     async def _jump(self, gap: Gap, standing: Standing) -> Standing:
         """Record what can't be read here, say so loudly, and go on behind it. Not to be known since when means: since the last change."""
         since_ms = next((known for known in (gap.since_ms, standing.feed_ms) if known is not None), 0)
-        found = OpenGap(id=0, source=self.name, object=gap.object, since_ms=since_ms, reason=str(gap))
+        found = OpenGap(id=0, source=self.name, object=gap.object, since_ms=since_ms, reason=str(gap), cause=gap.cause or "")
         opened = await self._positions.open_gap(standing, found, gap.resume)
         self._log.error("gap: changes are missing here, reconciliation reads them", since_ms=since_ms, object=gap.object, reason=str(gap))
         self._watch.gap(self.name)

@@ -3,6 +3,33 @@
 Adapters translate whatever a system or a library raises into these at their border; loops catch these and nothing broader.
 """
 
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """Why changes were not told: the words of the ledger of coverage."""
+
+    REPLAY_ID = "replay_id"
+    """A position of the stream that its server does not hold: too old, or never its own."""
+    NUMBERING = "numbering"
+    """The stream's positions have begun anew, or belong to another channel."""
+    OVERFLOW = "overflow"
+    """More changes in one transaction than the stream tells of."""
+    WILDCARD = "wildcard"
+    """Records that the stream does not name."""
+    SILENT = "silent"
+    """The stream was read to its end, and had not told of changes that a poll has found."""
+    TOKEN = "token"  # noqa: S105 - a cause, not a secret
+    """A paging token that is lost, or can't be read."""
+    PRUNED = "pruned"
+    """Not read for longer than the system keeps it."""
+    OFFSETS = "offsets"
+    """Kafka does not hold what comes next."""
+    TOPIC = "topic"
+    """A topic is another one than was read."""
+    SIGHT = "sight"
+    """What Tandem's user could not see for a time, or what was not mapped."""
+
 
 class SyncError(Exception):
     """Root of what adapters raise. The message says what, where and why, and never holds a secret or personal data."""
@@ -50,11 +77,20 @@ class Gap(SyncError):  # noqa: N818 - a verdict on a call, read as a word of the
 
     Raised for an expired replay id, a lost paging token, offsets out of range, an overflow.
     `resume`: the position to go on from once the gap is recorded for good (None: from the source's beginning).
-    `object`: the kind of record concerned, as on the topics (empty: all of this source).
+    `object`: the kind of record concerned, as on the topics (empty: all of this source). `cause`: None where it is none of the known.
     """
 
-    def __init__(self, message: str, *, since_ms: int | None = None, resume: str | None = None, object: str = "") -> None:  # noqa: A002 - the word of the topics
+    def __init__(
+        self,
+        message: str,
+        *,
+        since_ms: int | None = None,
+        resume: str | None = None,
+        object: str = "",  # noqa: A002 - the word of the topics
+        cause: Cause | None = None,
+    ) -> None:
         super().__init__(message)
         self.since_ms = since_ms
         self.resume = resume
         self.object = object
+        self.cause = cause

@@ -11,6 +11,7 @@ from consumers.reconcile.confirmation import braked_deletes, confirm_deletes, ke
 from consumers.reconcile.gaps import Gaps, polls_of
 from streams.relay.positions import OpenGap, PostgresPositions
 from streams.salesforce.sources.brake import Braked
+from streams.wire.errors import Cause
 from streams.wire.systems import CONTACT, LEAD
 
 
@@ -54,7 +55,7 @@ def test_the_polls_that_read_back(source: str, obj: str, polls: tuple[str, ...])
 async def test_a_gap_is_told_until_it_is_closed_and_closed_when_every_poll_has_read_back(pool: Any) -> None:
     positions, stop = PostgresPositions(pool), asyncio.Event()
     first, second = Gaps(pool, positions, (LEAD, CONTACT)), Gaps(pool, positions, (LEAD, CONTACT))  # two processes
-    await first.open("crm.salesforce.lead.v1", "", "offsets are gone")
+    await first.open("crm.salesforce.lead.v1", "", "offsets are gone", cause=Cause.OFFSETS)
     lead, contact = Poll("salesforce.poll.lead"), Poll("salesforce.poll.contact")
     telling = [asyncio.create_task(first.tell(lead, stop)), asyncio.create_task(second.tell(contact, stop))]
     async with asyncio.timeout(60):
@@ -75,7 +76,7 @@ async def test_a_gap_is_told_until_it_is_closed_and_closed_when_every_poll_has_r
 async def test_who_comes_after_a_crash_is_told_only_what_was_not_read(pool: Any) -> None:
     positions, stop = PostgresPositions(pool), asyncio.Event()
     before = Gaps(pool, positions, (LEAD, CONTACT))
-    await before.open("salesforce.cdc", "", "the replay id has expired")
+    await before.open("salesforce.cdc", "", "the replay id has expired", cause=Cause.REPLAY_ID)
     lead, contact = Poll("salesforce.poll.lead"), Poll("salesforce.poll.contact")
     task = asyncio.create_task(before.tell(lead, stop))
     async with asyncio.timeout(60):

@@ -12,7 +12,7 @@ from consumers.kinds.registry import BY_NAME
 from consumers.ledger.tallies import COUNTED_MAX, Pairs, Refused
 from consumers.reports.clock import time_of_day
 from consumers.reports.plain import spelled
-from consumers.reports.status import State, Status
+from consumers.reports.status import Cycle, State, Status
 from consumers.troubles.trouble import Trouble
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -122,9 +122,7 @@ def _machinery(console: Console, status: Status) -> None:
         (row.source, f"{ago(row.saved_ago_ms)} ago" if row.saved_ago_ms is not None else "never",
          f"{ago(row.feed_ago_ms)} ago" if row.feed_ago_ms is not None else "", "; ".join(row.gaps), row.relay) for row in status.sources
     ], nothing="no source has begun")  # fmt: skip
-    _table(console, "Last cycles", ("poll", "ago", "read", "known", "missed by the stream", "calls", "took"), [
-        (row.source, ago(row.ago_ms), row.read, row.known, row.missed, row.calls, f"{row.seconds:.1f} s") for row in status.cycles
-    ], nothing="no cycle is complete yet")  # fmt: skip
+    print_cycles(console, status.cycles, title="Last cycles")
     _table(console, "Partitions", ("topic", "partition", "next", "behind"), [
         (row.topic, row.partition, row.next_offset, "not known" if row.behind is None else row.behind) for row in status.partitions
     ], nothing="nothing observed yet")  # fmt: skip
@@ -133,6 +131,19 @@ def _machinery(console: Console, status: Status) -> None:
     ], nothing="none yet")  # fmt: skip
     _table(console, f"Last {status.recent_minutes} minutes", ("what", "times"), list(status.recent.items()), nothing="nothing")
     _table(console, f"Dead letters: {status.dead_letters}", ("why", "letters"), list(status.dead_reasons.items()), nothing="none")
+
+
+def print_cycles(console: Console, cycles: Sequence[Cycle], *, title: str) -> None:
+    """A line each, and why the stream had missed anything."""
+    columns = ("poll", "ago", "read", "known", "relayed", "missed by the stream", "repaired", "held", "calls", "took", "next")
+    _table(console, title, columns, [
+        (row.source, ago(row.ago_ms), row.read, row.known, row.relayed, row.missed if row.judged else "not known yet",
+         row.repaired if row.judged else "", row.held if row.judged else "", row.calls, f"{row.seconds:.1f} s",
+         f"in {ago(row.next_ms)}" if row.next_ms > 0 else "") for row in cycles
+    ], nothing="no cycle is complete yet")  # fmt: skip
+    for row in cycles:
+        if row.why:
+            console.print(f"{row.source}: {row.why}", markup=False)
 
 
 def _counted(count: int) -> str:

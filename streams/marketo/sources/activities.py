@@ -12,7 +12,7 @@ from streams.marketo.sources.deletions import DeletionWalk
 from streams.marketo.sources.feed import CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, Step, refused, token_lost
 from streams.marketo.sources.pace import Pace
 from streams.marketo.sources.push.hints import Hints
-from streams.wire.errors import Gap, Reject
+from streams.wire.errors import Cause, Gap, Reject
 from streams.wire.events import Batch, ChangeEvent, DeadLetter
 
 NAME = "marketo.activities"
@@ -144,11 +144,11 @@ class ActivitySource:
         try:
             place = msgspec.json.decode(position, type=Place)
         except msgspec.DecodeError as error:
-            raise Gap(f"the saved position of {self.name} can't be read ({error})") from error
+            raise Gap(f"the saved position of {self.name} can't be read ({error})", cause=Cause.TOKEN) from error
         now_ms = (await self._feed.rest.paging_token(place.time)).server_ms
         if now_ms - place.deleted > DELETIONS_RETENTION_MS:
             since_ms = min(place.time, place.deleted)
-            raise Gap(f"{self.name} was last read more than 14 days ago: deletions may be pruned", since_ms=since_ms)
+            raise Gap(f"{self.name} was last read more than 14 days ago: deletions may be pruned", since_ms=since_ms, cause=Cause.PRUNED)
         return place
 
     async def _changes(self, token: str, time_ms: int, lane: Lane) -> Page:
@@ -187,7 +187,9 @@ class ActivitySource:
                 raise
             minted = await self._feed.rest.paging_token(time_ms - self._overlap_ms, lane)
             if minted.server_ms - time_ms > retention_ms:
-                raise Gap("Marketo no longer knows the paging token, nor the time it stood for", since_ms=time_ms) from error
+                raise Gap(
+                    "Marketo no longer knows the paging token, nor the time it stood for", since_ms=time_ms, cause=Cause.TOKEN
+                ) from error
             return await read(minted.token, lane)
 
     def _advanced(self, place: Place, step: Step) -> Place:

@@ -13,7 +13,7 @@ from streams.marketo.sources.decode import gather, hints, read_event, reference
 from streams.marketo.sources.feed import BEGINNING_MS, CHANGES_RETENTION_MS, DELETIONS_RETENTION_MS, LeadFeed, refused, token_lost
 from streams.marketo.sources.rows import Activity, Row, date
 from streams.relay.readback import ReadBack
-from streams.wire.errors import Gap, Reject
+from streams.wire.errors import Cause, Gap, Reject
 from streams.wire.events import Batch, ChangeEvent
 
 Unseen = Callable[[list[ChangeEvent]], Awaitable[list[ChangeEvent]]]
@@ -63,6 +63,7 @@ class CycleReport:
     source: str
     copy: bool = False
     since_ms: int = 0
+    until_ms: int = 0
     read: int = 0
     known: int = 0
     relayed: int = 0
@@ -171,7 +172,7 @@ class MarketoPollSource:
         try:
             return msgspec.json.decode(position, type=Place)
         except msgspec.DecodeError as error:
-            raise Gap(f"the saved position of {self.name} can't be read ({error})") from error
+            raise Gap(f"the saved position of {self.name} can't be read ({error})", cause=Cause.TOKEN) from error
 
     async def _start(self, place: Place) -> Place:
         """The position at the beginning of a cycle, or where it was interrupted. A watermark older than Marketo keeps changes
@@ -199,6 +200,7 @@ class MarketoPollSource:
             source=self.name,
             copy=place.part == _COPY,
             since_ms=place.watermark,
+            until_ms=place.started,
             deletions_pruned=place.started - place.watermark > DELETIONS_RETENTION_MS,
         )
 

@@ -16,7 +16,7 @@ from streams.budget.port import Lane
 from streams.marketo.api.calling import BATCH_RECORDS_MAX
 from streams.marketo.api.programs import MarketoPrograms
 from streams.marketo.sources.memberships import Memberships, NotThere, Unseen
-from streams.wire.errors import Gap, Reject
+from streams.wire.errors import Cause, Gap, Reject
 from streams.wire.events import Batch, ChangeEvent
 from streams.wire.systems import Object
 
@@ -159,7 +159,7 @@ def _place(position: str | None) -> Place:
     try:
         return msgspec.json.decode(position, type=Place)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise Gap(f"the saved position of {NAME} can't be read ({error})", resume=_text(Place())) from error
+        raise Gap(f"the saved position of {NAME} can't be read ({error})", resume=_text(Place()), cause=Cause.TOKEN) from error
 
 
 def _text(place: Place) -> str:

@@ -19,7 +19,7 @@ from streams.salesforce.sources.comet import CometClient
 from streams.salesforce.sources.decode import Decoded, Hole, decode_message
 from streams.salesforce.sources.endings import End, Ending
 from streams.salesforce.sources.forms import Forms
-from streams.wire.errors import Fatal, Gap, Retry
+from streams.wire.errors import Cause, Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, DeadLetter
 from streams.wire.systems import Object
 
@@ -162,10 +162,10 @@ class CdcSource:
             raise self._begun_anew(f"the stream's channel was changed from {mark.channel} to {self._settings.channel}", mark)
         return mark
 
-    def _begun_anew(self, words: str, mark: Mark) -> Gap:
+    def _begun_anew(self, words: str, mark: Mark, cause: Cause = Cause.NUMBERING) -> Gap:
         """The replay ids from now on have nothing to do with those before."""
         fresh = Mark(channel=self._settings.channel, replay_id=RETAINED, at=mark.at, epoch=max(self._now_ms(), mark.epoch + 1))
-        return Gap(words, since_ms=mark.at or None, resume=fresh.text())
+        return Gap(words, since_ms=mark.at or None, resume=fresh.text(), cause=cause)
 
     def _take(self, client: StreamClient, progress: "_Progress") -> tuple[Batch, Hole | None]:
         events: list[ChangeEvent] = []
@@ -213,7 +213,7 @@ class CdcSource:
                 words = f"an allocation of the stream is used up: {end.words}"
                 raise Retry(words, after_seconds=self._settings.stream_limit_pause_seconds)
             case Ending.REPLAY_LOST:
-                raise self._begun_anew(f"the stream no longer holds position {progress.safe.replay_id}", progress.safe)
+                raise self._begun_anew(f"the stream no longer holds position {progress.safe.replay_id}", progress.safe, Cause.REPLAY_ID)
             case Ending.REFUSED:
                 raise Fatal(f"Salesforce refuses the stream: {end.words}.", remedy=end.remedy)
             case _:
@@ -266,4 +266,4 @@ def _fixed(fields: Mapping[Object, Iterable[str]] | None) -> Callable[[], Mappin
 def _raise_hole(hole: Hole | None, progress: _Progress) -> None:
     if hole is not None:
         words = f"the stream lost track of {hole.object}: {hole.reason}"
-        raise Gap(words, since_ms=hole.since_ms, resume=progress.last.text(), object=hole.object)
+        raise Gap(words, since_ms=hole.since_ms, resume=progress.last.text(), object=hole.object, cause=hole.cause)

@@ -12,6 +12,7 @@ import orjson
 
 from streams.salesforce.api.entity import LIFECYCLE, Entity
 from streams.salesforce.api.money import Money
+from streams.wire.errors import Cause
 from streams.wire.events import ChangeEvent, DeadLetter, Happened, Value
 from streams.wire.systems import Object, RecordId, System, salesforce_id
 
@@ -48,6 +49,7 @@ class Hole:
     object: Object
     since_ms: int
     reason: str
+    cause: Cause = Cause.OVERFLOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +181,7 @@ def _hole(obj: Object, change: object, ids: list[str], at: int) -> Hole | None:
     if change == _OVERFLOW:
         return Hole(object=obj, since_ms=max(1, at - _TRANSACTION_MS), reason="more than 100,000 changes in one transaction")
     if any(each.endswith("*") for each in ids):
-        return Hole(object=obj, since_ms=0, reason="a field's type was changed with loss of data")
+        return Hole(object=obj, since_ms=0, reason="a field's type was changed with loss of data", cause=Cause.WILDCARD)
     return None
 
 

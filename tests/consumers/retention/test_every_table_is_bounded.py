@@ -13,6 +13,7 @@ KEPT_FOR_A_TIME = {
     "cycles": "cycles",
     "gaps": "gaps",
     "gap_reads": "gaps",
+    "coverage": "coverage",
     "differences": "differences",
     "audit_log": "audit_log",
     "budget_spent": "calls",
