@@ -47,6 +47,7 @@ class Turn:
     rate: int
     direction: str
     course: Course
+    way: str = ""
 
 
 async def latencies(
@@ -54,9 +55,11 @@ async def latencies(
     rates: Sequence[int],
     course: Course,
     say: Callable[[str], None],
+    *,
     directions: Sequence[str] = (SALESFORCE_TO_MARKETO, MARKETO_TO_SALESFORCE),
+    way: str = "",
 ) -> dict[str, Any]:
-    """`added_latency_ms` of `bench.json`. The worker runs."""
+    """`added_latency_ms` of `bench.json`. The worker runs. `way`: what is written names it, so that each time it is something new."""
     found: dict[str, Any] = {}
     free = iter(Random(7).sample(ground.people, len(ground.people)))
     async with ground.systems() as systems:
@@ -65,7 +68,7 @@ async def latencies(
             for direction in directions:
                 people = [next(free) for _ in range(int(rate * (course.warm + course.measured)))]
                 told = found[str(rate)][direction] = await _measure(
-                    ground, systems, people, Turn(rate=rate, direction=direction, course=course)
+                    ground, systems, people, Turn(rate=rate, direction=direction, course=course, way=way)
                 )
                 say(f"latency: {rate:3} edits/s {direction}: {told}")
     return found
@@ -75,7 +78,7 @@ async def _measure(ground: Ground, systems: Systems, people: Sequence[Person], t
     source = "salesforce" if turn.direction == SALESFORCE_TO_MARKETO else "marketo"
     mark = await marker(systems)
     await asked(systems, "POST", "meters/reset")
-    await _edit(systems, people, turn.rate, source)
+    await _edit(systems, people, turn, source)
     calls = (await systems.meters())["marketo"]["rows"]
     await _quiet(ground)
     lines = await systems.history(mark)
@@ -93,15 +96,15 @@ async def _measure(ground: Ground, systems: Systems, people: Sequence[Person], t
     }
 
 
-async def _edit(systems: Systems, people: Sequence[Person], rate: int, source: str) -> None:
+async def _edit(systems: Systems, people: Sequence[Person], turn: Turn, source: str) -> None:
     """Each at its own moment."""
-    chance = Random(rate)
+    chance = Random(turn.rate)
     began = time.monotonic()
     edits: list[asyncio.Task[Any]] = []
     for place, person in enumerate(people):
-        due = began + (place + chance.random()) / rate
+        due = began + (place + chance.random()) / turn.rate
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        value = f"Edited {source} {rate} {person.number}"
+        value = f"Edited {source}{turn.way} {turn.rate} {person.number}"
         if source == "salesforce":
             edit = systems.verb("salesforce/edit", {"object": "Lead", "id": person.salesforce, "fields": {"Title": value}})
         else:

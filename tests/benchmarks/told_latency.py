@@ -33,7 +33,7 @@ async def told_latencies(ground: Ground, rates: Sequence[int], course: Course, s
             async with ground.systems() as systems:
                 end = await _begin(systems, way, port, secret)
                 say(f"told by {way}")
-                found[way] = await latencies(ground, rates, course, say, directions=(MARKETO_TO_SALESFORCE,))
+                found[way] = await latencies(ground, rates, course, say, directions=(MARKETO_TO_SALESFORCE,), way=f" by {way}")
                 await end()
             await ground.stop()
     finally:
