@@ -1,4 +1,4 @@
-"""How long one event takes without any input or output: `python tests/benchmarks/fold_speed.py [--profile]`."""
+"""How long one event takes without any input or output: `python -m tests.benchmarks.fold_speed [--profile]`."""
 
 import cProfile
 import pstats

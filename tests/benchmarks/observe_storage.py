@@ -1,4 +1,4 @@
-"""What observe asks of the database, without Kafka and without the merge: `python tests/benchmarks/observe_storage.py [--pairs 200000]`.
+"""What observe asks of the database, without Kafka and without the merge: `python -m tests.benchmarks.observe_storage [--pairs 200000]`.
 
 Each batch moves an offset, locks and loads 500 pairs, saves them with two fields changed and a write due, and records a decision for
 each. It tells events a second, and the processor time of the database's session and of Python: these hold on a busy machine, too.
