@@ -17,6 +17,7 @@ from consumers.merge.edits.values import equal
 from consumers.merge.edits.verdicts import (
     AGREEING,
     ALTERED,
+    ONE_OF_SEVERAL,
     UNORDERED,
     UNTOLD,
     Edit,
@@ -197,6 +198,8 @@ def judge_echo(mapping: FieldMapping, field: Field, edit: Edit, write: Write) ->
     new = field.with_side(edit.side, side)
     if altered:
         return new, ruled(mapping, new, edit, _ECHO, ALTERED)
+    if not write.id:
+        return new, ruled(mapping, new, edit, _ECHO, ONE_OF_SEVERAL)
     late = write not in before.writes
     return new, ruled(mapping, new, edit, _ECHO, "a write of ours that was given up came back late" if late else "our own write came back")
 

@@ -23,6 +23,9 @@ UNORDERED = "it can't be put in order with what was told of the same second; the
 ALTERED = "our own write came back altered: the system, or a flow in it, stores something else for it"
 """Reason of a ruling on a value that its system did not keep as it was sent; that difference is known from now on, and stays."""
 
+ONE_OF_SEVERAL = "one of several writes of ours came back altered, and nobody can tell which: it is taken for the oldest"
+"""Reason of a ruling after which an edit made there may be judged as one that had not seen a newer write of ours."""
+
 
 class Untold(Enum):
     """Stands for a `before` that the feed doesn't tell."""

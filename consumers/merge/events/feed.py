@@ -101,7 +101,7 @@ def judge_fields(state: PairState, event: ChangeEvent, terms: Terms, *, patient:
             continue
         if new.side(system).unusable:
             new = taken(new, system)
-        if write and ruling.verdict is _ECHO:
+        if write and ruling.verdict is _ECHO and (stamped or _is_certain(mapping, field, edit, write)):
             echoed = write.id
         unordered = unordered or ruling.reason is UNORDERED
         if new is not field:
@@ -193,6 +193,12 @@ def _own_write(mapping: FieldMapping, field: Field, edit: Edit, *, stamped: int)
     if stamped:
         return next((write for write in (*writes, *forgotten) if write.id == stamped), None)
     return writes[0] if writes and not forgotten else None
+
+
+def _is_certain(mapping: FieldMapping, field: Field, edit: Edit, write: Write) -> bool:
+    """Whether no other write of ours may have brought the same value: one that was given up, and made again since."""
+    side = field.side(edit.side)
+    return not any(other.id != write.id and equal(mapping, other.value, edit.value) for other in (*side.writes, *side.forgotten))
 
 
 def _late_write(state: PairState, event: ChangeEvent, mapping: FieldMapping, edit: Edit, names: Mapping[str, FieldMapping]) -> Write | None:

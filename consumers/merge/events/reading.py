@@ -91,10 +91,12 @@ def read_fields(state: PairState, event: ChangeEvent, terms: Terms, at: Look | N
 
 def last_write(state: PairState, reading: ChangeEvent, identity: Identity) -> int | None:
     """The write of ours that changed the record last, as a reading of it tells; 0: somebody else did, or it can't be said which; None:
-    it doesn't tell.
+    it doesn't tell. What the feed has told already of that moment is none of those that are still waited for.
     """
     if not reading.modified_at:
         return None
+    if state.record(reading.system).at >= reading.modified_at:
+        return 0
     return lone_write(state, reading.system, reading.modified_at) if identity.made_last(reading) else 0
 
 

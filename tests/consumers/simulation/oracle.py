@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from consumers.merge.edits.verdicts import ONE_OF_SEVERAL
 from consumers.merge.pair.decision import Decision, Verdict
 from consumers.merge.pair.state import PairState
 from streams.wire.events import Happened, Value
@@ -129,8 +130,10 @@ class Oracle:
 
         Not so where we replaced an edit out of sight; where the feed never told of a write of ours, and somebody edited the field in the
         second in which it was made: before it or after it?; or where the feed never told what a system made of our value: then a reading
-        can't tell it from somebody's edit.
+        can't tell it from somebody's edit; or where a system made something of one of our values, and nobody can tell of which.
         """
+        if any(ruling.reason == ONE_OF_SEVERAL for each in self.decisions for ruling in each.fields if ruling.field == key):
+            return False
         if any(name == key and self._out_of_sight(system, key, edit, write) for system, name, edit, write in self._replaced()):
             return False
         if self.plot.unheard and any(self._edited_in_its_second(self.systems[system], self._name(system, key)) for system in System):
