@@ -1,5 +1,6 @@
 """`tandem topics` and `tandem subscribe`: the topics in words, and what is on them."""
 
+import sys
 import time
 from typing import Annotated
 
@@ -12,7 +13,8 @@ _SEVERAL = "may be given several times."
 
 def add_subscription_commands(app: typer.Typer) -> None:
     """Both commands."""
-    app.command(short_help="Which topics there are, and what is on them.", epilog=examples("tandem topics", "tandem topics --json"))(topics)
+    described = examples("tandem topics", "tandem topics --json", "tandem topics --asyncapi > asyncapi.json")
+    app.command(short_help="Which topics there are, and what is on them.", epilog=described)(topics)
     shown = examples(
         "tandem subscribe decisions --since 1h --verdict lost",
         "tandem subscribe salesforce.lead --field Email --follow",
@@ -21,13 +23,27 @@ def add_subscription_commands(app: typer.Typer) -> None:
     app.command(short_help="What is on a topic, and what comes.", epilog=shown)(subscribe)
 
 
-def topics(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+def topics(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    asyncapi: Annotated[
+        bool, typer.Option("--asyncapi", help="Print an AsyncAPI 3 document with the JSON Schema of every message.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Which topics there are, what is on each, and what it is called for short."""
     settings = settings_of(config)
     from consumers.cli.text.subscribed import print_topics  # noqa: PLC0415 - quick start
     from consumers.configuration.registered import registry_of  # noqa: PLC0415 - quick start
     from consumers.subscriptions.topics import topics as all_topics  # noqa: PLC0415 - quick start
 
+    if asyncapi:
+        from importlib.metadata import version  # noqa: PLC0415 - quick start
+
+        from consumers.subscriptions.published import asyncapi_text  # noqa: PLC0415 - quick start
+
+        sys.stdout.write(asyncapi_text(registry_of(settings), version("tandem")).decode())
+        return
     found = all_topics(registry_of(settings))
     if json:
         print_json(found)
