@@ -11,7 +11,7 @@ from streams.wire.systems import Object
 
 USER = Kind(
     name="user",
-    doc="Users, as sales persons in Marketo: the owners of the rest",
+    doc="Users, as sales persons in Marketo: the owners of the rest; no sales person is deleted, since Salesforce deletes no user",
     sorts=(
         Sort(
             entity=Entity(object=Object("user"), name="User", bin=False),
