@@ -302,6 +302,18 @@ async def test_without_a_beginning_it_copies_every_lead_that_exists(stub: Market
     assert (compare.copy, compare.read, compare.since_ms // DAY_MS) == (False, 0, NOW_MS // DAY_MS)
 
 
+async def test_from_now_the_past_is_left_to_a_first_copy(stub: MarketoStub, rest: MarketoRest) -> None:
+    stub.log = [creation("g1", 1, at=NOW_MS - 2000 * DAY_MS)]
+    stub.leads = {1: {"id": 1, "firstName": "Ada"}}
+    ledger = Ledger()
+    async with following(source_of(rest, stub, ledger, since_ms=None, from_now=True)) as batches:
+        found = await cycle(batches)
+    assert not [event for batch in found for event in batch.events]
+    (report,) = ledger.reports
+    assert not report.copy
+    assert report.since_ms >= NOW_MS - 1_000, "the server tells whole seconds"
+
+
 async def test_a_copy_resumes_at_the_page_and_is_not_repeated(stub: MarketoStub, rest: MarketoRest) -> None:
     stub.log = [creation(f"g{number}", number, at=NOW_MS - DAY_MS * 500) for number in range(1, 7)]
     stub.leads = {number: {"id": number} for number in range(1, 7)}

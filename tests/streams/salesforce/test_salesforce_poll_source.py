@@ -537,6 +537,18 @@ async def test_since_skips_what_is_older(rows: Rows, make_poll: Make) -> None:
     assert [event.id for event in events] == [young]
 
 
+async def test_from_now_the_past_is_left_to_a_first_copy_and_what_comes_is_read(rows: Rows, make_poll: Make) -> None:
+    rows.put(1, NOW - 86_400_000)
+    lately = rows.put(2, NOW - 200_000)
+    events, position = await cycle(make_poll(from_now=True), None)
+    assert [event.id for event in events] == [lately]
+    rows.now_ms += 300_000
+    young = rows.put(3, NOW + 100_000)
+    events, _ = await cycle(make_poll(from_now=True), position)
+    assert young in [event.id for event in events]
+    assert identity(1) not in [event.id for event in events]
+
+
 async def test_wake_runs_a_cycle_now(rows: Rows, make_poll: Make) -> None:
     source = make_poll(once=False, interval_seconds=3600)
     batches = source.batches(None)
