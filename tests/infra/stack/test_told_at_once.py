@@ -73,19 +73,21 @@ async def told(home: Path, pushes: Callable[[Told], Awaitable[dict[str, Any]]]) 
     config, run, secret = home / "tandem.yaml", home / "run", secrets.token_hex(16)
     (home / "secret").write_text(secret)
     grounds = Stack(run, parts={"sandbox"})
-    await grounds.up()
-    async with aiohttp.ClientSession() as http:
-        both = Told(Stack(run, workers=(Worker(arguments=ROLES),), config=config), http, free_port(), secret)
-        marketo = grounds.endpoints()["marketo"]["url"]
-        adobe = {"login_url": f"{marketo}/ims/token/v3", "keys_url": marketo, "validation_url": f"{marketo}/csm/registrations/validate"}
-        section = {"port": both.port, "munchkin_id": MUNCHKIN, "adobe_client_id": CLIENT, **adobe, **await pushes(both)}
-        config.write_text(CONFIG.read_text().replace("intervals:\n", SELDOM) + yaml.safe_dump({"pushes": section}))
-        async with both.stack:
-            await both.begun()
-            yield both
-            logs = "".join(file.read_text() for file in (run / "logs").glob("tandem*.log"))
-            assert not [word for word in (secret, "example.com") if word in logs]
-        await both.stack.clean()
+    try:
+        await grounds.up()
+        async with aiohttp.ClientSession() as http:
+            both = Told(Stack(run, workers=(Worker(arguments=ROLES),), config=config), http, free_port(), secret)
+            marketo = grounds.endpoints()["marketo"]["url"]
+            adobe = {"login_url": f"{marketo}/ims/token/v3", "keys_url": marketo, "validation_url": f"{marketo}/csm/registrations/validate"}
+            section = {"port": both.port, "munchkin_id": MUNCHKIN, "adobe_client_id": CLIENT, **adobe, **await pushes(both)}
+            config.write_text(CONFIG.read_text().replace("intervals:\n", SELDOM) + yaml.safe_dump({"pushes": section}))
+            async with both.stack:
+                await both.begun()
+                yield both
+                logs = "".join(file.read_text() for file in (run / "logs").glob("tandem*.log"))
+                assert not [word for word in (secret, "example.com") if word in logs]
+    finally:
+        await Stack(run, config=config).clean()
 
 
 async def test_calls_of_webhooks_and_of_the_data_stream_tell(tmp_path: Path) -> None:
