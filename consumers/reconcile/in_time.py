@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from streams.ground.database import away_is_retry
+from streams.wire.errors import Fatal, Retry
 
 _STREAM = """
 select s.caught_ms, s.saved_ms, s.feed_ms, (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms,
@@ -19,7 +20,7 @@ from (select 1) as one left join source_positions as s on s.source = $1
 _OFFSETS = "select topic, partition, next_offset from partition_offsets"
 _SILENT_MS = 90_000
 """A stream without events saves a sign of life every few seconds; Marketo's activities are read four times a minute, at the least."""
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS, _AGAIN_SECONDS = 0.5, 5.0
 DELIVERED_SECONDS = 15.0
 """A stream that flows has brought a change so long after it was made."""
 
@@ -88,7 +89,11 @@ class InTime:
 
     async def judged(self, deadline: float) -> bool:
         """Wait until all that is on the system's topics now is judged, or the deadline is over. Raises `Retry`."""
-        ends = {place: end for place, end in (await self._ends()).items() if place[0].split(".")[1] == self._system and end}
+        try:
+            told = await self._ends()
+        except Fatal as error:  # a topic that is not there for a moment: whoever reads and writes them says so, and ends where it has to
+            raise Retry(f"where the topics end can't be told: {error}", after_seconds=_AGAIN_SECONDS) from error
+        ends = {place: end for place, end in told.items() if place[0].split(".")[1] == self._system and end}
         while True:
             with away_is_retry("read how far the topics are judged"):
                 stands = {(row["topic"], row["partition"]): row["next_offset"] for row in await self._pool.fetch(_OFFSETS)}

@@ -15,6 +15,7 @@ from consumers.reconcile.gaps import Gaps
 from consumers.reconcile.in_time import InTime, Stood, Told
 from consumers.troubles.cycles import changes_missed
 from streams.relay.positions import PostgresPositions
+from streams.wire.errors import Retry, Unprepared
 from streams.wire.events import ChangeEvent, Value
 from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import SF, paired, reading, terms
@@ -221,3 +222,13 @@ async def test_a_record_that_concerns_nobody_was_not_missed(pool: Any) -> None:
     await account.close(CYCLE)
     told = await judged(ground, account)
     assert (told["relayed"], told["missed"], told["repaired"]) == (1, 0, 0)
+
+
+@pytest.mark.integration
+async def test_a_topic_that_is_away_for_a_moment_ends_nobody(pool: Any) -> None:
+    async def ends() -> dict[tuple[str, int], int]:
+        raise Unprepared("a topic is missing.", remedy="Run tandem-topics.")
+
+    in_time = InTime(pool, ends, system="salesforce", stream=STREAM, poll=POLL, lag_seconds=60.0, patience_seconds=0.0)
+    with pytest.raises(Retry, match="a topic is missing"):
+        await in_time.judged(0.0)
