@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 NEW_ONLY, RETAINED = -1, -2
 """Replay ids with a meaning: only what is new; everything retained (72 hours)."""
+_RETAINED_MS = 72 * 3_600_000
 _MESSAGES_MAX = 1000
 _FAILURES_MAX = 8
 _ALIVE_SECONDS, _HEARD_SECONDS = 5.0, 15.0
@@ -114,6 +115,7 @@ class CdcSource:
             opened, seen = self._monotonic(), progress.messages
             try:
                 await client.open()
+                self._look_back(client, progress)
                 if client.end is None and progress.safe.replay_id == NEW_ONLY:
                     # a restart before the first event must not skip what came meanwhile
                     progress.start_over(msgspec.structs.replace(progress.safe, replay_id=RETAINED, at=self._server_ms()))
@@ -147,6 +149,9 @@ class CdcSource:
         if client.end is not None or now < self._told_alive + _ALIVE_SECONDS:
             return None
         self._told_alive = now
+        if progress.safe == progress.last and progress.safe.replay_id == RETAINED and client.hears(_HEARD_SECONDS):
+            # nothing has happened yet: that much is known up to now
+            progress.start_over(msgspec.structs.replace(progress.safe, at=max(progress.safe.at, self._server_ms())))
         return Batch(events=[], position=progress.safe.text(), caught_up=client.hears(_HEARD_SECONDS))
 
     def _begin(self, position: str | None) -> Mark:
@@ -164,8 +169,17 @@ class CdcSource:
 
     def _begun_anew(self, words: str, mark: Mark, cause: Cause = Cause.NUMBERING) -> Gap:
         """The replay ids from now on have nothing to do with those before."""
-        fresh = Mark(channel=self._settings.channel, replay_id=RETAINED, at=mark.at, epoch=max(self._now_ms(), mark.epoch + 1))
+        epoch = max(self._now_ms(), mark.epoch + 1)
+        fresh = Mark(channel=self._settings.channel, replay_id=RETAINED, at=self._server_ms(), epoch=epoch)
         return Gap(words, since_ms=mark.at or None, resume=fresh.text(), cause=cause)
+
+    def _look_back(self, client: StreamClient, progress: "_Progress") -> None:
+        """Everything retained may not be everything since: the server refuses an expired replay id, not a position before the first."""
+        mark, now = progress.safe, self._server_ms()
+        if client.end is None and mark.replay_id == RETAINED and mark.at and now - mark.at > _RETAINED_MS:
+            hours = (now - mark.at) // 3_600_000
+            words = f"the stream was last followed {hours} hours ago, and keeps events for {_RETAINED_MS // 3_600_000}"
+            raise self._begun_anew(words, mark, Cause.REPLAY_ID)
 
     def _take(self, client: StreamClient, progress: "_Progress") -> tuple[Batch, Hole | None]:
         events: list[ChangeEvent] = []

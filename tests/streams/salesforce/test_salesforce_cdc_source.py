@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -14,7 +15,7 @@ from aiohttp import web
 from streams.salesforce.api.session import Session
 from streams.salesforce.api.settings import SalesforceSettings
 from streams.salesforce.sources.cdc import CdcSource
-from streams.wire.errors import Fatal, Gap, Retry
+from streams.wire.errors import Cause, Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened
 from streams.wire.systems import LEAD
 from tests.streams.salesforce.entities import BOTH, CONTACTS, LEADS
@@ -399,6 +400,40 @@ async def test_a_position_no_longer_held_is_a_gap(org: Any, source: CdcSource, m
     assert json.loads(gap.resume)["replay_id"] == -2
     async with reading(source, gap.resume) as reader:
         assert [event.seq for event in await reader.read(1)] == [50]
+
+
+def nothing_yet(hours: float) -> str:
+    """The position of a stream that was followed so long ago, and had told nothing until then."""
+    return json.dumps({"channel": "/data/ChangeEvents", "replay_id": -2, "at": round((time.time() - hours * 3600) * 1000)})
+
+
+async def test_a_position_before_the_first_event_that_is_older_than_what_is_retained_is_a_gap(
+    org: Any, source: CdcSource, make_change: Change
+) -> None:
+    """The server gives what it retains, and says nothing of what it let go before."""
+    await org.publish(make_change(50))
+    position = nothing_yet(hours=80.5)
+    async with reading(source, position) as reader:
+        with pytest.raises(Gap, match="last followed 80 hours ago") as caught:
+            await reader.read(1)
+    assert (caught.value.since_ms, caught.value.cause) == (json.loads(position)["at"], Cause.REPLAY_ID)
+    async with reading(source, caught.value.resume) as reader:
+        assert [event.seq for event in await reader.read(1)] == [50]
+
+
+async def test_a_position_before_the_first_event_goes_on_while_all_is_retained(org: Any, source: CdcSource, make_change: Change) -> None:
+    await org.publish(make_change(50))
+    async with reading(source, nothing_yet(hours=71)) as reader:
+        assert [event.seq for event in await reader.read(1)] == [50]
+
+
+async def test_while_nothing_happens_the_position_stays_young(source: CdcSource) -> None:
+    source._told_alive = float("-inf")
+    async with reading(source, nothing_yet(hours=71)) as reader:
+        while reader.position["at"] < (time.time() - 3600) * 1000 if reader.batches else True:
+            source._told_alive = float("-inf")
+            await reader.step(60)
+    assert reader.position["replay_id"] == -2
 
 
 async def test_the_first_start_loses_nothing_when_it_stops_before_the_first_event(org: Any, session: Session, make_change: Change) -> None:
