@@ -348,10 +348,11 @@ async def test_while_nothing_comes_a_sign_of_life_says_whether_the_server_answer
             fresh = await reader.step()
             seconds += 6.0
             alive = await reader.step()
-            assert (alive.events, alive.position, alive.caught_up) == ([], fresh.position, True)
+            assert (alive.events, json.loads(alive.position)["replay_id"], alive.caught_up) == ([], -2, True)
             seconds += 20.0
             silent = await reader.step()
-    assert (silent.events, silent.position, silent.caught_up) == ([], fresh.position, False)
+    assert (silent.events, silent.position, silent.caught_up) == ([], alive.position, False)
+    assert json.loads(fresh.position)["replay_id"] == -2
 
 
 async def test_cookies_come_back_from_a_numeric_host(org: Any, source: CdcSource, make_change: Change) -> None:
