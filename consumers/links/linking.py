@@ -24,7 +24,7 @@ from streams.marketo.api.rest import MarketoRest
 from streams.salesforce.api.rest import SalesforceRest
 from streams.salesforce.api.soql import any_of, select
 from streams.salesforce.sources.poll import name_of
-from streams.wire.errors import Reject
+from streams.wire.errors import Cause, Reject
 from streams.wire.systems import MARKETO, SALESFORCE, System, salesforce_id
 
 PUT = """
@@ -102,7 +102,8 @@ class Linking:
             pass  # it was linked before
         with away_is_retry("have its members read"):
             members = next(mapping for mapping in self._terms.rules.objects.values() if mapping.is_derived)
-            await self._pool.execute(OPEN, name_of(members.object), str(members.object), 0, f"campaign {made.campaign} was linked", now_ms)
+            why = f"campaign {made.campaign} was linked"
+            await self._pool.execute(OPEN, name_of(members.object), str(members.object), 0, why, now_ms, Cause.SIGHT)
         return made
 
     async def unlink(self, campaign: str) -> tuple[Link, int]:

@@ -1,15 +1,17 @@
 """A campaign and a program are unlinked while events of their members still come in: nobody is kept, nor kept again."""
 
+import re
 from typing import Any
 
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Pair
-from consumers.links.linking import DROP, Linking
-from consumers.links.links import ALL
+from consumers.links.linking import DROP, PUT, Asked, Linking
+from consumers.links.links import ALL, Backwards
 from consumers.merge.pair.state import PairState
-from streams.wire.systems import MARKETO
+from consumers.reconcile.gaps import OPEN
+from streams.wire.systems import MARKETO, SALESFORCE
 from tests.consumers.test_kinds_of_campaigns import IN, SPRING, TERMS, judged, ledger, members, of_salesforce, told
 
 BY_NAME_AND_BY_PARENT = 2
@@ -68,3 +70,23 @@ async def test_a_member_that_was_being_judged_meanwhile_is_forgotten_too() -> No
     (late,) = members(made)
     await unlinking(made, Pool(made, late=late)).unlink("1001")
     assert not members(made)
+
+
+async def test_linking_tells_the_database_all_that_each_of_its_commands_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command with another number of values is refused by PostgreSQL, which stands as "away"."""
+    told: list[str] = []
+
+    class Counting(Pool):
+        async def execute(self, query: str, *values: Any) -> None:
+            assert set(re.findall(r"\$\d+", query)) == {f"${place + 1}" for place in range(len(values))}, query
+            told.append(query)
+
+    made = await ledger()
+    linking = unlinking(made, Counting(made))
+
+    async def as_asked(asked: Asked) -> Asked:
+        return asked
+
+    monkeypatch.setattr(linking, "_checked", as_asked)
+    await linking.link(Asked(campaign="701000000000009AAA", program="1009", winner=SALESFORCE, backwards=Backwards.REFUSE), 5_000)
+    assert told == [PUT, OPEN]
