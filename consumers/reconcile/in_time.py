@@ -21,6 +21,7 @@ _OFFSETS = "select topic, partition, next_offset from partition_offsets"
 _SILENT_MS = 90_000
 """A stream without events saves a sign of life every few seconds; Marketo's activities are read four times a minute, at the least."""
 _LOOK_SECONDS, _AGAIN_SECONDS = 0.5, 5.0
+_UNTOLD_SECONDS = 600.0
 DELIVERED_SECONDS = 15.0
 """A stream that flows has brought a change so long after it was made."""
 
@@ -66,10 +67,12 @@ class InTime:
         self._feed_ms: int | None = None
         self._silent_at: int | None = None
         """The latest change that the stream had told of when it was found to be silent."""
+        self._untold_until = 0.0
 
     def silent(self) -> None:
-        """What was found last is missed by now: until the stream tells of something again, it is not waited for."""
-        self._silent_at = self._feed_ms
+        """What was found last is missed by now: until the stream tells of something again, it is not waited for; and where it tells of
+        other records only, for a while neither: these it may not tell of at all (an org streams five objects unless more were bought)."""
+        self._silent_at, self._untold_until = self._feed_ms, time.monotonic() + _UNTOLD_SECONDS
 
     async def wait(self) -> Told:
         """Wait until the stream has brought what there is now, and it is judged; but only for a stream that flows. Raises `Retry`."""
@@ -79,6 +82,8 @@ class InTime:
             return known
         if self._silent_at == self._feed_ms:
             return Told(stood=Stood.IN_TIME)
+        if time.monotonic() < self._untold_until:
+            return Told(stood=Stood.NONE)
         deadline = time.monotonic() + self._patience_seconds
         while time.monotonic() < deadline:
             row = await self._look()

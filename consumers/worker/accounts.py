@@ -18,8 +18,8 @@ from streams.salesforce.sources.cycles import CycleReport as SalesforceCycle
 from streams.wire.errors import Retry
 from streams.wire.systems import Object, System
 
-_PATIENCE_SECONDS, _POLL_SECONDS = 45.0, 300.0
-"""A cycle waits so long, or an interval of its poll, for a stream that is behind."""
+_PATIENCE_SECONDS = 20.0
+"""A cycle waits so long for a stream that is behind: what the poll has found is late already."""
 _log = structlog.get_logger(__name__)
 
 
@@ -34,12 +34,13 @@ class Accounts:
         intervals, settings = tools.settings.intervals, tools.settings
         ends = partial(end_offsets, kafka_access(settings), registry_of(settings))
         lag = poll_lag(intervals.poll_seconds)
-        patience = max(_PATIENCE_SECONDS, min(intervals.poll_seconds, _POLL_SECONDS))
         return Account(
             source,
             obj,
             unseen=unseen_by(tools.ledger, tools.terms),
-            in_time=InTime(tools.pool, ends, system=system, stream=stream, poll=source, lag_seconds=lag, patience_seconds=patience),
+            in_time=InTime(
+                tools.pool, ends, system=system, stream=stream, poll=source, lag_seconds=lag, patience_seconds=_PATIENCE_SECONDS
+            ),
             pool=tools.pool,
             gaps=tools.gaps,
             ledger=tools.ledger,

@@ -165,6 +165,29 @@ async def test_what_the_stream_had_not_brought_in_its_time_is_missed(pool: Any) 
     assert "1 change that the stream had missed" in trouble[0].what
 
 
+@pytest.mark.integration
+async def test_a_stream_that_goes_on_telling_of_others_only_is_neither_waited_for_nor_blamed_again(pool: Any) -> None:
+    """An org streams five objects: of the others the poll is the feed."""
+    ground = await Ground(pool).opened()
+    event = row(Title="b")
+    ground.news = [event]
+    account = ground.account(ledger=ledger_with(paired()))
+    assert await ground.beside(account.unseen([event])) == [event]
+    await account.close(CYCLE)
+    await judged(ground, account, missed=1)
+    await ground.positions.save(ground.stream, "2", 900_000, caught_up=True)
+    async with asyncio.timeout(30):  # nobody shows a sign of life: whoever waited would wait for a minute
+        assert await account.unseen([event]) == [event]
+    await account.close(CYCLE)
+    running = asyncio.create_task(account.run(asyncio.Event()))
+    async with asyncio.timeout(60):
+        while await pool.fetchval("select count(*) from cycles where judged_ms is not null") < 2:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert await pool.fetchval("select missed from cycles order by id desc limit 1") == 0
+    assert ground.missed == [1]
+
+
 class Expected:
     poll_seconds = 300.0
 
