@@ -75,7 +75,8 @@ class InTime:
         self._silent_at, self._untold_until = self._feed_ms, time.monotonic() + _UNTOLD_SECONDS
 
     async def wait(self) -> Told:
-        """Wait until the stream has brought what there is now, and it is judged; but only for a stream that flows. Raises `Retry`."""
+        """Wait until the stream has brought what there is now, and it is judged; but only for a stream that flows, and only where what
+        was found is older than a change takes by it: else it may yet come, and is not held up for that. Raises `Retry`."""
         first = await self._look()
         self._feed_ms = first["feed_ms"] or 0
         if (known := self._known(first)) is not None:
@@ -84,10 +85,12 @@ class InTime:
             return Told(stood=Stood.IN_TIME)
         if time.monotonic() < self._untold_until:
             return Told(stood=Stood.NONE)
+        if self._grace_ms:
+            return Told(stood=Stood.BEHIND)
         deadline = time.monotonic() + self._patience_seconds
         while time.monotonic() < deadline:
             row = await self._look()
-            if (row["caught_ms"] or 0) > first["now_ms"] + self._grace_ms:
+            if (row["caught_ms"] or 0) > first["now_ms"]:
                 return Told(stood=Stood.IN_TIME if await self.judged(deadline) else Stood.BEHIND)
             await asyncio.sleep(_LOOK_SECONDS)
         return self._known(await self._look()) or Told(stood=Stood.BEHIND)

@@ -6,8 +6,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from consumers.judging import plain_events
+from consumers.ledger import pair
 from consumers.ledger.port import Duty, Pair
-from consumers.ledger.postgres import blocks
 from consumers.ledger.postgres import transaction as postgres_transaction
 from consumers.ledger.postgres.ledger import PostgresLedger
 from consumers.merge.lives.aside import FAULT
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.integration
 
 TERMS = terms()
 POISON = "poison"
+PLACES: dict[str, Any] = {"pack": postgres_transaction, "repack": pair, "told": plain_events}
+"""Who prepares a part of a pair for the ledger."""
 
 
 async def fill(ledger: PostgresLedger, *states: PairState) -> list[int]:
@@ -36,7 +39,7 @@ async def fill(ledger: PostgresLedger, *states: PairState) -> list[int]:
 
 
 def failing(name: str, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = blocks if name == "encode_decision" else postgres_transaction
+    place = PLACES[name]
     real: Callable[..., Any] = getattr(place, name)
 
     def step(told: object) -> Any:
@@ -55,7 +58,7 @@ async def rows(dsn: str, query: str, *told: object) -> list[Any]:
         await connection.close()
 
 
-@pytest.mark.parametrize("name", ["pack", "repack", "encode_decision"])
+@pytest.mark.parametrize("name", ["pack", "repack", "told"])
 async def test_an_event_whose_outcome_can_not_be_stored_is_buried(
     name: str, postgres_ledger: PostgresLedger, emptied: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
