@@ -16,7 +16,7 @@ from infra.stack.part import program_environment
 from infra.stack.stack import CONFIG, Stack
 from infra.stack.tandem import Worker
 
-DEADLINE_SECONDS = 90
+DEADLINE_SECONDS = 180
 STREAMS: tuple[str, ...] = ()
 POLLS: tuple[str, ...] = ("observe", "settle", "reconcile")
 """The roles of a worker that has every source, and of one that has nothing but the polls."""
