@@ -5,7 +5,6 @@ Each step ends in one transaction with what it found and how far it came: whoeve
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +16,7 @@ from consumers.judging.introductions import created_at
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
 from streams.ground.pause import pause
+from streams.ground.together import until_stopped
 from streams.relay.singleton import Singleton
 from streams.wire.errors import Fatal, Reject, SyncError
 from streams.wire.events import ChangeEvent
@@ -78,17 +78,7 @@ class Auditor:
 
     async def run(self, singleton: Singleton, stop: asyncio.Event) -> None:
         """Until `stop`, through every outage; one worker at a time does, the others stand by."""
-        working, stopping = asyncio.create_task(self._hold(singleton, stop)), asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(working), 2.0)
-        finally:
-            stopping.cancel()
-            working.cancel()
-            await asyncio.wait({working})
-        if not working.cancelled():
-            working.result()
+        await until_stopped(self._hold(singleton, stop), stop, grace_seconds=2.0)
 
     async def _hold(self, singleton: Singleton, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -7,7 +7,6 @@ finds what was done before.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 import structlog
 
@@ -20,6 +19,7 @@ from consumers.ledger.faults import Fault
 from consumers.ledger.port import Ledger
 from consumers.merge.terms import Terms
 from streams.ground.pause import pause
+from streams.ground.together import until_stopped
 from streams.relay.singleton import Singleton
 from streams.wire.errors import Retry
 from streams.wire.systems import MARKETO, PERSON
@@ -54,17 +54,7 @@ class Errands:
 
     async def run(self, singleton: Singleton, stop: asyncio.Event) -> None:
         """Until `stop`, through every outage; one worker at a time does, the others stand by."""
-        working, stopping = asyncio.create_task(self._hold(singleton, stop)), asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(working), 5.0)
-        finally:
-            stopping.cancel()
-            working.cancel()
-            await asyncio.wait({working})
-        if not working.cancelled():
-            working.result()
+        await until_stopped(self._hold(singleton, stop), stop, grace_seconds=5.0)
 
     async def _hold(self, singleton: Singleton, stop: asyncio.Event) -> None:
         while not stop.is_set():

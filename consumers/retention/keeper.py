@@ -10,6 +10,7 @@ import structlog
 from consumers.retention.shelf import FROM_THE_START, Shelf
 from consumers.troubles.trouble import Grade, Trouble
 from streams.ground import clock
+from streams.ground.together import until_stopped
 from streams.relay.singleton import Singleton
 from streams.wire.errors import Fatal, Retry
 
@@ -47,15 +48,7 @@ class Keeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go round until `stop`. A step under way is broken off then: it is a transaction, done whole or not at all."""
-        working, stopping = asyncio.create_task(self._work()), asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            working.cancel()
-            await asyncio.wait({working})
-        if not working.cancelled():
-            working.result()
+        await until_stopped(self._work(), stop)
 
     async def round(self, lost: asyncio.Event) -> dict[str, int]:
         """Once past every shelf, unless the right to it is lost: how many were let go, by shelf. A shelf in trouble stops no other."""

@@ -34,6 +34,20 @@ async def beside(work: Coroutine[Any, Any, _T], *others: Coroutine[Any, Any, obj
     return result
 
 
+async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, *, grace_seconds: float = 0.0) -> None:
+    """Run `work` until it ends, or `stop` is set; then it has so long to come to its end by itself. Raises what it has raised."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working}, timeout=grace_seconds)
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.wait({working})
+    if not working.cancelled():
+        working.result()
+
+
 def _foremost(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     found = list(_leaves(failures))
     return min(found, key=_rank)

@@ -43,6 +43,22 @@ class Arrivals:
         self.last_heard = self._monotonic()
         self.answers += 1
 
+    def hears(self, within_seconds: float) -> bool:
+        """Whether the server has answered so lately, and nothing that it told is still waiting."""
+        return self.end is None and not self.messages and self._monotonic() - self.last_heard <= within_seconds
+
+    async def nothing_for(self, seconds: float) -> bool:
+        """Wait until something is there to be taken, or the end; whether there was nothing for so long."""
+        self.changed.clear()
+        if self.messages or self.end is not None:
+            return False
+        try:
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
+        except TimeoutError:
+            return True
+        return False
+
     def arrived(self, messages: list[Message]) -> None:
         """Events, in their order. Too many of them end the client: what follows is asked for when they are through."""
         self.messages.extend(messages)
@@ -77,10 +93,6 @@ class StreamClient(Protocol):
 
     async def wait(self) -> None:
         """Until something arrives or ends, or a check was due."""
-        ...
-
-    def hears(self, within_seconds: float) -> bool:
-        """Whether the server has answered so lately, and nothing that it told is still waiting."""
         ...
 
     async def close(self) -> None:

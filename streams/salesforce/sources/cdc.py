@@ -149,10 +149,10 @@ class CdcSource:
         if client.end is not None or now < self._told_alive + _ALIVE_SECONDS:
             return None
         self._told_alive = now
-        if progress.safe == progress.last and progress.safe.replay_id == RETAINED and client.hears(_HEARD_SECONDS):
+        if progress.safe == progress.last and progress.safe.replay_id == RETAINED and client.wire.hears(_HEARD_SECONDS):
             # nothing has happened yet: that much is known up to now
             progress.start_over(msgspec.structs.replace(progress.safe, at=max(progress.safe.at, self._server_ms())))
-        return Batch(events=[], position=progress.safe.text(), caught_up=client.hears(_HEARD_SECONDS))
+        return Batch(events=[], position=progress.safe.text(), caught_up=client.wire.hears(_HEARD_SECONDS))
 
     def _begin(self, position: str | None) -> Mark:
         if position is None:

@@ -76,16 +76,8 @@ class CometClient:
 
     async def wait(self) -> None:
         """Until something arrives or ends, or a check is due; then check that the stream is alive."""
-        self.wire.changed.clear()
-        try:
-            async with asyncio.timeout(self._settings.stream_check_seconds):
-                await self.wire.changed.wait()
-        except TimeoutError:
+        if await self.wire.nothing_for(self._settings.stream_check_seconds):
             self._check()
-
-    def hears(self, within_seconds: float) -> bool:
-        """Whether the server has answered so lately, and nothing that it told is still waiting."""
-        return self.end is None and not self.wire.messages and self._monotonic() - self.wire.last_heard <= within_seconds
 
     async def close(self) -> None:
         """Release everything; say goodbye to the server if the client is well. Never raises, takes two seconds at most."""

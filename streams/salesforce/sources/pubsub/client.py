@@ -91,18 +91,8 @@ class PubSubClient:
 
     async def wait(self) -> None:
         """See `StreamClient`."""
-        self.wire.changed.clear()
-        if self.wire.messages or self.end is not None:
-            return
-        try:
-            async with asyncio.timeout(self._settings.stream_check_seconds):
-                await self.wire.changed.wait()
-        except TimeoutError:
+        if await self.wire.nothing_for(self._settings.stream_check_seconds):
             self._check()
-
-    def hears(self, within_seconds: float) -> bool:
-        """See `StreamClient`. A probe counts: between events the server is silent for minutes."""
-        return self.end is None and not self.wire.messages and self._monotonic() - self.wire.last_heard <= within_seconds
 
     async def close(self) -> None:
         """See `StreamClient`."""
