@@ -1,1 +1,1 @@
-"""The audit log: who changed the state of Tandem by hand, or looked at what is masked, when and why."""
+"""The audit log: who asked for what by hand, or looked at what is masked, when and why."""

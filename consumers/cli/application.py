@@ -16,7 +16,20 @@ from consumers.cli.commands.links import add_link_commands
 from consumers.cli.commands.person import person_app
 from consumers.cli.commands.sight import add_sight_commands
 from consumers.cli.commands.subscribe import add_subscription_commands
-from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
+from consumers.cli.terms import (
+    DEFAULT_CONFIG,
+    EXIT_CODES,
+    Config,
+    Exit,
+    Json,
+    Reason,
+    console,
+    examples,
+    fail,
+    finish,
+    print_json,
+    settings_of,
+)
 
 app = typer.Typer(
     name="tandem",
@@ -272,11 +285,13 @@ def confirm_deletes(
     config: Config = DEFAULT_CONFIG,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask: they are meant.")] = False,
+    reason: Reason = "",
     json: Json = False,
 ) -> None:
     """Confirm that the deletes which stopped a poll are meant (it stops when most of an object is reported deleted at once)."""
     settings = settings_of(config)
     from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.deletes import print_deletes  # noqa: PLC0415 - quick start
     from consumers.configuration.registered import registry_of  # noqa: PLC0415 - quick start
     from consumers.reconcile.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
@@ -293,7 +308,8 @@ def confirm_deletes(
         print_deletes(console(), waiting)
     if not yes and (json or not typer.confirm("Are they meant?")):
         fail("Not confirmed; the deletes go on waiting (--yes confirms them).", Exit.PROBLEMS)
-    finish(confirm(settings.postgres.dsn.reveal(), obj, waiting.until_ms))
+    confirming = confirm(settings.postgres.dsn.reveal(), obj, waiting.until_ms)
+    finish(noted(settings, "confirm-deletes", {"object": obj, "gone": waiting.gone, "until_ms": waiting.until_ms}, confirming, reason))
     if json:
         print_json(waiting)
     else:

@@ -1,7 +1,6 @@
 """What `tandem subscribe` reads, and how it goes out."""
 
 import sys
-import time
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -9,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from consumers.audit_log.deeds import Deed, who_acts, write_down
+from consumers.cli.noted import note
 from consumers.cli.text.subscribed import line_of
 from consumers.configuration.access import kafka_access
 from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
 from consumers.configuration.registered import registry_of
-from consumers.fitting.grounds import look_at_migrations
 from consumers.ledger.findings import mapped
 from consumers.mapping.fields import SyncRules
 from consumers.reports.database import ledger_connection
@@ -23,15 +21,13 @@ from consumers.reports.people import find
 from consumers.subscriptions.masking import masked
 from consumers.subscriptions.message import Choice, Message
 from consumers.subscriptions.reading import messages
-from consumers.subscriptions.topics import Topic, topic_named
-from streams.ground.database import connected
+from consumers.subscriptions.topics import topic_named
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 REVEAL = "reveal"
 """The act in the audit log."""
-_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +52,8 @@ async def printed(settings: Settings, asked: Asked, console: "Console") -> None:
     topic = topic_named(asked.topic, registry_of(settings))
     choice = await _choice(settings, asked)
     if asked.reveal:
-        await _write_down(settings, topic, asked)
+        what = {"topic": topic.name, "since_ms": asked.since_ms, "follow": asked.follow, "records": len(asked.records)}
+        await note(settings, REVEAL, what)
     out = _json_out if asked.json else _people_out(console)
     count = 0
     async with aclosing(messages(kafka_access(settings), topic, since_ms=asked.since_ms, follow=asked.follow)) as read:
@@ -115,15 +112,3 @@ def _also_called(rules: SyncRules, names: set[str]) -> Iterable[str]:
             called = {each.casefold() for each in (item.salesforce, item.marketo, item.key) if each}
             if called & names:
                 yield from called
-
-
-async def _write_down(settings: Settings, topic: Topic, asked: Asked) -> None:
-    """Before anything is shown."""
-    dsn = settings.postgres.dsn.reveal()
-    connection = await connected(dsn, seconds=_PATIENCE_SECONDS)
-    try:
-        await look_at_migrations(connection, dsn)
-        what = {"topic": topic.name, "since_ms": asked.since_ms, "follow": asked.follow, "records": len(asked.records)}
-        await write_down(connection, Deed(at=round(time.time() * 1000), who=who_acts(), act=REVEAL, what=what))
-    finally:
-        await connection.close(timeout=_PATIENCE_SECONDS)

@@ -44,6 +44,7 @@ def examples(*lines: str) -> str:
 
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="TANDEM_CONFIG", help="The configuration file.", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the audit log.", show_default=False)]
 DEFAULT_CONFIG = Path("tandem.yaml")
 
 

@@ -18,12 +18,14 @@ def audit_log(
     config: Config = DEFAULT_CONFIG,
     *,
     since: Annotated[str | None, typer.Option("--since", help="From then on: 90s, 2h, 7d, or 2026-11-29T08:00 (your time zone).")] = None,
-    act: Annotated[str | None, typer.Option("--act", help="Only such acts: reveal ...")] = None,
+    act: Annotated[str | None, typer.Option("--act", help="Only such acts: reveal, link, repair, copy start ...")] = None,
     who: Annotated[str | None, typer.Option("--who", help="Only what this person did, as the log names them.")] = None,
     most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="At most so many lines, the newest.")] = 100,
     json: Json = False,
 ) -> None:
-    """Who changed the state of Tandem by hand, or looked at what is masked, when and why; newest first.
+    """Who asked for what by hand (links, copies, repairs, confirmed deletes, accepted holes, acts on a person), or looked at what is
+    masked, when and why; newest first. It is written before it is done, so what was refused then is there, too. What the `setup` and
+    `custom-objects` commands make stands in Marketo's own audit trail.
 
     A person is named by the environment variable TANDEM_USER, else by account and machine.
     """

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, console, examples, fail, finish, print_json, print_line, settings_of
+from consumers.cli.terms import (
+    DEFAULT_CONFIG,
+    Config,
+    Exit,
+    Json,
+    Reason,
+    console,
+    examples,
+    fail,
+    finish,
+    print_json,
+    print_line,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from consumers.configuration.loading import Settings
@@ -45,6 +58,7 @@ def start(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     follow: Follow = True,
+    reason: Reason = "",
     json: Json = False,
 ) -> None:
     """Say what it would do, ask, and have the workers do it. It goes on when this command ends (Ctrl-C), and after any crash.
@@ -53,6 +67,7 @@ def start(
     """
     settings = settings_of(config)
     from consumers.cli.copying import quote, started  # noqa: PLC0415 - quick start
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.copy import print_quote  # noqa: PLC0415 - quick start
 
     said = finish(quote(settings))
@@ -60,7 +75,7 @@ def start(
         print_quote(console(), said)
     if not yes and (json or not typer.confirm("Begin?")):
         fail("Not confirmed; nothing was begun (--yes confirms it).", Exit.PROBLEMS)
-    number = finish(started(settings, said))
+    number = finish(noted(settings, "copy start", {}, started(settings, said), reason))
     if number is None:
         fail("A first copy is open already: tandem copy status says how far it is.", Exit.PROBLEMS)
     if not follow:
@@ -90,35 +105,39 @@ def status(config: Config = DEFAULT_CONFIG, *, follow: Follow = False, json: Jso
 
 
 @copy_app.command(short_help="Stop where it is; resume goes on from there.", epilog=examples("tandem copy pause"))
-def pause(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+def pause(config: Config = DEFAULT_CONFIG, *, reason: Reason = "", json: Json = False) -> None:
     """Have the workers stop it behind the page in hand. What was read is judged and written all the same."""
     from consumers.copy.store import State  # noqa: PLC0415 - quick start
 
-    _move(config, State.PAUSED, (State.RUNNING,), "paused: tandem copy resume goes on", json=json)
+    _move(config, State.PAUSED, (State.RUNNING,), ("pause", "paused: tandem copy resume goes on"), reason, json=json)
 
 
 @copy_app.command(short_help="Go on where it was paused.", epilog=examples("tandem copy resume"))
-def resume(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+def resume(config: Config = DEFAULT_CONFIG, *, reason: Reason = "", json: Json = False) -> None:
     """Have the workers go on from the page where it was paused."""
     from consumers.copy.store import State  # noqa: PLC0415 - quick start
 
-    _move(config, State.RUNNING, (State.PAUSED,), "goes on", json=json)
+    _move(config, State.RUNNING, (State.PAUSED,), ("resume", "goes on"), reason, json=json)
 
 
 @copy_app.command(short_help="Give it up.", epilog=examples("tandem copy cancel"))
-def cancel(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+def cancel(config: Config = DEFAULT_CONFIG, *, reason: Reason = "", json: Json = False) -> None:
     """Give it up: nothing more is read. What was read stays, and is kept in step; another copy begins at the beginning."""
     from consumers.copy.store import OPEN, State  # noqa: PLC0415 - quick start
 
-    _move(config, State.CANCELLED, OPEN, "cancelled", json=json)
+    _move(config, State.CANCELLED, OPEN, ("cancel", "cancelled"), reason, json=json)
 
 
-def _move(config: "Config", wanted: str, before: tuple[str, ...], said: str, *, json: bool) -> None:
+def _move(config: "Config", wanted: str, before: tuple[str, ...], words: tuple[str, str], reason: str, *, json: bool) -> None:
+    """`words`: what is asked for, and what is said of it."""
     settings = settings_of(config)
     from consumers.cli.copying import moved  # noqa: PLC0415 - quick start
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.copy.store import State  # noqa: PLC0415 - quick start
 
-    if not finish(moved(settings, State(wanted), tuple(State(each) for each in before))):
+    asked, said = words
+    moving = moved(settings, State(wanted), tuple(State(each) for each in before))
+    if not finish(noted(settings, f"copy {asked}", {}, moving, reason)):
         fail(f"No first copy is {' or '.join(before)}; nothing was done.", Exit.PROBLEMS)
     if json:
         print_json(_progress(settings))

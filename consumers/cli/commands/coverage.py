@@ -64,9 +64,11 @@ def accept(
 ) -> None:
     """Accept an open hole: nobody reads back over it any more. It stays in the ledger, with who accepted it, when and why."""
     settings = settings_of(config)
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.reconcile.acceptance import accept as accepted  # noqa: PLC0415 - quick start
 
-    what = finish(accepted(settings.postgres.dsn.reveal(), hole, by=by, why=reason))
+    accepting = accepted(settings.postgres.dsn.reveal(), hole, by=by, why=reason)
+    what = finish(noted(settings, "accept-hole", {"hole": hole, "by": by}, accepting, reason))
     if json:
         print_json({"hole": hole, "by": by, "reason": reason, "was": what})
     else:

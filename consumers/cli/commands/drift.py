@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, console, examples, finish, print_json, settings_of
+from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, Reason, console, examples, finish, print_json, settings_of
 
 if TYPE_CHECKING:
     from consumers.configuration.loading import Settings
@@ -61,6 +61,7 @@ def repair(
     only: Kind = None,
     most: Most = 1_000,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without this nothing is changed.")] = False,
+    reason: Reason = "",
     json: Json = False,
 ) -> None:
     """Read every record in true drift once more, judge what it shows by the rules, and say what would be written; 6 where anything would.
@@ -69,9 +70,11 @@ def repair(
     """
     settings = settings_of(config)
     from consumers.cli.drifting import repaired  # noqa: PLC0415 - quick start
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.drift import print_repairs  # noqa: PLC0415 - quick start
 
-    told = finish(repaired(settings, _object(settings, only), most=most, apply=apply))
+    repairing = repaired(settings, _object(settings, only), most=most, apply=apply)
+    told = finish(noted(settings, "repair", {"object": only, "most": most}, repairing, reason) if apply else repairing)
     if json:
         print_json(told)
     else:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, console, examples, fail, finish, print_json, settings_of
+from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, Reason, console, examples, fail, finish, print_json, settings_of
 
 
 class Winner(StrEnum):
@@ -43,6 +43,7 @@ def link(
     backwards: Annotated[
         Back, typer.Option(help="A status that goes back in Salesforce: refused by Marketo, or taken out and put in again.")
     ] = Back.REFUSE,
+    reason: Reason = "",
     json: Json = False,
 ) -> None:
     """Keep a campaign and a program in step from now on: members and statuses both ways, type and costs to Salesforce.
@@ -52,13 +53,15 @@ def link(
     """
     settings = settings_of(config)
     from consumers.cli.linked import linked  # noqa: PLC0415 - quick start
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.links.linking import Asked, NotLinked  # noqa: PLC0415 - quick start
     from consumers.links.links import Backwards  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
 
     asked = Asked(campaign=campaign, program=program, winner=System(winner.value), backwards=Backwards(backwards.value))
     try:
-        made = finish(linked(settings, asked))
+        what = {"campaign": campaign, "program": program, "winner": str(asked.winner), "backwards": str(asked.backwards)}
+        made = finish(noted(settings, "link", what, linked(settings, asked), reason))
     except NotLinked as error:
         fail(str(error), Exit.PROBLEMS)
     if json:
@@ -90,15 +93,17 @@ def unlink(
     campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN|PROGRAM", help="The id of either.")],
     config: Config = DEFAULT_CONFIG,
     *,
+    reason: Reason = "",
     json: Json = False,
 ) -> None:
     """Keep a campaign and its program in step no more. Nothing is changed in either; linked again they meet anew."""
     settings = settings_of(config)
     from consumers.cli.linked import unlinked  # noqa: PLC0415 - quick start
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.links.linking import NotLinked  # noqa: PLC0415 - quick start
 
     try:
-        was = finish(unlinked(settings, campaign))
+        was = finish(noted(settings, "unlink", {"campaign or program": campaign}, unlinked(settings, campaign), reason))
     except NotLinked as error:
         fail(str(error), Exit.PROBLEMS)
     if json:

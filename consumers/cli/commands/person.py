@@ -136,14 +136,15 @@ def asked(
 
 def _ask(config: Config, what: str, person: str, given: Mapping[str, str], *, apply: bool, wait: int, key: str, json: bool) -> None:
     settings = settings_of(config)
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.errands.asking import ask  # noqa: PLC0415 - quick start
     from consumers.errands.catalogue import Wrong  # noqa: PLC0415 - quick start
     from consumers.errands.errand import What  # noqa: PLC0415 - quick start
 
+    asking = ask(settings, What(what), person, {name: text for name, text in given.items() if text}, apply=apply, wait=wait, key=key)
+    about = {"person": "by e-mail" if "@" in person else person}  # no address in the log
     try:
-        told = finish(
-            ask(settings, What(what), person, {name: text for name, text in given.items() if text}, apply=apply, wait=wait, key=key)
-        )
+        told = finish(noted(settings, f"person {what}", about, asking, given.get("note", "")) if apply else asking)
     except Wrong as error:
         raise typer.BadParameter(str(error)) from error
     if json:
