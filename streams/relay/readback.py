@@ -58,6 +58,12 @@ class ReadBack:
                 self._owed[gap] = replace(owed, since_ms=max(owed.since_ms, next_ms))
         return tuple(covered)
 
+    def nothing(self) -> tuple[int, ...]:
+        """Nothing of what the poll reads is of interest, so nothing of it was lost. The gaps that are covered by that."""
+        covered = tuple(self._owed)
+        self._owed.clear()
+        return covered
+
     def wait_ms(self, end_ms: int) -> int | None:
         """After a cycle that ended at `end_ms`: how long until one can cover a gap that is left; None: no gap is."""
         if not self._owed:

@@ -139,6 +139,7 @@ class PollSource:
                 yield Batch(events=[], position=mark.text())
             elif window is None and self._scope is not None:
                 yield Batch(events=[], position=mark.text(), caught_up=True)  # a sign of life
+                await self._tell_nothing()
             if window is not None:
                 ahead_ms = window.end_ms - window.done_ms
                 mark = msgspec.structs.replace(mark, start_ms=window.start_ms, end_ms=window.end_ms, ahead_ms=ahead_ms)
@@ -272,6 +273,16 @@ class PollSource:
         log.info("salesforce.poll_cycle", **msgspec.to_builtins(report))
         if self._report is not None:
             await self._report(report)
+
+    async def _tell_nothing(self) -> None:
+        """A gap waits for all polls of its system: this one has nothing to read back."""
+        covered = self._gaps.nothing()
+        if covered and self._report is not None:
+            await self._report(
+                CycleReport(
+                    object=self._object, start_ms=0, end_ms=0, read=0, known=0, relayed=0, deleted=0, calls=0, seconds=0.0, covered=covered
+                )
+            )
 
     def _reading(self, row: dict[str, Value], page: Page) -> ChangeEvent:
         into, into_object = self._entity.into(row)

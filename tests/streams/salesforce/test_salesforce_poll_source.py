@@ -631,5 +631,21 @@ async def test_only_what_is_of_interest_is_read_and_nothing_is_asked_while_there
     assert [event.id for event in events] == [identity(2)], "more than fit into a query: the others are left out of what was read"
 
 
+async def test_a_gap_waits_for_no_poll_that_has_nothing_to_read(rows: Rows, make_poll: Make) -> None:
+    """Without a linked campaign its members' poll reads nothing: it would have kept every gap of the stream open for ever."""
+    reports: list[CycleReport] = []
+
+    async def keep(report: CycleReport) -> None:
+        reports.append(report)
+
+    source = make_poll(replace(LEADS, scope="Id"), scope=partial(_these), report=keep)
+    _, position = await cycle(source, None)
+    assert reports == []
+    source.on_gap(7, NOW - 90_000_000)
+    await cycle(source, position)
+    assert [report.covered for report in reports] == [(7,)]
+    assert rows.queries == []
+
+
 async def _these(*ids: str) -> list[str]:
     return list(ids)
