@@ -1,8 +1,9 @@
 """The account of a poll's cycles: a row each, with what the stream had missed of what it found, and what has become of that.
 
-A row that the stream brings within its time is not missed. So when a cycle finds what the ledger has not seen, it waits until the stream
-has brought what there is, and looks again; what is left is passed on. Once that is judged it is looked at a third time: what the ledger
-knows now is repaired; what it still has no pair for concerns nobody, and was not missed either.
+What a cycle finds it passes on at once. A row that the stream brings within its time is not missed, so what became of the finds is looked
+up later, beside the polling: once the stream has shown that it has brought all that there was, and all of it is judged, their topic says
+what the stream itself has told of them. What it has not is missed; but not where it has never told of any such record (an org streams five
+objects unless more were bought), nor what the ledger has no pair for: that concerns nobody.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from consumers.ledger.port import Ledger, Named
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
 from consumers.reconcile.gaps import Gaps, Missed
+from consumers.reconcile.heard import Hear
 from consumers.reconcile.in_time import InTime, Stood, Told
 from consumers.reconcile.unseen import is_news, states_of
 from streams.ground import clock
@@ -26,6 +28,7 @@ from streams.ground.database import away_is_retry
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import Object, System
+from streams.wire.topics import change_topic
 
 KEEP = """
 insert into cycles (source, object, at, from_ms, until_ms, read, known, relayed, missed, calls, seconds, next_ms, why, judged_ms)
@@ -70,6 +73,7 @@ class Became:
 class _Finds:
     """Of the cycle under way. `untold`: those of which no stream would tell what is new; `more`: found and not remembered."""
 
+    found_ms: int = 0
     told: Told | None = None
     events: list[ChangeEvent] = field(default_factory=list)
     untold: list[ChangeEvent] = field(default_factory=list)
@@ -88,6 +92,7 @@ class Account:
         *,
         unseen: Unseen,
         in_time: InTime,
+        hear: Hear,
         pool: Any,
         gaps: Gaps,
         ledger: Ledger,
@@ -99,7 +104,7 @@ class Account:
         now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self.source, self._object, self._unseen, self._in_time = source, str(obj), unseen, in_time
-        self._gaps = gaps
+        self._gaps, self._hear = gaps, hear
         self._pool, self._ledger, self._terms, self._interval_ms = pool, ledger, terms, round(interval_seconds * 1000)
         self._stream_name, self._untold, self._missed, self._now_ms = stream_name, frozenset(untold), missed, now_ms
         self._finds = _Finds()
@@ -107,11 +112,10 @@ class Account:
         self._open: asyncio.Queue[tuple[int, _Finds]] = asyncio.Queue()
 
     async def unseen(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
-        """Of these what the ledger has not seen, once the stream has had its time. Raises `Retry`."""
+        """Of these what the ledger has not seen. Raises `Retry`."""
         news, finds = await self._unseen(events), self._finds
-        if news and finds.told is None:
-            finds.told = await self._in_time.wait()
-            news = await self._unseen(events)
+        if news and not finds.found_ms:
+            finds.found_ms, finds.told = await self._in_time.now()
         room = max(0, FOLLOWED_MAX - len(finds.events) - len(finds.untold))
         states = await states_of(self._ledger, news[:room])
         for event in news[:room]:
@@ -157,34 +161,51 @@ class Account:
 
     async def _judge(self, number: int, finds: _Finds) -> None:
         all_judged = await self._in_time.judged(time.monotonic() + _PATIENCE_SECONDS)
-        told = finds.told or Told(stood=Stood.NONE)
+        told = finds.told or await self._in_time.wait(finds.found_ms)
+        unheard = finds.events
+        if told.stood is Stood.IN_TIME and finds.events:
+            told, unheard = await self._unheard(told, finds)
         events = [*finds.events, *finds.untold]
         states = await states_of(self._ledger, events)
-        found, of_streams = (what_became(each, states, self._terms) for each in (events, finds.events))
-        missed = of_streams.known + finds.more if all_judged and told.stood in _MISSED else 0
+        found, of_streams = (what_became(each, states, self._terms) for each in (events, unheard))
+        more = finds.more if len(unheard) == len(finds.events) else 0
+        missed = of_streams.known + more if all_judged and told.stood in _MISSED else 0
         why = reason(told, self._stream_name) if missed or told.stood is Stood.BEHIND else ""
         with away_is_retry("keep what became of a cycle's finds"):
             await self._pool.execute(JUDGED, number, missed, found.repaired, found.held, why, self._now_ms())
         if missed and told.stood is Stood.IN_TIME:
-            self._in_time.silent()
-            await self._gaps.silent(self._hole(missed, why, finds))
+            await self._gaps.silent(self._hole(missed, why, unheard, finds.window))
         if missed:
             self._missed(self.source, missed)
             _log.error("the stream has missed changes; the poll has brought them", source=self.source, missed=missed, reason=why)
 
-    def _hole(self, missed: int, why: str, finds: _Finds) -> Missed:
-        stamps = [event.modified_at or event.at for event in finds.events]
+    async def _unheard(self, told: Told, finds: _Finds) -> tuple[Told, list[ChangeEvent]]:
+        """How a stream that flows stands to these finds, and those that it has not told of."""
+        first = finds.events[0]
+        heard = await self._hear(change_topic(first.system, first.object), {event.id for event in finds.events})
+        if not heard.ever:
+            return Told(stood=Stood.NONE), []
+        return told, [event for event in finds.events if heard.latest.get(event.id, -1) < _stamp(event, finds.window[0])]
+
+    def _hole(self, missed: int, why: str, unheard: Sequence[ChangeEvent], window: tuple[int, int]) -> Missed:
+        stamps = [event.modified_at or event.at for event in unheard]
         return Missed(
             stream=self._stream_name,
-            object=self._object if finds.events[0].system is System.SALESFORCE else "",
+            object=self._object if unheard[0].system is System.SALESFORCE else "",
             poll=self.source,
             since_ms=min(stamps),
-            until_ms=max(*stamps, finds.window[1]),
+            until_ms=max(*stamps, window[1]),
             reason=why,
             changes=missed,
-            records=[event.id for event in finds.events],
+            records=[event.id for event in unheard],
             again_ms=_SAME_HOLE_CYCLES * self._interval_ms,
         )
+
+
+def _stamp(event: ChangeEvent, window_from: int) -> int:
+    """What the stream has told of the record since then it has told of this. Stamps are to the second."""
+    changed = event.modified_at if event.is_read else event.at
+    return (changed or window_from) // 1000 * 1000
 
 
 def what_became(events: Sequence[ChangeEvent], states: dict[Named, PairState], terms: Terms) -> Became:

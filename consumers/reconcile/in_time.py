@@ -21,7 +21,6 @@ _OFFSETS = "select topic, partition, next_offset from partition_offsets"
 _SILENT_MS = 90_000
 """A stream without events saves a sign of life every few seconds; Marketo's activities are read four times a minute, at the least."""
 _LOOK_SECONDS, _AGAIN_SECONDS = 0.5, 5.0
-_UNTOLD_SECONDS = 600.0
 DELIVERED_SECONDS = 15.0
 """A stream that flows has brought a change so long after it was made."""
 
@@ -60,40 +59,30 @@ class InTime:
     the poll reads is at least so old."""
 
     def __init__(self, pool: Any, ends: Ends, *, system: str, stream: str, poll: str, lag_seconds: float, patience_seconds: float) -> None:
+        """`patience_seconds`: so long at the most a stream is waited for, and what is to be judged of it."""
         self._pool, self._ends = pool, ends
         self._system, self._stream, self._poll = system, stream, poll
         self._patience_seconds = patience_seconds
         self._grace_ms = max(0, round((DELIVERED_SECONDS - lag_seconds) * 1000))
-        self._feed_ms: int | None = None
-        self._silent_at: int | None = None
-        """The latest change that the stream had told of when it was found to be silent."""
-        self._untold_until = 0.0
 
-    def silent(self) -> None:
-        """What was found last is missed by now: until the stream tells of something again, it is not waited for; and where it tells of
-        other records only, for a while neither: these it may not tell of at all (an org streams five objects unless more were bought)."""
-        self._silent_at, self._untold_until = self._feed_ms, time.monotonic() + _UNTOLD_SECONDS
+    async def now(self) -> tuple[int, Told | None]:
+        """The moment (ms, the database's), and how the stream stands if no waiting is needed to tell. Raises `Retry`."""
+        row = await self._look()
+        return row["now_ms"], self._known(row)
 
-    async def wait(self) -> Told:
-        """Wait until the stream has brought what there is now, and it is judged; but only for a stream that flows, and only where what
-        was found is older than a change takes by it: else it may yet come, and is not held up for that. Raises `Retry`."""
-        first = await self._look()
-        self._feed_ms = first["feed_ms"] or 0
-        if (known := self._known(first)) is not None:
-            return known
-        if self._silent_at == self._feed_ms:
-            return Told(stood=Stood.IN_TIME)
-        if time.monotonic() < self._untold_until:
-            return Told(stood=Stood.NONE)
-        if self._grace_ms:
-            return Told(stood=Stood.BEHIND)
+    async def wait(self, found_ms: int) -> Told:
+        """Wait until the stream has brought what there was when a poll has found something, and that is judged; but only for a stream that
+        flows. Raises `Retry`."""
         deadline = time.monotonic() + self._patience_seconds
-        while time.monotonic() < deadline:
+        while True:
             row = await self._look()
-            if (row["caught_ms"] or 0) > first["now_ms"]:
+            if (known := self._known(row)) is not None:
+                return known
+            if (row["caught_ms"] or 0) > found_ms + self._grace_ms:
                 return Told(stood=Stood.IN_TIME if await self.judged(deadline) else Stood.BEHIND)
+            if time.monotonic() >= deadline:
+                return Told(stood=Stood.BEHIND)
             await asyncio.sleep(_LOOK_SECONDS)
-        return self._known(await self._look()) or Told(stood=Stood.BEHIND)
 
     async def judged(self, deadline: float) -> bool:
         """Wait until all that is on the system's topics now is judged, or the deadline is over. Raises `Retry`."""

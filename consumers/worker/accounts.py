@@ -8,6 +8,7 @@ import structlog
 from consumers.configuration.access import kafka_access
 from consumers.configuration.registered import registry_of
 from consumers.reconcile.cycles import Account, Cycle
+from consumers.reconcile.heard import heard_on
 from consumers.reconcile.in_time import InTime
 from consumers.reconcile.unseen import unseen_by
 from consumers.reports.lag import end_offsets
@@ -18,8 +19,8 @@ from streams.salesforce.sources.cycles import CycleReport as SalesforceCycle
 from streams.wire.errors import Retry
 from streams.wire.systems import Object, System
 
-_PATIENCE_SECONDS = 20.0
-"""A cycle waits so long for a stream that is behind: what the poll has found is late already."""
+_PATIENCE_SECONDS = 150.0
+"""What became of a cycle's finds waits so long for a stream that is behind: a server may hold the call of a quiet one for 110 s."""
 _log = structlog.get_logger(__name__)
 
 
@@ -41,6 +42,7 @@ class Accounts:
             in_time=InTime(
                 tools.pool, ends, system=system, stream=stream, poll=source, lag_seconds=lag, patience_seconds=_PATIENCE_SECONDS
             ),
+            hear=partial(heard_on, kafka_access(settings)),
             pool=tools.pool,
             gaps=tools.gaps,
             ledger=tools.ledger,

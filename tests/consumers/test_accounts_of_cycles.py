@@ -1,7 +1,7 @@
 """What a cycle passes on is missed only where the stream had had its time, and is looked at again once it is judged."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from typing import Any
 
 import asyncpg
@@ -12,11 +12,12 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.merge.pair.state import PairState, Record
 from consumers.reconcile.cycles import Account, Became, Cycle, is_untold, reason, what_became
 from consumers.reconcile.gaps import Gaps
+from consumers.reconcile.heard import Heard, heard_in
 from consumers.reconcile.in_time import InTime, Stood, Told
 from consumers.troubles.cycles import changes_missed
 from streams.relay.positions import PostgresPositions
 from streams.wire.errors import Retry, Unprepared
-from streams.wire.events import ChangeEvent, Value
+from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD
 from tests.consumers.merge.person_pair import SF, paired, reading, terms
 from tests.consumers.pairs_in_memory import ledger_with
@@ -78,7 +79,8 @@ class Ground:
         self.ledger, self.gaps = ledger_with(), Gaps(pool, self.positions, (LEAD,))
         self.missed: list[int] = []
         self.news: list[ChangeEvent] = []
-        self.asked = asyncio.Event()
+        self.heard = Heard(ever=True)
+        self.heard_on: list[str] = []
 
     async def opened(self) -> "Ground":
         poll, self.stream = await self.positions.take(POLL), await self.positions.take(STREAM)
@@ -98,13 +100,17 @@ class Ground:
         kept = ledger or self.ledger
         in_time = InTime(self.pool, self.ends, system="salesforce", stream=STREAM, poll=POLL, lag_seconds=60.0, patience_seconds=patience)
         return Account(
-            POLL, "lead", unseen=self.unseen, in_time=in_time, pool=self.pool, gaps=self.gaps, ledger=kept, terms=TERMS,
+            POLL, "lead", unseen=self.unseen, in_time=in_time, hear=self.hear, pool=self.pool, gaps=self.gaps, ledger=kept, terms=TERMS,
             interval_seconds=300.0, stream_name=STREAM, missed=lambda _, count: self.missed.append(count), now_ms=lambda: 1_000_000,
         )  # fmt: skip
 
     async def unseen(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
-        self.asked.set()
         return [event for event in events if event in self.news]
+
+    async def hear(self, topic: str, ids: Collection[str]) -> Heard:
+        assert ids
+        self.heard_on.append(topic)
+        return self.heard
 
     async def beside(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The work, while the stream shows that it lives."""
@@ -133,59 +139,86 @@ CYCLE = Cycle(read=3, known=2, relayed=1, calls=4, seconds=0.5, from_ms=10, unti
 
 
 async def judged(ground: Ground, account: Account, *, missed: int = 0) -> dict[str, Any]:
-    """The row, once all has been done about it."""
+    """The row, once all has been done about it, while the stream shows that it lives."""
     running = asyncio.create_task(account.run(asyncio.Event()))
-    try:
-        async with asyncio.timeout(60):
-            while sum(ground.missed) < missed:
-                await asyncio.sleep(0)
+
+    async def done() -> dict[str, Any]:
+        while sum(ground.missed) < missed:
+            await asyncio.sleep(0)
         return await ground.told()
+
+    try:
+        told: dict[str, Any] = await ground.beside(done())
+        return told
     finally:
         running.cancel()
+
+
+async def found(ground: Ground, account: Account, *events: ChangeEvent) -> None:
+    """A cycle finds these, and is complete."""
+    ground.news = list(events)
+    assert await account.unseen([*events]) == [*events], "passed on at once"
+    await account.close(CYCLE)
+
+
+CHANGED = 5_000_400
 
 
 @pytest.mark.integration
 async def test_what_the_stream_had_not_brought_in_its_time_is_missed(pool: Any) -> None:
     ground = await Ground(pool).opened()
     event = row(Title="b")
-    ground.news = [event]
     account = ground.account(ledger=ledger_with(paired()))
-    assert await ground.beside(account.unseen([event, row()])) == [event]
-    await account.close(CYCLE)
+    await found(ground, account, event)
     told = await judged(ground, account, missed=1)
     assert (told["relayed"], told["missed"], told["repaired"], told["next_ms"]) == (1, 1, 0, 1_300_000)
     assert "silent" in told["why"]
-    assert ground.missed == [1]
+    assert (ground.missed, ground.heard_on) == ([1], ["crm.salesforce.lead.v1"])
     hole = await pool.fetchrow("select g.*, r.collapsed_ids from gaps as g join gap_reads as r on r.gap = g.id")
     assert (hole["source"], hole["object"], hole["cause"], hole["missed"]) == (STREAM, "lead", "silent", 1)
     assert (hole["closed_ms"] is not None, hole["collapsed_ids"]) == (True, [event.id])
-    assert await account.unseen([event]) == [event], "until the stream speaks again, nobody waits for it"
     async with pool.acquire() as connection:
         trouble = await changes_missed(connection, Expected(now_ms=1_000_000))
     assert "1 change that the stream had missed" in trouble[0].what
 
 
 @pytest.mark.integration
-async def test_a_stream_that_goes_on_telling_of_others_only_is_neither_waited_for_nor_blamed_again(pool: Any) -> None:
-    """An org streams five objects: of the others the poll is the feed."""
+async def test_nobody_waits_for_a_stream_before_what_was_found_is_passed_on(pool: Any) -> None:
+    """Without a sign of life of the stream's: whoever waited for one would wait for a minute."""
     ground = await Ground(pool).opened()
-    event = row(Title="b")
-    ground.news = [event]
     account = ground.account(ledger=ledger_with(paired()))
-    assert await ground.beside(account.unseen([event])) == [event]
-    await account.close(CYCLE)
-    await judged(ground, account, missed=1)
-    await ground.positions.save(ground.stream, "2", 900_000, caught_up=True)
-    async with asyncio.timeout(30):  # nobody shows a sign of life: whoever waited would wait for a minute
-        assert await account.unseen([event]) == [event]
-    await account.close(CYCLE)
-    running = asyncio.create_task(account.run(asyncio.Event()))
-    async with asyncio.timeout(60):
-        while await pool.fetchval("select count(*) from cycles where judged_ms is not null") < 2:
-            await asyncio.sleep(0)
-    running.cancel()
-    assert await pool.fetchval("select missed from cycles order by id desc limit 1") == 0
-    assert ground.missed == [1]
+    async with asyncio.timeout(30):
+        await found(ground, account, row(Title="b"))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("heard", "missed"),
+    [
+        (Heard(ever=True, latest={row().id: CHANGED - 400}), 0),
+        (Heard(ever=True, latest={row().id: CHANGED - 401}), 1),
+        (Heard(ever=True, latest={"00Q000000000009AAA": CHANGED}), 1),
+        (Heard(ever=False), 0),
+    ],
+    ids=["it told of that in the end", "of an earlier change only", "of others only", "of none, ever: the poll is the feed"],
+)
+async def test_the_topic_says_what_the_stream_has_told(heard: Heard, missed: int, pool: Any) -> None:
+    ground = await Ground(pool).opened()
+    ground.heard = heard
+    account = ground.account(ledger=ledger_with(paired()))
+    await found(ground, account, msgspec.structs.replace(row(Title="b"), modified_at=CHANGED))
+    told = await judged(ground, account, missed=missed)
+    assert (told["relayed"], told["missed"], bool(told["why"])) == (1, missed, bool(missed))
+    assert await pool.fetchval("select count(*) from gaps") == missed
+
+
+def test_only_streams_are_heard() -> None:
+    read = row()
+    told = msgspec.structs.replace(read, source="cdc", kind=Happened.UPDATED, at=7)
+    later = msgspec.structs.replace(told, at=9)
+    other = msgspec.structs.replace(told, id="00Q000000000009AAA")
+    assert heard_in([read], {read.id}) == Heard(ever=False)
+    assert heard_in([read, later, told, other], {read.id}) == Heard(ever=True, latest={read.id: 9})
 
 
 class Expected:
@@ -193,27 +226,6 @@ class Expected:
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms = now_ms
-
-
-@pytest.mark.integration
-async def test_what_the_stream_brings_in_its_time_is_neither_passed_on_nor_missed(pool: Any) -> None:
-    ground = await Ground(pool).opened()
-    event = row(Title="b")
-    ground.news, ground.end = [event], 6
-
-    async def brought() -> None:
-        """The stream brings it, and it is judged."""
-        ground.news = []
-        await pool.execute("update partition_offsets set next_offset = 6")
-
-    account = ground.account()
-    asking = asyncio.create_task(ground.beside(account.unseen([event])))
-    await ground.asked.wait()
-    await brought()
-    assert await asking == []
-    await account.close(Cycle(read=1, known=1, relayed=0, calls=3, seconds=0.1))
-    told = await ground.told()
-    assert (told["relayed"], told["missed"], told["why"]) == (0, 0, "")
 
 
 @pytest.mark.integration
@@ -232,17 +244,16 @@ async def test_how_the_stream_stands(pool: Any, statement: str, stood: Stood) ->
     ground = await Ground(pool).opened()
     await pool.execute(statement)
     in_time = InTime(pool, ground.ends, system="salesforce", stream=STREAM, poll=POLL, lag_seconds=60.0, patience_seconds=0.0)
-    assert (await in_time.wait()).stood is stood
+    assert (await in_time.wait(2**62)).stood is stood
+    _, known = await in_time.now()
+    assert known is None if stood is Stood.BEHIND else known is not None and known.stood is stood
 
 
 @pytest.mark.integration
 async def test_a_record_that_concerns_nobody_was_not_missed(pool: Any) -> None:
     ground = await Ground(pool).opened()
-    event = row()
-    ground.news = [event]
     account = ground.account()
-    await ground.beside(account.unseen([event]))
-    await account.close(CYCLE)
+    await found(ground, account, row())
     told = await judged(ground, account)
     assert (told["relayed"], told["missed"], told["repaired"]) == (1, 0, 0)
 

@@ -15,7 +15,7 @@ import consumers.cli.linked
 from consumers.cli.application import app
 from tests.consumers.cli.test_command_line import COMMANDS
 
-ACTS = {
+ACTS: dict[tuple[str, ...], str] = {
     ("link",): "link",
     ("unlink",): "unlink",
     ("confirm-deletes",): "confirm-deletes",

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from consumers.cli.application import app
 from consumers.kinds.registry import STANDARD
+from consumers.reconcile.heard import heard_on
 from consumers.subscriptions.message import Message
 from consumers.subscriptions.reading import messages
 from consumers.subscriptions.topics import Content, Topic, topic_named
@@ -123,6 +125,13 @@ async def test_kafkas_own_console_consumer_reads_them(topics_made: str, kafka_br
     shown = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
     assert "ce_type:crm.salesforce.lead.updated" in shown.stdout, shown.stderr
     assert '"Title":"by the console"' in shown.stdout
+
+
+async def test_what_the_stream_itself_has_told_is_found_on_the_topic(topics_made: str) -> None:
+    read = msgspec.structs.replace(change(9, 778), source="poll", kind=Happened.READ)
+    await publish(topics_made, [change(5, 777), change(8, 777), read])
+    told = await heard_on(KafkaAccess(bootstrap=topics_made), TOPIC.name, [change(0, 777).id, change(0, 778).id])
+    assert (told.ever, told.latest) == (True, {change(0, 777).id: change(8, 777).at})
 
 
 async def test_a_topic_that_is_not_there_is_said(kafka: str) -> None:

@@ -103,6 +103,7 @@ async def test_silent_corruptions_are_found_and_mended_and_nothing_else_is(
         assert found == planted
         code, told = await drift(both, "--object", "lead")
         assert (code, len(told["differences"])) == (1, corrupted)
+        assert f'tandem_differences{{class="true_drift"}} {corrupted}.0' in await both.metrics()
         code, repairs = await drift(both, "repair")
         assert (code, len(repairs)) == (6, corrupted)
         assert (await both.rows("salesforce/Lead"))[there[0]]["City"] == "Paris"

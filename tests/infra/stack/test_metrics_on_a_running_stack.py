@@ -26,6 +26,7 @@ INCIDENTS = {
     "tandem_pruned",
     "tandem_errands",
     "tandem_deliveries",
+    "tandem_differences",
 }
 """Nothing of the kind has to happen here. But for troubles, which have no row while there are none, they stand at nothing before."""
 MAY_REST = {"tandem_lag_events", "tandem_owed_writes", "tandem_holds"}
