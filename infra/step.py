@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from consumers.cli.terms import DEFAULT_CONFIG, EXIT_CODES, exit_of
-from consumers.configuration.places import ConfigurationError
+from consumers.configuration.reading.places import ConfigurationError
 from streams.wire.errors import SyncError
 
 _T = TypeVar("_T")

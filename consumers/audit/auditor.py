@@ -12,7 +12,7 @@ import structlog
 from consumers.audit.book import BOTH, MARKETO_ONLY, Book, Found, Known, Standing, Step
 from consumers.audit.compare import WHOLE, Cause, Class, Difference, Readings, compare
 from consumers.audit.reading import PAGE, Counted, Reader
-from consumers.judging.introductions import created_at
+from consumers.judging.meeting.introductions import created_at
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
 from streams.ground.pause import pause

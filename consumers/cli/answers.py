@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 from consumers.audit_log.deeds import Deed, deeds
 from consumers.configuration.access import kafka_access
-from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
-from consumers.configuration.registered import registry_of
+from consumers.configuration.mapping.defaults import build
+from consumers.configuration.mapping.registered import registry_of
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.ledger.findings import mapped
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import PairState
 from consumers.reports.database import ledger_connection
-from consumers.reports.lists import Listed, Queue, listed
-from consumers.reports.now import now
-from consumers.reports.parents import kept, of
-from consumers.reports.people import find, people_of
-from consumers.reports.record import Live, RecordShown, fields_to_read, shown
-from consumers.reports.relations import relations_of
-from consumers.reports.status import Status, status
-from consumers.reports.story import Chapter, authors, decisions_about, field_key, story
+from consumers.reports.records.now import now
+from consumers.reports.records.parents import kept, of
+from consumers.reports.records.people import find, people_of
+from consumers.reports.records.record import Live, RecordShown, fields_to_read, shown
+from consumers.reports.records.relations import relations_of
+from consumers.reports.records.story import Chapter, authors, decisions_about, field_key, story
+from consumers.reports.standing.lists import Listed, Queue, listed
+from consumers.reports.standing.status import Status, status
 from consumers.troubles.ledger import expected
 from consumers.troubles.trouble import Trouble
 from streams.budget.open import OpenBudget
@@ -49,7 +49,7 @@ class Story:
 
 async def status_of(settings: Settings) -> Status:
     """The status; without Kafka or its topics it goes on, and says so. Raises as `ledger_connection`; `Fatal` where Kafka refuses."""
-    from consumers.reports.lag import end_offsets  # noqa: PLC0415 - the Kafka client is slow to import
+    from consumers.reports.standing.lag import end_offsets  # noqa: PLC0415 - the Kafka client is slow to import
 
     found: tuple[Trouble, ...] = ()
     ends = None
@@ -130,8 +130,8 @@ async def stories_of(settings: Settings, name: str, field: str, *, most: int, li
 
 async def _names(settings: Settings, authors: frozenset[str]) -> tuple[dict[str, str], list[str]]:
     """The names of Salesforce's users by id; Marketo calls its users by e-mail anyway."""
+    from streams.salesforce.api.access.session import Session  # noqa: PLC0415 - only when asked live
     from streams.salesforce.api.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
-    from streams.salesforce.api.session import Session  # noqa: PLC0415 - only when asked live
 
     ids = sorted(each for each in authors if each.startswith(_USER_PREFIX))
     if not ids:
@@ -158,8 +158,8 @@ async def _live(settings: Settings, rules: SyncRules, state: PairState) -> tuple
 
 
 async def _read_salesforce(settings: Settings, rules: SyncRules, state: PairState) -> Mapping[str, Value] | None:
+    from streams.salesforce.api.access.session import Session  # noqa: PLC0415 - only when asked live
     from streams.salesforce.api.rest import SalesforceRest  # noqa: PLC0415 - only when asked live
-    from streams.salesforce.api.session import Session  # noqa: PLC0415 - only when asked live
 
     mapping = rules.objects[state.object]
     fields = fields_to_read(mapping, System.SALESFORCE)

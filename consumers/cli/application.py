@@ -143,7 +143,7 @@ def list_people(
     settings = settings_of(config)
     from consumers.cli.answers import list_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.lists import print_csv, print_list  # noqa: PLC0415 - quick start
-    from consumers.reports.lists import Queue  # noqa: PLC0415 - quick start
+    from consumers.reports.standing.lists import Queue  # noqa: PLC0415 - quick start
 
     if as_csv and json:
         raise typer.BadParameter("one of --csv and --json")
@@ -293,9 +293,9 @@ def confirm_deletes(
     from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.deletes import print_deletes  # noqa: PLC0415 - quick start
-    from consumers.configuration.registered import registry_of  # noqa: PLC0415 - quick start
+    from consumers.configuration.mapping.registered import registry_of  # noqa: PLC0415 - quick start
     from consumers.reconcile.confirmation import confirm_deletes as confirm  # noqa: PLC0415 - quick start
-    from consumers.reports.called import several  # noqa: PLC0415 - quick start
+    from consumers.reports.records.called import several  # noqa: PLC0415 - quick start
 
     known = registry_of(settings)
     obj = known.called(object_name)

@@ -10,9 +10,9 @@ from consumers.copy.quote import Quote
 from consumers.copy.store import LANE_OWED, MARKS, State, begin, latest, move
 from consumers.fitting.grounds import look_at_migrations
 from consumers.reports.database import ledger_connection
-from consumers.worker.opening import opened
-from consumers.worker.process import Process
-from consumers.worker.quoting import quote_of
+from consumers.worker.assembly.quoting import quote_of
+from consumers.worker.process.process import Process
+from consumers.worker.tools.opening import opened
 from streams.budget.port import Lane
 from streams.ground.clock import now_ms
 from streams.ground.database import away_is_retry, connected

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from consumers.configuration.defaults import synced
 from consumers.configuration.loading import Settings
-from consumers.configuration.registered import registry_of
-from consumers.reports.coverage import Coverage, coverage, sources_by_kind
-from consumers.reports.cycles import cycles
+from consumers.configuration.mapping.defaults import synced
+from consumers.configuration.mapping.registered import registry_of
 from consumers.reports.database import ledger_connection
-from consumers.reports.status import Cycle
+from consumers.reports.standing.coverage import Coverage, coverage, sources_by_kind
+from consumers.reports.standing.cycles import cycles
+from consumers.reports.standing.status import Cycle
 from streams.ground.clock import now_ms
 
 

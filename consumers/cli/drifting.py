@@ -9,10 +9,10 @@ from consumers.audit.repair import Repair, Repairing
 from consumers.configuration.loading import Settings
 from consumers.ledger.spent import spent
 from consumers.reports.database import ledger_connection
-from consumers.reports.drift import Drift, drift
-from consumers.worker.auditing import counted_budgets, reader_of
-from consumers.worker.opening import opened
-from consumers.worker.process import Process
+from consumers.reports.standing.drift import Drift, drift
+from consumers.worker.assembly.auditing import counted_budgets, reader_of
+from consumers.worker.process.process import Process
+from consumers.worker.tools.opening import opened
 from streams.budget.port import Lane
 from streams.ground.clock import now_ms
 from streams.wire.systems import Object, System

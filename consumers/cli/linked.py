@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
+from consumers.configuration.mapping.defaults import build
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.grounds import look_at_database
 from consumers.ledger.postgres.ledger import open_ledger
@@ -16,13 +16,13 @@ from consumers.links.linking import Asked, Linking
 from consumers.links.links import ALL, Link, links_in
 from consumers.merge.terms import Identity, Terms
 from consumers.reports.database import ledger_connection
-from consumers.worker.opening import budgets_of
+from consumers.worker.tools.opening import budgets_of
 from streams.ground.database import away_is_retry
 from streams.marketo.api.calling import BY_HAND_SECONDS
 from streams.marketo.api.rest import MarketoRest
 from streams.marketo.api.session import MarketoSession
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.api.rest import SalesforceRest
-from streams.salesforce.api.session import Session
 from streams.wire.systems import MARKETO, SALESFORCE
 
 _COUNT = """

@@ -11,13 +11,13 @@ import orjson
 from consumers.cli.noted import note
 from consumers.cli.text.subscribed import line_of
 from consumers.configuration.access import kafka_access
-from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
-from consumers.configuration.registered import registry_of
+from consumers.configuration.mapping.defaults import build
+from consumers.configuration.mapping.registered import registry_of
 from consumers.ledger.findings import mapped
 from consumers.mapping.fields import SyncRules
 from consumers.reports.database import ledger_connection
-from consumers.reports.people import find
+from consumers.reports.records.people import find
 from consumers.subscriptions.masking import masked
 from consumers.subscriptions.message import Choice, Message
 from consumers.subscriptions.reading import messages

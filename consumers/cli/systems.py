@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.defaults import build, sorts
 from consumers.configuration.loading import Settings
-from consumers.configuration.registered import registry_of
+from consumers.configuration.mapping.defaults import build, sorts
+from consumers.configuration.mapping.registered import registry_of
 from consumers.configuration.settings import Echo
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience, Sung, canary
@@ -32,8 +32,8 @@ from streams.ground.together import together
 from streams.marketo.api.calling import BY_HAND_SECONDS
 from streams.marketo.api.rest import MarketoRest
 from streams.marketo.api.session import MarketoSession
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.api.rest import SalesforceRest
-from streams.salesforce.api.session import Session
 from streams.wire.errors import Fatal, Retry, SyncError, Unprepared
 from streams.wire.systems import Object, System
 

@@ -72,8 +72,8 @@ def finish(work: Coroutine[Any, Any, _T]) -> _T:
     """
     import structlog  # noqa: PLC0415 - quick start
 
-    from consumers.reports.people import UnknownRecord  # noqa: PLC0415 - quick start
-    from consumers.reports.story import UnknownField  # noqa: PLC0415 - quick start
+    from consumers.reports.records.people import UnknownRecord  # noqa: PLC0415 - quick start
+    from consumers.reports.records.story import UnknownField  # noqa: PLC0415 - quick start
     from consumers.subscriptions.topics import UnknownTopic  # noqa: PLC0415 - quick start
     from streams.wire.errors import SyncError  # noqa: PLC0415 - quick start
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from consumers.configuration.access import kafka_problems
-from consumers.configuration.custom import CustomObjectSettings
-from consumers.configuration.places import ConfigurationError, Invalid, Reading, document
-from consumers.configuration.sections import Broken, settings
+from consumers.configuration.groups.custom import CustomObjectSettings
+from consumers.configuration.reading.places import ConfigurationError, Invalid, Reading, document
+from consumers.configuration.reading.sections import Broken, settings
 from consumers.configuration.settings import KafkaSettings, PostgresSettings, Settings
 
 

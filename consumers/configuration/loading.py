@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from consumers.configuration.access import kafka_problems
-from consumers.configuration.mapping_problems import mapping_problems
-from consumers.configuration.places import ConfigurationError, Invalid, Problem, Reading, document
-from consumers.configuration.pushes import DataStream
-from consumers.configuration.registered import custom_problems
-from consumers.configuration.sections import Broken, Section
+from consumers.configuration.groups.pushes import DataStream
+from consumers.configuration.mapping.problems import mapping_problems
+from consumers.configuration.mapping.registered import custom_problems
+from consumers.configuration.reading.places import ConfigurationError, Invalid, Problem, Reading, document
+from consumers.configuration.reading.sections import Broken, Section
+from consumers.configuration.reading.times import duration_text
+from consumers.configuration.reading.types import Secret
 from consumers.configuration.settings import Flow, Settings
-from consumers.configuration.times import duration_text
-from consumers.configuration.types import Secret
 
 __all__ = ["ConfigurationError", "Flow", "Problem", "Secret", "Settings", "load"]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from consumers.configuration.custom import CustomObjectSettings
-from consumers.configuration.rules import FieldEntry
-from consumers.configuration.sections import Section, Setting, section_schema, settings
+from consumers.configuration.groups.custom import CustomObjectSettings
+from consumers.configuration.groups.rules import FieldEntry
+from consumers.configuration.reading.sections import Section, Setting, section_schema, settings
+from consumers.configuration.reading.times import Duration, duration_text
 from consumers.configuration.settings import Settings
-from consumers.configuration.times import Duration, duration_text
 from consumers.mapping.fields import Qualification
 
 _HEAD = {

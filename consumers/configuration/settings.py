@@ -10,20 +10,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from consumers.configuration.currencies import ISO_CODE, Rates
-from consumers.configuration.custom import CustomObjects, CustomObjectSettings
-from consumers.configuration.files import Dsn, FilePath
-from consumers.configuration.pushes import PushSettings
-from consumers.configuration.qualify import QualifyType
-from consumers.configuration.rules import NAME, FieldEntries, FieldEntry
-from consumers.configuration.sections import Section, Sections
-from consumers.configuration.times import Duration, TimeZone
-from consumers.configuration.types import Choice, Flag, Names, Secret, SecretText, Servers, Text, Url, Whole
+from consumers.configuration.groups.currencies import ISO_CODE, Rates
+from consumers.configuration.groups.custom import CustomObjects, CustomObjectSettings
+from consumers.configuration.groups.pushes import PushSettings
+from consumers.configuration.groups.qualify import QualifyType
+from consumers.configuration.groups.rules import NAME, FieldEntries, FieldEntry
+from consumers.configuration.reading.files import Dsn, FilePath
+from consumers.configuration.reading.sections import Section, Sections
+from consumers.configuration.reading.times import Duration, TimeZone
+from consumers.configuration.reading.types import Choice, Flag, Names, Secret, SecretText, Servers, Text, Url, Whole
 from consumers.kinds.registry import KINDS
 from consumers.mapping.fields import LinkFields, Qualification
 from consumers.mapping.kind import Form, Kind
 from streams.ground.access import Sasl
-from streams.salesforce.api.settings import Protocol
+from streams.salesforce.api.access.settings import Protocol
 from streams.wire.systems import LEAD, Object, System
 
 _ISO_FORM = "a currency's ISO code, such as EUR"

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import assert_never
 
+from consumers.configuration.reading.types import Secret
 from consumers.configuration.settings import Flow, SalesforceSettings, Settings
-from consumers.configuration.types import Secret
 from streams.marketo.api.settings import MarketoSettings as MarketoAdapterSettings
-from streams.salesforce.api.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
-from streams.salesforce.api.settings import SalesforceSettings as SalesforceAdapterSettings
+from streams.salesforce.api.access.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
+from streams.salesforce.api.access.settings import SalesforceSettings as SalesforceAdapterSettings
 
 CALL_SHARE = 2 / 3
 """Of a lease, the longest that a client waits for a call under it: a call begins in time to end before its lease does."""

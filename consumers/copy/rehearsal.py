@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from consumers.copy.quote import Matches
 from consumers.judging import apart
-from consumers.judging.candidates import AMBIGUOUS
+from consumers.judging.meeting.candidates import AMBIGUOUS
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
 from consumers.merge.pair.state import PairState

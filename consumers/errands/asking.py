@@ -11,8 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from consumers.configuration.defaults import build
 from consumers.configuration.loading import Settings
+from consumers.configuration.mapping.defaults import build
 from consumers.configuration.systems import marketo_settings
 from consumers.errands.catalogue import request_of
 from consumers.errands.errand import AddToCampaign, ChangeOwner, Convert, CreateTask, Done, Errand, Failed, Request, What
@@ -23,9 +23,9 @@ from consumers.mapping.fields import SyncRules
 from consumers.merge.lives.wanted import is_in_salesforce, wanted
 from consumers.merge.terms import Identity, Terms
 from consumers.merge.writing.plan import Create, plan
-from consumers.reports.called import agreed, name_of
 from consumers.reports.database import ledger_connection
-from consumers.reports.people import Found, UnknownRecord, find
+from consumers.reports.records.called import agreed, name_of
+from consumers.reports.records.people import Found, UnknownRecord, find
 from streams.ground.database import away_is_retry
 from streams.wire.systems import SALESFORCE
 

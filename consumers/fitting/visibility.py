@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumers.configuration.defaults import build, entries, synced
 from consumers.configuration.loading import Settings
-from consumers.configuration.registered import registry_of
+from consumers.configuration.mapping.defaults import build, entries, synced
+from consumers.configuration.mapping.registered import registry_of
 from consumers.fitting.absence import not_in_marketo
 from consumers.fitting.left_out import CURRENCIES, several
 from consumers.mapping.describes import KEPT_BY_MARKETO, Describes, FieldFacts, akin

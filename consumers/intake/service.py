@@ -16,7 +16,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from consumers.configuration.pushes import DataStream, PushSettings
+from consumers.configuration.groups.pushes import DataStream, PushSettings
 from streams.marketo.sources.push import adobe, webhook
 from streams.marketo.sources.push.hints import Hint
 from streams.marketo.sources.push.journal import Pass

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.judging.introductions import alone
+from consumers.judging.meeting.introductions import alone
 from consumers.judging.observed import Observed
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import unhindered

@@ -5,13 +5,13 @@ Used by whatever brings events: the partitions (`observe`), and readings made be
 
 from collections.abc import Mapping, Sequence
 
-from consumers.judging.belonging import Belonging
 from consumers.judging.bursts import Bursts, dated_back
-from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS, tokens
 from consumers.judging.decided import decided
-from consumers.judging.holds import asked, hands_changed, held
-from consumers.judging.identities import Identities
-from consumers.judging.introductions import (
+from consumers.judging.families.belonging import Belonging
+from consumers.judging.meeting.candidates import ALIKE_MAX, AMBIGUOUS, tokens
+from consumers.judging.meeting.holds import asked, hands_changed, held
+from consumers.judging.meeting.identities import Identities
+from consumers.judging.meeting.introductions import (
     NAME,
     STORED,
     Ambiguous,
@@ -27,8 +27,8 @@ from consumers.judging.introductions import (
     met,
     recognise,
 )
-from consumers.judging.names import into_of, name_in_full, name_of, named, stored_name
-from consumers.judging.namesakes import matched, nobody_else
+from consumers.judging.meeting.names import into_of, name_in_full, name_of, named, stored_name
+from consumers.judging.meeting.namesakes import matched, nobody_else
 from consumers.judging.observed import Observed
 from consumers.judging.plain_events import NO_WAYS, PlainEvents
 from consumers.ledger.faults import step

@@ -2,7 +2,7 @@
 
 from datetime import datetime, tzinfo
 
-from consumers.configuration.times import duration
+from consumers.configuration.reading.times import duration
 
 
 class NoMoment(ValueError):  # noqa: N818 - an answer to the operator, not a failure

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from consumers.configuration.defaults import synced
 from consumers.configuration.loading import Settings
-from consumers.configuration.registered import registry_of
+from consumers.configuration.mapping.defaults import synced
+from consumers.configuration.mapping.registered import registry_of
 from consumers.kinds.registry import KINDS
 from consumers.mapping.kind import Kind
 from consumers.troubles.drift import drift_open

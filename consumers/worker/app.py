@@ -9,31 +9,31 @@ from typing import Any
 import structlog
 
 from consumers.configuration.access import kafka_access
-from consumers.configuration.defaults import synced
 from consumers.configuration.loading import Settings
-from consumers.configuration.registered import registry_of
+from consumers.configuration.mapping.defaults import synced
+from consumers.configuration.mapping.registered import registry_of
 from consumers.configuration.settings import LogFormat
 from consumers.fitting.sight import LOOK_SECONDS
 from consumers.reconcile.out_of_sight import look_for_them
-from consumers.reports.status import impersonal, status
+from consumers.reports.standing.status import impersonal, status
 from consumers.retention.shelves import NAMES as KEPT
 from consumers.troubles.beat import Beat
 from consumers.troubles.ledger import expected
-from consumers.worker.asked import AtYourService, running_errands
-from consumers.worker.auditing import Auditing
-from consumers.worker.broker_watch import BrokerWatch
-from consumers.worker.copying import Copying
-from consumers.worker.logs import configure
-from consumers.worker.observing import Observing
-from consumers.worker.opening import Tools
-from consumers.worker.process import Process, Work
-from consumers.worker.pushed import TakingIn, journal_of
-from consumers.worker.relaying import Relaying
-from consumers.worker.roles import Role
-from consumers.worker.settling import Settling
-from consumers.worker.shell import ShellSettings
-from consumers.worker.shell import run as run_shell
-from consumers.worker.toolbox import Toolbox
+from consumers.worker.assembly.asked import AtYourService, running_errands
+from consumers.worker.assembly.auditing import Auditing
+from consumers.worker.assembly.copying import Copying
+from consumers.worker.assembly.observing import Observing
+from consumers.worker.assembly.pushed import TakingIn, journal_of
+from consumers.worker.assembly.relaying import Relaying
+from consumers.worker.assembly.settling import Settling
+from consumers.worker.process.process import Process, Work
+from consumers.worker.process.roles import Role
+from consumers.worker.process.shell import ShellSettings
+from consumers.worker.process.shell import run as run_shell
+from consumers.worker.telemetry.broker_watch import BrokerWatch
+from consumers.worker.telemetry.logs import configure
+from consumers.worker.tools.opening import Tools
+from consumers.worker.tools.toolbox import Toolbox
 from streams.ground.clock import now_ms
 from streams.ground.pause import pause
 from streams.ground.together import beside

@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from consumers.configuration.access import access_to
 from consumers.configuration.alone import custom_objects_in, kafka_in
-from consumers.configuration.custom import registry_with
-from consumers.configuration.places import ConfigurationError
+from consumers.configuration.groups.custom import registry_with
+from consumers.configuration.reading.places import ConfigurationError
 from infra import step
 from streams.ground.access import KafkaAccess, access_of
 from streams.ground.kafka import admin

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from consumers.configuration.alone import postgres_in
-from consumers.configuration.places import ConfigurationError
+from consumers.configuration.reading.places import ConfigurationError
 from infra import step
 from streams.ground.database import connected
 from streams.wire.errors import SyncError

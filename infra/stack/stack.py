@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from consumers.configuration.alone import custom_objects_in
-from consumers.configuration.custom import registry_with
+from consumers.configuration.groups.custom import registry_with
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate

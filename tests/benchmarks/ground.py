@@ -13,8 +13,8 @@ import asyncpg
 import msgspec
 import yaml
 
-from consumers.configuration.defaults import build
 from consumers.configuration.loading import load
+from consumers.configuration.mapping.defaults import build
 from consumers.mapping.fields import ObjectMapping, SyncRules
 from consumers.merge.edits.values import neutral
 from consumers.merge.lives.link import link_values

@@ -23,7 +23,7 @@ from consumers.ledger.postgres.ledger import open_ledger
 from consumers.observe import intake
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Message, Observer
-from consumers.worker.collector import calm
+from consumers.worker.telemetry.collector import calm
 from streams.wire.codec import decode
 from tests.benchmarks import person
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from random import Random
 
 from consumers.judging.bursts import Bursts
-from consumers.judging.names import named
+from consumers.judging.meeting.names import named
 from consumers.judging.observed import Observed
 from consumers.judging.plain_events import PlainEvents
 from consumers.ledger.pair import Pair
@@ -19,7 +19,7 @@ from consumers.ledger.postgres.blocks import packed
 from consumers.merge.events.plain import ways
 from consumers.merge.pair.decision import Told
 from consumers.merge.pair.stored import pack
-from consumers.worker.collector import calm
+from consumers.worker.telemetry.collector import calm
 from streams.wire.codec import decode, encode
 from streams.wire.systems import LEAD, System
 from tests.benchmarks import person

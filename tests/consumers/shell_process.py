@@ -5,10 +5,10 @@ import sys
 import time
 from pathlib import Path
 
-from consumers.worker.logs import configure
-from consumers.worker.metrics import Metrics
-from consumers.worker.roles import Role
-from consumers.worker.shell import ShellSettings, run
+from consumers.worker.process.roles import Role
+from consumers.worker.process.shell import ShellSettings, run
+from consumers.worker.telemetry.logs import configure
+from consumers.worker.telemetry.metrics import Metrics
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.relay.singleton import PostgresSingleton
 from streams.wire.errors import Fatal

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.judging.candidates import ALIKE_MAX, AMBIGUOUS
+from consumers.judging.meeting.candidates import ALIKE_MAX, AMBIGUOUS
+from consumers.judging.meeting.reunions import reunite
 from consumers.judging.observed import Observed
-from consumers.judging.reunions import reunite
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
 from consumers.merge.pair.state import PairState, Record, Side

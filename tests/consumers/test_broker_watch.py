@@ -16,7 +16,7 @@ from consumers.observe.intake import Intake
 from consumers.observe.leaving import leave
 from consumers.troubles.beat import BEAT_SECONDS
 from consumers.troubles.board import STALE_MS
-from consumers.worker.broker_watch import LOOK_SECONDS, SILENT_SECONDS, BrokerWatch
+from consumers.worker.telemetry.broker_watch import LOOK_SECONDS, SILENT_SECONDS, BrokerWatch
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from streams.ground.access import KafkaAccess

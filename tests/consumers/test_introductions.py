@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.judging.candidates import AMBIGUOUS
+from consumers.judging.meeting.candidates import AMBIGUOUS
+from consumers.judging.meeting.reunions import reunite
 from consumers.judging.observed import Observed
-from consumers.judging.reunions import reunite
 from consumers.ledger.memory import MemoryLedger, MemoryTransaction
 from consumers.ledger.port import Duty, Pair, Taken
 from consumers.merge.pair.decision import Verdict

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.judging.candidates import AMBIGUOUS
+from consumers.judging.meeting.candidates import AMBIGUOUS
 from consumers.ledger.memory import MemoryLedger
 from consumers.mapping.fields import ObjectMapping
 from consumers.merge.events.plain import ways

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.judging.belonging import NOT_KNOWN, NOT_LINKED
-from consumers.judging.families import Families
+from consumers.judging.families.belonging import NOT_KNOWN, NOT_LINKED
+from consumers.judging.families.families import Families
 from consumers.kinds.member import MEMBER
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Pair

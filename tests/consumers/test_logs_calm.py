@@ -2,7 +2,7 @@
 
 import logging
 
-from consumers.worker.logs import Calm
+from consumers.worker.telemetry.logs import Calm
 
 
 class Ear:

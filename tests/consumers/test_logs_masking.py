@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from consumers.worker.logs import MASK, configure, masked, masked_text
+from consumers.worker.telemetry.logs import MASK, configure, masked, masked_text
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from consumers.errands.errand import What
-from consumers.worker.metrics import RELAY_STATES, Metrics
+from consumers.worker.telemetry.metrics import RELAY_STATES, Metrics
 from streams.relay.relay import RelayWatch
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
 from streams.wire.events import ChangeEvent, Happened

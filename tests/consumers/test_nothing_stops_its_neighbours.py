@@ -127,7 +127,7 @@ async def test_a_reading_makes_good_what_was_buried_and_the_edit_arrives(monkeyp
 
 
 @pytest.mark.parametrize(
-    "place", ["consumers.judging.introductions.canonical", "consumers.judging.batch.recognise", "consumers.judging.batch.alone"]
+    "place", ["consumers.judging.meeting.introductions.canonical", "consumers.judging.batch.recognise", "consumers.judging.batch.alone"]
 )
 async def test_a_newcomer_that_can_not_be_introduced(place: str, raised: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = ledger_with()

@@ -7,7 +7,7 @@ import sys
 import pytest
 from structlog.testing import capture_logs
 
-from consumers.worker.roles import Role, Supervisor
+from consumers.worker.process.roles import Role, Supervisor
 from streams.wire.errors import Fatal
 
 
@@ -134,7 +134,14 @@ async def test_stop_before_start_is_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["consumers.worker.roles", "consumers.worker.logs", "consumers.worker.metrics", "consumers.cli", "streams.relay.relay"]
+    "module",
+    [
+        "consumers.worker.process.roles",
+        "consumers.worker.telemetry.logs",
+        "consumers.worker.telemetry.metrics",
+        "consumers.cli",
+        "streams.relay.relay",
+    ],
 )
 def test_only_the_shell_imports_faust(module: str) -> None:
     code = f"import sys, {module}; sys.exit('faust' in sys.modules or 'mode' in sys.modules)"

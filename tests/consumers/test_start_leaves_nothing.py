@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from consumers.configuration.loading import Settings, load
-from consumers.worker.metrics import Metrics
-from consumers.worker.toolbox import Toolbox
+from consumers.worker.telemetry.metrics import Metrics
+from consumers.worker.tools.toolbox import Toolbox
 from streams.ground.clock import now_ms
 from streams.wire.errors import SyncError
 from streams.wire.systems import System

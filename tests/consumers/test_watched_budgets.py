@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from consumers.settle.conditions.prepaid import PrepaidBudget, pay
-from consumers.worker.watched import CallWatched, WaitWatched
+from consumers.worker.tools.watched import CallWatched, WaitWatched
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown

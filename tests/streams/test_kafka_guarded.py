@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer
 
 from consumers.fitting.grounds import look_at_kafka
 from consumers.kinds.registry import OBJECTS
-from consumers.reports.lag import end_offsets
+from consumers.reports.standing.lag import end_offsets
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.kafka.guarded import Guarded

@@ -9,7 +9,7 @@ import typer
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, console, examples, print_json, settings_of
 
 if TYPE_CHECKING:
-    from consumers.reports.mapped import Mapped
+    from consumers.reports.records.mapped import Mapped
 
 config_app = typer.Typer(
     help="The configuration itself: what is in effect, which field is which, its schema and reference.",
@@ -40,7 +40,7 @@ def config_mapping(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> No
     """Print which field of Salesforce is which of Marketo, where edits flow, and who wins a conflict."""
     settings = settings_of(config)
     from consumers.cli.text.mapping import print_mapping  # noqa: PLC0415 - quick start
-    from consumers.reports.mapped import mapped  # noqa: PLC0415 - quick start
+    from consumers.reports.records.mapped import mapped  # noqa: PLC0415 - quick start
 
     told = mapped(settings)
     if json:
@@ -54,7 +54,7 @@ def config_show(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """Print the configuration in effect, defaults included and secrets left out, and (as comments) the mapping in effect."""
     settings = settings_of(config)
     from consumers.configuration.reference import shown  # noqa: PLC0415 - quick start
-    from consumers.reports.mapped import mapped  # noqa: PLC0415 - quick start
+    from consumers.reports.records.mapped import mapped  # noqa: PLC0415 - quick start
 
     if json:
         print_json(shown(settings))

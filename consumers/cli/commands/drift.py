@@ -86,7 +86,7 @@ def repair(
 
 
 def _object(settings: "Settings", name: str | None) -> "Object | None":
-    from consumers.configuration.registered import registry_of  # noqa: PLC0415 - quick start
+    from consumers.configuration.mapping.registered import registry_of  # noqa: PLC0415 - quick start
 
     known = registry_of(settings)
     found = known.called(name) if name is not None else None

@@ -34,7 +34,7 @@ def topics(
     """Which topics there are, what is on each, and what it is called for short."""
     settings = settings_of(config)
     from consumers.cli.text.subscribed import print_topics  # noqa: PLC0415 - quick start
-    from consumers.configuration.registered import registry_of  # noqa: PLC0415 - quick start
+    from consumers.configuration.mapping.registered import registry_of  # noqa: PLC0415 - quick start
     from consumers.subscriptions.topics import topics as all_topics  # noqa: PLC0415 - quick start
 
     if asyncapi:

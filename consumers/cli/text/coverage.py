@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from consumers.reports.clock import moment
-from consumers.reports.coverage import Coverage, Hole, Standing
+from consumers.reports.standing.coverage import Coverage, Hole, Standing
 
 _WIDTH = 60
 _MARKS = {Standing.OPEN: "X", Standing.CLOSED: "o", Standing.ACCEPTED: "a"}

@@ -9,7 +9,7 @@ from rich.markup import escape
 from consumers.audit.compare import Class
 from consumers.audit.repair import Repair
 from consumers.reports.clock import moment
-from consumers.reports.drift import Differing, Drift
+from consumers.reports.standing.drift import Differing, Drift
 from streams.wire.events import Value
 
 _NAMES = {

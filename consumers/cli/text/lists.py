@@ -12,8 +12,8 @@ from rich.table import Table
 
 from consumers.cli.text.status import SYSTEMS
 from consumers.reports.clock import moment
-from consumers.reports.lists import Listed, Queue
-from consumers.reports.plain import spelled
+from consumers.reports.records.plain import spelled
+from consumers.reports.standing.lists import Listed, Queue
 
 _NOBODY = {
     Queue.HELD: "Nobody is held.",

@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from consumers.reports.mapped import Mapped
+from consumers.reports.records.mapped import Mapped
 
 _ARROWS = {"both": "<->", "to_marketo": "-->", "to_salesforce": "<--"}
 

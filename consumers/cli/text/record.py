@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from consumers.reports.plain import quoted, spelled
-from consumers.reports.record import FieldShown, Mark, RecordShown, SideShown
-from consumers.reports.relations import Parent
+from consumers.reports.records.plain import quoted, spelled
+from consumers.reports.records.record import FieldShown, Mark, RecordShown, SideShown
+from consumers.reports.records.relations import Parent
 
 _COLOURS = {
     Mark.SAME: "",

@@ -11,8 +11,8 @@ from rich.table import Table
 from consumers.kinds.registry import BY_NAME
 from consumers.ledger.tallies import COUNTED_MAX, Pairs, Refused
 from consumers.reports.clock import time_of_day
-from consumers.reports.plain import spelled
-from consumers.reports.status import Cycle, State, Status
+from consumers.reports.records.plain import spelled
+from consumers.reports.standing.status import Cycle, State, Status
 from consumers.troubles.trouble import Trouble
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400

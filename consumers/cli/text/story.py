@@ -6,7 +6,7 @@ from rich.table import Table
 
 from consumers.cli.answers import Story
 from consumers.reports.clock import moment
-from consumers.reports.plain import spelled
+from consumers.reports.records.plain import spelled
 
 
 def print_story(console: Console, story: Story, *, technical: bool) -> None:

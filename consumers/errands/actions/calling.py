@@ -6,8 +6,8 @@ from typing import Protocol
 
 from consumers.errands.errand import Done, Failed, Later, Outcome, Ready
 from streams.budget.port import Budget, Lane, Ticket
+from streams.salesforce.api.access.refusals import judge_item
 from streams.salesforce.api.records import ItemResult
-from streams.salesforce.api.refusals import judge_item
 from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.errors import Fatal, Reject, Retry, Unknown
 

@@ -6,8 +6,8 @@ from consumers.errands.actions.calling import Calling
 from consumers.errands.directory import Directory
 from consumers.errands.errand import Convert, Done, Failed, Outcome, Ready
 from streams.budget.port import Lane
-from streams.salesforce.api.converting import CONVERSIONS_MAX, Converting
 from streams.salesforce.api.records import ItemResult
+from streams.salesforce.api.soap.converting import CONVERSIONS_MAX, Converting
 from streams.wire.systems import LEAD, salesforce_id
 
 _GONE = "DELETED_IN_SALESFORCE"

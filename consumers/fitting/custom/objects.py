@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from consumers.configuration.custom import declared
-from consumers.configuration.registered import registry_of
+from consumers.configuration.groups.custom import declared
+from consumers.configuration.mapping.registered import registry_of
 from consumers.configuration.settings import Settings
 from consumers.fitting.check import Finding, Level
 from consumers.fitting.custom.plan import Known, ObjectPlan, planned

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consumers.configuration.custom import CustomObjectSettings
-from consumers.configuration.described import described_lines, why_not
+from consumers.configuration.groups.custom import CustomObjectSettings
+from consumers.configuration.mapping.described import described_lines, why_not
 from consumers.kinds.custom import FIELDS_LATER_MAX, FIELDS_MAX, KEY, TYPES_MAX, Declared, related
 from consumers.mapping.describes import FieldFacts
 from consumers.mapping.fields import FieldType

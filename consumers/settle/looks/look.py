@@ -11,8 +11,8 @@ from itertools import chain
 from consumers.judging import apart
 from consumers.judging.batch import NOWHERE
 from consumers.judging.decided import decided
-from consumers.judging.families import Families
-from consumers.judging.reunions import reunite
+from consumers.judging.families.families import Families
+from consumers.judging.meeting.reunions import reunite
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.merge.events.feed import rejudge

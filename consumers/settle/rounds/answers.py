@@ -12,9 +12,9 @@ import structlog
 
 from consumers.judging import apart
 from consumers.judging.batch import Judging
-from consumers.judging.bereaved import let_go
-from consumers.judging.candidates import AMBIGUOUS, listed, named
-from consumers.judging.introductions import inherit
+from consumers.judging.families.bereaved import let_go
+from consumers.judging.meeting.candidates import AMBIGUOUS, listed, named
+from consumers.judging.meeting.introductions import inherit
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Pair, Taken, Transaction

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from consumers.judging import apart
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.judging.candidates import ALIKE_MAX
-from consumers.judging.holds import held
+from consumers.judging.meeting.candidates import ALIKE_MAX
+from consumers.judging.meeting.holds import held
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Pair, Transaction

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from consumers.judging.candidates import ALIKE_MAX
+from consumers.judging.meeting.candidates import ALIKE_MAX
 from consumers.ledger.callers import Caller
 from consumers.ledger.port import Ledger
 from consumers.merge.writing.plan import Merge

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from consumers.judging.candidates import AMBIGUOUS, listed, named, person
-from consumers.judging.introductions import clues
+from consumers.judging.meeting.candidates import AMBIGUOUS, listed, named, person
+from consumers.judging.meeting.introductions import clues
 from consumers.ledger.port import Pair
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms

@@ -6,7 +6,7 @@ the one who stands in the way may be out of our sight.
 
 from collections import Counter
 
-from consumers.judging.holds import held
+from consumers.judging.meeting.holds import held
 from consumers.ledger.port import Duty, Pair
 from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged
 from consumers.merge.lives.once import doubted

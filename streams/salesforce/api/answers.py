@@ -3,8 +3,8 @@
 import msgspec
 import orjson
 
+from streams.salesforce.api.access.session import Answer
 from streams.salesforce.api.records import plain_row
-from streams.salesforce.api.session import Answer
 from streams.salesforce.api.soql import moment_ms
 from streams.wire.errors import Retry, SyncError
 from streams.wire.events import Value

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import orjson
 
 from streams.budget.port import Lane
-from streams.salesforce.api.session import Answer
+from streams.salesforce.api.access.session import Answer
 from streams.wire.errors import Fatal, Reject, Retry, SyncError
 
 PARTS_MAX, QUERIES_MAX = 25, 5

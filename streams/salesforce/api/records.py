@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import orjson
 
-from streams.salesforce.api.refusals import Refusal
+from streams.salesforce.api.access.refusals import Refusal
 from streams.salesforce.api.soql import name
 from streams.wire.errors import Reject, Unknown
 from streams.wire.events import Value

@@ -9,16 +9,16 @@ import orjson
 import stamina
 
 from streams.budget.port import Budget, Lane
+from streams.salesforce.api.access.login import Token
+from streams.salesforce.api.access.refusals import judge_answer
+from streams.salesforce.api.access.session import Answer, Session
 from streams.salesforce.api.answers import DeletedRows, Page, Record, deletions_of, page_of
-from streams.salesforce.api.converting import Converting, convert_call
 from streams.salesforce.api.entity import Entity
 from streams.salesforce.api.gathering import CLOCK, Gathering, Part, parts_in, told_together
-from streams.salesforce.api.login import Token
-from streams.salesforce.api.merging import Merging, merge_call
 from streams.salesforce.api.records import RECORDS_MAX, ItemResult, Row, body_of, check_count, id_in_path, results_in, rows_in
-from streams.salesforce.api.refusals import judge_answer
-from streams.salesforce.api.session import Answer, Session
-from streams.salesforce.api.soap import HEADERS, INVALID_SESSION, envelope, fault_in, path_of, results_of
+from streams.salesforce.api.soap.converting import Converting, convert_call
+from streams.salesforce.api.soap.merging import Merging, merge_call
+from streams.salesforce.api.soap.soap import HEADERS, INVALID_SESSION, envelope, fault_in, path_of, results_of
 from streams.salesforce.api.soql import any_of, moment, name, select
 from streams.wire.errors import Fatal, Retry, SyncError, Unknown
 from streams.wire.systems import salesforce_id

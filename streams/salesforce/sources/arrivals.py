@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from streams.salesforce.api.login import Token
+from streams.salesforce.api.access.login import Token
 from streams.salesforce.sources.endings import End, Ending
 
 Message = dict[str, Any]

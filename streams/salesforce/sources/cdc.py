@@ -11,9 +11,9 @@ import msgspec
 import structlog
 
 from streams.ground import clock
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.api.entity import Entity
 from streams.salesforce.api.money import Money
-from streams.salesforce.api.session import Session
 from streams.salesforce.sources.arrivals import Connect, StreamClient
 from streams.salesforce.sources.comet import CometClient
 from streams.salesforce.sources.decode import Decoded, Hole, decode_message

@@ -26,8 +26,8 @@ from aiosfstream_ng import Client, ReplayMarkerStoragePolicy
 from aiosfstream_ng.auth import AuthenticatorBase
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
-from streams.salesforce.api.login import Token
-from streams.salesforce.api.session import Session
+from streams.salesforce.api.access.login import Token
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.sources.arrivals import Arrivals, Message
 from streams.salesforce.sources.bayeux import ending
 from streams.salesforce.sources.endings import End, Ending

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumers.configuration.defaults import build
+from consumers.configuration.mapping.defaults import build
 from consumers.fitting.check import compare
 from consumers.fitting.setup.activities import planned
 from consumers.fitting.setup.custom_objects import planned as planned_object

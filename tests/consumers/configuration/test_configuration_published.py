@@ -8,8 +8,8 @@ import orjson
 import pytest
 import yaml
 
-from consumers.configuration.defaults import build
 from consumers.configuration.loading import ConfigurationError, load
+from consumers.configuration.mapping.defaults import build
 from consumers.configuration.reference import reference_tables, schema, schema_text, shown
 from consumers.mapping.fields import Direction
 from streams.wire.systems import LEAD

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from consumers.configuration.loading import Flow, Settings, load
+from consumers.configuration.reading.times import duration, duration_text
+from consumers.configuration.reading.types import Secret
 from consumers.configuration.systems import marketo_settings, salesforce_settings
-from consumers.configuration.times import duration, duration_text
-from consumers.configuration.types import Secret
 from consumers.mapping.fields import Clause, Conflict, Qualification, RuleName
-from streams.salesforce.api.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
+from streams.salesforce.api.access.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
 from streams.wire.systems import LEAD, System
 
 ENVIRON = {

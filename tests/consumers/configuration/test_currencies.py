@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.configuration.defaults import build
 from consumers.configuration.loading import ConfigurationError
+from consumers.configuration.mapping.defaults import build
 from consumers.fitting.check import Level, compare
 from consumers.fitting.left_out import Cause, left_out
 from consumers.fitting.visibility import Sight, Why, visibility

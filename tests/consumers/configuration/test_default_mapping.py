@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.configuration.defaults import build
-from consumers.configuration.rules import FieldEntry, RuleEntry
+from consumers.configuration.groups.rules import FieldEntry, RuleEntry
+from consumers.configuration.mapping.defaults import build
+from consumers.configuration.reading.types import Secret
 from consumers.configuration.settings import (
     ContactSettings,
     Echo,
@@ -17,7 +18,6 @@ from consumers.configuration.settings import (
     SalesforceSettings,
     Settings,
 )
-from consumers.configuration.types import Secret
 from consumers.kinds.person import NOT_PROVIDED
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Overlong, Qualification, RuleName, Unwanted

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consumers.configuration.defaults import build
+from consumers.configuration.mapping.defaults import build
 from consumers.copy.order import order
 from consumers.copy.progress import progress
 from consumers.copy.quote import Limits, Matches, members_part, people_part, quoted, salesforce_part

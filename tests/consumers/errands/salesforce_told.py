@@ -7,8 +7,8 @@ from typing import Any, cast
 from consumers.errands.actions.calling import Calling
 from consumers.errands.errand import Errand, Ready, Request
 from streams.budget.port import Lane, Ticket
+from streams.salesforce.api.access.refusals import Refusal
 from streams.salesforce.api.records import ItemResult
-from streams.salesforce.api.refusals import Refusal
 from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.systems import LEAD, Object
 

@@ -7,7 +7,7 @@ from consumers.errands.asking import steps_of
 from consumers.errands.errand import AddToCampaign, ChangeOwner, Convert, CreateTask, Push, Request
 from consumers.mapping.fields import Qualification
 from consumers.merge.pair.state import Field, PairState, Side
-from consumers.reports.people import Found
+from consumers.reports.records.people import Found
 from tests.consumers.merge.person_pair import MK, SF, SF_ID, agreed, paired, rules
 from tests.consumers.pairs_in_memory import lone
 

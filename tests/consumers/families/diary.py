@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from consumers.configuration.defaults import build
+from consumers.configuration.mapping.defaults import build
 from consumers.configuration.settings import FormSettings
 from consumers.mapping.fields import SyncRules
 from consumers.mapping.kind import Form

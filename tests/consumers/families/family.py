@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from consumers.configuration.defaults import build
+from consumers.configuration.mapping.defaults import build
+from consumers.configuration.reading.types import Secret
 from consumers.configuration.settings import (
     FormSettings,
     KafkaSettings,
@@ -14,7 +15,6 @@ from consumers.configuration.settings import (
     SalesforceSettings,
     Settings,
 )
-from consumers.configuration.types import Secret
 from consumers.judging import apart
 from consumers.judging.observed import Observed
 from consumers.kinds.registry import SORTS

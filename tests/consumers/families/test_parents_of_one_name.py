@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.configuration.custom import CustomObjectSettings
-from consumers.configuration.defaults import build
-from consumers.judging.families import _stub
+from consumers.configuration.groups.custom import CustomObjectSettings
+from consumers.configuration.mapping.defaults import build
+from consumers.judging.families.families import _stub
 from consumers.merge.terms import Identity, Terms
 from tests.consumers.configuration.test_default_mapping import SETTINGS
 

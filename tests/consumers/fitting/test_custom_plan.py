@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.configuration.custom import CustomObjectSettings, declared
-from consumers.configuration.rules import FieldEntry
+from consumers.configuration.groups.custom import CustomObjectSettings, declared
+from consumers.configuration.groups.rules import FieldEntry
 from consumers.fitting.custom.objects import Planned, absent, findings
 from consumers.fitting.custom.plan import Known, ObjectPlan, planned
 from consumers.kinds.custom import FIELDS_MAX, KEY, TYPES_MAX

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from consumers.configuration.defaults import build
+from consumers.configuration.mapping.defaults import build
 from consumers.fitting.offers import Offer, Standing, offers
 from consumers.mapping.fields import Direction, FieldType
 from streams.wire.systems import PERSON, Object, System

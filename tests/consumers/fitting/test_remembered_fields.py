@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from consumers.configuration.defaults import build
+from consumers.configuration.mapping.defaults import build
 from consumers.fitting.remembered import Knowledge, Known, Look, Memory, difference, learnt, recall, resumed, told_of
 from consumers.fitting.sight import Returned
 from consumers.mapping.fields import FieldType

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from consumers.configuration.defaults import build, synced
 from consumers.configuration.loading import Settings, load
+from consumers.configuration.mapping.defaults import build, synced
 from consumers.configuration.settings import _kinds
 from consumers.fitting.visibility import Seen, Sight, Why, visibility
 from consumers.kinds.registry import KIND_OF, SORTS

@@ -14,8 +14,8 @@ from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from consumers.configuration.pushes import DataStream, PushSettings
-from consumers.configuration.types import Secret
+from consumers.configuration.groups.pushes import DataStream, PushSettings
+from consumers.configuration.reading.types import Secret
 from consumers.intake.service import DATA_STREAM, HEADER, WEBHOOK, Service
 from infra.ports import LOOPBACK, free_port
 from streams.marketo.sources.push.hints import Hint

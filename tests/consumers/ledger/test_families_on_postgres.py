@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consumers.judging.families import Families
+from consumers.judging.families.families import Families
 from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.ledger.postgres import sql
 from consumers.ledger.postgres.ledger import PostgresLedger

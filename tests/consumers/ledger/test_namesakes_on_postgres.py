@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from consumers.judging.batch import NOWHERE, Judging
-from consumers.judging.candidates import ALIKE_MAX
-from consumers.judging.reunions import reunite
+from consumers.judging.meeting.candidates import ALIKE_MAX
+from consumers.judging.meeting.reunions import reunite
 from consumers.ledger.port import Duty
 from consumers.ledger.postgres import sql
 from consumers.ledger.postgres.ledger import PostgresLedger

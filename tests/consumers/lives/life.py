@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
-from consumers.judging.candidates import AMBIGUOUS
+from consumers.judging.meeting.candidates import AMBIGUOUS
 from consumers.kinds.registry import SORTS
 from consumers.kinds.role import NO_ROLE
 from consumers.ledger.port import Ledger

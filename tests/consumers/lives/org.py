@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from consumers.kinds.registry import SORTS
+from streams.salesforce.api.access.refusals import Refusal
 from streams.salesforce.api.answers import Page
 from streams.salesforce.api.records import ItemResult
-from streams.salesforce.api.refusals import Refusal
 from streams.wire.errors import Unknown
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, SALESFORCE, Object

@@ -11,7 +11,7 @@ from consumers.merge.pair.decision import Verdict
 from consumers.merge.pair.state import PairState
 from consumers.merge.pair.stored import pack, unpack
 from consumers.merge.writing.plan import plan
-from consumers.reports.record import Mark, shown
+from consumers.reports.records.record import Mark, shown
 from streams.wire.codec import decode, encode
 from streams.wire.events import Value
 from streams.wire.systems import System

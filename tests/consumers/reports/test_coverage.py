@@ -9,7 +9,7 @@ import pytest
 from consumers.cli.text.coverage import timeline
 from consumers.reconcile.acceptance import accept
 from consumers.reconcile.gaps import Gaps
-from consumers.reports.coverage import Coverage, Hole, Standing, Stretch, coverage, sources_by_kind
+from consumers.reports.standing.coverage import Coverage, Hole, Standing, Stretch, coverage, sources_by_kind
 from streams.relay.positions import OpenGap, PostgresPositions
 from streams.wire.errors import Cause, Reject
 from streams.wire.systems import CONTACT, LEAD

@@ -19,8 +19,8 @@ from consumers.mapping.fields import (
     SyncRules,
 )
 from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side, Write
-from consumers.reports.now import now
-from consumers.reports.record import FieldShown, Live, Mark, RecordShown, SideShown, fields_to_read, shown, wins
+from consumers.reports.records.now import now
+from consumers.reports.records.record import FieldShown, Live, Mark, RecordShown, SideShown, fields_to_read, shown, wins
 from streams.wire.events import Value
 from streams.wire.systems import LEAD, Object, System
 

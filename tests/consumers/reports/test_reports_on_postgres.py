@@ -13,21 +13,21 @@ from rich.console import Console
 
 from consumers.cli.text.record import print_record
 from consumers.cli.text.status import print_status
-from consumers.configuration.defaults import build
+from consumers.configuration.mapping.defaults import build
 from consumers.kinds.registry import KINDS
 from consumers.ledger.port import Duty
 from consumers.merge.pair.decision import Decision, Ruling, Verdict, encode
 from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.pair.stored import pack
 from consumers.reports.database import ledger_connection
-from consumers.reports.lists import Queue, listed
-from consumers.reports.parents import kept, of
-from consumers.reports.people import UnknownRecord, find
-from consumers.reports.record import shown
-from consumers.reports.relations import relations_of
-from consumers.reports.status import State, Status, impersonal
-from consumers.reports.status import status as status_of
-from consumers.reports.story import decisions_about, story
+from consumers.reports.records.parents import kept, of
+from consumers.reports.records.people import UnknownRecord, find
+from consumers.reports.records.record import shown
+from consumers.reports.records.relations import relations_of
+from consumers.reports.records.story import decisions_about, story
+from consumers.reports.standing.lists import Queue, listed
+from consumers.reports.standing.status import State, Status, impersonal
+from consumers.reports.standing.status import status as status_of
 from consumers.troubles.ledger import Expected
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import GROUPS, SERVING, beat, worker_troubles

@@ -9,8 +9,8 @@ import pytest
 from consumers.mapping.fields import Direction, FieldMapping, FieldType, ObjectMapping, Rule, RuleName
 from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
 from consumers.reports.clock import moment, time_of_day
-from consumers.reports.plain import quoted
-from consumers.reports.story import Chapter, UnknownField, authors, chapters_of, field_key, story
+from consumers.reports.records.plain import quoted
+from consumers.reports.records.story import Chapter, UnknownField, authors, chapters_of, field_key, story
 from streams.wire.events import Happened
 from streams.wire.systems import LEAD, System
 

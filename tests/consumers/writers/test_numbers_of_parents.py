@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from consumers.configuration.custom import CustomObjectSettings
-from consumers.configuration.defaults import build
+from consumers.configuration.groups.custom import CustomObjectSettings
+from consumers.configuration.mapping.defaults import build
 from consumers.kinds.custom import KEY, object_of
 from consumers.merge.writing.plan import Create, Out, Update
 from consumers.settle.writers.marketo.records import MarketoRecords

@@ -13,9 +13,9 @@ from streams.budget.port import Lane
 from streams.marketo.api.rest import MarketoRest
 from streams.marketo.api.wire import ItemResult as MarketoResult
 from streams.marketo.api.wire import SyncAnswer
+from streams.salesforce.api.access.refusals import Refusal
 from streams.salesforce.api.records import ItemResult as SalesforceResult
 from streams.salesforce.api.records import results_in
-from streams.salesforce.api.refusals import Refusal
 from streams.salesforce.api.rest import SalesforceRest
 from streams.wire.systems import LEAD, PERSON
 from tests.consumers.merge.person_pair import MK_ID, SF_ID, rules

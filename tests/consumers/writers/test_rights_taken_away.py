@@ -20,9 +20,9 @@ from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from consumers.settle.writers.sighted import SightedWriter
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
+from streams.salesforce.api.access.session import Session
+from streams.salesforce.api.access.settings import ClientCredentials, SalesforceSettings
 from streams.salesforce.api.rest import SalesforceRest
-from streams.salesforce.api.session import Session
-from streams.salesforce.api.settings import ClientCredentials, SalesforceSettings
 from streams.salesforce.sources.poll import PollSource
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent

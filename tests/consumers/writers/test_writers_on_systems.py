@@ -24,9 +24,9 @@ from streams.budget.port import Lane
 from streams.marketo.api.rest import MarketoRest
 from streams.marketo.api.session import MarketoSession
 from streams.marketo.api.settings import MarketoSettings
+from streams.salesforce.api.access.session import Session
+from streams.salesforce.api.access.settings import ClientCredentials, SalesforceSettings
 from streams.salesforce.api.rest import SalesforceRest
-from streams.salesforce.api.session import Session
-from streams.salesforce.api.settings import ClientCredentials, SalesforceSettings
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CONTACT, LEAD, PERSON, System
 

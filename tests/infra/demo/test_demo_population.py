@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from consumers.configuration.defaults import build
 from consumers.configuration.loading import load
+from consumers.configuration.mapping.defaults import build
 from consumers.merge.edits.values import NOBODY
 from infra.demo.checker.latency import percentiles
 from infra.demo.checker.sameness import normal

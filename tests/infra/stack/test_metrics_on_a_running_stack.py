@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumers.worker.metrics import Metrics
+from consumers.worker.telemetry.metrics import Metrics
 from infra.stack.stack import Stack
 
 pytestmark = pytest.mark.integration

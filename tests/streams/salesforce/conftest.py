@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, make_mocked_request
 
-from streams.salesforce.api.session import Session
-from streams.salesforce.api.settings import ClientCredentials, SalesforceSettings
+from streams.salesforce.api.access.session import Session
+from streams.salesforce.api.access.settings import ClientCredentials, SalesforceSettings
 
 Message = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

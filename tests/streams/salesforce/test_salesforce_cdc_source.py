@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.salesforce.api.session import Session
-from streams.salesforce.api.settings import SalesforceSettings
+from streams.salesforce.api.access.session import Session
+from streams.salesforce.api.access.settings import SalesforceSettings
 from streams.salesforce.sources.cdc import CdcSource
 from streams.wire.errors import Cause, Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened

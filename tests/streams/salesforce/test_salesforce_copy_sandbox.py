@@ -7,9 +7,9 @@ import pytest
 
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.api.bulk import BulkQueries
 from streams.salesforce.api.rest import SalesforceRest
-from streams.salesforce.api.session import Session
 from streams.salesforce.sources.copy import CopySource
 from tests.streams.salesforce.entities import LEADS, TASKS
 from tests.streams.salesforce.test_salesforce_with_sandbox import Control, control, live  # noqa: F401 - fixtures

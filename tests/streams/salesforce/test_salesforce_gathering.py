@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.budget.port import Lane
+from streams.salesforce.api.access.session import Answer
 from streams.salesforce.api.gathering import CLOCK, PARTS_MAX, QUERIES_MAX, Gathering, Part, shared_out
-from streams.salesforce.api.session import Answer
 from streams.wire.errors import Reject, Retry, SyncError
 
 

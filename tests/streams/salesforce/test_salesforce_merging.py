@@ -2,9 +2,9 @@
 
 import pytest
 
-from streams.salesforce.api.converting import Converting, convert_call
-from streams.salesforce.api.merging import merge_call
-from streams.salesforce.api.soap import envelope, fault_in, path_of, results_of
+from streams.salesforce.api.soap.converting import Converting, convert_call
+from streams.salesforce.api.soap.merging import merge_call
+from streams.salesforce.api.soap.soap import envelope, fault_in, path_of, results_of
 from streams.wire.errors import Unknown
 
 A, B, C = (f"00Q00000000000{number}AAA" for number in (1, 2, 3))

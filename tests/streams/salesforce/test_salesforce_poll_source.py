@@ -16,9 +16,9 @@ from aiohttp import web
 
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.api.entity import Entity
 from streams.salesforce.api.rest import SalesforceRest
-from streams.salesforce.api.session import Session
 from streams.salesforce.api.soql import moment, moment_ms
 from streams.salesforce.sources import poll as poll_module
 from streams.salesforce.sources.brake import Braked

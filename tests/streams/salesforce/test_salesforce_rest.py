@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from streams.budget.port import Lane
-from streams.salesforce.api.refusals import Refusal, brief, judge_answer, judge_item
+from streams.salesforce.api.access.refusals import Refusal, brief, judge_answer, judge_item
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.api.rest import SalesforceRest
-from streams.salesforce.api.session import Session
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError, Unknown
 
 ROOT = "/services/data/v66.0"

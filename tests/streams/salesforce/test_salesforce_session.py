@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from streams.budget.lease import leased
-from streams.salesforce.api.login import read_token, token_form
-from streams.salesforce.api.session import Session
-from streams.salesforce.api.settings import ClientCredentials, JwtBearer, Password, RefreshToken, SalesforceSettings
+from streams.salesforce.api.access.login import read_token, token_form
+from streams.salesforce.api.access.session import Session
+from streams.salesforce.api.access.settings import ClientCredentials, JwtBearer, Password, RefreshToken, SalesforceSettings
 from streams.wire.errors import Fatal, Retry, Unknown
 
 PATH = "/services/data/v66.0/limits"

@@ -12,9 +12,9 @@ import pytest
 from consumers.kinds.registry import SORTS
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
+from streams.salesforce.api.access.session import Session
+from streams.salesforce.api.access.settings import ClientCredentials, Protocol, SalesforceSettings
 from streams.salesforce.api.rest import SalesforceRest
-from streams.salesforce.api.session import Session
-from streams.salesforce.api.settings import ClientCredentials, Protocol, SalesforceSettings
 from streams.salesforce.sources.cdc import CdcSource
 from streams.salesforce.sources.cycles import CycleReport
 from streams.salesforce.sources.poll import PollSource

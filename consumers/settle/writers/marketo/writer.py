@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from consumers.judging.introductions import created_at
+from consumers.judging.meeting.introductions import created_at
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import match_key

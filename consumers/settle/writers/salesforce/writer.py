@@ -16,12 +16,12 @@ from consumers.settle.writers.salesforce.members import named_by_parents
 from consumers.settle.writers.salesforce.money import in_their_currency, with_currency
 from consumers.settle.writers.salesforce.uses import ASKED, FIELDS, SalesforceUses
 from streams.budget.port import Lane
+from streams.salesforce.api.access.refusals import judge_item
 from streams.salesforce.api.answers import Page, Record
 from streams.salesforce.api.entity import MODIFIED, Entity, last_change
-from streams.salesforce.api.merging import MERGES_MAX
 from streams.salesforce.api.records import RECORDS_MAX, ItemResult
-from streams.salesforce.api.refusals import judge_item
 from streams.salesforce.api.rest import SalesforceRest
+from streams.salesforce.api.soap.merging import MERGES_MAX
 from streams.salesforce.api.soql import any_of, select, text
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import CREATED_FIELD, LEAD, SALESFORCE, Object, System, salesforce_id

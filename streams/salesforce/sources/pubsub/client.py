@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import grpc
 
-from streams.salesforce.api.login import Token
-from streams.salesforce.api.session import Session
+from streams.salesforce.api.access.login import Token
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.sources.arrivals import Arrivals, Message
 from streams.salesforce.sources.endings import End, Ending
 from streams.salesforce.sources.pubsub.endings import ending

@@ -1,0 +1,197 @@
+"""Changes of identity in a batch: what a merge or a conversion makes of the pairs that it touches, and what is told of a record late.
+
+The pair of a record that is part of another one from now on is joined with that one's, or takes it for its own record where nobody had
+heard of it. Whatever is told of the former record after that is older than the join: it changes nothing, and a decision names its values.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from consumers.judging.meeting.candidates import AMBIGUOUS
+from consumers.judging.meeting.holds import asked, held
+from consumers.judging.meeting.introductions import inherit
+from consumers.judging.meeting.names import into_of, name_in_full, name_of, named, stored_name
+from consumers.judging.meeting.parted import joined_decision, joined_decision_of, of_former, what_ended
+from consumers.ledger.port import Named, Pair, Transaction
+from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
+from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged
+from consumers.merge.lives.record import TOLD_BEFORE, is_old
+from consumers.merge.pair.decision import Decision, Ruling, Verdict
+from consumers.merge.pair.state import PairState, shallow
+from consumers.merge.terms import Terms
+from streams.wire.events import ChangeEvent, Happened
+from streams.wire.systems import MARKETO, PERSON, System
+
+Told = tuple[Pair | None, tuple[Ruling, ...]]
+"""Whom an event was about, and what was said of it."""
+_DELETED, _UNDELETED = Happened.DELETED, Happened.UNDELETED
+
+
+class Pairs(Protocol):
+    """The pairs of the batch, as far as identities need them."""
+
+    def known(self, record: Named) -> Pair | None: ...
+    def fold(self, pair: Pair, event: ChangeEvent) -> tuple[Ruling, ...]: ...
+    def keep(self, pair: Pair, state: PairState, event: ChangeEvent) -> None: ...
+    def forget(self, pair: Pair) -> None: ...
+    def point(self, record: Named, pair: Pair | None) -> None: ...
+
+
+class Identities:
+    """Who was who, and who is part of whom from now on."""
+
+    def __init__(self, pairs: Pairs, terms: Terms, now: int) -> None:
+        self._pairs, self._terms, self._now = pairs, terms, now
+        self._former: dict[Named, Pair] = {}
+        self._new: dict[Named, Pair] = {}
+        self._instead: list[tuple[int, Pair]] = []
+        self._decisions: list[tuple[Pair, Decision]] = []
+
+    async def load(self, tx: Transaction, events: Sequence[ChangeEvent], stored: Sequence[tuple[System, str]]) -> None:
+        """Who the records were that no pair has: of these events, and those that records of a side name (`stored`)."""
+        wanted = {name_in_full(event) for event in events} | {into_of(event) for event in events if event.into}
+        for system, record in stored:
+            people = [obj for obj, mapping in self._terms.rules.objects.items() if mapping.is_person]
+            wanted |= {(system.other, obj, record) for obj in (people if system is MARKETO else (PERSON,))}
+        unknown = sorted(each for each in wanted if self._pairs.known(named(*each)) is None)
+        if unknown:
+            self._former.update({named(*each): pair for each, pair in (await tx.former(unknown)).items()})
+
+    async def save(self, tx: Transaction) -> None:
+        """What was found out, once every pair has its number."""
+        if self._new or self._instead:
+            await tx.remember({record: pair.id for record, pair in self._new.items()}, {was: pair.id for was, pair in self._instead})
+
+    def decisions(self) -> list[Decision]:
+        """That pairs were joined, with all that the losers were."""
+        return [joined_decision(decision, pair.id) for pair, decision in self._decisions]
+
+    def judged(self, event: ChangeEvent, pair: Pair | None) -> Told | None:
+        """An event that tells of another record, or is about a record that was somebody's. None: it is like any other.
+
+        `pair`: that of its record, if it has one of its own.
+        """
+        if not event.into:
+            former = self._former.get(name_of(event)) if pair is None else None
+            return self._late(former, event) if former is not None and not _is_somebody_again(former, event) else None
+        other = self._whose(named(*into_of(event)))
+        if pair is None:
+            return self._stranger(event, other)
+        if event.kind is _DELETED and is_old(pair.state.record(event.system), event):
+            return pair, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=TOLD_BEFORE),)
+        before = [(pair.id, pair.state), *([(other.id, other.state)] if other is not None and other is not pair else [])]
+        rulings = self._pairs.fold(pair, event) if event.kind is not _DELETED else ()
+        if other is None or other is pair or (event.kind is not _DELETED and not other.state.record(event.system.other).id):
+            survivor = self._rebound(pair, other, event)
+        else:
+            survivor = self._joined(other, pair, event)
+        self._noted(survivor, event, before)
+        return survivor, (*rulings, Ruling(field="*", verdict=Verdict.ACCEPTED, reason=what_ended(event)))
+
+    def second(self, pair: Pair | None, event: ChangeEvent, stored: str) -> Told | None:
+        """A full event of a record that names a record that was somebody's: a creation for a loser, or one in doubt at the join.
+
+        It is a second record of the same person: owed a merge. None: there is nothing like that.
+        """
+        system = event.system
+        owner = self._whose(stored_name(system, stored))
+        if owner is None or owner is pair or not owner.state.record(system).id or owner.state.record(system).id == event.id:
+            return None
+        current = owner.state.record(system.other).id == stored
+        if current and (system, IN_DOUBT) not in owner.state.merges and (system, event.id) not in owner.state.merges:
+            return None
+        if pair is not None:
+            self._pairs.forget(pair)
+            self._hand_on(pair, owner)
+        self._pairs.keep(owner, came_up(owner.state, system, event.id), event)
+        self._remember(name_in_full(event), owner)
+        reason = (
+            f"a second record of the same person, made while its records were merged: it is merged into {owner.state.record(system).id}"
+        )
+        return owner, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=reason),)
+
+    def _whose(self, record: Named) -> Pair | None:
+        return self._pairs.known(record) or self._former.get(record)
+
+    def _late(self, former: Pair, event: ChangeEvent) -> Told:
+        """What is over can't be merged any more: it is deleted, or has ended in another record there."""
+        if event.kind is _DELETED or event.into:
+            self._pairs.keep(former, merged(former.state, event.system, event.id), event)
+        return former, of_former(former.state, event, self._terms)
+
+    def _stranger(self, event: ChangeEvent, other: Pair | None) -> Told:
+        """The record has no pair of its own: it was told before that it is part of another, or was never heard of."""
+        former = self._former.get(name_of(event))
+        if former is not None:
+            return self._late(former, event)
+        if other is not None:
+            self._remember(name_in_full(event), other)
+        reason = f"never heard of it; it is part of {event.into} now"
+        return other, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=reason),)
+
+    def _rebound(self, pair: Pair, other: Pair | None, event: ChangeEvent) -> Pair:
+        """The pair takes the other record for its own. `other`: that record's pair, in which it stands alone: it ends in this one. Or this
+        very pair, of which that record had been a second one.
+        """
+        system = event.system
+        came = SECOND if other is pair else WINNER if event.kind is _DELETED else CONVERTED
+        state = rebind(pair.state, into_of(event), self._terms, event.at, came=came)
+        if other is not None and other is not pair:
+            alone = other.state
+            state = shallow(inherit(state, system, alone))
+            state.retract = tuple(dict.fromkeys((*state.retract, *alone.retract)))
+            state.wanted = state.wanted or alone.wanted
+            if alone.record(system.other).creating:
+                state.merges = (*state.merges, (system.other, IN_DOUBT))
+            self._pairs.forget(other)
+            self._hand_on(other, pair)
+        self._pairs.keep(pair, _released(state), event)
+        return pair
+
+    def _joined(self, winner: Pair, loser: Pair, event: ChangeEvent) -> Pair:
+        state = join(winner.state, loser.state, event.system, self._terms, event.at)
+        self._decisions.append((winner, joined_decision_of(loser, winner, state, event, self._terms, self._now)))
+        self._pairs.forget(loser)
+        self._hand_on(loser, winner)
+        self._pairs.keep(winner, _released(state), event)
+        return winner
+
+    def _hand_on(self, loser: Pair, survivor: Pair) -> None:
+        if loser.id:
+            self._instead.append((loser.id, survivor))
+        for known in (self._former, self._new):
+            known.update({record: survivor for record, pair in known.items() if pair is loser})
+        self._instead = [(was, survivor if pair is loser else pair) for was, pair in self._instead]
+        self._decisions = [(survivor if pair is loser else pair, decision) for pair, decision in self._decisions]
+
+    def _noted(self, survivor: Pair, event: ChangeEvent, before: Sequence[tuple[int, PairState]]) -> None:
+        """Each record that either pair had is the survivor's, or was."""
+        self._remember(name_in_full(event), survivor)
+        for system in System:
+            now = survivor.state.record(system).id
+            for _, state in before:
+                record = state.record(system).id
+                if record and record != now:
+                    self._remember((system, state.named_on(system), record), survivor)
+            if now:
+                self._pairs.point(named(system, survivor.state.named_on(system), now), survivor)
+
+    def _remember(self, record: Named, pair: Pair) -> None:
+        self._new[record] = self._former[named(*record)] = pair
+        self._pairs.point(named(*record), None)
+
+
+def _is_somebody_again(former: Pair, event: ChangeEvent) -> bool:
+    """Whether a record that was part of somebody is restored. Not one that is still to be merged: it was never gone."""
+    return event.kind is _UNDELETED and (event.system, event.id) not in former.state.merges
+
+
+def _released(state: PairState) -> PairState:
+    """The pair that was held because it might have been the other's is the other's."""
+    if not state.hold.startswith(AMBIGUOUS):
+        return state
+    state = held(state, "")
+    for system in System:
+        if state.record(system).id and not state.record(system).deleted:
+            state = asked(state, system)
+    return state

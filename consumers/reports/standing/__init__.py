@@ -1,0 +1,1 @@
+"""How everything stands: status, lists, cycles, coverage, drift, what lags behind."""

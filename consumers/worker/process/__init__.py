@@ -1,0 +1,1 @@
+"""What runs roles: supervised tasks, health pages, what they share."""

@@ -1,0 +1,1 @@
+"""The way in: host and credentials, log-in, session, what Salesforce refuses and why."""

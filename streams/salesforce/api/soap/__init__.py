@@ -1,0 +1,1 @@
+"""What REST doesn't do, by SOAP: merge, convert."""
