@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from consumers.configuration.settings import KafkaSettings, Settings
+from consumers.configuration.groups.connections import KafkaSettings
+from consumers.configuration.settings import Settings
 from streams.ground.access import KafkaAccess, Sasl
 
 _BY_PASSWORD = (Sasl.PLAIN, Sasl.SCRAM_SHA_256, Sasl.SCRAM_SHA_512)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from consumers.configuration.access import kafka_problems
+from consumers.configuration.groups.connections import KafkaSettings, PostgresSettings
 from consumers.configuration.groups.custom import CustomObjectSettings
 from consumers.configuration.reading.places import ConfigurationError, Invalid, Reading, document
 from consumers.configuration.reading.sections import Broken, settings
-from consumers.configuration.settings import KafkaSettings, PostgresSettings, Settings
+from consumers.configuration.settings import Settings
 
 
 def kafka_in(path: Path, environ: Mapping[str, str]) -> KafkaSettings:

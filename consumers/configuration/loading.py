@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from consumers.configuration.access import kafka_problems
+from consumers.configuration.groups.connections import Flow
 from consumers.configuration.groups.pushes import DataStream
 from consumers.configuration.mapping.problems import mapping_problems
 from consumers.configuration.mapping.registered import custom_problems
@@ -11,7 +12,7 @@ from consumers.configuration.reading.places import ConfigurationError, Invalid, 
 from consumers.configuration.reading.sections import Broken, Section
 from consumers.configuration.reading.times import duration_text
 from consumers.configuration.reading.types import Secret
-from consumers.configuration.settings import Flow, Settings
+from consumers.configuration.settings import Settings
 
 __all__ = ["ConfigurationError", "Flow", "Problem", "Secret", "Settings", "load"]
 

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 import structlog
 
-from consumers.configuration.settings import FlowStepSettings
+from consumers.configuration.groups.services import FlowStepSettings
 from consumers.errands.store import Callback
 from consumers.flowsteps.documents import RECORD
 from streams.ground.database import away_is_retry

@@ -5,7 +5,7 @@ In the form of Adobe's Self-Service Flow Action service provider interface 0.2: 
 
 from typing import Any
 
-from consumers.configuration.settings import FlowStepSettings
+from consumers.configuration.groups.services import FlowStepSettings
 from consumers.errands.catalogue import STEPS, Input, Step
 from consumers.errands.errand import What
 

@@ -14,7 +14,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from consumers.configuration.settings import FlowStepSettings
+from consumers.configuration.groups.services import FlowStepSettings
 from consumers.errands.catalogue import STEPS, Step
 from consumers.errands.store import Store
 from consumers.flowsteps import documents

@@ -4,7 +4,7 @@ sources, kinds or systems, or go by themselves once they are done with (`tests/c
 from collections.abc import Callable
 from typing import Any
 
-from consumers.configuration.settings import RetentionSettings
+from consumers.configuration.groups.upkeep import RetentionSettings
 from consumers.ledger.port import Ledger
 from consumers.retention.people import people
 from consumers.retention.shelf import Shelf

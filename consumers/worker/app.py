@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 
 from consumers.configuration.access import kafka_access
+from consumers.configuration.groups.upkeep import LogFormat
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import synced
 from consumers.configuration.mapping.registered import registry_of
-from consumers.configuration.settings import LogFormat
 from consumers.fitting.sight import LOOK_SECONDS
 from consumers.reconcile.out_of_sight import look_for_them
 from consumers.reports.standing.status import impersonal, status

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.configuration.settings import Reads
+from consumers.configuration.groups.pace import Reads
 from consumers.settle.conditions.reading_first import Ahead, SalesforceFeed, reading_first
 from streams.budget.port import Lane
 from streams.wire.errors import Retry

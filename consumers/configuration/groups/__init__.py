@@ -1,1 +1,1 @@
-"""Settings that belong together, a section of the file each: rules, who qualifies, currencies, custom objects, what pushes."""
+"""Settings that belong together, a file each: connections, records, rules, currencies, custom objects, pace, upkeep, services, pushes."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from consumers.configuration.groups.records import LinkSettings
 from consumers.configuration.groups.rules import FieldEntry
 from consumers.configuration.mapping.described import described_lines
 from consumers.configuration.mapping.lines import digest, field_of, measured
 from consumers.configuration.mapping.registered import custom_of, registry_of
-from consumers.configuration.settings import Echo, LinkSettings, Settings
+from consumers.configuration.settings import Echo, Settings
 from consumers.kinds.registry import Registry
 from consumers.mapping.describes import Describes
 from consumers.mapping.fields import (

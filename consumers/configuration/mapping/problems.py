@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from consumers.configuration.groups.records import LinkSettings
 from consumers.configuration.groups.rules import FieldEntry
 from consumers.configuration.mapping.defaults import defaults, entries
 from consumers.configuration.mapping.registered import registry_of
-from consumers.configuration.settings import LinkSettings, Settings
+from consumers.configuration.settings import Settings
 from consumers.mapping.fields import Direction, FieldType, RuleName
 from consumers.mapping.kind import Default, Kind
 from streams.wire.systems import Object

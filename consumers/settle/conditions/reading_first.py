@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
-from consumers.configuration.settings import Reads
+from consumers.configuration.groups.pace import Reads
 from streams.budget.port import Lane
 from streams.ground.database import away_is_retry
 from streams.salesforce.sources.cdc import CdcSource

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from consumers.configuration.groups.custom import CustomObjectSettings
+from consumers.configuration.groups.records import KindSettings
 from consumers.configuration.groups.rules import FieldEntry
 from consumers.configuration.loading import ConfigurationError, load
 from consumers.configuration.mapping.defaults import build, sorts, synced
 from consumers.configuration.mapping.registered import custom_problems, registry_of
-from consumers.configuration.settings import KindSettings, Settings
+from consumers.configuration.settings import Settings
 from consumers.kinds.custom import TYPES_MAX, kind_of, marketo_name, object_of
 from consumers.kinds.custom import Declared as Custom
 from consumers.kinds.registry import KINDS

@@ -4,20 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from consumers.configuration.groups.connections import KafkaSettings, MarketoSettings, PostgresSettings, SalesforceSettings
+from consumers.configuration.groups.records import ContactSettings, LeadSettings, PeopleSettings
 from consumers.configuration.groups.rules import FieldEntry, RuleEntry
 from consumers.configuration.mapping.defaults import build
 from consumers.configuration.reading.types import Secret
-from consumers.configuration.settings import (
-    ContactSettings,
-    Echo,
-    KafkaSettings,
-    LeadSettings,
-    MarketoSettings,
-    PeopleSettings,
-    PostgresSettings,
-    SalesforceSettings,
-    Settings,
-)
+from consumers.configuration.settings import Echo, Settings
 from consumers.kinds.person import NOT_PROVIDED
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import Clause, Direction, FieldMapping, FieldType, ObjectMapping, Overlong, Qualification, RuleName, Unwanted

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from consumers.configuration.settings import FlowStepSettings
+from consumers.configuration.groups.services import FlowStepSettings
 from consumers.errands.errand import ChangeOwner, Done, Failed, Later, Push
 from consumers.errands.store import Asked, Callback, Store
 from consumers.flowsteps.answering import Answering

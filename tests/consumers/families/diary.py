@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from consumers.configuration.groups.records import FormSettings
 from consumers.configuration.mapping.defaults import build
-from consumers.configuration.settings import FormSettings
 from consumers.mapping.fields import SyncRules
 from consumers.mapping.kind import Form
 from streams.marketo.api.custom_activity import CustomActivity, Found, TypeState

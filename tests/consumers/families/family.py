@@ -4,17 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from consumers.configuration.groups.connections import KafkaSettings, MarketoSettings, PostgresSettings, SalesforceSettings
+from consumers.configuration.groups.records import FormSettings, KindSettings
 from consumers.configuration.mapping.defaults import build
 from consumers.configuration.reading.types import Secret
-from consumers.configuration.settings import (
-    FormSettings,
-    KafkaSettings,
-    KindSettings,
-    MarketoSettings,
-    PostgresSettings,
-    SalesforceSettings,
-    Settings,
-)
+from consumers.configuration.settings import Settings
 from consumers.judging import apart
 from consumers.judging.observed import Observed
 from consumers.kinds.registry import SORTS

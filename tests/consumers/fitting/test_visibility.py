@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from consumers.configuration.groups.records import kinds_by_default
 from consumers.configuration.loading import Settings, load
 from consumers.configuration.mapping.defaults import build, synced
-from consumers.configuration.settings import _kinds
 from consumers.fitting.visibility import Seen, Sight, Why, visibility
 from consumers.kinds.registry import KIND_OF, SORTS
 from consumers.mapping.describes import Describes, FieldFacts
 from consumers.mapping.fields import FieldType
 from streams.wire.systems import PERSON, Object, System
 
-BY_DEFAULT = [obj for obj, kind in KIND_OF.items() if kind.is_person or _kinds()[kind.name].sync]
+BY_DEFAULT = [obj for obj, kind in KIND_OF.items() if kind.is_person or kinds_by_default()[kind.name].sync]
 """What is kept in step unless somebody says otherwise."""
 SF, MK = System.SALESFORCE, System.MARKETO
 WIRE = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from consumers.configuration.groups.services import FlowStepSettings
 from consumers.configuration.reading.types import Secret
-from consumers.configuration.settings import FlowStepSettings
 from consumers.errands.catalogue import STEPS, Choices
 from consumers.errands.errand import What
 from consumers.flowsteps.documents import addresses

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from consumers.configuration.settings import RetentionSettings
+from consumers.configuration.groups.upkeep import RetentionSettings
 from consumers.ledger.port import Pair
 from consumers.ledger.postgres.blocks import INSERT, PREPARE, packed, unpacked
 from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger

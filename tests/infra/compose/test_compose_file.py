@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from consumers.configuration.groups.services import FlowStepSettings
 from consumers.configuration.loading import ConfigurationError, load
-from consumers.configuration.settings import FlowStepSettings
 from consumers.kinds.registry import OBJECTS
 from infra.compose.sandboxed import environment
 from infra.kafka.admin import ensure_topics
