@@ -13,6 +13,7 @@ from consumers.judging.meeting.holds import asked, hands_changed, held
 from consumers.judging.meeting.identities import Identities
 from consumers.judging.meeting.introductions import (
     NAME,
+    OURS_TO_READ,
     STORED,
     Ambiguous,
     Match,
@@ -23,6 +24,7 @@ from consumers.judging.meeting.introductions import (
     found_born,
     inherit,
     is_full,
+    is_ours_to_read,
     is_overtaken,
     met,
     recognise,
@@ -198,24 +200,24 @@ class Judging:
             state, rulings = fold(pair.state, event, self._terms, self._now)
         if pair.state.record(event.system).deleted:
             state = returned(pair.state, state, event.system, self._terms)
+        if state.merges:
+            state = self._identities.succeeded(pair, state, event)
         self.keep(pair, state, event)
         return rulings
 
     def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
-        if not self._may_meet(event) or (pair is not None and is_overtaken(event, pair.state, self._terms)):
-            if pair is not None:
-                return pair, self.fold(pair, event)
-            if event.kind is _DELETED or (event.kind is _CREATED and not is_full(event)):
-                why = "its reading follows" if event.kind is _CREATED else "never heard of it"
-                return None, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=why),)
-            pair = self._new(event)
+        if pair is not None and (not self._may_meet(event) or is_overtaken(event, pair.state, self._terms)):
             return pair, self.fold(pair, event)
+        if not self._may_meet(event):
+            return self._untold(event)
         hint = clues(event, self._terms)
         stored, how = self._pairs.get(stored_name(event.system, hint.stored)) if hint.stored else None, STORED
         if name := self._belonging.key(event):
             stored, how = next((each for each in self._by_key.get(name, []) if each is not pair), None), NAME
+        if stored is None and hint.stored:
+            stored = self._identities.named_before(event, hint.stored)
         if stored is not None and stored is not pair and (event.system, event.id) in stored.state.retract:
-            return stored, (WITHDRAWN,)
+            return self._withdrawn(stored, event, pair)
         if hint.stored and (second := self._identities.second(pair, event, hint.stored)) is not None:
             return second
         own = self._terms.identity.owns(event) and stored is not None and stored is not pair
@@ -235,6 +237,26 @@ class Judging:
                 rulings = self.fold(pair, event)
                 self._meets(hint.key or name, pair)
                 return pair, rulings
+
+    def _untold(self, event: ChangeEvent) -> tuple[Pair | None, tuple[Ruling, ...]]:
+        """An event of a record that nobody knows, and which it doesn't tell of whole."""
+        if is_ours_to_read(event, self._terms):
+            pair = self._new(event)
+            rulings = self.fold(pair, event)
+            self.keep(pair, asked(pair.state, event.system), event)
+            return pair, (*rulings, OURS_TO_READ)
+        if event.kind is _DELETED or (event.kind is _CREATED and not is_full(event)):
+            why = "its reading follows" if event.kind is _CREATED else "never heard of it"
+            return None, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=why),)
+        pair = self._new(event)
+        return pair, self.fold(pair, event)
+
+    def _withdrawn(self, owner: Pair, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
+        """A full event of a record of ours that is to go. `pair`: one of its own, while nobody knew whose it is."""
+        if pair is not None:
+            self.forget(pair)
+            self.point(name_of(event), None)
+        return owner, (WITHDRAWN,)
 
     def _meets(self, key: str | None, pair: Pair) -> None:
         """Who comes later in this batch meets this pair, too."""

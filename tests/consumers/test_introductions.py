@@ -19,7 +19,7 @@ from consumers.merge.writing.writes import intend
 from streams.wire.errors import Retry
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import LEAD, System
-from tests.consumers.merge.person_pair import LINKS, MK, MK_USER, SF, SF_USER, T, agreed, event, reading, terms
+from tests.consumers.merge.person_pair import LINKS, MK, SF, SF_USER, T, agreed, event, reading, terms
 from tests.consumers.pairs_in_memory import ids, ledger_with, lone, owing
 
 TERMS = terms()
@@ -312,7 +312,7 @@ async def test_changes_of_an_unknown_record_wait_and_move_into_the_pair_that_its
 @pytest.mark.parametrize("kind", [Happened.CREATED, Happened.DELETED])
 async def test_a_creation_without_values_and_the_end_of_a_stranger_make_no_pair(kind: Happened) -> None:
     ledger = ledger_with()
-    observed = await judge(ledger, event(MK, {}, kind=kind, id=NEW_MK, author=MK_USER))
+    observed = await judge(ledger, event(MK, {}, kind=kind, id=NEW_MK, author="person"))
     assert (ledger.pairs, observed.verdicts, ledger.decisions[0].pair) == ({}, {Verdict.SUPERSEDED: 1}, 0)
 
 

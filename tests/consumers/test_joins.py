@@ -22,7 +22,10 @@ from tests.consumers.merge.person_pair import LINKS, MK, SF, T, agreed, event, r
 from tests.consumers.merge.test_changes_of_identity import CONTACT_FIELDS, LEAD_FIELDS
 from tests.consumers.pairs_in_memory import ids, ledger_with, lone, owing
 
-OBJECTS = {LEAD: ObjectMapping(object=LEAD, fields=LEAD_FIELDS), CONTACT: ObjectMapping(object=CONTACT, fields=CONTACT_FIELDS)}
+OBJECTS = {
+    LEAD: ObjectMapping(object=LEAD, fields=LEAD_FIELDS, prefix="00Q"),
+    CONTACT: ObjectMapping(object=CONTACT, fields=CONTACT_FIELDS, prefix="003"),
+}
 TERMS = terms(objects=OBJECTS)
 C_ID = "003000000000001EAA"
 ADA: dict[str, Value] = {"Email": "p1@example.com", "LastName": "Lovelace", "Title": "a", "Score__c": 10}

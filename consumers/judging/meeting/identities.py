@@ -7,14 +7,14 @@ heard of it. Whatever is told of the former record after that is older than the 
 from collections.abc import Sequence
 from typing import Protocol
 
-from consumers.judging.meeting.candidates import AMBIGUOUS
+from consumers.judging.meeting.candidates import AMBIGUOUS, can_take
 from consumers.judging.meeting.holds import asked, held
 from consumers.judging.meeting.introductions import inherit
 from consumers.judging.meeting.names import into_of, name_in_full, name_of, named, stored_name
 from consumers.judging.meeting.parted import joined_decision, joined_decision_of, of_former, what_ended
 from consumers.ledger.port import Named, Pair, Transaction
 from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
-from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged
+from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged, succeeded
 from consumers.merge.lives.record import TOLD_BEFORE, is_old
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.pair.state import PairState, shallow
@@ -95,7 +95,7 @@ class Identities:
         """
         system = event.system
         owner = self._whose(stored_name(system, stored))
-        if owner is None or owner is pair or not owner.state.record(system).id or owner.state.record(system).id == event.id:
+        if owner is None or owner is pair or can_take(owner.state, system) or owner.state.record(system).id == event.id:
             return None
         current = owner.state.record(system.other).id == stored
         if current and (system, IN_DOUBT) not in owner.state.merges and (system, event.id) not in owner.state.merges:
@@ -109,6 +109,24 @@ class Identities:
             f"a second record of the same person, made while its records were merged: it is merged into {owner.state.record(system).id}"
         )
         return owner, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=reason),)
+
+    def named_before(self, event: ChangeEvent, stored: str) -> Pair | None:
+        """Whose the record is that names one that was somebody's (a lead that is a contact since), and that has none on this side: it was
+        made for the former one, by a call whose answer nobody has."""
+        owner = self._former.get(stored_name(event.system, stored))
+        return owner if owner is not None and can_take(owner.state, event.system) else None
+
+    def succeeded(self, pair: Pair, state: PairState, event: ChangeEvent) -> PairState:
+        """The pair after an event of it. Where its record has ended, and a second one of the same person was to be merged into that, it is
+        that one from now on."""
+        new = succeeded(state, event.system, self._terms, event.at)
+        if new is not state:
+            before = state.record(event.system)
+            self._remember((event.system, state.named_on(event.system), before.id), pair)
+            second = (event.system, new.named_on(event.system), new.record(event.system).id)
+            self._former.pop(named(*second), None)
+            self._pairs.point(named(*second), pair)
+        return new
 
     def _whose(self, record: Named) -> Pair | None:
         return self._pairs.known(record) or self._former.get(record)

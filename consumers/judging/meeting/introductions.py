@@ -15,7 +15,7 @@ from consumers.mapping.fields import FieldType, LinkFields
 from consumers.merge.edits.values import Unfit, canonical, neutral
 from consumers.merge.events.reading import meet
 from consumers.merge.lives.record import is_old
-from consumers.merge.pair.decision import Folded
+from consumers.merge.pair.decision import Folded, Ruling, Verdict
 from consumers.merge.pair.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writing.writes import born, creation, several
@@ -23,6 +23,9 @@ from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import CREATED_FIELD, MARKETO, SALESFORCE, System, salesforce_id
 
 _READ, _CREATED = Happened.READ, Happened.CREATED
+OURS_TO_READ = Ruling(
+    field="*", verdict=Verdict.WAITING, reason="made by Tandem, for nobody that is known by it: it is read, to know whose it is"
+)
 STORED, EMAIL, NAME = "stored id", "e-mail", "what it belongs to"
 """How a record was recognised."""
 _RACE_MS = 180_000
@@ -58,6 +61,12 @@ class Ambiguous:
 def is_full(event: ChangeEvent) -> bool:
     """Whether an event tells every filled field of its record: a reading, or a creation in Salesforce."""
     return event.kind is _READ or (event.kind is _CREATED and event.system is SALESFORCE)
+
+
+def is_ours_to_read(event: ChangeEvent, terms: Terms) -> bool:
+    """Whether the feed tells of a person that we have made, and not of whom: no reading follows it there, since the answer to our call says
+    that. Where no pair has it, nobody has that answer (yet), so it is read: the pair may be another one since, or may have given it up."""
+    return event.kind is _CREATED and not is_full(event) and terms.identity.owns(event) and terms.mapping_of(event).is_person
 
 
 def is_overtaken(event: ChangeEvent, state: PairState, terms: Terms) -> bool:

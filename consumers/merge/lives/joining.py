@@ -8,13 +8,13 @@ from consumers.mapping.fields import Direction, FieldMapping, RuleName
 from consumers.merge.edits.forgotten import forget
 from consumers.merge.edits.values import Unfit, blank, bounded, choices, equal
 from consumers.merge.edits.verdicts import same
-from consumers.merge.lives.identity import WINNER, adds_up
+from consumers.merge.lives.identity import SECOND, WINNER, adds_up, rebind
 from consumers.merge.lives.link import agree_link
 from consumers.merge.lives.record import asked_again
 from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side, shallow
 from consumers.merge.terms import Terms
 from streams.wire.events import Value
-from streams.wire.systems import SALESFORCE, System
+from streams.wire.systems import SALESFORCE, Object, System
 
 IN_DOUBT = ""
 """Stands in `merges` for a record that a creation under way at the join may still make."""
@@ -68,6 +68,25 @@ def came_up(state: PairState, system: System, record_id: str) -> PairState:
     doubt = next((place for place in state.merges if place == (system, IN_DOUBT)), None)
     new.merges = (*(place for place in state.merges if place is not doubt), entry)
     return new
+
+
+def succeeded(state: PairState, system: System, terms: Terms, at: int) -> PairState:
+    """The pair, whose record there may have ended while a second one of the same person was still to be merged into it: there is nothing to
+    merge that into any more, so it is the pair's from now on (from `at`, ms, that side's clock), and read. The same state otherwise.
+    """
+    record = state.record(system)
+    if not record.deleted or record.reread or not terms.mapping(state).is_person:
+        return state
+    second = next((each for owner, each in state.merges if owner is system and each), "")
+    if not second:
+        return state
+    return rebind(state, (system, _sort_of(second, state, terms), second), terms, at, came=SECOND)
+
+
+def _sort_of(record_id: str, state: PairState, terms: Terms) -> Object:
+    """What a record of Salesforce is: its id tells."""
+    sorts = (mapping for mapping in terms.rules.people.values() if mapping.prefix and record_id.startswith(mapping.prefix))
+    return next((mapping.object for mapping in sorts), state.object)
 
 
 def after_merge(state: PairState, system: System, losers: tuple[str, ...]) -> PairState:

@@ -36,6 +36,17 @@ def link_values(links: LinkFields, obj: Object, record_id: str, *, deleted: bool
     }
 
 
+def links_sent(state: PairState, links: LinkFields) -> list[tuple[str, str]]:
+    """The link fields, and what they say, of people that creations in doubt or given up may have made: the pair may be another record in
+    Salesforce since (a lead that was converted)."""
+    found: list[tuple[str, str]] = []
+    for name in (links.contact_id, links.lead_id):
+        side = (state.fields.get(name) or Field()).marketo
+        sent = (entry.value for entry in (*side.writes, *side.forgotten))
+        found += [(name, value) for value in sent if isinstance(value, str) and value not in ("", state.salesforce.id)]
+    return found
+
+
 def _linked(mapping: FieldMapping, field: Field, value: Value, at: int) -> Field:
     new = field.with_side(SALESFORCE, shallow(field.salesforce))
     new.value, new.version, new.agreed_at = value, field.version + 1, at

@@ -17,7 +17,7 @@ from consumers.judging.meeting.candidates import AMBIGUOUS, listed, named
 from consumers.judging.meeting.introductions import inherit
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
-from consumers.ledger.port import Ledger, Pair, Taken, Transaction
+from consumers.ledger.port import Ledger, Named, Pair, Taken, Transaction
 from consumers.merge.lives.record import asked_again
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.pair.state import PairState, shallow
@@ -161,15 +161,19 @@ class Answers:
                 await judging.load(rivals, also=numbers)
             pairs = await tx.by_id(numbers)
             decisions = []
+            former: dict[Named, int] = {}
             for place, item in enumerate(items):
                 outcome = outcomes[place] if outcomes is not None else None
                 fates[outcome.fate if outcome else ended.fate] += 1
                 pair = pairs.get(item.pair)
                 if pair is None or (again and not knows(pair.state, self._system, item.write)):
                     continue
+                before = pair.state.record(self._system).id
                 with step("taking an answer", pair.id):
                     decisions.append(self._taken(pair, item, outcome, ended, judging=judging, now=now))
                     since += _since(pair.state, item, outcome)
+                if before and pair.state.record(self._system).id not in ("", before):
+                    former[self._system, item.order.object, before] = pair.id
             await self._absorb(tx, items, outcomes, pairs)
             try:
                 await tx.save(list(pairs.values()), now)
@@ -177,6 +181,8 @@ class Answers:
                 raise Retry(f"the ledger: {error}; it is tried again") from error
             if rivals:
                 await judging.save()
+            if former:
+                await tx.remember(former, {})
             await tx.record(decisions)
         settled.fates.update(fates)
         settled.since += since

@@ -8,7 +8,7 @@ from collections import Counter
 
 from consumers.judging.meeting.holds import held
 from consumers.ledger.port import Duty, Pair
-from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged
+from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged, succeeded
 from consumers.merge.lives.once import doubted
 from consumers.merge.lives.outlived import outlived
 from consumers.merge.pair.state import PairState, Record, shallow
@@ -160,7 +160,8 @@ class Outcomes:
         if record.id == target:
             if isinstance(item.order, Delete):
                 record.deleted, record.at = True, max(record.at, outcome.until - 1)
-                return outlived(state.with_record(self._system, record), self._system, 0, self._terms)
+                state = outlived(state.with_record(self._system, record), self._system, 0, self._terms)
+                return succeeded(state, self._system, self._terms, outcome.until)
             record.reread = True
         return state.with_record(self._system, record)
 

@@ -72,6 +72,30 @@ POLLED_ONCE: dict[str, tuple[int, list[Step]]] = {
 """The same, each with a seed of its own."""
 
 
+TROUBLED: dict[str, tuple[tuple[int, ...], list[Step]]] = {
+    "a person is deleted by hand while another one is to be merged into it: that one is its contact's": (
+        (4, 7, 12),
+        [*(ARRIVE,) * 6, works(1), person("a_person_is_deleted", 6), converts(0, 0, "contact", deal=False)],
+    ),
+    "what a creation in doubt has made carries the id of a lead that is a contact since: it is the contact's": (
+        (28, 5160),
+        [ARRIVE, converts(5, 6, "contact", deal=True), *(("somebody_comes_in_marketo", {}),) * 2, works(2)],
+    ),
+}
+"""The same, where calls get lost, and the worker dies; with its seeds."""
+
+
+@pytest.mark.parametrize("found", TROUBLED)
+def test_a_history_that_was_found_by_the_poll_in_trouble_has_no_fault(found: str) -> None:
+    seeds, steps = TROUBLED[found]
+    for seed in seeds:
+        lives = Lives()
+        lives.begins(seed=seed, troubled=True, muted=True)
+        for what, arguments in steps:
+            getattr(lives, what)(**arguments)
+        lives.teardown()
+
+
 @pytest.mark.parametrize("found", POLLED)
 @pytest.mark.parametrize("seed", [52, 71, 1532])
 def test_a_history_that_was_found_has_no_fault_where_only_the_poll_tells(found: str, seed: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from consumers.judging.meeting.introductions import created_at
 from consumers.mapping.fields import SyncRules
+from consumers.merge.lives.link import links_sent
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import match_key
 from consumers.merge.writing.plan import Create, Delete, Merge, Update
@@ -47,7 +48,8 @@ class MarketoWriter:
         self._fields = sorted({CREATED_FIELD[MARKETO], *(field.marketo for mapping in rules.people.values() for field in mapping.fields)})
 
     async def candidates(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
-        """By the Salesforce id stored on the person, else by e-mail; an activity by the one that it tells of; members by their names."""
+        """By the Salesforce id stored on the person (which a creation in doubt may have stored when it was another one), else by e-mail; an
+        activity by the one that it tells of; members by their names."""
         logged = {pair: state for pair, state in wanted.items() if self._activities.keeps(state.counterpart)}
         found = await self._activities.find(logged, lane) if logged else {}
         others: dict[Object, dict[int, PairState]] = {}
@@ -60,9 +62,10 @@ class MarketoWriter:
         links = self._rules.links
         for obj, name in ((LEAD, links.lead_id), (CONTACT, links.contact_id)):
             by_id = {state.salesforce.id: pair for pair, state in wanted.items() if state.object == obj}
-            if by_id:
-                for lead in await self._rest.find(name, sorted(by_id), self._shown(), lane):
-                    found.setdefault(by_id[str(lead.fields[name]).strip()], []).append(_reading(lead))
+            found |= await self._linked(name, by_id, lane)
+        former = [(name, sent, pair) for pair, state in wanted.items() if pair not in found for name, sent in links_sent(state, links)]
+        for name in (links.lead_id, links.contact_id):
+            found |= await self._linked(name, {sent: pair for field, sent, pair in former if field == name and pair not in found}, lane)
         by_email: dict[str, list[int]] = {}
         for pair, state in wanted.items():
             email = self._email(state)
@@ -72,6 +75,13 @@ class MarketoWriter:
             for lead in await self._rest.find(self._rules.email_key, sorted(by_email), self._shown(), lane):
                 for pair in by_email.get(str(lead.fields[self._rules.email_key] or "").strip().lower(), []):
                     found.setdefault(pair, []).append(_reading(lead))
+        return found
+
+    async def _linked(self, name: str, by_id: Mapping[str, int], lane: Lane) -> dict[int, list[ChangeEvent]]:
+        """Those who carry these ids in a link field, by the pairs whose they are."""
+        found: dict[int, list[ChangeEvent]] = {}
+        for lead in await self._rest.find(name, sorted(by_id), self._shown(), lane) if by_id else ():
+            found.setdefault(by_id[str(lead.fields[name]).strip()], []).append(_reading(lead))
         return found
 
     async def read(self, obj: Object, ids: Sequence[str], lane: Lane) -> dict[str, ChangeEvent | None]:
