@@ -6,11 +6,31 @@ from typing import Protocol
 
 
 class Lane(IntEnum):
-    """What a call is for. Lower goes first when calls are short; the same order as the lanes of owed writes."""
+    """What a call is for. The numbers are stored, with pairs and with what was spent; `LANES` says who goes first when calls are short.
+
+    Owed writes are in the first three only. Whoever makes calls says for each what it is for: `async with budget.call(Lane.AUDIT): ...`,
+    or by the `lane` that every call of `MarketoRest` and `SalesforceRest` takes.
+    """
 
     LIVE = 0
+    """An edit that somebody has just made, and hearing of it."""
     REPAIR = 1
+    """What is in doubt, or may have been missed."""
     COPY = 2
+    """The first copy, and what it owes."""
+    RECONCILE = 3
+    """The polls that come by every few minutes and look whether anything was missed."""
+    AUDIT = 4
+    """The comparison of both sides, and what else has all the time in the world."""
+
+
+LANES = (Lane.LIVE, Lane.REPAIR, Lane.RECONCILE, Lane.COPY, Lane.AUDIT)
+"""In the order in which they go when calls are short."""
+MISSED = (Lane.REPAIR, Lane.RECONCILE)
+"""Those that find and mend what was missed: where the live lane would take everything they get a share, since what they read may be what
+others have edited."""
+OWED = (Lane.LIVE, Lane.REPAIR, Lane.COPY)
+"""Those that owed writes are in; their numbers are in this order."""
 
 
 class Ticket(Protocol):

@@ -15,9 +15,9 @@ import msgspec
 import structlog
 
 from streams.budget.limits import Limits
-from streams.budget.port import Lane, Ticket
+from streams.budget.port import LANES, Lane, Ticket
 from streams.budget.row import StoredBudget, Told
-from streams.budget.rule import LANES, Asking, Leave, ask
+from streams.budget.rule import NONE, Asking, Leave, ask
 from streams.budget.state import BudgetState
 from streams.ground.database import AWAY
 from streams.wire.errors import Retry
@@ -87,7 +87,7 @@ class PostgresBudget:
         self._told = Told()
         self._spent: Counter[tuple[int, str]] = Counter()
         self._flush_at = 0.0
-        self._last = Leave(granted=(0, 0, 0))
+        self._last = Leave(granted=NONE)
         self._reported = 0
         self.trouble: str | None = None
         """Why nobody gets leave at the moment; None while all is well."""
@@ -151,7 +151,7 @@ class PostgresBudget:
         if self._closed:
             raise Retry(f"no leave for calls to {self._system}: this budget is closed, its worker ends or failed to start")
         waiter = _Waiter(lane=lane, leave=asyncio.get_running_loop().create_future())
-        first = not any(self._waiters[: lane + 1])
+        first = not any(self._waiters[each] for each in LANES[: LANES.index(lane) + 1])
         self._waiters[lane].append(waiter)
         if first:
             self._nudge()  # those in front know already when to ask again
@@ -235,7 +235,8 @@ class PostgresBudget:
             pass  # the time has come
 
     async def _ask(self, connection: Any) -> None:
-        want = len(self._waiters[0]), len(self._waiters[1]), len(self._waiters[2])
+        live, repair, copy, reconcile, audit = self._waiters
+        want = len(live), len(repair), len(copy), len(reconcile), len(audit)
         holding, told, self._told = self._holding, self._told, Told()
         asking = Asking(
             worker=self._worker,

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from streams.budget.limits import Limits
-from streams.budget.port import Lane
+from streams.budget.port import LANES, MISSED, Lane
 from streams.budget.state import BudgetState, Worker
 from streams.budget.window import Room, kept, less_share, paced, repair_room, rooms
 
-LANES = tuple(Lane)
+ByLane = tuple[int, int, int, int, int]
+"""A number for each lane, by the lane's number."""
+NONE: ByLane = (0, 0, 0, 0, 0)
 _DAY_MS = 86_400_000
 _CATCH_UP_MS = 1_000
 _AHEAD_MS = 5_000
@@ -31,7 +33,7 @@ class Asking:
 
     worker: str
     holding: int = 0
-    want: tuple[int, int, int] = (0, 0, 0)
+    want: ByLane = NONE
     seen: tuple[int, int] | None = None
     """(used, limit) of the day, as the system told it."""
     block_ms: int = 0
@@ -46,12 +48,12 @@ class Asking:
 class Leave:
     """The answer: calls allowed now, by lane; and for those that are not, when to ask again."""
 
-    granted: tuple[int, int, int]
+    granted: ByLane
     probe: bool = False
     """The one call granted tries whether the system still says no."""
     wait_ms: int = 0
     """Ask again after so long, or when told that a place is free. 0: nothing is left to wait for."""
-    quota_ms: tuple[int, int, int] = (0, 0, 0)
+    quota_ms: ByLane = NONE
     """By lane: how long the day's quota (or the system's word) keeps it from going. 0: it doesn't."""
     at: int = 0
     """When: these calls count from here."""
@@ -66,8 +68,8 @@ class Leave:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Others:
     holding: int
-    waiting: tuple[int, int, int]
-    rivals: tuple[int, int, int]
+    waiting: ByLane
+    rivals: ByLane
     """Workers that wait, by lane."""
 
 
@@ -77,19 +79,20 @@ def ask(state: BudgetState, limits: Limits, asking: Asking, now: int) -> tuple[B
     Never more than `calls` in any window nor more than `places` in flight, whoever asks. The live lane goes before the others,
     also before those of other workers; within a lane, workers that wait share what is free. For the live lane are kept: of the
     window as many calls as it used lately and half as many again (one at least, `reserve` of all at most); of the places and of
-    the day their shares. But where the repair lane waits, it gets `repair_share` of the window, evenly spread: what it reads may be
-    what others have edited. The other lanes may use half a window at once and go evenly after, so that a slot opens every
-    `window_ms / calls` rather than all of them together.
+    the day their shares. But where the lanes of what was missed wait, the first of them gets `repair_share` of the window, evenly
+    spread: what it reads may be what others have edited. The other lanes may use half a window at once and go evenly after, so that a
+    slot opens every `window_ms / calls` rather than all of them together.
     """
     state = _told(_aged(state, limits, now), limits, asking, now)
     others = _others(state, asking.worker, now)
     refusal = _refused_ms(state, limits, now)
     state, leave = _probe(state, limits, asking, refusal, now) if refusal else _share(state, limits, asking, others, now)
     before = state.workers.get(asking.worker)
-    holding = asking.holding + sum(leave.granted)
+    holding, waiting = asking.holding + sum(leave.granted), _minus(asking.want, leave.granted)
     me = Worker(
         holding=holding,
-        waiting=_minus(asking.want, leave.granted),
+        waiting=waiting[:3],
+        further=waiting[3:],
         waiting_until=now + leave.wait_ms + 500 if leave.wait_ms else 0,
         alive_until=now + limits.lease_ms,
     )
@@ -155,7 +158,7 @@ def _moved(calls: tuple[int, ...], moved: Sequence[tuple[int, int]]) -> tuple[in
 
 def _others(state: BudgetState, me: str, now: int) -> _Others:
     alive = [worker for name, worker in state.workers.items() if name != me and worker.alive_until > now]
-    waiting = [worker.waiting for worker in alive if worker.waiting_until > now]
+    waiting = [(*worker.waiting, *worker.further) for worker in alive if worker.waiting_until > now]
     return _Others(
         holding=sum(worker.holding for worker in alive),
         waiting=_by_lane(lambda lane: sum(each[lane] for each in waiting)),
@@ -183,11 +186,11 @@ def _probe(state: BudgetState, limits: Limits, asking: Asking, refused_ms: int, 
     counted_to_midnight = now >= state.blocked_until and limits.day_zone is not None
     if lane is None or now < state.probe_at or counted_to_midnight:
         wait_ms = refused_ms if lane is not None else 0
-        return state, Leave(granted=(0, 0, 0), wait_ms=wait_ms, quota_ms=(refused_ms,) * 3)
+        return state, Leave(granted=NONE, wait_ms=wait_ms, quota_ms=_by_lane(lambda _: refused_ms))
     trial_ms = _trial_ms(limits, state.trials + 1)
     state = msgspec.structs.replace(_counted(state, lane, 1, now), probe_at=now + trial_ms, trials=state.trials + 1)
     granted = _by_lane(lambda each: int(each == lane))
-    return state, Leave(granted=granted, probe=True, wait_ms=trial_ms, quota_ms=(trial_ms,) * 3)
+    return state, Leave(granted=granted, probe=True, wait_ms=trial_ms, quota_ms=_by_lane(lambda _: trial_ms))
 
 
 def _trial_ms(limits: Limits, trials: int) -> int:
@@ -196,40 +199,47 @@ def _trial_ms(limits: Limits, trials: int) -> int:
 
 
 def _share(state: BudgetState, limits: Limits, asking: Asking, others: _Others, now: int) -> tuple[BudgetState, Leave]:
-    granted, quotas, waits, short = [0, 0, 0], [0, 0, 0], [], False
+    granted, quotas, waits, short = [0] * len(LANES), [0] * len(LANES), [], False
     ahead = 0
-    wanted = asking.want[Lane.REPAIR] + others.waiting[Lane.REPAIR]
+    wanted = sum(asking.want[lane] + others.waiting[lane] for lane in MISSED)
     share = repair_room(state, limits, now, wanted=bool(wanted))
     for lane in LANES:
         spots = limits.places - others.holding - asking.holding - sum(granted)
-        places = spots - (kept(limits.places, limits) if lane else 0)
+        places = spots - (0 if lane is Lane.LIVE else kept(limits.places, limits))
         day = _day_room(state, limits, lane, now)
         left = [Room(free=places, wait_ms=_NEVER_MS), day, *rooms(state, limits, lane, ahead, now)]
         if share is not None and lane is Lane.LIVE:
             left.append(less_share(state, limits, ahead, now))
         free = max(0, min(room.free for room in left) - ahead)
-        if share is not None and lane is Lane.REPAIR:
-            free = max(free, min(share.free, spots, day.free))
+        if share is not None and lane in MISSED and not (ahead and _in_turn(state, limits)):
+            free = max(free, min(share.free, spots, day.free, (limits.calls or 0) - len(state.live) - len(state.other)))
         granted[lane] = min(asking.want[lane], ceil(free / (others.rivals[lane] + 1)))
         state = _counted(paced(state, limits, lane, granted[lane], now), lane, granted[lane], now)
+        if lane in MISSED and granted[lane] + others.waiting[lane]:
+            share = replace(share, free=0) if share is not None else None
         missing = asking.want[lane] - granted[lane]
         if missing:
             quotas[lane] = day.wait_ms if day.free <= granted[lane] else 0
             short = short or places <= ahead
             waits.append(max([_SHARE_MS, *(room.wait_ms for room in left if room.free <= ahead)]))
-            if lane is Lane.REPAIR and min(spots, day.free) > granted[lane]:
+            if lane in MISSED and min(spots, day.free) > granted[lane]:
                 waits.append(_share_ms(state, limits, now))
         ahead += others.waiting[lane] + missing
     return state, Leave(
-        granted=(granted[0], granted[1], granted[2]),
+        granted=_by_lane(lambda lane: granted[lane]),
         wait_ms=min(waits, default=0),
-        quota_ms=(quotas[0], quotas[1], quotas[2]),
+        quota_ms=_by_lane(lambda lane: quotas[lane]),
         short=short,
     )
 
 
+def _in_turn(state: BudgetState, limits: Limits) -> bool:
+    """Whether it is the live lane's turn where both want the only place that there is: calls may take longer than the share's gap."""
+    return limits.places == 1 and max(state.other, default=0) > max(state.live, default=0)
+
+
 def _share_ms(state: BudgetState, limits: Limits, now: int) -> int:
-    """When the repair lane may make its next call by its share."""
+    """When the lanes of what was missed may make their next call by their share."""
     share = repair_room(state, limits, now, wanted=True)
     return _FAR_MS if share is None else max(_SHARE_MS, share.wait_ms)
 
@@ -239,7 +249,7 @@ def _day_room(state: BudgetState, limits: Limits, lane: Lane, now: int) -> Room:
     if allowed is None:
         return Room(free=1_000_000, wait_ms=0)
     left = (state.day_ends - now) / _DAY_MS if limits.day_zone else 1.0
-    reserve = ceil(allowed * limits.day_reserve * left) if lane else 0
+    reserve = ceil(allowed * limits.day_reserve * left) if lane is not Lane.LIVE else 0
     return Room(free=allowed - state.day_used - reserve, wait_ms=60_000)
 
 
@@ -250,9 +260,9 @@ def _counted(state: BudgetState, lane: Lane, granted: int, now: int) -> BudgetSt
     return msgspec.structs.replace(state, other=state.other + times, day_used=state.day_used + granted)
 
 
-def _by_lane(count: Callable[[Lane], int]) -> tuple[int, int, int]:
-    return count(Lane.LIVE), count(Lane.REPAIR), count(Lane.COPY)
+def _by_lane(count: Callable[[Lane], int]) -> ByLane:
+    return count(Lane.LIVE), count(Lane.REPAIR), count(Lane.COPY), count(Lane.RECONCILE), count(Lane.AUDIT)
 
 
-def _minus(left: tuple[int, int, int], right: tuple[int, int, int]) -> tuple[int, int, int]:
-    return left[0] - right[0], left[1] - right[1], left[2] - right[2]
+def _minus(left: ByLane, right: ByLane) -> ByLane:
+    return _by_lane(lambda lane: left[lane] - right[lane])

@@ -8,8 +8,11 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
 
     holding: int
     waiting: tuple[int, int, int]
+    """In the lanes of the first three numbers: as the previous version has it."""
     waiting_until: int
     alive_until: int
+    further: tuple[int, int] = (0, 0)
+    """In the other lanes."""
 
 
 class BudgetState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

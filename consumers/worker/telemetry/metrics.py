@@ -11,7 +11,7 @@ from consumers.errands.errand import What
 from consumers.ledger.spent import Spent
 from consumers.ledger.tallies import Due, Waiting
 from consumers.troubles.trouble import Trouble
-from streams.budget.port import Lane
+from streams.budget.port import OWED, Lane
 from streams.wire.errors import Fatal, Gap, Reject, Retry, SyncError
 from streams.wire.events import ChangeEvent
 from streams.wire.systems import System
@@ -123,7 +123,7 @@ class Metrics:
     def stands(self, due: Iterable[Due], waiting: Waiting, spent: Iterable[Spent], troubles: Iterable[Trouble]) -> None:
         """How the whole stands: the same on every worker. `troubles`: what this one knows to be wrong."""
         owed = {(row.system, row.lane): row.pairs for row in due if row.what == "write"}
-        for system, lane in product(System, Lane):
+        for system, lane in product(System, OWED):
             self.owed.labels(system, lane.name.lower()).set(owed.get((system, lane.name.lower()), 0))
         for reason, count in (("held", waiting.held), ("contested", waiting.contested), ("refused", waiting.refused)):
             self.holds.labels(reason).set(count)

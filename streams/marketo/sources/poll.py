@@ -182,14 +182,14 @@ class MarketoPollSource:
         rest, watermark = self._feed.rest, place.started or place.watermark  # started, not in a part: the cycle was finished
         again_from = min(place.turned[0], watermark) if len(place.turned) == AGAIN_PAGES_MAX else 0
         if not watermark and self._from_now:
-            watermark = (await rest.paging_token(BEGINNING_MS, Lane.REPAIR)).server_ms
+            watermark = (await rest.paging_token(BEGINNING_MS, Lane.RECONCILE)).server_ms
         asked = self._gaps.since_ms
         if asked is not None and asked < watermark:
             watermark, again_from = asked, 0
-        minted = await rest.paging_token(max(again_from, watermark - self._overlap_ms, BEGINNING_MS), Lane.REPAIR)
+        minted = await rest.paging_token(max(again_from, watermark - self._overlap_ms, BEGINNING_MS), Lane.RECONCILE)
         if watermark and minted.server_ms - watermark > CHANGES_RETENTION_MS:
             watermark = 0
-            minted = await rest.paging_token(BEGINNING_MS, Lane.REPAIR)
+            minted = await rest.paging_token(BEGINNING_MS, Lane.RECONCILE)
         self._gaps.look(minted.server_ms)
         part = _PARTS[0] if watermark else _COPY
         again = not watermark and asked is not None
@@ -211,7 +211,7 @@ class MarketoPollSource:
         changes = gathered.changes
         events = await self._copied(changes, report) if place.part == _COPY else await self._new(changes, report)
         if place.part == _PARTS[0]:
-            events = [*events, *(members := await self._feed.members(page, Lane.REPAIR))]
+            events = [*events, *(members := await self._feed.members(page, Lane.RECONCILE))]
             report.read, report.relayed = report.read + len(members), report.relayed + len(members)
         reached = max([place.reached, *(rows[0].at for rows in changes)])
         if place.part == _PARTS[0] and page.rows:
@@ -230,7 +230,7 @@ class MarketoPollSource:
     async def _next_part(self, place: Place) -> Place:
         """Behind the last page of a part. A copy shows what there is: where it fills a gap, all deletions that are kept follow."""
         if place.part == _COPY and place.again:
-            minted = await self._feed.rest.paging_token(place.started - DELETIONS_RETENTION_MS, Lane.REPAIR)
+            minted = await self._feed.rest.paging_token(place.started - DELETIONS_RETENTION_MS, Lane.RECONCILE)
             return msgspec.structs.replace(place, part=_PARTS[1], token=minted.token, origin=minted.token, reached=0, pages=_ALL_PAGES)
         allowed = 2 * place.pages + _DELETIONS_PAGES if place.part == _PARTS[0] else 0
         return msgspec.structs.replace(place, part=_after(place.part), token=place.origin, reached=0, pages=allowed)
@@ -255,7 +255,7 @@ class MarketoPollSource:
                 raise
             if self._reminted == (place.part, place.token, since_ms):
                 raise
-        minted = await self._feed.rest.paging_token(since_ms, Lane.REPAIR)
+        minted = await self._feed.rest.paging_token(since_ms, Lane.RECONCILE)
         page = await self._read(place.part, minted.token)
         self._reminted = (place.part, page.token, since_ms)
         return page
@@ -264,9 +264,9 @@ class MarketoPollSource:
         rest = self._feed.rest
         match part:
             case "changes":
-                return await self._feed.walk(token, Lane.REPAIR)
+                return await self._feed.walk(token, Lane.RECONCILE)
             case "deletions":
-                return await self._feed.deletions(token, Lane.REPAIR)
+                return await self._feed.deletions(token, Lane.RECONCILE)
             case "copy":
                 return await rest.activities(token, [Activity.NEW_LEAD], Lane.COPY)
             case _:
@@ -279,7 +279,7 @@ class MarketoPollSource:
         missed = [rows for rows in changes if reference(rows) in unseen]
         report.relayed += len(missed)
         report.known += len(changes) - len(missed)
-        return await self._feed.typed(missed, Lane.REPAIR)
+        return await self._feed.typed(missed, Lane.RECONCILE)
 
     async def _copied(self, changes: list[tuple[Row, ...]], report: CycleReport) -> list[ChangeEvent]:
         """Readings of the leads that were created by these, as far as they still exist."""

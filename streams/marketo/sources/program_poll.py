@@ -82,7 +82,7 @@ class ProgramPollSource:
     async def _cycle(self, linked: Mapping[str, int], place: Place) -> AsyncGenerator[tuple[list[ChangeEvent], Place], None]:
         changed, now_ms = await self._programs.changed(max(0, place.changed - self._overlap_ms))
         for program in [each for each in linked if each in changed or each not in place.members]:
-            event = await self._programs.reading(self._object, program, Lane.REPAIR)
+            event = await self._programs.reading(self._object, program, Lane.RECONCILE)
             if event is not None:
                 yield await self._news([event]), place
         for program in linked:
@@ -105,7 +105,7 @@ class ProgramPollSource:
                 async for events in self._memberships.all_of(program, Lane.COPY):
                     yield events
             else:
-                async for events in self._memberships.changed(program, max(0, since_ms - self._overlap_ms), now_ms, Lane.REPAIR):
+                async for events in self._memberships.changed(program, max(0, since_ms - self._overlap_ms), now_ms, Lane.RECONCILE):
                     yield events
         except Reject as error:
             if error.code != _TOO_MANY:
@@ -123,7 +123,7 @@ class ProgramPollSource:
                 names = await self._known(program, after, BATCH_RECORDS_MAX)
                 if names:
                     left -= 1
-                    yield await self._news(await self._memberships.read(names, now_ms, Lane.REPAIR)), place
+                    yield await self._news(await self._memberships.read(names, now_ms, Lane.RECONCILE)), place
                 after = names[-1] if len(names) == BATCH_RECORDS_MAX else ""
                 place = msgspec.structs.replace(place, checked={**place.checked, program: after})
                 if not after:

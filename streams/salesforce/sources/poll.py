@@ -84,7 +84,7 @@ class PollSource:
         on_brake: Callable[[Braked | None], Awaitable[None]] | None = None,
         deletes_percent_max: float = 20.0,
         deletes_ignored_max: int = 100,
-        lane: Lane = Lane.REPAIR,
+        lane: Lane = Lane.RECONCILE,
         once: bool = False,
         visible: Callable[[Iterable[str]], list[str]] = list,
         unseen_fields: Callable[[Reject], Awaitable[bool]] | None = None,
