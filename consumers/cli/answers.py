@@ -11,6 +11,7 @@ from consumers.configuration.mapping.defaults import build
 from consumers.configuration.mapping.registered import registry_of
 from consumers.configuration.systems import marketo_settings, salesforce_settings
 from consumers.ledger.findings import mapped
+from consumers.ledger.spent import Spent, spent
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import PairState
 from consumers.reports.database import ledger_connection
@@ -45,6 +46,21 @@ class Story:
     chapters: tuple[Chapter, ...]
     now: tuple[str, ...]
     """How it stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """The calls of each system's day, as of a moment."""
+
+    at_ms: int
+    systems: tuple[Spent, ...]
+
+
+async def spent_of(settings: Settings) -> Calls:
+    """The calls of the day. Raises as `ledger_connection`."""
+    known = expected(settings, round(time.time() * 1000))
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return Calls(at_ms=known.now_ms, systems=await spent(connection, known.now_ms, known.day_calls, known.gather_seconds))
 
 
 async def status_of(settings: Settings) -> Status:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from consumers.cli.commands.audit_log import add_audit_log_command
+from consumers.cli.commands.budget import add_budget_command
 from consumers.cli.commands.configuration import config_app
 from consumers.cli.commands.copy import copy_app
 from consumers.cli.commands.coverage import add_coverage_commands
@@ -277,6 +278,7 @@ add_sight_commands(app)
 add_subscription_commands(app)
 add_audit_log_command(app)
 add_coverage_commands(app)
+add_budget_command(app)
 
 
 @app.command("confirm-deletes", short_help="Many deletes stopped a poll: they are meant.", epilog=examples("tandem confirm-deletes lead"))

@@ -62,8 +62,9 @@ class Beat:
             async with asyncio.timeout(_PATIENCE_SECONDS), self._pool.acquire() as connection:
                 now = self._expected()
                 self._board.heard(await ledger_troubles(connection, now))
-                counts = await due(connection, now.now_ms), await waiting(connection), await spent(connection, now.now_ms, now.day_calls)
-                self._stands(*counts, self._board.all())
+                counts = await due(connection, now.now_ms), await waiting(connection)
+                calls = await spent(connection, now.now_ms, now.day_calls, now.gather_seconds)
+                self._stands(*counts, calls, self._board.all())
                 await beat(connection, self._name, self._roles, self._board.all(), self._recent.counts())
                 self._caller.beaten()
 

@@ -14,12 +14,14 @@ from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import synced
 from consumers.configuration.mapping.registered import registry_of
 from consumers.kinds.registry import KINDS
+from consumers.ledger.spent import limits_of
 from consumers.mapping.kind import Kind
 from consumers.troubles.drift import drift_open
 from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
-from consumers.troubles.trouble import Trouble, worst_first
+from consumers.troubles.trouble import Grade, Trouble, worst_first
 from consumers.troubles.workers import GROUPS, INTAKE, SERVING
+from streams.budget.forecast import Forecast, forecast
 from streams.budget.state import BudgetState
 from streams.wire.systems import Object, System
 
@@ -37,6 +39,8 @@ class Expected:
     poll_seconds: float = 300.0
     activities_max_seconds: float = 15.0
     day_calls: Mapping[System, int]
+    gather_seconds: float = 60.0
+    """How long edits may be gathered for the day's calls to last."""
     objects: Sequence[Object] = ()
     """Those of Salesforce that are polled."""
     groups: Sequence[str] = GROUPS
@@ -59,6 +63,7 @@ def expected(settings: Settings, now_ms: int) -> Expected:
         ),
         day_calls={System.SALESFORCE: settings.salesforce.calls_per_day, System.MARKETO: settings.marketo.calls_per_day},
         groups=(*GROUPS, *((SERVING,) if settings.flow_steps.key else ()), *((INTAKE,) if settings.pushes.served else ())),
+        gather_seconds=settings.settle.gather_at_most_seconds,
         objects=synced(settings),
         kinds=registry_of(settings).kinds,
     )
@@ -85,10 +90,32 @@ async def calls_short(connection: Any, expected: Expected) -> list[Trouble]:
     return found
 
 
+async def calls_scarce(connection: Any, expected: Expected) -> list[Trouble]:
+    """A day whose calls last only because edits are gathered, or not even so. All flows, later than it could."""
+    found = []
+    for row in await connection.fetch(_BUDGETS):
+        system, state = System(row["system"]), msgspec.json.decode(row["state"], type=BudgetState)
+        told = forecast(state, limits_of(system, expected.day_calls[system], expected.gather_seconds), expected.now_ms)
+        if told.left and told.used_up_at_once_ms is not None and (told.gather_seconds or told.used_up_ms is not None):
+            what = _scarce(_NAMES[system], told, expected.now_ms)
+            found.append(Trouble(where=f"calls.{system}", what=what, grade=Grade.ATTENTION))
+    return found
+
+
+def _scarce(name: str, told: Forecast, now_ms: int) -> str:
+    gathered = f"edits are gathered for {told.gather_seconds:.1f} s"
+    if told.used_up_ms is None:
+        return f"{name}'s calls of the day would not last if each edit went at once: {gathered}, and so they last"
+    hours = max(0.0, (told.used_up_ms - now_ms) / 3_600_000)
+    though = f"though {gathered}" if told.gather_seconds else "since edits are not gathered"
+    remedy = "allow more calls a day, longer gathering (settle.gather_at_most) or rarer polls (intervals)"
+    return f"{name}'s calls of the day are used up in {hours:.1f} h, {though}: {remedy}"
+
+
 async def sources_late(connection: Any, expected: Expected) -> list[Trouble]:
     """A source whose position has not been saved for several of its intervals: nobody carries it, or it can't go on."""
     limits = limits_ms(expected.poll_seconds, expected.activities_max_seconds, expected.objects)
     return late(await connection.fetch(SOURCES), now_ms=expected.now_ms, limits_ms=limits)
 
 
-CHECKS: tuple[Check, ...] = (calls_short, sources_late, gaps_open, drift_open)
+CHECKS: tuple[Check, ...] = (calls_short, calls_scarce, sources_late, gaps_open, drift_open)

@@ -24,6 +24,8 @@ class Limits:
     """Share of the window that the repair lane gets also while the live lane would take all of it."""
     day_reserve: float = 0.2
     """Share of a whole day's calls that is kept for the live lane, shrinking evenly towards the reset."""
+    gather_ms_max: int = 60_000
+    """How long edits may be gathered at the most, so that the day's calls last."""
     probe_ms: int = 60_000
     """When one call tries for the first time whether a long refusal still holds; then each time after twice as long."""
     probe_ms_max: int = 900_000

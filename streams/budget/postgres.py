@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from streams.budget.forecast import Forecast, forecast
 from streams.budget.limits import Limits
 from streams.budget.port import LANES, Lane, Ticket
 from streams.budget.row import StoredBudget, Told
@@ -109,6 +110,15 @@ class PostgresBudget:
         """In how many seconds each call of the window leaves it, whoever made it; as this process knows since its last question."""
         state, gone = self._stored.state, self._stored.now_ms() - self._limits.window_ms
         return [(at - gone) / 1000 for at in (*state.live, *state.other) if at > gone]
+
+    def forecast(self) -> Forecast:
+        """How the day will go, as this process knows since its last question."""
+        return forecast(self._stored.state, self._limits, self._stored.now_ms())
+
+    def wrote(self, at_once: float) -> None:
+        """A call wrote edits, where it would have taken `at_once` calls to write each by itself; goes along with the next question."""
+        self._told.written += 1
+        self._told.at_once += at_once
 
     async def used_up(self, seconds: float) -> None:
         """The system itself said no: nobody calls for that long (but for a trial now and then, when it is long)."""
@@ -246,6 +256,8 @@ class PostgresBudget:
             block_ms=told.block_ms,
             unblock=told.unblock and not told.block_ms,
             moved=told.moved,
+            written=told.written,
+            at_once=told.at_once,
         )
         try:
             leave = await self._exchange(connection, asking)

@@ -14,6 +14,8 @@ class Told:
     seen: tuple[int, int] | None = None
     unblock: bool = False
     moved: tuple[tuple[int, int], ...] = ()
+    written: int = 0
+    at_once: float = 0.0
 
     def keep(self, earlier: "Told") -> None:
         """Say again what an unanswered question said."""
@@ -21,6 +23,8 @@ class Told:
         self.seen = self.seen or earlier.seen
         self.unblock = self.unblock or earlier.unblock
         self.moved = (*earlier.moved, *self.moved)
+        self.written += earlier.written
+        self.at_once += earlier.at_once
 
 
 @dataclass(slots=True)

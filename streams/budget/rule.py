@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from streams.budget import hour
 from streams.budget.limits import Limits
 from streams.budget.port import LANES, MISSED, Lane
 from streams.budget.state import BudgetState, Worker
@@ -42,6 +43,10 @@ class Asking:
     """A probe got through."""
     moved: tuple[tuple[int, int], ...] = ()
     """Calls that went out later than they were allowed: when that was, and when they did."""
+    written: int = 0
+    """Calls since the last question that wrote edits."""
+    at_once: float = 0.0
+    """Those that it would have taken to write each of these edits by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +112,7 @@ def _aged(state: BudgetState, limits: Limits, now: int) -> BudgetState:
     day_ends = _day_ends(limits, now)
     new_day = limits.day_zone is not None and day_ends != state.day_ends
     return msgspec.structs.replace(
-        state,
+        hour.kept(state, now),
         live=_recent(state.live, limits, now),
         other=_recent(state.other, limits, now),
         pace=min(max(state.pace, now - _CATCH_UP_MS), now + limits.window_ms),
@@ -143,7 +148,13 @@ def _told(state: BudgetState, limits: Limits, asking: Asking, now: int) -> Budge
         state = msgspec.structs.replace(state, blocked_until=until, probe_at=trial_at, trials=trials)
     if asking.seen is not None:
         used, limit = asking.seen
+        others = used - state.day_used
+        if state.day_limit is not None and others > limits.places:  # fewer may be our own, told out of order
+            state = hour.noted(state, now, calls=others)
         state = msgspec.structs.replace(state, day_used=used, day_limit=limit)
+    if asking.written:
+        state = hour.noted(state, now, written=asking.written, at_once=asking.at_once)
+        state = msgspec.structs.replace(state, writers={**state.writers, asking.worker: now})
     return state
 
 
@@ -255,6 +266,8 @@ def _day_room(state: BudgetState, limits: Limits, lane: Lane, now: int) -> Room:
 
 def _counted(state: BudgetState, lane: Lane, granted: int, now: int) -> BudgetState:
     times = (now,) * granted
+    if granted and lane is not Lane.COPY:
+        state = hour.noted(state, now, calls=granted)
     if lane is Lane.LIVE:
         return msgspec.structs.replace(state, live=state.live + times, day_used=state.day_used + granted)
     return msgspec.structs.replace(state, other=state.other + times, day_used=state.day_used + granted)

@@ -34,3 +34,8 @@ class BudgetState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     day_limit: int | None = None
     """As the system tells it."""
     workers: dict[str, Worker] = {}
+    hour: tuple[tuple[int, int, int, float], ...] = ()
+    """The last hour by stretches: when each began; calls of the live and the repair lane, and of others on the account; those of them that
+    wrote edits; those that it would have taken to write each edit at once."""
+    writers: dict[str, int] = {}
+    """When each worker that writes edits wrote last."""

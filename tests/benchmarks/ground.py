@@ -231,11 +231,13 @@ def _configuration() -> dict[str, Any]:
     def env(name: str) -> dict[str, str]:
         return {"env": f"TANDEM_{name}"}
 
+    systems: dict[str, dict[str, Any]] = {
+        system: {name: env(f"{system.upper()}_{name.upper()}") for name in ("url", "client_id", "client_secret")}
+        for system in map(str, System)
+    }
+    systems[System.MARKETO]["calls_per_day"] = 5_000_000  # what a day allows is not what is measured
     return {
-        **{
-            system: {name: env(f"{system.upper()}_{name.upper()}") for name in ("url", "client_id", "client_secret")}
-            for system in map(str, System)
-        },
+        **systems,
         "kafka": {"bootstrap_servers": env("KAFKA_BOOTSTRAP")},
         "postgres": {"dsn": env("POSTGRES_DSN")},
         "people": {"qualify": "everyone"},

@@ -65,7 +65,7 @@ class NoPace:
     def wait(self, now: float) -> float:
         return 0.0
 
-    def spend(self, now: float, records: int = 1) -> None:
+    def spend(self, now: float, records: int = 1, lane: Lane = Lane.LIVE) -> None:
         """Not counted."""
 
     def easy(self, now: float) -> bool:

@@ -42,4 +42,7 @@ class SettleSettings:
     read_marketo: Annotated[
         Reads, Choice("Whether Marketo is read before it is written; `auto`: what was just edited, while calls are plenty", Reads)
     ] = Reads.AUTO
+    gather_at_most_seconds: Annotated[
+        float, Duration("How long edits may wait to share a call, where the day's calls would not last otherwise; 0s: never", "0s", "1h")
+    ] = 60.0
     lease_seconds: Annotated[float, Duration("How long an unanswered call is waited for before it is taken for lost", "5s", "1h")] = 300.0

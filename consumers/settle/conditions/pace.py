@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from streams.budget.port import Lane
+
 _EASY, _TIGHT = 0.3, 0.6
 """Share of the window in use up to which calls are plenty; from which on they are spread evenly. In between, a part of the gap."""
 _SPARE = 0.02
@@ -27,8 +29,8 @@ class Pacing(Protocol):
         """Seconds until the next call that isn't full may go."""
         ...
 
-    def spend(self, now: float, records: int = 1) -> None:
-        """A call goes out now, with so many records."""
+    def spend(self, now: float, records: int = 1, lane: Lane = Lane.LIVE) -> None:
+        """A call goes out now, with so many records of such a lane."""
         ...
 
     def easy(self, now: float) -> bool:
@@ -51,9 +53,9 @@ class BucketPace:
         self._tokens, self._at = tokens, now
         return max(0.0, (1.0 - tokens) / self.per_second)
 
-    def spend(self, now: float, records: int = 1) -> None:
+    def spend(self, now: float, records: int = 1, lane: Lane = Lane.LIVE) -> None:
         """As the port says."""
-        del records
+        del records, lane
         self.wait(now)
         self._tokens = max(0.0, self._tokens - 1.0)
 
@@ -95,8 +97,9 @@ class WindowPace:
             return 0.0
         return max(0.0, self._own[-1] + self._gap(used) * share - now)
 
-    def spend(self, now: float, records: int = 1) -> None:
+    def spend(self, now: float, records: int = 1, lane: Lane = Lane.LIVE) -> None:
         """As the port says."""
+        del lane
         self._own.append(now)
         self._records.append((now, records))
 

@@ -163,7 +163,7 @@ class Dispatcher:
                 if not claimed.done():
                     claimed.set_result(work.claimed)
                 if work.claimed:
-                    self._pace.spend(asyncio.get_running_loop().time(), work.claimed)
+                    self._pace.spend(asyncio.get_running_loop().time(), work.claimed, Lane(lane))
                     pay(ticket)
                     await self._finish(work)
         finally:

@@ -8,6 +8,7 @@ import structlog
 
 from consumers.ledger.callers import Callers
 from consumers.settle.conditions.feed_lag import Lag
+from consumers.settle.conditions.lasting import Lasting
 from consumers.settle.conditions.pace import BucketPace, Pacing, WindowPace
 from consumers.settle.conditions.reading_first import SalesforceFeed, reading_first
 from consumers.settle.driving.dispatch import Dispatcher
@@ -22,6 +23,7 @@ from consumers.worker.tools.opening import Tools
 from streams.ground.clock import now_ms
 from streams.wire.systems import System
 
+_SALESFORCE_RATE = 20.0
 _log = structlog.get_logger(__name__)
 
 
@@ -116,7 +118,9 @@ def _lag(tools: Tools, system: System) -> Lag | None:
 
 def _pace(tools: Tools, system: System) -> Pacing:
     """How calls that aren't full are paced."""
+    budget = tools.budgets[system]
     if system is System.SALESFORCE:
-        return BucketPace(burst=50, per_second=20)
-    budget, calls = tools.budgets[system], tools.settings.marketo.calls_per_20_seconds
-    return WindowPace(calls=calls, window_seconds=budget.window_seconds, leaving=budget.leaving_seconds)
+        return Lasting(pace=BucketPace(burst=50, per_second=_SALESFORCE_RATE), day=budget, calls_per_second=_SALESFORCE_RATE)
+    calls, seconds = tools.settings.marketo.calls_per_20_seconds, budget.window_seconds
+    pace = WindowPace(calls=calls, window_seconds=seconds, leaving=budget.leaving_seconds)
+    return Lasting(pace=pace, day=budget, calls_per_second=calls / seconds)

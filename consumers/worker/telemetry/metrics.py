@@ -90,6 +90,9 @@ class Metrics:
         self.call_seconds = Histogram("tandem_call_seconds", "Duration of calls to a system", ["system"], buckets=_LATENCY, registry=on)
         self.budget_wait = Histogram("tandem_budget_wait_seconds", "Waiting for leave", ["system", "lane"], buckets=_LATENCY, registry=on)
         self.day_used = Gauge("tandem_day_calls_used", "Calls of the day that are spent", ["system"], registry=on)
+        self.gathered = Gauge(
+            "tandem_gather_seconds", "How long edits are gathered so that the day's calls last; 0: not at all", ["system"], registry=on
+        )
         self.day_limit = Gauge("tandem_day_calls_limit", "Calls that the day allows", ["system"], registry=on)
 
     def page(self) -> bytes:
@@ -130,6 +133,7 @@ class Metrics:
         for each in spent:
             self.day_used.labels(each.system).set(each.used)
             self.day_limit.labels(each.system).set(each.limit)
+            self.gathered.labels(each.system).set(each.forecast.gather_seconds)
         self.troubles.clear()
         for where, grade in {(each.where, each.grade) for each in troubles}:
             self.troubles.labels(where, grade).set(1)

@@ -177,8 +177,15 @@ async def _close(pool: Any) -> None:
 def budgets_of(settings: Settings, dsn: str) -> dict[System, PostgresBudget]:
     """The budgets that all processes share, of both systems."""
     ours, theirs = settings.salesforce, settings.marketo
-    salesforce = replace(SALESFORCE, places=ours.calls_at_once, day_calls=ours.calls_per_day)
-    marketo = replace(MARKETO, calls=theirs.calls_per_20_seconds, places=theirs.calls_at_once, day_calls=theirs.calls_per_day)
+    gather_ms = round(settings.settle.gather_at_most_seconds * 1000)
+    salesforce = replace(SALESFORCE, places=ours.calls_at_once, day_calls=ours.calls_per_day, gather_ms_max=gather_ms)
+    marketo = replace(
+        MARKETO,
+        calls=theirs.calls_per_20_seconds,
+        places=theirs.calls_at_once,
+        day_calls=theirs.calls_per_day,
+        gather_ms_max=gather_ms,
+    )
     return {
         System.SALESFORCE: PostgresBudget(dsn, System.SALESFORCE, salesforce),
         System.MARKETO: PostgresBudget(dsn, System.MARKETO, marketo),

@@ -1,0 +1,25 @@
+"""`tandem budget`: the calls of the day, and whether they last."""
+
+import typer
+
+from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, console, examples, finish, print_json, settings_of
+
+
+def add_budget_command(app: typer.Typer) -> None:
+    """The command."""
+    app.command(short_help="The calls of the day, and whether they last.", epilog=examples("tandem budget", "tandem budget --json"))(budget)
+
+
+def budget(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+    """Say how many calls of each system's day are used, what for, and whether the rest lasts; 1 where it won't."""
+    settings = settings_of(config)
+    from consumers.cli.answers import spent_of  # noqa: PLC0415 - quick start
+    from consumers.cli.text.budget import print_budget  # noqa: PLC0415 - quick start
+
+    told = finish(spent_of(settings))
+    if json:
+        print_json(told.systems)
+    else:
+        print_budget(console(), told.systems, told.at_ms)
+    if any(each.blocked_ms or each.forecast.used_up_ms is not None for each in told.systems):
+        raise typer.Exit(int(Exit.PROBLEMS))
