@@ -44,7 +44,8 @@ class Account:
         self.told = self.told[0] + 1, self.told[1] + at_once
 
     def call(self, lane: Lane, worker: str = "w") -> None:
-        want = (int(lane is Lane.LIVE), int(lane is Lane.REPAIR), int(lane is Lane.COPY))
+        live, repair, copy, reconcile, audit = (int(lane is each) for each in Lane)
+        want = live, repair, copy, reconcile, audit
         (written, at_once), self.told = self.told, (0, 0.0)
         asking = Asking(worker=worker, want=want, written=written, at_once=at_once)
         self.state, leave = ask(self.state, self.limits, asking, self.ms())
@@ -79,7 +80,7 @@ def played(
             waiting.append(edit)
             edit += chance.expovariate(rate)
         elif account.now == poll:
-            account.call(Lane.REPAIR)
+            account.call(Lane.RECONCILE)
             poll += 1 / polls
 
 

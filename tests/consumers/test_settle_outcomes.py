@@ -395,7 +395,7 @@ async def test_only_the_live_lane_is_read_first() -> None:
     assert (bench.writer.read_ids, len(bench.writer.calls)) == ([], 1)
 
 
-@pytest.mark.parametrize("lane", list(Lane))
+@pytest.mark.parametrize("lane", [Lane.LIVE, Lane.REPAIR, Lane.COPY])
 async def test_every_lane_is_read_first_where_the_feed_may_have_lost_something(lane: Lane) -> None:
     bench = Bench(owing(1, MK, lane=lane))
     found: dict[str, Value] = {"email": "p1@example.com", "lastName": "Lovelace", "title": "c", "leadScore": 10}
