@@ -31,7 +31,7 @@ ACTS: dict[tuple[str, ...], str] = {
 """Commands that change something, or show what is masked, and what the log calls that."""
 TELLS = {
     ("run",), ("status",), ("list",), ("record",), ("explain",), ("check",), ("topics",), ("audit-log",), ("visibility",), ("fields",),
-    ("links",), ("cycles",), ("copy", "plan"), ("copy", "status"), ("custom-objects", "plan"), ("person", "asked"),
+    ("links",), ("cycles",), ("budget",), ("copy", "plan"), ("copy", "status"), ("custom-objects", "plan"), ("person", "asked"),
     ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"),
 }  # fmt: skip
 IN_MARKETO = {("setup",), ("custom-objects", "apply")}
