@@ -113,7 +113,7 @@ def status(
 ) -> None:
     """How things stand: in step or not, why and since when, what is refused or held, the calls of the day."""
     settings = settings_of(config)
-    from consumers.cli.answers import status_of  # noqa: PLC0415 - quick start
+    from consumers.answers.ledger import status_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.status import print_status  # noqa: PLC0415 - quick start
 
     told = finish(status_of(settings))
@@ -142,7 +142,7 @@ def list_people(
 ) -> None:
     """Name the records that are held, refused by a system, owed a change, or contested, and say why."""
     settings = settings_of(config)
-    from consumers.cli.answers import list_of  # noqa: PLC0415 - quick start
+    from consumers.answers.ledger import list_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.lists import print_csv, print_list  # noqa: PLC0415 - quick start
     from consumers.reports.standing.lists import Queue  # noqa: PLC0415 - quick start
 
@@ -171,7 +171,7 @@ def record(
 ) -> None:
     """One record on both sides: what differs, and why; what it belongs to, and what belongs to it."""
     settings = settings_of(config)
-    from consumers.cli.answers import records_of  # noqa: PLC0415 - quick start
+    from consumers.answers.ledger import records_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.record import print_record  # noqa: PLC0415 - quick start
 
     told, notes = finish(records_of(settings, name, live=live))
@@ -204,7 +204,7 @@ def explain(
 ) -> None:
     """Why a field has its value: what happened, in order, in your time zone (TZ), and how it stands now."""
     settings = settings_of(config)
-    from consumers.cli.answers import stories_of  # noqa: PLC0415 - quick start
+    from consumers.answers.ledger import stories_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.story import print_story  # noqa: PLC0415 - quick start
 
     told, notes = finish(stories_of(settings, name, field, most=most, live=live))
@@ -292,7 +292,7 @@ def confirm_deletes(
 ) -> None:
     """Confirm that the deletes which stopped a poll are meant (it stops when most of an object is reported deleted at once)."""
     settings = settings_of(config)
-    from consumers.cli.answers import deletes_of  # noqa: PLC0415 - quick start
+    from consumers.answers.ledger import deletes_of  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.deletes import print_deletes  # noqa: PLC0415 - quick start
     from consumers.configuration.mapping.registered import registry_of  # noqa: PLC0415 - quick start

@@ -38,8 +38,8 @@ def drift(
     if context.invoked_subcommand is not None:
         return
     settings = settings_of(config)
+    from consumers.answers.drifting import drift_of  # noqa: PLC0415 - quick start
     from consumers.audit.compare import Class  # noqa: PLC0415 - quick start
-    from consumers.cli.drifting import drift_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.drift import print_drift  # noqa: PLC0415 - quick start
 
     told = finish(drift_of(settings, _object(settings, only), list(Class) if everything else [Class.TRUE_DRIFT], most=most))
