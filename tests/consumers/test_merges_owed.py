@@ -8,6 +8,8 @@ import pytest
 
 from consumers.merge.lives.joining import join
 from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import pack, unpack
+from consumers.merge.writing.plan import Merge
 from consumers.merge.writing.refused import MERGE, refusals
 from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.looks.look import UNTELLABLE, Looker
@@ -15,7 +17,7 @@ from consumers.settle.rounds.settler import Settler
 from consumers.settle.writers.port import Fate, Outcome
 from streams.wire.errors import Unknown
 from streams.wire.events import Happened
-from streams.wire.systems import System
+from streams.wire.systems import PERSON, System
 from tests.consumers.merge.person_pair import LINKS, MK, SF, T, event, reading, terms
 from tests.consumers.pairs_in_memory import Clock, ids, ledger_with, lone, owing
 from tests.consumers.scripted_writer import Answer, Answering, ScriptedWriter, done
@@ -71,6 +73,50 @@ async def test_a_refusal_is_told_and_the_rest_goes_on(system: System) -> None:
     assert bench.writer.sent()
     bench.clock.now += 3_600_000
     assert (len(bench.writer.merged()), bench.ledger.pairs[1].merges) == (1, ((system, ids(101)[system]),))
+
+
+async def test_one_that_no_merge_takes_keeps_none_of_the_others_and_is_not_tried_for_ever() -> None:
+    state = joined(1, SF)
+    state.merges = tuple((MK, each) for each in ("1101", "1102", "1103"))
+    refused = Outcome(fate=Fate.REJECTED, reason="1079 personal URLs")
+    bench = Bench(MK, state, answers=lambda item: refused if isinstance(item.order, Merge) and "1102" in item.order.losers else done(item))
+    for _ in range(12):
+        await bench.settler.round()
+        bench.clock.now += 60_000
+    assert [losers for _, losers in bench.writer.merged()] == [("1101", "1102", "1103"), ("1101",), ("1102",), ("1103",)]
+    state = bench.ledger.pairs[1]
+    assert state.merges == ((MK, "1102"),)
+    told = refusals(state)[MK, MERGE]
+    assert "1102 into 1001: 1079 personal URLs" in told
+    assert "by hand" in told
+
+
+async def test_an_impossible_merge_keeps_no_edit_back_and_is_tried_once_more_with_it() -> None:
+    refused = Outcome(fate=Fate.REJECTED, reason="1079 personal URLs")
+    bench = Bench(MK, joined(1, SF), answers=lambda item: refused if isinstance(item.order, Merge) else done(item))
+    await settled(bench)
+    assert len(bench.writer.merged()) == 1
+    await judge(bench.ledger, event(SF, {"LastName": "z"}, T + 50_000, id=ids(1)[SF]))
+    await settled(bench)
+    assert len(bench.writer.merged()) == 2
+    assert "z" in repr(bench.writer.sent())
+
+
+async def test_what_no_merge_takes_is_told_until_it_is_done_by_hand() -> None:
+    bench = Bench(MK, joined(1, SF), answers=lambda item: Outcome(fate=Fate.REJECTED, reason="1079"))
+    await bench.settler.round()
+    state = unpack(pack(bench.ledger.pairs[1]))
+    assert refusals(state) == refusals(bench.ledger.pairs[1]) != {}
+    bench.ledger.former[MK, PERSON, ids(101)[MK]] = 1
+    await judge(bench.ledger, event(MK, {}, T + 40_000, id=ids(101)[MK], into=ids(1)[MK], kind=Happened.DELETED))
+    state = bench.ledger.pairs[1]
+    assert (state.merges, state.unmerged, (MK, MERGE) in refusals(state)) == ((), (), False)
+
+
+async def settled(bench: Bench) -> None:
+    for _ in range(6):
+        await bench.settler.round()
+        bench.clock.now += 60_000
 
 
 async def test_a_winner_that_is_gone_is_read() -> None:

@@ -4,6 +4,8 @@ Field by field the winner's value, else the loser's, since a value beats no valu
 still stand is owed a merge of them, which is planned like any write.
 """
 
+from collections.abc import Sequence
+
 from consumers.mapping.fields import Direction, FieldMapping, RuleName
 from consumers.merge.edits.forgotten import forget
 from consumers.merge.edits.values import Unfit, blank, bounded, choices, equal
@@ -43,6 +45,7 @@ def join(winner: PairState, loser: PairState, side: System, terms: Terms, at: in
     state.merges = _merges(state, winner, loser, other, by_key=not terms.mapping(winner).is_person)
     state.lane = min(winner.lane, loser.lane)
     state.wanted = winner.wanted or loser.wanted
+    state.unmerged = tuple(entry for one in (winner, loser) for entry in one.unmerged)
     if unread:
         first = shallow(first)
         first.heir, first.reread = WINNER, True
@@ -56,6 +59,15 @@ def merged(state: PairState, system: System, record_id: str) -> PairState:
         return state
     new = shallow(state)
     new.merges = tuple(entry for entry in state.merges if entry != (system, record_id))
+    new.unmerged = tuple(entry for entry in state.unmerged if entry[0] != record_id)
+    return new
+
+
+def not_merged(state: PairState, losers: Sequence[str], why: str, mark: int) -> PairState:
+    """Merging these records into the pair's was refused. `mark`: what that was planned from."""
+    new = shallow(state)
+    mark = mark if len(losers) == 1 else NEVER  # which of several stands in the way nobody says
+    new.unmerged = (*(entry for entry in state.unmerged if entry[0] not in losers), *((each, why, mark) for each in losers))
     return new
 
 

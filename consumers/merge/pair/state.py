@@ -293,6 +293,8 @@ class PairState(msgspec.Struct, gc=False):
     """Somebody has asked for this person to be in Salesforce, whatever the rule says: since then (ms, ours); 0: nobody has."""
     name: str = ""
     """Of what is named in Marketo by its parents: its name there, known once they are, whether it is there itself or not."""
+    unmerged: tuple[tuple[str, str, int], ...] = ()
+    """Of `merges`, records with which a merge was refused: each with the reason, and what the merge was planned from (`plan.row_mark`)."""
 
     def named_on(self, system: System) -> Object:
         """What its record on a side is called there."""

@@ -59,6 +59,7 @@ class Others(msgspec.Struct, array_like=True, gc=False):
     counterpart: Object
     wanted: int = 0
     name: str = ""
+    unmerged: tuple[tuple[str, str, int], ...] = ()
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False):
@@ -133,7 +134,7 @@ def pack(state: PairState) -> bytes:
         resting = msgspec.Raw(_encoder.encode({**kept, **rested}))
     others = (
         state.marketo, full, state.waiting, state.hold, state.retract, state.waits, state.merges, state.counterpart, state.wanted,
-        state.name,
+        state.name, state.unmerged,
     )  # fmt: skip
     calm = not full and _is_calm(state)
     return _encoder.encode((FORM, state.object, calm, edited, resting, state.salesforce, state.lane, state.due, others))
@@ -171,6 +172,7 @@ def unfolded(front: Stored) -> PairState:
         others.counterpart,
         others.wanted,
         others.name,
+        others.unmerged,
     )
 
 

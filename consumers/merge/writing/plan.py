@@ -136,15 +136,21 @@ def _change(state: PairState, target: System, rules: SyncRules, *, exact: bool) 
 
 
 def merges_owed(state: PairState, target: System, rules: SyncRules) -> tuple[str, ...]:
-    """The records that are to be merged into the target's now: as many as a call takes, of the object that it has, unless that was
-    refused and nothing has changed since."""
+    """The records that are to be merged into the target's now: as many as a call takes, of the object that it has.
+
+    A call is refused as a whole. So whoever was among those of one that was refused is tried alone, and where that is refused, again once
+    anything of the pair, its mapping or the rules has changed.
+    """
     record = state.record(target)
     if not state.merges or not record.id or record.deleted or not rules.objects[state.object].is_person:
         return ()
-    if record.refused and record.refused_mark == row_mark(state, rules):
-        return ()
     losers = [each for system, each in state.merges if system is target and each and mergeable(target, record.id, each)]
-    return tuple(losers[: _LOSERS_MAX[target]])
+    if not state.unmerged:
+        return tuple(losers[: _LOSERS_MAX[target]])
+    refused, mark = {each: mark for each, _, mark in state.unmerged}, row_mark(state, rules)
+    fresh = [each for each in losers if each not in refused]
+    again = [each for each in losers if each in refused and refused[each] != mark]
+    return tuple(fresh[: _LOSERS_MAX[target]] or again[:1])
 
 
 def left_behind(state: PairState, target: System, mapping: ObjectMapping) -> str:

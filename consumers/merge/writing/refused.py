@@ -13,6 +13,15 @@ RECORD = "*"
 MERGE = "merge"
 """Stands for a merge of two records."""
 
+_APART = (
+    "{loser} is the same person as {record}, but they are not of one object, so {system} merges them in no call. "
+    "Convert the lead into the contact there: it is seen, and done with"
+)
+_BY_HAND = (
+    "Both stay as they are, and the first is kept in step. Merge them in {system} by hand, or mend what stands in the way: it is tried "
+    "again with the next change of this person"
+)
+
 Refusals = Mapping[tuple[System, str], str]
 """(system, field) -> why, in the system's own words or ours."""
 
@@ -52,15 +61,18 @@ def _is_to_go(state: PairState, system: System) -> bool:
 
 
 def _note_merges(found: dict[tuple[System, str], str], state: PairState) -> None:
-    for system, loser in state.merges:
+    """One line a side, whatever it is that can't be merged there."""
+    refused = {record: why for record, why, _ in state.unmerged}
+    for system in System:
         record = state.record(system)
-        if loser and record.id and not mergeable(system, record.id, loser):
-            found[system, MERGE] = (
-                f"{loser} is the same person as {record.id}, but they are not of one object, so {system} merges them in no call. "
-                f"Convert the lead into the contact there: it is seen, and done with"
-            )
-        elif loser and record.refused:
-            found[system, MERGE] = record.refused
+        owed = [loser for place, loser in state.merges if place is system and loser and record.id]
+        apart = [loser for loser in owed if not mergeable(system, record.id, loser)]
+        told = [f"{loser} into {record.id}: {refused[loser]}" for loser in owed if loser in refused and loser not in apart]
+        said = [_APART.format(loser=loser, record=record.id, system=system) for loser in apart]
+        if told:
+            said.append(f"{system} refuses merging {'; '.join(told)}. {_BY_HAND.format(system=system)}")
+        if said:
+            found[system, MERGE] = ". ".join(said)
 
 
 def _note(found: dict[tuple[System, str], str], system: System, key: str, field: Field) -> None:

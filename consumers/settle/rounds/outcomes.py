@@ -8,7 +8,7 @@ from collections import Counter
 
 from consumers.judging.meeting.holds import held
 from consumers.ledger.port import Duty, Pair
-from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged, succeeded
+from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged, not_merged, succeeded
 from consumers.merge.lives.once import doubted
 from consumers.merge.lives.outlived import outlived
 from consumers.merge.pair.state import PairState, Record, shallow
@@ -179,13 +179,10 @@ class Outcomes:
 
 
 def _not_merged(state: PairState, system: System, order: Merge, outcome: Outcome) -> PairState:
-    """The merge was refused: it is tried again when anything has changed, as a row that was refused as a whole."""
+    """The merge was refused. Who is gone is owed none any more, and the others are tried again at once; else see `merges_owed`."""
     for loser in outcome.gone:
         state = merged(state, system, loser)
-    record = shallow(state.record(system))
-    record.refused = f"merging {', '.join(order.losers)} into {order.id}: {outcome.reason}"
-    record.refused_mark = order.mark if not outcome.gone else _NEVER_MARKED
-    return state.with_record(system, record)
+    return state if outcome.gone else not_merged(state, order.losers, outcome.reason, order.mark)
 
 
 def _mark(item: Item) -> int:
