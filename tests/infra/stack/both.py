@@ -156,14 +156,16 @@ def shows(row: Row, wanted: Row) -> bool:
     return all(row.get(name) == value or (value is False and row.get(name) is None) for name, value in wanted.items())
 
 
-async def until(what: Callable[[], Awaitable[object]], said: str, seen: Callable[[], object] = lambda: "") -> None:
+async def until(
+    what: Callable[[], Awaitable[object]], said: str, seen: Callable[[], object] = lambda: "", *, seconds: float = DEADLINE_SECONDS
+) -> None:
     """Waits for it."""
     try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(seconds):
             while not await what():
                 await asyncio.sleep(0.2)
     except TimeoutError:
-        raise AssertionError(f"{said}: not within {DEADLINE_SECONDS} s ({seen()})") from None
+        raise AssertionError(f"{said}: not within {seconds} s ({seen()})") from None
 
 
 async def tandem(both: Both, *arguments: str) -> tuple[int, str]:

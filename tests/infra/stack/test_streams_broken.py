@@ -16,6 +16,8 @@ from tests.infra.stack.both import STREAMS, Both, Row, a_stack, tandem, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
+WAITED_SECONDS = 400
+"""A stream has its time to bring what a poll has found."""
 TOPIC = "crm.salesforce.lead.v1"
 ALIKE = {"LastName": "lastName", "Title": "title", "City": "city", "Phone": "phone"}
 FOREIGN = (
@@ -105,7 +107,7 @@ async def test_a_muted_stream_is_told_apart_from_one_that_is_late(tmp_path: Path
             missed[:] = await cycles(both, "--missed", "--object", "lead")
             return bool(missed)
 
-        await until(told, "a cycle that tells what the stream had missed", lambda: missed)
+        await until(told, "a cycle that tells what the stream had missed", lambda: missed, seconds=WAITED_SECONDS)
         assert (missed[0]["source"], missed[0]["missed"], missed[0]["repaired"]) == ("salesforce.poll.lead", 1, 1)
         assert "silent" in missed[0]["why"]
         hole = await healed(both, "silent")
