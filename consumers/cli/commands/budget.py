@@ -13,7 +13,7 @@ def add_budget_command(app: typer.Typer) -> None:
 def budget(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """Say how many calls of each system's day are used, what for, and whether the rest lasts; 1 where it won't."""
     settings = settings_of(config)
-    from consumers.cli.answers import spent_of  # noqa: PLC0415 - quick start
+    from consumers.answers.ledger import spent_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.budget import print_budget  # noqa: PLC0415 - quick start
 
     told = finish(spent_of(settings))
