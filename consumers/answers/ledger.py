@@ -15,12 +15,13 @@ from consumers.ledger.spent import Spent, spent
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import PairState
 from consumers.reports.database import ledger_connection
-from consumers.reports.records.now import now
+from consumers.reports.records.now import as_it_was, now, now_in_all
+from consumers.reports.records.obstacles import kept_back, obstacles
 from consumers.reports.records.parents import kept, of
 from consumers.reports.records.people import find, people_of
 from consumers.reports.records.record import Live, RecordShown, fields_to_read, shown
 from consumers.reports.records.relations import relations_of
-from consumers.reports.records.story import Chapter, authors, decisions_about, field_key, story
+from consumers.reports.records.story import Chapter, authors, decisions_about, field_key, story, then_of
 from consumers.reports.standing.lists import Listed, Queue, listed
 from consumers.reports.standing.status import Status, status
 from consumers.troubles.ledger import expected
@@ -43,9 +44,11 @@ class Story:
     person: str
     email: str
     field: str
+    """Empty: the whole record."""
     chapters: tuple[Chapter, ...]
     now: tuple[str, ...]
-    """How it stands."""
+    """How it stands; with `at_ms`: how it stood then."""
+    at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,21 +129,33 @@ async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list
     return told, list(dict.fromkeys(notes))
 
 
-async def stories_of(settings: Settings, name: str, field: str, *, most: int, live: bool) -> tuple[list[Story], list[str]]:
-    """The story of a field for each pair that a name may mean, and what could not be asked; `live`: Salesforce is asked for the names
-    of its users. Raises `UnknownRecord`, `UnknownField`, and as `ledger_connection`.
+async def stories_of(
+    settings: Settings, name: str, field: str | None, *, most: int, live: bool, at_ms: int | None = None
+) -> tuple[list[Story], list[str]]:
+    """The story of a field (None: of the whole record) for each pair that a name may mean, and what could not be asked; `live`: Salesforce
+    is asked for the names of its users; `at_ms`: as it was then. Raises `UnknownRecord`, `UnknownField`, and as `ledger_connection`.
     """
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         rules = build(settings, known=await mapped(connection))
-        found = [(each, field_key(rules.objects[each.state.object], field)) for each in await find(connection, name)]
-        read = [await decisions_about(connection, each.pair, key, most=most) for each, key in found]
+        found = [(each, field_key(rules.objects[each.state.object], field) if field else None) for each in await find(connection, name)]
+        read = [await decisions_about(connection, each.pair, key, most=most, until_ms=at_ms) for each, key in found]
         keeping = await kept(connection, [each.pair for each, _ in found])
+        barred = await obstacles(connection, expected(settings, round(time.time() * 1000)), rules, {each.state.object for each, _ in found})
+        past = {each.pair: await then_of(connection, each.pair, at_ms) for each, _ in found} if at_ms is not None else {}
     people, missed = await _names(settings, authors(read)) if live else ({}, [])
     told, notes = [], [*(each.note for each, _ in found if each.note), *missed]
     for (each, key), decisions in zip(found, read, strict=True):
         record = shown(each.pair, each.state, rules, {}, of(keeping, each.pair))
         chapters = story(decisions, key, most=most, people=people)
-        told.append(Story(pair=each.pair, person=record.person, email=record.email, field=key, chapters=chapters, now=now(record, key)))
+        if at_ms is not None:
+            stands = as_it_was(past[each.pair], key)
+        else:
+            stands = (*(now(record, key) if key else now_in_all(record)), *kept_back(record, key, barred))
+        told.append(
+            Story(
+                pair=each.pair, person=record.person, email=record.email, field=key or "", chapters=chapters, now=stands, at_ms=at_ms
+            )
+        )  # fmt: skip
     return told, notes
 
 

@@ -15,6 +15,7 @@ from consumers.cli.commands.custom_objects import custom_app
 from consumers.cli.commands.drift import drift_app
 from consumers.cli.commands.links import add_link_commands
 from consumers.cli.commands.person import person_app
+from consumers.cli.commands.records import add_record_commands
 from consumers.cli.commands.sight import add_sight_commands
 from consumers.cli.commands.subscribe import add_subscription_commands
 from consumers.cli.terms import (
@@ -86,9 +87,6 @@ class Listable(StrEnum):
     CONTESTED = "contested"
 
 
-Live = Annotated[bool, typer.Option("--live/--no-live", help="Ask both systems for the record as it is now (a call each).")]
-
-
 @app.command(short_help="Run a worker.", epilog=examples("tandem run", "tandem run --role relay --role observe"))
 def run(
     config: Config = DEFAULT_CONFIG,
@@ -157,64 +155,7 @@ def list_people(
         print_list(console(), Queue(str(queue)), lines, most=most)
 
 
-@app.command(
-    short_help="One record on both sides: what differs.",
-    epilog=examples("tandem record ada@example.com", "tandem record 00Q5f000005bwLFEAY --all"),
-)
-def record(
-    name: Annotated[str, typer.Argument(metavar="ID|EMAIL", help="A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER.")],
-    config: Config = DEFAULT_CONFIG,
-    *,
-    everything: Annotated[bool, typer.Option("--all", help="Also the fields in step, and who wins a conflict.")] = False,
-    live: Live = True,
-    json: Json = False,
-) -> None:
-    """One record on both sides: what differs, and why; what it belongs to, and what belongs to it."""
-    settings = settings_of(config)
-    from consumers.answers.ledger import records_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.record import print_record  # noqa: PLC0415 - quick start
-
-    told, notes = finish(records_of(settings, name, live=live))
-    if json:
-        print_json({"records": told, "notes": notes})
-        return
-    for each in told:
-        print_record(console(), each, everything=everything)
-    for note in notes:
-        console().print(note, markup=False)
-
-
-@app.command(
-    short_help="Why a field has its value.",
-    epilog=examples(
-        "tandem explain ada@example.com title",
-        "tandem explain 1001 Title --technical",
-        "TZ=Europe/Berlin tandem explain ada@example.com unsubscribed",
-    ),
-)
-def explain(
-    name: Annotated[str, typer.Argument(metavar="RECORD", help="A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER.")],
-    field: Annotated[str, typer.Argument(metavar="FIELD", help="The field, by its Marketo or its Salesforce name.")],
-    config: Config = DEFAULT_CONFIG,
-    *,
-    most: Annotated[int, typer.Option("--last", min=1, max=10_000, help="Tell at most so many decisions, the newest.")] = 50,
-    technical: Annotated[bool, typer.Option("--technical", help="Also versions, echoes and client ids.")] = False,
-    live: Annotated[bool, typer.Option("--live/--no-live", help="Ask Salesforce for the names of its users (a call).")] = True,
-    json: Json = False,
-) -> None:
-    """Why a field has its value: what happened, in order, in your time zone (TZ), and how it stands now."""
-    settings = settings_of(config)
-    from consumers.answers.ledger import stories_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.story import print_story  # noqa: PLC0415 - quick start
-
-    told, notes = finish(stories_of(settings, name, field, most=most, live=live))
-    if json:
-        print_json(told)
-        return
-    for each in told:
-        print_story(console(), each, technical=technical)
-    for note in notes:
-        console().print(note, markup=False)
+add_record_commands(app)
 
 
 @app.command(

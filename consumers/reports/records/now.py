@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from consumers.reports.records.derived import Then
 from consumers.reports.records.plain import NAMES, quoted
 from consumers.reports.records.record import FieldShown, Mark, RecordShown, SideShown
 from streams.wire.systems import System
@@ -17,6 +18,30 @@ def now(record: RecordShown, key: str) -> tuple[str, ...]:
         return told
     sides = [side for side in (field.salesforce, field.marketo) if side.mark is Mark.SAME]
     return (f"Now: {quoted(field.agreed)} {'on both sides' if len(sides) > 1 else 'on the one side that has it'}.",)
+
+
+def now_in_all(record: RecordShown) -> tuple[str, ...]:
+    """The sentences about all of the record, at least one."""
+    told = [*_about_record(record)]
+    told += [f"{field.field}: {sentence}" for field in record.fields for sentence in _about_field(field)]
+    return tuple(told) or (f"Now: all {len(record.fields)} fields are in step.",)
+
+
+def as_it_was(then: Then, key: str | None) -> tuple[str, ...]:
+    """The sentences about a field (None: the record) at a moment of the past, at least one."""
+    if not then.decisions:
+        return ("Then: nothing was known of it, or the decisions of that time have been let go.",)
+    if key is None:
+        told = [f"Then: {NAMES[system]} record {record}." for system, record in then.records.items() if system not in then.deleted]
+        told += [f"Then: the record in {NAMES[system]} was deleted." for system in then.deleted]
+        return (*told, *([f"Then: held: {then.hold}."] if then.hold else []))
+    field = then.fields.get(key)
+    if field is None or field.agreed is None:
+        return ("Then: nothing had been told of it yet, as far as the decisions are kept.",)
+    sides = [f"{NAMES[system]} showed {quoted(side.value)}" for system in System if (side := field.side(system)) is not None]
+    held = f"; held: {field.hold}" if field.hold else ""
+    shown = ", ".join(sides) or "no side was told"
+    return (f"Then: {quoted(field.agreed.value)} was agreed, version {field.agreed.version}; {shown}{held}.",)
 
 
 def _about_record(record: RecordShown) -> Iterator[str]:

@@ -1,17 +1,20 @@
-"""The story of one field: every decision that touched it, oldest first, as plain sentences."""
+"""The story of a field, or of a whole record: every decision that touched it, oldest first, as plain sentences."""
 
 import difflib
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from dataclasses import field as made_by
 from typing import Any
 
 from consumers.ledger.postgres.blocks import told_of
 from consumers.mapping.fields import ObjectMapping
 from consumers.merge.pair import decision as decisions
 from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
+from consumers.reports.records.derived import Then, then
 from consumers.reports.records.plain import NAMES, WHOLE_RECORD, plain, quoted
 from streams.wire.events import Happened, Value
+from streams.wire.systems import System
 
 _DECISIONS = "select id, body from decisions where pair = $1 and id < $2 order by id desc limit $3"
 _PAGE = 500
@@ -51,7 +54,8 @@ class UnknownField(LookupError):  # noqa: N818 - an answer to the operator, not 
 class Chapter:
     """One decision about the field. `at`: ms, ours; `happened_at`: when the change was made, by its system's clock (0: not told).
 
-    `plain`: in the words of marketing; empty where only the machinery is concerned. `sentence`: in full.
+    `plain`: in the words of marketing; empty where only the machinery is concerned. `sentence`: in full. `field`: empty where the whole
+    record is concerned. `before`: what each side showed of the field before, as far as that was told.
     """
 
     decision: int
@@ -72,6 +76,8 @@ class Chapter:
     call: str | None = None
     write: int = 0
     outcome: str = ""
+    field: str = ""
+    before: Mapping[str, Value] = made_by(default_factory=dict)
 
 
 def field_key(mapping: ObjectMapping, name: str) -> str:
@@ -81,7 +87,7 @@ def field_key(mapping: ObjectMapping, name: str) -> str:
     if key is None:
         near = difflib.get_close_matches(name.lower(), names, n=1)
         hint = f"did you mean {names[near[0]]}?" if near else f"mapped are: {', '.join(sorted(mapping.by_key))}"
-        raise UnknownField(f"{name} is not a mapped field of a {mapping.object}; {hint}")
+        raise UnknownField(f"{name} is not a mapped field of a {mapping.object}, so that no change of it is passed on; {hint}")
     return key
 
 
@@ -89,12 +95,16 @@ Told = list[tuple[int, Decision]]
 """Decisions with their numbers."""
 
 
-async def decisions_about(connection: Any, pair: int, key: str, *, most: int) -> Told:
-    """The newest decisions about a field of a pair, newest first; enough of them for `most` chapters."""
+async def decisions_about(connection: Any, pair: int, key: str | None, *, most: int, until_ms: int | None = None) -> Told:
+    """The newest decisions about a field of a pair, newest first; enough of them for `most` chapters. `key`: None: whatever they are about;
+    `until_ms`: those made by then.
+    """
     told: Told = []
-    async with aclosing(_all_about(connection, pair)) as newest:
+    async with aclosing(all_about(connection, pair)) as newest:
         async for number, body in newest:
             decision = decisions.decode(body)
+            if until_ms is not None and decision.at > until_ms:
+                continue
             if any(True for _ in chapters_of(number, decision, key)):
                 told.append((number, decision))
                 if len(told) >= most:
@@ -102,8 +112,8 @@ async def decisions_about(connection: Any, pair: int, key: str, *, most: int) ->
     return told
 
 
-async def _all_about(connection: Any, pair: int) -> AsyncGenerator[tuple[int, bytes]]:
-    """First what is in blocks, then what earlier versions kept in rows."""
+async def all_about(connection: Any, pair: int) -> AsyncGenerator[tuple[int, bytes]]:
+    """Every decision about a pair, newest first. First what is in blocks, then what earlier versions kept in rows."""
     async for number, body in told_of(connection, pair):
         yield number, body
     before, rows = 2**63 - 1, [None] * _PAGE
@@ -114,10 +124,33 @@ async def _all_about(connection: Any, pair: int) -> AsyncGenerator[tuple[int, by
             yield before, row["body"]
 
 
-def story(told: Told, key: str, *, most: int, people: Mapping[str, str] = NOBODY) -> tuple[Chapter, ...]:
-    """The newest `most` chapters, in the order in which things happened. `people`: the names of users."""
-    chapters = [chapter for number, decision in reversed(told) for chapter in chapters_of(number, decision, key, people)]
+async def then_of(connection: Any, pair: int, at_ms: int) -> Then:
+    """What a pair was at a moment (ms, ours), as far as its decisions are kept."""
+    told: Told = []
+    async with aclosing(all_about(connection, pair)) as newest:
+        async for number, body in newest:
+            decision = decisions.decode(body)
+            if decision.at <= at_ms:
+                told.append((number, decision))
+    return then(reversed(told))
+
+
+def story(told: Told, key: str | None, *, most: int, people: Mapping[str, str] = NOBODY) -> tuple[Chapter, ...]:
+    """The newest `most` chapters, in the order in which things happened. `people`: the names of users; `key`: None: of the whole record."""
+    chapters: list[Chapter] = []
+    so_far = Then()
+    for number, decision in reversed(told):
+        chapters += (replace(each, before=_before(so_far, each.field)) for each in chapters_of(number, decision, key, people))
+        so_far.take(number, decision)
     return in_order(chapters[-most:])
+
+
+def _before(so_far: Then, key: str) -> dict[str, Value]:
+    """What each side showed, as far as it is known."""
+    field = so_far.fields.get(key)
+    if field is None:
+        return {}
+    return {str(system): showed.value for system in System if (showed := field.side(system)) is not None}
 
 
 def authors(read: Iterable[Told]) -> frozenset[str]:
@@ -133,9 +166,9 @@ def in_order(chapters: Iterable[Chapter]) -> tuple[Chapter, ...]:
     return tuple(sorted(chapters, key=lambda each: ((each.happened_at or each.at) // 1000, each.decision)))
 
 
-def chapters_of(number: int, decision: Decision, key: str, people: Mapping[str, str] = NOBODY) -> Iterable[Chapter]:
-    """What one decision says about a field; nothing if it doesn't."""
-    rulings = [ruling for ruling in decision.fields if ruling.field in (key, WHOLE_RECORD)]
+def chapters_of(number: int, decision: Decision, key: str | None, people: Mapping[str, str] = NOBODY) -> Iterable[Chapter]:
+    """What one decision says about a field (None: about any); nothing if it doesn't."""
+    rulings = [ruling for ruling in decision.fields if key is None or ruling.field in (key, WHOLE_RECORD)]
     if decision.fields and not rulings:
         return
     if not rulings:
@@ -165,9 +198,10 @@ def _chapter(number: int, decision: Decision, ruling: Ruling | None, sentence: s
         rule=ruling.rule if ruling else "",
         reason=(ruling.reason if ruling else "") or decision.detail,
         author=event.author if event else None,
-        call=event.call if event else None,
+        call=event.call if event else decision.call or None,
         write=decision.write,
         outcome=decision.outcome,
+        field=ruling.field if ruling and ruling.field != WHOLE_RECORD else "",
     )
 
 
@@ -181,7 +215,7 @@ def _record_sentence(decision: Decision) -> str:
         case "held":
             return f"The pair is held{detail}."
         case "written":
-            return f"Tandem wrote the record to {name} (write {decision.write}): {_outcome(decision)}{detail}."
+            return f"Tandem wrote the record to {name} ({_write(decision)}): {_outcome(decision)}{detail}."
         case "joined":
             return f"Two records of the same person are one{detail}."
         case "forgotten":
@@ -192,6 +226,10 @@ def _record_sentence(decision: Decision) -> str:
             return f"Tandem read the record in {name}{detail}."
         case _:
             return f"{decision.kind} in {name}{detail}."
+
+
+def _write(decision: Decision) -> str:
+    return f"write {decision.write}" + (f", request {decision.call}" if decision.call else "")
 
 
 def _outcome(decision: Decision) -> str:
@@ -208,7 +246,7 @@ def _acted_sentence(decision: Decision, ruling: Ruling) -> str:
     if decision.kind == "written":
         value = ruling.value if ruling.value is not None else ruling.agreed
         what = "the record" if ruling.field == WHOLE_RECORD else quoted(value)
-        return f"Tandem wrote {what} to {name} (write {decision.write}): {outcome or 'sent'}{said}."
+        return f"Tandem wrote {what} to {name} ({_write(decision)}): {outcome or 'sent'}{said}."
     if decision.kind == "held":
         return f"Held{said}."
     return f"{decision.kind.capitalize()} with {name}: {quoted(ruling.value)} {outcome}{said}.".replace(" .", ".")

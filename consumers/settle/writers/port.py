@@ -1,7 +1,7 @@
 """What settle asks of a system: look people up, read them, write to them in batches."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -68,6 +68,13 @@ class Outcome:
     """With `BUSY`: the keys of parents that it names and the system doesn't have (any more), though we had taken them for there."""
     rivals: tuple[ChangeEvent, ...] = ()
     """With `SEVERAL`: readings of those that are there, as far as they can be seen."""
+    call: str = ""
+    """The system's own name of the call that was answered, where it gives one (Marketo's request id)."""
+
+
+def answered_by(call: str, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The outcomes, each with the name of the call that brought it."""
+    return [replace(each, call=call) for each in outcomes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,6 +190,7 @@ def test_a_chapter_carries_what_programs_need() -> None:
         reason="marketo wins",
         author="eva@example.com",
         call="r#1",
+        field="title",
     )
 
 
@@ -302,5 +303,7 @@ def test_a_field_may_be_named_as_on_either_side(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "hint"), [("staus", "did you mean leadStatus?"), ("zzz", "mapped are: leadStatus")])
 def test_an_unknown_field_is_answered_with_the_nearest(name: str, hint: str) -> None:
-    with pytest.raises(UnknownField, match=f"{name} is not a mapped field of a lead; {hint}".replace("?", r"\?")):
+    with pytest.raises(
+        UnknownField, match=f"{name} is not a mapped field of a lead, so that no change of it is passed on; {hint}".replace("?", r"\?")
+    ):
         field_key(MAPPING, name)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from consumers.merge.edits.verdicts import ONE_OF_SEVERAL
 from consumers.merge.pair.decision import Decision, Verdict
 from consumers.merge.pair.state import PairState
+from consumers.reports.records.derived import Agreement, agreements
 from streams.wire.events import Happened, Value
 from streams.wire.systems import System
 from tests.consumers.simulation.plot import BOX, CHOOSY, CLEARED, DOWN, EMAIL, REFUSED, SCORE, SET, TEXTS, UP, Plot, start_of
@@ -44,6 +45,20 @@ class Oracle:
         else:
             yield from self._in_step()
         yield from self._unnamed()
+        yield from self._underivable()
+
+    def _underivable(self) -> Iterator[str]:
+        """What is agreed that the decisions don't tell. Link fields are Tandem's own; what the history begins with was never decided."""
+        told: dict[int, dict[str, Agreement]] = {}
+        for number, decision in enumerate(self.decisions):
+            told.setdefault(decision.pair, {}).update(agreements(number, decision))
+        for pair, state in self.pairs.items():
+            for key, field in state.fields.items():
+                found = told.get(pair, {}).get(key)
+                if key.startswith("sf") or (found is None and field.version <= 1):
+                    continue
+                if found is None or (found.value, found.version) != (field.value, field.version):
+                    yield f"underivable {key}: {found} is not {field.value} {field.version}"
 
     def _counts(self) -> dict[System, int]:
         gone = self.plot.deleted

@@ -6,7 +6,7 @@ from datetime import datetime
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import PairState
 from consumers.merge.writing.plan import Create
-from consumers.settle.writers.port import Fate, Item, Outcome
+from consumers.settle.writers.port import Fate, Item, Outcome, answered_by
 from consumers.settle.writers.refused import orphaned, passes
 from streams.budget.port import Lane
 from streams.marketo.api.custom_activity import DATE, CustomActivity
@@ -50,7 +50,8 @@ class MarketoActivities:
             answer = await self._rest.custom_activities.add([kind.told(_values(item), item.key, number) for item in items], lane)
         except Fatal as error:
             return [Outcome(fate=Fate.BUSY, reason=str(error), after_seconds=_CLOSED_SECONDS)] * len(items)
-        return [self._outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
+        told = (self._outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True))
+        return answered_by(answer.request_id, told)
 
     async def find(self, wanted: Mapping[int, PairState], lane: Lane) -> dict[int, list[ChangeEvent]]:
         """For each pair the activities that tell of its record: those of one type in one walk along the log."""

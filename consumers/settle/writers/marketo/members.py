@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from consumers.mapping.fields import ObjectMapping
 from consumers.merge.pair.state import PairState
 from consumers.merge.writing.plan import Create, Delete, Merge, Update
-from consumers.settle.writers.port import Fate, Item, Outcome, Visible
+from consumers.settle.writers.port import Fate, Item, Outcome, Visible, answered_by
 from consumers.settle.writers.refused import blamed, orphaned, passes
 from streams.budget.port import Lane
 from streams.marketo.api.programs import STATUS, MarketoPrograms
@@ -57,7 +57,7 @@ class MarketoMembers:
         if isinstance(items[0].order, Delete):
             for (program, _), group in _grouped(items, self._name, lambda _: "").items():
                 answer = await self._programs.delete_members(program, [self._person(item) for item in group], lane)
-                told |= {item.write: self._outcome(result, item, answer.until) for item, result in zip(group, answer.results, strict=True)}
+                told |= self._told(group, answer)
             return [told[item.write] for item in items]
         for (program, status), group in _grouped(items, self._name, _status).items():
             told |= await self._with_status(program, status, group, lane) if status else {item.write: self._done(item, 0) for item in group}
@@ -65,7 +65,7 @@ class MarketoMembers:
         for (program, _), group in _grouped(rest, self._name, lambda _: "").items():
             records = [{"leadId": int(self._person(item)), **self._fields(item)} for item in group]
             answer = await self._programs.write_members(program, records, lane)
-            told |= {item.write: self._outcome(result, item, answer.until) for item, result in zip(group, answer.results, strict=True)}
+            told |= self._told(group, answer)
         return [told[item.write] for item in items]
 
     def together(self, item: Item) -> str:
@@ -103,7 +103,8 @@ class MarketoMembers:
         return told
 
     def _told(self, group: Sequence[Item], answer: SyncAnswer) -> dict[int, Outcome]:
-        return {item.write: self._outcome(result, item, answer.until) for item, result in zip(group, answer.results, strict=True)}
+        outcomes = (self._outcome(result, item, answer.until) for item, result in zip(group, answer.results, strict=True))
+        return dict(zip((item.write for item in group), answered_by(answer.request_id, outcomes), strict=True))
 
     def _refused(self, status: str, stands: str) -> Outcome:
         reason = (

@@ -12,7 +12,7 @@ from consumers.merge.pair.state import PairState
 from consumers.merge.writing.plan import Create, Delete, Merge
 from consumers.settle.writers.marketo.members import MarketoMembers
 from consumers.settle.writers.marketo.numbers import Numbers
-from consumers.settle.writers.port import Fate, Item, Outcome, Visible
+from consumers.settle.writers.port import Fate, Item, Outcome, Visible, answered_by
 from consumers.settle.writers.refused import NO_OWNER, blamed, orphaned, passes
 from streams.budget.port import Lane
 from streams.marketo.api.programs import MarketoPrograms
@@ -124,7 +124,8 @@ class MarketoRecords:
             records = [{**_name(resource, item), **_fields(item)} for item in items]
             answer = await self._resources.sync_records(resource, records, action, lane, by_id=by_id)
         keyed = _is_keyed(resource)
-        return [_outcome(result, item, answer.until, keyed=keyed) for item, result in zip(items, answer.results, strict=True)]
+        told = (_outcome(result, item, answer.until, keyed=keyed) for item, result in zip(items, answer.results, strict=True))
+        return answered_by(answer.request_id, told)
 
     def _doubted(self, item: Item, outcome: Outcome) -> Outcome:
         return outcome if outcome.fate is Fate.DONE else self._numbers.missed(item, outcome.reason) or outcome

@@ -12,7 +12,7 @@ from consumers.settle.writers.marketo.activities import MarketoActivities
 from consumers.settle.writers.marketo.records import MarketoRecords, owned
 from consumers.settle.writers.marketo.uses import ASKED, MarketoUses
 from consumers.settle.writers.merging import after_refusal
-from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of
+from consumers.settle.writers.port import Fate, Item, Outcome, Use, Visible, all_of, answered_by
 from consumers.settle.writers.refused import blamed, orphaned, passes
 from streams.budget.port import Lane
 from streams.marketo.api.calling import BATCH_RECORDS_MAX
@@ -135,17 +135,18 @@ class MarketoWriter:
         else:
             records = [{"id": int(_id(item)), **self._record(item)} for item in items]
             answer = await self._rest.sync(records, "updateOnly", "id", lane)
-        return [_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True)]
+        told = (_outcome(result, item, answer.until) for item, result in zip(items, answer.results, strict=True))
+        return answered_by(answer.request_id, told)
 
     async def _merge(self, item: Item, order: Merge, lane: Lane) -> Outcome:
         try:
-            await self._rest.merge(order.id, order.losers, lane)
+            call = await self._rest.merge(order.id, order.losers, lane)
         except Reject as error:
             refused = Outcome(fate=Fate.REJECTED, reason=f"{error.code} {error}".strip())
             if error.code not in _GONE:
                 return refused
             return after_refusal(item, await self._rest.read([order.id, *order.losers], ["id"], lane), refused)
-        return Outcome(fate=Fate.DONE, id=order.id)
+        return Outcome(fate=Fate.DONE, id=order.id, call=call)
 
     def together(self, item: Item) -> str:
         """As the port says."""
