@@ -52,7 +52,7 @@ def mended(state: PairState, readings: Readings, terms: Terms, now: int) -> Mend
             state, told = judge_reading(state, reading, terms)
             rulings += told
     state = terms.with_due(state, now)
-    return Mended(state=state, rulings=tuple(rulings), writes=tuple(_written(state, terms)))
+    return Mended(state=state, rulings=tuple(rulings), writes=tuple(owed_now(state, terms)))
 
 
 def reopened(state: PairState, readings: Readings, keys: Collection[str], terms: Terms) -> PairState:
@@ -92,7 +92,8 @@ def to_reread(differences: Collection[Difference]) -> bool:
     return any(each.klass is Class.TRUE_DRIFT and not each.field and each.cause in REREAD for each in differences)
 
 
-def _written(state: PairState, terms: Terms) -> list[Written]:
+def owed_now(state: PairState, terms: Terms) -> list[Written]:
+    """What would be written of this pair now, to either side."""
     found = []
     for system in System:
         match plan(state, system, terms.rules, exact=terms.exact_on(system)):

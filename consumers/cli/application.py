@@ -9,10 +9,13 @@ import typer
 from consumers.cli.commands.audit_log import add_audit_log_command
 from consumers.cli.commands.budget import add_budget_command
 from consumers.cli.commands.configuration import config_app
+from consumers.cli.commands.conflicts import conflicts_app
 from consumers.cli.commands.copy import copy_app
 from consumers.cli.commands.coverage import add_coverage_commands
 from consumers.cli.commands.custom_objects import custom_app
+from consumers.cli.commands.dead_letters import letters_app
 from consumers.cli.commands.drift import drift_app
+from consumers.cli.commands.holds import holds_app
 from consumers.cli.commands.links import add_link_commands
 from consumers.cli.commands.person import person_app
 from consumers.cli.commands.records import add_record_commands
@@ -45,6 +48,9 @@ app.add_typer(custom_app, name="custom-objects")
 app.add_typer(person_app, name="person")
 app.add_typer(drift_app, name="drift")
 app.add_typer(copy_app, name="copy")
+app.add_typer(letters_app, name="dead-letters")
+app.add_typer(holds_app, name="holds")
+app.add_typer(conflicts_app, name="conflicts")
 add_link_commands(app)
 
 

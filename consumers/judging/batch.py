@@ -173,6 +173,10 @@ class Judging:
         if event.source in POLLED and any(ruling.verdict in _REPAIRING for ruling in rulings):
             self.observed.repaired[event.system] += 1
 
+    def chosen(self, event: ChangeEvent, found: Pair, former: Pair, how: str) -> None:
+        """A full reading of a record that somebody has said to be `found`'s; it had been `former`'s, alone."""
+        self._decisions.append((found, event, NOWHERE, self._recognised(found, event, former, own=False, how=how)))
+
     def _catch_up(self, pair: Pair, event: ChangeEvent) -> None:
         """What waits in this pair, as far as it can be judged now that `event` is there: each in a decision of its own, of its side."""
         state, told = rejudge(pair.state, self._terms, self._now)

@@ -9,6 +9,9 @@ from consumers.merge.pair.state import PairState
 from streams.wire.events import Value
 from streams.wire.systems import System
 
+BY_HAND = "by hand"
+"""The kind of a decision that a person has made, and the source of its event: its author is that person."""
+
 
 class Verdict(StrEnum):
     """What became of one edit of one field."""
@@ -80,7 +83,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of `crm.decisions.v1`."""
 
     kind: str
-    """`judged`, `written`, `linked`, `held`, `looked`, `forgotten`, `joined`, `wanted`."""
+    """`judged`, `written`, `linked`, `held`, `looked`, `forgotten`, `joined`, `wanted`, `by hand`."""
     at: int
     pair: int
     system: System

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from consumers.merge.edits.rules import UNSEEN
-from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
+from consumers.merge.pair.decision import BY_HAND, Decision, Origin, Ruling, Verdict
 from streams.wire.events import Happened, Value
 from streams.wire.systems import System
 
@@ -45,6 +45,8 @@ def plain(decision: Decision, ruling: Ruling | None, people: Mapping[str, str]) 
         return _judged(decision, ruling, people) if ruling else ""
     words = "; ".join(part for part in (decision.detail, ruling.reason if ruling else "") if part)
     told = {"name": NAMES[decision.system], "why": f": {words}" if words else "", "value": "the record"}
+    if decision.kind == BY_HAND:
+        return f"{quoted(ruling.agreed)} was chosen by hand: {ruling.reason}." if ruling else "Tried again by hand{why}.".format(**told)
     if decision.kind == "linked":
         return _LINKS.get(decision.outcome, "").format(**told)
     if decision.kind == "forgotten":

@@ -222,6 +222,8 @@ def _record_sentence(decision: Decision) -> str:
             return f"The {name} record {decision.record} was forgotten{detail}."
         case "wanted":
             return f"Somebody wants the person in {name}, whatever the rule says{detail}."
+        case decisions.BY_HAND:
+            return f"By hand{detail}."
         case "looked":
             return f"Tandem read the record in {name}{detail}."
         case _:
@@ -249,6 +251,8 @@ def _acted_sentence(decision: Decision, ruling: Ruling) -> str:
         return f"Tandem wrote {what} to {name} ({_write(decision)}): {outcome or 'sent'}{said}."
     if decision.kind == "held":
         return f"Held{said}."
+    if decision.kind == decisions.BY_HAND:
+        return f"By hand: {quoted(ruling.agreed)} is the agreement, version {ruling.version} ({ruling.reason})."
     return f"{decision.kind.capitalize()} with {name}: {quoted(ruling.value)} {outcome}{said}.".replace(" .", ".")
 
 

@@ -55,6 +55,7 @@ class Listed:
     why: str
     value: Value = None
     since_ms: int = 0
+    object: str = ""
 
 
 async def listed(connection: Any, queue: Queue, rules: SyncRules, *, most: int) -> tuple[Listed, ...]:
@@ -88,6 +89,7 @@ def _line(row: Any, state: PairState, *, why: str, system: str = "", field: str 
         why=why,
         value=value,
         since_ms=since_ms,
+        object=str(state.object),
     )
 
 

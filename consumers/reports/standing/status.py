@@ -30,9 +30,10 @@ cross join lateral (
 """
 _LETTERS = """
 select stage, reason, count(*) as letters
-from (select stage, reason from dead_letters order by id desc limit $1) as newest group by 1, 2 order by 3 desc, 1, 2 limit $2
+from (select stage, reason from dead_letters where closed_ms is null order by id desc limit $1) as newest
+group by 1, 2 order by 3 desc, 1, 2 limit $2
 """
-_LETTER_COUNT = "select count(*) from (select from dead_letters limit $1) as counted"
+_LETTER_COUNT = "select count(*) from (select from dead_letters where closed_ms is null limit $1) as counted"
 
 
 class State(StrEnum):
@@ -113,7 +114,7 @@ class Status:
     """Verdicts and writes of the last `recent_minutes`, or some more for a worker that died in them."""
     recent_minutes: int
     dead_letters: int
-    """Counted to 1,000."""
+    """Those that wait for somebody; counted to 1,000."""
     dead_reasons: Mapping[str, int]
 
     @property
@@ -171,7 +172,7 @@ def _for_a_person(waits: Waiting, letters: int) -> list[Trouble]:
         ("refused", waits.refused, "refused by a system, see tandem list refused", ("field is", "fields are")),
         ("held", waits.held, "held, see tandem list held", ("record is", "records are")),
         ("contested", waits.contested, "held for single fields, see tandem list contested", ("record is", "records are")),
-        ("dead letters", letters, "not usable", ("change was", "changes were")),
+        ("dead letters", letters, "not usable, see tandem dead-letters list", ("change was", "changes were")),
     )
     since = min((each.since_ms for each in waits.why_refused), default=0)
     return [

@@ -26,6 +26,12 @@ ACTS: dict[tuple[str, ...], str] = {
     ("coverage", "accept"): "accept-hole",
     ("drift", "repair"): "repair",
     ("subscribe",): "reveal",
+    ("dead-letters", "show"): "reveal",
+    ("dead-letters", "retry"): "dead-letters retry",
+    ("dead-letters", "discard"): "dead-letters discard",
+    ("holds", "retry"): "holds retry",
+    ("holds", "resolve"): "holds resolve",
+    ("conflicts", "resolve"): "conflicts resolve",
     **{("person", what): f"person {what}" for what in ("push", "add-to-campaign", "change-owner", "create-task", "convert")},
 }
 """Commands that change something, or show what is masked, and what the log calls that."""
@@ -33,6 +39,7 @@ TELLS = {
     ("run",), ("status",), ("list",), ("record",), ("explain",), ("check",), ("topics",), ("audit-log",), ("visibility",), ("fields",),
     ("links",), ("cycles",), ("budget",), ("copy", "plan"), ("copy", "status"), ("custom-objects", "plan"), ("person", "asked"),
     ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"),
+    ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"),
 }  # fmt: skip
 IN_MARKETO = {("setup",), ("custom-objects", "apply")}
 """What they make stands in Marketo's own audit trail; they work before there is a ledger."""

@@ -86,7 +86,7 @@ def test_the_version_is_told() -> None:
 
 
 def test_shells_can_complete_commands() -> None:
-    asked = {"_TANDEM_COMPLETE": "complete_bash", "COMP_WORDS": "tandem conf", "COMP_CWORD": "1"}
+    asked = {"_TANDEM_COMPLETE": "complete_bash", "COMP_WORDS": "tandem confi", "COMP_CWORD": "1"}
     result = runner.invoke(app, [], prog_name="tandem", env=asked)
     assert result.output.split() == ["confirm-deletes", "config"]
 

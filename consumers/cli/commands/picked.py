@@ -1,0 +1,48 @@
+"""What the desk's commands share: how something is picked, that nothing is done without --apply, and what is printed in the end."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consumers.cli.terms import Exit, console, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumers.cli.desk import Chosen
+    from consumers.desk.doing import Outcome
+
+Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this nothing is changed.")]
+Cause = Annotated[
+    str, typer.Option("--cause", metavar="NAME", help="Only those of one cause, by its name in the list.", show_default=False)
+]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+Most = Annotated[int, typer.Option("--most", min=1, max=1_000_000, help="Look at the newest so many.")]
+RECORD_HELP = "A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER."
+
+
+def chosen_of(names: "Sequence[str]", cause: str, *, everything: bool, most: int) -> "Chosen":
+    """What a command is about: one way of saying so."""
+    if sum((bool(names), bool(cause) and not everything, everything)) != 1:
+        raise typer.BadParameter("name some, or give --cause, or --all")
+    from consumers.cli.desk import Chosen  # noqa: PLC0415 - quick start
+
+    return Chosen(names=names, cause=cause, everything=everything, most=most)
+
+
+def without_addresses(names: "Sequence[str]") -> list[str]:
+    """No personal data in the audit log."""
+    return ["by e-mail" if "@" in name else name for name in names]
+
+
+def say(told: "Sequence[Outcome]", *, apply: bool, json: bool, nothing: str) -> None:
+    if json:
+        print_json(told)
+    else:
+        from consumers.cli.text.desk import print_outcomes  # noqa: PLC0415 - quick start
+
+        print_outcomes(console(), told, applied=apply, nothing=nothing)
+    if any(each.why for each in told):
+        raise typer.Exit(int(Exit.PROBLEMS))
+    if told and not apply:
+        raise typer.Exit(int(Exit.CHANGES))
