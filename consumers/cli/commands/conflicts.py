@@ -32,7 +32,7 @@ def list_conflicts(
 ) -> None:
     """Fields that wait for a person: conflicts that the rule leaves to one, and fields that something keeps undoing."""
     settings = settings_of(config)
-    from consumers.cli.desk import conflicts_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import conflicts_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk import print_groups  # noqa: PLC0415 - quick start
     from consumers.desk.waiting import grouped  # noqa: PLC0415 - quick start
 
@@ -57,7 +57,7 @@ def show_conflict(
 ) -> None:
     """The conflicts of a record: what Salesforce says, what both had agreed on before, and what Marketo says."""
     settings = settings_of(config)
-    from consumers.cli.desk import conflict_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import conflict_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk import print_conflicts  # noqa: PLC0415 - quick start
 
     told = finish(conflict_of(settings, name, field))
@@ -103,7 +103,8 @@ def resolve_conflicts(
     if name and (not field or everything or about):
         raise typer.BadParameter("either RECORD and FIELD, or --all (with --field for those about one field)")
     settings = settings_of(config)
-    from consumers.cli.desk import resolved  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import resolved  # noqa: PLC0415 - quick start
+    from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.desk.deciding import Take  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
@@ -113,7 +114,7 @@ def resolve_conflicts(
         return
     chosen = chosen_of([name] if name else [], "review" if everything else "", everything=everything, most=most)
     taken: Take = Take(side=System(take.value)) if take is not None else Take(value=value or None)
-    acting = resolved(settings, chosen, field or about, taken, apply=apply, reason=reason)
+    acting = resolved(settings, chosen, field or about, taken, who=who_acts(), apply=apply, reason=reason)
     what = {"record": without_addresses([name])[0], "field": field or about, "take": str(take or "a value"), "all": everything}
     told = finish(noted(settings, "conflicts resolve", what, acting, reason) if apply else acting)
     say(told, apply=apply, json=json, nothing=_NO_CONFLICTS)
@@ -123,7 +124,7 @@ def _rule(config: "Config", name: str, field: str, take: Side | None, *, json: b
     if take is None or not name:
         raise typer.BadParameter("a rule takes a side: RECORD FIELD --take salesforce, or marketo", param_hint="--as-rule")
     settings = settings_of(config)
-    from consumers.cli.desk import rule_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import rule_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk import print_rule  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
 

@@ -17,7 +17,7 @@ letters_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, short_hel
 def list_letters(config: Config = DEFAULT_CONFIG, *, cause: Cause = "", most: Most = 1_000, json: Json = False) -> None:
     """What could not be used, by cause, the most frequent first, with what helps."""
     settings = settings_of(config)
-    from consumers.cli.desk import letters_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import letters_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk import print_groups  # noqa: PLC0415 - quick start
     from consumers.desk.letters import letter_shown  # noqa: PLC0415 - quick start
     from consumers.desk.waiting import letters_grouped  # noqa: PLC0415 - quick start
@@ -42,7 +42,7 @@ def show_letters(
 ) -> None:
     """Dead letters in full: why, every attempt, and what helps; with --original also what was told, which the audit log notes."""
     settings = settings_of(config)
-    from consumers.cli.desk import letters_named  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import letters_named  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk import print_letters  # noqa: PLC0415 - quick start
     from consumers.desk.letters import letter_shown  # noqa: PLC0415 - quick start
@@ -79,11 +79,12 @@ def retry_letters(
     Without --apply it is said what would be done, and what would be written by that now; 6 where anything would.
     """
     settings = settings_of(config)
-    from consumers.cli.desk import retried_letters  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import retried_letters  # noqa: PLC0415 - quick start
+    from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
 
     chosen = chosen_of([str(each) for each in numbers or ()], cause, everything=everything, most=most)
-    acting = retried_letters(settings, chosen, apply=apply)
+    acting = retried_letters(settings, chosen, who=who_acts(), apply=apply)
     what = {"letters": numbers or [], "cause": cause, "all": everything}
     say(
         finish(noted(settings, "dead-letters retry", what, acting, reason) if apply else acting),
@@ -111,11 +112,12 @@ def discard_letters(
 ) -> None:
     """Put dead letters away, whatever they told: they wait for nobody any more, and can still be shown until their time is over."""
     settings = settings_of(config)
-    from consumers.cli.desk import discarded_letters  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import discarded_letters  # noqa: PLC0415 - quick start
+    from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
 
     chosen = chosen_of([str(each) for each in numbers or ()], cause, everything=everything, most=most)
-    acting = discarded_letters(settings, chosen, apply=apply, reason=reason)
+    acting = discarded_letters(settings, chosen, who=who_acts(), apply=apply, reason=reason)
     what = {"letters": numbers or [], "cause": cause, "all": everything}
     told = finish(noted(settings, "dead-letters discard", what, acting, reason) if apply else acting)
     say(told, apply=apply, json=json, nothing=_NO_LETTERS)

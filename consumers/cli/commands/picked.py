@@ -9,7 +9,7 @@ from consumers.cli.terms import Exit, console, print_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from consumers.cli.desk import Chosen
+    from consumers.answers.desk import Chosen
     from consumers.desk.doing import Outcome
 
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this nothing is changed.")]
@@ -25,7 +25,7 @@ def chosen_of(names: "Sequence[str]", cause: str, *, everything: bool, most: int
     """What a command is about: one way of saying so."""
     if sum((bool(names), bool(cause) and not everything, everything)) != 1:
         raise typer.BadParameter("name some, or give --cause, or --all")
-    from consumers.cli.desk import Chosen  # noqa: PLC0415 - quick start
+    from consumers.answers.desk import Chosen  # noqa: PLC0415 - quick start
 
     return Chosen(names=names, cause=cause, everything=everything, most=most)
 

@@ -1,9 +1,8 @@
-"""What `tandem dead-letters`, `holds` and `conflicts` ask and do, as values."""
+"""What waits for a person, and what one does about it: dead letters, holds, conflicts. `who`: whoever acts, as the audit log names them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from consumers.audit_log.deeds import who_acts
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import build
 from consumers.desk.deciding import AsRule, Take, as_rule, resolve
@@ -50,16 +49,16 @@ async def letters_named(settings: Settings, numbers: Sequence[int]) -> list[Lett
         return await letters(connection, numbers)
 
 
-async def retried_letters(settings: Settings, chosen: Chosen, *, apply: bool) -> list[Outcome]:
+async def retried_letters(settings: Settings, chosen: Chosen, *, who: str, apply: bool) -> list[Outcome]:
     """Dead letters tried once more."""
     numbers = await _letters(settings, chosen)
-    return await _at_desk(settings, lambda desk: retry_letters(desk.doing, numbers, apply=apply)) if numbers else []
+    return await _at_desk(settings, who, lambda desk: retry_letters(desk.doing, numbers, apply=apply)) if numbers else []
 
 
-async def discarded_letters(settings: Settings, chosen: Chosen, *, apply: bool, reason: str) -> list[Outcome]:
+async def discarded_letters(settings: Settings, chosen: Chosen, *, who: str, apply: bool, reason: str) -> list[Outcome]:
     """Dead letters put away."""
     numbers = await _letters(settings, chosen)
-    return await _at_desk(settings, lambda desk: discard_letters(desk.doing, numbers, apply=apply, reason=reason)) if numbers else []
+    return await _at_desk(settings, who, lambda desk: discard_letters(desk.doing, numbers, apply=apply, reason=reason)) if numbers else []
 
 
 async def holds_of(settings: Settings, *, cause: str, most: int) -> list[Line]:
@@ -81,7 +80,7 @@ async def hold_of(settings: Settings, name: str, *, most: int) -> list[HoldShown
         ]
 
 
-async def retried_holds(settings: Settings, chosen: Chosen, *, apply: bool) -> list[Outcome]:
+async def retried_holds(settings: Settings, chosen: Chosen, *, who: str, apply: bool) -> list[Outcome]:
     """What keeps pairs tried once more. Raises `UnknownRecord`."""
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         if chosen.names:
@@ -90,10 +89,10 @@ async def retried_holds(settings: Settings, chosen: Chosen, *, apply: bool) -> l
             lines = await holds(connection, build(settings, known=await mapped(connection)), cause=chosen.cause, most=chosen.most)
             pairs = [line.listed.pair for line in lines]
     numbers = list(dict.fromkeys(pairs))
-    return await _at_desk(settings, lambda desk: retry_holds(desk.doing, numbers, apply=apply)) if numbers else []
+    return await _at_desk(settings, who, lambda desk: retry_holds(desk.doing, numbers, apply=apply)) if numbers else []
 
 
-async def chosen_match(settings: Settings, name: str, candidate: str, *, apply: bool) -> list[Outcome]:
+async def chosen_match(settings: Settings, name: str, candidate: str, *, who: str, apply: bool) -> list[Outcome]:
     """The record of a held pair given to one of its candidates. Raises `UnknownRecord`."""
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         held = [each for each in await find(connection, name) if each.state.hold]
@@ -105,7 +104,7 @@ async def chosen_match(settings: Settings, name: str, candidate: str, *, apply: 
     async def act(desk: Desk) -> list[Outcome]:
         return [await choose(desk.doing, desk.reader, held[0].pair, there[0].pair, apply=apply)]
 
-    return await _at_desk(settings, act)
+    return await _at_desk(settings, who, act)
 
 
 async def conflicts_of(settings: Settings, *, cause: str, field: str, most: int) -> list[Line]:
@@ -127,7 +126,7 @@ async def conflict_of(settings: Settings, name: str, field: str) -> list[Conflic
     return found
 
 
-async def resolved(settings: Settings, chosen: Chosen, field: str, take: Take, *, apply: bool, reason: str) -> list[Outcome]:
+async def resolved(settings: Settings, chosen: Chosen, field: str, take: Take, *, who: str, apply: bool, reason: str) -> list[Outcome]:
     """Conflicts decided: of one record and field, or all about a field. Raises `UnknownRecord`, `UnknownField`."""
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         rules = build(settings, known=await mapped(connection))
@@ -137,7 +136,7 @@ async def resolved(settings: Settings, chosen: Chosen, field: str, take: Take, *
         else:
             lines = await conflicts(connection, rules, cause=chosen.cause, field=field, most=chosen.most)
             wanted = [(line.listed.pair, line.listed.field) for line in lines]
-    return await _at_desk(settings, lambda desk: resolve(desk.doing, wanted, take, apply=apply, reason=reason)) if wanted else []
+    return await _at_desk(settings, who, lambda desk: resolve(desk.doing, wanted, take, apply=apply, reason=reason)) if wanted else []
 
 
 async def rule_of(settings: Settings, name: str, field: str, side: System, *, most: int) -> AsRule:
@@ -161,6 +160,6 @@ async def _letters(settings: Settings, chosen: Chosen) -> list[int]:
     return sorted(letter.number for letter in await letters_of(settings, cause=chosen.cause, most=chosen.most))
 
 
-async def _at_desk(settings: Settings, act: Callable[[Desk], Awaitable[list[Outcome]]]) -> list[Outcome]:
-    async with open_desk(settings, who_acts()) as desk:
+async def _at_desk(settings: Settings, who: str, act: Callable[[Desk], Awaitable[list[Outcome]]]) -> list[Outcome]:
+    async with open_desk(settings, who) as desk:
         return await act(desk)
