@@ -25,8 +25,10 @@ from consumers.judging.meeting.introductions import (
     inherit,
     is_full,
     is_ours_to_read,
+    is_ours_unread,
     is_overtaken,
     met,
+    ours_to_read,
     recognise,
 )
 from consumers.judging.meeting.names import into_of, name_in_full, name_of, named, stored_name
@@ -218,14 +220,14 @@ class Judging:
         stored, how = self._pairs.get(stored_name(event.system, hint.stored)) if hint.stored else None, STORED
         if name := self._belonging.key(event):
             stored, how = next((each for each in self._by_key.get(name, []) if each is not pair), None), NAME
-        if stored is None and hint.stored:
-            stored = self._identities.named_before(event, hint.stored)
+        former = stored is None and hint.stored and (stored := self._identities.named_before(event, hint.stored)) is not None
         if stored is not None and stored is not pair and (event.system, event.id) in stored.state.retract:
             return self._withdrawn(stored, event, pair)
-        if hint.stored and (second := self._identities.second(pair, event, hint.stored)) is not None:
+        if hint.stored and not former and (second := self._identities.second(pair, event, hint.stored)) is not None:
             return second
         own = self._terms.identity.owns(event) and stored is not None and stored is not pair
-        match recognise(event, hint, pair, stored, self._by_key.get(hint.key or "", []), ours=own, how=how):
+        ours = own or is_ours_unread(pair, event.system)
+        match recognise(event, hint, pair, stored, self._by_key.get(hint.key or "", []), ours=ours, how=how):
             case Match(pair=found, how=how):
                 return found, self._recognised(found, event, pair, own=own, how=how)
             case Ambiguous(reason=reason, waits=waits):
@@ -247,7 +249,7 @@ class Judging:
         if is_ours_to_read(event, self._terms):
             pair = self._new(event)
             rulings = self.fold(pair, event)
-            self.keep(pair, asked(pair.state, event.system), event)
+            self.keep(pair, ours_to_read(pair.state, event.system), event)
             return pair, (*rulings, OURS_TO_READ)
         if event.kind is _DELETED or (event.kind is _CREATED and not is_full(event)):
             why = "its reading follows" if event.kind is _CREATED else "never heard of it"
@@ -275,6 +277,8 @@ class Judging:
             state = adopt(found.state, event)
         elif not record.id and how in (STORED, NAME) and creation(found.state, system):
             state = found_born(found.state, event)
+        elif how == STORED and record.id and not record.deleted and is_ours_unread(former, system):
+            state = adopt(found.state, event)
         else:
             state, rulings = brought_together(found.state, event, self._terms)
             told = (Ruling(field="*", verdict=Verdict.ACCEPTED, reason=met(record, event, state, how)), *rulings)

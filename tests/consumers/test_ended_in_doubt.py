@@ -102,6 +102,25 @@ async def test_a_lead_that_is_a_contact_since_has_what_was_made_for_the_lead(kno
     assert state.merges == ()
 
 
+async def test_what_was_made_for_one_that_was_merged_into_it_is_a_second_one_while_its_own_is_in_doubt() -> None:
+    ledger = ledger_with(in_doubt(1, 7), in_doubt(2, 8), told=TERMS)
+    await judge(ledger, merged(2, 1))
+    await judge(ledger, told())
+    await judge(ledger, seen(2))
+    state = only(ledger)
+    assert (state.marketo.id, state.marketo.creating, state.merges) == ("", 7, ((MK, MADE),))
+    own = reading(MK, {"email": "p1@example.com", "title": "a", LINKS.lead_id: ids(1)[SF]}, T + 80_000, id="1998")
+    await judge(ledger, own)
+    assert (only(ledger).marketo.id, only(ledger).merges) == ("1998", ((MK, MADE),))
+
+
+async def test_one_too_many_that_we_have_made_is_withdrawn_not_held() -> None:
+    ledger = ledger_with(owing(1, MK), told=TERMS)
+    await judge(ledger, told())
+    await judge(ledger, seen())
+    assert only(ledger).retract == ((MK, MADE),)
+
+
 async def test_it_is_looked_for_by_the_id_that_was_sent() -> None:
     ledger = ledger_with(in_doubt(), told=TERMS)
     await judge(ledger, converted())

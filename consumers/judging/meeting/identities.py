@@ -15,10 +15,12 @@ from consumers.judging.meeting.parted import joined_decision, joined_decision_of
 from consumers.ledger.port import Named, Pair, Transaction
 from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
 from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged, succeeded
+from consumers.merge.lives.link import links_sent
 from consumers.merge.lives.record import TOLD_BEFORE, is_old
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.pair.state import PairState, shallow
 from consumers.merge.terms import Terms
+from consumers.merge.writing.writes import creation
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import MARKETO, PERSON, System
 
@@ -95,9 +97,11 @@ class Identities:
         """
         system = event.system
         owner = self._whose(stored_name(system, stored))
-        if owner is None or owner is pair or can_take(owner.state, system) or owner.state.record(system).id == event.id:
+        if owner is None or owner is pair or owner.state.record(system).id == event.id:
             return None
         current = owner.state.record(system.other).id == stored
+        if can_take(owner.state, system) and (current or not creation(owner.state, system)):
+            return None
         if current and (system, IN_DOUBT) not in owner.state.merges and (system, event.id) not in owner.state.merges:
             return None
         if pair is not None:
@@ -112,9 +116,16 @@ class Identities:
 
     def named_before(self, event: ChangeEvent, stored: str) -> Pair | None:
         """Whose the record is that names one that was somebody's (a lead that is a contact since), and that has none on this side: it was
-        made for the former one, by a call whose answer nobody has."""
-        owner = self._former.get(stored_name(event.system, stored))
-        return owner if owner is not None and can_take(owner.state, event.system) else None
+        made for the former one, by a call whose answer nobody has. Not where that call may have been another pair's, which is part of this
+        one since, and this one's own is in doubt as well."""
+        owner, system = self._former.get(stored_name(event.system, stored)), event.system
+        if owner is None or not can_take(owner.state, system):
+            return None
+        if not creation(owner.state, system):
+            return owner
+        if system is MARKETO:
+            return owner if any(sent == stored for _, sent in links_sent(owner.state, self._terms.rules.links)) else None
+        return owner if (system, IN_DOUBT) not in owner.state.merges else None
 
     def succeeded(self, pair: Pair, state: PairState, event: ChangeEvent) -> PairState:
         """The pair after an event of it. Where its record has ended, and a second one of the same person was to be merged into that, it is

@@ -26,6 +26,8 @@ _READ, _CREATED = Happened.READ, Happened.CREATED
 OURS_TO_READ = Ruling(
     field="*", verdict=Verdict.WAITING, reason="made by Tandem, for nobody that is known by it: it is read, to know whose it is"
 )
+TANDEM = "tandem"
+"""`origin` of a record that we have made."""
 STORED, EMAIL, NAME = "stored id", "e-mail", "what it belongs to"
 """How a record was recognised."""
 _RACE_MS = 180_000
@@ -67,6 +69,18 @@ def is_ours_to_read(event: ChangeEvent, terms: Terms) -> bool:
     """Whether the feed tells of a person that we have made, and not of whom: no reading follows it there, since the answer to our call says
     that. Where no pair has it, nobody has that answer (yet), so it is read: the pair may be another one since, or may have given it up."""
     return event.kind is _CREATED and not is_full(event) and terms.identity.owns(event) and terms.mapping_of(event).is_person
+
+
+def ours_to_read(state: PairState, system: System) -> PairState:
+    """The pair of such a person, until that is read."""
+    record = shallow(state.record(system))
+    record.reread, record.origin = True, TANDEM
+    return state.with_record(system, record)
+
+
+def is_ours_unread(pair: Pair | None, system: System) -> bool:
+    """Whether nothing is known of this pair but that we have made its record: it is somebody's, and no second person."""
+    return pair is not None and pair.state.record(system).origin == TANDEM and not pair.state.record(system).complete
 
 
 def is_overtaken(event: ChangeEvent, state: PairState, terms: Terms) -> bool:

@@ -2,7 +2,7 @@
 in any portions, calls get lost, the worker dies. At rest, both sides must be alike."""
 
 import random
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -38,15 +38,18 @@ _TURNS_MAX = 600
 class Life(Family):
     """One history. `rng` decides what is left open: in which portions events come, what fails, when the worker dies."""
 
-    def __init__(self, seed: int, *, troubled: bool, muted: bool = False) -> None:
-        """`muted`: Salesforce's stream is off, its poll finds everything."""
+    def __init__(self, seed: int, *, troubled: bool, muted: bool = False, late: bool = False) -> None:
+        """`muted`: Salesforce's stream is off, its poll finds everything. `late`: calls that got lost may arrive all the same, later."""
         self.rng, self.troubled, self.deaths = random.Random(seed), troubled, 3 if troubled else 0
+        self.late, self.under_way = late, list[tuple[int, Callable[[], object]]]()
         super().__init__()
         self.org: WholeOrg = WholeOrg(self.clock, self.fails)
-        self.org.muted = muted
+        self.org.muted, self.org.late = muted, self.arrives_late
         people = self.terms.rules.people.values()
         names = sorted({item.marketo for mapping in people for item in mapping.fields if item.marketo})
-        self.marketo: WholeMarketo = WholeMarketo(clock=self.clock, publish=self.feed.append, fails=self.fails, names=names)
+        self.marketo: WholeMarketo = WholeMarketo(
+            clock=self.clock, publish=self.feed.append, fails=self.fails, names=names, late=self.arrives_late
+        )
         self.wrapped = lambda ledger: Dying(ledger, self.dies)
         self.told: list[ChangeEvent] = []
         self.found: list[ChangeEvent] = []
@@ -74,6 +77,19 @@ class Life(Family):
         """Whether a call gets lost."""
         return self.rng.choice(["answer", "request"]) if self.troubled and self.rng.random() < 0.1 else ""
 
+    def arrives_late(self, made: Callable[[], object]) -> None:
+        """This call got lost: nobody waits for it any more."""
+        if self.late and self.rng.random() < 0.5:
+            self.under_way.append((self.clock.now, made))
+
+    def overdue(self, *, whole: bool = False) -> None:
+        """Some of the calls that got lost arrive, each before its lease is over. `whole`: all of them."""
+        last = self.clock.now - self.terms.patience(MARKETO).call_ms // 2
+        arriving = [entry for entry in self.under_way if whole or entry[0] <= last or self.rng.random() < 0.3]
+        self.under_way = [entry for entry in self.under_way if entry not in arriving]
+        for _, made in arriving:
+            made()
+
     def dies(self) -> bool:
         """Whether the worker dies here."""
         if self.deaths and self.rng.random() < 0.03:
@@ -83,15 +99,18 @@ class Life(Family):
 
     async def some_arrive(self) -> None:
         """Of some topics, some of what was told: each in its order."""
+        self.overdue()
         await self._living(self._deliver(whole=False))
 
     async def works(self) -> None:
         """One round of whatever is due."""
+        self.overdue()
         await self._living(self.turn())
 
     async def ends(self) -> None:
         """All is told, and time passes until nothing is left to do."""
         self.troubled, self.deaths = False, 0
+        self.overdue(whole=True)
         for _ in range(_TURNS_MAX):
             await self._deliver(whole=True)
             try:
@@ -233,8 +252,10 @@ class Life(Family):
         return any(self._is_held(each) or self._is_left(each, state.salesforce.id) for each in named)
 
     def _is_left(self, person: str, company: str) -> bool:
-        fields = [state.fields.get("externalCompanyId") for state in self._pairs_of(person)]
-        return any(field is None or field.value != company for field in fields)
+        """Also of somebody who is a lead since, and belongs to no account."""
+        pairs = self._pairs_of(person)
+        fields = [state.fields.get("externalCompanyId") for state in pairs if "externalCompanyId" in self.terms.mapping(state).by_key]
+        return len(fields) < len(pairs) or any(field is None or field.value != company for field in fields)
 
     def _is_held(self, record: str) -> bool:
         """Whether it waits for a person's word, since several share an e-mail."""

@@ -1,6 +1,6 @@
 """Marketo in memory, as people use it and as Tandem's writer calls it: beside what families need, merges, and edits by hand."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from streams.marketo.api.resource import Resource
-from streams.marketo.api.wire import ItemResult, Lead
+from streams.marketo.api.wire import ItemResult, Lead, SyncAnswer
 from streams.wire.errors import Reject, Unknown
 from streams.wire.events import ChangeEvent, Happened, Value
 from streams.wire.systems import MARKETO, PERSON
@@ -25,6 +25,8 @@ class WholeMarketo(MarketoModel):
     buried: list[Row] = field(default_factory=list)
     """People whom somebody deleted by hand, as they were."""
     last_role: int = 0
+    late: Callable[[Callable[[], object]], None] = lambda _: None
+    """Told of each call that got lost."""
 
     # -- what people do
 
@@ -89,12 +91,33 @@ class WholeMarketo(MarketoModel):
 
     # -- what the writer calls
 
+    async def _call(self, made: Callable[[], list[ItemResult]]) -> SyncAnswer:
+        self.calls += 1
+        lost, author = self.fails(), self.author
+        if lost == "request":
+            self.late(lambda: self._by(author, made))
+            raise Unknown("the call got lost", after_seconds=0.1)
+        results = made()
+        if lost == "answer":
+            raise Unknown("the answer got lost", after_seconds=0.1)
+        return SyncAnswer(request_id="r", results=results, until=self.clock())
+
+    def _united(self, winner: str, losers: Sequence[str]) -> None:
+        if {winner, *losers} <= self.people.keys():
+            self.unite(winner, losers)
+
+    def _by(self, author: str, made: Callable[[], object]) -> None:
+        before, self.author = self.author, author
+        made()
+        self.author = before
+
     async def merge(self, winner: str, losers: Sequence[str], lane: Any = None) -> str:
         """As the REST client has it."""
         del lane
         self.calls += 1
         lost = self.fails()
         if lost == "request":
+            self.late(lambda: self._united(winner, losers))
             raise Unknown("the call got lost", after_seconds=0.1)
         missing = next((each for each in (winner, *losers) if each not in self.people), None)
         if missing is not None:

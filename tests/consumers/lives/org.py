@@ -43,6 +43,8 @@ class WholeOrg(Org):
         """Changes that Tandem has made."""
         self.muted = False
         """No event leaves it: a poll finds what has changed."""
+        self.late: Callable[[Callable[[], object]], None] = lambda _: None
+        """Told of each call that got lost."""
 
     # -- what people do
 
@@ -208,12 +210,16 @@ class WholeOrg(Org):
     def _call(self, made: Callable[[], list[ItemResult]]) -> list[ItemResult]:
         lost = self._fails()
         if lost == "request":
+            self.late(lambda: self._made(made))
             raise Unknown("the call got lost", after_seconds=0.1)
-        with self._ours():
-            results = made()
+        results = self._made(made)
         if lost == "answer":
             raise Unknown("the answer got lost", after_seconds=0.1)
         return results
+
+    def _made(self, made: Callable[[], list[ItemResult]]) -> list[ItemResult]:
+        with self._ours():
+            return made()
 
     @contextmanager
     def _ours(self) -> Iterator[None]:

@@ -81,6 +81,21 @@ TROUBLED: dict[str, tuple[tuple[int, ...], list[Step]]] = {
         (28, 5160),
         [ARRIVE, converts(5, 6, "contact", deal=True), *(("somebody_comes_in_marketo", {}),) * 2, works(2)],
     ),
+    "several creations are in doubt as their contacts are merged: each is found for what it is": (
+        (1162,),
+        [
+            *(("somebody_comes_in_marketo", {}), converts(7, 7, "new", deal=False), on("somebody_is_added", ACCOUNT, 6)),
+            *(on("somebody_is_added", CONTACT, 6), ("somebody_comes_in_marketo", {}), ARRIVE, ARRIVE, ARRIVE, ARRIVE),
+            *(on("some_are_merged", CONTACT, 2, other=1, many=2), works(2)),
+        ],
+    ),
+    "what a contact took from its lead is seen when it is read: an older reading that comes after that tells nothing": (
+        (1245,),
+        [
+            *(ARRIVE, works(1), ("somebody_comes_in_marketo", {}), works(1), ARRIVE, works(3)),
+            *(converts(6, 5, "account", deal=True), on("somebody_is_added", CONTACT, 0), ARRIVE, converts(4, 7, "contact", deal=False)),
+        ],
+    ),
 }
 """The same, where calls get lost, and the worker dies; with its seeds."""
 

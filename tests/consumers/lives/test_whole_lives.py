@@ -29,9 +29,9 @@ class Lives(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.texts = 0
 
-    @initialize(seed=st.integers(0, 2**32), troubled=st.booleans(), muted=st.booleans())
-    def begins(self, seed: int, troubled: bool, muted: bool = False) -> None:
-        self.life = Life(seed, troubled=troubled, muted=muted)
+    @initialize(seed=st.integers(0, 2**32), troubled=st.booleans(), muted=st.booleans(), late=st.booleans())
+    def begins(self, seed: int, troubled: bool, muted: bool = False, late: bool = False) -> None:
+        self.life = Life(seed, troubled=troubled, muted=muted, late=late)
         for obj in (USER, ACCOUNT, LEAD, CONTACT):
             self._add(obj, 0)
 
@@ -158,6 +158,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self) -> None:
+        self.life.overdue(whole=True)
         self.life.clock.now += 40_000
 
     def teardown(self) -> None:
