@@ -35,7 +35,6 @@ async def refilled(kafka: KafkaAccess, last: Mapping[TopicPartition, tuple[int, 
     try:
         async with asyncio.timeout(_SECONDS):
             await consumer.start()
-            consumer.assign(list(last))
             return await _compared(consumer, last)
     except (KafkaError, OSError, TimeoutError) as error:
         raise Retry(f"looking up the last messages read at {kafka.bootstrap}: {type(error).__name__} {error}", after_seconds=2.0) from error
@@ -48,7 +47,7 @@ async def _compared(consumer: AIOKafkaConsumer, last: Mapping[TopicPartition, tu
     begins, ends = await consumer.beginning_offsets(list(last)), await consumer.end_offsets(list(last))
     other = {place for place, (offset, _) in last.items() if offset >= ends[place]}
     open_ = {place for place, (offset, _) in last.items() if begins[place] <= offset < ends[place]}
-    consumer.pause(*(last.keys() - open_))
+    consumer.assign(list(open_))  # not the others: a position that can't be read ends every read
     for place in open_:
         consumer.seek(place, last[place][0])
     while open_:
