@@ -16,7 +16,7 @@ from consumers.mapping.kind import Kind, Sort, Witness
 from streams.wire.systems import MARKETO, SALESFORCE, Object, System
 from streams.wire.topics import change_topics
 
-KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON, OPPORTUNITY, ROLE, CAMPAIGN, MEMBER, TASK, EVENT)
+KINDS: tuple[Kind, ...] = (USER, ACCOUNT, PERSON, CAMPAIGN, MEMBER, OPPORTUNITY, ROLE, TASK, EVENT)
 """Those that everybody has. The configuration may declare more (`consumers.kinds.custom`)."""
 
 
