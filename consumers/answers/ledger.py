@@ -10,6 +10,7 @@ from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import build
 from consumers.configuration.mapping.registered import registry_of
 from consumers.configuration.systems import marketo_settings, salesforce_settings
+from consumers.ledger.allowances import events_of
 from consumers.ledger.findings import mapped
 from consumers.ledger.spent import Spent, spent
 from consumers.mapping.fields import SyncRules
@@ -26,6 +27,7 @@ from consumers.reports.standing.lists import Listed, Queue, listed
 from consumers.reports.standing.status import Status, status
 from consumers.troubles.ledger import expected
 from consumers.troubles.trouble import Trouble
+from streams.budget.allowance import Allowance
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
 from streams.marketo.api.resource import Resource
@@ -57,13 +59,16 @@ class Calls:
 
     at_ms: int
     systems: tuple[Spent, ...]
+    events: Allowance | None = None
+    """Change events that Salesforce delivers; None: nothing is known."""
 
 
 async def spent_of(settings: Settings) -> Calls:
     """The calls of the day. Raises as `ledger_connection`."""
     known = expected(settings, round(time.time() * 1000))
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
-        return Calls(at_ms=known.now_ms, systems=await spent(connection, known.now_ms, known.day_calls, known.gather_seconds))
+        systems = await spent(connection, known.now_ms, known.limits)
+        return Calls(at_ms=known.now_ms, systems=systems, events=await events_of(connection, known.now_ms))
 
 
 async def status_of(settings: Settings) -> Status:

@@ -1,14 +1,17 @@
 """The configuration in the form that the adapters of the two systems take."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
 from consumers.configuration.groups.connections import Flow, SalesforceSettings
 from consumers.configuration.reading.types import Secret
 from consumers.configuration.settings import Settings
+from streams.budget.limits import MARKETO, SALESFORCE, Limits
 from streams.marketo.api.settings import MarketoSettings as MarketoAdapterSettings
 from streams.salesforce.api.access.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
 from streams.salesforce.api.access.settings import SalesforceSettings as SalesforceAdapterSettings
+from streams.wire.systems import System
 
 CALL_SHARE = 2 / 3
 """Of a lease, the longest that a client waits for a call under it: a call begins in time to end before its lease does."""
@@ -41,6 +44,28 @@ def marketo_settings(settings: Settings) -> MarketoAdapterSettings:
         connections_max=told.calls_at_once,
     )
     return replace(made, write_seconds=min(made.write_seconds, longest), merge_seconds=min(made.merge_seconds, longest))
+
+
+def limits_of(settings: Settings) -> Mapping[System, Limits]:
+    """What each system allows all workers together."""
+    ours, theirs, gather_ms = settings.salesforce, settings.marketo, round(settings.settle.gather_at_most_seconds * 1000)
+    return {
+        System.SALESFORCE: replace(
+            SALESFORCE,
+            places=ours.calls_at_once,
+            day_calls=ours.calls_per_day,
+            others_share=ours.others_percent / 100,
+            gather_ms_max=gather_ms,
+        ),
+        System.MARKETO: replace(
+            MARKETO,
+            calls=theirs.calls_per_20_seconds,
+            places=theirs.calls_at_once,
+            day_calls=theirs.calls_per_day,
+            others_share=theirs.others_percent / 100,
+            gather_ms_max=gather_ms,
+        ),
+    }
 
 
 def _credentials(told: SalesforceSettings) -> Credentials:

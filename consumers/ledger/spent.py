@@ -1,13 +1,14 @@
 """The calls of each system's day, as all workers together have counted them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from streams.budget import day
 from streams.budget.forecast import Forecast, forecast
-from streams.budget.limits import MARKETO, SALESFORCE, Limits
+from streams.budget.limits import Limits
 from streams.budget.port import Lane
 from streams.budget.state import BudgetState
 from streams.wire.systems import System
@@ -25,26 +26,23 @@ class Spent:
     system: str
     used: int
     limit: int
+    others: int = 0
+    """Of `used`, by others on the account, as far as the system has told."""
+    reserved: int = 0
+    """Of the rest, left to others."""
     blocked_ms: int
     by_purpose: Mapping[str, int] = field(default_factory=dict)
     forecast: Forecast = field(default_factory=Forecast)
 
 
-def limits_of(system: System, day_calls: int, gather_seconds: float) -> Limits:
-    """What a forecast needs to know of a system's limits."""
-    known = SALESFORCE if system is System.SALESFORCE else MARKETO
-    return replace(known, day_calls=day_calls, gather_ms_max=round(gather_seconds * 1000))
-
-
-async def spent(connection: Any, now_ms: int, day_calls: Mapping[System, int], gather_seconds: float = 0.0) -> tuple[Spent, ...]:
-    """By system. `day_calls`, `gather_seconds`: what the configuration says that a day allows, and for how long edits may be gathered;
-    who asks for no forecast may leave that out."""
+async def spent(connection: Any, now_ms: int, limits: Mapping[System, Limits]) -> tuple[Spent, ...]:
+    """By system. `limits`: what the configuration says of each."""
     purposes: dict[str, dict[str, int]] = {str(system): {} for system in System}
     for row in await connection.fetch(_SPENT):
         purposes.setdefault(row["system"], {})[f"{Lane(row['lane']).name.lower()} {row['purpose']}"] = row["calls"]
     states = {row["system"]: row["state"] for row in await connection.fetch(_BUDGETS)}
     return tuple(
-        _spent_by(system, states.get(system), by, now_ms, limits_of(System(system), day_calls[System(system)], gather_seconds))
+        _spent_by(system, states.get(system), by, now_ms, limits[System(system)])
         for system, by in purposes.items()
         if by or system in states
     )
@@ -55,5 +53,14 @@ def _spent_by(system: str, stored: str | None, by_purpose: Mapping[str, int], no
     over = 0 < state.day_ends <= now_ms
     used = 0 if over else state.day_used
     blocked = max(0, state.blocked_until - now_ms)
-    limit, told = state.day_limit or limits.day_calls or 0, forecast(state, limits, now_ms)
-    return Spent(system=system, used=used, limit=limit, blocked_ms=blocked, by_purpose=by_purpose, forecast=told)
+    state = msgspec.structs.replace(state, day_used=used, day_others=0 if over else state.day_others)
+    return Spent(
+        system=system,
+        used=used,
+        limit=day.whole(state, limits) or 0,
+        others=state.day_others,
+        reserved=day.reserved(state, limits),
+        blocked_ms=blocked,
+        by_purpose=by_purpose,
+        forecast=forecast(state, limits, now_ms),
+    )

@@ -63,7 +63,7 @@ class Beat:
                 now = self._expected()
                 self._board.heard(await ledger_troubles(connection, now))
                 counts = await due(connection, now.now_ms), await waiting(connection)
-                calls = await spent(connection, now.now_ms, now.day_calls, now.gather_seconds)
+                calls = await spent(connection, now.now_ms, now.limits)
                 self._stands(*counts, calls, self._board.all())
                 await beat(connection, self._name, self._roles, self._board.all(), self._recent.counts())
                 self._caller.beaten()

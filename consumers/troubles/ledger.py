@@ -13,15 +13,18 @@ import msgspec
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import synced
 from consumers.configuration.mapping.registered import registry_of
+from consumers.configuration.systems import limits_of
 from consumers.kinds.registry import KINDS
-from consumers.ledger.spent import limits_of
 from consumers.mapping.kind import Kind
 from consumers.troubles.drift import drift_open
+from consumers.troubles.events import events_scarce
 from consumers.troubles.gaps import gaps_open
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Grade, Trouble, worst_first
 from consumers.troubles.workers import GROUPS, INTAKE, SERVING
+from streams.budget import day
 from streams.budget.forecast import Forecast, forecast
+from streams.budget.limits import Limits
 from streams.budget.state import BudgetState
 from streams.wire.systems import Object, System
 
@@ -33,14 +36,12 @@ _LONG_MS = 30_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the configuration lets expect. `day_calls`: by system, until the system itself tells."""
+    """What the configuration lets expect. `limits`: of each system, until the system itself tells."""
 
     now_ms: int
     poll_seconds: float = 300.0
     activities_max_seconds: float = 15.0
-    day_calls: Mapping[System, int]
-    gather_seconds: float = 60.0
-    """How long edits may be gathered for the day's calls to last."""
+    limits: Mapping[System, Limits]
     objects: Sequence[Object] = ()
     """Those of Salesforce that are polled."""
     groups: Sequence[str] = GROUPS
@@ -61,9 +62,8 @@ def expected(settings: Settings, now_ms: int) -> Expected:
         activities_max_seconds=max(
             settings.intervals.activities_max_seconds, settings.pushes.quiet_seconds if settings.pushes.told else 0.0
         ),
-        day_calls={System.SALESFORCE: settings.salesforce.calls_per_day, System.MARKETO: settings.marketo.calls_per_day},
+        limits=limits_of(settings),
         groups=(*GROUPS, *((SERVING,) if settings.flow_steps.key else ()), *((INTAKE,) if settings.pushes.served else ())),
-        gather_seconds=settings.settle.gather_at_most_seconds,
         objects=synced(settings),
         kinds=registry_of(settings).kinds,
     )
@@ -80,12 +80,14 @@ async def calls_short(connection: Any, expected: Expected) -> list[Trouble]:
     for row in await connection.fetch(_BUDGETS):
         system, state = System(row["system"]), msgspec.json.decode(row["state"], type=BudgetState)
         name, now = _NAMES[system], expected.now_ms
-        allowed = state.day_limit or expected.day_calls[system]
+        limits = expected.limits[system]
+        allowed, kept = day.allowed(state, limits) or 0, day.reserved(state, limits)
         if state.blocked_until > now + _LONG_MS:
             again = min(state.blocked_until, max(state.probe_at, now))
             found.append(Trouble(where=f"calls.{system}", what=f"{name} takes no calls: it says that a limit is reached", again_ms=again))
         elif state.day_used >= allowed and not 0 < state.day_ends <= now:
-            what = f"{name}'s calls of the day are used up ({state.day_used:,} of {allowed:,})"
+            others = f", and {kept:,} are left to other applications" if kept else ""
+            what = f"{name}'s calls of the day are used up ({state.day_used:,} of {day.whole(state, limits):,}{others})"
             found.append(Trouble(where=f"calls.{system}", what=what, again_ms=state.day_ends or state.probe_at))
     return found
 
@@ -95,7 +97,7 @@ async def calls_scarce(connection: Any, expected: Expected) -> list[Trouble]:
     found = []
     for row in await connection.fetch(_BUDGETS):
         system, state = System(row["system"]), msgspec.json.decode(row["state"], type=BudgetState)
-        told = forecast(state, limits_of(system, expected.day_calls[system], expected.gather_seconds), expected.now_ms)
+        told = forecast(state, expected.limits[system], expected.now_ms)
         if told.left and told.used_up_at_once_ms is not None and (told.gather_seconds or told.used_up_ms is not None):
             what = _scarce(_NAMES[system], told, expected.now_ms)
             found.append(Trouble(where=f"calls.{system}", what=what, grade=Grade.ATTENTION))
@@ -118,4 +120,4 @@ async def sources_late(connection: Any, expected: Expected) -> list[Trouble]:
     return late(await connection.fetch(SOURCES), now_ms=expected.now_ms, limits_ms=limits)
 
 
-CHECKS: tuple[Check, ...] = (calls_short, calls_scarce, sources_late, gaps_open, drift_open)
+CHECKS: tuple[Check, ...] = (calls_short, calls_scarce, events_scarce, sources_late, gaps_open, drift_open)

@@ -19,6 +19,8 @@ from consumers.reports.standing.status import impersonal, status
 from consumers.retention.shelves import NAMES as KEPT
 from consumers.troubles.beat import Beat
 from consumers.troubles.ledger import expected
+from consumers.worker.assembly.allowances import ROLE as ALLOWANCES
+from consumers.worker.assembly.allowances import Allowances
 from consumers.worker.assembly.asked import AtYourService, running_errands
 from consumers.worker.assembly.auditing import Auditing
 from consumers.worker.assembly.copying import Copying
@@ -60,7 +62,7 @@ class Worker:
             RELAY: lambda: {**relaying.live(), **journal_of(settings, relaying)},
             OBSERVE: Observing(self.process).works,
             SETTLE: lambda: {**settling.works(), **running_errands(self.process)},
-            RECONCILE: relaying.polls,
+            RECONCILE: lambda: {**relaying.polls(), ALLOWANCES: Allowances(self.process).run},
             COPY: Copying(self.process).works,
             AUDIT: Auditing(self.process).works,
             FLOW_STEPS: AtYourService(self.process, settings).works,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import inf
 
+from streams.budget import day
 from streams.budget.hour import STRETCH_MS
 from streams.budget.limits import Limits
 from streams.budget.state import BudgetState
@@ -51,7 +52,7 @@ def forecast(state: BudgetState, limits: Limits, now: int) -> Forecast:
     Edits go at once while what the hour's rates take is less than what is left, evenly spread over the rest of the day; else each call
     waits for its even share, at most `limits.gather_ms_max`. Of a rolling day, what is used comes back as it was used.
     """
-    allowed = limits.day_calls if state.day_limit is None else state.day_limit
+    allowed = day.allowed(state, limits)
     if allowed is None:
         return Forecast()
     used, seconds = _spent(state, limits, now)

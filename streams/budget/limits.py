@@ -24,6 +24,8 @@ class Limits:
     """Share of the window that the repair lane gets also while the live lane would take all of it."""
     day_reserve: float = 0.2
     """Share of a whole day's calls that is kept for the live lane, shrinking evenly towards the reset."""
+    others_share: float = 0.0
+    """Share of a whole day's calls that is left to other applications on the account; what they have used counts."""
     gather_ms_max: int = 60_000
     """How long edits may be gathered at the most, so that the day's calls last."""
     probe_ms: int = 60_000

@@ -129,6 +129,11 @@ class PostgresBudget:
         """The system told how much of the day is spent; goes along with the next question."""
         self._told.seen = (used, limit)
 
+    def others_used(self, day: str, calls: int) -> None:
+        """The system told how many calls of a day (ISO date) others on the account have used."""
+        self._told.others = day, calls
+        self._nudge()
+
     async def close(self) -> None:
         """Stop asking, for good: whoever waits is cancelled, who asks later is refused. Places in flight come back when the lease ends."""
         self._closed = True
@@ -258,6 +263,7 @@ class PostgresBudget:
             moved=told.moved,
             written=told.written,
             at_once=told.at_once,
+            others=told.others,
         )
         try:
             leave = await self._exchange(connection, asking)

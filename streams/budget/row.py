@@ -16,6 +16,7 @@ class Told:
     moved: tuple[tuple[int, int], ...] = ()
     written: int = 0
     at_once: float = 0.0
+    others: tuple[str, int] | None = None
 
     def keep(self, earlier: "Told") -> None:
         """Say again what an unanswered question said."""
@@ -25,6 +26,7 @@ class Told:
         self.moved = (*earlier.moved, *self.moved)
         self.written += earlier.written
         self.at_once += earlier.at_once
+        self.others = self.others or earlier.others
 
 
 @dataclass(slots=True)

@@ -5,13 +5,11 @@ Times are ms since the epoch, on one clock for all workers.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
 from math import ceil
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from streams.budget import hour
+from streams.budget import day, hour
 from streams.budget.limits import Limits
 from streams.budget.port import LANES, MISSED, Lane
 from streams.budget.state import BudgetState, Worker
@@ -20,7 +18,6 @@ from streams.budget.window import Room, kept, less_share, paced, repair_room, ro
 ByLane = tuple[int, int, int, int, int]
 """A number for each lane, by the lane's number."""
 NONE: ByLane = (0, 0, 0, 0, 0)
-_DAY_MS = 86_400_000
 _CATCH_UP_MS = 1_000
 _AHEAD_MS = 5_000
 _SHARE_MS = 25
@@ -47,6 +44,8 @@ class Asking:
     """Calls since the last question that wrote edits."""
     at_once: float = 0.0
     """Those that it would have taken to write each of these edits by itself."""
+    others: tuple[str, int] | None = None
+    """(date, calls) that others on the account have used, as the system told it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +108,11 @@ def ask(state: BudgetState, limits: Limits, asking: Asking, now: int) -> tuple[B
 
 def _aged(state: BudgetState, limits: Limits, now: int) -> BudgetState:
     """Without the calls that left the window; a new day starts at nothing. A clock set back loses what it puts into the future."""
-    day_ends = _day_ends(limits, now)
-    new_day = limits.day_zone is not None and day_ends != state.day_ends
     return msgspec.structs.replace(
-        hour.kept(state, now),
+        day.aged(hour.kept(state, now), limits, now),
         live=_recent(state.live, limits, now),
         other=_recent(state.other, limits, now),
         pace=min(max(state.pace, now - _CATCH_UP_MS), now + limits.window_ms),
-        day_ends=day_ends,
-        day_used=0 if new_day else state.day_used,
     )
 
 
@@ -125,14 +120,6 @@ def _recent(calls: tuple[int, ...], limits: Limits, now: int) -> tuple[int, ...]
     if limits.calls is None:
         return ()
     return tuple(at for at in calls if now - limits.window_ms < at <= now + _AHEAD_MS)
-
-
-def _day_ends(limits: Limits, now: int) -> int:
-    if limits.day_zone is None:
-        return 0
-    zone = ZoneInfo(limits.day_zone)
-    today = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).date()
-    return int(datetime.combine(today + timedelta(days=1), time(), zone).timestamp() * 1000)
 
 
 def _told(state: BudgetState, limits: Limits, asking: Asking, now: int) -> BudgetState:
@@ -147,11 +134,9 @@ def _told(state: BudgetState, limits: Limits, asking: Asking, now: int) -> Budge
         trial_at = now + min(asking.block_ms, _trial_ms(limits, trials))
         state = msgspec.structs.replace(state, blocked_until=until, probe_at=trial_at, trials=trials)
     if asking.seen is not None:
-        used, limit = asking.seen
-        others = used - state.day_used
-        if state.day_limit is not None and others > limits.places:  # fewer may be our own, told out of order
-            state = hour.noted(state, now, calls=others)
-        state = msgspec.structs.replace(state, day_used=used, day_limit=limit)
+        state = day.seen(state, limits, *asking.seen, now)
+    if asking.others is not None:
+        state = day.others_used(state, limits, *asking.others, now)
     if asking.written:
         state = hour.noted(state, now, written=asking.written, at_once=asking.at_once)
         state = msgspec.structs.replace(state, writers={**state.writers, asking.worker: now})
@@ -181,14 +166,10 @@ def _refused_ms(state: BudgetState, limits: Limits, now: int) -> int:
     """How long the system itself, or the count of the day, refuses every call; 0: it doesn't."""
     if now < state.blocked_until:
         return max(1, min(state.blocked_until, state.probe_at) - now)
-    allowed = _day_allowed(state, limits)
+    allowed = day.allowed(state, limits)
     if allowed is None or state.day_used < allowed:
         return 0
     return max(1, (state.day_ends if limits.day_zone else state.probe_at) - now)
-
-
-def _day_allowed(state: BudgetState, limits: Limits) -> int | None:
-    return limits.day_calls if state.day_limit is None else state.day_limit
 
 
 def _probe(state: BudgetState, limits: Limits, asking: Asking, refused_ms: int, now: int) -> tuple[BudgetState, Leave]:
@@ -217,23 +198,23 @@ def _share(state: BudgetState, limits: Limits, asking: Asking, others: _Others, 
     for lane in LANES:
         spots = limits.places - others.holding - asking.holding - sum(granted)
         places = spots - (0 if lane is Lane.LIVE else kept(limits.places, limits))
-        day = _day_room(state, limits, lane, now)
-        left = [Room(free=places, wait_ms=_NEVER_MS), day, *rooms(state, limits, lane, ahead, now)]
+        today = _day_room(state, limits, lane, now)
+        left = [Room(free=places, wait_ms=_NEVER_MS), today, *rooms(state, limits, lane, ahead, now)]
         if share is not None and lane is Lane.LIVE:
             left.append(less_share(state, limits, ahead, now))
         free = max(0, min(room.free for room in left) - ahead)
         if share is not None and lane in MISSED and not (ahead and _in_turn(state, limits)):
-            free = max(free, min(share.free, spots, day.free, (limits.calls or 0) - len(state.live) - len(state.other)))
+            free = max(free, min(share.free, spots, today.free, (limits.calls or 0) - len(state.live) - len(state.other)))
         granted[lane] = min(asking.want[lane], ceil(free / (others.rivals[lane] + 1)))
         state = _counted(paced(state, limits, lane, granted[lane], now), lane, granted[lane], now)
         if lane in MISSED and granted[lane] + others.waiting[lane]:
             share = replace(share, free=0) if share is not None else None
         missing = asking.want[lane] - granted[lane]
         if missing:
-            quotas[lane] = day.wait_ms if day.free <= granted[lane] else 0
+            quotas[lane] = today.wait_ms if today.free <= granted[lane] else 0
             short = short or places <= ahead
             waits.append(max([_SHARE_MS, *(room.wait_ms for room in left if room.free <= ahead)]))
-            if lane in MISSED and min(spots, day.free) > granted[lane]:
+            if lane in MISSED and min(spots, today.free) > granted[lane]:
                 waits.append(_share_ms(state, limits, now))
         ahead += others.waiting[lane] + missing
     return state, Leave(
@@ -256,11 +237,11 @@ def _share_ms(state: BudgetState, limits: Limits, now: int) -> int:
 
 
 def _day_room(state: BudgetState, limits: Limits, lane: Lane, now: int) -> Room:
-    allowed = _day_allowed(state, limits)
-    if allowed is None:
+    allowed, every = day.allowed(state, limits), day.whole(state, limits)
+    if allowed is None or every is None:
         return Room(free=1_000_000, wait_ms=0)
-    left = (state.day_ends - now) / _DAY_MS if limits.day_zone else 1.0
-    reserve = ceil(allowed * limits.day_reserve * left) if lane is not Lane.LIVE else 0
+    left = (state.day_ends - now) / day.DAY_MS if limits.day_zone else 1.0
+    reserve = ceil(every * limits.day_reserve * left) if lane is not Lane.LIVE else 0
     return Room(free=allowed - state.day_used - reserve, wait_ms=60_000)
 
 
@@ -268,9 +249,11 @@ def _counted(state: BudgetState, lane: Lane, granted: int, now: int) -> BudgetSt
     times = (now,) * granted
     if granted and lane is not Lane.COPY:
         state = hour.noted(state, now, calls=granted)
+    if granted:
+        state = day.made(state, now, granted)
     if lane is Lane.LIVE:
-        return msgspec.structs.replace(state, live=state.live + times, day_used=state.day_used + granted)
-    return msgspec.structs.replace(state, other=state.other + times, day_used=state.day_used + granted)
+        return msgspec.structs.replace(state, live=state.live + times)
+    return msgspec.structs.replace(state, other=state.other + times)
 
 
 def _by_lane(count: Callable[[Lane], int]) -> ByLane:

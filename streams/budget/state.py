@@ -39,3 +39,7 @@ class BudgetState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     wrote edits; those that it would have taken to write each edit at once."""
     writers: dict[str, int] = {}
     """When each worker that writes edits wrote last."""
+    day_others: int = 0
+    """Of `day_used`, those of others on the account, as far as the system has told."""
+    ours: tuple[tuple[int, int], ...] = ()
+    """Our own calls of the day by hours: when each began, and how many."""

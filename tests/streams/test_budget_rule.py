@@ -11,6 +11,7 @@ from random import Random
 import msgspec
 import pytest
 
+from streams.budget import day
 from streams.budget.limits import MARKETO, SALESFORCE, Limits
 from streams.budget.port import LANES, MISSED
 from streams.budget.rule import NONE, Asking, ByLane, Leave, ask
@@ -228,6 +229,46 @@ def test_salesforce_tells_how_much_is_left_of_a_rolling_day() -> None:
     assert leave.quota_ms[0] > 0
     _, leave = leave_now(state, Asking(worker="a", want=LIVE, seen=(40, 100)), limits=SALESFORCE, now=START + 3)
     assert leave.granted == (1, 0, 0, 0, 0)
+
+
+def test_others_on_the_account_have_their_share_of_the_day() -> None:
+    limits = replace(MARKETO, calls=None, places=1_000, day_calls=100, others_share=0.2, day_reserve=0.0)
+    state, leave = leave_now(BudgetState(), Asking(worker="a", want=(200, 0, 0, 0, 0)), limits=limits)
+    assert leave.granted == (80, 0, 0, 0, 0)
+    _, leave = leave_now(state, Asking(worker="a", want=LIVE), limits=limits)
+    assert (leave.granted, leave.quota_ms[0] > 60_000) == (NONE, True), "till the end of the day, as if it were used up"
+
+
+@pytest.mark.parametrize(("used", "granted"), [(5, 80), (20, 80), (50, 50)])
+def test_what_others_have_used_counts_for_their_share(used: int, granted: int) -> None:
+    limits = replace(MARKETO, calls=None, places=1_000, day_calls=100, others_share=0.2, day_reserve=0.0)
+    told = day.today(limits, START).isoformat(), used
+    state, leave = leave_now(BudgetState(), Asking(worker="a", want=(200, 0, 0, 0, 0), others=told), limits=limits)
+    assert leave.granted == (granted, 0, 0, 0, 0)
+    assert (state.day_used, state.day_others) == (granted + used, used)
+    again, _ = leave_now(state, Asking(worker="a", others=told), limits=limits)
+    assert again.day_used == state.day_used, "told twice it counts once"
+
+
+def test_what_others_used_on_another_day_is_past() -> None:
+    limits = replace(MARKETO, day_calls=100)
+    state, _ = leave_now(BudgetState(), Asking(worker="a", others=("2001-01-01", 70)), limits=limits)
+    assert (state.day_used, state.day_others) == (0, 0)
+    state, _ = leave_now(BudgetState(), Asking(worker="a", others=(day.today(limits, START).isoformat(), 70)), limits=limits)
+    assert state.day_others == 70
+    state, _ = leave_now(state, Asking(worker="a"), limits=limits, now=START + day.DAY_MS)
+    assert (state.day_used, state.day_others) == (0, 0)
+
+
+def test_of_what_salesforce_tells_what_is_not_ours_is_others() -> None:
+    limits = replace(SALESFORCE, others_share=0.5, places=1_000)
+    state, leave = leave_now(BudgetState(), Asking(worker="a", want=(10, 0, 0, 0, 0), seen=(30, 100)), limits=limits)
+    assert leave.granted == (10, 0, 0, 0, 0)
+    state, leave = leave_now(state, Asking(worker="a", want=(200, 0, 0, 0, 0), seen=(45, 100)), limits=limits, now=START + 1)
+    assert state.day_others == 35
+    assert leave.granted == (40, 0, 0, 0, 0), "of the 55 that are left they may still use 15"
+    later, _ = leave_now(state, Asking(worker="a", seen=(60, 100)), limits=limits, now=START + 26 * 3_600_000)
+    assert later.day_others == 60, "what we called yesterday is none of these"
 
 
 def test_a_clock_set_back_does_not_stop_everybody() -> None:

@@ -11,15 +11,18 @@ def add_budget_command(app: typer.Typer) -> None:
 
 
 def budget(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
-    """Say how many calls of each system's day are used, what for, and whether the rest lasts; 1 where it won't."""
+    """Say how many calls of each system's day are used, what for, and whether the rest lasts; the same of Salesforce's events. 1 where it
+    won't."""
     settings = settings_of(config)
     from consumers.answers.ledger import spent_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.budget import print_budget  # noqa: PLC0415 - quick start
 
     told = finish(spent_of(settings))
     if json:
-        print_json(told.systems)
+        print_json(told)
     else:
-        print_budget(console(), told.systems, told.at_ms)
-    if any(each.blocked_ms or each.forecast.used_up_ms is not None for each in told.systems):
+        print_budget(console(), told.systems, told.events, told.at_ms)
+    if (told.events is not None and told.events.used_up_ms is not None) or any(
+        each.blocked_ms or each.forecast.used_up_ms is not None for each in told.systems
+    ):
         raise typer.Exit(int(Exit.PROBLEMS))

@@ -9,14 +9,17 @@ from rich.table import Table
 from consumers.cli.text.status import SYSTEMS, ago
 from consumers.ledger.spent import Spent
 from consumers.reports.clock import time_of_day
+from streams.budget.allowance import Allowance
 
 
-def print_budget(console: Console, systems: Sequence[Spent], now_ms: int) -> None:
+def print_budget(console: Console, systems: Sequence[Spent], events: Allowance | None, now_ms: int) -> None:
     """A paragraph for each system, then what the calls were for."""
     if not systems:
         console.print("No calls have been made yet.")
     for each in systems:
         console.print(f"[bold]{SYSTEMS[each.system]}[/]: {used(each, now_ms)} {lasts(each, now_ms)}", soft_wrap=True)
+    if events is not None:
+        console.print(f"[bold]Salesforce's change events[/]: {delivered(events, now_ms)}", soft_wrap=True)
     rows = [(SYSTEMS[each.system], what, calls) for each in systems for what, calls in each.by_purpose.items()]
     if rows:
         table = Table("system", "what for", "calls", title="Calls of today (UTC)", title_justify="left", title_style="bold", box=box.SIMPLE)
@@ -25,13 +28,24 @@ def print_budget(console: Console, systems: Sequence[Spent], now_ms: int) -> Non
         console.print(table)
 
 
+def delivered(events: Allowance, now_ms: int) -> str:
+    """How many were delivered, to everybody, and whether the rest lasts."""
+    counted = f"{events.used:,} of {events.most:,} were delivered in 24 hours, {events.left:,} are left"
+    if events.used_up_ms is None:
+        return f"{counted}. At this rate they last."
+    found = "then changes there are found by the polls alone"
+    return f"{counted}. At this rate they are used up at {time_of_day(events.used_up_ms, now_ms)}; {found}."
+
+
 def used(each: Spent, now_ms: int) -> str:
     """How many calls are used, and how fast."""
     told = each.forecast
     until = f"until {time_of_day(told.resets_ms, now_ms)}" if told.resets_ms else "of any 24 hours"
     rates = f"{told.written_rate * 60:.1f} calls a minute write edits, {told.others_rate * 60:.1f} find them"
     stopped = f" It takes no calls for {ago(each.blocked_ms)}." if each.blocked_ms else ""
-    return f"{each.used:,} of {each.limit:,} calls are used, {told.left or 0:,} are left {until}; {rates}.{stopped}"
+    others = f" ({each.others:,} by other applications)" if each.others else ""
+    kept = f", {each.reserved:,} more for other applications" if each.reserved else ""
+    return f"{each.used:,} of {each.limit:,} calls are used{others}, {told.left or 0:,} are left {until}{kept}; {rates}.{stopped}"
 
 
 def lasts(each: Spent, now_ms: int) -> str:

@@ -11,6 +11,8 @@ from consumers.configuration.reading.types import Choice, Flag, Secret, SecretTe
 from streams.ground.access import Sasl
 from streams.salesforce.api.access.settings import Protocol
 
+_OTHERS = "The part of the day's calls that is left to other applications on the account; what they have used of it counts"
+
 
 class Flow(StrEnum):
     """How Tandem signs in to Salesforce; follows from the credentials that are given."""
@@ -41,6 +43,7 @@ class SalesforceSettings:
     ] = Protocol.COMETD
     pubsub_url: Annotated[str, Url("Where the Pub/Sub API is")] = "https://api.pubsub.salesforce.com:7443"
     calls_per_day: Annotated[int, Whole("The org's daily API calls, until the org itself tells", 100, 100_000_000)] = 100_000
+    others_percent: Annotated[int, Whole(_OTHERS, 0, 90)] = 10
     duplicates_allowed: Annotated[
         bool, Flag("Whether a record is saved although a duplicate rule alerts; a rule that blocks still blocks")
     ] = True
@@ -71,6 +74,7 @@ class MarketoSettings:
     calls_per_day: Annotated[
         int, Whole("Calls a day, all workers together; the instance allows 50,000 unless more were bought", 100, 10_000_000)
     ] = 50_000
+    others_percent: Annotated[int, Whole(_OTHERS, 0, 90)] = 10
     polling_calls_per_day: Annotated[int, Whole("The part of them that following the activities may cost", 24, 10_000_000)] = 20_000
     program_calls_per_day: Annotated[
         int, Whole("The part of them that the polls of linked programs may cost: the more programs, the longer between two", 24, 10_000_000)

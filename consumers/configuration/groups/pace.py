@@ -25,6 +25,9 @@ class IntervalSettings:
     activities_min_seconds: Annotated[float, Duration("Between two looks at Marketo's activities while there is news", "200ms", "1h")] = 1.0
     activities_max_seconds: Annotated[float, Duration("The same while there is none, or calls run short", "200ms", "1h")] = 15.0
     describe_seconds: Annotated[float, Duration("Between two looks at which fields both systems have and show", "1s", "1d")] = 900.0
+    allowances_seconds: Annotated[
+        float, Duration("Between two looks at what others on the account have used of the day, and what is left of the events", "1s", "1h")
+    ] = 300.0
     lateness_seconds: Annotated[float, Duration("How long a change waits for one before it that is missing in the feed", "1s", "1d")] = 60.0
 
 

@@ -142,7 +142,7 @@ async def status(
         waiting=waits,
         sources=await _sources(connection),
         partitions=await _partitions(connection, ends),
-        spent=await spent(connection, now_ms, expected.day_calls, expected.gather_seconds),
+        spent=await spent(connection, now_ms, expected.limits),
         cycles=tuple([cycle_told(row, now_ms) for row in await connection.fetch(_CYCLES)]),
         recent=dict(recent_of([row["recent"] for row in await connection.fetch(RECENT)]).most_common()),
         recent_minutes=MINUTES,

@@ -9,6 +9,7 @@ from consumers.audit.auditor import Audited, Auditor, Scope
 from consumers.audit.book import Book
 from consumers.audit.reading import LANE, Counted, Reader
 from consumers.configuration.mapping.registered import registry_of
+from consumers.configuration.systems import limits_of
 from consumers.ledger.spent import spent
 from consumers.settle.writers.marketo.writer import MarketoWriter
 from consumers.settle.writers.salesforce.writer import SalesforceWriter
@@ -98,13 +99,13 @@ async def _wait_seconds(tools: Tools, calls: Mapping[System, int]) -> float:
     settings = tools.settings
     with away_is_retry("count the calls of the drift audit"):
         async with tools.pool.acquire() as connection:
-            days = {SALESFORCE: settings.salesforce.calls_per_day, MARKETO: settings.marketo.calls_per_day}
-            told = {each.system: each for each in await spent(connection, now_ms(), days)}
+            limits = limits_of(settings)
+            told = {each.system: each for each in await spent(connection, now_ms(), limits)}
     left = DAY_SECONDS - (now_ms() / 1000) % DAY_SECONDS
     waits = [0.0]
     for system, cost in calls.items():
         day = told.get(system)
-        limit = day.limit if day is not None else days[system]
+        limit = day.limit if day is not None else limits[system].day_calls or 0
         used = sum(count for name, count in day.by_purpose.items() if name.endswith(f" {PURPOSE}")) if day is not None else 0
         waits.append(pause_seconds(allowed=limit * settings.audit.calls_percent / 100, spent=used, cost=cost, left_seconds=left))
     return max(waits)

@@ -62,10 +62,13 @@ async def quote_of(tools: Tools, process: Process) -> Quote:
 
 async def _limits(tools: Tools, salesforce: SalesforceRest, marketo: MarketoRest) -> Limits:
     daily = (await salesforce.limits()).get("DailyApiRequests", {})
-    theirs = tools.settings.marketo
-    day = int(daily.get("Max", tools.settings.salesforce.calls_per_day))
-    used = (await marketo.usage()).total
+    ours, theirs = tools.settings.salesforce, tools.settings.marketo
+    day = int(daily.get("Max", ours.calls_per_day))
+    usage = await marketo.usage()
+    others = max(0, usage.total - usage.users.get(tools.terms.identity.marketo_user or "", 0))
+    kept = max(0, theirs.calls_per_day * theirs.others_percent // 100 - others)
+    left = max(0, theirs.calls_per_day - kept - usage.total)
     return Limits(
-        salesforce_left=int(daily.get("Remaining", day)), salesforce_day=day, marketo_left=max(0, theirs.calls_per_day - used),
-        marketo_day=theirs.calls_per_day, marketo_second=theirs.calls_per_20_seconds / 20,
+        salesforce_left=int(daily.get("Remaining", day)), salesforce_day=day, marketo_left=left,
+        marketo_day=theirs.calls_per_day * (100 - theirs.others_percent) // 100, marketo_second=theirs.calls_per_20_seconds / 20,
     )  # fmt: skip

@@ -14,7 +14,7 @@ import structlog
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import sorts
 from consumers.configuration.settings import Echo
-from consumers.configuration.systems import marketo_settings, salesforce_settings
+from consumers.configuration.systems import limits_of, marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience as CanaryPatience
 from consumers.fitting.canary import canary
 from consumers.fitting.custom.objects import say_differences
@@ -39,7 +39,6 @@ from consumers.settle.writers.salesforce.writer import SalesforceWriter
 from consumers.settle.writers.sighted import SightedWriter
 from consumers.worker.tools.terms import rules_of, terms_of
 from consumers.worker.tools.watched import CallWatch, CallWatched, WaitWatched
-from streams.budget.limits import MARKETO, SALESFORCE
 from streams.budget.port import Budget
 from streams.budget.postgres import PostgresBudget
 from streams.ground.clock import now_ms
@@ -176,20 +175,7 @@ async def _close(pool: Any) -> None:
 
 def budgets_of(settings: Settings, dsn: str) -> dict[System, PostgresBudget]:
     """The budgets that all processes share, of both systems."""
-    ours, theirs = settings.salesforce, settings.marketo
-    gather_ms = round(settings.settle.gather_at_most_seconds * 1000)
-    salesforce = replace(SALESFORCE, places=ours.calls_at_once, day_calls=ours.calls_per_day, gather_ms_max=gather_ms)
-    marketo = replace(
-        MARKETO,
-        calls=theirs.calls_per_20_seconds,
-        places=theirs.calls_at_once,
-        day_calls=theirs.calls_per_day,
-        gather_ms_max=gather_ms,
-    )
-    return {
-        System.SALESFORCE: PostgresBudget(dsn, System.SALESFORCE, salesforce),
-        System.MARKETO: PostgresBudget(dsn, System.MARKETO, marketo),
-    }
+    return {system: PostgresBudget(dsn, system, limits) for system, limits in limits_of(settings).items()}
 
 
 async def _identity(session: Session, marketo_session: MarketoSession, stamp: str | None) -> Identity:

@@ -31,6 +31,7 @@ from consumers.reports.standing.status import status as status_of
 from consumers.troubles.ledger import Expected
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import GROUPS, SERVING, beat, worker_troubles
+from streams.budget.limits import MARKETO, SALESFORCE
 from streams.budget.state import BudgetState
 from streams.wire.errors import Fatal, Retry, Unprepared
 from streams.wire.events import Value
@@ -39,6 +40,7 @@ from tests.consumers.configuration.test_default_mapping import SETTINGS
 
 pytestmark = pytest.mark.integration
 NOW = 1_800_000_000_000
+LIMITS = {System.SALESFORCE: SALESFORCE, System.MARKETO: MARKETO}
 LEAD = "00QA0000001tXYZMA2"
 
 
@@ -52,7 +54,7 @@ async def database(postgres: str) -> AsyncIterator[Any]:
 
 
 async def status(connection: Any, *, now_ms: int, **more: Any) -> Status:
-    return await status_of(connection, Expected(now_ms=now_ms, day_calls={System.SALESFORCE: 100_000, System.MARKETO: 50_000}), **more)
+    return await status_of(connection, Expected(now_ms=now_ms, limits=LIMITS), **more)
 
 
 async def add_pair(database: Any, *, salesforce: str | None, marketo: str | None, email: str | None = None, **more: Any) -> int:

@@ -8,6 +8,7 @@ import pytest
 from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.sources import late, limits_ms
 from consumers.troubles.trouble import unready
+from streams.budget.limits import MARKETO, SALESFORCE
 from streams.relay.positions import PostgresPositions
 from streams.wire.systems import CONTACT, LEAD, System
 
@@ -46,9 +47,9 @@ async def test_every_worker_and_status_see_it_in_the_ledger(postgres: str) -> No
         standing = await positions.take("salesforce.cdc")
 
         async def unready_at(now_ms: int) -> dict[str, str]:
-            day_calls = {System.SALESFORCE: 100_000, System.MARKETO: 50_000}
+            limits = {System.SALESFORCE: SALESFORCE, System.MARKETO: MARKETO}
             async with pool.acquire() as connection:
-                return unready(await ledger_troubles(connection, Expected(now_ms=now_ms, day_calls=day_calls)))
+                return unready(await ledger_troubles(connection, Expected(now_ms=now_ms, limits=limits)))
 
         assert await unready_at(NOW + 60_000) == {}
         assert list(await unready_at(NOW + 120_000)) == ["source.salesforce.cdc"], "taken over, and nothing since"
