@@ -30,6 +30,8 @@ TANDEM = "tandem"
 """`origin` of a record that we have made."""
 STORED, EMAIL, NAME = "stored id", "e-mail", "what it belongs to"
 """How a record was recognised."""
+MET = "found on both sides by "
+"""How the reason begins of a ruling after which a pair has both records."""
 _RACE_MS = 180_000
 """A look-up and the creation after it take no longer than this: who was there before was not made at the same time."""
 _SECOND_MS = 1_000
@@ -232,7 +234,7 @@ def _is_open(pair: Pair, event: ChangeEvent) -> bool:
 def met(before: Record, event: ChangeEvent, state: PairState, how: str) -> str:
     """How the two records were found to be one person, and what became of the one that stood there before."""
     if not before.id:
-        return f"found on both sides by {how}"
+        return f"{MET}{how}"
     if (event.system, before.id) in state.retract:
-        return f"found on both sides by {how}; made at the same moment as {before.id}, which Tandem had created: that one gives way"
-    return f"found on both sides by {how}: made again, after {before.id} was deleted"
+        return f"{MET}{how}; made at the same moment as {before.id}, which Tandem had created: that one gives way"
+    return f"{MET}{how}: made again, after {before.id} was deleted"
