@@ -9,7 +9,7 @@ from streams.wire.systems import SALESFORCE, System
 
 _KEPT = 8
 """Agreements of a field that a write of ours which comes back may carry."""
-_MOVES = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.CONTESTED})
+MOVES = frozenset({Verdict.ACCEPTED, Verdict.WON, Verdict.CONTESTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +31,19 @@ class Followed:
     by: System | None = None
     owed_salesforce: int = 0
     owed_marketo: int = 0
-    same: bool = False
-    """Whether the log's last agreement changed nothing in the shadow."""
     out: tuple[tuple[System, int], ...] = ()
     """Writes of the log that were answered and have not come back: the side, and the version that each carried."""
 
     def owed_since(self, system: System) -> int:
         """Since when the shadow owes this side its agreement (ms, ours); 0: it doesn't."""
         return self.owed_salesforce if system is SALESFORCE else self.owed_marketo
+
+    def stands(self, field: Field) -> bool:
+        """Whether the shadow has agreed on nothing since that the log hasn't: what had seen the one had seen the other."""
+        if not self.agreed:
+            return True
+        last = self.agreed[-1]
+        return last.version == field.version and (len(self.agreed) == 1 or self.agreed[-2].version != last.version)
 
     def settled(self, system: System) -> "Followed":
         """The shadow owes that side nothing any more."""
@@ -65,17 +70,15 @@ class Followed:
 
 def followed(before: Followed, old: Field, new: Field, ruling: Ruling, side: System, at: int, *, reaches: frozenset[System]) -> Followed:  # noqa: PLR0917
     """What is known after a ruling of the log on an edit of `side`, which the shadow has judged: `old` became `new`. `at`: ms, ours."""
-    last = before.agreed[-1] if before.agreed else None
-    agreed, by, same = before.agreed, before.by, before.same
-    told = Agreed(logged=ruling.version, value=ruling.agreed, version=new.version, shadow=new.value)
-    if last is None or ruling.version > last.logged:
-        agreed, same = (*agreed[-_KEPT + 1 :], told), new.version == old.version
-        by = side if ruling.verdict in _MOVES else by
-    elif new.version != old.version:
-        agreed = (*agreed[:-1], replace(last, version=new.version, shadow=new.value))
+    agreed, by = before.agreed, before.by
+    if not agreed and ruling.verdict not in MOVES:
+        agreed = (Agreed(logged=ruling.version, value=ruling.agreed, version=old.version, shadow=old.value),)
+    elif not agreed or ruling.version > agreed[-1].logged:
+        told = Agreed(logged=ruling.version, value=ruling.agreed, version=new.version, shadow=new.value)
+        agreed, by = (*agreed[-_KEPT + 1 :], told), side if ruling.verdict in MOVES else by
     owed = {}
     for system in System:
         shows, since = new.side(system).shows == new.version, before.owed_since(system)
         owed[system] = 0 if shows or system not in reaches else since if since and new.version == old.version else at
     known = before.back(side, before.carried(side, ruling.value)) if ruling.verdict is Verdict.ECHO else before
-    return replace(known, agreed=agreed, by=by, same=same, owed_salesforce=owed[SALESFORCE], owed_marketo=owed[SALESFORCE.other])
+    return replace(known, agreed=agreed, by=by, owed_salesforce=owed[SALESFORCE], owed_marketo=owed[SALESFORCE.other])

@@ -34,34 +34,41 @@ def begun(side: System, ruling: Ruling) -> Field:
     return field.with_side(side, Side(shows=NEVER))
 
 
-def judged(mapping: FieldMapping, field: Field, edit: Edit, ruling: Ruling, known: Followed, at: int) -> Judged | None:
-    """The field after the edit behind a ruling of the log, and the shadow's ruling. None: it was no edit. `at`: ms, ours."""
+def judged(
+    mapping: FieldMapping, field: Field, edit: Edit, ruling: Ruling, known: Followed, at: int, *, lands_ms: int | None = LANDS_MS
+) -> Judged | None:
+    """The field after the edit behind a ruling of the log, and the shadow's ruling. None: it was no edit. `at`: ms, ours. `lands_ms`: as
+    `LANDS_MS`; None: the log tells of every write, since it was made under these rules.
+    """
     if ruling.verdict is Verdict.ECHO:
         return _landed(mapping, field, edit, known)
     if ruling.verdict not in EDITS:
         return None
-    if has_landed(field, edit.side, ruling.verdict, known, at):
-        field = shown(field, edit.side)
-    side = shallow(field.side(edit.side))
-    side.seen_at = max(side.seen_at, edit.at)
-    return verdict_on(mapping, field, side, edit)
+    for side in System:
+        verdict = ruling.verdict if side is edit.side else None
+        if _has_landed(field, side, verdict, known, at, lands_ms):
+            field = shown(mapping, field, side)
+    side_now = shallow(field.side(edit.side))
+    side_now.seen_at = max(side_now.seen_at, edit.at)
+    return verdict_on(mapping, field, side_now, edit)
 
 
-def has_landed(field: Field, side: System, verdict: Verdict, known: Followed, at: int) -> bool:
-    """Whether this side had the agreement by the time of an edit there. `verdict`: the log's on that edit."""
-    if field.side(side).shows == field.version or not field.side(side).known:
-        return False  # it shows it anyway, or was never met
-    if verdict is Verdict.ACCEPTED and known.by is not side:
+def _has_landed(field: Field, side: System, verdict: Verdict | None, known: Followed, at: int, lands_ms: int | None) -> bool:  # noqa: PLR0917
+    """Whether this side has the agreement by now. `verdict`: the log's on an edit made there; None: there is none."""
+    if field.side(side).shows == field.version or not field.side(side).known or field.hold:
+        return False  # it shows it anyway, or was never met, or nothing is written to it
+    if verdict is Verdict.ACCEPTED and known.by is not side and known.stands(field):
         return True
     since = known.owed_since(side)
-    late = bool(since) and at - since > LANDS_MS
-    return late and (verdict not in _UNSEEN or known.same)
+    return lands_ms is not None and bool(since) and at - since > lands_ms and not (verdict in _UNSEEN and known.stands(field))
 
 
-def shown(field: Field, system: System) -> Field:
+def shown(mapping: FieldMapping, field: Field, system: System) -> Field:
     """The field, once what is owed to a side has landed there."""
     side = shallow(field.side(system))
-    side.known, side.seen, side.shows, side.undone = True, field.value, field.version, 0
+    if side.known and not equal(mapping, side.seen, field.value):
+        side.replaced = side.seen
+    side.known, side.seen, side.shows = True, field.value, field.version
     return field.with_side(system, side)
 
 
@@ -70,11 +77,13 @@ def _landed(mapping: FieldMapping, field: Field, edit: Edit, known: Followed) ->
     carried = known.carried(edit.side, edit.value)
     before = field.side(edit.side)
     version, value = (carried.version, carried.shadow) if carried else (field.version, field.value)
-    if before.shows == field.version or before.shows > version:
-        version, value = before.shows, before.seen
+    if field.hold or before.shows >= version:
+        return field, ruled(mapping, field, edit, Verdict.ECHO, "a write of ours came back of what is shown, or held, since")
     side = shallow(before)
-    side.known, side.seen_at, side.shows = True, max(before.seen_at, edit.at), version
     side.seen = edit.value if carried is None or carried.value == carried.shadow else value
+    if before.known and not equal(mapping, before.seen, side.seen):
+        side.replaced = before.seen
+    side.known, side.seen_at, side.shows = True, max(before.seen_at, edit.at), version
     sent = carried.value if carried else field.value
     if not equal(mapping, edit.value, sent):
         side.learnt, side.sent, side.shown = True, sent, edit.value

@@ -18,7 +18,7 @@ from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side, shallow
 from consumers.merge.terms import Terms
 from consumers.shadow.followed import Followed, followed
-from consumers.shadow.guided import begun, judged, shown
+from consumers.shadow.guided import LANDS_MS, begun, judged, shown
 from consumers.shadow.logged import Logged, Made
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE, Object, System
@@ -40,6 +40,7 @@ class Shadow:
 
     def __init__(self, terms: Terms, *, logged_under: SyncRules | None = None, seed: Seed = _blank) -> None:
         self._terms, self._logged_under, self._seed = terms, logged_under or terms.rules, seed
+        self._lands_ms: int | None = None
         self.pairs: dict[int, PairState] = {}
         self.ended: dict[int, int] = {}
         """Pairs that are part of others since."""
@@ -54,6 +55,7 @@ class Shadow:
     def fork(self, terms: Terms) -> "Shadow":
         """Another one that begins where this one stands, under other rules."""
         new = Shadow(terms, logged_under=self._logged_under, seed=self._seed)
+        new._lands_ms = LANDS_MS  # noqa: SLF001 - its own
         new.pairs, new.ended, new.partly = dict(self.pairs), dict(self.ended), set(self.partly)
         new._known = {pair: dict(fields) for pair, fields in self._known.items()}  # noqa: SLF001 - its own
         return new
@@ -117,7 +119,7 @@ class Shadow:
         at = self._at(decision)
         edit = Edit(side=side, object=state.object, value=ruling.value, at=at, alone=not state.record(side.other).id)
         try:
-            told = judged(mapping, field, edit, ruling, known, decision.at)
+            told = judged(mapping, field, edit, ruling, known, decision.at, lands_ms=self._lands_ms)
         except Unfit:
             return state, None
         if told is None:
@@ -231,12 +233,12 @@ class Shadow:
         for pair, state in self.pairs.items():
             changed: dict[str, Field] = {}
             for key, known in self._known.get(pair, {}).items():
-                field = state.fields.get(key)
-                if field is None or not known.agreed:
+                field, mapping = state.fields.get(key), self._terms.mapping(state).by_key.get(key)
+                if field is None or mapping is None or not known.agreed:
                     continue
                 for side, version in known.out:
                     if version == known.agreed[-1].logged and known.agreed[-1].version == field.version:
-                        field = changed[key] = shown(field, side)
+                        field = changed[key] = shown(mapping, field, side)
             yield pair, state.with_fields(changed) if changed else state
 
     def _shown(self, state: PairState, decision: Decision) -> PairState:
@@ -245,11 +247,12 @@ class Shadow:
         trails = self._known.setdefault(decision.pair, {})
         for ruling in decision.fields:
             field, known = state.fields.get(ruling.field), trails.get(ruling.field, _NEW)
-            if field is None or not self._terms.mapping(state).by_key.get(ruling.field):
+            mapping = self._terms.mapping(state).by_key.get(ruling.field)
+            if field is None or mapping is None:
                 continue
             sent = next((each for each in reversed(known.agreed) if each.logged == ruling.version), None)
             if sent is None or sent.version == field.version:
-                changed[ruling.field] = shown(field, decision.system)
+                changed[ruling.field] = shown(mapping, field, decision.system)
                 trails[ruling.field] = known.settled(decision.system)
         return state.with_fields(changed) if changed else state
 
@@ -282,7 +285,7 @@ _NEWLY = "newly mapped"
 def settled(state: PairState, mapped: Mapping[str, FieldMapping]) -> dict[str, Field]:
     """The fields as they are once everything owed has landed."""
     return {
-        key: shown(shown(field, SALESFORCE), SALESFORCE.other) if key in mapped else field
+        key: shown(mapped[key], shown(mapped[key], field, SALESFORCE), SALESFORCE.other) if key in mapped else field
         for key, field in state.fields.items()
     }
 
