@@ -21,6 +21,7 @@ from consumers.cli.commands.person import person_app
 from consumers.cli.commands.records import add_record_commands
 from consumers.cli.commands.sight import add_sight_commands
 from consumers.cli.commands.subscribe import add_subscription_commands
+from consumers.cli.commands.trying import add_trying_commands
 from consumers.cli.terms import (
     DEFAULT_CONFIG,
     EXIT_CODES,
@@ -223,6 +224,7 @@ def setup(
 
 add_sight_commands(app)
 add_subscription_commands(app)
+add_trying_commands(app)
 add_audit_log_command(app)
 add_coverage_commands(app)
 add_budget_command(app)

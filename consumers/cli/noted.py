@@ -15,7 +15,11 @@ _PATIENCE_SECONDS = 10.0
 
 async def note(settings: Settings, act: str, what: Mapping[str, Any], why: str = "") -> None:
     """Write it down, with the name of whoever acts. Raises as `consumers.fitting.grounds.look_at_database`: then nothing may be done."""
-    dsn = settings.postgres.dsn.reveal()
+    await note_in(settings.postgres.dsn.reveal(), act, what, why)
+
+
+async def note_in(dsn: str, act: str, what: Mapping[str, Any], why: str = "") -> None:
+    """The same in the audit log of the ledger behind `dsn`."""
     connection = await connected(dsn, seconds=_PATIENCE_SECONDS, application_name="tandem-audit-log")
     try:
         await look_at_migrations(connection, dsn)

@@ -47,7 +47,7 @@ class Followed:
 
     def settled(self, system: System) -> "Followed":
         """The shadow owes that side nothing any more."""
-        return replace(self, **{f"owed_{system}": 0})
+        return replace(self, owed_salesforce=0) if system is SALESFORCE else replace(self, owed_marketo=0)
 
     def sent(self, system: System, version: int) -> "Followed":
         """A write to that side was answered."""

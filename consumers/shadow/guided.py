@@ -34,7 +34,7 @@ def begun(side: System, ruling: Ruling) -> Field:
     return field.with_side(side, Side(shows=NEVER))
 
 
-def judged(
+def judged(  # noqa: PLR0917 - the field, the edit, what the log said of it, and when
     mapping: FieldMapping, field: Field, edit: Edit, ruling: Ruling, known: Followed, at: int, *, lands_ms: int | None = LANDS_MS
 ) -> Judged | None:
     """The field after the edit behind a ruling of the log, and the shadow's ruling. None: it was no edit. `at`: ms, ours. `lands_ms`: as

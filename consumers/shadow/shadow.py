@@ -4,10 +4,10 @@ The log's decisions say to whom each event belonged, in which order events were 
 the values are the rules' own. Writes under way are no part of it: what is owed stays owed until the log, or time, says that it landed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from consumers.judging.meeting.introductions import MET
-from consumers.mapping.fields import FieldMapping, SyncRules
+from consumers.mapping.fields import SyncRules
 from consumers.merge.edits.values import Unfit, equal, neutral
 from consumers.merge.edits.verdicts import Edit
 from consumers.merge.lives.joining import join
@@ -15,15 +15,16 @@ from consumers.merge.lives.link import agree_link
 from consumers.merge.lives.outlived import outlived
 from consumers.merge.lives.record import noted
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
-from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side, shallow
+from consumers.merge.pair.state import Field, PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.shadow.followed import Followed, followed
 from consumers.shadow.guided import LANDS_MS, begun, judged, shown
+from consumers.shadow.lived import ALL, born, is_beginning, is_ours, object_of, owes, same_debt, unmet
 from consumers.shadow.logged import Logged, Made
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import SALESFORCE, Object, System
 
-_ALL = "*"
+_NEWLY = "newly mapped"
 _NEW = Followed()
 _DELETED = Happened.DELETED
 _UNDONE = frozenset({Verdict.SUPERSEDED, Verdict.WAITING, Verdict.UNUSABLE})
@@ -36,10 +37,11 @@ def _blank(pair: int) -> None:
 
 class Shadow:
     """Takes the log entry by entry. `logged_under`: the rules that the log was made by, where they are others; `seed`: of a pair that the
-    log tells of for the first time, what it was before that, if anybody knows."""
+    log tells of for the first time, what it was before that, if anybody knows; `seeded_late`: what it is now, so that fields of which the
+    log tells are taken from there."""
 
-    def __init__(self, terms: Terms, *, logged_under: SyncRules | None = None, seed: Seed = _blank) -> None:
-        self._terms, self._logged_under, self._seed = terms, logged_under or terms.rules, seed
+    def __init__(self, terms: Terms, *, logged_under: SyncRules | None = None, seed: Seed = _blank, seeded_late: bool = False) -> None:
+        self._terms, self._logged_under, self._seed, self._late = terms, logged_under or terms.rules, seed, seeded_late
         self._lands_ms: int | None = None
         self.pairs: dict[int, PairState] = {}
         self.ended: dict[int, int] = {}
@@ -48,16 +50,18 @@ class Shadow:
         """Records that were to be written to, so far."""
         self.unplaced = 0
         """Decisions that can't be followed: the log doesn't say what sort of record they are about."""
+        self.former: dict[tuple[System, Object, str], int] = {}
+        """Records that are part of these pairs since they have none of their own."""
         self.partly: set[int] = set()
         """Pairs of which the log doesn't tell the beginning, and nobody else does."""
         self._known: dict[int, dict[str, Followed]] = {}
 
     def fork(self, terms: Terms) -> "Shadow":
         """Another one that begins where this one stands, under other rules."""
-        new = Shadow(terms, logged_under=self._logged_under, seed=self._seed)
-        new._lands_ms = LANDS_MS  # noqa: SLF001 - its own
+        new = Shadow(terms, logged_under=self._logged_under, seed=self._seed, seeded_late=self._late)
+        new._lands_ms = LANDS_MS
         new.pairs, new.ended, new.partly = dict(self.pairs), dict(self.ended), set(self.partly)
-        new._known = {pair: dict(fields) for pair, fields in self._known.items()}  # noqa: SLF001 - its own
+        new._known = {pair: dict(fields) for pair, fields in self._known.items()}
         return new
 
     def take(self, logged: Logged) -> list[Made]:
@@ -95,8 +99,8 @@ class Shadow:
         state = self._lived(state, decision, event, told)
         self.pairs[decision.pair] = state
         made: list[Made] = []
-        edits = [ruling for ruling in told if ruling.field != _ALL]
-        for ruling in (*edits, *self._unmapped(state, decision, event)):
+        edits = [ruling for ruling in told if ruling.field != ALL]
+        for ruling in (*edits, *self._unmapped(state, event)):
             state, now = self._one(state, decision, ruling)
             logged = None if ruling.verdict is Verdict.ACCEPTED and ruling.rule == _NEWLY else ruling
             made.append(Made(object=state.object, field=ruling.field, pair=decision.pair, side=decision.system, logged=logged, now=now))
@@ -129,7 +133,7 @@ class Shadow:
         trails[ruling.field] = followed(known, field, new, ruling, side, decision.at, reaches=reaches)
         return state.with_fields({ruling.field: new}), now
 
-    def _unmapped(self, state: PairState, decision: Decision, event: ChangeEvent | None) -> Iterator[Ruling]:
+    def _unmapped(self, state: PairState, event: ChangeEvent | None) -> Iterator[Ruling]:
         """What an event tells of fields that only these rules know: edits that had seen whatever there was to be seen."""
         if event is None or self._logged_under is self._terms.rules or event.kind is _DELETED:
             return
@@ -152,32 +156,36 @@ class Shadow:
         state = self.pairs.get(decision.pair)
         if state is None:
             state = self._seed(decision.pair)
+            if state is not None and self._late:
+                self.partly.add(decision.pair)
         if state is not None:
             return state
-        obj = event.object if event else _object_of(decision)
+        obj = event.object if event else object_of(decision)
         if obj is None:
             return None
         sort = self._terms.rules.objects[self._terms.rules.sort_of(decision.system, obj)]
-        if not _is_beginning(decision):
+        if not is_beginning(decision):
             self.partly.add(decision.pair)
         return PairState(object=sort.object, counterpart=sort.marketo)
 
     def _lived(self, state: PairState, decision: Decision, event: ChangeEvent | None, told: list[Ruling]) -> PairState:
         """The pair with what the entry says of its record's life."""
         side, before = decision.system, state.record(decision.system)
-        came = any(ruling.field == _ALL and ruling.reason.startswith(MET) for ruling in told)
-        if came or (not before.id and state.record(side.other).id and decision.pair not in self.partly and not _is_ours(told)):
-            state = _unmet(state, side, self._terms)
+        came = any(ruling.field == ALL and ruling.reason.startswith(MET) for ruling in told)
+        if came or (not before.id and state.record(side.other).id and decision.pair not in self.partly and not is_ours(told)):
+            state = unmet(state, side, self._terms)
         kind = decision.event.kind if decision.event else ""
         record = shallow(state.record(side))
         if event is not None and not event.is_read and event.id == decision.record:
             record = noted(record, event)
+        if record.id and record.id != decision.record:
+            self.former[side, state.named_on(side), record.id] = decision.pair
         record.id, record.at = decision.record, max(record.at, self._at(decision))
         record.complete, record.reread, record.heir = True, decision.pair in self.partly and not before.id, 0
-        deleted = kind == _DELETED and any(ruling.field == _ALL and ruling.verdict is Verdict.ACCEPTED for ruling in told)
+        deleted = kind == _DELETED and any(ruling.field == ALL and ruling.verdict is Verdict.ACCEPTED for ruling in told)
         record.deleted = deleted or (record.deleted and kind == _DELETED)
         state = state.with_record(side, record)
-        obj = event.object if event else _object_of(decision)
+        obj = event.object if event else object_of(decision)
         if side is SALESFORCE and obj is not None and obj in self._terms.rules.objects and state.object != obj:
             state = shallow(state)
             state.object = obj
@@ -214,7 +222,7 @@ class Shadow:
             if decision.record != record.id:
                 record = Record(id=decision.record, at=record.at)
             record.complete, record.origin = True, "tandem"
-            state = _born(state.with_record(side, record), side)
+            state = born(state.with_record(side, record), side)
         if what == "delete" and decision.record == record.id:
             record.deleted = True
             state = state.with_record(side, record)
@@ -261,6 +269,9 @@ class Shadow:
         self._known.pop(loser, None)
         self.ended[loser] = decision.pair
         if winner is not None and lost is not None:
+            for system in System:
+                if lost.record(system).id and lost.record(system).id != winner.record(system).id:
+                    self.former[system, lost.named_on(system), lost.record(system).id] = decision.pair
             self.pairs[decision.pair] = join(winner, lost, decision.system, self._terms, decision.at)
 
     # -- counts ----------------------------------------------------------------------------------------------------------
@@ -269,7 +280,7 @@ class Shadow:
         mapped = self._terms.mapping(after).by_key
         for system in System:
             if after.record(system).id and any(
-                _owes(field, system, mapped.get(key)) and not _same_debt(before.fields.get(key), field, system)
+                owes(field, system, mapped.get(key)) and not same_debt(before.fields.get(key), field, system)
                 for key, field in after.unsettled().items()
             ):
                 self.owed += 1
@@ -277,63 +288,3 @@ class Shadow:
     @staticmethod
     def _at(decision: Decision) -> int:
         return decision.event.at if decision.event else decision.at
-
-
-_NEWLY = "newly mapped"
-
-
-def settled(state: PairState, mapped: Mapping[str, FieldMapping]) -> dict[str, Field]:
-    """The fields as they are once everything owed has landed."""
-    return {
-        key: shown(mapped[key], shown(mapped[key], field, SALESFORCE), SALESFORCE.other) if key in mapped else field
-        for key, field in state.fields.items()
-    }
-
-
-def _owes(field: Field, system: System, mapping: FieldMapping | None) -> bool:
-    return (
-        mapping is not None and mapping.direction.reaches(system) and bool(mapping.name_on(system))
-        and field.side(system).shows != field.version and not field.hold
-    )  # fmt: skip
-
-
-def _same_debt(before: Field | None, after: Field, system: System) -> bool:
-    return before is not None and before.version == after.version and before.side(system).shows == after.side(system).shows
-
-
-def _unmet(state: PairState, side: System, terms: Terms) -> PairState:
-    """Before a meeting: nobody has seen what the other side's record holds."""
-    fields = {}
-    for mapping in terms.mapping(state).fields:
-        field = state.fields.get(mapping.key) or Field()
-        new = Side(known=False, shows=NEVER)
-        if mapping.fixed and side is not SALESFORCE:
-            new = Side(seen=field.value, shows=field.version)
-        fields[mapping.key] = field.with_side(side, new)
-    return state.with_fields(fields)
-
-
-def _born(state: PairState, side: System) -> PairState:
-    """A record of ours: what it was not made with is blank there."""
-    changed: dict[str, Field] = {}
-    for key, field in state.fields.items():
-        if field.side(side).shows != field.version and (field.value is None or field.value is False) and not field.side(side).seen:
-            changed[key] = field.with_side(side, Side(shows=field.version))
-    return state.with_fields(changed) if changed else state
-
-
-def _is_ours(told: list[Ruling]) -> bool:
-    return any(ruling.verdict is Verdict.ECHO for ruling in told)
-
-
-def _is_beginning(decision: Decision) -> bool:
-    """Whether this entry tells of a record from its beginning, or whole."""
-    kind = decision.event.kind if decision.event else ""
-    rulings = [ruling for ruling in decision.fields if ruling.field != _ALL]
-    return kind in (Happened.CREATED, Happened.READ) and all(ruling.version <= 1 for ruling in rulings)
-
-
-def _object_of(decision: Decision) -> Object | None:
-    """What the record is called on its system, by the topic that told of it."""
-    parts = decision.event.topic.split(".") if decision.event else []
-    return Object(parts[2]) if len(parts) > 2 else None  # noqa: PLR2004 - `crm.salesforce.lead.v1`

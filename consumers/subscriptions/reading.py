@@ -6,7 +6,7 @@ No group, no committed offsets: nothing of Tandem's own moves, and nobody else's
 import heapq
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -32,17 +32,24 @@ async def messages(kafka: KafkaAccess, topic: Topic, *, since_ms: int | None, fo
     Raises `Retry` where the broker is or goes away, or lets go of messages while they are read; `Fatal` where it refuses; `Unprepared`
     where the topic isn't there.
     """
+    async with aclosing(records(kafka, topic, since_ms=since_ms, follow=follow)) as read:
+        async for record in read:
+            yield _told(topic, record)
+
+
+async def records(kafka: KafkaAccess, topic: Topic, *, since_ms: int | None, follow: bool) -> AsyncGenerator[Any]:
+    """The same as the broker has them: aiokafka's records."""
     await _look(kafka, topic)
     async with _consumer(kafka, topic) as consumer:
         try:
             ends = await _begin(consumer, since_ms)
             complete = _Complete()
             async for record in _kept(consumer, ends):
-                yield _told(topic, complete.checked(record))
+                yield complete.checked(record)
             while follow:
                 fetched = await consumer.getmany(timeout_ms=_FETCH_MS)
                 for record in sorted((each for found in fetched.values() for each in found), key=_place):
-                    yield _told(topic, complete.checked(record))
+                    yield complete.checked(record)
         except (KafkaError, OSError) as error:
             raise await why_not(kafka, error) from error
 

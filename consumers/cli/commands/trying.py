@@ -1,0 +1,128 @@
+"""`tandem plan` and `tandem rebuild`: rules tried on the log before they are used, and the ledger built again from it."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, Reason, console, examples, finish, print_json, settings_of
+
+if TYPE_CHECKING:
+    from consumers.configuration.loading import Settings
+
+_EVERY_SECONDS = 0.2
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show values as they are; masked otherwise. Recorded with your name.")]
+
+
+def add_trying_commands(app: typer.Typer) -> None:
+    """Both commands."""
+    tried = examples(
+        "tandem plan", "tandem plan --config new.yaml --present tandem.yaml", "tandem plan --config new.yaml --since 30d --json"
+    )
+    app.command(short_help="What would be written now; what other rules would have done.", epilog=tried)(plan)
+    built = examples("tandem rebuild --into postgresql://localhost/second", "tandem rebuild --into postgresql://localhost/second --compare")
+    app.command(short_help="Build the ledger again, from the topics, in an empty database.", epilog=built)(rebuild)
+
+
+def plan(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    present: Annotated[
+        Path | None, typer.Option("--present", help="The configuration that is in use: with it, `--config` is one that is tried.")
+    ] = None,
+    since: Annotated[str, typer.Option("--since", help="Try the rules on the log from then on: 90s, 2h, 7d, or a date.")] = "7d",
+    reveal: Reveal = False,
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """What would be written right now; or, with --present, what the rules in --config would have decided otherwise since then.
+
+    Other rules are tried on the logged events, in a shadow of the ledger: per kind and field how many outcomes differ, which conflicts are
+    new or gone, which records would end otherwise, and how many more are written. Nothing is written anywhere. 6 where anything differs.
+    """
+    settings = settings_of(config)
+    if reveal:
+        from consumers.cli.noted import note  # noqa: PLC0415 - quick start
+
+        finish(note(settings, "reveal", {"plan": str(config), "since": since}, reason))
+    changes = (
+        _tried(settings, settings_of(present), since, reveal=reveal, json=json) if present else _now(settings, reveal=reveal, json=json)
+    )
+    if changes:
+        raise typer.Exit(int(Exit.CHANGES))
+
+
+def _tried(new: "Settings", present: "Settings", since: str, *, reveal: bool, json: bool) -> bool:
+    from consumers.answers.trying import plan_of  # noqa: PLC0415 - quick start
+    from consumers.cli.text.trying import print_plan, shown  # noqa: PLC0415 - quick start
+    from consumers.subscriptions.since import NoMoment, moment_of  # noqa: PLC0415 - quick start
+
+    try:
+        since_ms = moment_of(since, round(time.time() * 1000))
+    except NoMoment as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from None
+    told = shown(finish(plan_of(present, new, since_ms=since_ms, said=progress("decisions read"))), reveal=reveal)
+    if json:
+        print_json(told)
+    else:
+        print_plan(console(), told)
+    return told.changes
+
+
+def _now(settings: "Settings", *, reveal: bool, json: bool) -> bool:
+    from consumers.answers.trying import pending_of  # noqa: PLC0415 - quick start
+    from consumers.cli.text.trying import print_pending, shown_fields  # noqa: PLC0415 - quick start
+
+    told = shown_fields(finish(pending_of(settings)), reveal=reveal)
+    if json:
+        print_json({"records": told})
+    else:
+        print_pending(console(), told)
+    return bool(told)
+
+
+def rebuild(
+    into: Annotated[
+        str, typer.Option("--into", envvar="TANDEM_REBUILD_DSN", help="The empty database, with every migration; never the live one.")
+    ],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    compare: Annotated[bool, typer.Option("--compare", help="Then compare it with the live ledger, pair by pair.")] = False,
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Build the ledger again from the topics alone, in an empty database, and say what it lacks.
+
+    Every decision is made anew by the rules in use, in the order in which they were made. The live ledger is only read, for what is
+    mapped and to compare; where it is gone, the configuration alone says what is mapped. 1 where --compare finds a difference.
+    """
+    settings = settings_of(config)
+    from consumers.answers.trying import rebuild_of  # noqa: PLC0415 - quick start
+    from consumers.cli.noted import note_in  # noqa: PLC0415 - quick start
+    from consumers.cli.text.trying import print_rebuilt  # noqa: PLC0415 - quick start
+
+    finish(note_in(into, "rebuild", {"compare": compare}, reason))
+    built, compared = finish(rebuild_of(settings, into, compared=compare, said=progress("decisions read")))
+    if json:
+        print_json({"rebuilt": built, "holes": built.holes, "compared": compared})
+    else:
+        print_rebuilt(console(), built, compared)
+    if compared and (compared.different or compared.missing):
+        raise typer.Exit(int(Exit.PROBLEMS))
+
+
+def progress(what: str) -> Callable[[int], None]:
+    """How many are done, on a terminal alone."""
+    began = said = time.monotonic()
+
+    def say(count: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if sys.stderr.isatty() and now - said > _EVERY_SECONDS:
+            said = now
+            print(f"\r\033[K{count:,} {what}, {count / (now - began):,.0f} a second", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+    return say
