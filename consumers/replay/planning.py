@@ -151,9 +151,11 @@ class Trial:
 
 
 def _alike(one: Ruling | None, other: Ruling | None, mapping: FieldMapping | None) -> bool:
-    """An edit that was accepted here and won there comes to the same, but for the conflict."""
+    """The same verdict, and the same agreement; a write of ours that came back was no outcome of its own."""
     if one is None or other is None:
         return one is other
+    if one.verdict is Verdict.ECHO and other.verdict is Verdict.ECHO:
+        return True
     return one.verdict is other.verdict and (mapping is None or equal(mapping, one.agreed, other.agreed))
 
 

@@ -1,7 +1,7 @@
 """The ledger built again from the topics alone, in an empty database beside the live one.
 
 Every decision is made anew by the present rules, in the order in which they were made, then all pairs are stored. What topics don't hold is
-said, not guessed: writes under way, refusals, the places of the sources (0036).
+said, not guessed: writes under way, refusals, the places of the sources (0035).
 """
 
 import time

@@ -26,6 +26,8 @@ ACTS: dict[tuple[str, ...], str] = {
     ("coverage", "accept"): "accept-hole",
     ("drift", "repair"): "repair",
     ("subscribe",): "reveal",
+    ("plan",): "reveal",
+    ("rebuild",): "rebuild",
     ("dead-letters", "show"): "reveal",
     ("dead-letters", "retry"): "dead-letters retry",
     ("dead-letters", "discard"): "dead-letters discard",

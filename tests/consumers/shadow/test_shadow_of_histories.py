@@ -1,5 +1,6 @@
 """The shadow under the same rules is the live ledger, whatever people did at once: seeded histories of the simulation."""
 
+import os
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tests.consumers.simulation.plot import Plot
 from tests.consumers.simulation.virtual import run_virtually
 from tests.consumers.simulation.world import World
 
-SEEDS = 60
+SEEDS = 60 if os.environ.get("TANDEM_NIGHTLY") else 12
 HISTORIES: dict[str, dict[str, Any]] = {
     "plain": {},
     "wide": {"wide": True, "edits": 12},
