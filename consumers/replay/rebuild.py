@@ -56,9 +56,7 @@ class Rebuilt:
             (self.taken, "pairs could not be stored, since another one has their record"),
         ]
         counted = [f"{number:,} {words}" for number, words in told if number]
-        always = (
-            "writes under way, refusals, and where the sources stood are on no topic: looks and polls find them out again"
-        )
+        always = "writes under way, refusals, and where the sources stood are on no topic: looks and polls find them out again"
         return (*counted, always)
 
 
