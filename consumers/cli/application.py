@@ -10,6 +10,7 @@ from consumers.cli.commands.audit_log import add_audit_log_command
 from consumers.cli.commands.budget import add_budget_command
 from consumers.cli.commands.configuration import config_app
 from consumers.cli.commands.conflicts import conflicts_app
+from consumers.cli.commands.console import console_app
 from consumers.cli.commands.copy import copy_app
 from consumers.cli.commands.coverage import add_coverage_commands
 from consumers.cli.commands.custom_objects import custom_app
@@ -52,6 +53,7 @@ app.add_typer(copy_app, name="copy")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(holds_app, name="holds")
 app.add_typer(conflicts_app, name="conflicts")
+app.add_typer(console_app, name="console")
 add_link_commands(app)
 
 

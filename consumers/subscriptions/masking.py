@@ -28,7 +28,7 @@ def masked(message: Message) -> Message:
     elif message.content is Content.DECISIONS:
         told |= {"fields": [_ruling(each) for each in told.get("fields") or ()]}
         if told.get("detail"):
-            told["detail"] = _words(str(told["detail"]))
+            told["detail"] = masked_words(str(told["detail"]))
         if isinstance(told.get("joined"), Mapping):
             told["joined"] = {**told["joined"], "values": _all(told["joined"].get("values") or {}), "state": MASK}
     elif "original" in told:
@@ -54,10 +54,10 @@ def _all(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ruling(ruling: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: masked_value(each) if name in _VALUES else each for name, each in ruling.items()}
-    return told | {"reason": _words(str(told["reason"]))} if told.get("reason") else told
+    return told | {"reason": masked_words(str(told["reason"]))} if told.get("reason") else told
 
 
-def _words(text: str) -> str:
+def masked_words(text: str) -> str:
     """A sentence of ours or of a system's: what it quotes, and addresses, are masked."""
     text = re.sub(r"[\w.+-]+@[\w.-]+", MASK, text)
     text = re.sub(r"'[^']*'|\"[^\"]*\"|“[^”]*”", MASK, text)

@@ -30,6 +30,7 @@ def main() -> int:
         config=config,
         latency_ms=arguments.latency_ms,
         people=not arguments.empty,
+        console="tandem" in arguments.parts,
         say=_say,
     )
     if arguments.action == "status":
@@ -56,15 +57,16 @@ async def _up(stack: Stack) -> None:
     print(f"everything is up; addresses and credentials: {stack.run_dir / 'endpoints.json'}")
     if "sandbox" not in endpoints or "tandem" not in endpoints:
         return
-    print(to_try(endpoints))
+    print(to_try(endpoints, await stack.console.link() if stack.console else ""))
 
 
-def to_try(endpoints: Mapping[str, Any]) -> str:
-    """Where to look, and what to try first."""
+def to_try(endpoints: Mapping[str, Any], link: str = "") -> str:
+    """Where to look, and what to try first. `link`: signs in to the console."""
     pages, own = endpoints["sandbox"]["url"], endpoints["tandem"]["url"]
     return "\n".join(
         (
             "",
+            *((f"  the console    {link}", "                 (the link works once; another one: ./tandem console link)") if link else ()),
             "  side by side   " + f"{pages}/ui/salesforce",
             "                 " + f"{pages}/ui/marketo",
             "  the worker     " + f"{own}/readyz  /metrics  /status.json",

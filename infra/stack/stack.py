@@ -16,6 +16,7 @@ from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate
 from infra.postgres.server import Server
 from infra.process import Process
+from infra.stack.console import Console
 from infra.stack.endpoints import remove_endpoints, tell_tandem, write_endpoints
 from infra.stack.part import Part
 from infra.stack.people import move_in
@@ -52,9 +53,10 @@ class Stack:
         config: Path = CONFIG,
         latency_ms: int = 0,
         people: bool = False,
+        console: bool = False,
         say: Callable[[str], None] = _silent,
     ) -> None:
-        """`people`: a fresh sandbox gets twenty of them, before Tandem comes."""
+        """`people`: a fresh sandbox gets twenty of them, before Tandem comes. `console`: with Tandem comes its console."""
         chosen = set(parts)
         if not chosen or chosen - PARTS:
             raise ValueError(f"parts are some of {sorted(PARTS)}, not {sorted(chosen)}")
@@ -68,6 +70,7 @@ class Stack:
         self.postgres = Server(run_dir / "postgres", log=logs / "postgres.log")
         self.sandbox = Sandbox(run_dir / "sandbox", log=logs / "sandbox.log", latency_ms=latency_ms)
         self.workers = {w.name: Tandem(run_dir / "tandem", w, config, log=logs / f"{w.name}.log") for w in workers}
+        self.console = Console(run_dir / "tandem", config, log=logs / "console.log") if console else None
         grounds: dict[str, Part] = {"kafka": self.kafka, "postgres": self.postgres, "sandbox": self.sandbox}
         self._grounds = {name: part for name, part in grounds.items() if name in chosen}
         self._with_tandem = "tandem" in chosen
@@ -75,7 +78,8 @@ class Stack:
     @property
     def parts(self) -> dict[str, Part]:
         """The parts by name, in the order in which they start; a worker of Tandem by its own name."""
-        return {**self._grounds, **(self.workers if self._with_tandem else {})}
+        faces: dict[str, Part] = {"console": self.console} if self.console else {}
+        return {**self._grounds, **({**self.workers, **faces} if self._with_tandem else {})}
 
     @property
     def tandem(self) -> Tandem:
@@ -113,7 +117,7 @@ class Stack:
     async def start(self, name: str) -> None:
         """Starts one part; a worker of Tandem is told where everything is now."""
         part = self.parts[name]
-        if isinstance(part, Tandem):
+        if isinstance(part, Tandem | Console):
             part.told = self.told()
         begun = time.monotonic()
         was_running = part.process.running()
@@ -145,6 +149,8 @@ class Stack:
             endpoints["postgres"] = {"dsn": self.postgres.dsn()}
         if self._with_tandem and self.workers:
             endpoints["tandem"] = {"url": self.tandem.url}
+            if self.console:
+                endpoints["console"] = {"url": self.console.url}
         return endpoints
 
     async def __aenter__(self) -> Self:
@@ -169,7 +175,7 @@ class Stack:
                 self.say(f"migration {name} applied")
         if self._with_tandem:
             await self._prepare()
-            for name in self.workers:
+            for name in (*self.workers, *(("console",) if self.console else ())):
                 await self.start(name)
 
     async def _prepare(self) -> None:

@@ -1,10 +1,10 @@
-"""What a worker serves: its web page, flow steps."""
+"""What is served: a worker's web page, flow steps, the console."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from consumers.configuration.reading.times import Duration
-from consumers.configuration.reading.types import Secret, SecretText, Text, Url, Whole
+from consumers.configuration.reading.types import Flag, Secret, SecretText, Text, Url, Whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +43,30 @@ class FlowStepSettings:
     ] = None
     request_kilobytes_max: Annotated[int, Whole("The largest request that is read", 16, 102_400)] = 10_240
     give_up_seconds: Annotated[float, Duration("How long something that can't be done at the moment is tried", "1m", "14d")] = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """The console in the browser and its HTTP API (`tandem console`)."""
+
+    host: Annotated[str, Text("Address to listen on; anything but loopback shows the console to the network, and needs users")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Whole("Port to listen on", 1, 65_535)] = 6068
+    url: Annotated[
+        str | None, Url("Where people reach it (behind your proxy, which has the certificate); without it: localhost and the port")
+    ] = None
+    users: Annotated[
+        str | None,
+        Text("File of its users, a line each: name, role (viewer, operator, admin), hash (`tandem console password` makes the line)"),
+    ] = None
+    tokens: Annotated[
+        str | None, Text("File of the programs that may use its HTTP API, a line each: name, role, SHA-256 of the token in hexadecimal")
+    ] = None
+    links: Annotated[
+        bool,
+        Flag(
+            "Whether one-time links sign in though it doesn't listen on loopback: only where nobody but this machine reaches the port, "
+            "as in a container"
+        ),
+    ] = False

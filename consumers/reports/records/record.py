@@ -44,6 +44,8 @@ class SideShown:
     value: Value
     mark: Mark
     why: str = ""
+    set_ms: int = 0
+    """When its feed says that the value was set, by the system's clock; 0: not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,8 +178,8 @@ def _side(item: FieldMapping, field: Field, state: PairState, system: System, li
     mark, why = _stands(item, field, system)
     told = equal(item, value, side.seen)
     if not told and mark in (Mark.SAME, Mark.ALTERED, Mark.OWED, Mark.LOST) and not equal(item, value, field.value):
-        return SideShown(value=value, mark=Mark.NEWS, why=f"changed in {system}; its feed has not told yet")
-    return SideShown(value=value, mark=mark, why=why)
+        return SideShown(value=value, mark=Mark.NEWS, set_ms=side.seen_at, why=f"changed in {system}; its feed has not told yet")
+    return SideShown(value=value, mark=mark, why=why, set_ms=side.seen_at)
 
 
 def _stands(item: FieldMapping, field: Field, system: System) -> tuple[Mark, str]:

@@ -34,7 +34,7 @@ _SENTENCES = {
     Verdict.UNUSABLE: "{source} told a value that can't be used{why}; the agreement stays {agreed}.",
     Verdict.CONTESTED: "{said}. Someone or something keeps undoing this; the field is held{why}. Agreed is {agreed}.",
 }
-_OUTCOMES = {
+OUTCOMES = {
     "confirmed": "the system took it",
     "done": "the system took it",
     "exists": "the record exists there already; it is looked up",
@@ -173,11 +173,17 @@ def chapters_of(number: int, decision: Decision, key: str | None, people: Mappin
         return
     if not rulings:
         if decision.kind != "judged":
-            yield _chapter(number, decision, None, _record_sentence(decision), people)
+            yield _chapter(number, decision, None, full_sentence(decision, None), people)
         return
     for ruling in rulings:
-        told = _judged_sentence(decision, ruling) if decision.kind in ("judged", "looked") else _acted_sentence(decision, ruling)
-        yield _chapter(number, decision, ruling, told, people)
+        yield _chapter(number, decision, ruling, full_sentence(decision, ruling), people)
+
+
+def full_sentence(decision: Decision, ruling: Ruling | None) -> str:
+    """What was decided about one field, or (without a ruling) about the record, with all that engineers want to know."""
+    if ruling is None:
+        return _record_sentence(decision)
+    return _judged_sentence(decision, ruling) if decision.kind in ("judged", "looked") else _acted_sentence(decision, ruling)
 
 
 def _chapter(number: int, decision: Decision, ruling: Ruling | None, sentence: str, people: Mapping[str, str]) -> Chapter:
@@ -237,7 +243,7 @@ def _write(decision: Decision) -> str:
 def _outcome(decision: Decision) -> str:
     """`update rejected` as words; what isn't known stands as it is."""
     fate = decision.outcome.partition(" ")[2] or decision.outcome
-    return _OUTCOMES.get(fate, decision.outcome)
+    return OUTCOMES.get(fate, decision.outcome)
 
 
 def _acted_sentence(decision: Decision, ruling: Ruling) -> str:

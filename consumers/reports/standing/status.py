@@ -33,6 +33,7 @@ select stage, reason, count(*) as letters
 from (select stage, reason from dead_letters where closed_ms is null order by id desc limit $1) as newest
 group by 1, 2 order by 3 desc, 1, 2 limit $2
 """
+_HEARD = "select (extract(epoch from clock_timestamp() - max(beat_at)) * 1000)::bigint from workers"
 _LETTER_COUNT = "select count(*) from (select from dead_letters where closed_ms is null limit $1) as counted"
 
 
@@ -116,6 +117,8 @@ class Status:
     dead_letters: int
     """Those that wait for somebody; counted to 1,000."""
     dead_reasons: Mapping[str, int]
+    heard_ago_ms: int | None = None
+    """How long ago a worker last said how it is; None: none has, or all have taken their leave."""
 
     @property
     def away(self) -> bool:
@@ -148,6 +151,7 @@ async def status(
         recent_minutes=MINUTES,
         dead_letters=letters,
         dead_reasons={f"{row['stage']}: {row['reason']}": row["letters"] for row in await connection.fetch(_LETTERS, _LETTERS_MAX, _TOP)},
+        heard_ago_ms=await connection.fetchval(_HEARD),
     )
 
 

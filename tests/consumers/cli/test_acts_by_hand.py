@@ -34,12 +34,14 @@ ACTS: dict[tuple[str, ...], str] = {
     ("holds", "retry"): "holds retry",
     ("holds", "resolve"): "holds resolve",
     ("conflicts", "resolve"): "conflicts resolve",
+    ("console", "link"): "console link",
     **{("person", what): f"person {what}" for what in ("push", "add-to-campaign", "change-owner", "create-task", "convert")},
 }
 """Commands that change something, or show what is masked, and what the log calls that."""
 TELLS = {
     ("run",), ("status",), ("list",), ("record",), ("explain",), ("check",), ("topics",), ("audit-log",), ("visibility",), ("fields",),
     ("links",), ("cycles",), ("budget",), ("copy", "plan"), ("copy", "status"), ("custom-objects", "plan"), ("person", "asked"),
+    ("console", "password"),
     ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"),
     ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"),
 }  # fmt: skip

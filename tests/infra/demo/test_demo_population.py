@@ -99,9 +99,17 @@ def test_the_checks_own_table_says_what_the_demos_configuration_means(tmp_path: 
     write_configuration(file)
     told = dict.fromkeys(re.findall(r"TANDEM_[A-Z_]+", file.read_text()), "x")
     addresses = {"TANDEM_SALESFORCE_URL": "http://localhost:1", "TANDEM_MARKETO_URL": "http://localhost:2"}
-    addresses |= {"TANDEM_POSTGRES_DSN": "postgresql://localhost:5/x", "TANDEM_FLOW_STEPS_PORT": "6"}
+    addresses |= {"TANDEM_POSTGRES_DSN": "postgresql://localhost:5/x", "TANDEM_FLOW_STEPS_PORT": "6", "TANDEM_CONSOLE_PORT": "7"}
     settings = load(
-        file, {**told, **addresses, "TANDEM_KAFKA_BOOTSTRAP": "localhost:3", "TANDEM_WEB_PORT": "4", "TANDEM_FLOW_STEPS_PORT": "6"}
+        file,
+        {
+            **told,
+            **addresses,
+            "TANDEM_KAFKA_BOOTSTRAP": "localhost:3",
+            "TANDEM_WEB_PORT": "4",
+            "TANDEM_FLOW_STEPS_PORT": "6",
+            "TANDEM_CONSOLE_PORT": "7",
+        },
     )
     rules = build(settings)
     assert NO_COMPANY == NOBODY

@@ -1,0 +1,83 @@
+"""The application: its pages, its HTTP API, the guard before both."""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from consumers.console.access.guard import HEADERS, Guard
+from consumers.console.ground import Ground
+from consumers.console.live import Live
+from consumers.console.pages.overview import Overview
+from consumers.console.pages.record import RecordPage
+from consumers.console.pages.signing import Signing
+from consumers.console.rendering import STATIC, Pages
+from streams.wire.errors import Retry, SyncError
+
+_COMPRESSED_BYTES = 500
+_log = structlog.get_logger(__name__)
+
+
+def application(ground: Ground) -> Starlette:
+    """For one ground."""
+    paths = frozenset({"/", "/record"})
+    pages = Pages(paths)
+    signing, live = Signing(ground, pages), Live(ground)
+    routes: list[BaseRoute] = [
+        Mount("/static", StaticFiles(directory=STATIC)),
+        Route("/healthz", _healthy),
+        Route("/live", live.stream),
+        *signing.routes,
+        *Overview(ground, pages).routes,
+        *RecordPage(ground, pages).routes,
+    ]
+
+    async def away(request: Request, error: Exception) -> Response:
+        """What a page needs can't be reached, or refuses: it says so, and what can be done."""
+        status = 503 if isinstance(error, Retry) else 500
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": str(error)}, status)
+        if not hasattr(request.state, "visitor"):
+            return PlainTextResponse(str(error), status)
+        return pages.page(request, "away.html", {"wrong": str(error)}, status=status)
+
+    async def unknown(request: Request, _error: Exception) -> Response:
+        if request.url.path.startswith("/api/") or not hasattr(request.state, "visitor"):
+            return JSONResponse({"error": "There is nothing at this address."}, 404)
+        return pages.page(request, "away.html", {"wrong": "There is no such page."}, status=404)
+
+    async def broken(request: Request, error: Exception) -> Response:
+        """A fault of ours: the log says where, and nothing of what was shown."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        _log.error("a page failed", path=request.url.path, error=type(error).__name__, where=f"{Path(frame.filename).name}:{frame.lineno}")
+        return PlainTextResponse("This page failed: a fault of the console's. Its log says where.", 500, HEADERS)
+
+    @asynccontextmanager
+    async def watching(_app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(live.watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, doors=signing.doors()), Middleware(GZipMiddleware, minimum_size=_COMPRESSED_BYTES)],
+        exception_handlers={SyncError: away, 404: unknown, Exception: broken},
+        lifespan=watching,
+    )
+
+
+async def _healthy(_request: Request) -> Response:
+    return PlainTextResponse("well\n")

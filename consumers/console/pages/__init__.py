@@ -1,0 +1,1 @@
+"""The pages: each asks one or two answers and shows them."""
