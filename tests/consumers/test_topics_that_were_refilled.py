@@ -4,13 +4,12 @@ import asyncio
 import secrets
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from consumers.observe.refilled import fingerprint, refilled
 from infra.kafka.admin import ensure_topics
 from streams.ground.access import KafkaAccess
-from streams.relay.publisher import kafka_producer
 from streams.wire.topics import TopicSpec
 
 pytestmark = pytest.mark.integration
@@ -20,7 +19,7 @@ SAME, CUT, SHORTER, ANOTHER, EMPTY = range(5)
 async def filled(kafka: str, topic: str) -> None:
     """Three messages in each partition, but for the one that stays empty; of one partition they have grown too old since."""
     await ensure_topics(kafka, [TopicSpec(name=topic, partitions=5)])
-    producer = kafka_producer(kafka)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()
     for partition in (SAME, CUT, SHORTER, ANOTHER):
         for number in range(3):
