@@ -20,6 +20,7 @@ from consumers.merge.lives.record import TOLD_BEFORE, is_old
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.pair.state import PairState, shallow
 from consumers.merge.terms import Terms
+from consumers.merge.writing.parents import taken_over
 from consumers.merge.writing.writes import creation
 from streams.wire.events import ChangeEvent, Happened
 from streams.wire.systems import MARKETO, PERSON, System
@@ -47,6 +48,7 @@ class Identities:
         self._former: dict[Named, Pair] = {}
         self._new: dict[Named, Pair] = {}
         self._instead: list[tuple[int, Pair]] = []
+        self._survivors: list[Pair] = []
         self._decisions: list[tuple[Pair, Decision]] = []
 
     async def load(self, tx: Transaction, events: Sequence[ChangeEvent], stored: Sequence[tuple[System, str]]) -> None:
@@ -61,6 +63,8 @@ class Identities:
 
     async def save(self, tx: Transaction) -> None:
         """What was found out, once every pair has its number."""
+        if parents := {pair.id: told for pair in self._survivors if (told := taken_over(pair.state, self._terms.mapping(pair.state)))}:
+            await tx.relate(parents)
         if self._new or self._instead:
             await tx.remember({record: pair.id for record, pair in self._new.items()}, {was: pair.id for was, pair in self._instead})
 
@@ -182,6 +186,7 @@ class Identities:
         self._decisions.append((winner, joined_decision_of(loser, winner, state, event, self._terms, self._now)))
         self._pairs.forget(loser)
         self._hand_on(loser, winner)
+        self._survivors = [*(pair for pair in self._survivors if pair is not loser and pair is not winner), winner]
         self._pairs.keep(winner, _released(state), event)
         return winner
 

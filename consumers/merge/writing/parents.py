@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from consumers.mapping.fields import ObjectMapping
 from consumers.merge.pair.state import NEVER, PairState, shallow
 from consumers.merge.writing.plan import Create, Nothing, Out, Plan, Update
 from consumers.merge.writing.witness import WAITS
@@ -34,6 +35,15 @@ def references(planned: Plan, there: Mapping[str, str]) -> tuple[Reference, ...]
         return ()
     named = (out for out in planned.fields if out.parent)
     return tuple(Reference(role=out.key, parent=out.names, waiting=bool(out.names) and out.names not in there) for out in named)
+
+
+def taken_over(state: PairState, mapping: ObjectMapping) -> tuple[Reference, ...]:
+    """Those of a pair that two have become: Marketo's own merge may have given its record the loser's, so that no write ever notes them.
+    Not those that wait."""
+    named = ((item.key, field) for item in mapping.references if (field := state.fields.get(item.key)) is not None and field.value)
+    return tuple(
+        Reference(role=key, parent=str(field.value), waiting=False) for key, field in named if not field.marketo.reason.startswith(WAITS)
+    )
 
 
 def with_parents(planned: Plan, there: Mapping[str, str]) -> tuple[Plan, str]:

@@ -224,7 +224,10 @@ class Life(Family):
                 yield f"{link} is there as {people}"
 
     def _roles(self) -> Iterator[str]:
+        """Those of a contact that Salesforce can't merge into the lead that is the same person are that person's."""
         person = {link: people[0] for link, people in self._by_link().items() if link}
+        for state in self.memory.pairs.values():
+            person |= {loser: state.marketo.id for system, loser in state.merges if system is SALESFORCE and loser not in person}
         wanted = {
             (str(row["OpportunityId"]), person[str(row["ContactId"])], str(row.get("Role") or NO_ROLE))
             for row in (self.org.row(each) for each in self.org.live(ROLE))

@@ -45,11 +45,7 @@ class WholeMarketo(MarketoModel):
         record = str(self.last_id)
         self.people[record] = dict(fields)
         self._tell("people", record, Happened.CREATED, {}, fields)
-        now = self.clock()
-        row = {name: self.people[record].get(name) for name in self.names}
-        self.publish(
-            ChangeEvent(system=MARKETO, object=PERSON, id=record, kind=Happened.READ, source="activities", at=now, until=now, fields=row)
-        )
+        self._tell_read(record)
         return record
 
     def edit(self, record: str, **fields: Value) -> None:
@@ -62,7 +58,7 @@ class WholeMarketo(MarketoModel):
         self._without(record)
 
     def unite(self, winner: str, losers: Sequence[str]) -> None:
-        """A merge: a value beats no value; roles follow."""
+        """A merge: a value beats no value; roles follow. The feed tells of it, and of what the winner is then."""
         for loser in losers:
             for key, row in list(self.records[ROLES].items()):
                 if str(row["leadId"]) == loser:
@@ -74,6 +70,14 @@ class WholeMarketo(MarketoModel):
             if filled:
                 self._tell("people", winner, Happened.UPDATED, {name: there.get(name) for name in filled}, filled)
                 there.update(filled)
+        self._tell_read(winner)
+
+    def _tell_read(self, record: str) -> None:
+        now = self.clock()
+        row = {name: self.people[record].get(name) for name in self.names}
+        self.publish(
+            ChangeEvent(system=MARKETO, object=PERSON, id=record, kind=Happened.READ, source="activities", at=now, until=now, fields=row)
+        )
 
     def _follow(self, key: str, row: Row, winner: str) -> None:
         new = {**row, "leadId": int(winner)}
@@ -141,6 +145,15 @@ class WholeMarketo(MarketoModel):
         """As the REST client has it."""
         del since, lane
         return type("Token", (), {"token": "t"})
+
+    async def read_records(self, resource: Resource, keys: Sequence[Any], fields: Sequence[str], lane: Any = None) -> dict[Any, Lead]:
+        """Also roles by what names them."""
+        by_name = [each for each in keys if isinstance(each, tuple)]
+        found = await super().read_records(resource, [each for each in keys if not isinstance(each, tuple)], fields, lane)
+        for key, row in self.records[resource.path].items():
+            name = tuple(str(row.get(each)) for each in resource.key)
+            found |= {each: self._lead(key, row, fields) for each in by_name if tuple(map(str, each)) == name}
+        return found
 
     async def read_records_by_id(self, resource: Resource, keys: Sequence[Any], fields: Sequence[str], lane: Any = None) -> dict[Any, Lead]:
         """By what Marketo calls them."""

@@ -48,6 +48,15 @@ FOUND: dict[str, tuple[int, bool, list[Step]]] = {
             *(works(3), ARRIVE, person("people_are_merged", 5, other=2, many=1)),
         ],
     ),
+    "what a merge in Marketo gave a contact, who is deleted with its account, is noted as the account's: the company goes": (
+        2007,
+        True,
+        [
+            *(converts(5, 2, "account", deal=True), person("a_part_changes", 0, other=1), ARRIVE, works(3)),
+            *(("somebody_comes_in_marketo", {}), ("somebody_comes_in_marketo", {}), person("people_are_merged", 6, other=4, many=1)),
+            on("somebody_is_deleted", ACCOUNT, 6),
+        ],
+    ),
 }
 POLLED: dict[str, list[Step]] = {
     "an account that was restored, and is told of as deleted once more, stays": [
