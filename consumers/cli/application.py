@@ -20,6 +20,7 @@ from consumers.cli.commands.holds import holds_app
 from consumers.cli.commands.links import add_link_commands
 from consumers.cli.commands.person import person_app
 from consumers.cli.commands.records import add_record_commands
+from consumers.cli.commands.replay import add_replay_command
 from consumers.cli.commands.sight import add_sight_commands
 from consumers.cli.commands.subscribe import add_subscription_commands
 from consumers.cli.commands.trying import add_trying_commands
@@ -227,6 +228,7 @@ def setup(
 add_sight_commands(app)
 add_subscription_commands(app)
 add_trying_commands(app)
+add_replay_command(app)
 add_audit_log_command(app)
 add_coverage_commands(app)
 add_budget_command(app)

@@ -6,8 +6,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import orjson
-
 from consumers.cli.noted import note
 from consumers.cli.text.subscribed import line_of
 from consumers.configuration.access import kafka_access
@@ -19,7 +17,7 @@ from consumers.mapping.fields import SyncRules
 from consumers.reports.database import ledger_connection
 from consumers.reports.records.people import find
 from consumers.subscriptions.masking import masked
-from consumers.subscriptions.message import Choice, Message
+from consumers.subscriptions.message import Choice, Message, line
 from consumers.subscriptions.reading import messages
 from consumers.subscriptions.topics import topic_named
 
@@ -50,7 +48,9 @@ class Asked:
 async def printed(settings: Settings, asked: Asked, console: "Console") -> None:
     """Every message that is asked for, as it is read. Raises `UnknownTopic`, `UnknownRecord`, and as `messages` and `ledger_connection`."""
     topic = topic_named(asked.topic, registry_of(settings))
-    choice = await _choice(settings, asked)
+    choice = await choice_of(
+        settings, kinds=asked.kinds, fields=asked.fields, records=asked.records, actors=asked.actors, verdicts=asked.verdicts
+    )
     if asked.reveal:
         what = {"topic": topic.name, "since_ms": asked.since_ms, "follow": asked.follow, "records": len(asked.records)}
         await note(settings, REVEAL, what)
@@ -73,36 +73,29 @@ def _people_out(console: "Console") -> Callable[[Message], None]:
 
 
 def _json_out(message: Message) -> None:
-    told = {
-        "topic": message.topic,
-        "partition": message.partition,
-        "offset": message.offset,
-        "at": message.at,
-        "key": message.key,
-        "attributes": message.attributes,
-        "data": message.data,
-    }
-    sys.stdout.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE).decode())
+    sys.stdout.write(line(message).decode())
     sys.stdout.flush()
 
 
-async def _choice(settings: Settings, asked: Asked) -> Choice:
-    """Fields by their names on either side, records by all their names."""
-    fields, records = {each.casefold() for each in asked.fields}, set(asked.records)
-    if asked.fields or asked.records:
+async def choice_of(
+    settings: Settings, *, kinds: list[str], fields: list[str], records: list[str], actors: list[str], verdicts: list[str]
+) -> Choice:
+    """Fields by their names on either side, records by all their names. Raises `UnknownRecord`, and as `ledger_connection`."""
+    called, named = {each.casefold() for each in fields}, set(records)
+    if fields or records:
         async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
             rules = build(settings, known=await mapped(connection))
-            for name in asked.records:
+            for name in records:
                 for found in await find(connection, name):
                     ids = (found.state.salesforce.id, found.state.marketo.id, f"pair:{found.pair}", found.was)
-                    records |= {each for each in ids if each}
-        fields |= set(_also_called(rules, fields))
+                    named |= {each for each in ids if each}
+        called |= set(_also_called(rules, called))
     return Choice(
-        kinds=frozenset(each.casefold() for each in asked.kinds),
-        fields=frozenset(fields),
-        records=frozenset(records),
-        actors=frozenset(asked.actors),
-        verdicts=frozenset(each.casefold() for each in asked.verdicts),
+        kinds=frozenset(each.casefold() for each in kinds),
+        fields=frozenset(called),
+        records=frozenset(named),
+        actors=frozenset(actors),
+        verdicts=frozenset(each.casefold() for each in verdicts),
     )
 
 

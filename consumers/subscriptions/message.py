@@ -95,6 +95,20 @@ def message_of(
     )
 
 
+def line(message: Message) -> bytes:
+    """The message as a line of JSON: the same bytes for the same message."""
+    told = {
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "at": message.at,
+        "key": message.key,
+        "attributes": message.attributes,
+        "data": message.data,
+    }
+    return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Which messages are asked for; empty: all. Names of fields, kinds and verdicts in any case; ids as the systems write them."""

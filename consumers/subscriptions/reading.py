@@ -21,6 +21,7 @@ from streams.wire.errors import Retry, Unprepared
 
 _CLIENT = "tandem-subscribe"
 _FETCH_MS = 200
+NOWHERE: Mapping[int, int] = {}
 _AHEAD_MAX = 2_000
 """Messages of a partition that wait for those of others."""
 
@@ -34,15 +35,17 @@ async def messages(kafka: KafkaAccess, topic: Topic, *, since_ms: int | None, fo
     """
     async with aclosing(records(kafka, topic, since_ms=since_ms, follow=follow)) as read:
         async for record in read:
-            yield _told(topic, record)
+            yield told(topic, record)
 
 
-async def records(kafka: KafkaAccess, topic: Topic, *, since_ms: int | None, follow: bool) -> AsyncGenerator[Any]:
-    """The same as the broker has them: aiokafka's records."""
+async def records(
+    kafka: KafkaAccess, topic: Topic, *, since_ms: int | None, follow: bool, begin: Mapping[int, int] = NOWHERE
+) -> AsyncGenerator[Any]:
+    """The same as the broker has them: aiokafka's records. `begin`: offsets, by partition, where it begins instead."""
     await _look(kafka, topic)
     async with _consumer(kafka, topic) as consumer:
         try:
-            ends = await _begin(consumer, since_ms)
+            ends = await _begin(consumer, since_ms, begin)
             complete = _Complete()
             async for record in _kept(consumer, ends):
                 yield complete.checked(record)
@@ -101,7 +104,7 @@ async def _consumer(kafka: KafkaAccess, topic: Topic) -> AsyncGenerator[Any]:
         await consumer.stop()
 
 
-async def _begin(consumer: Any, since_ms: int | None) -> dict[TopicPartition, int]:
+async def _begin(consumer: Any, since_ms: int | None, begin: Mapping[int, int]) -> dict[TopicPartition, int]:
     """Set to where it begins. Where each partition ends at this moment."""
     places = consumer.assignment()
     ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
@@ -111,7 +114,7 @@ async def _begin(consumer: Any, since_ms: int | None) -> dict[TopicPartition, in
         found = await consumer.offsets_for_times(dict.fromkeys(places, since_ms))
         firsts = {place: found[place].offset if found.get(place) else end for place, end in ends.items()}
     for place, first in firsts.items():
-        consumer.seek(place, first)
+        consumer.seek(place, begin.get(place.partition, first))
     return ends
 
 
@@ -151,7 +154,8 @@ def _place(record: Any) -> tuple[int, int, int]:
     return record.timestamp, record.partition, record.offset
 
 
-def _told(topic: Topic, record: Any) -> Message:
+def told(topic: Topic, record: Any) -> Message:
+    """A record of the broker's as a subscriber sees it."""
     return message_of(
         topic.content,
         topic.name,

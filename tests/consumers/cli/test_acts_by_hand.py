@@ -28,6 +28,7 @@ ACTS: dict[tuple[str, ...], str] = {
     ("subscribe",): "reveal",
     ("plan",): "reveal",
     ("rebuild",): "rebuild",
+    ("replay",): "replay",
     ("dead-letters", "show"): "reveal",
     ("dead-letters", "retry"): "dead-letters retry",
     ("dead-letters", "discard"): "dead-letters discard",

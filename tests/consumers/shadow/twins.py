@@ -107,14 +107,14 @@ def lived(seed: int, rules: SyncRules) -> Twin:
     return world
 
 
-def changed(world: Twin) -> dict[str, list[Value]]:
+def changed(world: Twin) -> dict[str, list[tuple[float, Value]]]:
     """What people changed, by the field: what they typed to no effect is no change, and nobody can tell that they did."""
     mapped = world.rules.objects[LEAD]
-    found: dict[str, list[Value]] = {}
+    found: dict[str, list[tuple[float, Value]]] = {}
     for system in System:
         for entry in world.systems[system].log:
             for name, value in entry.after.items() if entry.author == "person" else ():
                 item = mapped.by_name(system).get(name)
                 if item is not None:
-                    found.setdefault(item.key, []).append(value)
+                    found.setdefault(item.key, []).append((entry.at, value))
     return found
