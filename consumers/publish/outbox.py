@@ -6,25 +6,18 @@ then, or never will be. The order of effects: choose, wait, read, publish, ackno
 repeat, never a loss.
 """
 
-import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import structlog
-from aiokafka.errors import KafkaError
 
 from consumers.ledger.postgres.blocks import BLOCKS_AFTER, LAST_BLOCK, number, unpacked
 from consumers.merge.pair.decision import decode, encode
-from streams.ground import clock
+from consumers.publish.carrier import Carrier, Message
 from streams.ground.database import away_is_retry
 from streams.relay.publisher import DEAD_ORIGINAL_BYTES_MAX, Producer
-from streams.relay.singleton import Singleton
 from streams.wire import cloud
-from streams.wire.cloud import Headers
 from streams.wire.codec import encode_dead_letter
 from streams.wire.errors import Retry
 from streams.wire.events import DeadLetter, Value
@@ -47,14 +40,6 @@ BATCH_ROWS_MAX = 1_000
 MESSAGE_BYTES_MAX = 900_000
 _CUT_CHARACTERS = 500
 _WRITERS_SECONDS = (0.002, 0.05)
-_BACKOFF_SECONDS = (0.2, 15.0)
-_CLOSE_SECONDS = 5.0
-
-
-class _Message(NamedTuple):
-    key: bytes
-    value: bytes
-    headers: Headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,87 +51,20 @@ class Shelf:
     topic: str
     last: str
     read: str
-    messages: Callable[[Any], Iterable["_Message"]]
+    messages: Callable[[Any], Iterable[Message]]
     """Each message that a row makes, in their order."""
     packed: bool = False
     """Whether a row may make many."""
 
 
-class Outbox:
+class Outbox(Carrier):
     """Publishes decisions, and the dead letters of observe, until stopped. One in a fleet works, the others stand by."""
 
-    def __init__(
-        self,
-        pool: Any,
-        singleton: Singleton,
-        make_producer: Callable[[], Producer],
-        *,
-        interval_seconds: float = 0.25,
-        now_ms: Callable[[], int] = clock.now_ms,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        """`pool`: an asyncpg pool."""
-        self._pool, self._singleton, self._make_producer = pool, singleton, make_producer
-        self._interval_seconds = interval_seconds
-        self._now_ms, self._sleep = now_ms, sleep
-        self._awake, self._passing = asyncio.Event(), asyncio.Lock()
-        self._log = structlog.get_logger("consumers.publish.outbox")
-        self.trouble: str | None = None
-        """Why nothing gets through at the moment; None while all is well."""
-
-    def wake(self) -> None:
-        """Something was committed in this process: look at once. Others are found by looking every `interval_seconds`.
-
-        Not LISTEN and NOTIFY: a commit that notifies waits for every other one that does (PostgreSQL takes one lock for all).
-        """
-        self._awake.set()
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Publish until `stop`, through every outage; a pass under way is finished, if that takes no more than some seconds."""
-        working, stopping = asyncio.create_task(self._work()), asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._passing.acquire(), _CLOSE_SECONDS)
-        finally:
-            stopping.cancel()
-            working.cancel()
-            await asyncio.wait({working})
-        if not working.cancelled():
-            working.result()
+    name = "outbox"
 
     async def publish(self, producer: Producer) -> int:
         """One pass: everything recorded until now is acknowledged and noted. How many messages it was."""
         return sum([await self._publish(shelf, producer) for shelf in (DECIDED, BLOCKS, BURIED)])
-
-    async def _work(self) -> None:
-        failures = 0
-        while True:
-            try:
-                async with self._singleton.hold("outbox") as lost:
-                    await self._carry(lost)
-            except Retry as error:
-                failures = failures + 1 if self.trouble else 1
-                self.trouble = str(error)
-                self._log.warning("outbox.trouble", detail=self.trouble, failures=failures)
-                await self._sleep(_backoff(failures))
-
-    async def _carry(self, lost: asyncio.Event) -> None:
-        producer = self._make_producer()
-        try:
-            with _kafka_is_retry("connecting"):
-                await producer.start()
-            while not lost.is_set():
-                self._awake.clear()
-                async with self._passing:
-                    await self.publish(producer)
-                self.trouble = None
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._interval_seconds):  # wait_for may swallow a cancellation that comes with the event
-                        await self._awake.wait()
-        finally:
-            await asyncio.shield(_stopped(producer))
 
     async def _publish(self, shelf: Shelf, producer: Producer) -> int:
         with away_is_retry(f"reading {shelf.relation}"):
@@ -160,7 +78,7 @@ class Outbox:
             with away_is_retry(f"reading {shelf.relation}"):
                 rows = await self._pool.fetch(shelf.read, published, last, BATCH_ROWS_MAX)
             messages = [message for row in rows for message in shelf.messages(row)]
-            await self._send(shelf, producer, messages)
+            await self._send(shelf.topic, producer, messages)
             count += len(messages)
             reached = rows[-1]["id"] if rows and (shelf.packed or len(rows) == BATCH_ROWS_MAX) else last
             with away_is_retry(f"saving how far {shelf.relation} went out"):
@@ -178,37 +96,6 @@ class Outbox:
             pause = min(longest, pause * 1.5)
             writers &= {row[0] for row in await self._pool.fetch(WRITERS, shelf.relation)}
 
-    async def _send(self, shelf: Shelf, producer: Producer, messages: Sequence[_Message]) -> None:
-        acknowledgements: list[asyncio.Future[object]] = []
-        try:
-            with _kafka_is_retry("publishing"):
-                for key, value, headers in messages:
-                    acknowledgements.append(await producer.send(shelf.topic, value=value, key=key, headers=headers))
-                await asyncio.gather(*acknowledgements)
-        finally:
-            for acknowledgement in acknowledgements:
-                acknowledgement.cancel()
-
-
-@contextmanager
-def _kafka_is_retry(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except (KafkaError, OSError) as error:
-        raise Retry(f"{doing}: Kafka takes nothing ({type(error).__name__})", after_seconds=1.0) from error
-
-
-async def _stopped(producer: Producer) -> None:
-    """A producer with something unsent and no broker never ends by itself."""
-    with suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
-
-
-def _backoff(failures: int) -> float:
-    shortest, longest = _BACKOFF_SECONDS
-    ceiling: float = min(longest, shortest * 2.0 ** min(failures, 10))
-    return random.uniform(shortest, ceiling)
-
 
 class _Said(msgspec.Struct, frozen=True, gc=False):
     """As much of a decision as its headers tell."""
@@ -221,19 +108,19 @@ class _Said(msgspec.Struct, frozen=True, gc=False):
 _said = msgspec.json.Decoder(_Said)
 
 
-def _decision(row: Any) -> Iterator[_Message]:
+def _decision(row: Any) -> Iterator[Message]:
     yield _message(row["pair"] or 0, row["body"], f"row-{row['id']}")
 
 
-def _decisions(row: Any) -> Iterator[_Message]:
+def _decisions(row: Any) -> Iterator[Message]:
     for place, entry in enumerate(unpacked(row["body"])):
         yield _message(entry.pair, entry.told, str(number(row["id"], place)))
 
 
-def _message(pair: int, body: bytes, identity: str) -> _Message:
+def _message(pair: int, body: bytes, identity: str) -> Message:
     said = _said.decode(body)
     about = cloud.headers(identity=identity, source=cloud.LEDGER, type_=f"crm.decision.{said.kind}", at=said.at, subject=said.record)
-    return _Message(str(pair).encode(), body if len(body) <= MESSAGE_BYTES_MAX else _shortened(body), about)
+    return Message(str(pair).encode(), body if len(body) <= MESSAGE_BYTES_MAX else _shortened(body), about)
 
 
 def _shortened(body: bytes) -> bytes:
@@ -250,7 +137,7 @@ def _cut(value: Value) -> Value:
     return value[:_CUT_CHARACTERS] if isinstance(value, str) else value
 
 
-def _letter(row: Any) -> Iterator[_Message]:
+def _letter(row: Any) -> Iterator[Message]:
     letter = DeadLetter(
         stage=row["stage"],
         reason=row["reason"],
@@ -261,7 +148,7 @@ def _letter(row: Any) -> Iterator[_Message]:
         offset=row["offset"],
         at=row["at"],
     )
-    yield _Message(letter.key.encode(), encode_dead_letter(letter), cloud.letter_headers(letter))
+    yield Message(letter.key.encode(), encode_dead_letter(letter), cloud.letter_headers(letter))
 
 
 DECIDED = Shelf(

@@ -35,6 +35,14 @@ from decision_blocks where id >= $1::bigint << 40 and id < ($1::bigint + 1) << 4
 """
 FORGET_DAY = "select decision_blocks_forgotten($1)"
 """The day's partition is dropped: it takes as long whatever was decided that day."""
+LINKS = """
+with old as materialized (
+    select block from decision_links where block < (select max(block) from decision_links where block < $1::bigint << 40)
+    order by block limit $2
+), gone as (delete from decision_links where block = any(array(select block from old)) returning 1)
+select count(*) from gone
+"""
+"""The chain's links of days that were let go, up to the last one: what comes after hangs on that."""
 DEAD_LETTERS = """
 delete from dead_letters where id = any(array(
     select id from dead_letters
@@ -113,6 +121,8 @@ def decisions(pool: Any) -> LetGo:
             if row["gone"]:
                 return Step(gone=row["gone"], after=row["last"])
             gone = await _forget_day(pool, before)
+            if gone is None and await _forget_links(pool):
+                return Step(gone=0, after=after)
         return Step(gone=gone or 0, after=None if gone is None else after)
 
     return let_go
@@ -123,7 +133,7 @@ async def _forget_day(pool: Any, before: int) -> int | None:
     name = await pool.fetchval(DAYS)
     if name is None:
         return None
-    day = (date.fromisoformat(name.rpartition("_")[2]) - date(1970, 1, 1)).days
+    day = _number(name)
     if (day + 1) * DAY_MS > before:
         return None
     told = await pool.fetchrow(DAY, day)
@@ -134,6 +144,17 @@ async def _forget_day(pool: Any, before: int) -> int | None:
     except asyncpg.LockNotAvailableError:
         return None  # somebody was reading for longer than others are to be kept waiting: it goes with the next round
     return int(told["decisions"])
+
+
+def _number(partition: str) -> int:
+    """The day of a partition: days since the epoch."""
+    return (date.fromisoformat(partition.rpartition("_")[2]) - date(1970, 1, 1)).days
+
+
+async def _forget_links(pool: Any) -> bool:
+    """Some of the chain's links of days that are gone. Whether there may be more."""
+    name = await pool.fetchval(DAYS)
+    return name is not None and bool(await pool.fetchval(LINKS, _number(name), ROWS_MAX) == ROWS_MAX)
 
 
 def rows(pool: Any, statement: str, what: str) -> LetGo:

@@ -49,6 +49,8 @@ class Message:
     def kind(self) -> str:
         """What happened: `updated`, `judged`; of a dead letter the stage where it failed."""
         told = self.data or {}
+        if self.content is Content.ANCHORS:
+            return "sealed"
         return str(told.get("stage" if self.content is Content.DEAD_LETTERS else "kind", ""))
 
     @property

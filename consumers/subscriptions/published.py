@@ -12,12 +12,18 @@ import orjson
 
 from consumers.kinds.registry import Registry
 from consumers.merge.pair.decision import Decision, Joined, Origin, Ruling
+from consumers.publish.seals import Anchor
 from consumers.subscriptions.topics import Content, Topic, topics
 from streams.wire.events import ChangeEvent, DeadLetter
 from streams.wire.topics import all_topics
 
-_TYPES: Mapping[Content, type] = {Content.CHANGES: ChangeEvent, Content.DECISIONS: Decision, Content.DEAD_LETTERS: DeadLetter}
-_DESCRIBED = (ChangeEvent, Decision, DeadLetter, Origin, Ruling, Joined)
+_TYPES: Mapping[Content, type] = {
+    Content.CHANGES: ChangeEvent,
+    Content.DECISIONS: Decision,
+    Content.DEAD_LETTERS: DeadLetter,
+    Content.ANCHORS: Anchor,
+}
+_DESCRIBED = (ChangeEvent, Decision, DeadLetter, Origin, Ruling, Joined, Anchor)
 _PREFIX = "#/components/schemas/"
 _HEADERS = {
     "type": "object",
@@ -83,7 +89,7 @@ def _channel(topic: Topic, partitions: int, configs: Mapping[str, str]) -> dict[
                 "partitions": partitions,
                 "topicConfiguration": {
                     "cleanup.policy": configs["cleanup.policy"].split(","),
-                    "retention.ms": int(configs["retention.ms"]),
+                    **({"retention.ms": int(configs["retention.ms"])} if "retention.ms" in configs else {}),
                 },
                 "bindingVersion": "0.5.0",
             }
@@ -112,6 +118,7 @@ _KEYS = {
     Content.CHANGES: "The record: its object and id, `lead:00Q5f000005bwLFEAY`.",
     Content.DECISIONS: "The pair's number.",
     Content.DEAD_LETTERS: "The key of the message that could not be used; empty where it had none.",
+    Content.ANCHORS: "The day: days since 1970-01-01, UTC.",
 }
 
 

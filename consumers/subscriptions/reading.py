@@ -46,7 +46,7 @@ async def records(
     async with _consumer(kafka, topic) as consumer:
         try:
             ends = await _begin(consumer, since_ms, begin)
-            complete = _Complete()
+            complete = _Complete(topic)
             async for record in _kept(consumer, ends):
                 yield complete.checked(record)
             while follow:
@@ -58,15 +58,16 @@ async def records(
 
 
 class _Complete:
-    """Sees to it that no message is left out: nothing is ever compacted on these topics, so offsets have no holes."""
+    """Sees to it that no message is left out: offsets have no holes, but where only the last message of each key is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, topic: Topic) -> None:
+        self._compacted = topic.latest
         self._next: dict[int, int] = {}
 
     def checked(self, record: Any) -> Any:
         """The record. Raises `Retry` where some before it were let go while others were read."""
         due = self._next.get(record.partition, record.offset)
-        if record.offset > due:
+        if record.offset > due and not self._compacted:
             gone = (
                 f"{record.topic}: the broker let go of {record.offset - due} messages of partition {record.partition} while they were read"
             )

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from consumers.kinds.registry import Registry
 from streams.wire.systems import MARKETO, Object, System
-from streams.wire.topics import DEAD_LETTERS, DECISIONS, change_topic
+from streams.wire.topics import ANCHORS, DEAD_LETTERS, DECISIONS, change_topic
 
 
 class Content(StrEnum):
@@ -15,6 +15,7 @@ class Content(StrEnum):
     CHANGES = "changes"
     DECISIONS = "decisions"
     DEAD_LETTERS = "dead letters"
+    ANCHORS = "anchors"
 
 
 class UnknownTopic(LookupError):  # noqa: N818 - an answer to the operator, not a failure
@@ -30,6 +31,8 @@ class Topic:
     words: str
     system: System | None = None
     object: Object | None = None
+    latest: bool = False
+    """Whether only the last message of each key is kept for ever."""
 
     @property
     def short(self) -> str:
@@ -37,11 +40,18 @@ class Topic:
         return self.name.removeprefix("crm.").removesuffix(".v1")
 
 
+ANCHORED = Topic(
+    name=ANCHORS,
+    content=Content.ANCHORS,
+    words="Where the chain of hashes over all decisions ends, now and then; the last of each day stays.",
+    latest=True,
+)
 _OURS = (
     Topic(
         name=DECISIONS, content=Content.DECISIONS, words="What was judged, written, linked, held or joined, and why: a message a decision."
     ),
     Topic(name=DEAD_LETTERS, content=Content.DEAD_LETTERS, words="Events that could not be used, with their bytes and the reason."),
+    ANCHORED,
 )
 
 

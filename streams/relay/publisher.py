@@ -41,8 +41,8 @@ class Producer(Protocol):
         """Send what is queued and disconnect."""
         ...
 
-    async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
-        """Queue one message."""
+    async def send(self, topic: str, value: bytes | None, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+        """Queue one message; without a value it is a tombstone."""
         ...
 
 

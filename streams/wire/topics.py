@@ -7,6 +7,8 @@ from streams.wire.systems import Object, System
 
 DECISIONS = "crm.decisions.v1"
 DEAD_LETTERS = "crm.dead-letters.v1"
+ANCHORS = "crm.anchors.v1"
+"""Where the chain of decisions ends, now and then."""
 PARTITIONS = 6
 _DAY_MS = 86_400_000
 
@@ -34,10 +36,17 @@ def change_topics(objects: Iterable[tuple[System, Object]]) -> tuple[str, ...]:
 def all_topics(objects: Iterable[tuple[System, Object]], replication: int = 1) -> list[TopicSpec]:
     """Every topic Tandem needs to keep these in step.
 
-    Change topics keep 14 days (longer than Salesforce's 3), decisions 30, dead letters 90.
+    Change topics keep 14 days (longer than Salesforce's 3), decisions 30, dead letters 90; of anchors the last of each day stays.
     """
     changes = [_kept(name, days=14, replication=replication) for name in change_topics(objects)]
-    return [*changes, _kept(DECISIONS, days=30, replication=replication), _kept(DEAD_LETTERS, days=90, replication=replication)]
+    ours = [_kept(DECISIONS, days=30, replication=replication), _kept(DEAD_LETTERS, days=90, replication=replication)]
+    return [*changes, *ours, _latest(ANCHORS, partitions=1, replication=replication)]
+
+
+def _latest(name: str, *, partitions: int = PARTITIONS, replication: int) -> TopicSpec:
+    """Of each key the last message is kept, for ever, until a tombstone takes it."""
+    configs = {"cleanup.policy": "compact", "compression.type": "producer"}
+    return TopicSpec(name=name, partitions=partitions, replication=replication, configs=configs)
 
 
 def _kept(name: str, *, days: int, replication: int) -> TopicSpec:

@@ -64,7 +64,8 @@ class BrokersProducer:
     async def stop(self) -> None:
         return
 
-    async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+    async def send(self, topic: str, value: bytes | None, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+        assert value is not None
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.broker.sent += 1
         if self.broker.sent in self.broker.fail:
@@ -147,9 +148,9 @@ async def test_what_goes_out_at_once_is_bounded_however_much_a_block_holds(
     sent: list[int] = []
     send = outbox._send
 
-    async def counted(shelf: Any, producer: Any, messages: Any) -> None:
+    async def counted(topic: Any, producer: Any, messages: Any) -> None:
         sent.append(len(messages))
-        await send(shelf, producer, messages)
+        await send(topic, producer, messages)
 
     monkeypatch.setattr(outbox, "_send", counted)
     assert await outbox.publish(broker.producer()) == 11
@@ -283,7 +284,8 @@ async def test_who_was_overtaken_says_so_and_moves_nothing_back(ledger: Postgres
     await record(ledger, 1, 2)
 
     class Overtaken(BrokersProducer):
-        async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+        async def send(self, topic: str, value: bytes | None, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+            assert value is not None
             await ledger._pool.execute("insert into outbox values ('decision_blocks', 2, 0) on conflict do nothing")
             return await super().send(topic, value, key, headers=headers)
 

@@ -100,7 +100,8 @@ async def test_an_event_sent_again_has_the_same_name() -> None:
 
         async def stop(self) -> None: ...
 
-        async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+        async def send(self, topic: str, value: bytes | None, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+            assert value is not None
             del topic, key
             sent.append((value, headers))
             done: asyncio.Future[object] = asyncio.get_running_loop().create_future()

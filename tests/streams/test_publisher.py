@@ -49,7 +49,8 @@ class FakeProducer:
     async def stop(self) -> None:
         self.stopped = True
 
-    async def send(self, topic: str, value: bytes, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+    async def send(self, topic: str, value: bytes | None, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
+        assert value is not None
         assert not self.stopped
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         failure = self.broken or self.broker.fail_at.pop(self.broker.sends, None)

@@ -1,18 +1,18 @@
-"""`tandem record` and `tandem explain`: one record, how it stands or stood, and why."""
+"""`tandem record`, `tandem explain` and `tandem verify`: how a record stands or stood, why, and whether all of that can be believed."""
 
 import time
 from typing import Annotated
 
 import typer
 
-from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, console, examples, finish, print_json, settings_of
+from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, console, examples, finish, print_json, settings_of
 
 Named = Annotated[str, typer.Argument(metavar="RECORD", help="A Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER.")]
 _MOMENT = "90s, 2h, 7d (ago), or 2026-11-29T08:00 (your time zone)"
 
 
 def add_record_commands(app: typer.Typer) -> None:
-    """Both commands."""
+    """All of them."""
     shown = examples(
         "tandem record ada@example.com",
         "tandem record 00Q5f000005bwLFEAY --all",
@@ -28,6 +28,8 @@ def add_record_commands(app: typer.Typer) -> None:
         "TZ=Europe/Berlin tandem explain ada@example.com unsubscribed",
     )
     app.command(short_help="Why a field has its value, or why it did not change.", epilog=told)(explain)
+    proved = examples("tandem verify", "tandem verify --record ada@example.com", "tandem verify --chain")
+    app.command(short_help="Do the decisions come to what is agreed? Was one changed?", epilog=proved)(verify)
 
 
 def record(
@@ -111,6 +113,44 @@ def explain(
         print_story(console(), each, technical=technical)
     for note in notes:
         console().print(note, markup=False)
+
+
+def verify(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    chain: Annotated[bool, typer.Option("--chain", help="Whether a decision was changed, taken out, put in or moved since.")] = False,
+    anchors: Annotated[
+        bool, typer.Option("--anchors/--no-anchors", help="With --chain: hold the chain against the anchors that Kafka keeps.")
+    ] = True,
+    name: Annotated[str | None, typer.Option("--record", metavar="RECORD", help="Only this record, by any of its names.")] = None,
+    json: Json = False,
+) -> None:
+    """Derive the state of every mapped field again from the decisions about it, and name each that disagrees; 1 where there is one.
+
+    With --chain: hash every block of decisions again, and hold it against the chain that was made when it was published.
+    """
+    if chain and name:
+        raise typer.BadParameter("the chain is over all decisions: --record goes without --chain")
+    settings = settings_of(config)
+    from consumers.answers.proving import chained, verified  # noqa: PLC0415 - quick start
+    from consumers.cli.text.proof import counted, print_chained, print_verified  # noqa: PLC0415 - quick start
+
+    if chain:
+        proof = finish(chained(settings, anchors=anchors, progress=counted("blocks of decisions", quiet=json)))
+        if json:
+            print_json(proof)
+        else:
+            print_chained(console(), proof)
+        wrong = proof.faults
+    else:
+        told = finish(verified(settings, name, counted("records", quiet=json)))
+        if json:
+            print_json(told)
+        else:
+            print_verified(console(), told)
+        wrong = told.disagreements
+    if wrong:
+        raise typer.Exit(int(Exit.PROBLEMS))
 
 
 def _now_ms() -> int:

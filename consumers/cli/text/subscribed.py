@@ -32,6 +32,8 @@ def line_of(message: Message) -> str:
         told = tuple(_change(message.data))
     elif message.content is Content.DECISIONS:
         told = tuple(_decision(message.data))
+    elif message.content is Content.ANCHORS:
+        told = (f"[bold]sealed[/] up to block {message.data.get('block', '')}", escape(str(message.data.get("hash", ""))))
     else:
         told = (f"[bold]{escape(message.kind)}[/] {escape(message.key)}", escape(str(message.data.get("reason", ""))))
     return "  ".join((head, *(each for each in told if each)))

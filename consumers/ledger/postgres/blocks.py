@@ -84,6 +84,12 @@ def unpacked(body: bytes) -> list[Entry]:
     return [Entry(pair=pair, before=before, told=told) for pair, before, told in zip(found.pairs, found.before, found.told, strict=True)]
 
 
+def parts(body: bytes) -> tuple[list[int], list[int], list[bytes]]:
+    """The same as it is stored: the pairs, each one's block before, and what was decided; for who wants but a few of them."""
+    found = _decoder.decode(zlib.decompress(body))
+    return found.pairs, found.before, found.told
+
+
 def day_of(block: int) -> int:
     """Days since the epoch."""
     return block >> _DAY_BITS
@@ -102,11 +108,11 @@ async def told_of(connection: Any, pair: int) -> AsyncGenerator[tuple[int, bytes
         if body is None:
             return
         before = NO_BLOCK
-        entries = unpacked(body)
-        for place in range(len(entries) - 1, -1, -1):
-            if entries[place].pair == pair:
-                before = entries[place].before
-                yield number(block, place), entries[place].told
+        owners, befores, told = parts(body)
+        for place in range(len(owners) - 1, -1, -1):
+            if owners[place] == pair:
+                before = befores[place]
+                yield number(block, place), told[place]
         block = before if before < block else NO_BLOCK
 
 

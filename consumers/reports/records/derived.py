@@ -81,13 +81,15 @@ class Then:
             self.deleted = tuple(system for system in self.deleted if system is not decision.system)
         for ruling in decision.fields:
             if ruling.field == WHOLE_RECORD:
-                self._deleted(decision, ruling)
+                self._as_a_whole(decision, ruling)
             else:
                 _rule(self.fields.setdefault(ruling.field, FieldThen()), number, decision, ruling)
-        if decision.kind in ("judged", "written"):
+        if decision.kind == "written":
             self.hold = ""
 
-    def _deleted(self, decision: Decision, ruling: Ruling) -> None:
+    def _as_a_whole(self, decision: Decision, ruling: Ruling) -> None:
+        if ruling.verdict is Verdict.REVIEW:
+            self.hold = ruling.reason
         if ruling.verdict is Verdict.ACCEPTED and ruling.reason.startswith("deleted") and decision.system not in self.deleted:
             self.deleted = (*self.deleted, decision.system)
 

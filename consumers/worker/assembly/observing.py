@@ -12,6 +12,7 @@ from consumers.judging.observed import Observed
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer
 from consumers.publish.outbox import Outbox
+from consumers.publish.seals import Seals
 from consumers.retention.keeper import Keeper
 from consumers.retention.shelves import shelves
 from consumers.worker.process.process import Process, Work
@@ -23,6 +24,8 @@ from streams.wire.errors import Cause, Retry
 from streams.wire.topics import change_topics
 
 _log = structlog.get_logger(__name__)
+_SEALED_SECONDS = 1.0
+"""So often it is looked for decisions to be chained."""
 
 
 class Observing:
@@ -33,7 +36,7 @@ class Observing:
 
     def works(self) -> Mapping[str, Work]:
         """By role: what it does."""
-        return {"observe": self._observe, "outbox": self._outbox, "retention": self._retention}
+        return {"observe": self._observe, "outbox": self._outbox, "seals": self._seals, "retention": self._retention}
 
     async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
         troubles, kafka = self._process.troubles, tools.settings.kafka
@@ -56,6 +59,11 @@ class Observing:
         outbox = Outbox(tools.pool, tools.singleton, make)
         self._process.troubles["outbox"] = lambda: outbox.trouble
         await outbox.run(stop)
+
+    async def _seals(self, tools: Tools, stop: asyncio.Event) -> None:
+        seals = Seals(tools.pool, tools.singleton, partial(kafka_producer, kafka_access(tools.settings)), interval_seconds=_SEALED_SECONDS)
+        self._process.board.also(seals.name, seals.wrong)
+        await seals.run(stop)
 
     async def _retention(self, tools: Tools, stop: asyncio.Event) -> None:
         kept = shelves(tools.pool, tools.ledger, tools.settings.retention, now_ms)

@@ -42,7 +42,7 @@ ACTS: dict[tuple[str, ...], str] = {
 TELLS = {
     ("run",), ("status",), ("list",), ("record",), ("explain",), ("check",), ("topics",), ("audit-log",), ("visibility",), ("fields",),
     ("links",), ("cycles",), ("budget",), ("copy", "plan"), ("copy", "status"), ("custom-objects", "plan"), ("person", "asked"),
-    ("console", "password"),
+    ("console", "password"), ("verify",),
     ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"),
     ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"),
 }  # fmt: skip

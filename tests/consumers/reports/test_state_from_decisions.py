@@ -89,6 +89,13 @@ def test_a_deletion_stands_until_the_record_is_back() -> None:
     assert then([(8, gone), (9, back)]).deleted == ()
 
 
+def test_a_pair_is_held_from_the_review_to_the_next_write() -> None:
+    review = judged(8, SF, Verdict.REVIEW, None, None, 0, field="*", reason="ambiguous match: two")
+    after = judged(9, SF, Verdict.ACCEPTED, "CFO", "CFO", 3)
+    assert then([(8, review), (9, after)]).hold == "ambiguous match: two"
+    assert then([(8, review), (9, after), (10, written(10, MK, "CFO", 3))]).hold == ""
+
+
 def test_the_difference_between_two_moments() -> None:
     assert differences(as_of(2), as_of(4)) == (
         Difference(field="title", what="agreed", before="CEO", after="CTO"),

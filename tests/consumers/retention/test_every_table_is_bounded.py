@@ -9,6 +9,7 @@ KEPT_FOR_A_TIME = {
     "pairs": "deleted_people",
     "decisions": "decisions",
     "decision_blocks": "decisions",
+    "decision_links": "decisions",
     "dead_letters": "dead_letters",
     "cycles": "cycles",
     "gaps": "gaps",
