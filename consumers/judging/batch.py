@@ -9,7 +9,7 @@ from consumers.judging.bursts import Bursts, dated_back
 from consumers.judging.decided import decided
 from consumers.judging.families.belonging import Belonging
 from consumers.judging.meeting.candidates import ALIKE_MAX, AMBIGUOUS, tokens
-from consumers.judging.meeting.holds import asked, hands_changed, held
+from consumers.judging.meeting.holds import asked, hands_changed, held, whole
 from consumers.judging.meeting.identities import Identities
 from consumers.judging.meeting.introductions import (
     NAME,
@@ -285,7 +285,7 @@ class Judging:
         if former is not None and former is not found:
             self.forget(former)
             state = inherit(state, system, former.state)
-        self.keep(found, state, event)
+        self.keep(found, whole(state), event)
         if state.record(system).id != event.id:
             return (WITHDRAWN,)
         self._pairs[name_of(event)] = found

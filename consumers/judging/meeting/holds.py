@@ -1,5 +1,6 @@
 """Holds: a pair that waits for a person or for another pair, and one whose record is to be read again; what ends such waiting. Pure."""
 
+from consumers.judging.meeting.candidates import AMBIGUOUS
 from consumers.merge.pair.state import PairState, shallow
 from streams.wire.systems import System
 
@@ -16,6 +17,13 @@ def held(state: PairState, reason: str, waits: str = "") -> PairState:
     new = state.with_fields({})
     new.hold, new.waits = reason, waits
     return new
+
+
+def whole(state: PairState) -> PairState:
+    """The pair, whose record has been found to be its own: it waits for nobody any more who might be the same."""
+    if not state.hold.startswith(AMBIGUOUS) or not (state.salesforce.id and state.marketo.id):
+        return state
+    return held(state, "")
 
 
 def hands_changed(before: PairState, after: PairState) -> bool:

@@ -96,7 +96,7 @@ def judge_look(mapping: FieldMapping, field: Field, edit: Edit, *, look_again_at
         forget(side, lambda write: in_doubt(write) or not same(mapping, side, edit.value, write.value))
         side.writes = ()
         if newest.answered > PENDING and not newest.moved:
-            side.shows = newest.version
+            side.shows, side.seen_at = newest.version, max(side.seen_at, min(newest.done_by, edit.at))
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.KNOWN, "the write changed nothing, or never arrived")
     stands = same(mapping, side, edit.value, newest.value)

@@ -152,8 +152,8 @@ def _fields(winner: PairState, loser: PairState, moved: System | None, terms: Te
                 side = Side(known=False, shows=NEVER)  # that object has no such field: nobody has looked what stands there
             field = field.with_side(moved, side)
             side.shows = field.version if side.known and same(mapping, side, side.seen, field.value) else NEVER
-        if theirs is not None and mapping.key not in linking:
-            field = _valued(mapping, field, theirs, moved)
+        if mapping.key not in linking and (theirs is not None or (moved is not None and mapping.direction is not Direction.BOTH)):
+            field = _valued(mapping, field, theirs or Field(), moved)
         if field is not mine:
             changed[mapping.key] = field
     return changed

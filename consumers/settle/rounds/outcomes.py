@@ -6,7 +6,7 @@ the one who stands in the way may be out of our sight.
 
 from collections import Counter
 
-from consumers.judging.meeting.holds import held
+from consumers.judging.meeting.holds import held, whole
 from consumers.ledger.port import Duty, Pair
 from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged, not_merged, succeeded
 from consumers.merge.lives.once import doubted
@@ -143,7 +143,8 @@ class Outcomes:
             if (self._system, outcome.id) not in new.retract:
                 new.retract = (*new.retract, (self._system, outcome.id))
             return new
-        return born(state, self._system, outcome.id, item.write, witnessed=self._system is System.MARKETO, made_until=outcome.until)
+        witnessed_by_it = self._system is System.MARKETO
+        return whole(born(state, self._system, outcome.id, item.write, witnessed=witnessed_by_it, made_until=outcome.until))
 
     def _gone(self, state: PairState, item: Item, outcome: Outcome) -> PairState:
         """The record isn't there any more: one of ours that was withdrawn, or one that somebody deleted.

@@ -57,6 +57,23 @@ FOUND: dict[str, tuple[int, bool, list[Step]]] = {
             on("somebody_is_deleted", ACCOUNT, 6),
         ],
     ),
+    "held for a namesake while its creation was in doubt, which is found: nobody else may be it": (
+        3617,
+        True,
+        [
+            person("an_address_changes_hands", 6, other=3, swap=False),
+            *(on("somebody_is_added", CONTACT, 2), ARRIVE, works(2), on("somebody_is_edited", CONTACT, 1, name="Phone"), ARRIVE),
+            converts(1, 2, "new", deal=True),
+        ],
+    ),
+    "merged in Marketo into one whose lead is deleted: what flows one way is what the lead says that is left": (
+        4354,
+        False,
+        [
+            *(person("an_address_changes_hands", 0, other=1, swap=True), ARRIVE, ARRIVE, works(1), ("somebody_comes_in_marketo", {})),
+            *(on("somebody_is_deleted", LEAD, 4), person("people_are_merged", 3, other=7, many=2), ARRIVE, works(3)),
+        ],
+    ),
 }
 POLLED: dict[str, list[Step]] = {
     "an account that was restored, and is told of as deleted once more, stays": [
@@ -104,6 +121,10 @@ TROUBLED: dict[str, tuple[tuple[int, ...], list[Step]]] = {
             *(ARRIVE, works(1), ("somebody_comes_in_marketo", {}), works(1), ARRIVE, works(3)),
             *(converts(6, 5, "account", deal=True), on("somebody_is_added", CONTACT, 0), ARRIVE, converts(4, 7, "contact", deal=False)),
         ],
+    ),
+    "what a write of ours has cleared stays so, though an older reading that shows it comes once more": (
+        (4828,),
+        [("somebody_comes_in_marketo", {}), ARRIVE, ARRIVE, person("a_person_is_edited", 3, name="title"), works(3)],
     ),
 }
 """The same, where calls get lost, and the worker dies; with its seeds."""

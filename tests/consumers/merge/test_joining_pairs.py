@@ -305,3 +305,11 @@ def test_each_record_is_the_pairs_or_gone_or_owed_a_merge(one: PairState, two: P
             assert record.id == state.record(side.other).id or (side.other, record.id) in state.merges
     due(state, TERMS.rules, T, exact=False)
     assert unpack(pack(state)) == state
+
+
+def test_what_flows_one_way_is_what_the_record_says_that_is_left_also_where_that_says_nothing() -> None:
+    winner = paired(website=agreed("https://ada.example.com"))
+    winner = winner.with_record(SF, msgspec.structs.replace(winner.salesforce, deleted=True))
+    state = joined(winner, other(), side=MK)
+    assert state.salesforce.id == ids(2)[SF]
+    assert (state.fields["website"].value, state.fields["website"].version) == (None, 2)
