@@ -3,19 +3,21 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from consumers.answers.control import a_pool
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import build
 from consumers.desk.deciding import AsRule, Take, as_rule, resolve
 from consumers.desk.doing import Outcome
 from consumers.desk.holding import choose, retry_holds
-from consumers.desk.letters import Letter, letters, open_letters
-from consumers.desk.retrying import discard_letters, retry_letters
+from consumers.desk.letters import Attempt, Letter, letters, open_letters
+from consumers.desk.retrying import DISCARDED, discard_letters, retry_letters
 from consumers.desk.waiting import Ambiguity, Conflict, Line, ambiguity, conflict, conflicts, holds
 from consumers.ledger.findings import mapped
 from consumers.reports.database import ledger_connection
 from consumers.reports.records.people import find
 from consumers.reports.records.story import field_key
 from consumers.worker.assembly.desk import Desk, open_desk
+from streams.ground.clock import now_ms
 from streams.wire.systems import System
 
 
@@ -58,7 +60,11 @@ async def retried_letters(settings: Settings, chosen: Chosen, *, who: str, apply
 async def discarded_letters(settings: Settings, chosen: Chosen, *, who: str, apply: bool, reason: str) -> list[Outcome]:
     """Dead letters put away."""
     numbers = await _letters(settings, chosen)
-    return await _at_desk(settings, who, lambda desk: discard_letters(desk.doing, numbers, apply=apply, reason=reason)) if numbers else []
+    if not numbers:
+        return []
+    by = Attempt(at=now_ms(), who=who, what=f"{DISCARDED}: {reason}" if reason else DISCARDED)
+    async with a_pool(settings) as pool:
+        return await discard_letters(pool, numbers, by, apply=apply)
 
 
 async def holds_of(settings: Settings, *, cause: str, most: int) -> list[Line]:

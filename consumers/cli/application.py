@@ -11,6 +11,7 @@ from consumers.cli.commands.budget import add_budget_command
 from consumers.cli.commands.configuration import config_app
 from consumers.cli.commands.conflicts import conflicts_app
 from consumers.cli.commands.console import console_app
+from consumers.cli.commands.control import add_control_commands
 from consumers.cli.commands.copy import copy_app
 from consumers.cli.commands.coverage import add_coverage_commands
 from consumers.cli.commands.custom_objects import custom_app
@@ -56,6 +57,7 @@ app.add_typer(holds_app, name="holds")
 app.add_typer(conflicts_app, name="conflicts")
 app.add_typer(console_app, name="console")
 add_link_commands(app)
+add_control_commands(app)
 
 
 def _say_version(asked: bool) -> None:

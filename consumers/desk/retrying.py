@@ -5,9 +5,10 @@ again, and its event is known then. Whatever was told of the record since stays:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from consumers.desk.doing import Doing, Outcome
-from consumers.desk.letters import Letter, closed, letters, tried
+from consumers.desk.letters import Attempt, Letter, closed, letters, tried
 from consumers.judging.batch import Judging
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.port import Pair
@@ -28,13 +29,13 @@ async def retry_letters(doing: Doing, numbers: Sequence[int], *, apply: bool) ->
     return [await _retried(doing, letter, apply=apply) for letter in found]
 
 
-async def discard_letters(doing: Doing, numbers: Sequence[int], *, apply: bool, reason: str = "") -> list[Outcome]:
-    """These letters are done with, whatever they told; they stay to be read until their time is over."""
-    async with doing.pool.acquire() as connection:
+async def discard_letters(pool: Any, numbers: Sequence[int], by: Attempt, *, apply: bool) -> list[Outcome]:
+    """These letters are done with, whatever they told; they stay to be read until their time is over. `by`: who says so, and why."""
+    async with pool.acquire() as connection:
         found = await letters(connection, numbers)
     wanted = [letter.number for letter in found if not letter.closed_ms]
     if apply and wanted:
-        await closed(doing.pool, wanted, DISCARDED, doing.attempt(f"{DISCARDED}: {reason}" if reason else DISCARDED))
+        await closed(pool, wanted, DISCARDED, by)
     return [_closed_already(letter) or Outcome(what=_what(letter), record=letter.key, steps=("it is put away",)) for letter in found]
 
 

@@ -32,6 +32,10 @@ class MemoryLedger:
         self.dead: list[DeadLetter] = []
         self.shelved: dict[int, str] = {}
         """Pairs whose state is unusable, and why."""
+        self.pauses: set[int] = set()
+        """The numbers of the pauses that stand."""
+        self.parked: frozenset[tuple[Duty, int]] = frozenset()
+        """What is due and isn't claimed while it is paused."""
         self.saved_at: dict[int, int] = {}
         """When each pair was saved last (ms)."""
         self._lock = asyncio.Lock()
@@ -46,12 +50,13 @@ class MemoryLedger:
     async def _transaction(self) -> AsyncIterator["MemoryTransaction"]:
         async with self._lock:
             saved = dict(self.pairs), dict(self.keys), dict(self.offsets), len(self.decisions), len(self.dead)
+            parked = self.parked
             left, saved_at, former, relations = self.left, dict(self.saved_at), dict(self.former), dict(self.relations)
             try:
                 yield MemoryTransaction(self)
             except BaseException:
                 self.pairs, self.keys, self.offsets, self.left, self.saved_at = saved[0], saved[1], saved[2], left, saved_at
-                self.former = former
+                self.former, self.parked = former, parked
                 self.relations = relations
                 del self.decisions[saved[3] :], self.dead[saved[4] :]
                 raise
@@ -92,7 +97,8 @@ class MemoryLedger:
 
     async def waiting(self, duty: Duty, now: int) -> int | None:
         """As the port says."""
-        return min((state.lane for state in self.pairs.values() if 0 < state.due[duty] <= now), default=None)
+        due = (state.lane for number, state in self.pairs.items() if 0 < state.due[duty] <= now and (duty, number) not in self.parked)
+        return min(due, default=None)
 
     async def looked_for(self, duty: Duty, now: int, after: int, limit: int) -> list[int]:
         """As the port says."""
@@ -209,9 +215,15 @@ class MemoryTransaction:
         queue = [
             (state.lane, state.due[duty], number)
             for number, state in self._ledger.pairs.items()
-            if 0 < state.due[duty] <= now and state.lane <= lane
+            if 0 < state.due[duty] <= now and state.lane <= lane and (duty, number) not in self._ledger.parked
         ]
         return [self._pair(number) for _, _, number in sorted(queue)[:limit]]
+
+    async def park(self, duty: Duty, kept: Mapping[int, int]) -> frozenset[int]:
+        """As the port says; `MemoryLedger.pauses` holds the numbers of those that have not ended."""
+        parked = frozenset(pair for pair, number in kept.items() if number in self._ledger.pauses)
+        self._ledger.parked |= {(duty, pair) for pair in parked}
+        return parked
 
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
         """As the port says."""

@@ -137,6 +137,12 @@ class Transaction(Protocol):
         """Up to `limit` pairs for which this duty is due, in lanes up to `lane`, that no one else holds; first lanes first."""
         ...
 
+    async def park(self, duty: Duty, kept: Mapping[int, int]) -> frozenset[int]:
+        """Pairs that are due, each with the number of the pause that keeps it: those whose pause has not ended are claimed no more until
+        it does. Returns them; to be called before anything is saved.
+        """
+        ...
+
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
         """Write new pairs (giving them ids) and changed ones, with what is due for them. Raises `Taken`."""
         ...

@@ -19,6 +19,7 @@ from consumers.mapping.kind import Kind
 from consumers.troubles.drift import drift_open
 from consumers.troubles.events import events_scarce
 from consumers.troubles.gaps import gaps_open
+from consumers.troubles.pauses import paused
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Grade, Trouble, worst_first
 from consumers.troubles.workers import GROUPS, INTAKE, SERVING
@@ -120,4 +121,4 @@ async def sources_late(connection: Any, expected: Expected) -> list[Trouble]:
     return late(await connection.fetch(SOURCES), now_ms=expected.now_ms, limits_ms=limits)
 
 
-CHECKS: tuple[Check, ...] = (calls_short, calls_scarce, events_scarce, sources_late, gaps_open, drift_open)
+CHECKS: tuple[Check, ...] = (calls_short, calls_scarce, events_scarce, sources_late, gaps_open, drift_open, paused)

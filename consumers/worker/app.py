@@ -74,7 +74,7 @@ class Worker:
     def roles(self, wanted: frozenset[str]) -> list[Role]:
         """The roles asked for, each under its own supervision."""
         works = {name: work for role in ROLES if role in wanted for name, work in self._works[role]().items()}
-        works["fields"], works["links"] = self._fields, self._links
+        works["fields"], works["links"], works["pauses"] = self._fields, self._links, self._pauses
         names = list(works)
         self.process.metrics.expect(names, self._sources, KEPT, synced(self.settings))
         works["beat"] = partial(self._beat, names)
@@ -145,6 +145,10 @@ class Worker:
     @staticmethod
     async def _links(tools: Tools, stop: asyncio.Event) -> None:
         await tools.links.follow(stop)
+
+    @staticmethod
+    async def _pauses(tools: Tools, stop: asyncio.Event) -> None:
+        await tools.pauses.follow(stop)
 
     async def _beat(self, names: list[str], tools: Tools, stop: asyncio.Event) -> None:
         now = partial(expected, self.settings)

@@ -15,7 +15,8 @@ OFFSET = "select next_offset from partition_offsets where topic = $1 and partiti
 
 STATES_SALESFORCE = "select salesforce_id, state from pairs where salesforce_id = any($1::text[])"
 STATES_MARKETO = "select marketo_id, state from pairs where marketo_id = any($1::text[]) and marketo_object = $2"
-WAITING = "select lane from due where kind = $1 and at <= $2 order by lane, at limit 1"
+WAITING = "select lane from due where kind = $1 and lane < 10 and at <= $2 order by lane, at limit 1"
+"""Ten more than its lane: it is parked while somebody has paused it."""
 
 LOOKED_FOR = "select pair from due where kind = $1 and at > $2 and pair > $3 order by pair limit $4"
 REFUSED = "select distinct pair from refusals where pair > $1 order by pair limit $2"
@@ -83,6 +84,10 @@ CLAIM = (
     " union all ".join(f"select * from {_LANE.format(lane=lane)} as lane_{lane}" for lane in range(3)) + " limit $3"  # noqa: S608 - numbers of ours
 )
 """One lane after the other, so that each is an ordered walk of the index and stops when there are enough."""
+
+STILL_PAUSED = "select id from pauses where id = any($1::bigint[]) order by id for share"
+"""Whoever ends one of these waits until what is parked for it is committed, and finds it."""
+PARK = "update due set lane = lane + 10 where kind = $1 and lane < 10 and pair = any($2::bigint[])"
 
 UPDATE_STATES = """
 update pairs as p set state = new.state, updated_at = $3, told_in = new.told_in

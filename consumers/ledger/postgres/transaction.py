@@ -106,6 +106,14 @@ class PostgresTransaction:
                 self._write_ids.begin(await self._connection.fetchval(sql.WRITE_IDS))
         return pairs
 
+    async def park(self, duty: Duty, kept: Mapping[int, int]) -> frozenset[int]:
+        """As the port says."""
+        rows = await self._fetch("look what is paused", sql.STILL_PAUSED, sorted(set(kept.values())))
+        still = {row[0] for row in rows}
+        parked = sorted(pair for pair, number in kept.items() if number in still)
+        await self._execute("park what is paused", sql.PARK, int(duty), parked)
+        return frozenset(parked)
+
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
         """As the port says. Rows in which only the state is new are written with the decisions, or at the end."""
         await self.finish()

@@ -47,11 +47,13 @@ class Dispatcher:
         read_first: Choice,
         on_settled: Callable[[System, Settled], None],
         lag: Lag | None = None,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`lag`: how far behind the system's feed is read, which full calls fill faster than it can be read."""
+        """`lag`: how far behind the system's feed is read, which full calls fill faster than it can be read. `paused`: whether somebody
+        has asked that nothing be written there for a while."""
         self._system, self._ledger, self._settler, self._budget, self._bell = system, ledger, settler, budget, bell
         self._clock, self._pace, self._on_settled = clock, pace, on_settled
-        self._read_first, self._lag = read_first, lag
+        self._read_first, self._lag, self._paused = read_first, lag, paused
         self._room = asyncio.Semaphore(at_once)
         self._duty = Duty.write_on(system)
         self._looks = Duty.look_on(system)
@@ -95,6 +97,9 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         if loop.time() < self._quiet_until:
             await self._bell.wait(self._duty, min(_IDLE_SECONDS, self._quiet_until - loop.time()), stop)
+            return True
+        if self._paused():
+            await self._bell.wait(self._duty, _IDLE_SECONDS, stop)
             return True
         self._bell.quiet(self._duty)
         lane = await self._first_lane()

@@ -24,13 +24,24 @@ from consumers.settle.rounds.work import Draft, Work
 from streams.budget.port import Lane
 from streams.wire.errors import Unknown
 
+Paused = Callable[[Pair], int]
+"""The number of the pause that keeps a pair from being written to; 0: none does."""
+
+
+def never_paused(pair: Pair) -> int:
+    """Nothing is paused."""
+    del pair
+    return 0
+
 
 class Claims:
     """Claims what is owed to one system, a full call's worth at once."""
 
     def __init__(
-        self, ledger: Ledger, terms: Terms, clock: Callable[[], int], *, intents: Intents, releases: Releases, gathering: Gathering
-    ) -> None:
+        self, ledger: Ledger, terms: Terms, clock: Callable[[], int], *, intents: Intents, releases: Releases, gathering: Gathering,
+        paused: Paused = never_paused,
+    ) -> None:  # fmt: skip
+        self._paused = paused
         self._ledger, self._terms, self._clock = ledger, terms, clock
         self._intents, self._releases, self._gathering = intents, releases, gathering
 
@@ -54,6 +65,7 @@ class Claims:
         now, lag_ms = self._clock(), await self._intents.lag_ms()
         async with self._ledger.transaction() as tx:
             pairs, more = await self._gathering.claim(tx, self._intents.duty, now, lane)
+            pairs = await self._unpaused(tx, pairs)
             patience = self._intents.patience(lag_ms, len(pairs))
             writes = [await self._ledger.write_id() for _ in pairs]
             parents = await self._parents(tx, pairs, singly=singly)
@@ -71,6 +83,14 @@ class Claims:
             if draft.references:
                 await tx.relate(draft.references)
         return draft.work(claimed=len(pairs), held=failed, more=more)
+
+    async def _unpaused(self, tx: Transaction, pairs: list[Pair]) -> list[Pair]:
+        """Those that may be written to; the others are parked until their pause ends."""
+        kept = {pair.id: number for pair in pairs if (number := self._paused(pair))}
+        if not kept:
+            return pairs
+        parked = await tx.park(self._intents.duty, kept)
+        return [pair for pair in pairs if pair.id not in parked]
 
     async def _parents(self, tx: Transaction, pairs: Sequence[Pair], *, singly: bool) -> Mapping[str, str]:
         """`singly`: one that can't be planned is held when its turn comes."""

@@ -17,7 +17,7 @@ from consumers.settle.conditions.reading_first import Ahead
 from consumers.settle.rounds.answers import Answers, Settled
 from consumers.settle.rounds.ask import Questions
 from consumers.settle.rounds.call import Calls
-from consumers.settle.rounds.claim import Claims
+from consumers.settle.rounds.claim import Claims, Paused, never_paused
 from consumers.settle.rounds.gathering import Gathering, sort_for
 from consumers.settle.rounds.intents import Intents
 from consumers.settle.rounds.release import Releases
@@ -43,16 +43,19 @@ class Settler:
         lag: Lag | None = None,
         caller: Caller | None = None,
         fitting: Callable[[Plan], Plan] = lambda planned: planned,
+        paused: Paused = never_paused,
     ) -> None:
         """`lag`: how far behind the system's feed is read; what is written meanwhile comes back later still. `caller`: this process, so
-        that others know whose its calls are. `fitting`: what is planned without the fields that can't be written at the moment."""
+        that others know whose its calls are. `fitting`: what is planned without the fields that can't be written at the moment. `paused`:
+        which pause keeps a pair."""
         system, full = writer.system, min(batch_max, writer.batch_max)
         self._read_first = read_first
         intents = Intents(system, terms, fitting, caller=caller, lag=lag, full=full)
         answers = Answers(ledger, system, terms, clock)
         self._withdrawals = Withdrawals(ledger, writer, terms, clock, intents.leased)
         self._releases = Releases(ledger, system, terms, clock, answers=answers, withdrawals=self._withdrawals)
-        self._claims = Claims(ledger, terms, clock, intents=intents, releases=self._releases, gathering=Gathering(sort_for(writer), full))
+        gathering = Gathering(sort_for(writer), full)
+        self._claims = Claims(ledger, terms, clock, intents=intents, releases=self._releases, gathering=gathering, paused=paused)
         self._questions = Questions(ledger, writer, terms, clock, intents=intents, releases=self._releases)
         self._calls = Calls(ledger, writer, clock, answers=answers, releases=self._releases, caller=caller, batch_max=full)
 

@@ -68,6 +68,7 @@ class Settling:
             lag=lag,
             caller=self._process.caller,
             fitting=partial(tools.sight.fitting, system),
+            paused=lambda pair: tools.pauses.keeping(system, pair.state.object, pair.id),
         )
         proven = SalesforceFeed(tools.pool, tools.settings.intervals.poll_seconds, tuple(tools.terms.rules.objects)).proven
         return Dispatcher(
@@ -82,6 +83,7 @@ class Settling:
             read_first=reading_first(settings.read_salesforce if salesforce else settings.read_marketo, system, pace, proven),
             on_settled=self._settled,
             lag=lag,
+            paused=partial(tools.pauses.whole, system),
         )
 
     async def _look(self, system: System, tools: Tools, stop: asyncio.Event) -> None:

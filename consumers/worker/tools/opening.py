@@ -29,6 +29,7 @@ from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.links.links import Links
 from consumers.mapping.describes import Describes
 from consumers.merge.terms import Identity, Terms
+from consumers.pauses.pauses import Pauses
 from consumers.reconcile.gaps import Gaps
 from consumers.reconcile.returned_fields import welcome
 from consumers.settle.conditions.feed_lag import FeedLag
@@ -82,6 +83,7 @@ class Tools:
     definitions: Definitions
     gaps: Gaps
     links: Links
+    pauses: Pauses
     feed_lag: FeedLag
     singleton: PostgresSingleton
 
@@ -121,6 +123,8 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     paid = {system: CallWatched(PrepaidBudget(budget), system, "write", watch) for system, budget in leave.items()}
     links = Links(pool)
     await links.all()
+    pauses = Pauses(pool)
+    await pauses.all()
     terms = replace(terms, winner_of=links.winner_of)
     gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
     for obj, names in (await newly_mapped(pool, rules)).items():
@@ -149,6 +153,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
         definitions=definitions,
         gaps=gaps,
         links=links,
+        pauses=pauses,
         feed_lag=FeedLag(pool, now_ms),
         singleton=PostgresSingleton(dsn),
     )

@@ -30,6 +30,8 @@ ACTS: dict[tuple[str, ...], str] = {
     ("rebuild",): "rebuild",
     ("replay",): "replay",
     ("dead-letters", "show"): "reveal",
+    ("pause",): "pause",
+    ("resume",): "resume",
     ("dead-letters", "retry"): "dead-letters retry",
     ("dead-letters", "discard"): "dead-letters discard",
     ("holds", "retry"): "holds retry",
@@ -44,7 +46,7 @@ TELLS = {
     ("links",), ("cycles",), ("budget",), ("copy", "plan"), ("copy", "status"), ("custom-objects", "plan"), ("person", "asked"),
     ("console", "password"), ("verify",),
     ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"),
-    ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"),
+    ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"), ("paused",),
 }  # fmt: skip
 IN_MARKETO = {("setup",), ("custom-objects", "apply")}
 """What they make stands in Marketo's own audit trail; they work before there is a ledger."""
@@ -86,6 +88,19 @@ def log(config: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("words", "act", "what", "code"),
     [
+        (
+            ["pause", "--to", "marketo", "--kind", "lead", "--reason", "a meeting"],
+            "pause",
+            {"to": "marketo", "kind": "lead", "records": []},
+            0,
+        ),
+        (["resume", "--all", "--reason", "a meeting"], "resume", {"to": "both", "kind": "", "records": []}, 1),
+        (
+            ["dead-letters", "discard", "7", "--apply", "--reason", "a meeting"],
+            "dead-letters discard",
+            {"letters": [7], "cause": "", "all": False},
+            0,
+        ),
         (["copy", "pause", "--reason", "a meeting"], "copy pause", {}, 1),
         (["copy", "resume", "--reason", "a meeting"], "copy resume", {}, 1),
         (["copy", "cancel", "--reason", "a meeting"], "copy cancel", {}, 1),

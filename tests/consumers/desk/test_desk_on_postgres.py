@@ -151,10 +151,10 @@ async def test_what_can_not_be_read_has_its_record_read_instead(doing: Doing) ->
 
 async def test_letters_are_put_away_and_leave_the_list(doing: Doing) -> None:
     one, other = await bury(doing, b"{", "x", offset=1), await bury(doing, b"{", "y", offset=2)
-    await discard_letters(doing, [one], apply=False)
+    await discard_letters(doing.pool, [one], doing.attempt("x"), apply=False)
     async with doing.pool.acquire() as connection:
         assert [each.number for each in await open_letters(connection, most=9)] == [other, one]
-        await discard_letters(doing, [one], apply=True, reason="a test")
+        await discard_letters(doing.pool, [one], doing.attempt("discarded: a test"), apply=True)
         assert [each.number for each in await open_letters(connection, most=9)] == [other]
     assert (await deeds(doing, one)).attempts[0].what == "discarded: a test"
 

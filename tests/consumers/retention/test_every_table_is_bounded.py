@@ -37,6 +37,7 @@ BOUNDED_OTHERWISE = {
     "source_positions": "a row a source",
     "budgets": "a row a system",
     "outbox": "a row a topic",
+    "pauses": "a row a pause that somebody has asked for, gone when it ends",
     "campaign_links": "a row a campaign that somebody has linked, gone when it is unlinked",
     "copies": "a row a first copy that somebody has asked for: a few in a life",
     "findings": "a row a question (`echo`: knowledge, no report)",
