@@ -7,6 +7,7 @@ from typing import Any
 
 from consumers.desk.causes import Cause, of_field, of_hold, of_refusal
 from consumers.desk.letters import Letter
+from consumers.desk.undoing import NOTHING_PICKED, steps_of
 from consumers.judging.meeting.candidates import ALIKE_MAX, AMBIGUOUS
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import PairState
@@ -152,9 +153,9 @@ async def _before(connection: Any, pair: int, field: str, version: int) -> tuple
     if version <= 1:
         return None, True
     for _, decision in await decisions_about(connection, pair, field, most=_DECISIONS):
-        for ruling in decision.fields:
-            if ruling.field == field and 0 < ruling.version < version:
-                return ruling.agreed, True
+        step = steps_of(decision, NOTHING_PICKED).get(field)
+        if step is not None and step.version < version:
+            return step.value, True
     return None, False
 
 

@@ -159,7 +159,9 @@ def _added(mapping: FieldMapping, field: Field, side: Side, edit: Edit, seen: Va
     Raises `Unfit` where the sum is more than can be carried.
     """
     conflicting = side.shows != field.version
-    value = _sum(field.value, seen, edit.value) if mapping.rule.name is RuleName.SUM_DELTAS else _union(field.value, seen, edit.value)
+    value = (
+        summed(field.value, seen, edit.value) if mapping.rule.name is RuleName.SUM_DELTAS else joined_choices(field.value, seen, edit.value)
+    )
     if met and equal(mapping, value, field.value):
         return _nothing_added(mapping, field, side, edit)
     new = _agree(field, side, edit, value)
@@ -180,12 +182,14 @@ def _nothing_added(mapping: FieldMapping, field: Field, side: Side, edit: Edit) 
     return new, ruled(mapping, new, edit, Verdict.LOST, "the agreement has all of it already", rule=rule, lost=edit.value)
 
 
-def _sum(agreed: Value, seen: Value, value: Value) -> Value:
+def summed(agreed: Value, seen: Value, value: Value) -> Value:
+    """What is agreed, and beside it the change from `seen` to `value`. Raises `Unfit` where that is more than can be carried."""
     terms = [term if isinstance(term, (int, float)) else 0 for term in (agreed, seen, value)]
     return bounded(terms[0] + terms[2] - terms[1])
 
 
-def _union(agreed: Value, seen: Value, value: Value) -> Value:
+def joined_choices(agreed: Value, seen: Value, value: Value) -> Value:
+    """The choices that are agreed, without those that went from `seen` to `value`, with those that came."""
     old, before, after = (choices(text) if isinstance(text, str) else [] for text in (agreed, seen, value))
     removed = set(before) - set(after)
     kept = [choice for choice in old if choice not in removed]
