@@ -25,6 +25,7 @@ from consumers.cli.commands.replay import add_replay_command
 from consumers.cli.commands.sight import add_sight_commands
 from consumers.cli.commands.subscribe import add_subscription_commands
 from consumers.cli.commands.trying import add_trying_commands
+from consumers.cli.commands.undo import add_undo_command
 from consumers.cli.terms import (
     DEFAULT_CONFIG,
     EXIT_CODES,
@@ -58,6 +59,7 @@ app.add_typer(conflicts_app, name="conflicts")
 app.add_typer(console_app, name="console")
 add_link_commands(app)
 add_control_commands(app)
+add_undo_command(app)
 
 
 def _say_version(asked: bool) -> None:

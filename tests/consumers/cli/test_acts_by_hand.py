@@ -31,6 +31,7 @@ ACTS: dict[tuple[str, ...], str] = {
     ("replay",): "replay",
     ("dead-letters", "show"): "reveal",
     ("pause",): "pause",
+    ("undo",): "undo",
     ("resume",): "resume",
     ("dead-letters", "retry"): "dead-letters retry",
     ("dead-letters", "discard"): "dead-letters discard",

@@ -1,6 +1,7 @@
 """A whole stack on the sandbox, and a person at the desk: what waits is shown, tried out, and done by the running worker."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,37 @@ async def a_poisoned_message(both: Both) -> None:
     assert (await told(both, "dead-letters", "show", number))[1][0]["closed_how"] == "retried"
 
 
+async def a_bad_import(both: Both) -> None:
+    """Undone on both sides where it still stands; what somebody has changed since is left, and named."""
+    leads = {name: await both.lead(name, Fax="1") for name in ("Bad", "Mended")}
+    for name in leads:
+        await both.person(name, fax="1")
+    begin = datetime.now(UTC)
+    for lead in leads.values():
+        await both.edit("Lead", lead, Fax="BAD")
+    for name in leads:
+        await both.person(name, fax="BAD")
+    end = datetime.now(UTC) + timedelta(seconds=1)
+
+    async def later() -> bool:
+        return datetime.now(UTC) > end + timedelta(seconds=1)
+
+    await until(later, "a second has passed")
+    await both.edit("Lead", leads["Mended"], Fax="3")
+    await both.person("Mended", fax="3")
+    undo = ("undo", "--between", f"{begin:%Y-%m-%dT%H:%M:%S}Z..{end.isoformat()}", "--field", "fax")
+    code, tried = await told(both, *undo)
+    assert (code, tried["fields"]) == (CHANGES, 1)
+    code, done = await told(both, *undo, "--apply", "--reason", "the wrong file")
+    assert (code, done["fields"], [each["record"] for each in done["kept"]]) == (1, 1, [leads["Mended"]])
+    await both.person("Bad", fax="1")
+    await both.record("salesforce/Lead", leads["Bad"], Fax="1")
+    assert (await told(both, "undo", "--cause", done["cause"]))[1]["fields"] == 1, "it can be undone itself"
+
+
 async def test_a_person_at_the_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.infra.stack.both.CONFIG", configured(tmp_path))
     async with a_stack(tmp_path, STREAMS) as both:
-        await plays(both, a_conflict, several_who_may_be_meant, a_poisoned_message)
+        await plays(both, a_conflict, several_who_may_be_meant, a_poisoned_message, a_bad_import)
         acts = {each["act"] for each in (await told(both, "audit-log"))[1]}
-    assert {"pause", "resume", "conflicts resolve", "holds resolve", "dead-letters retry"} <= acts
+    assert {"pause", "resume", "undo", "conflicts resolve", "holds resolve", "dead-letters retry"} <= acts
