@@ -16,10 +16,12 @@ from consumers.cli.commands.copy import copy_app
 from consumers.cli.commands.coverage import add_coverage_commands
 from consumers.cli.commands.custom_objects import custom_app
 from consumers.cli.commands.dead_letters import letters_app
+from consumers.cli.commands.doctor import add_doctor_command
 from consumers.cli.commands.drift import drift_app
 from consumers.cli.commands.holds import holds_app
 from consumers.cli.commands.links import add_link_commands
 from consumers.cli.commands.person import person_app
+from consumers.cli.commands.reconcile import reconcile_app
 from consumers.cli.commands.records import add_record_commands
 from consumers.cli.commands.replay import add_replay_command
 from consumers.cli.commands.sight import add_sight_commands
@@ -56,10 +58,12 @@ app.add_typer(copy_app, name="copy")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(holds_app, name="holds")
 app.add_typer(conflicts_app, name="conflicts")
+app.add_typer(reconcile_app, name="reconcile")
 app.add_typer(console_app, name="console")
 add_link_commands(app)
 add_control_commands(app)
 add_undo_command(app)
+add_doctor_command(app)
 
 
 def _say_version(asked: bool) -> None:
@@ -115,16 +119,25 @@ def run(
 
 
 @app.command(
-    short_help="How things stand: in step or not, and why.", epilog=examples("tandem status", "tandem status --all", "tandem status --json")
+    short_help="How things stand: in step or not, and why.",
+    epilog=examples("tandem status", "tandem status --all", "tandem status --watch 2", "tandem status --json"),
 )
 def status(
     config: Config = DEFAULT_CONFIG,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Also sources, gaps, cycles, partitions, counts of the last minutes.")] = False,
+    watch: Annotated[
+        float,
+        typer.Option("--watch", metavar="SECONDS", min=0, help="Show it anew every so many seconds, until Ctrl-C.", show_default=False),
+    ] = 0,
     json: Json = False,
 ) -> None:
     """How things stand: in step or not, why and since when, what is refused or held, the calls of the day."""
     settings = settings_of(config)
+    if watch:
+        from consumers.cli.watching import watched  # noqa: PLC0415 - quick start
+
+        watched(settings, watch, everything=everything, json=json)
     from consumers.answers.ledger import status_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.status import print_status  # noqa: PLC0415 - quick start
 

@@ -11,6 +11,7 @@ from consumers.configuration.mapping.registered import registry_of
 from consumers.configuration.settings import FirstCopy
 from consumers.configuration.systems import marketo_settings
 from consumers.intake.passing import hear
+from consumers.reconcile import asked
 from consumers.reconcile.confirmation import keeping, release
 from consumers.reconcile.cycles import Cycle
 from consumers.reconcile.gaps import polls
@@ -186,10 +187,10 @@ class Relaying:
             calls_per_day_max=tools.settings.marketo.program_calls_per_day,
             report=report,
         )
-        await beside(self.carry("reconcile.programs", source, tools, stop), keep(), account.run(stop))
+        await beside(self.carry("reconcile.programs", source, tools, stop), keep(), account.run(stop), asked.hear(tools.pool, source, stop))
 
     async def _polled(self, role: str, source: PollSource | MarketoPollSource, tools: Tools, stop: asyncio.Event) -> None:
-        await beside(self.carry(role, source, tools, stop), tools.gaps.tell(source, stop))
+        await beside(self.carry(role, source, tools, stop), tools.gaps.tell(source, stop), asked.hear(tools.pool, source, stop))
 
     async def carry(self, role: str, source: Source, tools: Tools, stop: asyncio.Event) -> None:
         """A source onto its topics, until told to stop."""

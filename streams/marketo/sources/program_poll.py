@@ -63,11 +63,17 @@ class ProgramPollSource:
         self._unseen, self._known, self._report = unseen, known, report
         self._interval, self._overlap_ms, self._calls_per_day_max = interval_seconds, round(overlap_seconds * 1000), calls_per_day_max
         self._read = self._relayed = 0
+        self._woken = False
+
+    def wake(self) -> None:
+        """Asks for a cycle now; during one, for another one after it."""
+        self._woken = True
 
     async def batches(self, position: str | None) -> AsyncGenerator[Batch, None]:
         """Cycles, for ever. What an interrupted one has read is read again."""
         place = _place(position)
         while True:
+            self._woken = False
             linked = dict(sorted((await self._memberships.linked()).items()))
             place, begun, calls = _of(linked, place), time.monotonic(), self._programs.calls
             self._read = self._relayed = 0
@@ -138,7 +144,7 @@ class ProgramPollSource:
     async def _rest(self, linked: Mapping[str, int], calls: int) -> None:
         """Until the next cycle is due, or another program is of interest."""
         until = time.monotonic() + max(self._interval, calls * _DAY_SECONDS / self._calls_per_day_max)
-        while time.monotonic() < until and await self._memberships.linked() == linked:  # noqa: ASYNC110 - nobody tells
+        while not self._woken and time.monotonic() < until and await self._memberships.linked() == linked:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(min(_LOOK_SECONDS, max(0.0, until - time.monotonic())))
 
 

@@ -32,6 +32,7 @@ ACTS: dict[tuple[str, ...], str] = {
     ("dead-letters", "show"): "reveal",
     ("pause",): "pause",
     ("undo",): "undo",
+    ("reconcile", "now"): "reconcile now",
     ("resume",): "resume",
     ("dead-letters", "retry"): "dead-letters retry",
     ("dead-letters", "discard"): "dead-letters discard",
@@ -47,7 +48,7 @@ TELLS = {
     ("links",), ("cycles",), ("budget",), ("copy", "plan"), ("copy", "status"), ("custom-objects", "plan"), ("person", "asked"),
     ("console", "password"), ("verify",),
     ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"),
-    ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"), ("paused",),
+    ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"), ("paused",), ("doctor",),
 }  # fmt: skip
 IN_MARKETO = {("setup",), ("custom-objects", "apply")}
 """What they make stands in Marketo's own audit trail; they work before there is a ledger."""
