@@ -149,6 +149,7 @@ async def a_bad_import(both: Both) -> None:
     assert (await told(both, "undo", "--cause", done["cause"]))[1]["fields"] == 1, "it can be undone itself"
 
 
+@pytest.mark.slow
 async def test_a_person_at_the_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.infra.stack.both.CONFIG", configured(tmp_path))
     async with a_stack(tmp_path, STREAMS) as both:
