@@ -210,6 +210,9 @@ class Life(Family):
             shown["sfIsDeleted"] = bool(shown["sfIsDeleted"])
             if shown.get("externalCompanyId") == NOBODY:
                 shown["externalCompanyId"] = None
+            company = shown.get("externalCompanyId")
+            if company and not wanted["externalCompanyId"] and self._is_left(people[0], str(company)):
+                wanted["externalCompanyId"] = company  # a merge in Marketo gave it that: a field that flows one way leaves it alone
             if shown != wanted and not self._is_held(record):
                 yield f"{record}: {wanted}, {people[0]}: {shown}"
 
