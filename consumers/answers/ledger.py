@@ -10,7 +10,7 @@ from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import build
 from consumers.configuration.mapping.registered import registry_of
 from consumers.configuration.systems import marketo_settings, salesforce_settings
-from consumers.ledger.allowances import events_of
+from consumers.ledger.allowances import Events, told_events
 from consumers.ledger.findings import mapped
 from consumers.ledger.spent import Spent, spent
 from consumers.mapping.fields import SyncRules
@@ -27,7 +27,6 @@ from consumers.reports.standing.lists import Listed, Queue, listed
 from consumers.reports.standing.status import Status, status
 from consumers.troubles.ledger import expected
 from consumers.troubles.trouble import Trouble
-from streams.budget.allowance import Allowance
 from streams.budget.open import OpenBudget
 from streams.budget.port import Lane
 from streams.marketo.api.resource import Resource
@@ -59,7 +58,7 @@ class Calls:
 
     at_ms: int
     systems: tuple[Spent, ...]
-    events: Allowance | None = None
+    events: Events | None = None
     """Change events that Salesforce delivers; None: nothing is known."""
 
 
@@ -68,7 +67,7 @@ async def spent_of(settings: Settings) -> Calls:
     known = expected(settings, round(time.time() * 1000))
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         systems = await spent(connection, known.now_ms, known.limits)
-        return Calls(at_ms=known.now_ms, systems=systems, events=await events_of(connection, known.now_ms))
+        return Calls(at_ms=known.now_ms, systems=systems, events=await told_events(connection, known.now_ms))
 
 
 async def status_of(settings: Settings) -> Status:

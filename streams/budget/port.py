@@ -40,6 +40,11 @@ class Ticket(Protocol):
         """The call goes out only now, some time after the leave: from now on it counts."""
         ...
 
+    def taken(self) -> None:
+        """The system took the call, whatever else is wrong with it (credentials that have expired): no limit is reached any more. Who ends
+        without an error need not say so."""
+        ...
+
 
 class Budget(Protocol):
     """Leave to make one call to one system.

@@ -60,10 +60,15 @@ class _Granted:
 
     at: int
     sent_at: Callable[[int], None]
+    got_through: Callable[[], None]
 
     def sent(self) -> None:
         """See `Ticket`."""
         self.sent_at(self.at)
+
+    def taken(self) -> None:
+        """See `Ticket`."""
+        self.got_through()
 
 
 class PostgresBudget:
@@ -90,6 +95,7 @@ class PostgresBudget:
         self._flush_at = 0.0
         self._last = Leave(granted=NONE)
         self._reported = 0
+        self._refusals = 0
         self.trouble: str | None = None
         """Why nobody gets leave at the moment; None while all is well."""
 
@@ -122,6 +128,7 @@ class PostgresBudget:
 
     async def used_up(self, seconds: float) -> None:
         """The system itself said no: nobody calls for that long (but for a trial now and then, when it is long)."""
+        self._refusals += 1
         self._told.block_ms = max(self._told.block_ms, int(seconds * 1000))
         self._nudge()
 
@@ -150,9 +157,16 @@ class PostgresBudget:
     async def _hold(self, lane: Lane, purpose: str) -> AsyncIterator[Ticket]:
         leave = await self._leave(lane)
         self._spent[lane, purpose] += 1
+        refusals = self._refusals
+
+        def got_through() -> None:
+            if leave.probe and self._refusals == refusals:
+                self._told.unblock = True
+                self._nudge()
+
         try:
-            yield _Granted(leave.at, self._sent)
-            self._told.unblock = self._told.unblock or leave.probe
+            yield _Granted(leave.at, self._sent, got_through)
+            got_through()
         finally:
             self._release(urgent=leave.probe)
 

@@ -1,7 +1,7 @@
 """What others on the account use, and Salesforce's events: asked of the systems, and seen by everybody."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from consumers.configuration.systems import limits_of
-from consumers.ledger.allowances import events_of
+from consumers.ledger.allowances import events_of, told_events
 from consumers.ledger.spent import spent
 from consumers.troubles.events import events_scarce
 from consumers.troubles.ledger import Expected
@@ -90,7 +90,11 @@ async def test_others_and_events_are_counted(postgres: str, pool: Any) -> None:
         await ask(tools)
         async with pool.acquire() as connection:
             events = await events_of(connection, now_ms())
+            shown = await told_events(connection, now_ms())
         assert events is not None
+        assert shown is not None
+        told_of = {"most": 60_000, "used": 59_991, "left": 9, "rate": events.rate, "used_up_ms": events.used_up_ms}
+        assert asdict(shown) == told_of
         assert (events.left, events.most) == (9, 60_000), "one that doesn't tell is in nobody's way"
         assert told.lanes == {Lane.RECONCILE}
     finally:

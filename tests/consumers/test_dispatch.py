@@ -231,6 +231,9 @@ async def test_leave_that_was_paid_for_is_good_for_one_call_of_one_task() -> Non
     class Ticket:
         told = 0
 
+        def taken(self) -> None:
+            raise AssertionError("nobody has asked")
+
         def sent(self) -> None:
             self.told += 1
 

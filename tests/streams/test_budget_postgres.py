@@ -161,6 +161,36 @@ async def test_a_long_no_is_told_to_callers_and_ends_when_a_trial_gets_through(m
         await asyncio.gather(*(Meter().call(trial) for _ in range(20)))
 
 
+async def _with_an_old_token(budget: PostgresBudget) -> None:
+    async with budget.call(Lane.LIVE) as ticket:
+        ticket.taken()
+        raise Retry("the token has expired")
+
+
+async def test_a_trial_whose_credentials_have_expired_meanwhile_got_through(make: Make) -> None:
+    budget = make(replace(ROOMY, probe_ms=1))
+    async with asyncio.timeout(10):
+        await budget.used_up(3600)
+        with pytest.raises(Retry, match="expired"):
+            await _with_an_old_token(budget)
+        await asyncio.gather(*(Meter().call(budget) for _ in range(20)))
+
+
+async def test_a_trial_that_was_refused_did_not_get_through_however_its_block_ends(make: Make, database: Any) -> None:
+    budget = make(replace(ROOMY, probe_ms=1, probe_ms_max=3_600_000))
+    async with asyncio.timeout(10):
+        await budget.used_up(3600)
+        async with budget.call(Lane.LIVE):
+            await budget.used_up(3600)
+            while (await state_of(database)).blocked_until < (await state_of(database)).probe_at:
+                await asyncio.sleep(0.01)
+        await budget.seen(1, 1_000_000)
+        budget._nudge()
+        while (await state_of(database)).day_limit is None:
+            await asyncio.sleep(0.01)
+        assert (await state_of(database)).blocked_until, "it is still refused"
+
+
 async def test_the_day_is_shared_and_its_end_is_told(make: Make) -> None:
     limits = replace(ROOMY, day_calls=30, day_zone="America/Chicago", day_reserve=0.0)
     budgets = [make(limits), make(limits)]

@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table
 
 from consumers.cli.text.status import SYSTEMS, ago
+from consumers.ledger.allowances import Events
 from consumers.ledger.spent import Spent
 from consumers.reports.clock import time_of_day
-from streams.budget.allowance import Allowance
 
 
-def print_budget(console: Console, systems: Sequence[Spent], events: Allowance | None, now_ms: int) -> None:
+def print_budget(console: Console, systems: Sequence[Spent], events: Events | None, now_ms: int) -> None:
     """A paragraph for each system, then what the calls were for."""
     if not systems:
         console.print("No calls have been made yet.")
@@ -28,7 +28,7 @@ def print_budget(console: Console, systems: Sequence[Spent], events: Allowance |
         console.print(table)
 
 
-def delivered(events: Allowance, now_ms: int) -> str:
+def delivered(events: Events, now_ms: int) -> str:
     """How many were delivered, to everybody, and whether the rest lasts."""
     counted = f"{events.used:,} of {events.most:,} were delivered in 24 hours, {events.left:,} are left"
     if events.used_up_ms is None:

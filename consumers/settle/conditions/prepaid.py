@@ -26,7 +26,7 @@ class PrepaidBudget(PassingBudget):
             _paid.set(None)
             if paid[0] is not None:
                 paid[0].sent()
-            yield None
+            yield paid[0]
             return
         async with self._budget.call(lane) as ticket:
             yield ticket

@@ -65,9 +65,14 @@ class Calling:
             return await self._attempt(call, lane, error)
 
     async def _attempt(self, call: Call, lane: Lane, expired: Expired | None = None) -> Answer:
-        async with self._budget.call(lane):
+        async with self._budget.call(lane) as ticket:
             self.calls += 1
-            return await self.session.attempt(call, expired)
+            try:
+                return await self.session.attempt(call, expired)
+            except Expired:
+                if ticket is not None:
+                    ticket.taken()
+                raise
 
     async def write_batch(
         self, path: str, frame: Mapping[str, Any], records: Sequence[Mapping[str, Value]], lane: Lane, *, results_in: Results

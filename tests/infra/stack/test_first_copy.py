@@ -26,11 +26,12 @@ _LATER_SECONDS = 7_200
 
 
 @asynccontextmanager
-async def grown(home: Path) -> AsyncIterator[Both]:
-    """Both systems, with no Tandem; and the whole stack, which is to be brought up once there is something in them."""
+async def grown(home: Path, more: str = "") -> AsyncIterator[Both]:
+    """Both systems, with no Tandem; and the whole stack, which is to be brought up once there is something in them. `more`: lines at the
+    end of its configuration."""
     config = home / "tandem.yaml"
     text = CONFIG.read_text().replace("poll: 20s", "poll: 2s").replace("first_copy: automatic", "first_copy: asked")
-    config.write_text(text)
+    config.write_text(text + more)
     others = tuple(part for role in ROLES if role != COPY for part in ("--role", role))
     workers = (Worker(arguments=others), Worker(name=COPIER, arguments=("--role", COPY)))
     ground, whole = Stack(home / "run", parts=PARTS - {"tandem"}), Stack(home / "run", workers=workers, config=config)

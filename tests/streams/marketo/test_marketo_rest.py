@@ -8,7 +8,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from streams.budget.port import Budget, Lane
+from streams.budget.port import Budget, Lane, Ticket
 from streams.marketo.api.calling import BY_HAND_SECONDS
 from streams.marketo.api.rest import MarketoRest
 from streams.marketo.api.session import MarketoSession
@@ -212,20 +212,27 @@ class Counted:
     """A budget with one place: whoever asks for leave while it is taken would wait for ever."""
 
     def __init__(self) -> None:
-        self.calls, self.held = 0, 0
+        self.calls, self.held, self.got_through = 0, 0, 0
         self.blocked: list[float] = []
 
-    def call(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+    def call(self, lane: Lane) -> AbstractAsyncContextManager[Ticket]:
         return self._call()
 
     @asynccontextmanager
-    async def _call(self) -> AsyncIterator[None]:
+    async def _call(self) -> AsyncIterator[Ticket]:
         assert not self.held, "a place is held while another one is asked for"
         self.calls, self.held = self.calls + 1, 1
         try:
-            yield
+            yield self
         finally:
             self.held = 0
+
+    def sent(self) -> None:
+        raise AssertionError("it goes out at once")
+
+    def taken(self) -> None:
+        assert self.held, "said while the leave is held: nobody else knows yet that the limit is gone"
+        self.got_through += 1
 
     async def used_up(self, seconds: float) -> None:
         self.blocked.append(seconds)
@@ -264,6 +271,7 @@ async def test_a_call_that_is_repeated_with_another_token_is_paid_for_twice(stub
         rest = MarketoRest(session, budget)
         await rest.sync([{"email": "a@x.example"}], "createOrUpdate", "email")
     assert (budget.calls, len(stub.asked(LEADS)), rest.calls) == (2, 2, 2)
+    assert budget.got_through == 1, "a refused token is no refusal for a limit, and the second call needs to know"
 
 
 async def test_the_budget_is_held_to_the_reset_but_the_caller_asks_again_in_a_minute(stub: MarketoStub) -> None:
