@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from consumers.desk.control import Wanted, pause_writing, paused, resume_writing
+from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.pauses.pauses import Pauses
@@ -17,7 +18,6 @@ from streams.wire.systems import LEAD, Object, System
 from tests.consumers.merge.person_pair import MK, SF, T, event, terms
 from tests.consumers.pairs_in_memory import Clock, ids, owing
 from tests.consumers.scripted_writer import ScriptedWriter
-from tests.consumers.test_ambiguous_matches import NOWHERE, Judging
 
 pytestmark = pytest.mark.integration
 TERMS = terms()
