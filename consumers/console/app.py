@@ -16,8 +16,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from consumers.console.access.guard import HEADERS, Guard
+from consumers.console.api.routes import Api
 from consumers.console.ground import Ground
 from consumers.console.live import Live
+from consumers.console.pages.deciding import Deciding
+from consumers.console.pages.lists import LIST_PAGES, Lists
 from consumers.console.pages.overview import Overview
 from consumers.console.pages.record import RecordPage
 from consumers.console.pages.signing import Signing
@@ -30,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 def application(ground: Ground) -> Starlette:
     """For one ground."""
-    paths = frozenset({"/", "/record"})
+    paths = frozenset({"/", "/record", *(each.path for each in LIST_PAGES)})
     pages = Pages(paths)
     signing, live = Signing(ground, pages), Live(ground)
     routes: list[BaseRoute] = [
@@ -40,6 +43,9 @@ def application(ground: Ground) -> Starlette:
         *signing.routes,
         *Overview(ground, pages).routes,
         *RecordPage(ground, pages).routes,
+        *Lists(ground, pages).routes,
+        *Deciding(ground, pages).routes,
+        *Api(ground).routes,
     ]
 
     async def away(request: Request, error: Exception) -> Response:

@@ -3,47 +3,77 @@
 Masked are the values of fields and whatever quotes them, as `tandem subscribe` masks them; ids, times and counts stay.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from consumers.answers.ledger import Story
+from consumers.audit_log.deeds import Deed
+from consumers.desk.doing import Outcome
+from consumers.desk.letters import Letter
+from consumers.desk.waiting import Conflict, Group, Line
+from consumers.ledger.tallies import Due
+from consumers.reports.records.mapped import Mapped
 from consumers.reports.records.record import FieldShown, RecordShown, SideShown
 from consumers.reports.records.relations import Parent
 from consumers.reports.records.story import Chapter
-from consumers.reports.records.timeline import Cause, Line, Step
-from consumers.reports.standing.drift import Differing, Drift
+from consumers.reports.records.timeline import Cause, Step
+from consumers.reports.records.timeline import Line as Told
+from consumers.reports.standing.coverage import Hole
+from consumers.reports.standing.drift import Differing, Drift, Proof
+from consumers.reports.standing.health import Health
 from consumers.reports.standing.lists import Listed
+from consumers.reports.standing.status import Cycle, Partition, SourceState, Status, impersonal
 from consumers.subscriptions.masking import MASK, masked_value, masked_words
+from consumers.subscriptions.topics import Topic
 
 UNMASKED_NAMES = frozenset({"account", "campaign", "opportunity"})
 """Kinds whose names are no person's."""
 
 
 def masked(told: Any) -> Any:
-    """The answer with what is personal masked; what holds nothing personal comes back as it is."""
-    match told:
-        case tuple() | list():
-            return type(told)(masked(each) for each in told)
-        case RecordShown():
-            return _record(told)
-        case Listed():
-            return replace(
-                told, person=_name(told.person), email=_name(told.email), why=masked_words(told.why), value=masked_value(told.value)
-            )
-        case Story():
-            return replace(
-                told,
-                person=_name(told.person),
-                email=_name(told.email),
-                chapters=tuple(_chapter(each) for each in told.chapters),
-                now=tuple(masked_words(each) for each in told.now),
-            )
-        case Cause():
-            return replace(told, author=_author(told.author), lines=tuple(map(_line, told.lines)), steps=tuple(map(_step, told.steps)))
-        case Drift():
-            return replace(told, differences=tuple(map(_differing, told.differences)))
-        case _:
-            return told
+    """The answer with what is personal masked. Raises `TypeError` for an answer of which nobody has said whether it holds anything
+    personal: what is new is not shown by oversight."""
+    if isinstance(told, tuple | list):
+        return type(told)(masked(each) for each in told)
+    if type(told) in _MASKS:
+        return _MASKS[type(told)](told)
+    if isinstance(told, IMPERSONAL):
+        return told
+    raise TypeError(f"is anything of {type(told).__name__} personal? consumers.console.masking must know")
+
+
+def _listed(listed: Listed) -> Listed:
+    return replace(
+        listed, person=_name(listed.person), email=_name(listed.email), why=masked_words(listed.why), value=masked_value(listed.value)
+    )
+
+
+def _story(story: Story) -> Story:
+    return replace(
+        story,
+        person=_name(story.person),
+        email=_name(story.email),
+        chapters=tuple(_chapter(each) for each in story.chapters),
+        now=tuple(masked_words(each) for each in story.now),
+    )
+
+
+def _conflict(conflict: Conflict) -> Conflict:
+    values = {side: masked_value(getattr(conflict, side)) for side in ("salesforce", "base", "marketo")}
+    return replace(conflict, name=_name(conflict.name), why=masked_words(conflict.why), **values)
+
+
+def _outcome(outcome: Outcome) -> Outcome:
+    writes = tuple(replace(each, fields={name: masked_value(value) for name, value in each.fields.items()}) for each in outcome.writes)
+    steps = tuple(map(masked_words, outcome.steps))
+    return replace(
+        outcome, record=_name(outcome.record), what=masked_words(outcome.what), steps=steps, writes=writes, why=masked_words(outcome.why)
+    )
+
+
+def _cause(cause: Cause) -> Cause:
+    return replace(cause, author=masked_words(cause.author), lines=tuple(map(_line, cause.lines)), steps=tuple(map(_step, cause.steps)))
 
 
 def _record(record: RecordShown) -> RecordShown:
@@ -81,12 +111,13 @@ def _chapter(chapter: Chapter) -> Chapter:
         value=masked_value(chapter.value),
         agreed=masked_value(chapter.agreed),
         lost=masked_value(chapter.lost),
+        before={system: masked_value(value) for system, value in chapter.before.items()},
         reason=masked_words(chapter.reason),
-        author=_author(chapter.author or "") or None,
+        author=masked_words(chapter.author or "") or None,
     )
 
 
-def _line(line: Line) -> Line:
+def _line(line: Told) -> Told:
     return replace(
         line,
         plain=masked_words(line.plain),
@@ -115,6 +146,19 @@ def _name(text: str) -> str:
     return f"{text[0]}{MASK}" if text else ""
 
 
-def _author(text: str) -> str:
-    """Users of the systems are named by an id, or by an address."""
-    return masked_words(text)
+_MASKS: Mapping[type, Callable[[Any], Any]] = {
+    RecordShown: _record,
+    Listed: _listed,
+    Line: lambda line: replace(line, listed=_listed(line.listed)),
+    Group: lambda group: replace(group, what=masked_words(group.what), examples=()),
+    Letter: lambda letter: replace(letter, reason=masked_words(letter.reason), key="", original=b""),
+    Conflict: _conflict,
+    Outcome: _outcome,
+    Story: _story,
+    Cause: _cause,
+    Differing: _differing,
+    Drift: lambda drift: replace(drift, differences=tuple(map(_differing, drift.differences))),
+    Status: impersonal,
+}
+IMPERSONAL = (Cycle, Deed, Due, Health, Hole, Mapped, Partition, Proof, SourceState, Topic, str, int, float, bool, type(None))
+"""What holds nothing of a person's."""

@@ -29,7 +29,6 @@ NAVIGATION = (
     ("/conflicts", "Conflicts and holds", "c"),
     ("/backlog", "Backlog and budget", "b"),
     ("/coverage", "Reconcile and coverage", "v"),
-    ("/changes", "Changes", "h"),
     ("/streams", "Streams", "s"),
     ("/rules", "Mapping and rules", "m"),
     ("/audit", "Audit", "a"),

@@ -18,7 +18,7 @@ from consumers.reports.records.story import UnknownField
 from streams.ground.clock import now_ms
 
 _STORY_MAX = 100
-_SALESFORCE_PAGE = re.compile(r"/(?:lightning/r/\w+/)?([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?:/|$)")
+_SALESFORCE_PAGE = re.compile(r"/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?=/|$)")
 
 
 class RecordPage:
@@ -95,10 +95,11 @@ def name_in(asked: str) -> str:
     place = unquote(f"{parts.path} {parts.fragment} {parts.query}")
     if "@" in place and (mail := re.search(r"[\w.+'-]+@[\w.-]+", place)):
         return mail.group()
+    found = _SALESFORCE_PAGE.findall(parts.path)
+    if salesforce := next((each for each in found if any(letter.isdigit() for letter in each)), ""):
+        return str(salesforce)
     if numbered := re.search(r"(?:leadId|personId)=(\d+)|/(?:Lead|Person|leadDatabase|ME)/?-?(\d+)|PD(\d+)", place):
         return next(each for each in numbered.groups() if each)
-    if salesforce := _SALESFORCE_PAGE.search(parts.path):
-        return salesforce.group(1)
     return parts.path.rstrip("/").rsplit("/", 1)[-1] or asked
 
 

@@ -23,13 +23,13 @@ DEADLINE_SECONDS = 60.0
 SALESFORCE_ID = "00QA0000001tXYZMA2"
 
 
-def settings_on(postgres: str, folder: Path, **console: Any) -> Settings:
-    """Settings of a console on that database; Kafka and both systems are away."""
+def settings_on(postgres: str, folder: Path, *, kafka: str = "127.0.0.1:1", **console: Any) -> Settings:
+    """Settings of a console on that database; both systems are away, and Kafka, unless it is given."""
     system = {"client_id": "x", "client_secret": {"env": "SECRET"}}
     told = {
         "salesforce": {"url": "https://a.my.salesforce.com", **system},
         "marketo": {"url": "http://127.0.0.1:1", **system},
-        "kafka": {"bootstrap_servers": "127.0.0.1:1"},
+        "kafka": {"bootstrap_servers": kafka},
         "postgres": {"dsn": {"env": "PG"}},
         "console": {"port": free_port(), **console},
     }

@@ -1,0 +1,119 @@
+"""The documents of the API, and what each is asked with."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from consumers.answers.ledger import Story, records_of, stories_of
+from consumers.answers.timelines import timeline_of
+from consumers.console.access.roles import Role
+from consumers.console.ground import Ground
+from consumers.reports.records.record import RecordShown
+from consumers.reports.records.timeline import Cause
+from consumers.reports.standing.health import Health, health
+from consumers.reports.standing.status import Status
+
+_CHAPTERS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """What a document is asked with. `place`: path or query."""
+
+    name: str
+    place: str
+    words: str
+    type: str = "string"
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One of them. `gives`: the type of its answer, from which its schema is made; `personal`: it is masked without `reveal`."""
+
+    path: str
+    name: str
+    words: str
+    gives: Any
+    ask: Callable[[Ground, Mapping[str, str]], Awaitable[Any]]
+    parameters: tuple[Parameter, ...] = ()
+    personal: bool = False
+    role: Role = Role.VIEWER
+
+
+PAIR = Parameter(name="pair", place="path", words="The number of the pair.", type="integer", required=True)
+REVEAL = Parameter(name="reveal", place="query", words="1: personal data unmasked; takes the role operator, and is written down.")
+
+
+async def _status(ground: Ground, _asked: Mapping[str, str]) -> Status:
+    return await ground.status()
+
+
+async def _health(ground: Ground, _asked: Mapping[str, str]) -> Health:
+    return health(await ground.status(), trend=ground.trend())
+
+
+async def _records(ground: Ground, asked: Mapping[str, str]) -> list[RecordShown]:
+    name = asked.get("name", "") or f"pair:{asked.get('pair', '')}"
+    return (await records_of(ground.settings, name, live=asked.get("live") == "1"))[0]
+
+
+async def _stories(ground: Ground, asked: Mapping[str, str]) -> list[Story]:
+    return (await stories_of(ground.settings, f"pair:{asked['pair']}", asked["field"], most=_CHAPTERS_MAX, live=False))[0]
+
+
+async def _timeline(ground: Ground, asked: Mapping[str, str]) -> tuple[Cause, ...]:
+    return await timeline_of(ground.settings, int(asked["pair"]))
+
+
+_LIVE = Parameter(name="live", place="query", words="1: both systems are asked for the record as it is now.")
+DOCUMENTS: tuple[Document, ...] = (
+    Document(path="/health", name="health", words="How everything stands, in a word and a sentence.", gives=Health, ask=_health),
+    Document(
+        path="/status",
+        name="status",
+        words="How everything stands, in full, as `tandem status --json`.",
+        gives=Status,
+        ask=_status,
+        personal=True,
+    ),
+    Document(
+        path="/records",
+        name="records",
+        words="The records that a name may mean, both sides beside the agreement, as `tandem record --json`.",
+        gives=list[RecordShown],
+        ask=_records,
+        personal=True,
+        parameters=(
+            Parameter(name="name", place="query", words="A Salesforce id, a Marketo id, an e-mail, or pair:NUMBER.", required=True),
+            _LIVE,
+        ),
+    ),
+    Document(
+        path="/records/{pair}",
+        name="record",
+        words="One record.",
+        gives=list[RecordShown],
+        ask=_records,
+        personal=True,
+        parameters=(PAIR, _LIVE),
+    ),
+    Document(
+        path="/records/{pair}/timeline",
+        name="timeline",
+        words="What happened to a record, grouped by its causes.",
+        gives=tuple[Cause, ...],
+        ask=_timeline,
+        personal=True,
+        parameters=(PAIR,),
+    ),
+    Document(
+        path="/records/{pair}/fields/{field}",
+        name="story",
+        words="Why a field has its value, as `tandem explain --json`.",
+        gives=list[Story],
+        ask=_stories,
+        personal=True,
+        parameters=(PAIR, Parameter(name="field", place="path", words="By its Marketo or its Salesforce name.", required=True)),
+    ),
+)

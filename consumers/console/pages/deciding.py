@@ -1,0 +1,95 @@
+"""What a person does with what waits: first its plan is shown, then it is done. The same functions as `tandem conflicts resolve` and
+`tandem holds retry`; it is written into the audit log before it is done."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from consumers.answers.desk import Chosen, conflict_of, resolved, retried_holds, retried_letters
+from consumers.console.access.forms import Form, acting
+from consumers.console.access.guard import visitor_of
+from consumers.console.access.roles import Role
+from consumers.console.ground import Ground
+from consumers.console.masking import masked
+from consumers.console.rendering import Pages
+from consumers.desk.deciding import Take
+from consumers.desk.doing import Outcome
+from consumers.reports.records.people import UnknownRecord
+from consumers.reports.records.story import UnknownField
+from streams.wire.systems import System
+
+_ALL_MAX = 1_000
+
+
+class Deciding:
+    """The pages of it, for one console."""
+
+    def __init__(self, ground: Ground, pages: Pages) -> None:
+        self._ground, self._pages = ground, pages
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        return [
+            Route("/conflict/{pair:int}/{field}", self.show),
+            Route("/conflict/{pair:int}/{field}", acting(Role.OPERATOR, self.decide), methods=["POST"]),
+            Route("/retry/{what}", acting(Role.OPERATOR, self.retry), methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """What each side says, and what stood before."""
+        return await self._conflict(request, plan=None, take="")
+
+    async def decide(self, request: Request, form: Form) -> Response:
+        """A side's value taken: without `apply` only shown."""
+        pair, field, take = request.path_params["pair"], request.path_params["field"], form.get("take", "")
+        if take not in tuple(System):
+            return await self._conflict(request, plan=None, take="")
+        visitor, apply, why = visitor_of(request), form.get("apply") == "1", form.get("why", "").strip()
+        if apply:
+            what = {"names": [f"pair:{pair}"], "field": field, "take": take}
+            await self._ground.note(visitor, "conflicts resolve", what, why)
+        chosen = Chosen(names=[f"pair:{pair}"])
+        told = await resolved(self._ground.settings, chosen, field, Take(side=System(take)), who=visitor.who, apply=apply, reason=why)
+        if apply and not any(each.why for each in told):
+            return RedirectResponse(f"/record/{pair}/{field}", 303)
+        return await self._conflict(request, plan=told, take=take)
+
+    async def retry(self, request: Request, form: Form) -> Response:
+        """What is held, refused, or a dead letter, tried once more: one by its name, or all; the plan first."""
+        what, name, apply = request.path_params["what"], form.get("name", "").strip(), form.get("apply") == "1"
+        visitor, retrying = visitor_of(request), {"holds": retried_holds, "dead-letters": retried_letters}.get(what)
+        if retrying is None or (what == "dead-letters" and name and not name.isdigit()):
+            return self._pages.page(request, "away.html", {"wrong": "There is nothing of that name to be tried again."}, status=404)
+        if apply and not name and form.get("typed", "").strip() != what:
+            return await self._plan(request, what, name, [], wrong=f"To try all of them again, type {what}.", status=400)
+        chosen = Chosen(names=[name] if name else [], everything=not name, most=_ALL_MAX)
+        if apply:
+            await self._ground.note(visitor, f"{what} retry", {"names": list(chosen.names), "all": not name}, form.get("why", ""))
+        try:
+            told = await retrying(self._ground.settings, chosen, who=visitor.who, apply=apply)
+        except UnknownRecord as error:
+            return self._pages.page(request, "away.html", {"wrong": str(error.args[0])}, status=404)
+        return await self._plan(request, what, name, told, done=apply)
+
+    async def _plan(
+        self, request: Request, what: str, name: str, told: Sequence[Outcome], *, done: bool = False, wrong: str = "", status: int = 200
+    ) -> Response:
+        shown = list(told) if visitor_of(request).revealed else masked(list(told))
+        words = {"what": what, "name": name, "outcomes": shown, "done": done, "wrong": wrong}
+        return self._pages.page(request, "retry.html", words, status=status)
+
+    async def _conflict(self, request: Request, *, plan: Sequence[Outcome] | None, take: str) -> Response:
+        pair, field, visitor = request.path_params["pair"], request.path_params["field"], visitor_of(request)
+        try:
+            found = await conflict_of(self._ground.settings, f"pair:{pair}", field)
+        except (UnknownRecord, UnknownField) as error:
+            return self._pages.page(request, "away.html", {"wrong": str(error.args[0])}, status=404)
+        if not found:
+            wrong = "Nothing about this field waits for a decision any more."
+            return self._pages.page(request, "away.html", {"wrong": wrong}, status=404)
+        conflict = found[0] if visitor.revealed else masked(found[0])
+        shown = plan if plan is None or visitor.revealed else masked(list(plan))
+        return self._pages.page(request, "conflict.html", {"conflict": conflict, "plan": shown, "take": take})
