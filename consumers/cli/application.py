@@ -8,6 +8,7 @@ import typer
 
 from consumers.cli.commands.audit_log import add_audit_log_command
 from consumers.cli.commands.budget import add_budget_command
+from consumers.cli.commands.canary import add_canary_command
 from consumers.cli.commands.configuration import config_app
 from consumers.cli.commands.conflicts import conflicts_app
 from consumers.cli.commands.console import console_app
@@ -64,6 +65,7 @@ add_link_commands(app)
 add_control_commands(app)
 add_undo_command(app)
 add_doctor_command(app)
+add_canary_command(app)
 
 
 def _say_version(asked: bool) -> None:

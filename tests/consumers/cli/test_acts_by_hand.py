@@ -32,6 +32,7 @@ ACTS: dict[tuple[str, ...], str] = {
     ("dead-letters", "show"): "reveal",
     ("pause",): "pause",
     ("undo",): "undo",
+    ("canary",): "canary",
     ("reconcile", "now"): "reconcile now",
     ("resume",): "resume",
     ("dead-letters", "retry"): "dead-letters retry",
