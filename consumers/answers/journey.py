@@ -19,7 +19,6 @@ from consumers.worker.tools.opening import Tools
 from streams.budget.port import Lane
 from streams.ground.database import away_is_retry
 from streams.wire.errors import Reject
-from streams.wire.systems import MARKETO, SALESFORCE
 
 NAME = "Tandem canary"
 _LOOK_SECONDS = 0.02
@@ -50,8 +49,7 @@ class Journey:
 
 
 def _is_shown(state: PairState) -> bool:
-    field = state.fields.get("email")
-    return field is not None and field.side(MARKETO).seen_at > 0 and not field.side(MARKETO).writes and field.side(SALESFORCE).known
+    return bool(state.marketo.refs)  # the newest events of Marketo's feed that are judged
 
 
 Reached = Callable[[PairState], bool]

@@ -7,7 +7,7 @@ about a pair, oldest first, come to its state, and as far as a moment to the sta
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from consumers.merge.pair.decision import Decision, Ruling, Verdict
+from consumers.merge.pair.decision import BY_HAND, Decision, Ruling, Verdict
 from streams.wire.events import Happened, Value
 from streams.wire.systems import SALESFORCE, System
 
@@ -165,7 +165,7 @@ def _rule(field: FieldThen, number: int, decision: Decision, ruling: Ruling) -> 
     if before is None or before.version != agreed.version or before.value != agreed.value:
         field.agreed = agreed
     field.hold = ruling.reason if ruling.verdict in _HELD else ""
-    if decision.kind != "joined":
+    if decision.kind not in ("joined", BY_HAND):
         field.shows(decision.system, Showed(value=ruling.value, at=decision.at))
 
 

@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from consumers.desk.chronicle import decided_about
 from consumers.desk.doing import Doing
 from consumers.desk.undo import undo
 from consumers.desk.undoing import Selection
 from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
+from consumers.reports.proof.agreement import verify
+from consumers.reports.records.derived import then
 from streams.wire.events import ChangeEvent, Value
 from streams.wire.systems import System
 from tests.consumers.merge.person_pair import MK, SF, T, event, terms
@@ -135,6 +138,19 @@ async def test_what_somebody_wrote_between_two_imports_is_what_comes_back(doing:
         await judge(doing, [edit(1, title, T + at, author)])
     await undo(doing, Selection(actor=IMPORT), apply=True)
     assert await titles(doing, pairs) == {1: "mended"}
+
+
+async def test_the_decisions_tell_the_ledger_as_it_is_after_an_undo(doing: Doing) -> None:
+    pairs = await people(doing, 1)
+    await judge(doing, [edit(1, "BAD", T + 2_000, IMPORT)])
+    await undo(doing, Selection(actor=IMPORT), apply=True)
+    async with doing.pool.acquire() as connection:
+        verified = await verify(connection, TERMS.rules)
+        told = then(enumerate((await decided_about(connection, [pairs[1]]))[pairs[1]]))
+    assert [each for each in verified.examples if each.field == "title"] == []
+    title = told.fields["title"]
+    assert title.agreed is not None
+    assert (title.agreed.value, title.salesforce and title.salesforce.value) == ("true 1", "BAD"), "no side has shown it yet"
 
 
 async def test_what_flows_one_way_is_named_and_left(doing: Doing) -> None:
