@@ -444,6 +444,30 @@ async def test_what_is_due_is_claimed_first_lanes_first_and_then_the_longest_wai
     assert await claimed(ledger, Duty.WRITE_SALESFORCE) == []
 
 
+async def pause_standing(ledger: Ledger) -> int:
+    """The number of a pause that has not ended."""
+    if isinstance(ledger, MemoryLedger):
+        ledger.pauses = {1}
+        return 1
+    number: int = await ledger._pool.fetchval(  # type: ignore[attr-defined]
+        "insert into pauses (system, who, why, since_ms) values ('marketo', 'ann', 'x', 1)"
+        " on conflict (system, object, pair) do update set why = 'x' returning id"
+    )
+    return number
+
+
+async def test_what_is_paused_is_parked_in_one_direction_as_long_as_its_pause_stands(ledger: Ledger) -> None:
+    one, other = await add(ledger, *(pair(number, due=(NOW, NOW, 0, 0)) for number in (1, 2)))
+    number = await pause_standing(ledger)
+    async with ledger.transaction() as tx:
+        assert await tx.park(Duty.WRITE_MARKETO, {one: number, other: number + 1}) == {one}, "the other's pause has ended meanwhile"
+    assert await claimed(ledger, Duty.WRITE_MARKETO) == [other]
+    assert await claimed(ledger, Duty.WRITE_SALESFORCE) == [one, other]
+    async with ledger.transaction() as tx:
+        await tx.park(Duty.WRITE_MARKETO, {other: number})
+    assert await ledger.waiting(Duty.WRITE_MARKETO, NOW) is None
+
+
 STEPS: list[Sequence[tuple[int, int, int, int]]] = [
     [(NOW, 0, 0, 0), (0, 0, 0, 0)],
     [(NOW, 0, 0, 0), (0, NOW, 0, 0)],
