@@ -31,6 +31,8 @@ def masked(message: Message) -> Message:
             told["detail"] = masked_words(str(told["detail"]))
         if isinstance(told.get("joined"), Mapping):
             told["joined"] = {**told["joined"], "values": _all(told["joined"].get("values") or {}), "state": MASK}
+    elif message.content is Content.STATES:
+        told |= {"fields": _all(told.get("fields") or {})} | ({"held": masked_words(str(told["held"]))} if told.get("held") else {})
     elif "original" in told:
         told["original"] = MASK
     return replace(message, data=told)

@@ -9,6 +9,8 @@ import orjson
 from consumers.subscriptions.topics import Content
 
 _CE = "ce_"
+_ALWAYS = {Content.ANCHORS: "sealed", Content.STATES: "agreed"}
+"""What happened where nothing else can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Message:
         found = [told.get("id"), told.get("into"), told.get("record")]
         if self.content is Content.DECISIONS:
             found.append(f"pair:{told.get('pair')}")
+        if self.content is Content.STATES:
+            found += [f"pair:{self.key}", told.get("salesforce"), told.get("marketo")]
         if self.content is Content.DEAD_LETTERS:
             found.append(self.key.rpartition(":")[2])
         return tuple(str(each) for each in found if each)
@@ -49,8 +53,8 @@ class Message:
     def kind(self) -> str:
         """What happened: `updated`, `judged`; of a dead letter the stage where it failed."""
         told = self.data or {}
-        if self.content is Content.ANCHORS:
-            return "sealed"
+        if self.content in _ALWAYS:
+            return _ALWAYS[self.content] if self.data is not None else "gone"
         return str(told.get("stage" if self.content is Content.DEAD_LETTERS else "kind", ""))
 
     @property

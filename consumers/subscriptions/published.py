@@ -13,6 +13,7 @@ import orjson
 from consumers.kinds.registry import Registry
 from consumers.merge.pair.decision import Decision, Joined, Origin, Ruling
 from consumers.publish.seals import Anchor
+from consumers.publish.states import State
 from consumers.subscriptions.topics import Content, Topic, topics
 from streams.wire.events import ChangeEvent, DeadLetter
 from streams.wire.topics import all_topics
@@ -22,8 +23,9 @@ _TYPES: Mapping[Content, type] = {
     Content.DECISIONS: Decision,
     Content.DEAD_LETTERS: DeadLetter,
     Content.ANCHORS: Anchor,
+    Content.STATES: State,
 }
-_DESCRIBED = (ChangeEvent, Decision, DeadLetter, Origin, Ruling, Joined, Anchor)
+_DESCRIBED = (ChangeEvent, Decision, DeadLetter, Origin, Ruling, Joined, Anchor, State)
 _PREFIX = "#/components/schemas/"
 _HEADERS = {
     "type": "object",
@@ -44,7 +46,7 @@ _HEADERS = {
 def asyncapi(kinds: Registry, version: str) -> dict[str, Any]:
     """The document. `version`: of Tandem."""
     known = topics(kinds)
-    kept = {spec.name: spec for spec in all_topics(kinds.objects)}
+    kept = {spec.name: spec for spec in all_topics(kinds.objects, kinds=kinds.by_name)}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -119,6 +121,7 @@ _KEYS = {
     Content.DECISIONS: "The pair's number.",
     Content.DEAD_LETTERS: "The key of the message that could not be used; empty where it had none.",
     Content.ANCHORS: "The day: days since 1970-01-01, UTC.",
+    Content.STATES: "The pair's number. A message without a value is a tombstone: the record is gone.",
 }
 
 

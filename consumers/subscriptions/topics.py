@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from consumers.kinds.registry import Registry
+from consumers.mapping.kind import Kind
 from streams.wire.systems import MARKETO, Object, System
-from streams.wire.topics import ANCHORS, DEAD_LETTERS, DECISIONS, change_topic
+from streams.wire.topics import ANCHORS, DEAD_LETTERS, DECISIONS, change_topic, state_topic
 
 
 class Content(StrEnum):
@@ -16,6 +17,7 @@ class Content(StrEnum):
     DECISIONS = "decisions"
     DEAD_LETTERS = "dead letters"
     ANCHORS = "anchors"
+    STATES = "states"
 
 
 class UnknownTopic(LookupError):  # noqa: N818 - an answer to the operator, not a failure
@@ -57,7 +59,7 @@ _OURS = (
 
 def topics(kinds: Registry) -> tuple[Topic, ...]:
     """Every topic, those with changes first."""
-    return (*(_changes(kinds, system, obj) for system, obj in kinds.objects), *_OURS)
+    return (*(_changes(kinds, system, obj) for system, obj in kinds.objects), *(_states(kind) for kind in kinds.kinds), *_OURS)
 
 
 def topic_named(name: str, kinds: Registry) -> Topic:
@@ -69,6 +71,11 @@ def topic_named(name: str, kinds: Registry) -> Topic:
         hint = f"did you mean {known[near[0]].short}?" if near else f"there are: {', '.join(topic.short for topic in topics(kinds))}"
         raise UnknownTopic(f"there is no topic {name}; {hint}")
     return found
+
+
+def _states(kind: Kind) -> Topic:
+    words = f"What is agreed of each of the {kind.plural}, as a table: the last message of each is how it stands, a tombstone: it is gone."
+    return Topic(name=state_topic(kind.name), content=Content.STATES, words=words, latest=True)
 
 
 def _changes(kinds: Registry, system: System, obj: Object) -> Topic:

@@ -137,7 +137,8 @@ def main() -> None:
         if told is None:
             parser.error(f"there is no tandem.yaml here; name the configuration with --config, or set {ADDRESS} to the broker's host:port")
         access, custom = told
-        specs = all_topics(registry_with(custom).objects, replication=arguments.replication)
+        known = registry_with(custom)
+        specs = all_topics(known.objects, replication=arguments.replication, kinds=known.by_name)
         report = asyncio.run(ensure_topics(access, specs, timeout_seconds=arguments.timeout_seconds))
     except (AdminError, SyncError, ConfigurationError, OSError) as error:
         step.end(PROG, error)

@@ -112,13 +112,14 @@ def entry(lock: str, name: str) -> str:
 
 def node_clients() -> None:
     """The clients in Node that tests run against the sandbox. Where there can be no Node, that is found out once for each lock."""
-    lock = (strangers.FOLDER / "package-lock.json").read_bytes()
-    had = b"no node" if found.node() is None else b"installed" if (strangers.FOLDER / "node_modules").is_dir() else b"bare"
+    lock = strangers.locks()
+    had = b"no node" if found.node() is None else b"installed" if strangers.installed() else b"bare"
     try:
         with once("node-clients", lock + had) as needed:
             if not needed or not strangers.bring_node(say):
                 return
-            strangers.install_clients(say)
+            for folder in strangers.FOLDERS:
+                strangers.install_clients(say, folder)
     except SetupError as error:
         say(f"{error}; the tests with jsforce are left out")
         return

@@ -8,8 +8,20 @@ from infra.setup import found
 from infra.setup.missing import SetupError, apt_words, install_packages
 
 FOLDER = found.ROOT / "tests" / "infra" / "sandbox" / "node"
+FOLDERS = (FOLDER, found.ROOT / "infra" / "examples" / "node")
+"""Whose packages the tests need: clients of the sandbox, and the examples for who subscribes."""
 NODE_PACKAGES = ("nodejs", "npm")
 Say = Callable[[str], None]
+
+
+def locks() -> bytes:
+    """What is to be installed, to the byte."""
+    return b"".join((folder / "package-lock.json").read_bytes() for folder in FOLDERS)
+
+
+def installed() -> bool:
+    """Whether something has been, everywhere."""
+    return all((folder / "node_modules").is_dir() for folder in FOLDERS)
 
 
 def bring_node(say: Say) -> bool:

@@ -165,9 +165,8 @@ class Stack:
             for name in self._grounds:
                 group.create_task(self.start(name))
         if "kafka" in self._grounds:
-            report = await ensure_topics(
-                self.kafka.bootstrap, all_topics(registry_with(custom_objects_in(self._config, os.environ)).objects)
-            )
+            known = registry_with(custom_objects_in(self._config, os.environ))
+            report = await ensure_topics(self.kafka.bootstrap, all_topics(known.objects, kinds=known.by_name))
             for line in (*(f"topic {name} made" for name in report.created), *map(str, report.drift)):
                 self.say(line)
         if "postgres" in self._grounds:

@@ -33,14 +33,21 @@ def change_topics(objects: Iterable[tuple[System, Object]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(change_topic(system, obj) for system, obj in objects))
 
 
-def all_topics(objects: Iterable[tuple[System, Object]], replication: int = 1) -> list[TopicSpec]:
-    """Every topic Tandem needs to keep these in step.
+def state_topic(kind: str) -> str:
+    """The topic that carries what is agreed of each record of a kind: `crm.state.person.v1`."""
+    return f"crm.state.{kind}.v1"
 
-    Change topics keep 14 days (longer than Salesforce's 3), decisions 30, dead letters 90; of anchors the last of each day stays.
+
+def all_topics(objects: Iterable[tuple[System, Object]], replication: int = 1, *, kinds: Iterable[str] = ()) -> list[TopicSpec]:
+    """Every topic Tandem needs to keep these in step. `kinds`: those that have a table of what is agreed.
+
+    Change topics keep 14 days (longer than Salesforce's 3), decisions 30, dead letters 90; of anchors the last of each day
+    stays, of states the last of each record.
     """
     changes = [_kept(name, days=14, replication=replication) for name in change_topics(objects)]
     ours = [_kept(DECISIONS, days=30, replication=replication), _kept(DEAD_LETTERS, days=90, replication=replication)]
-    return [*changes, *ours, _latest(ANCHORS, partitions=1, replication=replication)]
+    states = [_latest(state_topic(kind), replication=replication) for kind in kinds]
+    return [*changes, *ours, *states, _latest(ANCHORS, partitions=1, replication=replication)]
 
 
 def _latest(name: str, *, partitions: int = PARTITIONS, replication: int) -> TopicSpec:

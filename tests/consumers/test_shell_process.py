@@ -15,7 +15,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from consumers.kinds.registry import OBJECTS
+from consumers.kinds.registry import BY_NAME, OBJECTS
 from infra.kafka.admin import ensure_topics
 from infra.ports import free_port
 from streams.relay.singleton import PostgresSingleton
@@ -142,7 +142,7 @@ async def test_the_worker_ends_when_all_its_roles_are_done(worker: Worker) -> No
 
 
 async def test_roles_reach_kafka_on_the_worker_s_loop(worker: Worker, kafka: str) -> None:
-    await ensure_topics(kafka, all_topics(OBJECTS))
+    await ensure_topics(kafka, all_topics(OBJECTS, kinds=BY_NAME))
     (worker.folder / "kafka").write_text(kafka)
     await worker.start("published")
     await worker.until("/readyz", lambda status, _: status == 200)

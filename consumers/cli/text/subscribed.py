@@ -26,12 +26,16 @@ def print_topics(console: Console, topics: Sequence[Topic]) -> None:
 def line_of(message: Message) -> str:
     """A message in a line, with rich's markup."""
     head = f"[dim]{moment(message.at)}[/]"
+    if message.data is None and message.content is Content.STATES:
+        return f"{head}  [bold]pair:{escape(message.key)}[/] is gone"
     if message.data is None:
         return f"{head}  {escape(message.key)}: bytes that are no JSON object"
     if message.content is Content.CHANGES:
         told = tuple(_change(message.data))
     elif message.content is Content.DECISIONS:
         told = tuple(_decision(message.data))
+    elif message.content is Content.STATES:
+        told = tuple(_state(message.data))
     elif message.content is Content.ANCHORS:
         told = (f"[bold]sealed[/] up to block {message.data.get('block', '')}", escape(str(message.data.get("hash", ""))))
     else:
@@ -49,6 +53,15 @@ def _change(data: Mapping[str, Any]) -> Iterator[str]:
     for name, value in (data.get("fields") or {}).items():
         was = f"{_value(before[name])} → " if name in before else ""
         yield f"{escape(name)}: {was}{_value(value)}"
+
+
+def _state(data: Mapping[str, Any]) -> Iterator[str]:
+    ids = " ".join(f"{system} {data[system]}" for system in ("salesforce", "marketo") if data.get(system))
+    yield f"[bold]{escape(str(data.get('kind', '')))} pair:{data.get('pair')}[/] {escape(ids)}"
+    for name, value in (data.get("fields") or {}).items():
+        yield f"{escape(name)}: {_value(value)}"
+    if data.get("held"):
+        yield f"held: {escape(str(data['held']))}"
 
 
 def _decision(data: Mapping[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ Fields at rest take a line each and stay packed; a field that one side has just 
 before is taken for what it says, and stored like any other with its next change.
 """
 
-from typing import final
+from typing import NamedTuple, final
 
 import msgspec
 
@@ -98,8 +98,25 @@ class _Before(msgspec.Struct, array_like=True, gc=False):
     wanted: int = 0
 
 
+class _Agreed(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Of a field in any of its forms: what is agreed. It stands first in each."""
+
+    value: Value
+
+
+class Agreed(NamedTuple):
+    """What is agreed of a pair, and what its records are."""
+
+    object: Object
+    values: dict[str, Value]
+    salesforce: Record
+    marketo: Record
+    hold: str
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Stored)
+_agreed_decoder = msgspec.msgpack.Decoder(dict[str, _Agreed])
 _others_decoder = msgspec.msgpack.Decoder(Others)
 _before_decoder = msgspec.msgpack.Decoder(_Before)
 _AT_REST, _EDITED = msgspec.structs.astuple(Rest(None)), msgspec.structs.astuple(Edited(None))
@@ -174,6 +191,19 @@ def unfolded(front: Stored) -> PairState:
         others.name,
         others.unmerged,
     )
+
+
+def agreed(data: bytes) -> Agreed:
+    """What is agreed, for who asks for nothing else: no field is put together. Raises as `unpack`."""
+    front = stored(data)
+    if front is None:
+        state = unpack(data)
+        return Agreed(state.object, {key: field.value for key, field in state.fields.items()}, state.salesforce, state.marketo, state.hold)
+    others = _others_decoder.decode(front.others)
+    values = {name_of(code): field.value for code, field in _agreed_decoder.decode(front.resting).items()}
+    values |= {key: field.value for key, field in others.unsettled.items()}
+    values |= {name_of(code): edited.value for code, edited in front.edited.items()}
+    return Agreed(front.object, values, front.salesforce, others.marketo, others.hold)
 
 
 def _of_before(told: _Before) -> PairState:

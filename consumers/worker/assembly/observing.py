@@ -13,6 +13,7 @@ from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer
 from consumers.publish.outbox import Outbox
 from consumers.publish.seals import Seals
+from consumers.publish.states import States
 from consumers.retention.keeper import Keeper
 from consumers.retention.shelves import shelves
 from consumers.worker.process.process import Process, Work
@@ -26,6 +27,8 @@ from streams.wire.topics import change_topics
 _log = structlog.get_logger(__name__)
 _SEALED_SECONDS = 1.0
 """So often it is looked for decisions to be chained."""
+_TABLED_SECONDS = 0.5
+"""So often it is looked for changes of what is agreed."""
 
 
 class Observing:
@@ -36,7 +39,13 @@ class Observing:
 
     def works(self) -> Mapping[str, Work]:
         """By role: what it does."""
-        return {"observe": self._observe, "outbox": self._outbox, "seals": self._seals, "retention": self._retention}
+        return {
+            "observe": self._observe,
+            "outbox": self._outbox,
+            "seals": self._seals,
+            "states": self._states,
+            "retention": self._retention,
+        }
 
     async def _observe(self, tools: Tools, stop: asyncio.Event) -> None:
         troubles, kafka = self._process.troubles, tools.settings.kafka
@@ -64,6 +73,13 @@ class Observing:
         seals = Seals(tools.pool, tools.singleton, partial(kafka_producer, kafka_access(tools.settings)), interval_seconds=_SEALED_SECONDS)
         self._process.board.also(seals.name, seals.wrong)
         await seals.run(stop)
+
+    async def _states(self, tools: Tools, stop: asyncio.Event) -> None:
+        make = partial(kafka_producer, kafka_access(tools.settings))
+        states = States(tools.pool, tools.singleton, make, interval_seconds=_TABLED_SECONDS)
+        states.kinds = {obj: kind.name for obj, kind in registry_of(tools.settings).kind_of.items()}
+        self._process.board.also(states.name, states.wrong)
+        await states.run(stop)
 
     async def _retention(self, tools: Tools, stop: asyncio.Event) -> None:
         kept = shelves(tools.pool, tools.ledger, tools.settings.retention, now_ms)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from consumers.cli.application import app
 from consumers.fitting.grounds import MIGRATIONS
-from consumers.kinds.registry import OBJECTS
+from consumers.kinds.registry import BY_NAME, OBJECTS
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.setup.found import ROOT
@@ -57,7 +57,7 @@ class Place:
 
 @pytest.fixture
 def place(sandbox: dict[str, Any], postgres: str, kafka: str) -> Place:
-    asyncio.run(ensure_topics(kafka, all_topics(OBJECTS)))
+    asyncio.run(ensure_topics(kafka, all_topics(OBJECTS, kinds=BY_NAME)))
     return Place(salesforce=sandbox["tandem"]["salesforce"], marketo=sandbox["tandem"]["marketo"], kafka=kafka, dsn=postgres)
 
 

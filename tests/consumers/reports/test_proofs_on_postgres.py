@@ -1,8 +1,6 @@
 """What can be proved of a ledger: its decisions come to what is agreed, and whoever changes, deletes, adds or swaps one is found."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -21,46 +19,20 @@ from consumers.publish.seals import Anchor, Seals
 from consumers.reports.proof.agreement import verify
 from consumers.reports.proof.chain import Chained, verify_chain
 from consumers.retention.tables import LINKS, ROWS_MAX
-from streams.wire.cloud import Headers
 from streams.wire.errors import Retry
 from streams.wire.systems import LEAD, System
 from streams.wire.topics import ANCHORS
 from tests.consumers.configuration.test_default_mapping import SETTINGS
+from tests.consumers.kept_messages import Alone, Kept
 
 pytestmark = pytest.mark.integration
 NOW = 1_800_000_000_000
 RULES = build(SETTINGS)
 
 
-class Kept:
-    """A producer that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.log: list[tuple[str, bytes, bytes | None]] = []
-
-    async def start(self) -> None:
-        return
-
-    async def stop(self) -> None:
-        return
-
-    async def send(self, topic: str, value: bytes | None, key: bytes, *, headers: Headers) -> "asyncio.Future[object]":
-        del headers
-        self.log.append((topic, key, value))
-        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        future.set_result(None)
-        return future
-
-    def anchors(self) -> dict[int, str]:
-        told = [msgspec.json.decode(value, type=Anchor) for topic, _, value in self.log if topic == ANCHORS and value]
-        return {each.block: each.hash for each in told}
-
-
-class Alone:
-    @asynccontextmanager
-    async def hold(self, name: str) -> AsyncIterator[asyncio.Event]:
-        del name
-        yield asyncio.Event()
+def anchors(kept: Kept) -> dict[int, str]:
+    told = [msgspec.json.decode(value, type=Anchor) for topic, _, value in kept.log if topic == ANCHORS and value]
+    return {each.block: each.hash for each in told}
 
 
 @pytest.fixture
@@ -199,10 +171,10 @@ async def test_a_chain_that_nobody_touched_holds(ledger: PostgresLedger, seals: 
     await live(ledger, "a", "b")
     await published(ledger, seals, kept)
     await live(ledger, "c")
-    told = await chain(ledger, kept.anchors())
+    told = await chain(ledger, anchors(kept))
     assert (told.blocks, told.decisions, told.faults, told.anchors, told.unsealed) == (2, 2, 0, 1, 0)
     await published(ledger, seals, kept)
-    told = await chain(ledger, kept.anchors())
+    told = await chain(ledger, anchors(kept))
     assert (told.blocks, told.decisions, told.faults) == (3, 3, 0)
 
 
@@ -289,12 +261,12 @@ async def test_a_chain_that_was_made_anew_is_found_by_the_anchors(
 ) -> None:
     await live(ledger, "a", "b", "c")
     await published(ledger, seals, kept)
-    anchors = kept.anchors()
+    sealed = anchors(kept)
     await forging(ledger, seals, kept)
     assert (await chain(ledger)).faults == 0, "from the inside it looks whole"
-    told = await chain(ledger, anchors)
+    told = await chain(ledger, sealed)
     assert told.faults == 1
-    assert told.examples[0].block == max(anchors)
+    assert told.examples[0].block == max(sealed)
 
 
 async def test_anchors_come_now_and_then_and_once_for_each_end(
@@ -304,12 +276,12 @@ async def test_anchors_come_now_and_then_and_once_for_each_end(
     await published(ledger, seals, kept)
     await live(ledger, "b")
     await published(ledger, seals, kept)
-    assert len(kept.anchors()) == 1, "not every second"
+    assert len(anchors(kept)) == 1, "not every second"
     time[0] += 60_000
     assert await seals.publish(kept) == 1, "what had to wait is told"
     time[0] += 600_000
     assert await seals.publish(kept) == 0, "nothing new"
-    assert max(kept.anchors()) == (await blocks(ledger))[-1]
+    assert max(anchors(kept)) == (await blocks(ledger))[-1]
 
 
 async def test_what_is_not_published_is_not_chained(ledger: PostgresLedger, seals: Seals, kept: Kept) -> None:
@@ -340,7 +312,7 @@ async def test_a_day_that_was_let_go_leaves_its_last_link_for_what_comes_after(l
     await ledger._pool.execute("select decision_blocks_forgotten($1)", today)
     assert await ledger._pool.fetchval(LINKS, today + 1, ROWS_MAX) == 1
     assert await ledger._pool.fetchval("select count(*) from decision_links") == 2
-    told = await chain(ledger, kept.anchors())
+    told = await chain(ledger, anchors(kept))
     assert (told.blocks, told.faults) == (1, 0)
     await forge(ledger, (await blocks(ledger))[0])
     assert (await chain(ledger)).faults == 1

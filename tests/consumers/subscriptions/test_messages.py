@@ -150,7 +150,7 @@ def test_text_of_others_makes_no_markup() -> None:
 def test_topics_are_found_by_both_names() -> None:
     for topic in topics(STANDARD):
         assert topic_named(topic.name, STANDARD) == topic_named(topic.short.upper(), STANDARD) == topic
-    assert len({topic.name for topic in topics(STANDARD)}) == len(STANDARD.change_topics) + len(Content) - 1
+    assert len({topic.name for topic in topics(STANDARD)}) == len(STANDARD.change_topics) + len(STANDARD.kinds) + 3
 
 
 @pytest.mark.parametrize(("name", "hint"), [("salesforce.leads", "did you mean salesforce.lead?"), ("???", "there are: ")])
@@ -170,3 +170,17 @@ def test_moments_are_ago_or_a_date(text: str, before: int) -> None:
 def test_what_is_no_moment_is_said() -> None:
     with pytest.raises(NoMoment, match="is no moment; write how long ago"):
         moment_of("yesterday", AT)
+
+
+def test_a_state_is_masked_and_found_by_all_its_names() -> None:
+    told = {"pair": 3, "kind": "person", "salesforce": "00Q", "marketo": "7", "fields": {"email": "ada@example.com", "leadScore": 5}}
+    message = message_of(
+        Content.STATES, "crm.state.person.v1", 0, 1, 2, key=b"3", value=json.dumps(told).encode(), headers=iter(())
+    )  # fmt: skip
+    assert set(message.records) == {"pair:3", "00Q", "7"}
+    assert message.kind == "agreed"
+    shown = masked(message).data
+    assert shown is not None
+    assert shown["fields"] == {"email": "a•••", "leadScore": 5}
+    gone = message_of(Content.STATES, "crm.state.person.v1", 0, 1, 2, key=b"3", value=None, headers=iter(()))
+    assert (gone.kind, gone.records, gone.data) == ("gone", ("pair:3",), None)

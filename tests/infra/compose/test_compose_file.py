@@ -16,7 +16,7 @@ import yaml
 
 from consumers.configuration.groups.services import FlowStepSettings
 from consumers.configuration.loading import ConfigurationError, load
-from consumers.kinds.registry import OBJECTS
+from consumers.kinds.registry import BY_NAME, OBJECTS
 from infra.compose.sandboxed import environment
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import SETTINGS
@@ -181,7 +181,7 @@ def test_the_demo_worker_signs_in_as_tandem_and_keeps_its_secrets_in_files(tmp_p
 def test_the_demo_worker_makes_the_fields_before_it_becomes_tandem(
     tmp_path: Path, sandbox: dict[str, Any], postgres: str, kafka: str
 ) -> None:  # fmt: skip
-    asyncio.run(ensure_topics(kafka, all_topics(OBJECTS)))
+    asyncio.run(ensure_topics(kafka, all_topics(OBJECTS, kinds=BY_NAME)))
     endpoints = tmp_path / "endpoints.json"
     endpoints.write_text(json.dumps(sandbox))
     stand_in = tmp_path / "bin" / "tandem"

@@ -156,4 +156,4 @@ async def another_topic(both: Both) -> None:
         await until(absent, "the topic is gone")
     finally:
         await admin.close()
-    await ensure_topics(bootstrap, all_topics(STANDARD.objects))
+    await ensure_topics(bootstrap, all_topics(STANDARD.objects, kinds=STANDARD.by_name))
