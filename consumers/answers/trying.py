@@ -10,6 +10,7 @@ from consumers.configuration.mapping.registered import registry_of
 from consumers.fitting.grounds import look_at_migrations
 from consumers.ledger.findings import mapped
 from consumers.ledger.postgres.ledger import open_ledger
+from consumers.ledger.versions import Version, versions
 from consumers.links.links import Links
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.stored import unpack
@@ -50,6 +51,12 @@ async def pending_of(settings: Settings) -> list[Pending]:
     """What would be written right now. Raises as `ledger_connection`."""
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
         return await pending(connection, await _terms(settings, connection), now_ms())
+
+
+async def versions_of(settings: Settings, most: int) -> list[Version]:
+    """The versions of the rules, the newest first. Raises as `ledger_connection`."""
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return await versions(connection, most)
 
 
 async def rebuild_of(settings: Settings, into: str, *, compared: bool, said: Said) -> tuple[Rebuilt, Compared | None]:

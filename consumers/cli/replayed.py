@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from consumers.cli.noted import note
@@ -40,6 +40,7 @@ class Asked:
     verdicts: list[str]
     rules: list[str]
     causes: list[str]
+    versions: list[int]
     out: Path | None
     to_topic: str | None
     rate: float | None
@@ -63,6 +64,7 @@ async def replayed(settings: Settings, asked: Asked, said: Callable[[int], None]
         positions=asked.positions,
         rules=frozenset(asked.rules),
         causes=frozenset(asked.causes),
+        versions=frozenset(asked.versions),
         choice=choice,
     )
     cursor = _cursor(asked, names(_as_written(span), topic, repr((asked.said_since, str(asked.out), asked.to_topic, asked.reveal))))
@@ -82,9 +84,7 @@ async def replayed(settings: Settings, asked: Asked, said: Callable[[int], None]
 
 def _as_written(span: Span) -> Span:
     """Without the moments, which `said_since` has in words."""
-    return Span(
-        until_ms=0, offsets=span.offsets, positions=span.positions, rules=span.rules, causes=span.causes, choice=span.choice
-    )  # fmt: skip
+    return replace(span, since_ms=None, until_ms=0)
 
 
 def _cursor(asked: Asked, question: str) -> Cursor:

@@ -92,7 +92,10 @@ class Doing:
         now, system = self.clock(), System.SALESFORCE if pair.state.salesforce.id else System.MARKETO
         origin = Origin(topic="", partition=-1, offset=-1, source=BY_HAND, at=now, author=self.who, call=cause or None)
         record = pair.state.record(system).id
-        return Decision(kind=BY_HAND, at=now, pair=pair.id, system=system, record=record, event=origin, fields=rulings, detail=detail)
+        return Decision(
+            kind=BY_HAND, at=now, pair=pair.id, system=system, record=record, event=origin, fields=rulings, detail=detail,
+            config=self.terms.version,
+        )  # fmt: skip
 
     def attempt(self, what: str) -> Attempt:
         """That somebody tried, now."""

@@ -83,7 +83,7 @@ class Judging:
         self._identities = Identities(self, terms, now)
         self._belonging = Belonging(terms)
         self.observed = Observed()
-        self._plain = PlainEvents(ways, now, self.observed, bursts)
+        self._plain = PlainEvents(ways, now, self.observed, bursts, terms.version)
 
     async def load(self, events: Sequence[ChangeEvent], *, also: Sequence[int] = (), lost: Sequence[Named] = ()) -> None:
         """Lock the pairs of these records, those that newcomers may belong to, and some more by their ids: all in one step.
@@ -374,7 +374,7 @@ class Judging:
         except Taken as error:
             raise Retry(f"the ledger: {error}; it is tried again", after_seconds=0.1) from error
         with step("deciding"):
-            decisions = [entry if type(entry) is Told else decided(*entry, self._now) for entry in self._decisions]
+            decisions = [entry if type(entry) is Told else decided(*entry, self._now, self._terms.version) for entry in self._decisions]
         await self._identities.save(self._tx)
         await self._tx.record([*decisions, *self._identities.decisions()])
         if self._left:

@@ -5,7 +5,7 @@ from consumers.merge.pair.decision import Decision, Origin, Ruling
 from streams.wire.events import ChangeEvent
 
 
-def decided(pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...], now: int) -> Decision:
+def decided(pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tuple[Ruling, ...], now: int, config: int) -> Decision:  # noqa: PLR0917
     """The decision on an event, with where it came from."""
     return Decision(
         kind="judged",
@@ -25,4 +25,5 @@ def decided(pair: Pair | None, event: ChangeEvent, origin: Origin, rulings: tupl
             how=event.origin,
         ),
         fields=rulings,
+        config=config,
     )

@@ -19,8 +19,8 @@ _ACCEPTED, _LIVE, _WRITE_MARKETO = Verdict.ACCEPTED, Lane.LIVE, Duty.WRITE_MARKE
 class PlainEvents:
     """Of one batch. What they come to is told in `observed`."""
 
-    def __init__(self, ways: Mapping[Object, Way], now: int, observed: Observed, bursts: Bursts | None) -> None:
-        self._ways, self._now, self._observed, self._bursts = ways, now, observed, bursts
+    def __init__(self, ways: Mapping[Object, Way], now: int, observed: Observed, bursts: Bursts | None, config: int = 0) -> None:
+        self._ways, self._now, self._observed, self._bursts, self._config = ways, now, observed, bursts, config
         self.pairs: dict[int, Pair] = {}
         """Those that were changed so, by their ids."""
 
@@ -41,4 +41,4 @@ class PlainEvents:
         self._observed.events += 1
         self._observed.verdicts[_ACCEPTED] += len(rulings)
         origin = Origin(topic, partition, offset, event.source, event.kind, event.at, event.author, event.call, event.origin)
-        return told(Decision("judged", self._now, pair.id, SALESFORCE, event.id, origin, rulings))
+        return told(Decision("judged", self._now, pair.id, SALESFORCE, event.id, origin, rulings, 0, "", "", None, self._config))

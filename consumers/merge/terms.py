@@ -50,6 +50,8 @@ class Terms:
     """How long a missing link in Marketo's feed is waited for."""
     winner_of: Callable[[str], System | None] = _nobody
     """Of a program in Marketo: whose value stands in a conflict about its members, where its link says so."""
+    version: int = 0
+    """Which version of the configuration the rules are (`consumers.ledger.versions`); 0: nobody has numbered them."""
     exact: bool = False
     """Whether Marketo's activities name the call that made them, for certain."""
     _linking: Mapping[Object, tuple[FieldMapping, ...]] = field(init=False, repr=False, compare=False)

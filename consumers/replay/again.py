@@ -80,7 +80,7 @@ def names(span: Span, topic: Topic, where: str) -> str:
     choice = span.choice
     told = (
         topic.name, where, span.since_ms, span.until_ms, sorted(span.offsets.items()), span.positions,
-        *(sorted(each) for each in (span.rules, span.causes)),
+        *(sorted(each) for each in (span.rules, span.causes, span.versions)),
         *(sorted(each) for each in (choice.kinds, choice.fields, choice.records, choice.actors, choice.verdicts)),
     )  # fmt: skip
     return repr(told)

@@ -16,7 +16,7 @@ from consumers.shadow.logged import Logged
 from consumers.subscriptions.reading import records
 from consumers.subscriptions.topics import topic_named
 from streams.ground.access import KafkaAccess
-from streams.ground.kafka import why_not
+from streams.ground.kafka import admin, why_not
 from streams.wire.codec import Undecodable
 from streams.wire.codec import decode as decode_event
 from streams.wire.topics import DECISIONS, change_topics
@@ -129,7 +129,7 @@ async def _events(kafka: KafkaAccess, kinds: Registry) -> AsyncGenerator[_Events
     try:
         try:
             await consumer.start()
-            places = await _places(consumer, change_topics(kinds.objects))
+            places = await _places(kafka, change_topics(kinds.objects))
             consumer.assign(places)
             begins, ends = (await consumer.beginning_offsets(places), await consumer.end_offsets(places)) if places else ({}, {})
         except (KafkaError, OSError) as error:
@@ -139,10 +139,8 @@ async def _events(kafka: KafkaAccess, kinds: Registry) -> AsyncGenerator[_Events
         await consumer.stop()
 
 
-async def _places(consumer: Any, topics: Iterable[str]) -> list[TopicPartition]:
-    there = await consumer.topics()
-    found = []
-    for topic in topics:
-        if topic in there:
-            found += [TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic) or ())]
-    return found
+async def _places(kafka: KafkaAccess, topics: Iterable[str]) -> list[TopicPartition]:
+    async with admin(kafka, client_id=_CLIENT) as client:
+        there = set(await client.list_topics())
+        told = await client.describe_topics([topic for topic in topics if topic in there])
+    return sorted(TopicPartition(topic["topic"], each["partition"]) for topic in told for each in topic["partitions"])

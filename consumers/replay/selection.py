@@ -12,6 +12,7 @@ from consumers.subscriptions.topics import Content
 class Span:
     """From the first to before the last. Times: when the broker took a message (ms). `offsets`: by partition, of those alone. `positions`:
     places in the source's own feed (Salesforce: replay ids). `rules`: names with or without their version, of decisions on a conflict.
+    `versions`: of the configuration, of decisions.
     `causes`: a call or transaction as its system names it, or TOPIC/PARTITION@OFFSET of the event behind a decision."""
 
     since_ms: int | None = None
@@ -20,10 +21,14 @@ class Span:
     positions: tuple[int, int | None] | None = None
     rules: frozenset[str] = frozenset()
     causes: frozenset[str] = frozenset()
+    versions: frozenset[int] = frozenset()
     choice: Choice = field(default_factory=Choice)
 
     def takes(self, message: Message) -> bool:
         """Whether it is one of them."""
+        told = (message.data or {}).get("config", 0)
+        if self.versions and (message.content is not Content.DECISIONS or told not in self.versions):
+            return False
         return self._is_within(message) and self._is_caused(message) and self._is_ruled(message) and self.choice.takes(message)
 
     def _is_within(self, message: Message) -> bool:

@@ -72,6 +72,19 @@ def shown(mapping: FieldMapping, field: Field, system: System) -> Field:
     return field.with_side(system, side)
 
 
+def chosen(mapping: FieldMapping, field: Field, ruling: Ruling, at: int) -> Field:
+    """The field with the value that a person has chosen for both sides."""
+    new = shallow(field)
+    new.value, new.version, new.agreed_at, new.hold = ruling.value, field.version + 1, at, ""
+    for system in System:
+        side = shallow(new.side(system))
+        side.undone, side.replaced = 0, None
+        if side.known and equal(mapping, side.seen, ruling.value):
+            side.shows = new.version
+        new = new.with_side(system, side)
+    return new
+
+
 def _landed(mapping: FieldMapping, field: Field, edit: Edit, known: Followed) -> Judged:
     """A write of ours came back: of the log's agreement, so the shadow's had landed there that stood when that one did."""
     carried = known.carried(edit.side, edit.value)

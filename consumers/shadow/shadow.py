@@ -5,6 +5,7 @@ the values are the rules' own. Writes under way are no part of it: what is owed 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from consumers.judging.meeting.introductions import MET
 from consumers.mapping.fields import SyncRules
@@ -14,11 +15,11 @@ from consumers.merge.lives.joining import join
 from consumers.merge.lives.link import agree_link
 from consumers.merge.lives.outlived import outlived
 from consumers.merge.lives.record import noted
-from consumers.merge.pair.decision import Decision, Ruling, Verdict
+from consumers.merge.pair.decision import BY_HAND, Decision, Ruling, Verdict
 from consumers.merge.pair.state import Field, PairState, Record, shallow
 from consumers.merge.terms import Terms
 from consumers.shadow.followed import Followed, followed
-from consumers.shadow.guided import LANDS_MS, begun, judged, shown
+from consumers.shadow.guided import LANDS_MS, begun, chosen, judged, shown
 from consumers.shadow.lived import ALL, born, is_beginning, is_ours, object_of, owes, same_debt, unmet
 from consumers.shadow.logged import Logged, Made
 from streams.wire.events import ChangeEvent, Happened
@@ -55,12 +56,15 @@ class Shadow:
         self.partly: set[int] = set()
         """Pairs of which the log doesn't tell the beginning, and nobody else does."""
         self._known: dict[int, dict[str, Followed]] = {}
+        self._called: dict[tuple[int, System], Object] = {}
+        """Of pairs that aren't there yet: what a topic has called their records."""
 
     def fork(self, terms: Terms) -> "Shadow":
         """Another one that begins where this one stands, under other rules."""
         new = Shadow(terms, logged_under=self._logged_under, seed=self._seed, seeded_late=self._late)
         new._lands_ms = LANDS_MS
         new.pairs, new.ended, new.partly = dict(self.pairs), dict(self.ended), set(self.partly)
+        new._called = dict(self._called)
         new._known = {pair: dict(fields) for pair, fields in self._known.items()}
         return new
 
@@ -72,6 +76,8 @@ class Shadow:
                 return self._judged(decision, logged.event)
             case "written" if decision.pair:
                 self._written(decision)
+            case kind if kind == BY_HAND and decision.pair in self.pairs:
+                self.pairs[decision.pair] = self._chosen(self.pairs[decision.pair], decision)
             case "joined" if decision.joined is not None:
                 self._joined(decision, decision.joined.pair)
             case "forgotten":
@@ -88,10 +94,12 @@ class Shadow:
     # -- edits -----------------------------------------------------------------------------------------------------------
     def _judged(self, decision: Decision, event: ChangeEvent | None) -> list[Made]:
         told = [ruling for ruling in decision.fields if ruling.verdict not in _UNDONE]
+        if decision.pair not in self.pairs and (named := event.object if event else object_of(decision)) is not None:
+            self._called[decision.pair, decision.system] = named
         if decision.fields and not told:
             self._note(decision, event)
             return []
-        state = self._state(decision, event)
+        state = self._state(decision)
         if state is None:
             self.unplaced += 1
             return []
@@ -133,6 +141,22 @@ class Shadow:
         trails[ruling.field] = followed(known, field, new, ruling, side, decision.at, reaches=reaches)
         return state.with_fields({ruling.field: new}), now
 
+    def _chosen(self, state: PairState, decision: Decision) -> PairState:
+        """What a person has decided, whatever the rules say."""
+        changed: dict[str, Field] = {}
+        trails = self._known.setdefault(decision.pair, {})
+        for ruling in decision.fields:
+            mapping = self._terms.mapping(state).by_key.get(ruling.field)
+            if mapping is None or ruling.verdict is not Verdict.ACCEPTED:
+                continue
+            old = state.fields.get(ruling.field) or begun(decision.system, ruling)
+            new = changed[ruling.field] = chosen(mapping, old, ruling, decision.at)
+            known = trails.get(ruling.field, _NEW)
+            reaches = frozenset(system for system in System if mapping.direction.reaches(system) and state.record(system).id)
+            after = followed(known, old, new, ruling, decision.system, decision.at, reaches=reaches)
+            trails[ruling.field] = replace(after, by=None)
+        return state.with_fields(changed) if changed else state
+
     def _unmapped(self, state: PairState, event: ChangeEvent | None) -> Iterator[Ruling]:
         """What an event tells of fields that only these rules know: edits that had seen whatever there was to be seen."""
         if event is None or self._logged_under is self._terms.rules or event.kind is _DELETED:
@@ -152,7 +176,7 @@ class Shadow:
             yield Ruling(field=mapping.key, verdict=Verdict.ACCEPTED, value=value, agreed=value, version=field.version + 1, rule=_NEWLY)
 
     # -- lives -----------------------------------------------------------------------------------------------------------
-    def _state(self, decision: Decision, event: ChangeEvent | None) -> PairState | None:
+    def _state(self, decision: Decision) -> PairState | None:
         state = self.pairs.get(decision.pair)
         if state is None:
             state = self._seed(decision.pair)
@@ -160,7 +184,7 @@ class Shadow:
                 self.partly.add(decision.pair)
         if state is not None:
             return state
-        obj = event.object if event else object_of(decision)
+        obj = self._called.pop((decision.pair, decision.system), None)
         if obj is None:
             return None
         sort = self._terms.rules.objects[self._terms.rules.sort_of(decision.system, obj)]
@@ -215,7 +239,7 @@ class Shadow:
     def _written(self, decision: Decision) -> None:
         state = self.pairs.get(decision.pair) or self._seed(decision.pair)
         what, _, fate = decision.outcome.partition(" ")
-        if state is None or fate != "done":
+        if state is None or fate not in ("done", "confirmed"):
             return
         side, record = decision.system, shallow(state.record(decision.system))
         if what == "create":

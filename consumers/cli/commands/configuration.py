@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, console, examples, print_json, settings_of
+from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, console, examples, finish, print_json, settings_of
 
 if TYPE_CHECKING:
     from consumers.reports.records.mapped import Mapped
@@ -47,6 +47,27 @@ def config_mapping(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> No
         print_json(told)
     else:
         print_mapping(console(), told)
+
+
+@config_app.command(
+    "versions", short_help="Which rules were in use since when.", epilog=examples("tandem config versions", "tandem config versions --json")
+)
+def config_versions(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    most: Annotated[int, typer.Option("--most", min=1, max=1_000, help="At most so many, the newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """Every version of the rules that workers have run under: its number, which decisions carry, since when, and what it changed."""
+    settings = settings_of(config)
+    from consumers.answers.trying import versions_of  # noqa: PLC0415 - quick start
+    from consumers.cli.text.trying import print_versions  # noqa: PLC0415 - quick start
+
+    told = finish(versions_of(settings, most))
+    if json:
+        print_json(told)
+    else:
+        print_versions(console(), told)
 
 
 @config_app.command("show", short_help="What is in effect.", epilog=examples("tandem config show", "tandem config show --json"))

@@ -47,6 +47,9 @@ def replay(
     cause: Annotated[
         list[str] | None, typer.Option("--cause", help=f"A call or transaction by its system's name, or TOPIC/PARTITION@OFFSET; {_SEVERAL}")
     ] = None,
+    config_version: Annotated[
+        list[int] | None, typer.Option("--config-version", help=f"Decided under this version (`tandem config versions`); {_SEVERAL}")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Into this file, a line of JSON a message.")] = None,
     to_topic: Annotated[
         str | None, typer.Option("--to-topic", help="Onto this topic, unmasked: keys, values and headers as they were. Recorded.")
@@ -82,6 +85,7 @@ def replay(
         verdicts=verdict or [],
         rules=rule or [],
         causes=cause or [],
+        versions=config_version or [],
         out=out,
         to_topic=to_topic,
         rate=rate,

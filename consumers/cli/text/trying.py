@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from consumers.ledger.versions import Version
 from consumers.replay.pending import Pending
 from consumers.replay.planning import Example, Planned
 from consumers.replay.rebuild import Compared, Rebuilt
@@ -83,6 +84,18 @@ def print_rebuilt(console: Console, built: Rebuilt, compared: Compared | None) -
     console.print(f"beside the live ledger: {compared.equal:,} pairs equal, {compared.different:,} different, {compared.missing:,} missing")
     for each in compared.examples:
         console.print(escape(f"  {each}"), soft_wrap=True)
+
+
+def print_versions(console: Console, told: Sequence[Version]) -> None:
+    """Each with what it changed."""
+    if not told:
+        console.print("No worker has run under any rules yet.")
+    for each in told:
+        console.print(f"[bold]{each.number}[/]  since {moment(each.since_ms)}  {each.digest}")
+        for change in each.changed[:_SHOWN]:
+            console.print(escape(f"    {change}"), soft_wrap=True)
+        if len(each.changed) > _SHOWN:
+            console.print(f"    and {len(each.changed) - _SHOWN:,} more (--json has all)")
 
 
 def _line(name: str, told: Example) -> str:

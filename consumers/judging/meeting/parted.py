@@ -39,6 +39,7 @@ def joined_decision_of(loser: Pair, winner: Pair, after: PairState, event: Chang
         fields=tuple(_each(state, winner.state, after, terms)),
         detail=f"{what_ended(event)}: this pair has taken over pair {loser.id or '(new)'} ({_records(state)})",
         joined=told,
+        config=terms.version,
     )
 
 

@@ -98,6 +98,8 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The system's own words, or what happened, in a sentence."""
     joined: Joined | None = None
     """Of a join: the pair that ended in this one."""
+    config: int = 0
+    """The version of the configuration under which it was made; 0: before there were any, or it depends on none."""
     call: str = ""
     """Of a write: the system's own name of the call that answered it (Marketo's request id)."""
 

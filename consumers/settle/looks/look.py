@@ -173,7 +173,7 @@ class Looker:
         state = unclaimed(pair.state, self._system, now)
         if any(entry.until <= now for entry in state.waiting):
             state, told = rejudge(state, self._terms, now)
-            decisions.extend(decided(pair, event, NOWHERE, rulings, now) for event, rulings in told)
+            decisions.extend(decided(pair, event, NOWHERE, rulings, now, self._terms.version) for event, rulings in told)
         return state
 
     async def _read(self, obj: Object, ids: Sequence[str], looked: Looked, lag_ms: int) -> None:

@@ -244,6 +244,7 @@ class Answers:
             write=item.write,
             outcome=f"{type(item.order).__name__.lower()} {fate}",
             detail="; ".join(part for part in (outcome.reason, _why(item)) if part),
+            config=self._terms.version,
             call=outcome.call,
         )
 

@@ -26,6 +26,7 @@ from consumers.fitting.sight import Returned, Sight
 from consumers.fitting.survey import survey
 from consumers.ledger.findings import keep_mapped, newly_mapped
 from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
+from consumers.ledger.versions import numbered
 from consumers.links.links import Links
 from consumers.mapping.describes import Describes
 from consumers.merge.terms import Identity, Terms
@@ -125,7 +126,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     await links.all()
     pauses = Pauses(pool)
     await pauses.all()
-    terms = replace(terms, winner_of=links.winner_of)
+    terms = replace(terms, winner_of=links.winner_of, version=await numbered(pool, rules, now_ms()))
     gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
     for obj, names in (await newly_mapped(pool, rules)).items():
         await gaps.open(f"fields.{System.SALESFORCE}", obj, f"{', '.join(names)} of {obj} are kept in step from now on", cause=Cause.SIGHT)

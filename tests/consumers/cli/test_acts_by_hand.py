@@ -48,7 +48,7 @@ TELLS = {
     ("run",), ("status",), ("list",), ("record",), ("explain",), ("check",), ("topics",), ("audit-log",), ("visibility",), ("fields",),
     ("links",), ("cycles",), ("budget",), ("copy", "plan"), ("copy", "status"), ("custom-objects", "plan"), ("person", "asked"),
     ("console", "password"), ("verify",),
-    ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"),
+    ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"), ("config", "versions"),
     ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"), ("paused",), ("doctor",),
 }  # fmt: skip
 IN_MARKETO = {("setup",), ("custom-objects", "apply")}

@@ -41,6 +41,7 @@ BOUNDED_OTHERWISE = {
     "pauses": "a row a pause that somebody has asked for, gone when it ends",
     "campaign_links": "a row a campaign that somebody has linked, gone when it is unlinked",
     "copies": "a row a first copy that somebody has asked for: a few in a life",
+    "config_versions": "a row a change of the rules, which people make",
     "findings": "a row a question (`echo`: knowledge, no report)",
     "confirmed_deletes": "a row a kind of record",
     "braked_deletes": "a row a kind of record",

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from consumers.shadow.lived import settled
-from consumers.shadow.logged import Logged
 from consumers.shadow.shadow import Shadow
 from streams.wire.systems import LEAD
+from tests.consumers.shadow.test_shadow_of_histories import log_of
 from tests.consumers.shadow.twins import changed, lived, rules_by
 
 SEEDS = 1_000 if os.environ.get("TANDEM_NIGHTLY") else 50
@@ -20,8 +20,8 @@ def test_a_world_under_other_rules_ends_where_the_plan_said(part: int) -> None:
         old, new = rules_by(f"old {seed}"), rules_by(f"new {seed}")
         logged, twin = lived(seed, old), lived(seed, new)
         shadow = Shadow(logged.terms, seed=logged.first.get).fork(twin.terms)
-        for decision in logged.ledger.decisions:
-            shadow.take(Logged(decision))
+        for entry in log_of(logged):
+            shadow.take(entry)
         mapped = new.objects[LEAD].by_key
         said = {key: (field.value, bool(field.hold)) for key, field in settled(shadow.pairs[1], mapped).items()}
         became = {key: (field.value, bool(field.hold)) for key, field in twin.ledger.pairs[1].fields.items()}

@@ -8,9 +8,10 @@ import pytest
 from consumers.merge.pair.state import PairState
 from consumers.shadow.logged import Logged
 from consumers.shadow.shadow import Shadow
+from streams.wire.codec import decode
 from tests.consumers.simulation.plot import Plot
 from tests.consumers.simulation.virtual import run_virtually
-from tests.consumers.simulation.world import World
+from tests.consumers.simulation.world import TOPICS, World
 
 SEEDS = 60 if os.environ.get("TANDEM_NIGHTLY") else 12
 HISTORIES: dict[str, dict[str, Any]] = {
@@ -37,6 +38,17 @@ def lived(plot: Plot) -> tuple[World, dict[int, PairState]]:
     return world, first
 
 
+def log_of(world: World) -> list[Logged]:
+    """Every decision of a world, with its event."""
+    topics = {TOPICS[obj]: messages for obj, messages in world.topics.items() if obj in TOPICS}
+    found = []
+    for decision in world.ledger.decisions:
+        origin = decision.event
+        there = origin is not None and origin.topic in topics
+        found.append(Logged(decision, decode(topics[origin.topic][origin.offset][1]) if origin is not None and there else None))
+    return found
+
+
 def told(state: PairState) -> dict[str, Any]:
     """What is said of a pair: its records, and of each field the agreement and who shows it."""
     fields = {
@@ -53,8 +65,8 @@ def test_the_same_rules_make_the_same_ledger(name: str) -> None:
     for seed in range(SEEDS):
         world, first = lived(Plot(seed=seed, **HISTORIES[name]))
         shadow = Shadow(world.terms, seed=first.get)
-        for decision in world.ledger.decisions:
-            shadow.take(Logged(decision))
+        for entry in log_of(world):
+            shadow.take(entry)
         rested = dict(shadow.at_rest())
         for number, state in world.ledger.pairs.items():
             mine = rested.get(number) or first.get(number)
