@@ -89,6 +89,12 @@ async def test_the_ledger_is_built_again_and_other_rules_are_tried(tmp_path: Pat
         present = str(both.stack.tandem.config)
         code, said = await tandem(both, "plan", "--present", present, "--json")
         assert (code, json.loads(said)["differences"]) == (0, []), said
+        code, said = await tandem(both, "config", "versions", "--json")
+        assert [(each["number"], each["changed"]) for each in json.loads(said)] == [(1, [])]
+        code, said = await tandem(both, "replay", "decisions", "--kind", "judged", "--config-version", "1")
+        sent = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        assert code == 0
+        assert {each["data"]["config"] for each in sent} == {1}
         history = await both.history()
         code, said = await tandem(both, "plan", "--config", str(under_other_rules(both, tmp_path)), "--present", present, "--json")
         assert code == 6, said
