@@ -10,11 +10,12 @@ from typing import Any
 import asyncpg
 import structlog
 
+from consumers.answers.control import pauses_of
 from consumers.answers.ledger import status_of
 from consumers.audit_log.deeds import Deed, write_down
 from consumers.configuration.loading import Settings
 from consumers.console.access.roles import Visitor
-from consumers.reports.standing.health import Trend, behind, waiting_writes
+from consumers.reports.standing.health import Pause, Trend, behind, waiting_writes
 from consumers.reports.standing.status import Status
 from streams.ground.clock import now_ms
 from streams.ground.database import away_is_retry
@@ -59,6 +60,11 @@ class Ground:
                 self._status = await status_of(self.settings)
             return self._status
 
+    async def paused(self) -> list[Pause]:
+        """What somebody has stopped for more than single records. Raises as `pauses_of`."""
+        told = [each.pause for each in await pauses_of(self.settings) if not each.pause.pair]
+        return [Pause(what=_stopped(each.system, each.object), who=each.who, why=each.why) for each in told]
+
     def trend(self) -> Trend | None:
         """Over the last minute; None: nobody has watched for so long."""
         if len(self.samples) < _TREND_SAMPLES:
@@ -90,6 +96,10 @@ class Ground:
             yield connection
         finally:
             await self.pool.release(connection)
+
+
+def _stopped(system: str, obj: str) -> str:
+    return f"no {obj} is written to {system}" if obj else f"nothing is written to {system}"
 
 
 def sample_of(status: Status) -> Sample:

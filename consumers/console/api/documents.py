@@ -50,7 +50,7 @@ async def _status(ground: Ground, _asked: Mapping[str, str]) -> Status:
 
 
 async def _health(ground: Ground, _asked: Mapping[str, str]) -> Health:
-    return health(await ground.status(), trend=ground.trend())
+    return health(await ground.status(), trend=ground.trend(), paused=await ground.paused())
 
 
 async def _records(ground: Ground, asked: Mapping[str, str]) -> list[RecordShown]:

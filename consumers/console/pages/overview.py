@@ -49,7 +49,7 @@ class Overview:
         status = await self._ground.status()
         told = {
             "status": status,
-            "health": health(status, trend=self._ground.trend()),
+            "health": health(status, trend=self._ground.trend(), paused=await self._ground.paused()),
             "edges": edges(status, list(self._ground.samples)[-_RATE_SAMPLES:]),
             "kinds": [(called(each), each) for each in (status.pairs, *status.others) if each.pairs],
         }

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import asyncpg
 import jsonschema
 import pytest
 
@@ -142,3 +143,19 @@ async def test_programs_get_what_pages_show_masked_unless_an_operator_asks(postg
         assert [row[1] for row in csv.reader(io.StringIO(text))] == ["In Salesforce", "Title"]
         for name in BY_NAME:
             assert (await browser.get(f"/tables/{name}.json"))[0] == 200, name
+
+
+@pytest.mark.integration
+async def test_what_somebody_has_paused_is_said_with_who_and_why(postgres: str, tmp_path: Path) -> None:
+    await fill(postgres)
+    tokens = tmp_path / "tokens.txt"
+    tokens.write_text(f"warehouse viewer {hashlib.sha256(b'let me in').hexdigest()}")
+    async with served(settings_on(postgres, tmp_path, tokens=str(tokens))) as browser:
+        connection = await asyncpg.connect(postgres)
+        await connection.execute("insert into pauses (system, who, why, since_ms) values ('marketo', 'olga', 'a campaign', 1)")
+        await connection.execute("insert into pauses (system, pair, who, why, since_ms) values ('salesforce', 1, 'olga', 'one record', 1)")
+        await connection.close()
+        told = json.loads((await browser.get("/api/v1/health", authorization="Bearer let me in"))[1])
+        assert (told["word"], told["why"]) == ("paused", "nothing is written to marketo, by olga: a campaign")
+        await browser.sign_in()
+        assert "Paused: nothing is written to Marketo, by olga: a campaign." in (await browser.get("/"))[1]
