@@ -7,6 +7,8 @@ _OBSERVED_SECONDS = 600.0
 """A rate is told by no less than this: a burst after a quiet night is no rate."""
 _SAMPLES_MAX = 60
 _DAY_SECONDS = 86_400.0
+_SHORT, _PLENTY = 0.2, 0.5
+"""What is left of it, as a share, when it runs short; when it doesn't any more."""
 EVENTS = "DailyDeliveredPlatformEvents"
 """What Salesforce calls that of the events (REST API, "Limits")."""
 
@@ -18,6 +20,8 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     used: int
     at_ms: int
     samples: tuple[tuple[int, int], ...] = ()
+    saving: bool = False
+    """It runs short, and there is a way to use less of it, which is taken."""
 
     @property
     def left(self) -> int:
@@ -41,7 +45,15 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
         return None if seconds >= _DAY_SECONDS else self.at_ms + round(seconds * 1000)
 
 
-def told(before: Allowance | None, most: int, used: int, at_ms: int) -> Allowance:
-    """With what the system tells now."""
+def told(before: Allowance | None, most: int, used: int, at_ms: int, *, can_save: bool = False) -> Allowance:
+    """With what the system tells now. `can_save`: whether there is a way to use less; it is taken when the allowance runs short, until
+    there is plenty again."""
     kept = [each for each in (before.samples if before else ()) if at_ms - _KEPT_MS < each[0] < at_ms]
-    return Allowance(most=most, used=used, at_ms=at_ms, samples=(*kept, (at_ms, used))[-_SAMPLES_MAX:])
+    known = Allowance(most=most, used=used, at_ms=at_ms, samples=(*kept, (at_ms, used))[-_SAMPLES_MAX:])
+    return msgspec.structs.replace(known, saving=can_save and _short(known, saving=before is not None and before.saving))
+
+
+def _short(known: Allowance, *, saving: bool) -> bool:
+    if saving or known.used_up_ms is not None:
+        return known.left < _PLENTY * known.most
+    return known.left <= _SHORT * known.most

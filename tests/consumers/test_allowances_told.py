@@ -66,6 +66,7 @@ async def test_others_and_events_are_counted(postgres: str, pool: Any) -> None:
             salesforce=told,
             budgets={System.MARKETO: budget},
             pool=pool,
+            settings=SETTINGS,
             terms=SimpleNamespace(identity=SimpleNamespace(marketo_user="us")),
         ),
     )
@@ -93,7 +94,7 @@ async def test_others_and_events_are_counted(postgres: str, pool: Any) -> None:
             shown = await told_events(connection, now_ms())
         assert events is not None
         assert shown is not None
-        told_of = {"most": 60_000, "used": 59_991, "left": 9, "rate": events.rate, "used_up_ms": events.used_up_ms}
+        told_of = {"most": 60_000, "used": 59_991, "left": 9, "rate": events.rate, "used_up_ms": events.used_up_ms, "saving": False}
         assert asdict(shown) == told_of
         assert (events.left, events.most) == (9, 60_000), "one that doesn't tell is in nobody's way"
         assert told.lanes == {Lane.RECONCILE}

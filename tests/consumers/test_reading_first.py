@@ -78,6 +78,7 @@ GOOD = [
         f"insert into gaps (source, reason, opened_ms) values ('salesforce.cdc', 'expired', {NOW})",
         f"insert into gaps (source, object, reason, opened_ms) values ('crm.salesforce.lead.v1', 'lead', 'offsets are gone', {NOW})",
         f"insert into gaps (source, reason, opened_ms, closed_ms) values ('salesforce.cdc', 'just closed', 1, {NOW} - 1000)",
+        """insert into findings (name, value, at) values ('allowance.salesforce.events', '{"saving": true}', 1)""",
     ],
 )
 async def test_one_doubt_is_enough(doubt: str, postgres: str) -> None:

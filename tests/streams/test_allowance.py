@@ -36,3 +36,20 @@ def test_a_burst_is_no_rate_and_what_is_long_ago_none_either() -> None:
     known = asked(*range(0, 30_000, 300))
     assert len(known.samples) == 24
     assert known.rate == pytest.approx(1.0)
+
+
+def test_it_is_saved_from_short_to_plenty_where_it_can_be() -> None:
+    known: Allowance | None = None
+    saved = []
+    for number, used in enumerate((100, 790, 810, 700, 510, 490, 600)):
+        known = told(known, 1_000, used, NOW + number * 86_400_000, can_save=True)
+        saved.append(known.saving)
+    assert saved == [False, False, True, True, True, False, False]
+    assert not told(None, 1_000, 990, NOW).saving, "there is no way to"
+
+
+def test_what_will_not_last_is_saved_once_half_of_it_is_gone() -> None:
+    before = told(None, 50_000, 20_000, NOW)
+    assert not told(before, 50_000, 21_000, NOW + 5 * MINUTE, can_save=True).saving
+    before = told(None, 50_000, 30_000, NOW)
+    assert told(before, 50_000, 31_000, NOW + 5 * MINUTE, can_save=True).saving

@@ -31,6 +31,8 @@ def print_budget(console: Console, systems: Sequence[Spent], events: Events | No
 def delivered(events: Events, now_ms: int) -> str:
     """How many were delivered, to everybody, and whether the rest lasts."""
     counted = f"{events.used:,} of {events.most:,} were delivered in 24 hours, {events.left:,} are left"
+    if events.saving:
+        counted += "; they are saved: the channel without Tandem's own writes is followed"
     if events.used_up_ms is None:
         return f"{counted}. At this rate they last."
     found = "then changes there are found by the polls alone"

@@ -37,6 +37,14 @@ class SalesforceSettings:
     login_url: Annotated[str | None, Url("Audience of the JWT; https://test.salesforce.com for a sandbox")] = None
     api_version: Annotated[str, Text("REST and CometD version", r"\d{2}\.0", "an API version such as 66.0")] = "66.0"
     channel: Annotated[str, Text("CDC channel to follow", r"/data/\w+", "a CDC channel such as /data/ChangeEvents")] = "/data/ChangeEvents"
+    quiet_channel: Annotated[
+        str | None,
+        Text(
+            "CDC channel whose filter leaves out what Tandem's own user commits; followed while the day's delivered events run short",
+            r"/data/\w+__chn",
+            "a custom channel such as /data/Others__chn",
+        ),
+    ] = None
     stream: Annotated[
         Protocol,
         Choice("How changes are followed: by the Streaming API (cometd) or the Pub/Sub API; events and position are the same", Protocol),

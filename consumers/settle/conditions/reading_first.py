@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from consumers.configuration.groups.pace import Reads
+from consumers.ledger.allowances import EVENTS
 from streams.budget.port import Lane
 from streams.ground.database import away_is_retry
 from streams.salesforce.sources.cdc import CdcSource
@@ -22,9 +23,11 @@ with clock as (select (extract(epoch from clock_timestamp()) * 1000)::bigint as 
 select exists (select 1 from source_positions where source = $1 and caught_ms > now_ms - $4)
    and not exists (select 1 from gaps where $2 = any(string_to_array(source, '.')) and (closed_ms is null or closed_ms > now_ms - $5))
    and (select count(*) from source_positions where source = any($3) and saved_ms > now_ms - $6) = cardinality($3)
+   and not exists (select 1 from findings where name = $7 and (value::jsonb ->> 'saving')::boolean)
 from clock
 """
-"""Connected and caught up; no gap is open, or was closed just now; no poll is due that has not run."""
+"""Connected and caught up; no gap is open, or was closed just now; no poll is due that has not run; our own writes come
+back, too: while Salesforce's events are saved they don't."""
 _HEARD_MS, _CLOSED_MS, _DUE_MS = 15_000, 60_000, 5_000
 _FRESH_SECONDS = 1.0
 
@@ -67,7 +70,7 @@ class SalesforceFeed:
         if time.monotonic() >= self._until:
             with away_is_retry("read how fresh Salesforce's feed is"):
                 self._proven = await self._pool.fetchval(
-                    PROVEN, CdcSource.name, System.SALESFORCE.value, self._polls, _HEARD_MS, _CLOSED_MS, self._due_ms
+                    PROVEN, CdcSource.name, System.SALESFORCE.value, self._polls, _HEARD_MS, _CLOSED_MS, self._due_ms, EVENTS
                 )
             self._until = time.monotonic() + _FRESH_SECONDS
         return self._proven

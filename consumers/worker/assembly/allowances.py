@@ -68,4 +68,8 @@ async def _events(tools: Tools) -> None:
     most, left, at = int(daily["Max"]), int(daily.get("Remaining", 0)), now_ms()
     with away_is_retry("keep what is left of Salesforce's events"):
         async with tools.pool.acquire() as connection:
-            await save_events(connection, told(await events_of(connection, at), most, most - left, at))
+            before = await events_of(connection, at)
+            now = told(before, most, most - left, at, can_save=tools.settings.salesforce.quiet_channel is not None)
+            await save_events(connection, now)
+    if now.saving != (before is not None and before.saving):
+        _log.warning("Salesforce's events are saved" if now.saving else "Salesforce's events are plenty again", left=left, most=most)

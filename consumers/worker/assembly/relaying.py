@@ -17,6 +17,7 @@ from consumers.reconcile.cycles import Cycle
 from consumers.reconcile.gaps import polls
 from consumers.reconcile.unseen import unseen_by
 from consumers.worker.assembly.accounts import Accounts, poll_lag
+from consumers.worker.assembly.channels import by_either_channel
 from consumers.worker.process.process import Process, Work
 from consumers.worker.tools.opening import Tools
 from streams.ground.together import beside
@@ -35,6 +36,7 @@ from streams.marketo.sources.push.hints import Hints
 from streams.relay.positions import PostgresPositions
 from streams.relay.publisher import Publisher, kafka_producer
 from streams.relay.relay import Relay
+from streams.salesforce.api.access.session import Session
 from streams.salesforce.api.access.settings import Protocol
 from streams.salesforce.sources.arrivals import Connect
 from streams.salesforce.sources.cdc import CdcSource
@@ -70,14 +72,18 @@ class Relaying:
         return {**polls, f"reconcile.{PERSON}": self._poll_marketo, "reconcile.programs": self._poll_programs}
 
     async def _cdc(self, tools: Tools, stop: asyncio.Event) -> None:
+        await by_either_channel(tools, partial(self._followed, tools), stop)
+
+    async def _followed(self, tools: Tools, session: Session, stop: asyncio.Event) -> None:
         known = registry_of(tools.settings).sorts
         source = CdcSource(
-            tools.session,
+            session,
             entities=[known[obj].entity for obj in tools.terms.rules.objects if known[obj].entity.stream],
             fields=_visible_fields(tools),
             drifted=tools.sight.noticed,
             money=tools.terms.rules.money,
-            connect=_connect(tools),
+            connect=_connect(tools, session),
+            changes_channel=tools.settings.salesforce.quiet_channel is not None,
         )
         await self.carry("relay.salesforce", source, tools, stop)
 
@@ -215,13 +221,13 @@ def salesforce_fields(tools: Tools, obj: Object) -> Sequence[str]:
     return sorted({CREATED_FIELD[SALESFORCE], *money, *key, *mapped})
 
 
-def _connect(tools: Tools) -> Connect | None:
+def _connect(tools: Tools, session: Session) -> Connect | None:
     """The protocol of the stream; None: CometD."""
     if tools.settings.salesforce.stream is Protocol.COMETD:
         return None
     from streams.salesforce.sources.pubsub.client import PubSub  # noqa: PLC0415 - gRPC takes memory that others need not pay for
 
-    return PubSub(tools.session).client
+    return PubSub(session).client
 
 
 def _visible_fields(tools: Tools) -> Callable[[], Mapping[Object, frozenset[str]]]:

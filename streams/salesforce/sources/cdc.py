@@ -54,6 +54,8 @@ class CdcSource:
 
     `fields`: those wanted of each object (None: all), or who tells which they are at the moment.
     `money`: how amounts in several currencies are told in one.
+    `changes_channel`: the channel is another one now and then, while it is followed: it goes on with what is new there, and a `Gap` tells
+    from when on the other one had to be read; else with everything retained.
     `connect`: by which protocol the stream is read (CometD, unless said otherwise). The replay ids are the same in all of them, so are
     the events: a position goes on under another protocol.
     `drifted` is awaited before the first event of another form (`schema`) than its object's events had before.
@@ -78,6 +80,7 @@ class CdcSource:
         drifted: Callable[[], Awaitable[None]] | None = None,
         money: Money | None = None,
         connect: Connect | None = None,
+        changes_channel: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = clock.now_ms,
@@ -94,6 +97,7 @@ class CdcSource:
         self._entities = {entity.name: entity for entity in entities if entity.stream}
         self._wanted = fields if callable(fields) else _fixed(fields)
         self._drifted, self._forms, self._money = drifted, Forms(), money
+        self._anew = NEW_ONLY if changes_channel else RETAINED
         self._sleep, self._monotonic, self._now_ms = sleep, monotonic, now_ms
         self._connect: Connect = connect or self._by_cometd
         self._client: StreamClient | None = None
@@ -164,13 +168,15 @@ class CdcSource:
             raise Fatal(f"the saved position of {self.name} can't be read: {error}.", remedy="Reset the position and reconcile.") from None
         if mark.channel != self._settings.channel:
             # replay ids belong to their channel
-            raise self._begun_anew(f"the stream's channel was changed from {mark.channel} to {self._settings.channel}", mark)
+            raise self._begun_anew(
+                f"the stream's channel was changed from {mark.channel} to {self._settings.channel}", mark, anew=self._anew
+            )
         return mark
 
-    def _begun_anew(self, words: str, mark: Mark, cause: Cause = Cause.NUMBERING) -> Gap:
+    def _begun_anew(self, words: str, mark: Mark, cause: Cause = Cause.NUMBERING, *, anew: int = RETAINED) -> Gap:
         """The replay ids from now on have nothing to do with those before."""
         epoch = max(self._now_ms(), mark.epoch + 1)
-        fresh = Mark(channel=self._settings.channel, replay_id=RETAINED, at=self._server_ms(), epoch=epoch)
+        fresh = Mark(channel=self._settings.channel, replay_id=anew, at=self._server_ms(), epoch=epoch)
         return Gap(words, since_ms=mark.at or None, resume=fresh.text(), cause=cause)
 
     def _look_back(self, client: StreamClient, progress: "_Progress") -> None:

@@ -489,6 +489,16 @@ async def test_another_channel_means_a_gap(session: Session) -> None:
     assert caught.value.since_ms == 99
 
 
+async def test_a_channel_that_changes_while_it_is_followed_is_read_from_what_is_new_on(session: Session) -> None:
+    """Everything retained would come again, and use up the events that are to be saved."""
+    source = CdcSource(session, entities=BOTH, changes_channel=True)
+    async with reading(source, '{"channel":"/data/Other__chn","replay_id":7,"at":99}') as reader:
+        with pytest.raises(Gap) as caught:
+            await reader.step()
+    assert caught.value.since_ms == 99
+    assert json.loads(caught.value.resume or "")["replay_id"] == -1
+
+
 async def test_an_unreadable_position_is_for_a_person(session: Session) -> None:
     async with reading(CdcSource(session, entities=BOTH), "what?") as reader:
         with pytest.raises(Fatal, match="position"):
