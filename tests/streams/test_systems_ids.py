@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.wire.systems import CONTACT, LEAD, MARKETO, SALESFORCE, System, salesforce_id
-from streams.wire.topics import DEAD_LETTERS, DECISIONS, PARTITIONS, all_topics, change_topic, change_topics
+from streams.wire.topics import ANCHORS, DEAD_LETTERS, DECISIONS, PARTITIONS, all_topics, change_topic, change_topics
 
 LETTERS = st.text("ABCXYZabcxyz0123456789", min_size=15, max_size=15)
 
@@ -46,10 +46,12 @@ def test_topics_are_named_by_system_and_object() -> None:
     assert change_topic(System.SALESFORCE, LEAD) == "crm.salesforce.lead.v1"
     objects = [(SALESFORCE, LEAD), (SALESFORCE, CONTACT), (MARKETO, CONTACT), (SALESFORCE, LEAD)]
     assert change_topics(objects) == ("crm.salesforce.lead.v1", "crm.salesforce.contact.v1", "crm.marketo.contact.v1")
-    assert [topic.name for topic in all_topics(objects)] == [*change_topics(objects), DECISIONS, DEAD_LETTERS]
+    assert [topic.name for topic in all_topics(objects)] == [*change_topics(objects), DECISIONS, DEAD_LETTERS, ANCHORS]
 
 
 def test_topics_keep_longer_than_the_systems_and_are_as_safe_as_asked() -> None:
-    for topic in all_topics([(System.SALESFORCE, LEAD)], replication=3):
+    *logs, anchors = all_topics([(System.SALESFORCE, LEAD)], replication=3)
+    assert (anchors.partitions, anchors.replication, anchors.configs["cleanup.policy"]) == (1, 3, "compact")
+    for topic in logs:
         assert (topic.partitions, topic.replication, topic.configs["cleanup.policy"]) == (PARTITIONS, 3, "delete")
         assert int(topic.configs["retention.ms"]) > 3 * 86_400_000

@@ -150,8 +150,10 @@ def test_a_worker_may_die_between_any_two_effects(point: str) -> None:
     """Killed there each of the first times that it gets there, while answers get lost and feeds lose their order."""
     rest: dict[str, Any] = {"lost": 0.3, "read_first": True, "disorder": 0.2}
     born: tuple[str, ...] = ("both", "salesforce", "marketo", "twice")
-    if point.startswith("look.changed"):  # a creation that nobody has answered, of a record that nobody has touched since
-        born, rest = ("salesforce",) * 4, {"lost": 0.5, "edits": 1}
+    if point.startswith(
+        "look.changed"
+    ):  # a creation that nobody has answered, of a record that nobody has touched since; nor is it told whose
+        born, rest = ("salesforce",) * 4, {"lost": 0.5, "edits": 1, "stamped": True}
     plots = [Plot(seed=seed, dies_at=point, born=born[seed % 4], **rest) for seed in range(4 * DEATH_SEEDS)]
     told = play_all([History(variant="", plot=plot) for plot in plots], PROCESSES if NIGHTLY else 1)
     assert [(seen.history.plot, seen.faults) for seen in told if seen.faults] == []
