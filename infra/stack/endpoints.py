@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.ports import free_port
+from infra.ports import LOOPBACK, free_port
 from infra.stack.part import as_json, write_secret
 
 
@@ -39,6 +39,7 @@ def tell_tandem(run_dir: Path, *, bootstrap: str, dsn: str, sandbox: dict[str, A
     }
     environment = {
         "TANDEM_FLOW_STEPS_PORT": _kept(run_dir / "tandem" / "flow-steps.port", lambda: str(free_port())),
+        "TANDEM_CONSOLE_HOST": LOOPBACK,
         "TANDEM_CONSOLE_PORT": _kept(run_dir / "tandem" / "console.port", lambda: str(free_port())),
         "TANDEM_KAFKA_BOOTSTRAP": bootstrap,
         "TANDEM_SALESFORCE_URL": salesforce["url"],

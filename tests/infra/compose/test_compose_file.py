@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from consumers.configuration.groups.services import FlowStepSettings
+from consumers.configuration.groups.services import ConsoleSettings, FlowStepSettings
 from consumers.configuration.loading import ConfigurationError, load
 from consumers.kinds.registry import BY_NAME, OBJECTS
 from infra.compose.sandboxed import environment
@@ -26,8 +26,8 @@ from streams.wire.topics import all_topics
 FILE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "infra" / "compose" / "Dockerfile"
 ONE_SHOT = {"migrate", "topics", "check"}
-CORE = {"kafka", "postgres", "migrate", "topics", "check", "tandem"}
-DEMO = {"kafka", "postgres", "migrate", "topics", "sandbox", "tandem-sandboxed"}
+CORE = {"kafka", "postgres", "migrate", "topics", "check", "tandem", "console"}
+DEMO = {"kafka", "postgres", "migrate", "topics", "sandbox", "tandem-sandboxed", "console-sandboxed"}
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +105,22 @@ def test_a_proxy_can_reach_the_flow_steps_of_core(services: dict[str, Any]) -> N
 
 def test_tandem_runs_without_root_and_without_powers(services: dict[str, Any]) -> None:
     assert re.findall(r"^USER (\S+)", DOCKERFILE.read_text(), flags=re.MULTILINE) == ["tandem"]
-    for name in ("tandem", "tandem-sandboxed", "sandbox", "migrate", "topics", "check"):
+    for name in ("tandem", "tandem-sandboxed", "console", "console-sandboxed", "sandbox", "migrate", "topics", "check"):
         assert services[name]["cap_drop"] == ["ALL"], name
         assert services[name]["read_only"] is True, name
+
+
+def test_the_consoles_are_asked_where_they_listen(services: dict[str, Any]) -> None:
+    port = ConsoleSettings().port
+    assert f"TANDEM_CONSOLE_HOST=0.0.0.0 TANDEM_CONSOLE_PORT={port}" in DOCKERFILE.read_text()
+    within = f"${{TANDEM_CONSOLE_PORT:-{port}}}"
+    assert f"127.0.0.1:{within}:{port}" in services["console"]["ports"]
+    assert f"127.0.0.1:{within}:{within}" in services["sandbox"]["ports"], "that network is the demo's console's, too"
+    assert services["console-sandboxed"]["network_mode"] == "service:sandbox"
+    assert services["console-sandboxed"]["environment"]["TANDEM_CONSOLE_PORT"] == within
+    for name in ("console", "console-sandboxed"):
+        assert "/healthz" in services[name]["healthcheck"]["test"][-1], name
+        assert "--no-link" in services[name]["command"], "a log is no place for a link that signs in"
 
 
 def test_the_image_is_installed_from_the_lock_with_hashes() -> None:
@@ -119,7 +132,8 @@ def test_core_never_gets_the_configuration_of_the_sandbox(services: dict[str, An
     for name in _profile(services, "core"):
         assert not any(own in str(volume) for volume in services[name].get("volumes", [])), name
     assert own not in DOCKERFILE.read_text(), "nor does the image bring one along"
-    assert [volume for volume in services["tandem-sandboxed"]["volumes"] if own in volume], "the demo's is that one, whatever is named"
+    for name in ("tandem-sandboxed", "console-sandboxed"):
+        assert [volume for volume in services[name]["volumes"] if own in volume], "the demo's is that one, whatever is named"
     assert load_problems(ROOT / "infra" / "compose" / "no-configuration.yaml")
 
 
@@ -132,9 +146,10 @@ def load_problems(file: Path) -> list[str]:
 
 
 def test_core_starts_only_after_its_check(services: dict[str, Any]) -> None:
-    assert services["tandem"]["depends_on"]["check"] == {"condition": "service_completed_successfully"}
-    assert services["check"]["volumes"] == services["tandem"]["volumes"]
-    assert services["check"]["environment"] == services["tandem"]["environment"]
+    for name in ("tandem", "console"):
+        assert services[name]["depends_on"]["check"] == {"condition": "service_completed_successfully"}, name
+        assert services["check"]["volumes"] == services[name]["volumes"], name
+        assert services["check"]["environment"] == services[name]["environment"], name
 
 
 @pytest.mark.parametrize(("named", "found", "ends"), [("", 0, 2), ("mine.yaml", 0, 0), ("mine.yaml", 1, 1), ("mine.yaml", 3, 3)])
@@ -175,6 +190,30 @@ def test_the_demo_worker_signs_in_as_tandem_and_keeps_its_secrets_in_files(tmp_p
     assert Path(told["TANDEM_POSTGRES_DSN_FILE"]).read_text() == outside["TANDEM_POSTGRES_DSN"]
     assert stat.S_IMODE(Path(told["TANDEM_MARKETO_CLIENT_SECRET_FILE"]).stat().st_mode) == 0o600
     assert not {"sf-secret", "mk-secret", outside["TANDEM_POSTGRES_DSN"]} & set(told.values())
+
+
+def test_the_demo_console_listens_where_its_container_says_and_links_sign_in(tmp_path: Path) -> None:
+    """Without making fields: that is the worker's."""
+    endpoints, config = tmp_path / "endpoints.json", ROOT / "infra" / "stack" / "tandem.yaml"
+    salesforce = {"url": "http://localhost:8081", "client_id": "s", "client_secret": "sf-secret", "username": "t@x", "user_id": "005"}
+    marketo = {"url": "http://localhost:8082", "client_id": "m", "client_secret": "mk-secret"}
+    endpoints.write_text(json.dumps({"tandem": {"salesforce": salesforce, "marketo": marketo}}))
+    stand_in = tmp_path / "bin" / "tandem"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nenv -0 > {tmp_path}/told\n')
+    stand_in.chmod(0o700)
+    image = {"TANDEM_WEB_HOST": "0.0.0.0", "TANDEM_WEB_PORT": "6066", "TANDEM_CONSOLE_HOST": "0.0.0.0", "TANDEM_CONSOLE_PORT": "7068"}
+    addresses = {"TANDEM_KAFKA_BOOTSTRAP": "kafka:19092", "TANDEM_POSTGRES_DSN": "postgresql://tandem:pg@postgres/tandem"}
+    outside = {**image, **addresses, "PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
+    told = ["--endpoints", str(endpoints), "--secrets", str(tmp_path / "run"), "--config", str(config)]
+    command = [sys.executable, "-m", "infra.compose.sandboxed", *told, "console", "--no-link"]
+    done = subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "asked").read_text().split() == ["console", "--no-link", "--config", str(config)]
+    within = dict(line.split("=", 1) for line in (tmp_path / "told").read_text().split("\0") if line)
+    console = load(config, within).console
+    assert (console.host, console.port, console.links) == ("0.0.0.0", 7068, True)
+    assert "TANDEM_POSTGRES_DSN" not in within
 
 
 @pytest.mark.integration

@@ -21,4 +21,5 @@ def test_what_the_stack_tells_is_enough(tmp_path: Path) -> None:
     assert settings.marketo.client_secret.reveal() == "mk"
     assert settings.kafka.bootstrap_servers == "127.0.0.1:9092"
     assert settings.postgres.dsn.reveal() == "postgresql://tandem:x@127.0.0.1:5/tandem"
+    assert (settings.console.host, settings.console.port) == ("127.0.0.1", int(told["TANDEM_CONSOLE_PORT"]))
     assert (settings.web.host, settings.web.port) == ("127.0.0.1", 4321)
