@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -20,7 +21,9 @@ Reveal = Annotated[bool, typer.Option("--reveal", help="Show values as they are;
 def add_trying_commands(app: typer.Typer) -> None:
     """Both commands."""
     tried = examples(
-        "tandem plan", "tandem plan --config new.yaml --present tandem.yaml", "tandem plan --config new.yaml --since 30d --json"
+        "tandem plan",
+        "tandem plan --config new.yaml --present tandem.yaml",
+        "tandem plan --config new.yaml --present tandem.yaml --since 30d",
     )
     app.command(short_help="What would be written now; what other rules would have done.", epilog=tried)(plan)
     built = examples("tandem rebuild --into postgresql://localhost/second", "tandem rebuild --into postgresql://localhost/second --compare")
@@ -84,9 +87,23 @@ def _now(settings: "Settings", *, reveal: bool, json: bool) -> bool:
     return bool(told)
 
 
+def no_password(context: typer.Context, given: str) -> str:
+    """Whoever looks at the list of processes would read it."""
+    source = context.get_parameter_source("into")
+    if source is not None and source.name == "COMMANDLINE" and urlsplit(given).password:
+        raise typer.BadParameter("everybody on this machine can read a password there: put it into TANDEM_REBUILD_DSN, or a file ~/.pgpass")
+    return given
+
+
 def rebuild(
     into: Annotated[
-        str, typer.Option("--into", envvar="TANDEM_REBUILD_DSN", help="The empty database, with every migration; never the live one.")
+        str,
+        typer.Option(
+            "--into",
+            envvar="TANDEM_REBUILD_DSN",
+            callback=no_password,
+            help="The empty database, with every migration; never the live one. With a password only by the environment.",
+        ),
     ],
     config: Config = DEFAULT_CONFIG,
     *,

@@ -50,6 +50,16 @@ def test_a_wrong_configuration_and_what_can_not_be_reached_are_told_apart(words:
     assert runner.invoke(app, [*words, "-c", str(file)], env=ENVIRON).exit_code == Exit.UNREACHABLE
 
 
+def test_no_password_is_taken_from_the_command_line(tmp_path: Path) -> None:
+    """Whoever lists the processes of the machine would read it."""
+    file, dsn = tmp_path / "tandem.yaml", "postgresql://tandem:hidden@127.0.0.1:1/second"
+    file.write_text(MINIMAL)
+    told = runner.invoke(app, ["rebuild", "--into", dsn, "-c", str(file)], env=ENVIRON)
+    assert (told.exit_code, "hidden" in told.output, "TANDEM_REBUILD_DSN" in told.output) == (Exit.CONFIGURATION, False, True)
+    asked = runner.invoke(app, ["rebuild", "-c", str(file)], env={**ENVIRON, "TANDEM_REBUILD_DSN": dsn})
+    assert asked.exit_code == Exit.UNREACHABLE
+
+
 def test_shells_are_told_how_to_complete() -> None:
     shown = runner.invoke(app, ["--show-completion", "bash"], prog_name="tandem")
     assert (shown.exit_code, "_TANDEM_COMPLETE=complete_bash" in shown.output) == (0, True), shown.output
