@@ -306,3 +306,21 @@ async def test_who_is_held_for_an_address_that_somebody_had_in_one_batch_alone_i
     await reunite(ledger, TERMS, T + 70_000)
     state = next(each for each in ledger.pairs.values() if each.salesforce.id == record(SF, 3))
     assert not state.hold or state.salesforce.reread
+
+
+# -- told once more -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("system", "kind"), [(SF, Happened.READ), (MK, Happened.READ), (SF, Happened.CREATED)])
+async def test_what_was_told_of_somebody_before_he_was_deleted_meets_nobody_afterwards(system: System, kind: Happened) -> None:
+    """The poll's batch is told once more after a crash; the stream, when it was behind the poll, for the first time."""
+    ledger = ledger_with()
+    await judge(ledger, whole(system, 1, T + 10_000), whole(system.other, 9, T + 10_000))
+    gone = whole(system, 2, T + 50_000)
+    ends = [
+        event(system, {}, at, id=record(system, n), kind=Happened.DELETED, source="poll", seq=0)
+        for n, at in ((2, T + 52_000), (1, T + 54_000))
+    ]
+    await judge(ledger, gone, *ends)
+    told = gone if kind is Happened.READ else event(system, dict(gone.fields), T + 50_000, id=gone.id, kind=kind)
+    await judge(ledger, told)
+    assert ledger.pairs[1].record(system).id == record(system, 1)
+    assert all(state.record(system).deleted for state in ledger.pairs.values())

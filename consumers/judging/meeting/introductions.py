@@ -14,7 +14,7 @@ from consumers.ledger.port import Pair
 from consumers.mapping.fields import FieldType, LinkFields
 from consumers.merge.edits.values import Unfit, canonical, neutral
 from consumers.merge.events.reading import meet
-from consumers.merge.lives.record import is_old
+from consumers.merge.lives.record import is_from_before_its_end, is_old
 from consumers.merge.pair.decision import Folded, Ruling, Verdict
 from consumers.merge.pair.state import PairState, Record, shallow
 from consumers.merge.terms import Terms
@@ -86,8 +86,10 @@ def is_ours_unread(pair: Pair | None, system: System) -> bool:
 
 
 def is_overtaken(event: ChangeEvent, state: PairState, terms: Terms) -> bool:
-    """Whether a full event of this pair's record was judged before, or is a reading from before what is known of its e-mail: whom it met
-    then it doesn't meet again."""
+    """Whether a full event of this pair's record was judged before, or is from before its deletion, or is a reading from before what is
+    known of its e-mail: whom it met then it doesn't meet again."""
+    if is_from_before_its_end(state.record(event.system), event):
+        return True
     if event.kind is not _READ:
         return event.seq != 0 and is_old(state.record(event.system), event)
     field = state.fields.get(terms.rules.email_key)

@@ -8,12 +8,12 @@ from consumers.mapping.fields import FieldMapping
 from consumers.merge.edits.judge_reading import judge_look, judge_read
 from consumers.merge.edits.unusable import taken, unusable
 from consumers.merge.edits.values import Unfit, neutral
-from consumers.merge.edits.verdicts import UNORDERED, Edit, latest
+from consumers.merge.edits.verdicts import UNORDERED, Edit
 from consumers.merge.events.feed import edit_of
 from consumers.merge.lives.aside import relieved
 from consumers.merge.lives.identity import came_into
 from consumers.merge.lives.link import agree_link
-from consumers.merge.lives.record import FOREIGN, came_back, noted, seen_alive, touched
+from consumers.merge.lives.record import FOREIGN, came_back, is_from_before_its_end, noted, seen_alive, touched
 from consumers.merge.pair.decision import Folded, Ruling, Verdict
 from consumers.merge.pair.state import NEVER, Field, PairState, Record, is_out, shallow
 from consumers.merge.terms import Identity, Terms
@@ -42,7 +42,7 @@ def look(state: PairState, event: ChangeEvent, terms: Terms, at: Look) -> Folded
 def judge_reading(state: PairState, event: ChangeEvent, terms: Terms, at: "Look | None" = None) -> Folded:
     """A reading; one from before a deletion tells nothing any more."""
     record = state.record(event.system)
-    if record.deleted and event.at <= latest(record.at):
+    if is_from_before_its_end(record, event):
         return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="read before it was deleted"),)
     if record.heir:
         state = came_into(state, event, terms)

@@ -92,6 +92,13 @@ def is_alive(record: Record, event: ChangeEvent) -> bool:
     return later and event.kind in (_CREATED, _UPDATED)
 
 
+def is_from_before_its_end(record: Record, event: ChangeEvent) -> bool:
+    """Whether the record is gone, and this event of it (a reading, or one that tells that it was there) is from before that."""
+    if event.kind is Happened.READ:
+        return record.deleted and event.at <= latest(record.at)
+    return record.deleted and not is_alive(record, event)
+
+
 def undeleted(state: PairState, system: System, at: int) -> PairState:
     """The pair, one record of which is back since that moment (ms, the system's clock): it is read, since nobody told what changed
     meanwhile."""

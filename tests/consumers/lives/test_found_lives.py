@@ -94,6 +94,13 @@ POLLED_ONCE: dict[str, tuple[int, list[Step]]] = {
             person("an_address_changes_hands", 0, other=1, swap=True),
         ],
     ),
+    "who was read and deleted before anybody met him meets nobody when that reading comes once more: nobody is made again in him": (
+        9028,
+        [
+            *(on("somebody_is_added", CONTACT, 2), person("an_address_changes_hands", 2, other=7, swap=False), ARRIVE),
+            *(on("somebody_is_deleted", ACCOUNT, 2), works(1)),
+        ],
+    ),
 }
 """The same, each with a seed of its own."""
 
