@@ -7,6 +7,8 @@ from typing import Any
 from consumers.subscriptions.message import Choice, Message
 from consumers.subscriptions.topics import Content
 
+_JUDGED = frozenset({Content.DECISIONS, Content.CONFLICTS})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -27,7 +29,7 @@ class Span:
     def takes(self, message: Message) -> bool:
         """Whether it is one of them."""
         told = (message.data or {}).get("config", 0)
-        if self.versions and (message.content is not Content.DECISIONS or told not in self.versions):
+        if self.versions and (message.content not in _JUDGED or told not in self.versions):
             return False
         return self._is_within(message) and self._is_caused(message) and self._is_ruled(message) and self.choice.takes(message)
 
@@ -48,7 +50,7 @@ class Span:
         if not self.causes:
             return True
         data: Mapping[str, Any] = message.data or {}
-        event = data.get("event") if message.content is Content.DECISIONS else data
+        event = data.get("event") if message.content in _JUDGED else data
         event = event if isinstance(event, Mapping) else {}
         place = f"{event.get('topic')}/{event.get('partition')}@{event.get('offset')}"
         return not self.causes.isdisjoint({str(event.get("call") or ""), place})
@@ -58,4 +60,6 @@ class Span:
             return True
         told = (message.data or {}).get("fields") if message.content is Content.DECISIONS else ()
         named = {str(each.get("rule", "")) for each in told or ()}
+        if message.content is Content.CONFLICTS:
+            named.add(str((message.data or {}).get("rule", "")))
         return not self.rules.isdisjoint(named | {each.partition("@")[0] for each in named} - {""})

@@ -15,6 +15,7 @@ from consumers.subscriptions.topics import Content
 MASK = "•••"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ][\d:.]+(Z|[+-]\d{2}:?\d{2})?)?")
 _ID = re.compile(r"[0-9A-Za-z]{3}[0-9A-Za-z]{9}([0-9A-Za-z]{3}|[0-9A-Za-z]{6})")
+_MET = ("salesforce", "marketo", "base", "agreed")
 _VALUES = ("value", "agreed", "lost")
 
 
@@ -31,6 +32,9 @@ def masked(message: Message) -> Message:
             told["detail"] = masked_words(str(told["detail"]))
         if isinstance(told.get("joined"), Mapping):
             told["joined"] = {**told["joined"], "values": _all(told["joined"].get("values") or {}), "state": MASK}
+    elif message.content is Content.CONFLICTS:
+        told |= {part: masked_value(told[part]) for part in _MET if part in told}
+        told |= {"reason": masked_words(str(told["reason"]))} if told.get("reason") else {}
     elif message.content is Content.STATES:
         told |= {"fields": _all(told.get("fields") or {})} | ({"held": masked_words(str(told["held"]))} if told.get("held") else {})
     elif "original" in told:

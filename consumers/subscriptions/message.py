@@ -11,6 +11,9 @@ from consumers.subscriptions.topics import Content
 _CE = "ce_"
 _ALWAYS = {Content.ANCHORS: "sealed", Content.STATES: "agreed"}
 """What happened where nothing else can."""
+_JUDGED = frozenset({Content.DECISIONS, Content.CONFLICTS})
+_HAPPENED = {Content.DEAD_LETTERS: "stage", Content.CONFLICTS: "standing"}
+"""Which key tells what happened, where it isn't `kind`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Message:
         """The ids of the records that it speaks of; a decision's pair as `pair:NUMBER`."""
         told = self.data or {}
         found = [told.get("id"), told.get("into"), told.get("record")]
-        if self.content is Content.DECISIONS:
+        if self.content in _JUDGED:
             found.append(f"pair:{told.get('pair')}")
         if self.content is Content.STATES:
             found += [f"pair:{self.key}", told.get("salesforce"), told.get("marketo")]
@@ -47,26 +50,30 @@ class Message:
         told = (self.data or {}).get("fields")
         if self.content is Content.DECISIONS:
             return tuple(str(each.get("field")) for each in told or ())
+        if self.content is Content.CONFLICTS:
+            return (str((self.data or {}).get("field", "")),)
         return tuple(told) if isinstance(told, Mapping) else ()
 
     @property
     def kind(self) -> str:
-        """What happened: `updated`, `judged`; of a dead letter the stage where it failed."""
+        """What happened: `updated`, `judged`; of a conflict how it stands, of a dead letter the stage where it failed."""
         told = self.data or {}
         if self.content in _ALWAYS:
             return _ALWAYS[self.content] if self.data is not None else "gone"
-        return str(told.get("stage" if self.content is Content.DEAD_LETTERS else "kind", ""))
+        return str(told.get(_HAPPENED.get(self.content, "kind"), ""))
 
     @property
     def actor(self) -> str:
         """Who made the change, as far as the system tells it."""
         told = self.data or {}
-        told = (told.get("event") or {}) if self.content is Content.DECISIONS else told
+        told = (told.get("event") or {}) if self.content in _JUDGED else told
         return str(told.get("author") or "")
 
     @property
     def verdicts(self) -> frozenset[str]:
-        """Of a decision: how each field was judged, and what became of a write."""
+        """Of a decision: how each field was judged, and what became of a write; of a conflict how it stands, and who won."""
+        if self.content is Content.CONFLICTS:
+            return frozenset(str((self.data or {}).get(part, "")) for part in ("standing", "winner")) - {""}
         if self.content is not Content.DECISIONS or self.data is None:
             return frozenset()
         found = {str(each.get("verdict")) for each in self.data.get("fields") or ()}

@@ -12,6 +12,7 @@ import orjson
 
 from consumers.kinds.registry import Registry
 from consumers.merge.pair.decision import Decision, Joined, Origin, Ruling
+from consumers.publish.conflict import Conflict
 from consumers.publish.seals import Anchor
 from consumers.publish.states import State
 from consumers.subscriptions.topics import Content, Topic, topics
@@ -21,11 +22,12 @@ from streams.wire.topics import all_topics
 _TYPES: Mapping[Content, type] = {
     Content.CHANGES: ChangeEvent,
     Content.DECISIONS: Decision,
+    Content.CONFLICTS: Conflict,
     Content.DEAD_LETTERS: DeadLetter,
     Content.ANCHORS: Anchor,
     Content.STATES: State,
 }
-_DESCRIBED = (ChangeEvent, Decision, DeadLetter, Origin, Ruling, Joined, Anchor, State)
+_DESCRIBED = (ChangeEvent, Decision, Conflict, DeadLetter, Origin, Ruling, Joined, Anchor, State)
 _PREFIX = "#/components/schemas/"
 _HEADERS = {
     "type": "object",
@@ -119,6 +121,7 @@ def _message(content: Content) -> dict[str, Any]:
 _KEYS = {
     Content.CHANGES: "The record: its object and id, `lead:00Q5f000005bwLFEAY`.",
     Content.DECISIONS: "The pair's number.",
+    Content.CONFLICTS: "The pair's number.",
     Content.DEAD_LETTERS: "The key of the message that could not be used; empty where it had none.",
     Content.ANCHORS: "The day: days since 1970-01-01, UTC.",
     Content.STATES: "The pair's number. A message without a value is a tombstone: the record is gone.",

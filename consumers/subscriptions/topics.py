@@ -7,7 +7,7 @@ from enum import StrEnum
 from consumers.kinds.registry import Registry
 from consumers.mapping.kind import Kind
 from streams.wire.systems import MARKETO, Object, System
-from streams.wire.topics import ANCHORS, DEAD_LETTERS, DECISIONS, change_topic, state_topic
+from streams.wire.topics import ANCHORS, CONFLICTS, DEAD_LETTERS, DECISIONS, change_topic, state_topic
 
 
 class Content(StrEnum):
@@ -15,6 +15,7 @@ class Content(StrEnum):
 
     CHANGES = "changes"
     DECISIONS = "decisions"
+    CONFLICTS = "conflicts"
     DEAD_LETTERS = "dead letters"
     ANCHORS = "anchors"
     STATES = "states"
@@ -51,6 +52,11 @@ ANCHORED = Topic(
 _OURS = (
     Topic(
         name=DECISIONS, content=Content.DECISIONS, words="What was judged, written, linked, held or joined, and why: a message a decision."
+    ),
+    Topic(
+        name=CONFLICTS,
+        content=Content.CONFLICTS,
+        words="Values that met without having seen each other: both, what was agreed before, the rule, and which stands or that it waits.",
     ),
     Topic(name=DEAD_LETTERS, content=Content.DEAD_LETTERS, words="Events that could not be used, with their bytes and the reason."),
     ANCHORED,

@@ -120,7 +120,7 @@ class Worker:
 
     @staticmethod
     def _needs_kafka(name: str) -> bool:
-        return name.partition(".")[0] in (RELAY, OBSERVE, RECONCILE, COPY, "outbox", "seals", "states", "kafka")
+        return name.partition(".")[0] in (RELAY, OBSERVE, RECONCILE, COPY, "outbox", "seals", "states", "conflicts", "kafka")
 
     def _say_once(self, name: str, reason: str) -> None:
         """What keeps all roles from starting is logged once, not by each of them every second."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from streams.wire.systems import Object, System
 
 DECISIONS = "crm.decisions.v1"
+CONFLICTS = "crm.conflicts.v1"
 DEAD_LETTERS = "crm.dead-letters.v1"
 ANCHORS = "crm.anchors.v1"
 """Where the chain of decisions ends, now and then."""
@@ -41,11 +42,11 @@ def state_topic(kind: str) -> str:
 def all_topics(objects: Iterable[tuple[System, Object]], replication: int = 1, *, kinds: Iterable[str] = ()) -> list[TopicSpec]:
     """Every topic Tandem needs to keep these in step. `kinds`: those that have a table of what is agreed.
 
-    Change topics keep 14 days (longer than Salesforce's 3), decisions 30, dead letters 90; of anchors the last of each day
+    Change topics keep 14 days (longer than Salesforce's 3), decisions and conflicts 30, dead letters 90; of anchors the last of each day
     stays, of states the last of each record.
     """
     changes = [_kept(name, days=14, replication=replication) for name in change_topics(objects)]
-    ours = [_kept(DECISIONS, days=30, replication=replication), _kept(DEAD_LETTERS, days=90, replication=replication)]
+    ours = [_kept(name, days=days, replication=replication) for name, days in ((DECISIONS, 30), (CONFLICTS, 30), (DEAD_LETTERS, 90))]
     states = [_latest(state_topic(kind), replication=replication) for kind in kinds]
     return [*changes, *ours, *states, _latest(ANCHORS, partitions=1, replication=replication)]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.wire.systems import CONTACT, LEAD, MARKETO, SALESFORCE, System, salesforce_id
-from streams.wire.topics import ANCHORS, DEAD_LETTERS, DECISIONS, PARTITIONS, all_topics, change_topic, change_topics
+from streams.wire.topics import ANCHORS, CONFLICTS, DEAD_LETTERS, DECISIONS, PARTITIONS, all_topics, change_topic, change_topics
 
 LETTERS = st.text("ABCXYZabcxyz0123456789", min_size=15, max_size=15)
 
@@ -46,7 +46,7 @@ def test_topics_are_named_by_system_and_object() -> None:
     assert change_topic(System.SALESFORCE, LEAD) == "crm.salesforce.lead.v1"
     objects = [(SALESFORCE, LEAD), (SALESFORCE, CONTACT), (MARKETO, CONTACT), (SALESFORCE, LEAD)]
     assert change_topics(objects) == ("crm.salesforce.lead.v1", "crm.salesforce.contact.v1", "crm.marketo.contact.v1")
-    assert [topic.name for topic in all_topics(objects)] == [*change_topics(objects), DECISIONS, DEAD_LETTERS, ANCHORS]
+    assert [topic.name for topic in all_topics(objects)] == [*change_topics(objects), DECISIONS, CONFLICTS, DEAD_LETTERS, ANCHORS]
 
 
 def test_topics_keep_longer_than_the_systems_and_are_as_safe_as_asked() -> None:

@@ -34,6 +34,8 @@ def line_of(message: Message) -> str:
         told = tuple(_change(message.data))
     elif message.content is Content.DECISIONS:
         told = tuple(_decision(message.data))
+    elif message.content is Content.CONFLICTS:
+        told = tuple(_conflict(message.data))
     elif message.content is Content.STATES:
         told = tuple(_state(message.data))
     elif message.content is Content.ANCHORS:
@@ -74,6 +76,22 @@ def _decision(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"{escape(str(each.get('field', '')))} {judged} {_value(each.get('value'))}"
     if data.get("detail"):
         yield escape(str(data["detail"]))
+
+
+def _conflict(data: Mapping[str, Any]) -> Iterator[str]:
+    standing = str(data.get("standing", ""))
+    yield f"[bold]{escape(standing)}[/] pair:{escape(str(data.get('pair', '')))} {escape(str(data.get('field', '')))}"
+    if standing == "gone":
+        return
+    yield f"Salesforce {_value(data.get('salesforce'))}, Marketo {_value(data.get('marketo'))}"
+    yield f"before both {_value(data.get('base'))}" if data.get("base_known") else "what was before both isn't known"
+    rule = f" by {escape(str(data['rule']))}" if data.get("rule") else ""
+    if data.get("winner"):
+        yield f"{_value(data.get('agreed'))} stands ({escape(str(data['winner']))}{rule})"
+    else:
+        yield f"waits for a person{rule}"
+    if data.get("by"):
+        yield f"decided by {escape(str(data['by']))}"
 
 
 def _value(value: Any) -> str:

@@ -11,6 +11,7 @@ from consumers.configuration.mapping.registered import registry_of
 from consumers.judging.observed import Observed
 from consumers.observe.intake import Intake
 from consumers.observe.observer import Observer
+from consumers.publish.conflicts import Conflicts
 from consumers.publish.outbox import Outbox
 from consumers.publish.seals import Seals
 from consumers.publish.states import States
@@ -27,6 +28,8 @@ from streams.wire.topics import change_topics
 _log = structlog.get_logger(__name__)
 _SEALED_SECONDS = 1.0
 """So often it is looked for decisions to be chained."""
+_CONFLICTS_SECONDS = 0.5
+"""So often it is looked for conflicts."""
 _TABLED_SECONDS = 0.5
 """So often it is looked for changes of what is agreed."""
 
@@ -44,6 +47,7 @@ class Observing:
             "outbox": self._outbox,
             "seals": self._seals,
             "states": self._states,
+            "conflicts": self._conflicts,
             "retention": self._retention,
         }
 
@@ -80,6 +84,12 @@ class Observing:
         states.kinds = {obj: kind.name for obj, kind in registry_of(tools.settings).kind_of.items()}
         self._process.board.also(states.name, states.wrong)
         await states.run(stop)
+
+    async def _conflicts(self, tools: Tools, stop: asyncio.Event) -> None:
+        make = partial(kafka_producer, kafka_access(tools.settings))
+        conflicts = Conflicts(tools.pool, tools.singleton, make, interval_seconds=_CONFLICTS_SECONDS)
+        self._process.board.also(conflicts.name, conflicts.wrong)
+        await conflicts.run(stop)
 
     async def _retention(self, tools: Tools, stop: asyncio.Event) -> None:
         kept = shelves(tools.pool, tools.ledger, tools.settings.retention, now_ms)

@@ -42,6 +42,23 @@ def test_a_decision_is_taken(told: dict[str, Any], takes: bool) -> None:
     assert Span(**{"until_ms": 2_000, **told}).takes(message()) is takes
 
 
+@pytest.mark.parametrize(
+    ("told", "takes"),
+    [
+        ({}, True),
+        ({"rules": frozenset({"newest"})}, True),
+        ({"rules": frozenset({"newest@1"})}, False),
+        ({"causes": frozenset({"0001-ab"})}, True),
+        ({"causes": frozenset({"c"})}, False),
+        ({"versions": frozenset({3})}, True),
+        ({"versions": frozenset({4})}, False),
+    ],
+)
+def test_a_conflict_is_taken_as_its_decision_is(told: dict[str, Any], takes: bool) -> None:
+    conflict = {"standing": "decided", "pair": 7, "event": EVENT, "field": "title", "rule": "newest@2", "config": 3}
+    assert Span(**{"until_ms": 2_000, **told}).takes(message(conflict, Content.CONFLICTS)) is takes
+
+
 def test_a_change_is_taken_by_its_place_in_the_feed() -> None:
     change = message({"kind": "updated", "id": "x", "seq": 12, "call": "c"}, Content.CHANGES)
     assert Span(until_ms=2_000, positions=(12, 13)).takes(change)

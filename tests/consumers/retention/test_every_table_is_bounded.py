@@ -30,6 +30,7 @@ BOUNDED_OTHERWISE = {
     "relations": "a row a reference of a pair, gone with the pair",
     "refusals": "a row a field of a pair, gone when taken or with the pair",
     "former": "a row a record that was merged or converted, gone with the pair that it is part of",
+    "conflicts_waiting": "taken off once the conflict is decided, or its pair has ended",
     "pairs_ended": "taken off once the state topics have told it",
     "left_behind": "only what a pair waits for; taken off by the next batch",
     "known_fields": "a row a field of the systems' schemas, gone some months after the field",

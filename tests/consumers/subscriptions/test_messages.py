@@ -14,6 +14,7 @@ from consumers.cli.text.subscribed import line_of
 from consumers.kinds.registry import STANDARD
 from consumers.merge.pair.decision import Decision, Joined, Origin, Ruling, Verdict
 from consumers.merge.pair.decision import encode as encode_decision
+from consumers.publish.conflict import Conflict, Standing, body_of
 from consumers.subscriptions.masking import MASK, masked, masked_value
 from consumers.subscriptions.message import Choice, Message, message_of
 from consumers.subscriptions.since import NoMoment, moment_of
@@ -66,6 +67,30 @@ DECISION = told(
         )
     ),
 )
+CONFLICT = told(
+    Content.CONFLICTS,
+    body_of(
+        Conflict(
+            conflict="12000-title",
+            standing=Standing.DECIDED,
+            at=AT,
+            pair=12,
+            field="title",
+            edited=System.MARKETO,
+            record="1001",
+            salesforce=CANARY,
+            marketo=CANARY,
+            base=CANARY,
+            base_known=True,
+            agreed=CANARY,
+            winner="marketo",
+            rule="newest@2",
+            reason=f"it said '{CANARY}'",
+            event=Origin(topic="t", partition=0, offset=1, author=USER, call="c7"),
+            config=3,
+        )
+    ),
+)
 LETTER = told(
     Content.DEAD_LETTERS,
     encode_dead_letter(DeadLetter(stage="observe", reason="no change event", original=CANARY.encode(), key=f"lead:{LEAD_ID}")),
@@ -91,6 +116,10 @@ LETTER = told(
         (DECISION, Choice(verdicts=frozenset({"confirmed"})), True),
         (DECISION, Choice(actors=frozenset({USER})), True),
         (DECISION, Choice(kinds=frozenset({"joined"})), True),
+        (CONFLICT, Choice(kinds=frozenset({"decided"}), records=frozenset({"pair:12"}), fields=frozenset({"title"})), True),
+        (CONFLICT, Choice(records=frozenset({"1001"}), actors=frozenset({USER}), verdicts=frozenset({"marketo"})), True),
+        (CONFLICT, Choice(verdicts=frozenset({"waiting"})), False),
+        (CONFLICT, Choice(fields=frozenset({"email"})), False),
         (LETTER, Choice(kinds=frozenset({"observe"}), records=frozenset({LEAD_ID})), True),
         (LETTER, Choice(fields=frozenset({"title"})), False),
     ],
@@ -99,7 +128,7 @@ def test_what_is_asked_for_is_chosen(message: Message, choice: Choice, *, taken:
     assert choice.takes(message) is taken
 
 
-@pytest.mark.parametrize("message", [CHANGE, DECISION, LETTER])
+@pytest.mark.parametrize("message", [CHANGE, DECISION, CONFLICT, LETTER])
 def test_nothing_that_a_person_wrote_is_left_when_masked(message: Message) -> None:
     shown = json.dumps(masked(message).data) + line_of(masked(message))
     assert "anary" not in shown
@@ -147,10 +176,30 @@ def test_text_of_others_makes_no_markup() -> None:
     assert "[red]x" in Text.from_markup(line_of(told(Content.CHANGES, orjson.dumps(data)))).plain
 
 
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (
+            {"standing": "waiting", "salesforce": "a", "base_known": True},
+            "Salesforce a, Marketo (nothing)  before both (nothing)  waits for a person",
+        ),
+        (
+            {"standing": "decided", "agreed": "a", "winner": "both", "rule": "[b]@1"},
+            "what was before both isn't known  a stands (both by [b]@1)",
+        ),
+        ({"standing": "decided", "agreed": "a", "winner": "person", "by": "ada"}, "a stands (person)  decided by ada"),
+        ({"standing": "gone"}, "gone pair:3 title"),
+    ],
+)
+def test_a_conflict_is_a_line(data: Any, shown: str) -> None:
+    line = line_of(told(Content.CONFLICTS, orjson.dumps({"pair": 3, "field": "title"} | data)))
+    assert Text.from_markup(line).plain.endswith(shown)
+
+
 def test_topics_are_found_by_both_names() -> None:
     for topic in topics(STANDARD):
         assert topic_named(topic.name, STANDARD) == topic_named(topic.short.upper(), STANDARD) == topic
-    assert len({topic.name for topic in topics(STANDARD)}) == len(STANDARD.change_topics) + len(STANDARD.kinds) + 3
+    assert len({topic.name for topic in topics(STANDARD)}) == len(STANDARD.change_topics) + len(STANDARD.kinds) + 4
 
 
 @pytest.mark.parametrize(("name", "hint"), [("salesforce.leads", "did you mean salesforce.lead?"), ("???", "there are: ")])

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from consumers.kinds.registry import STANDARD
 from consumers.merge.pair.decision import Decision, Origin, Ruling, Verdict
 from consumers.merge.pair.decision import encode as encode_decision
+from consumers.publish.conflict import Conflict, Standing, body_of
 from consumers.subscriptions.published import asyncapi, asyncapi_text, schemas
 from infra.setup import found
 from infra.setup.strangers import FOLDER
@@ -65,7 +66,7 @@ def test_change_events_are_as_their_schema_says(kind: Happened, fields: Any, bef
     validator("ChangeEvent").validate(json.loads(encode(event)))
 
 
-def test_decisions_and_dead_letters_are_as_their_schemas_say() -> None:
+def test_decisions_conflicts_and_dead_letters_are_as_their_schemas_say() -> None:
     decision = Decision(
         kind="judged",
         at=1,
@@ -78,6 +79,13 @@ def test_decisions_and_dead_letters_are_as_their_schemas_say() -> None:
     validator("Decision").validate(json.loads(encode_decision(decision)))
     letter = DeadLetter(stage="observe", reason="why", original=b"\xff", key="lead:1")
     validator("DeadLetter").validate(json.loads(encode_dead_letter(letter)))
+    whole = Conflict(
+        conflict="1-title", standing=Standing.WAITING, at=1, pair=1, field="title", edited=System.MARKETO, record="1", salesforce="x",
+        marketo=1.5, base=True, base_known=True, agreed="x", rule="review@1", reason="why", event=decision.event,
+    )  # fmt: skip
+    bare = Conflict(conflict="1-title", standing=Standing.GONE, at=1, pair=1, field="title")
+    for conflict in (whole, bare):
+        validator("Conflict").validate(json.loads(body_of(conflict)))
     with pytest.raises(Exception, match="is not of type"):
         validator("Decision").validate({**json.loads(encode_decision(decision)), "pair": "1"})
 
