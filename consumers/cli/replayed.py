@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from consumers.answers.choosing import choice_of
 from consumers.cli.noted import note
-from consumers.cli.subscribed import REVEAL, choice_of
+from consumers.cli.subscribed import REVEAL
 from consumers.configuration.access import kafka_access
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.registered import registry_of

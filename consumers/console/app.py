@@ -19,6 +19,7 @@ from consumers.console.access.guard import HEADERS, Guard
 from consumers.console.api.routes import Api
 from consumers.console.ground import Ground
 from consumers.console.live import Live
+from consumers.console.pages.changes import Changes
 from consumers.console.pages.deciding import Deciding
 from consumers.console.pages.lists import LIST_PAGES, Lists
 from consumers.console.pages.overview import Overview
@@ -33,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 def application(ground: Ground) -> Starlette:
     """For one ground."""
-    paths = frozenset({"/", "/record", *(each.path for each in LIST_PAGES)})
+    paths = frozenset({"/", "/record", "/changes", *(each.path for each in LIST_PAGES)})
     pages = Pages(paths)
     signing, live = Signing(ground, pages), Live(ground)
     routes: list[BaseRoute] = [
@@ -43,6 +44,7 @@ def application(ground: Ground) -> Starlette:
         *signing.routes,
         *Overview(ground, pages).routes,
         *RecordPage(ground, pages).routes,
+        *Changes(ground, pages).routes,
         *Lists(ground, pages).routes,
         *Deciding(ground, pages).routes,
         *Api(ground).routes,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from consumers.answers.happened import Happening
 from consumers.answers.ledger import Story
 from consumers.audit_log.deeds import Deed
 from consumers.desk.doing import Outcome
@@ -25,6 +26,8 @@ from consumers.reports.standing.health import Health
 from consumers.reports.standing.lists import Listed
 from consumers.reports.standing.status import Cycle, Partition, SourceState, Status, impersonal
 from consumers.subscriptions.masking import MASK, masked_value, masked_words
+from consumers.subscriptions.masking import masked as masked_message
+from consumers.subscriptions.message import Message
 from consumers.subscriptions.topics import Topic
 
 UNMASKED_NAMES = frozenset({"account", "campaign", "opportunity"})
@@ -132,6 +135,20 @@ def _step(step: Step) -> Step:
     return replace(step, sentence=masked_words(step.sentence), outcome=masked_words(step.outcome))
 
 
+def _message(message: Message) -> Message:
+    """As subscribers see it, and without whose change it was, where that is an address."""
+    told = masked_message(message)
+    if told.data is None:
+        return told
+    data = dict(told.data)
+    for name in ("author", "event"):
+        if isinstance(data.get(name), str):
+            data[name] = masked_words(data[name])
+        elif isinstance(data.get(name), Mapping) and data[name].get("author"):
+            data[name] = {**data[name], "author": masked_words(str(data[name]["author"]))}
+    return replace(told, data=data)
+
+
 def _differing(found: Differing) -> Differing:
     return replace(
         found,
@@ -155,6 +172,8 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
     Conflict: _conflict,
     Outcome: _outcome,
     Story: _story,
+    Message: _message,
+    Happening: lambda found: replace(found, message=_message(found.message), causes=tuple(map(_cause, found.causes))),
     Cause: _cause,
     Differing: _differing,
     Drift: lambda drift: replace(drift, differences=tuple(map(_differing, drift.differences))),

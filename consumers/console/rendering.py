@@ -25,6 +25,7 @@ SYSTEMS = {"salesforce": "Salesforce", "marketo": "Marketo"}
 NAVIGATION = (
     ("/", "Overview", "o"),
     ("/record", "Record", "r"),
+    ("/changes", "Changes", "h"),
     ("/errors", "Errors", "e"),
     ("/conflicts", "Conflicts and holds", "c"),
     ("/backlog", "Backlog and budget", "b"),

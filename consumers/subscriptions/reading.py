@@ -7,6 +7,7 @@ import heapq
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -55,6 +56,51 @@ async def records(
                     yield complete.checked(record)
         except (KafkaError, OSError) as error:
             raise await why_not(kafka, error) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest messages of a topic, oldest first. `passed_over`: older ones of the same span that were not read."""
+
+    messages: list[Message]
+    passed_over: int
+
+
+async def newest(kafka: KafkaAccess, topic: Topic, *, since_ms: int, most: int) -> Newest:
+    """What the topic has taken since then, not more than about `most`, of each partition its newest. Raises as `messages`."""
+    await _look(kafka, topic)
+    async with _consumer(kafka, topic) as consumer:
+        try:
+            ends, passed_over = await _begin(consumer, since_ms, NOWHERE), 0
+            share = max(1, most // max(1, len(ends)))
+            for place, end in ends.items():
+                over = end - share - await consumer.position(place)
+                if over > 0:
+                    passed_over += over
+                    consumer.seek(place, end - share)
+            return Newest(messages=[told(topic, record) async for record in _kept(consumer, ends)], passed_over=passed_over)
+        except (KafkaError, OSError) as error:
+            raise await why_not(kafka, error) from error
+
+
+async def message_at(kafka: KafkaAccess, topic: Topic, partition: int, offset: int) -> Message | None:
+    """The message at that place; None: there is none, or the broker has let it go. Raises as `messages`."""
+    await _look(kafka, topic)
+    async with _consumer(kafka, topic) as consumer:
+        try:
+            place = TopicPartition(topic.name, partition)
+            if place not in consumer.assignment():
+                return None
+            first, end = (await consumer.beginning_offsets([place]))[place], (await consumer.end_offsets([place]))[place]
+            if not first <= offset < end:
+                return None
+            consumer.seek(place, offset)
+            while await consumer.position(place) <= offset:
+                for record in (await consumer.getmany(place, timeout_ms=_FETCH_MS)).get(place, []):
+                    return told(topic, record) if record.offset == offset else None
+        except (KafkaError, OSError) as error:
+            raise await why_not(kafka, error) from error
+    return None
 
 
 class _Complete:

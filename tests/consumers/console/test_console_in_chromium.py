@@ -20,6 +20,7 @@ from infra.kafka.broker import Broker
 from infra.setup.found import chromium
 from streams.wire.topics import all_topics
 from tests.consumers.console.served import served, settings_on
+from tests.consumers.console.test_changes import publish
 from tests.consumers.console.troubled import fill
 
 _CHROMIUM = found.path if (found := chromium()) else ""
@@ -47,6 +48,7 @@ class Console:
     browser: Browser
     state: Any
     pairs: dict[str, int]
+    change: str
     complaints: list[str] = field(default_factory=list)
 
     @property
@@ -55,7 +57,9 @@ class Console:
         return {
             "overview": "/", "find": "/record", "record": f"/record/{self.pairs['ada']}?all=1",
             "canary": f"/record/{self.pairs['canary']}?technical=1",
-            "story": f"/record/{self.pairs['canary']}/title?technical=1", "errors": "/errors", "conflicts": "/conflicts",
+            "story": f"/record/{self.pairs['canary']}/title?technical=1", "changes": "/changes?topic=salesforce.lead",
+            "change": self.change,
+            "errors": "/errors", "conflicts": "/conflicts",
             "conflict": f"/conflict/{self.pairs['conflict']}/title", "backlog": "/backlog", "coverage": "/coverage", "streams": "/streams",
             "rules": "/rules", "audit": "/audit",
         }  # fmt: skip
@@ -77,6 +81,8 @@ async def console(postgres_module: str, kafka_broker: Broker, tmp_path_factory: 
     settings = settings_on(postgres_module, tmp_path_factory.mktemp("console"), kafka=kafka_broker.bootstrap)
     await ensure_topics(kafka_broker.bootstrap, all_topics(registry_of(settings).objects))
     pairs = await fill(postgres_module)
+    told = await publish(kafka_broker.bootstrap, "005000000000001AAA", count=3)
+    change = f"/changes/salesforce.lead/{told.partition}/{told.offset}"
     async with served(settings) as visitor, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=str(_CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
         try:
@@ -91,7 +97,9 @@ async def console(postgres_module: str, kafka_broker: Broker, tmp_path_factory: 
             await page.get_by_role("button", name="Show for 15 minutes").click()
             await expect(page.get_by_text("Personal data is shown.")).to_be_visible(timeout=_PATIENCE_MS)
             state = await context.storage_state()
-            yield Console(base=visitor.base, settings=settings, postgres=postgres_module, browser=browser, state=state, pairs=pairs)
+            yield Console(
+                base=visitor.base, settings=settings, postgres=postgres_module, browser=browser, state=state, pairs=pairs, change=change
+            )
         finally:
             await browser.close()
 
