@@ -185,8 +185,8 @@ def test_record_and_explain(config: str, environ: dict[str, str], sandbox: dict[
     sides = {each["field"]: each["marketo"] for each in record["fields"]}
     assert record["marketo_id"] == person
     assert sides["email"]["mark"] == "same"
-    assert sides["title"] == {"value": "CTO", "mark": "lost", "why": "its value lost; the agreement is owed"}
-    assert sides["lastName"] == {"value": "Ångström", "mark": "news", "why": "changed in marketo; its feed has not told yet"}
+    assert sides["title"] == {"value": "CTO", "mark": "lost", "set_ms": 0, "why": "its value lost; the agreement is owed"}
+    assert sides["lastName"] == {"value": "Ångström", "mark": "news", "set_ms": 0, "why": "changed in marketo; its feed has not told yet"}
 
     plain = tandem(config, environ, "record", person)
     assert "2 not in step" in plain.stdout
@@ -280,7 +280,8 @@ def test_what_is_not_known_is_said_with_1(config: str, environ: dict[str, str]) 
     assert "no person with the e-mail nobody@example.com is known" in unknown.stderr
     run(environ["DSN"], ("insert into pairs (marketo_id, state, updated_at) values ('7', $1, 0)", (pack(PairState()),)))
     field = tandem(config, environ, "explain", "7", "titel")
-    assert (field.exit_code, field.stderr) == (1, "titel is not a mapped field of a lead; did you mean title?\n")
+    told = "titel is not a mapped field of a lead, so that no change of it is passed on; did you mean title?\n"
+    assert (field.exit_code, field.stderr) == (1, told)
 
 
 def test_lists_are_for_people_for_programs_and_for_spreadsheets(config: str, environ: dict[str, str]) -> None:

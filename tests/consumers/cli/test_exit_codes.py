@@ -60,7 +60,8 @@ def test_no_password_is_taken_from_the_command_line(tmp_path: Path) -> None:
     assert asked.exit_code == Exit.UNREACHABLE
 
 
-def test_shells_are_told_how_to_complete() -> None:
+def test_shells_are_told_how_to_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))
     shown = runner.invoke(app, ["--show-completion", "bash"], prog_name="tandem")
     assert (shown.exit_code, "_TANDEM_COMPLETE=complete_bash" in shown.output) == (0, True), shown.output
     asked = {"_TANDEM_COMPLETE": "complete_bash", "COMP_WORDS": "tandem dead-letters re", "COMP_CWORD": "2"}

@@ -30,7 +30,7 @@ COMMANDS = {
     "confirm-deletes": ["confirm-deletes", "lead"],
     "record": ["record", "7", "--no-live"],
 }
-SECONDS = 60
+SECONDS = 240.0
 
 
 @dataclass(frozen=True, kw_only=True)
