@@ -161,6 +161,7 @@ def _port(text: str, system: str) -> str:
 
 
 def test_record_and_explain(config: str, environ: dict[str, str], sandbox: dict[str, Any]) -> None:
+    tandem(config, environ, "setup", "--yes")
     person = str(
         operate(sandbox, "marketo/person/create", {"fields": {"email": "zoe@example.com", "title": "CTO", "lastName": "Ångström"}})["id"]
     )
