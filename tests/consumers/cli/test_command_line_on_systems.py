@@ -206,7 +206,7 @@ def test_record_and_explain(config: str, environ: dict[str, str], sandbox: dict[
     assert "Conflict, decided by salesforce@1 (it wins): “CTO” lost, “CEO” stays; Marketo is owed it." in technical.stdout
     ((chapter,),) = [each["chapters"] for each in json.loads(tandem(config, environ, "explain", person, "title", "--json").stdout)]
     assert (chapter["verdict"], chapter["lost"], chapter["agreed"]) == ("lost", "CTO", "CEO")
-    assert "No decision has touched this field" in tandem(config, environ, "explain", person, "phone").stdout
+    assert "No decision has touched it" in tandem(config, environ, "explain", person, "phone").stdout
 
 
 def company_made(sandbox: dict[str, Any], key: str, fields: dict[str, Any]) -> None:
