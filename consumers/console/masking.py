@@ -46,93 +46,70 @@ def masked(told: Any) -> Any:
     raise TypeError(f"is anything of {type(told).__name__} personal? consumers.console.masking must know")
 
 
-def _listed(listed: Listed) -> Listed:
-    return replace(
-        listed, person=_name(listed.person), email=_name(listed.email), why=masked_words(listed.why), value=masked_value(listed.value)
-    )
+def _hidden(told: Any, *, names: str = "", words: str = "", values: str = "", **more: Any) -> Any:
+    """The answer with these of its attributes masked: people's `names`, `words` that may quote values, `values` themselves; and with
+    `more` in place of what it says."""
+    changed = {name: _name(getattr(told, name)) for name in names.split()}
+    changed |= {name: masked_words(getattr(told, name)) for name in words.split()}
+    changed |= {name: masked_value(getattr(told, name)) for name in values.split()}
+    return replace(told, **changed, **more)
 
 
-def _story(story: Story) -> Story:
-    return replace(
-        story,
-        person=_name(story.person),
-        email=_name(story.email),
-        chapters=tuple(_chapter(each) for each in story.chapters),
-        now=tuple(masked_words(each) for each in story.now),
-    )
+def _listed(listed: Listed) -> Any:
+    return _hidden(listed, names="person email", words="why", values="value")
 
 
-def _conflict(conflict: Conflict) -> Conflict:
-    values = {side: masked_value(getattr(conflict, side)) for side in ("salesforce", "base", "marketo")}
-    return replace(conflict, name=_name(conflict.name), why=masked_words(conflict.why), **values)
+def _story(story: Story) -> Any:
+    return _hidden(story, names="person email", chapters=tuple(map(_chapter, story.chapters)), now=tuple(map(masked_words, story.now)))
 
 
-def _outcome(outcome: Outcome) -> Outcome:
+def _outcome(outcome: Outcome) -> Any:
     writes = tuple(replace(each, fields={name: masked_value(value) for name, value in each.fields.items()}) for each in outcome.writes)
-    steps = tuple(map(masked_words, outcome.steps))
-    return replace(
-        outcome, record=_name(outcome.record), what=masked_words(outcome.what), steps=steps, writes=writes, why=masked_words(outcome.why)
-    )
+    return _hidden(outcome, names="record", words="what why", steps=tuple(map(masked_words, outcome.steps)), writes=writes)
 
 
-def _cause(cause: Cause) -> Cause:
-    return replace(cause, author=masked_words(cause.author), lines=tuple(map(_line, cause.lines)), steps=tuple(map(_step, cause.steps)))
+def _cause(cause: Cause) -> Any:
+    return _hidden(cause, words="author", lines=tuple(map(_line, cause.lines)), steps=tuple(map(_step, cause.steps)))
 
 
-def _record(record: RecordShown) -> RecordShown:
-    personal = record.object not in UNMASKED_NAMES
-    parents = tuple(_parent(each) for each in record.relations.parents)
-    return replace(
+def _record(record: RecordShown) -> Any:
+    return _hidden(
         record,
-        person=_name(record.person) if personal else record.person,
-        email=_name(record.email),
-        salesforce_note=masked_words(record.salesforce_note),
-        marketo_note=masked_words(record.marketo_note),
-        hold=masked_words(record.hold),
-        fields=tuple(_field(each) for each in record.fields),
-        relations=replace(record.relations, parents=parents),
+        names="email" if record.object in UNMASKED_NAMES else "person email",
+        words="salesforce_note marketo_note hold",
+        fields=tuple(map(_field, record.fields)),
+        relations=replace(record.relations, parents=tuple(map(_parent, record.relations.parents))),
     )
 
 
-def _parent(parent: Parent) -> Parent:
-    return parent if parent.kind in UNMASKED_NAMES else replace(parent, name=_name(parent.name))
+def _parent(parent: Parent) -> Any:
+    return parent if parent.kind in UNMASKED_NAMES else _hidden(parent, names="name")
 
 
-def _field(field: FieldShown) -> FieldShown:
-    return replace(field, salesforce=_side(field.salesforce), marketo=_side(field.marketo), agreed=masked_value(field.agreed))
+def _field(field: FieldShown) -> Any:
+    return _hidden(field, values="agreed", salesforce=_side(field.salesforce), marketo=_side(field.marketo))
 
 
-def _side(side: SideShown) -> SideShown:
-    return replace(side, value=masked_value(side.value), why=masked_words(side.why))
+def _side(side: SideShown) -> Any:
+    return _hidden(side, words="why", values="value")
 
 
-def _chapter(chapter: Chapter) -> Chapter:
-    return replace(
+def _chapter(chapter: Chapter) -> Any:
+    return _hidden(
         chapter,
-        sentence=masked_words(chapter.sentence),
-        plain=masked_words(chapter.plain),
-        value=masked_value(chapter.value),
-        agreed=masked_value(chapter.agreed),
-        lost=masked_value(chapter.lost),
+        words="sentence plain reason",
+        values="value agreed lost",
         before={system: masked_value(value) for system, value in chapter.before.items()},
-        reason=masked_words(chapter.reason),
         author=masked_words(chapter.author or "") or None,
     )
 
 
-def _line(line: Told) -> Told:
-    return replace(
-        line,
-        plain=masked_words(line.plain),
-        sentence=masked_words(line.sentence),
-        value=masked_value(line.value),
-        agreed=masked_value(line.agreed),
-        lost=masked_value(line.lost),
-    )
+def _line(line: Told) -> Any:
+    return _hidden(line, words="plain sentence", values="value agreed lost")
 
 
-def _step(step: Step) -> Step:
-    return replace(step, sentence=masked_words(step.sentence), outcome=masked_words(step.outcome))
+def _step(step: Step) -> Any:
+    return _hidden(step, words="sentence outcome")
 
 
 def _message(message: Message) -> Message:
@@ -149,14 +126,8 @@ def _message(message: Message) -> Message:
     return replace(told, data=data)
 
 
-def _differing(found: Differing) -> Differing:
-    return replace(
-        found,
-        salesforce=masked_value(found.salesforce),
-        marketo=masked_value(found.marketo),
-        agreed=masked_value(found.agreed),
-        why=masked_words(found.why),
-    )
+def _differing(found: Differing) -> Any:
+    return _hidden(found, words="why", values="salesforce marketo agreed")
 
 
 def _name(text: str) -> str:
@@ -167,9 +138,9 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
     RecordShown: _record,
     Listed: _listed,
     Line: lambda line: replace(line, listed=_listed(line.listed)),
-    Group: lambda group: replace(group, what=masked_words(group.what), examples=()),
-    Letter: lambda letter: replace(letter, reason=masked_words(letter.reason), key="", original=b""),
-    Conflict: _conflict,
+    Group: lambda group: _hidden(group, words="what", examples=()),
+    Letter: lambda letter: _hidden(letter, words="reason", key="", original=b""),
+    Conflict: lambda conflict: _hidden(conflict, names="name", words="why", values="salesforce base marketo"),
     Outcome: _outcome,
     Story: _story,
     Message: _message,

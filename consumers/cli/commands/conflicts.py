@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.picked import RECORD_HELP, All, Apply, Cause, Most, chosen_of, say, without_addresses
+from consumers.cli.commands.picked import RECORD_HELP, All, Apply, Cause, Most, acted, chosen_of, without_addresses
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, Reason, console, examples, finish, print_json, settings_of
 
 _NO_CONFLICTS = "No field waits for a person."
@@ -105,7 +105,6 @@ def resolve_conflicts(
     settings = settings_of(config)
     from consumers.answers.desk import resolved  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
-    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.desk.deciding import Take  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
 
@@ -116,8 +115,7 @@ def resolve_conflicts(
     taken: Take = Take(side=System(take.value)) if take is not None else Take(value=value or None)
     acting = resolved(settings, chosen, field or about, taken, who=who_acts(), apply=apply, reason=reason)
     what = {"record": without_addresses([name])[0], "field": field or about, "take": str(take or "a value"), "all": everything}
-    told = finish(noted(settings, "conflicts resolve", what, acting, reason) if apply else acting)
-    say(told, apply=apply, json=json, nothing=_NO_CONFLICTS)
+    acted(settings, "conflicts resolve", what, acting, apply=apply, reason=reason, json=json, nothing=_NO_CONFLICTS)
 
 
 def _rule(config: "Config", name: str, field: str, take: Side | None, *, json: bool) -> None:

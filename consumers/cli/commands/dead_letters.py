@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.picked import All, Apply, Cause, Most, chosen_of, say
+from consumers.cli.commands.picked import All, Apply, Cause, Most, acted, chosen_of
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, Reason, console, examples, finish, print_json, settings_of
 
 _NO_LETTERS = "There are no open dead letters."
@@ -81,17 +81,11 @@ def retry_letters(
     settings = settings_of(config)
     from consumers.answers.desk import retried_letters  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
-    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
 
     chosen = chosen_of([str(each) for each in numbers or ()], cause, everything=everything, most=most)
     acting = retried_letters(settings, chosen, who=who_acts(), apply=apply)
     what = {"letters": numbers or [], "cause": cause, "all": everything}
-    say(
-        finish(noted(settings, "dead-letters retry", what, acting, reason) if apply else acting),
-        apply=apply,
-        json=json,
-        nothing=_NO_LETTERS,
-    )
+    acted(settings, "dead-letters retry", what, acting, apply=apply, reason=reason, json=json, nothing=_NO_LETTERS)
 
 
 @letters_app.command(
@@ -114,10 +108,8 @@ def discard_letters(
     settings = settings_of(config)
     from consumers.answers.desk import discarded_letters  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
-    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
 
     chosen = chosen_of([str(each) for each in numbers or ()], cause, everything=everything, most=most)
     acting = discarded_letters(settings, chosen, who=who_acts(), apply=apply, reason=reason)
     what = {"letters": numbers or [], "cause": cause, "all": everything}
-    told = finish(noted(settings, "dead-letters discard", what, acting, reason) if apply else acting)
-    say(told, apply=apply, json=json, nothing=_NO_LETTERS)
+    acted(settings, "dead-letters discard", what, acting, apply=apply, reason=reason, json=json, nothing=_NO_LETTERS)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.picked import RECORD_HELP, All, Apply, Cause, Most, chosen_of, say, without_addresses
+from consumers.cli.commands.picked import RECORD_HELP, All, Apply, Cause, Most, acted, chosen_of, without_addresses
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, Reason, console, examples, finish, print_json, settings_of
 
 _NO_HOLDS = "Nothing is held or refused."
@@ -64,12 +64,11 @@ def retry_holds(
     settings = settings_of(config)
     from consumers.answers.desk import retried_holds  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
-    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
 
     chosen = chosen_of(names or [], cause, everything=everything, most=most)
     acting = retried_holds(settings, chosen, who=who_acts(), apply=apply)
     what = {"records": without_addresses(names or []), "cause": cause, "all": everything}
-    say(finish(noted(settings, "holds retry", what, acting, reason) if apply else acting), apply=apply, json=json, nothing=_NO_HOLDS)
+    acted(settings, "holds retry", what, acting, apply=apply, reason=reason, json=json, nothing=_NO_HOLDS)
 
 
 @holds_app.command(
@@ -90,8 +89,7 @@ def resolve_hold(
     settings = settings_of(config)
     from consumers.answers.desk import chosen_match  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
-    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
 
     acting = chosen_match(settings, name, candidate, who=who_acts(), apply=apply)
     what = {"record": without_addresses([name])[0], "with": without_addresses([candidate])[0]}
-    say(finish(noted(settings, "holds resolve", what, acting, reason) if apply else acting), apply=apply, json=json, nothing=_NO_HOLDS)
+    acted(settings, "holds resolve", what, acting, apply=apply, reason=reason, json=json, nothing=_NO_HOLDS)

@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumers.cli.terms import Exit, console, print_json
+from consumers.cli.terms import Exit, console, finish, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
+    from typing import Any
 
     from consumers.answers.desk import Chosen
+    from consumers.configuration.loading import Settings
     from consumers.desk.doing import Outcome
 
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this nothing is changed.")]
@@ -35,7 +37,22 @@ def without_addresses(names: "Sequence[str]") -> list[str]:
     return ["by e-mail" if "@" in name else name for name in names]
 
 
-def say(told: "Sequence[Outcome]", *, apply: bool, json: bool, nothing: str) -> None:
+def acted(
+    settings: "Settings",
+    act: str,
+    what: "Mapping[str, object]",
+    work: "Coroutine[Any, Any, Sequence[Outcome]]",
+    *,
+    apply: bool,
+    reason: str,
+    json: bool,
+    nothing: str,
+) -> None:
+    """The work done, once it is in the audit log; without `apply` it only looks, which nobody notes. Then what came of it is said: 1 where
+    something was not done, 6 where something would be."""
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
+
+    told = finish(noted(settings, act, what, work, reason) if apply else work)
     if json:
         print_json(told)
     else:
