@@ -5,9 +5,8 @@ import os
 import random
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -19,24 +18,13 @@ from streams.budget.limits import Limits
 from streams.budget.port import LANES, Lane, Ticket
 from streams.budget.row import StoredBudget, Told
 from streams.budget.rule import NONE, Asking, Leave, ask
+from streams.budget.sql import CHANNEL, CREATE, SAVE, SPEND
 from streams.budget.state import BudgetState
+from streams.budget.waiting import Granted, Waiter
 from streams.ground.database import AWAY
 from streams.wire.errors import Retry
 from streams.wire.systems import System
 
-CHANNEL = "tandem_budget"
-CREATE = "insert into budgets (system, state) values ($1, '{}') on conflict do nothing"
-SAVE = f"""
-with saved as (update budgets set state = $3, version = version + 1 where system = $1 and version = $2 returning version),
-     told as (select pg_notify('{CHANNEL}', $4) from saved where $4 <> '')
-select version, state, (select version from saved) as saved, (select count(*) from told) as told,
-       (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms
-from budgets where system = $1
-"""  # noqa: S608 (the channel is a constant)
-SPEND = """
-insert into budget_spent as s (system, day, lane, purpose, calls) values ($1, (now() at time zone 'UTC')::date, $2, $3, $4)
-on conflict (system, day, lane, purpose) do update set calls = s.calls + excluded.calls
-"""
 _PATIENCE_MS = 60_000
 _LATE_MS = 20
 """A call that goes out so long after its leave is counted from when it goes out."""
@@ -45,30 +33,6 @@ _LAZY_RELEASE_SECONDS = 0.25
 
 _state_decoder = msgspec.json.Decoder(BudgetState)
 _log = structlog.get_logger("streams.budget.port")
-
-
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    lane: Lane
-    leave: "asyncio.Future[Leave]"
-    """Resolves to the leave that the call is part of."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Granted:
-    """A ticket. `at`: when the call was allowed, by the database's clock."""
-
-    at: int
-    sent_at: Callable[[int], None]
-    got_through: Callable[[], None]
-
-    def sent(self) -> None:
-        """See `Ticket`."""
-        self.sent_at(self.at)
-
-    def taken(self) -> None:
-        """See `Ticket`."""
-        self.got_through()
 
 
 class PostgresBudget:
@@ -84,7 +48,7 @@ class PostgresBudget:
         self._system = system
         self._limits = limits
         self._worker = worker or f"{os.uname().nodename}:{os.getpid()}:{random.getrandbits(32):08x}"
-        self._waiters: tuple[deque[_Waiter], ...] = tuple(deque() for _ in LANES)
+        self._waiters: tuple[deque[Waiter], ...] = tuple(deque() for _ in LANES)
         self._holding = 0
         self._stored = StoredBudget()
         self._wake = asyncio.Event()
@@ -165,7 +129,7 @@ class PostgresBudget:
                 self._nudge()
 
         try:
-            yield _Granted(leave.at, self._sent, got_through)
+            yield Granted(leave.at, self._sent, got_through)
             got_through()
         finally:
             self._release(urgent=leave.probe)
@@ -179,7 +143,7 @@ class PostgresBudget:
     async def _leave(self, lane: Lane) -> Leave:
         if self._closed:
             raise Retry(f"no leave for calls to {self._system}: this budget is closed, its worker ends or failed to start")
-        waiter = _Waiter(lane=lane, leave=asyncio.get_running_loop().create_future())
+        waiter = Waiter(lane=lane, leave=asyncio.get_running_loop().create_future())
         first = not any(self._waiters[each] for each in LANES[: LANES.index(lane) + 1])
         self._waiters[lane].append(waiter)
         if first:
