@@ -29,6 +29,7 @@ from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.ledger.versions import numbered
 from consumers.links.links import Links
 from consumers.mapping.describes import Describes
+from consumers.mapping.fields import SyncRules
 from consumers.merge.terms import Identity, Terms
 from consumers.pauses.pauses import Pauses
 from consumers.reconcile.gaps import Gaps
@@ -97,15 +98,7 @@ class Tools:
 async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) -> Tools:
     """Opens them all; `stack` gives them back. Raises `Retry` while something is away, `Fatal` where a person has to act."""
     dsn = settings.postgres.dsn.reveal()
-    await look_at_database(dsn)
-    with away_is_retry("open the database"):
-        pool = await asyncpg.create_pool(dsn, min_size=1, max_size=4, command_timeout=60, server_settings={"application_name": "tandem"})
-    stack.push_async_callback(_close, pool)
-    ledger = await open_ledger(dsn, transactions_max=settings.postgres.connections_max)
-    stack.push_async_callback(ledger.close)
-    budgets = budgets_of(settings, dsn)
-    for budget in budgets.values():
-        stack.push_async_callback(budget.close)
+    pool, ledger, budgets = await _database(settings, dsn, stack)
     session = await stack.enter_async_context(Session(salesforce_settings(settings)))
     marketo_session = await stack.enter_async_context(MarketoSession(marketo_settings(settings)))
     reading = {
@@ -127,10 +120,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     pauses = Pauses(pool)
     await pauses.all()
     terms = replace(terms, winner_of=links.winner_of, version=await numbered(pool, rules, now_ms()))
-    gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
-    for obj, names in (await newly_mapped(pool, rules)).items():
-        await gaps.open(f"fields.{System.SALESFORCE}", obj, f"{', '.join(names)} of {obj} are kept in step from now on", cause=Cause.SIGHT)
-    await keep_mapped(pool, rules, now_ms())
+    gaps = await _gaps(pool, rules)
     poll_seconds = settings.intervals.poll_seconds
     back = partial(welcome, gaps=gaps, pool=pool, ledger=ledger, terms=terms, poll_seconds=poll_seconds, now_ms=now_ms)
     memory = Memory(pool, rules)
@@ -158,6 +148,29 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
         feed_lag=FeedLag(pool, now_ms),
         singleton=PostgresSingleton(dsn),
     )
+
+
+async def _database(settings: Settings, dsn: str, stack: AsyncExitStack) -> tuple[Any, PostgresLedger, dict[System, PostgresBudget]]:
+    """What stands on PostgreSQL: connections for everyday work, the ledger, the budgets."""
+    await look_at_database(dsn)
+    with away_is_retry("open the database"):
+        pool = await asyncpg.create_pool(dsn, min_size=1, max_size=4, command_timeout=60, server_settings={"application_name": "tandem"})
+    stack.push_async_callback(_close, pool)
+    ledger = await open_ledger(dsn, transactions_max=settings.postgres.connections_max)
+    stack.push_async_callback(ledger.close)
+    budgets = budgets_of(settings, dsn)
+    for budget in budgets.values():
+        stack.push_async_callback(budget.close)
+    return pool, ledger, budgets
+
+
+async def _gaps(pool: Any, rules: SyncRules) -> Gaps:
+    """What the feeds have lost; with what is newly mapped, which no feed told of before."""
+    gaps = Gaps(pool, PostgresPositions(pool), tuple(rules.objects), now_ms)
+    for obj, names in (await newly_mapped(pool, rules)).items():
+        await gaps.open(f"fields.{System.SALESFORCE}", obj, f"{', '.join(names)} of {obj} are kept in step from now on", cause=Cause.SIGHT)
+    await keep_mapped(pool, rules, now_ms())
+    return gaps
 
 
 async def _remembered(

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from aiohttp import web
 
 from infra.sandbox.kernel.clock import Clock
 from infra.sandbox.kernel.faults import FaultBoard
@@ -82,13 +83,7 @@ async def build(settings: ChildSettings) -> Running:
         extra_meters=lambda: {**limits.report(clock.now_ms()), "stream_batches_waiting": streams.waiting},
     )
     console = MarketoConsole(verbs, LeadEndpoints(instance, in_flight), ActivityEndpoints(instance))
-    app = api.app()
-    app.router.add_post(f"{CALLBACK}/{{batch}}", flow_steps.callback)
-    app.router.add_get("/prod/keys/{name}", streams.key)
-    app.router.add_post("/ims/token/v3", streams.token)
-    app.router.add_get("/csm/registrations/validate", streams.validate)
-    app.router.add_get("/events/organizations/{organization}/integrations/{integration}/{registration}", streams.journal)
-    api.serve_rest(app)
+    app = _served(api, flow_steps, streams)
     instance.listeners += [engine.notice, streams.notice]
 
     def served(url: str) -> None:
@@ -101,6 +96,18 @@ async def build(settings: ChildSettings) -> Running:
         await asyncio.gather(jobs.stop(), engine.stop(), streams.stop())
 
     return Running(system=system, app=app, console=console, served=served, stop=stop)
+
+
+def _served(api: Api, flow_steps: FlowSteps, streams: Streams) -> web.Application:
+    """The instance's REST, where services call back, and what Adobe serves beside it: keys, tokens, the journal."""
+    app = api.app()
+    app.router.add_post(f"{CALLBACK}/{{batch}}", flow_steps.callback)
+    app.router.add_get("/prod/keys/{name}", streams.key)
+    app.router.add_post("/ims/token/v3", streams.token)
+    app.router.add_get("/csm/registrations/validate", streams.validate)
+    app.router.add_get("/events/organizations/{organization}/integrations/{integration}/{registration}", streams.journal)
+    api.serve_rest(app)
+    return app
 
 
 def _dump(store: Store, name: str) -> Iterator[Mapping[str, Any]]:
