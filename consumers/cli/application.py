@@ -6,29 +6,29 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.audit_log import add_audit_log_command
-from consumers.cli.commands.budget import add_budget_command
-from consumers.cli.commands.canary import add_canary_command
 from consumers.cli.commands.configuration import config_app
-from consumers.cli.commands.conflicts import conflicts_app
 from consumers.cli.commands.console import console_app
-from consumers.cli.commands.control import add_control_commands
 from consumers.cli.commands.copy import copy_app
-from consumers.cli.commands.coverage import add_coverage_commands
 from consumers.cli.commands.custom_objects import custom_app
-from consumers.cli.commands.dead_letters import letters_app
-from consumers.cli.commands.doctor import add_doctor_command
-from consumers.cli.commands.drift import drift_app
-from consumers.cli.commands.holds import holds_app
+from consumers.cli.commands.desk.canary import add_canary_command
+from consumers.cli.commands.desk.conflicts import conflicts_app
+from consumers.cli.commands.desk.control import add_control_commands
+from consumers.cli.commands.desk.dead_letters import letters_app
+from consumers.cli.commands.desk.holds import holds_app
+from consumers.cli.commands.desk.reconcile import reconcile_app
+from consumers.cli.commands.desk.undo import add_undo_command
 from consumers.cli.commands.links import add_link_commands
+from consumers.cli.commands.logs.replay import add_replay_command
+from consumers.cli.commands.logs.trying import add_trying_commands
+from consumers.cli.commands.looking.audit_log import add_audit_log_command
+from consumers.cli.commands.looking.budget import add_budget_command
+from consumers.cli.commands.looking.coverage import add_coverage_commands
+from consumers.cli.commands.looking.doctor import add_doctor_command
+from consumers.cli.commands.looking.drift import drift_app
+from consumers.cli.commands.looking.records import add_record_commands
+from consumers.cli.commands.looking.sight import add_sight_commands
+from consumers.cli.commands.looking.subscribe import add_subscription_commands
 from consumers.cli.commands.person import person_app
-from consumers.cli.commands.reconcile import reconcile_app
-from consumers.cli.commands.records import add_record_commands
-from consumers.cli.commands.replay import add_replay_command
-from consumers.cli.commands.sight import add_sight_commands
-from consumers.cli.commands.subscribe import add_subscription_commands
-from consumers.cli.commands.trying import add_trying_commands
-from consumers.cli.commands.undo import add_undo_command
 from consumers.cli.terms import (
     DEFAULT_CONFIG,
     EXIT_CODES,

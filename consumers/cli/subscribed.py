@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from consumers.answers.choosing import choice_of
 from consumers.cli.noted import note
-from consumers.cli.text.subscribed import line_of
+from consumers.cli.text.looking.subscribed import line_of
 from consumers.configuration.access import kafka_access
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.registered import registry_of

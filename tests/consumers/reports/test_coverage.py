@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.cli.text.coverage import timeline
+from consumers.cli.text.looking.coverage import timeline
 from consumers.reconcile.acceptance import accept
 from consumers.reconcile.gaps import Gaps
 from consumers.reports.standing.coverage import Coverage, Hole, Standing, Stretch, coverage, sources_by_kind

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from consumers.cli.text.record import print_record
+from consumers.cli.text.looking.record import print_record
 from consumers.mapping.fields import (
     Clause,
     Direction,

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from consumers.cli.text.record import print_record
+from consumers.cli.text.looking.record import print_record
 from consumers.cli.text.status import print_status
 from consumers.configuration.mapping.defaults import build
 from consumers.kinds.registry import KINDS

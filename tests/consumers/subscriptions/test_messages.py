@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from consumers.cli.text.subscribed import line_of
+from consumers.cli.text.looking.subscribed import line_of
 from consumers.kinds.registry import STANDARD
 from consumers.merge.pair.decision import Decision, Joined, Origin, Ruling, Verdict
 from consumers.merge.pair.decision import encode as encode_decision

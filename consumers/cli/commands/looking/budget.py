@@ -15,7 +15,7 @@ def budget(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     won't."""
     settings = settings_of(config)
     from consumers.answers.ledger import spent_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.budget import print_budget  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.budget import print_budget  # noqa: PLC0415 - quick start
 
     told = finish(spent_of(settings))
     if json:

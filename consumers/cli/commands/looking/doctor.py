@@ -15,7 +15,7 @@ def doctor(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     `tandem check`, which needs neither ledger nor topics), database, topics, clocks, quotas, workers, and what waits for people."""
     settings = settings_of(config)
     from consumers.cli.doctor import diagnosis_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.doctor import print_diagnosis  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.doctor import print_diagnosis  # noqa: PLC0415 - quick start
 
     told = finish(diagnosis_of(settings))
     if json:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.picked import All, Apply, Cause, Most, acted, chosen_of
+from consumers.cli.commands.desk.picked import All, Apply, Cause, Most, acted, chosen_of
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, Reason, console, examples, finish, print_json, settings_of
 
 _NO_LETTERS = "There are no open dead letters."
@@ -18,7 +18,7 @@ def list_letters(config: Config = DEFAULT_CONFIG, *, cause: Cause = "", most: Mo
     """What could not be used, by cause, the most frequent first, with what helps."""
     settings = settings_of(config)
     from consumers.answers.desk import letters_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.desk import print_groups  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.waiting import print_groups  # noqa: PLC0415 - quick start
     from consumers.desk.letters import letter_shown  # noqa: PLC0415 - quick start
     from consumers.desk.waiting import letters_grouped  # noqa: PLC0415 - quick start
 
@@ -44,7 +44,7 @@ def show_letters(
     settings = settings_of(config)
     from consumers.answers.desk import letters_named  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
-    from consumers.cli.text.desk import print_letters  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.waiting import print_letters  # noqa: PLC0415 - quick start
     from consumers.desk.letters import letter_shown  # noqa: PLC0415 - quick start
 
     asking = letters_named(settings, numbers)

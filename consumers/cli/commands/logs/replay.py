@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.trying import Reveal, progress
+from consumers.cli.commands.logs.trying import Reveal, progress
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, Reason, examples, finish, print_json, settings_of
 
 _SEVERAL = "may be given several times."

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.picked import RECORD_HELP, All, Apply, Cause, Most, acted, chosen_of, without_addresses
+from consumers.cli.commands.desk.picked import RECORD_HELP, All, Apply, Cause, Most, acted, chosen_of, without_addresses
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, Reason, console, examples, finish, print_json, settings_of
 
 _NO_CONFLICTS = "No field waits for a person."
@@ -33,7 +33,7 @@ def list_conflicts(
     """Fields that wait for a person: conflicts that the rule leaves to one, and fields that something keeps undoing."""
     settings = settings_of(config)
     from consumers.answers.desk import conflicts_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.desk import print_groups  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.waiting import print_groups  # noqa: PLC0415 - quick start
     from consumers.desk.waiting import grouped  # noqa: PLC0415 - quick start
 
     told = finish(conflicts_of(settings, cause=cause, field=field, most=most))
@@ -58,7 +58,7 @@ def show_conflict(
     """The conflicts of a record: what Salesforce says, what both had agreed on before, and what Marketo says."""
     settings = settings_of(config)
     from consumers.answers.desk import conflict_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.desk import print_conflicts  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.waiting import print_conflicts  # noqa: PLC0415 - quick start
 
     told = finish(conflict_of(settings, name, field))
     if json:
@@ -123,7 +123,7 @@ def _rule(config: "Config", name: str, field: str, take: Side | None, *, json: b
         raise typer.BadParameter("a rule takes a side: RECORD FIELD --take salesforce, or marketo", param_hint="--as-rule")
     settings = settings_of(config)
     from consumers.answers.desk import rule_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.desk import print_rule  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.waiting import print_rule  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
 
     told = finish(rule_of(settings, name, field, System(take.value), most=100_000))

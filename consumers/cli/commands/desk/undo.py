@@ -54,7 +54,7 @@ def undo(
     from consumers.answers.undo import Chosen, selected, undone  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
-    from consumers.cli.text.undo import print_undone  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.undo import print_undone  # noqa: PLC0415 - quick start
     from consumers.subscriptions.since import NoMoment  # noqa: PLC0415 - quick start
 
     try:

@@ -56,7 +56,7 @@ def acted(
     if json:
         print_json(told)
     else:
-        from consumers.cli.text.desk import print_outcomes  # noqa: PLC0415 - quick start
+        from consumers.cli.text.desk.waiting import print_outcomes  # noqa: PLC0415 - quick start
 
         print_outcomes(console(), told, applied=apply, nothing=nothing)
     if any(each.why for each in told):

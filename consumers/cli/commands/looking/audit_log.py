@@ -31,7 +31,7 @@ def audit_log(
     """
     settings = settings_of(config)
     from consumers.answers.ledger import deeds_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.deeds import print_deeds  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.deeds import print_deeds  # noqa: PLC0415 - quick start
     from consumers.subscriptions.since import NoMoment, moment_of  # noqa: PLC0415 - quick start
 
     try:

@@ -40,7 +40,7 @@ def drift(
     settings = settings_of(config)
     from consumers.answers.drifting import drift_of  # noqa: PLC0415 - quick start
     from consumers.audit.compare import Class  # noqa: PLC0415 - quick start
-    from consumers.cli.text.drift import print_drift  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.drift import print_drift  # noqa: PLC0415 - quick start
 
     told = finish(drift_of(settings, _object(settings, only), list(Class) if everything else [Class.TRUE_DRIFT], most=most))
     if json:
@@ -71,7 +71,7 @@ def repair(
     settings = settings_of(config)
     from consumers.cli.drifting import repaired  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
-    from consumers.cli.text.drift import print_repairs  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.drift import print_repairs  # noqa: PLC0415 - quick start
 
     repairing = repaired(settings, _object(settings, only), most=most, apply=apply)
     told = finish(noted(settings, "repair", {"object": only, "most": most}, repairing, reason) if apply else repairing)

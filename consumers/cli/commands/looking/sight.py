@@ -30,7 +30,7 @@ def visibility(
     """Say of each object and field what is synced, what is not, and why, on both sides; 1 where a mapped one is hidden or stopped."""
     settings = settings_of(config)
     from consumers.cli.systems import visibility_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.sight import print_visibility  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.sight import print_visibility  # noqa: PLC0415 - quick start
     from consumers.fitting.visibility import Sight  # noqa: PLC0415 - quick start
 
     wanted = _object(settings, only)
@@ -53,7 +53,7 @@ def fields(
     """Compare the fields of both systems with the mapping: which are offered, have vanished or changed, and the line that maps each."""
     settings = settings_of(config)
     from consumers.cli.systems import offers_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.sight import print_offers  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.sight import print_offers  # noqa: PLC0415 - quick start
     from consumers.fitting.offers import Standing  # noqa: PLC0415 - quick start
 
     wanted = _object(settings, only)

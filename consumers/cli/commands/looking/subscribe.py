@@ -33,7 +33,7 @@ def topics(
 ) -> None:
     """Which topics there are, what is on each, and what it is called for short."""
     settings = settings_of(config)
-    from consumers.cli.text.subscribed import print_topics  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.subscribed import print_topics  # noqa: PLC0415 - quick start
     from consumers.configuration.mapping.registered import registry_of  # noqa: PLC0415 - quick start
     from consumers.subscriptions.topics import topics as all_topics  # noqa: PLC0415 - quick start
 

@@ -61,7 +61,7 @@ def pause(
     from consumers.answers.control import pause as pausing  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
-    from consumers.cli.text.control import print_paused  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.control import print_paused  # noqa: PLC0415 - quick start
 
     work = pausing(settings, _chosen(records, to, kind), who=who_acts(), why=reason.strip())
     try:
@@ -91,7 +91,7 @@ def resume(
     from consumers.answers.control import UnknownKind  # noqa: PLC0415 - quick start
     from consumers.answers.control import resume as resuming  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
-    from consumers.cli.text.control import print_resumed  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.control import print_resumed  # noqa: PLC0415 - quick start
 
     try:
         told = finish(noted(settings, "resume", _what(records, to, kind), resuming(settings, _chosen(records, to, kind)), reason))
@@ -109,7 +109,7 @@ def paused(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """What is paused, by whom, why, since when, and how many records wait for its end."""
     settings = settings_of(config)
     from consumers.answers.control import pauses_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.control import print_paused  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.control import print_paused  # noqa: PLC0415 - quick start
 
     told = finish(pauses_of(settings))
     if json:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.cycles import add_cycle_commands
+from consumers.cli.commands.looking.cycles import add_cycle_commands
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, console, examples, finish, print_json, settings_of
 
 coverage_app = typer.Typer(
@@ -40,7 +40,7 @@ def coverage(
         return
     settings = settings_of(config)
     from consumers.answers.covering import coverage_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.coverage import print_coverage  # noqa: PLC0415 - quick start
+    from consumers.cli.text.looking.coverage import print_coverage  # noqa: PLC0415 - quick start
 
     told = finish(coverage_of(settings, hours=hours))
     if json:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.commands.picked import RECORD_HELP, All, Apply, Cause, Most, acted, chosen_of, without_addresses
+from consumers.cli.commands.desk.picked import RECORD_HELP, All, Apply, Cause, Most, acted, chosen_of, without_addresses
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, Reason, console, examples, finish, print_json, settings_of
 
 _NO_HOLDS = "Nothing is held or refused."
@@ -16,7 +16,7 @@ def list_holds(config: Config = DEFAULT_CONFIG, *, cause: Cause = "", most: Most
     """Records that wait as a whole, and what a system refuses of others, by cause, with what helps (`tandem list held` names each)."""
     settings = settings_of(config)
     from consumers.answers.desk import holds_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.desk import print_groups  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.waiting import print_groups  # noqa: PLC0415 - quick start
     from consumers.desk.waiting import grouped  # noqa: PLC0415 - quick start
 
     told = finish(holds_of(settings, cause=cause, most=most))
@@ -33,7 +33,7 @@ def show_hold(
     """Why a record waits, and what helps; where several may be meant, the candidates side by side."""
     settings = settings_of(config)
     from consumers.answers.desk import hold_of  # noqa: PLC0415 - quick start
-    from consumers.cli.text.desk import print_hold  # noqa: PLC0415 - quick start
+    from consumers.cli.text.desk.waiting import print_hold  # noqa: PLC0415 - quick start
 
     told = finish(hold_of(settings, name, most=100_000))
     if json:

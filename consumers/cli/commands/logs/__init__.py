@@ -1,0 +1,1 @@
+"""Commands that use the logs again: replay, rebuild, plan."""
