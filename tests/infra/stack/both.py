@@ -5,9 +5,10 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -168,11 +169,11 @@ async def until(
         raise AssertionError(f"{said}: not within {seconds} s ({seen()})") from None
 
 
-async def tandem(both: Both, *arguments: str) -> tuple[int, str]:
-    """A command of Tandem's: its exit code, and what it says."""
+async def tandem(both: Both, *arguments: str, environ: Mapping[str, str] = MappingProxyType({})) -> tuple[int, str]:
+    """A command of Tandem's: its exit code, and what it says. `environ`: what it is told besides."""
     told = {**both.stack.told(), "TANDEM_CONFIG": str(both.stack.tandem.config), "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "consumers.cli", *arguments, env=program_environment({**os.environ, **told}),
+        sys.executable, "-m", "consumers.cli", *arguments, env=program_environment({**os.environ, **told, **environ}),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     said, _ = await process.communicate()

@@ -78,12 +78,12 @@ def under_other_rules(both: Both, home: Path) -> Path:
 async def test_the_ledger_is_built_again_and_other_rules_are_tried(tmp_path: Path) -> None:
     async with a_stack(tmp_path, STREAMS) as both:
         await at_work(both)
-        dsn = await second_database(both)
-        code, said = await tandem(both, "rebuild", "--into", dsn, "--compare", "--json")
+        second = {"TANDEM_REBUILD_DSN": await second_database(both)}
+        code, said = await tandem(both, "rebuild", "--compare", "--json", environ=second)
         told: dict[str, Any] = json.loads(said)
         assert (code, told["compared"]["different"], told["compared"]["missing"]) == (0, 0, 0), said
         assert told["compared"]["equal"] >= len(NAMES)
-        code, said = await tandem(both, "rebuild", "--into", dsn)
+        code, said = await tandem(both, "rebuild", environ=second)
         assert code == 2
         assert "a ledger in that database already" in said
         present = str(both.stack.tandem.config)
