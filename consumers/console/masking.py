@@ -9,11 +9,13 @@ from typing import Any
 
 from consumers.answers.happened import Happening
 from consumers.answers.ledger import Story
+from consumers.answers.past import Changes, Past
 from consumers.audit_log.deeds import Deed
 from consumers.desk.doing import Outcome
 from consumers.desk.letters import Letter
 from consumers.desk.waiting import Conflict, Group, Line
 from consumers.ledger.tallies import Due
+from consumers.reports.records.derived import Difference, FieldThen
 from consumers.reports.records.mapped import Mapped
 from consumers.reports.records.record import FieldShown, RecordShown, SideShown
 from consumers.reports.records.relations import Parent
@@ -112,6 +114,24 @@ def _step(step: Step) -> Any:
     return _hidden(step, words="sentence outcome")
 
 
+def _past(past: Past) -> Any:
+    fields = {name: _field_then(each) for name, each in past.then.fields.items()}
+    return _hidden(past, names="person", then=_hidden(past.then, words="hold", fields=fields))
+
+
+def _field_then(field: FieldThen) -> Any:
+    agreed, salesforce, marketo = (each and _hidden(each, values="value") for each in (field.agreed, field.salesforce, field.marketo))
+    return _hidden(field, words="hold", agreed=agreed, salesforce=salesforce, marketo=marketo)
+
+
+def _difference(found: Difference) -> Any:
+    """Of the pair itself: ids, whether it is deleted, and why it is held, which may quote a value."""
+    if found.field and found.what != "hold":
+        return _hidden(found, values="before after")
+    before, after = (masked_words(each) if isinstance(each, str) else each for each in (found.before, found.after))
+    return replace(found, before=before, after=after)
+
+
 def _message(message: Message) -> Message:
     """As subscribers see it, and without whose change it was, where that is an address."""
     told = masked_message(message)
@@ -143,6 +163,8 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
     Conflict: lambda conflict: _hidden(conflict, names="name", words="why", values="salesforce base marketo"),
     Outcome: _outcome,
     Story: _story,
+    Past: _past,
+    Changes: lambda found: _hidden(found, names="person", changes=tuple(map(_difference, found.changes))),
     Message: _message,
     Happening: lambda found: replace(found, message=_message(found.message), causes=tuple(map(_cause, found.causes))),
     Cause: _cause,

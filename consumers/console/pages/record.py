@@ -1,6 +1,7 @@
 """One record: both sides beside the agreement, what it belongs to, what happened to it."""
 
 import re
+from datetime import UTC
 from urllib.parse import quote, unquote, urlsplit
 
 from starlette.requests import Request
@@ -8,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from consumers.answers.ledger import records_of, stories_of
+from consumers.answers.past import Changes, Past, changes_of, stood
 from consumers.answers.timelines import timeline_of
 from consumers.console.access.guard import visitor_of
 from consumers.console.ground import Ground
@@ -15,6 +17,7 @@ from consumers.console.masking import masked
 from consumers.console.rendering import Pages
 from consumers.reports.records.people import UnknownRecord
 from consumers.reports.records.story import UnknownField
+from consumers.subscriptions.since import NoMoment, moment_of
 from streams.ground.clock import now_ms
 
 _STORY_MAX = 100
@@ -58,6 +61,10 @@ class RecordPage:
             found, notes = await records_of(self._ground.settings, f"pair:{pair}", live=live)
         except UnknownRecord as error:
             return self._pages.page(request, "find.html", {"asked": "", "wrong": str(error.args[0]), "found": []}, status=404)
+        try:
+            then = await self._then(pair, request.query_params.get("at", "").strip())
+        except NoMoment as error:
+            return self._pages.page(request, "away.html", {"wrong": str(error)}, status=400)
         causes = await timeline_of(self._ground.settings, pair)
         if visitor.revealed and "hx-request" not in request.headers:
             await self._ground.note(visitor, "look", {"pair": pair})
@@ -70,8 +77,18 @@ class RecordPage:
             "technical": request.query_params.get("technical") == "1",
             "live": live,
             "now_ms": now_ms(),
+            "then": then if visitor.revealed else masked(then),
+            "at": request.query_params.get("at", "").strip(),
         }
         return self._pages.page(request, "record.html", told)
+
+    async def _then(self, pair: int, at: str) -> tuple[Past, Changes] | None:
+        """How it stood at a moment, and what has changed since; None: nobody asks. Raises `NoMoment`."""
+        if not at:
+            return None
+        now = now_ms()
+        moment, name, settings = moment_of(at, now, UTC), f"pair:{pair}", self._ground.settings
+        return (await stood(settings, name, moment))[0], (await changes_of(settings, name, moment, now))[0]
 
     async def explain(self, request: Request) -> Response:
         """Why a field has its value."""

@@ -93,7 +93,8 @@ async def _fill(connection: Any, now: int) -> dict[str, int]:
 
 def _decisions(ada: int, canary: int, lead: str, now: int) -> list[Decision]:
     def told(kind: str, at: int, fields: tuple[Ruling, ...], pair: int = ada, **more: Any) -> Decision:
-        return Decision(kind=kind, at=at, pair=pair, system=more.pop("system", SALESFORCE), record=lead, fields=fields, **more)
+        system = more.pop("system", SALESFORCE)
+        return Decision(kind=kind, at=at, pair=pair, system=system, record=lead if system is SALESFORCE else "1001", fields=fields, **more)
 
     edit = Origin(
         topic="crm.salesforce.lead.v1",
@@ -104,11 +105,13 @@ def _decisions(ada: int, canary: int, lead: str, now: int) -> list[Decision]:
         at=now - 61_000,
         author=CANARY,
     )
+    lady = Ruling(field="title", verdict=Verdict.ACCEPTED, value="Lady", agreed="Lady", version=1)
     title = Ruling(field="title", verdict=Verdict.WON, value="Countess", agreed="Countess", lost="Lady", version=2, rule="marketo@1")
     evil = Ruling(field="title", verdict=Verdict.ACCEPTED, value=CANARY, agreed=CANARY, version=1, reason=CANARY)
     echo = Ruling(field="title", verdict=Verdict.ECHO, value="Countess", agreed="Countess", version=2)
     wrote = Ruling(field="title", verdict=Verdict.ACCEPTED, value="Countess", version=2)
     return [
+        told("judged", now - 7_200_000, (lady,), system=MARKETO),
         told("judged", now - 60_000, (title,), event=edit),
         told("written", now - 59_200, (wrote,), system=MARKETO, write=9, outcome="update done"),
         told("judged", now - 58_000, (echo,), system=MARKETO, event=edit),

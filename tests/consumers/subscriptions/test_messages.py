@@ -216,9 +216,10 @@ def test_moments_are_ago_or_a_date(text: str, before: int) -> None:
     assert moment_of(text, AT, UTC) == AT - before
 
 
-def test_what_is_no_moment_is_said() -> None:
+@pytest.mark.parametrize("text", ["yesterday", "99999d", "9" * 400 + "d", "0001-01-01", "1969-12-31T23:00+00:00", "9999-12-31T23:59-12:00"])
+def test_what_is_no_moment_is_said(text: str) -> None:
     with pytest.raises(NoMoment, match="is no moment; write how long ago"):
-        moment_of("yesterday", AT)
+        moment_of(text, AT, UTC)
 
 
 def test_a_state_is_masked_and_found_by_all_its_names() -> None:
