@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +15,7 @@ from consumers.configuration.groups.custom import registry_with
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
 from infra.postgres.migrate import migrate
-from infra.postgres.server import Server
+from infra.postgres.server import DATABASE, Server
 from infra.process import Process
 from infra.stack.console import Console
 from infra.stack.endpoints import remove_endpoints, tell_tandem, write_endpoints
@@ -28,6 +29,15 @@ from streams.wire.topics import all_topics
 
 PARTS = frozenset({"kafka", "postgres", "sandbox", "tandem"})
 CONFIG = Path(__file__).with_name("tandem.yaml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lent:
+    """Servers that somebody else starts and stops, and an empty database in one of them. No topic of Tandem's is there yet."""
+
+    kafka: Broker
+    postgres: Server
+    database: str
 
 
 def _silent(_line: str) -> None:
@@ -54,9 +64,13 @@ class Stack:
         latency_ms: int = 0,
         people: bool = False,
         console: bool = False,
+        lent: Lent | None = None,
         say: Callable[[str], None] = _silent,
     ) -> None:
-        """`people`: a fresh sandbox gets twenty of them, before Tandem comes. `console`: with Tandem comes its console."""
+        """`people`: a fresh sandbox gets twenty of them, before Tandem comes. `console`: with Tandem comes its console.
+
+        `lent`: Kafka and PostgreSQL that run already. They get topics and migrations; they are no parts of this stack.
+        """
         chosen = set(parts)
         if not chosen or chosen - PARTS:
             raise ValueError(f"parts are some of {sorted(PARTS)}, not {sorted(chosen)}")
@@ -66,13 +80,15 @@ class Stack:
         self.say = say
         self._people, self._config = people, config
         logs = run_dir / "logs"
-        self.kafka = Broker(run_dir / "kafka", log=logs / "kafka.log")
-        self.postgres = Server(run_dir / "postgres", log=logs / "postgres.log")
+        self.kafka = lent.kafka if lent else Broker(run_dir / "kafka", log=logs / "kafka.log")
+        self.postgres = lent.postgres if lent else Server(run_dir / "postgres", log=logs / "postgres.log")
+        self._database = lent.database if lent else DATABASE
         self.sandbox = Sandbox(run_dir / "sandbox", log=logs / "sandbox.log", latency_ms=latency_ms)
         self.workers = {w.name: Tandem(run_dir / "tandem", w, config, log=logs / f"{w.name}.log") for w in workers}
         self.console = Console(run_dir / "tandem", config, log=logs / "console.log") if console else None
         grounds: dict[str, Part] = {"kafka": self.kafka, "postgres": self.postgres, "sandbox": self.sandbox}
-        self._grounds = {name: part for name, part in grounds.items() if name in chosen}
+        self._chosen = chosen
+        self._grounds = {name: part for name, part in grounds.items() if name in chosen and (lent is None or name == "sandbox")}
         self._with_tandem = "tandem" in chosen
 
     @property
@@ -143,10 +159,10 @@ class Stack:
         if "sandbox" in self._grounds:
             described = self.sandbox.endpoints()
             endpoints |= {name: described[name] for name in ("salesforce", "marketo", "sandbox")}
-        if "kafka" in self._grounds:
+        if "kafka" in self._chosen:
             endpoints["kafka"] = {"bootstrap_servers": self.kafka.bootstrap}
-        if "postgres" in self._grounds:
-            endpoints["postgres"] = {"dsn": self.postgres.dsn()}
+        if "postgres" in self._chosen:
+            endpoints["postgres"] = {"dsn": self.dsn()}
         if self._with_tandem and self.workers:
             endpoints["tandem"] = {"url": self.tandem.url}
             if self.console:
@@ -164,13 +180,13 @@ class Stack:
         async with together() as group:
             for name in self._grounds:
                 group.create_task(self.start(name))
-        if "kafka" in self._grounds:
+        if "kafka" in self._chosen:
             known = registry_with(custom_objects_in(self._config, os.environ))
             report = await ensure_topics(self.kafka.bootstrap, all_topics(known.objects, kinds=known.by_name))
             for line in (*(f"topic {name} made" for name in report.created), *map(str, report.drift)):
                 self.say(line)
-        if "postgres" in self._grounds:
-            for name in await migrate(self.postgres.dsn()):
+        if "postgres" in self._chosen:
+            for name in await migrate(self.dsn()):
                 self.say(f"migration {name} applied")
         if self._with_tandem:
             await self._prepare()
@@ -199,8 +215,11 @@ class Stack:
 
     def told(self) -> dict[str, str]:
         """The environment that a worker, or a command of Tandem, is started with; secrets are in files that it names."""
-        dsn = self.postgres.dsn()
-        return tell_tandem(self.run_dir, bootstrap=self.kafka.bootstrap, dsn=dsn, sandbox=self.sandbox.endpoints())
+        return tell_tandem(self.run_dir, bootstrap=self.kafka.bootstrap, dsn=self.dsn(), sandbox=self.sandbox.endpoints())
+
+    def dsn(self) -> str:
+        """The ledger's database, with the password: a secret."""
+        return self.postgres.dsn(self._database)
 
 
 async def _to_its_end(work: Callable[[], object]) -> None:

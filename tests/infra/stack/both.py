@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from infra.stack.part import program_environment
-from infra.stack.stack import CONFIG, Stack
+from infra.stack.stack import CONFIG, Lent, Stack
 from infra.stack.tandem import Worker
 
 DEADLINE_SECONDS = 180
@@ -184,12 +184,15 @@ Scene = Callable[[Both], Awaitable[None]]
 
 
 @asynccontextmanager
-async def a_stack(home: Path, roles: tuple[str, ...], people: str = "") -> AsyncIterator[Both]:
-    """A whole stack whose worker has these roles, and polls often. `people`: lines more in that section of its configuration."""
+async def a_stack(home: Path, roles: tuple[str, ...], people: str = "", *, lent: Lent | None = None) -> AsyncIterator[Both]:
+    """A whole stack whose worker has these roles, and polls often. `people`: lines more in that section of its configuration.
+
+    `lent`: servers that it uses; without them it has its own, to be stopped and killed.
+    """
     config = home / "tandem.yaml"
     config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s").replace("people:\n", f"people:\n{people}"))
     worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
-    async with Stack(home / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
+    async with Stack(home / "run", workers=(worker,), config=config, lent=lent) as stack, aiohttp.ClientSession() as http:
         yield Both(stack, http)
     await stack.clean()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from consumers.merge.edits.values import NOBODY
+from infra.stack.stack import Lent
 from tests.infra.stack.both import POLLS, STREAMS, Both, a_stack, plays
 
 pytestmark = pytest.mark.integration
@@ -125,8 +126,8 @@ async def whoever_has_a_company_is_never_told_of_it(both: Both) -> None:
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_accounts_and_owners_through_their_lives(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with a_stack(tmp_path, roles) as both:
+async def test_accounts_and_owners_through_their_lives(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
+    async with a_stack(tmp_path, roles, lent=lent) as both:
         await plays(
             both, an_account_and_its_people, a_contact_moves, accounts_merge, an_account_is_deleted_and_comes_back, owners,
             whoever_has_a_company_is_never_told_of_it,

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from infra.stack.stack import Lent
 from tests.infra.stack.both import POLLS, STREAMS, Both, Row, a_stack, plays, tandem, until
 
 pytestmark = pytest.mark.integration
@@ -285,8 +286,8 @@ SCENES = (
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_members_of_a_linked_campaign_are_those_of_its_program(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with a_stack(tmp_path, roles) as both:
+async def test_members_of_a_linked_campaign_are_those_of_its_program(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
+    async with a_stack(tmp_path, roles, lent=lent) as both:
         statuses = [{"name": status, "step": 10 * place, "success": place == 2} for place, status in enumerate(STATUSES, start=1)]
         await both.does("marketo/channel", name=CHANNEL, type="program", statuses=statuses)
         await plays(both, *SCENES)

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from infra.setup.found import ROOT
-from infra.stack.stack import CONFIG, PARTS, Stack
+from infra.stack.stack import CONFIG, PARTS, Lent, Stack
 from infra.stack.tandem import Worker
 
 pytestmark = pytest.mark.integration
@@ -251,12 +251,12 @@ async def _gone(both: Both, record: str) -> bool:
 
 
 @pytest.mark.parametrize("roles", [(), ("observe", "settle", "reconcile")], ids=["streams", "polls"])
-async def test_custom_objects_live_in_marketo(tmp_path: Path, roles: tuple[str, ...]) -> None:
+async def test_custom_objects_live_in_marketo(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
     config = tmp_path / "tandem.yaml"
     config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s") + OBJECTS)
     worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
-    stack = Stack(tmp_path / "run", workers=(worker,), config=config)
-    async with Stack(tmp_path / "run", parts=PARTS - {"tandem"}, config=config) as ground, aiohttp.ClientSession() as http:
+    stack = Stack(tmp_path / "run", workers=(worker,), config=config, lent=lent)
+    async with Stack(tmp_path / "run", parts=PARTS - {"tandem"}, config=config, lent=lent) as ground, aiohttp.ClientSession() as http:
         both = Both(http, ground.sandbox.endpoints()["sandbox"]["url"])
         await an_administrator_defines_them(both)
         await make_them_in_marketo(stack, config)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.stack.stack import Lent
 from tests.infra.stack.both import Both, tandem, until
 from tests.infra.stack.test_first_copy import copy, done, grown, settled
 from tests.infra.stack.test_streams_broken import differences
@@ -24,8 +25,8 @@ async def troubles(both: Both) -> list[str]:
     return [each["what"] for each in json.loads((await tandem(both, "status", "--json"))[1])["troubles"]]
 
 
-async def test_the_days_calls_end_at_sixty_percent_of_a_copy_while_people_go_on_editing(tmp_path: Path) -> None:
-    async with grown(tmp_path, ONE_BY_ONE) as both:
+async def test_the_days_calls_end_at_sixty_percent_of_a_copy_while_people_go_on_editing(tmp_path: Path, lent: Lent) -> None:
+    async with grown(tmp_path, lent, ONE_BY_ONE) as both:
         names = [f"P{number}" for number in range(COUNT)]
         records = [{"LastName": name, "Company": "Acme", "Email": f"{name.lower()}@example.com", "Title": "old"} for name in names]
         await both.does("salesforce/create", object="Lead", records=records)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaProducer
 
-from infra.stack.stack import CONFIG
+from infra.stack.stack import CONFIG, Lent
 from tests.infra.stack.both import STREAMS, Both, a_stack, plays, tandem, until
 
 pytestmark = pytest.mark.integration
@@ -150,9 +150,9 @@ async def a_bad_import(both: Both) -> None:
 
 
 @pytest.mark.slow
-async def test_a_person_at_the_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_person_at_the_desk(tmp_path: Path, lent: Lent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.infra.stack.both.CONFIG", configured(tmp_path))
-    async with a_stack(tmp_path, STREAMS) as both:
+    async with a_stack(tmp_path, STREAMS, lent=lent) as both:
         await plays(both, a_conflict, several_who_may_be_meant, a_poisoned_message, a_bad_import)
         acts = {each["act"] for each in (await told(both, "audit-log"))[1]}
     assert {"pause", "resume", "undo", "conflicts resolve", "holds resolve", "dead-letters retry"} <= acts

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.stack.stack import Lent
 from tests.infra.stack.both import STREAMS, Both, a_stack, plays, tandem
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -34,6 +35,6 @@ async def a_canary(both: Both) -> None:
     assert "Tandem canary" not in await both.people()
 
 
-async def test_a_running_stack_examined(tmp_path: Path) -> None:
-    async with a_stack(tmp_path, STREAMS) as both:
+async def test_a_running_stack_examined(tmp_path: Path, lent: Lent) -> None:
+    async with a_stack(tmp_path, STREAMS, lent=lent) as both:
         await plays(both, the_doctor, a_cycle_now, a_canary)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.stack.stack import CONFIG
+from infra.stack.stack import CONFIG, Lent
 from tests.infra.stack.both import Both, a_stack, tandem, until
 
 pytestmark = pytest.mark.integration
@@ -74,10 +74,10 @@ async def drift(both: Both, *arguments: str) -> tuple[int, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "corrupted"), [(600, 12)])
 async def test_silent_corruptions_are_found_and_mended_and_nothing_else_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, corrupted: int
+    tmp_path: Path, lent: Lent, monkeypatch: pytest.MonkeyPatch, count: int, corrupted: int
 ) -> None:
     monkeypatch.setattr("tests.infra.stack.both.CONFIG", configured(tmp_path))
-    async with a_stack(tmp_path, ()) as both:
+    async with a_stack(tmp_path, (), lent=lent) as both:
         people = await leads(both, count)
         await time_passes(both)
         chosen = sorted(people)[:: count // corrupted]

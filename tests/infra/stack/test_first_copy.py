@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from consumers.worker.app import COPY, ROLES
-from infra.stack.stack import CONFIG, PARTS, Stack
+from infra.stack.stack import CONFIG, PARTS, Lent, Stack
 from infra.stack.tandem import Worker
 from tests.infra.stack.both import Both, Row, tandem, until
 
@@ -26,7 +26,7 @@ _LATER_SECONDS = 7_200
 
 
 @asynccontextmanager
-async def grown(home: Path, more: str = "") -> AsyncIterator[Both]:
+async def grown(home: Path, lent: Lent, more: str = "") -> AsyncIterator[Both]:
     """Both systems, with no Tandem; and the whole stack, which is to be brought up once there is something in them. `more`: lines at the
     end of its configuration."""
     config = home / "tandem.yaml"
@@ -34,7 +34,7 @@ async def grown(home: Path, more: str = "") -> AsyncIterator[Both]:
     config.write_text(text + more)
     others = tuple(part for role in ROLES if role != COPY for part in ("--role", role))
     workers = (Worker(arguments=others), Worker(name=COPIER, arguments=("--role", COPY)))
-    ground, whole = Stack(home / "run", parts=PARTS - {"tandem"}), Stack(home / "run", workers=workers, config=config)
+    ground, whole = Stack(home / "run", parts=PARTS - {"tandem"}, lent=lent), Stack(home / "run", workers=workers, config=config, lent=lent)
     async with ground, aiohttp.ClientSession() as http:
         both = Both(whole, http)
         await both.does("marketo/options", **QUICK)
@@ -96,8 +96,8 @@ async def done(both: Both) -> Row:
     return last
 
 
-async def test_what_was_there_before_is_matched_made_or_let_be_once_it_is_asked_for(tmp_path: Path) -> None:
-    async with grown(tmp_path) as both:
+async def test_what_was_there_before_is_matched_made_or_let_be_once_it_is_asked_for(tmp_path: Path, lent: Lent) -> None:
+    async with grown(tmp_path, lent) as both:
         account = await both.create("Account", Name="Acme")
         contact = await both.contact("Hopper", AccountId=account)
         here = [await both.lead(f"Here{number}") for number in range(4)]
@@ -130,9 +130,9 @@ async def test_what_was_there_before_is_matched_made_or_let_be_once_it_is_asked_
 
 
 @pytest.mark.slow
-async def test_a_copy_killed_ten_times_leaves_nothing_out_and_nothing_double(tmp_path: Path) -> None:
+async def test_a_copy_killed_ten_times_leaves_nothing_out_and_nothing_double(tmp_path: Path, lent: Lent) -> None:
     count = 2_000
-    async with grown(tmp_path) as both:
+    async with grown(tmp_path, lent) as both:
         for begin in range(0, count, 500):
             records = [
                 {"LastName": f"P{number}", "Company": "Acme", "Email": f"p{number}@example.com", "Title": "old"}

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from infra.stack.command import environment
-from infra.stack.stack import CONFIG, Stack
+from infra.stack.stack import CONFIG, Lent, Stack
 from infra.stack.tandem import Worker
 
 pytestmark = pytest.mark.integration
@@ -309,11 +309,11 @@ async def tandem(stack: Stack, *arguments: str, code: int = 0) -> dict[str, Any]
 
 
 @pytest.mark.parametrize("roles", [(), ("observe", "settle", "reconcile", "flow-steps")], ids=["streams", "polls"])
-async def test_people_reach_salesforce_by_flow_steps(tmp_path: Path, roles: tuple[str, ...]) -> None:
+async def test_people_reach_salesforce_by_flow_steps(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
     config = tmp_path / "tandem.yaml"
     config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s"))
     worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
-    async with Stack(tmp_path / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
+    async with Stack(tmp_path / "run", workers=(worker,), config=config, lent=lent) as stack, aiohttp.ClientSession() as http:
         both = Both(http, stack)
         for step in ("push", "add-to-campaign", "change-owner", "create-task", "convert"):
             await both.install(step)
@@ -329,9 +329,9 @@ async def test_people_reach_salesforce_by_flow_steps(tmp_path: Path, roles: tupl
     await stack.clean()
 
 
-async def test_each_is_done_once_whatever_gets_lost(tmp_path: Path) -> None:
+async def test_each_is_done_once_whatever_gets_lost(tmp_path: Path, lent: Lent) -> None:
     """Marketo calls twice since our answer was lost; our callback's answer is lost; Salesforce's answer is lost; the worker is killed."""
-    async with Stack(tmp_path / "run") as stack, aiohttp.ClientSession() as http:
+    async with Stack(tmp_path / "run", lent=lent) as stack, aiohttp.ClientSession() as http:
         both = Both(http, stack)
         async with Deaf(both.service, lost=2) as deaf:
             await both.install_at(deaf.url, "create-task", lose_callbacks=1)

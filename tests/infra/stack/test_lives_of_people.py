@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.stack.stack import Lent
 from tests.infra.stack.both import POLLS, STREAMS, Both, a_stack, plays, tandem, until
 
 pytestmark = pytest.mark.integration
@@ -202,12 +203,12 @@ SCENES: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_people_through_their_lives(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with a_stack(tmp_path, roles) as both:
+async def test_people_through_their_lives(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
+    async with a_stack(tmp_path, roles, lent=lent) as both:
         await plays(both, *SCENES)
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_deletions_that_the_configuration_follows(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with a_stack(tmp_path, roles, FOLLOWED) as both:
+async def test_deletions_that_the_configuration_follows(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
+    async with a_stack(tmp_path, roles, FOLLOWED, lent=lent) as both:
         await plays(both, deletions_are_followed_in_both_directions)

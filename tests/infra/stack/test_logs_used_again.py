@@ -45,7 +45,7 @@ async def in_step(both: Both) -> None:
     await until(calm, "nothing is to be written")
 
     async def published() -> bool:
-        connection = await asyncpg.connect(both.stack.postgres.dsn())
+        connection = await asyncpg.connect(both.stack.dsn())
         try:
             last = await connection.fetchval("select coalesce(max(id), 0) from decision_blocks")
             out = await connection.fetchval("select coalesce(max(published), 0) from outbox where relation = 'decision_blocks'")
@@ -58,7 +58,7 @@ async def in_step(both: Both) -> None:
 
 async def second_database(both: Both) -> str:
     """Empty, with every migration."""
-    connection = await asyncpg.connect(both.stack.postgres.dsn())
+    connection = await asyncpg.connect(both.stack.dsn())
     await connection.execute("create database second")
     await connection.close()
     dsn: str = both.stack.postgres.dsn("second")

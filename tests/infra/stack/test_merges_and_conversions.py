@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.stack.stack import Lent
 from tests.infra.stack.both import POLLS, STREAMS, Both, a_stack, plays, until
 
 pytestmark = pytest.mark.integration
@@ -97,8 +98,10 @@ async def _there(both: Both, *names: str) -> bool:
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_whoever_merges_or_converts_in_either_system_is_one_person_in_both(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with a_stack(tmp_path, roles) as both:
+async def test_whoever_merges_or_converts_in_either_system_is_one_person_in_both(
+    tmp_path: Path, lent: Lent, roles: tuple[str, ...]
+) -> None:
+    async with a_stack(tmp_path, roles, lent=lent) as both:
         await plays(
             both, merged_in_salesforce, merged_with_a_lead_that_nobody_has_heard_of, merged_in_marketo, converted_to_a_new_contact,
             converted_into_a_contact_who_is_a_person_too,

@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.worker.telemetry.metrics import Metrics
-from infra.stack.stack import Stack
+from infra.stack.stack import Lent, Stack
 
 pytestmark = pytest.mark.integration
 
@@ -75,9 +75,9 @@ async def in_step(stack: Stack) -> None:
         raise AssertionError(f"{told.get('state')}: {told.get('troubles')}") from None
 
 
-async def test_each_declared_family_is_fed(tmp_path: Path) -> None:
+async def test_each_declared_family_is_fed(tmp_path: Path, lent: Lent) -> None:
     declared = {each.name for each in Metrics(lambda: 0).registry.collect()} - {"tandem_troubles"}
-    async with Stack(tmp_path / "run") as stack:
+    async with Stack(tmp_path / "run", lent=lent) as stack:
         person = {"LastName": "A", "Company": "B", "Email": "a@example.com"}
         await operate(stack, "salesforce/create", {"object": "Lead", "fields": person})
         await operate(stack, "marketo/person/create", {"fields": {"email": "m@example.com", "lastName": "M", "leadScore": 60}})

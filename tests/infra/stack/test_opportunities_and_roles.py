@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from consumers.kinds.role import NO_ROLE
+from infra.stack.stack import Lent
 from tests.infra.stack.both import POLLS, STREAMS, Both, Row, a_stack, plays, until
 
 pytestmark = pytest.mark.integration
@@ -128,8 +129,8 @@ async def whoever_takes_part_is_deleted(both: Both) -> None:
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_opportunities_and_roles_through_their_lives(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with a_stack(tmp_path, roles) as both:
+async def test_opportunities_and_roles_through_their_lives(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
+    async with a_stack(tmp_path, roles, lent=lent) as both:
         await plays(
             both, an_opportunity_through_its_life, a_part_changes, whoever_takes_part_is_merged, whoever_takes_part_is_merged_in_marketo,
             a_lead_converts_with_an_opportunity, whoever_takes_part_is_deleted,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.stack.stack import Lent
 from tests.infra.stack.both import POLLS, STREAMS, Both, Row, a_stack, plays, tandem, until
 
 pytestmark = pytest.mark.integration
@@ -75,7 +76,7 @@ async def deleted_in_marketo(both: Both) -> None:
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_person_accounts_are_one_person_of_one_company(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with a_stack(tmp_path, roles, "  delete_in_salesforce: true\n") as both:
+async def test_person_accounts_are_one_person_of_one_company(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
+    async with a_stack(tmp_path, roles, "  delete_in_salesforce: true\n", lent=lent) as both:
         await both.does("salesforce/enable_person_accounts")
         await plays(both, a_person_account_through_its_life, somebody_of_this_address_was_there, deleted_in_marketo)

@@ -6,7 +6,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from infra.stack.stack import CONFIG, Stack
+from infra.stack.stack import CONFIG, Lent, Stack
 from infra.stack.tandem import Worker
 from tests.infra.stack.both import POLLS, STREAMS, Both, until
 
@@ -17,7 +17,7 @@ RATES = "\ncurrencies: {corporate: EUR, rates: {USD: 0.9, GBP: 1.17}}\n"
 
 async def refused(stack: Stack, words: str) -> bool:
     """Whether somebody is refused for this."""
-    connection = await asyncpg.connect(stack.postgres.dsn())
+    connection = await asyncpg.connect(stack.dsn())
     try:
         return bool(await connection.fetchval("select count(*) from refusals where reason like $1", f"%{words}%"))
     finally:
@@ -60,11 +60,11 @@ async def who_comes_from_marketo_has_the_corporate_currency(both: Both) -> None:
 
 
 @pytest.mark.parametrize("roles", [pytest.param(STREAMS, id="streams"), pytest.param(POLLS, id="polls", marks=pytest.mark.slow)])
-async def test_amounts_in_several_currencies_are_one_in_marketo(tmp_path: Path, roles: tuple[str, ...]) -> None:
+async def test_amounts_in_several_currencies_are_one_in_marketo(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
     config = tmp_path / "tandem.yaml"
     config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s") + RATES)
     worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
-    stack = Stack(tmp_path / "run", workers=(worker,), config=config)
+    stack = Stack(tmp_path / "run", workers=(worker,), config=config, lent=lent)
     async with aiohttp.ClientSession() as http:
         await stack.start("sandbox")
         both = Both(stack, http)

@@ -9,7 +9,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from infra.stack.stack import CONFIG, Stack
+from infra.stack.stack import CONFIG, Lent, Stack
 from infra.stack.tandem import Worker
 from tests.infra.stack.both import POLLS, STREAMS, Both, until
 
@@ -28,7 +28,7 @@ class Running(Both):
 
     def __init__(self, stack: Stack, http: aiohttp.ClientSession) -> None:
         super().__init__(stack, http)
-        self._dsn = stack.postgres.dsn()
+        self._dsn = stack.dsn()
         self.ours = stack.sandbox.endpoints()["tandem"]["salesforce"]["username"]
 
     async def troubles(self) -> str:
@@ -236,11 +236,11 @@ async def the_org_gets_several_currencies(both: Running) -> None:
 
 
 @pytest.mark.parametrize("roles", [pytest.param(STREAMS, id="streams"), pytest.param(POLLS, id="polls", marks=pytest.mark.slow)])
-async def test_what_comes_and_goes_costs_what_it_concerns(tmp_path: Path, roles: tuple[str, ...]) -> None:
+async def test_what_comes_and_goes_costs_what_it_concerns(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
     config = tmp_path / "tandem.yaml"
     config.write_text(CONFIG.read_text().replace("poll: 20s", "poll: 2s\n  describe: 2s") + MAPPED)
     worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
-    stack = Stack(tmp_path / "run", workers=(worker,), config=config)
+    stack = Stack(tmp_path / "run", workers=(worker,), config=config, lent=lent)
     async with aiohttp.ClientSession() as http:
         await stack.start("sandbox")
         first = Both(stack, http)

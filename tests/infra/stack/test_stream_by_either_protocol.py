@@ -21,7 +21,7 @@ HOLES = "select reason from gaps where source = 'salesforce.cdc'"
 
 
 async def asked(stack: Stack, query: str) -> list[str]:
-    connection = await asyncpg.connect(stack.postgres.dsn())
+    connection = await asyncpg.connect(stack.dsn())
     try:
         return [row[0] for row in await connection.fetch(query)]
     finally:

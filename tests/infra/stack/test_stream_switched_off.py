@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.stack.stack import Lent
 from tests.infra.stack.both import POLLS, STREAMS, Both, a_stack, plays
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -32,13 +33,13 @@ async def left_as_it_was_written(both: Both) -> None:
     await both.record("salesforce/Lead", lead, Title="second", Phone="4711")
 
 
-async def test_the_polls_alone_tell_what_was_put_back(tmp_path: Path) -> None:
-    async with a_stack(tmp_path, POLLS) as both:
+async def test_the_polls_alone_tell_what_was_put_back(tmp_path: Path, lent: Lent) -> None:
+    async with a_stack(tmp_path, POLLS, lent=lent) as both:
         await plays(both, put_back_by_hand, left_as_it_was_written)
 
 
-async def test_a_stream_that_falls_silent_and_speaks_again_on_one_ledger(tmp_path: Path) -> None:
-    async with a_stack(tmp_path, STREAMS) as both:
+async def test_a_stream_that_falls_silent_and_speaks_again_on_one_ledger(tmp_path: Path, lent: Lent) -> None:
+    async with a_stack(tmp_path, STREAMS, lent=lent) as both:
         lead = await both.lead("OnAndOff", Title="first")
         person: dict[str, Any] = await both.person("OnAndOff", title="first")
         await both.touch(person, title="second")

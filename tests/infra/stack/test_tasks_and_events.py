@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from infra.stack.stack import CONFIG, Stack
+from infra.stack.stack import CONFIG, Lent, Stack
 from infra.stack.tandem import Worker
 from tests.infra.stack.both import POLLS, STREAMS, Both, until
 
@@ -126,19 +126,19 @@ async def told_in_salesforce(both: Histories) -> None:
 
 
 @asynccontextmanager
-async def histories(home: Path, roles: tuple[str, ...], more: str) -> AsyncIterator[Histories]:
+async def histories(home: Path, lent: Lent, roles: tuple[str, ...], more: str) -> AsyncIterator[Histories]:
     """A whole stack whose worker has these roles. `more`: lines more in its configuration."""
     config = home / "tandem.yaml"
     config.write_text(f"{CONFIG.read_text().replace('poll: 20s', 'poll: 2s')}{more}")
     worker = Worker(arguments=tuple(part for role in roles for part in ("--role", role)))
-    async with Stack(home / "run", workers=(worker,), config=config) as stack, aiohttp.ClientSession() as http:
+    async with Stack(home / "run", workers=(worker,), config=config, lent=lent) as stack, aiohttp.ClientSession() as http:
         yield Histories(stack, http)
     await stack.clean()
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_each_task_and_event_stands_in_its_persons_history_once(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with histories(tmp_path, roles, _ACTIVITIES) as both:
+async def test_each_task_and_event_stands_in_its_persons_history_once(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
+    async with histories(tmp_path, lent, roles, _ACTIVITIES) as both:
         lead, _ = await written_once(both)
         await waits_for_its_person(both)
         await a_lost_answer(both, lead, "lose_answer")
@@ -167,6 +167,6 @@ async def follows_its_record(both: Both) -> None:
 
 
 @pytest.mark.parametrize("roles", [STREAMS, POLLS], ids=["streams", "polls"])
-async def test_each_task_and_event_is_a_custom_object_that_follows_it(tmp_path: Path, roles: tuple[str, ...]) -> None:
-    async with histories(tmp_path, roles, "task: {as: custom_object}\nevent: {as: custom_object}\n") as both:
+async def test_each_task_and_event_is_a_custom_object_that_follows_it(tmp_path: Path, lent: Lent, roles: tuple[str, ...]) -> None:
+    async with histories(tmp_path, lent, roles, "task: {as: custom_object}\nevent: {as: custom_object}\n") as both:
         await follows_its_record(both)

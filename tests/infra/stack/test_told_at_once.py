@@ -42,7 +42,7 @@ class Told(Both):
         )
 
     async def asked(self, query: str) -> list[str]:
-        connection = await asyncpg.connect(self.stack.postgres.dsn())
+        connection = await asyncpg.connect(self.stack.dsn())
         try:
             return [str(row[0]) for row in await connection.fetch(query)]
         finally:
