@@ -4,14 +4,15 @@ import json
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from infra.kafka.admin import Report
+from infra.postgres.server import DATABASE
 from infra.process import Process, StartError
 from infra.stack import stack as stack_module
-from infra.stack.stack import PARTS, Stack
+from infra.stack.stack import PARTS, Lent, Stack
 from infra.stack.tandem import Tandem, Worker
 
 SANDBOX = {
@@ -71,8 +72,8 @@ class StandIn:
     def remove(self) -> None:
         self.notes.append(f"remove {self.name}")
 
-    def dsn(self) -> str:
-        return "postgresql://tandem:pg-secret@127.0.0.1:8/tandem"
+    def dsn(self, database: str = DATABASE) -> str:
+        return f"postgresql://tandem:pg-secret@127.0.0.1:8/{database}"
 
     def endpoints(self) -> dict[str, Any]:
         return SANDBOX
@@ -88,7 +89,7 @@ def stack(tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch) -> 
     return _stack(tmp_path, notes, monkeypatch)
 
 
-def _stack(tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch, fails: Sequence[str] = ()) -> Stack:
+def _stack(tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch, fails: Sequence[str] = (), lent: Lent | None = None) -> Stack:
     async def ensure_topics(bootstrap: str, _specs: object) -> Report:
         notes.append(f"topics {bootstrap}")
         return Report(created=(), drift=())
@@ -103,11 +104,13 @@ def _stack(tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch, fa
     monkeypatch.setattr(stack_module, "prepare", prepare)
     monkeypatch.setattr(stack_module, "ensure_topics", ensure_topics)
     monkeypatch.setattr(stack_module, "migrate", migrate)
-    stack = Stack(tmp_path)
+    stack = Stack(tmp_path, lent=lent)
     stand_in_config = stack.tandem.config
     parts: dict[str, Any] = {name: StandIn(name, notes, fails=name in fails) for name in ("kafka", "postgres", "sandbox", "tandem")}
-    stack.kafka, stack.postgres, stack.sandbox = parts["kafka"], parts["postgres"], parts["sandbox"]
-    stack._grounds = {name: parts[name] for name in ("kafka", "postgres", "sandbox")}
+    if lent is None:
+        stack.kafka, stack.postgres = parts["kafka"], parts["postgres"]
+    stack.sandbox = parts["sandbox"]
+    stack._grounds = {name: parts[name] for name in stack._grounds}
     parts["tandem"].config = stand_in_config
     stack.workers = {"tandem": parts["tandem"]}
     return stack
@@ -117,6 +120,18 @@ async def test_topics_and_migrations_come_between_the_servers_and_tandem(stack: 
     await stack.up()
     assert sorted(notes[:3]) == ["start kafka", "start postgres", "start sandbox"]
     assert notes[3:] == ["topics 127.0.0.1:9", "migrate", "prepare http://localhost:3", "start tandem"]
+
+
+async def test_servers_that_are_lent_are_neither_started_nor_stopped(
+    tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, postgres = (cast("Any", StandIn(name, notes)) for name in ("kafka", "postgres"))
+    stack = _stack(tmp_path, notes, monkeypatch, lent=Lent(kafka=kafka, postgres=postgres, database="another"))
+    endpoints = await stack.up()
+    await stack.clean()
+    assert endpoints["postgres"]["dsn"].endswith("/another")
+    assert {"topics 127.0.0.1:9", "migrate"} <= set(notes)
+    assert not any(note.endswith((" kafka", " postgres")) for note in notes)
 
 
 async def test_the_systems_are_prepared_once(stack: Stack, notes: list[str]) -> None:
