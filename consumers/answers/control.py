@@ -9,7 +9,7 @@ import asyncpg
 
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.registered import registry_of
-from consumers.desk.control import Queued, Wanted, pause_writing, paused, resume_writing
+from consumers.desk.control import Queued, Wanted, ending, owed_now, pause_writing, paused, resume_writing
 from consumers.fitting.grounds import look_at_database
 from consumers.reports.database import ledger_connection
 from consumers.reports.records.people import find
@@ -42,6 +42,20 @@ async def pause(settings: Settings, chosen: Chosen, *, who: str, why: str) -> li
     wanted = await wanted_of(settings, chosen)
     async with a_pool(settings) as pool:
         return await pause_writing(pool, wanted, who=who, why=why, now_ms=now_ms())
+
+
+async def pausing(settings: Settings, chosen: Chosen, *, who: str, why: str) -> list[Queued]:
+    """What `pause` would pause, and how much is owed of it now. Raises as `pause`."""
+    wanted = await wanted_of(settings, chosen)
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return await owed_now(connection, wanted, who=who, why=why, now_ms=now_ms())
+
+
+async def resuming(settings: Settings, chosen: Chosen) -> list[Queued]:
+    """The pauses that `resume` would end. Raises as `resume`."""
+    wanted = await wanted_of(settings, chosen)
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return await ending(connection, wanted)
 
 
 async def resume(settings: Settings, chosen: Chosen) -> list[Queued]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from consumers.answers.control import a_pool, objects_of
 from consumers.configuration.loading import Settings
@@ -21,6 +22,14 @@ select c.* from unnest($1::text[]) as wanted (name) cross join lateral (
     from cycles where source = wanted.name and at > $2 order by id limit 1) as c order by c.source
 """
 _CARRIED = "select source from source_positions where source = any($1::text[])"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycles:
+    """What polls found; and those that are not done by then."""
+
+    cycles: list[Cycle]
+    not_done: list[str]
 
 
 async def reconciled(settings: Settings, kind: str, *, who: str, wait_seconds: float) -> tuple[list[Cycle], list[str]]:

@@ -11,11 +11,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from consumers.console.access.guard import HEADERS, Guard
+from consumers.console.access.problems import answered
+from consumers.console.api.openapi import PREFIX
+from consumers.console.api.refusals import FAULT, NOTHING_THERE, WRONG_METHOD
 from consumers.console.api.routes import Api
 from consumers.console.ground import Ground
 from consumers.console.live import Live
@@ -53,21 +56,28 @@ def application(ground: Ground) -> Starlette:
     async def away(request: Request, error: Exception) -> Response:
         """What a page needs can't be reached, or refuses: it says so, and what can be done."""
         status = 503 if isinstance(error, Retry) else 500
-        if request.url.path.startswith("/api/"):
-            return JSONResponse({"error": str(error)}, status)
         if not hasattr(request.state, "visitor"):
             return PlainTextResponse(str(error), status)
         return pages.page(request, "away.html", {"wrong": str(error)}, status=status)
 
     async def unknown(request: Request, _error: Exception) -> Response:
-        if request.url.path.startswith("/api/") or not hasattr(request.state, "visitor"):
-            return JSONResponse({"error": "There is nothing at this address."}, 404)
+        if request.url.path.startswith(PREFIX):
+            return answered(NOTHING_THERE, request.url.path)
+        if not hasattr(request.state, "visitor"):
+            return PlainTextResponse("There is nothing at this address.", 404)
         return pages.page(request, "away.html", {"wrong": "There is no such page."}, status=404)
+
+    async def in_vain(request: Request, _error: Exception) -> Response:
+        if request.url.path.startswith(PREFIX):
+            return answered(WRONG_METHOD, request.url.path)
+        return PlainTextResponse("This page is not asked for in this way.", 405)
 
     async def broken(request: Request, error: Exception) -> Response:
         """A fault of ours: the log says where, and nothing of what was shown."""
         frame = traceback.extract_tb(error.__traceback__)[-1]
         _log.error("a page failed", path=request.url.path, error=type(error).__name__, where=f"{Path(frame.filename).name}:{frame.lineno}")
+        if request.url.path.startswith(PREFIX):
+            return answered(FAULT, request.url.path)
         return PlainTextResponse("This page failed: a fault of the console's. Its log says where.", 500, HEADERS)
 
     @asynccontextmanager
@@ -82,7 +92,7 @@ def application(ground: Ground) -> Starlette:
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, doors=signing.doors()), Middleware(GZipMiddleware, minimum_size=_COMPRESSED_BYTES)],
-        exception_handlers={SyncError: away, 404: unknown, Exception: broken},
+        exception_handlers={SyncError: away, 404: unknown, 405: in_vain, Exception: broken},
         lifespan=watching,
     )
 

@@ -3,18 +3,29 @@
 Masked are the values of fields and whatever quotes them, as `tandem subscribe` masks them; ids, times and counts stay.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from consumers.answers.happened import Happening
-from consumers.answers.ledger import Story
+from consumers.answers.journey import Journey
+from consumers.answers.ledger import Deletes, Story
+from consumers.answers.linking import Linked
 from consumers.answers.past import Changes, Past
+from consumers.answers.reconciling import Cycles
+from consumers.audit.mending import Written
+from consumers.audit.repair import Repair
 from consumers.audit_log.deeds import Deed
-from consumers.desk.doing import Outcome
+from consumers.copy.progress import Progress
+from consumers.copy.quote import Quote
+from consumers.desk.control import Queued
+from consumers.desk.doing import Outcome, Would
 from consumers.desk.letters import Letter
+from consumers.desk.undo import Kept, Undone
 from consumers.desk.waiting import Conflict, Group, Line
+from consumers.errands.asking import Answer
 from consumers.ledger.tallies import Due
+from consumers.links.links import Link
 from consumers.reports.records.derived import Difference, FieldThen
 from consumers.reports.records.mapped import Mapped
 from consumers.reports.records.record import FieldShown, RecordShown, SideShown
@@ -66,8 +77,16 @@ def _story(story: Story) -> Any:
 
 
 def _outcome(outcome: Outcome) -> Any:
-    writes = tuple(replace(each, fields={name: masked_value(value) for name, value in each.fields.items()}) for each in outcome.writes)
-    return _hidden(outcome, names="record", words="what why", steps=tuple(map(masked_words, outcome.steps)), writes=writes)
+    told = tuple(map(masked_words, outcome.steps))
+    return _hidden(outcome, names="record", words="what why", steps=told, writes=_writes(outcome.writes))
+
+
+def _writes(writes: Sequence[Written]) -> tuple[Written, ...]:
+    return tuple(replace(each, fields={name: masked_value(value) for name, value in each.fields.items()}) for each in writes)
+
+
+def _kept(kept: Kept) -> Any:
+    return _hidden(kept, words="why by", values="value")
 
 
 def _cause(cause: Cause) -> Any:
@@ -171,6 +190,13 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
     Differing: _differing,
     Drift: lambda drift: replace(drift, differences=tuple(map(_differing, drift.differences))),
     Status: impersonal,
+    Repair: lambda repair: _hidden(repair, words="why", writes=_writes(repair.writes)),
+    Undone: lambda undone: replace(undone, kept=tuple(map(_kept, undone.kept)), examples=tuple(map(_outcome, undone.examples))),
+    Deletes: lambda deletes: replace(deletes, people=tuple(map(_name, deletes.people))),
+    Answer: lambda answer: _hidden(answer, names="person", words="reason", steps=tuple(map(masked_words, answer.steps))),
 }
-IMPERSONAL = (Cycle, Deed, Due, Health, Hole, Mapped, Partition, Proof, SourceState, Topic, str, int, float, bool, type(None))
+IMPERSONAL = (
+    Cycle, Cycles, Deed, Due, Health, Hole, Journey, Link, Linked, Mapped, Partition, Progress, Proof, Queued, Quote, SourceState, Topic,
+    Would, str, int, float, bool, type(None),
+)  # fmt: skip
 """What holds nothing of a person's."""

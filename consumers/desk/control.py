@@ -33,6 +33,9 @@ _QUEUED = f"""
 select count(*) from (select from (select pair from due where kind = $1 and ($2 or lane >= 10) limit $5) as d
     join pairs as p on p.id = d.pair where {_OF} limit $5) as counted
 """  # noqa: S608 - a statement of ours
+_OWED = f"""
+select count(*) from (select from due as d join pairs as p on p.id = d.pair where d.kind = $1 and $2::boolean and {_OF} limit $5) as counted
+"""  # noqa: S608 - a statement of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +76,31 @@ async def pause_writing(pool: Any, wanted: Wanted, *, who: str, why: str, now_ms
             return await paused(connection)
 
 
+async def owed_now(connection: Any, wanted: Wanted, *, who: str, why: str, now_ms: int) -> list[Queued]:
+    """What would be paused, and how many records would wait at once; nothing is changed."""
+    found = []
+    with away_is_retry("count what would wait"):
+        for system, obj, pair in wanted.each():
+            planned = Pause(number=0, system=system, object=obj, pair=pair, who=who, why=why, since_ms=now_ms)
+            count = await connection.fetchval(_OWED, int(Duty.write_on(system)), True, obj, pair, COUNTED_MAX)
+            found.append(Queued(pause=planned, records=count))
+    return found
+
+
+async def ending(connection: Any, wanted: Wanted) -> list[Queued]:
+    """The pauses that `resume_writing` would end."""
+    return [each for each in await paused(connection) if _is_of(each.pause, wanted)]
+
+
 async def resume_writing(pool: Any, wanted: Wanted) -> list[Queued]:
     """Of these whatever is paused goes on; what that was, with how many records waited for it."""
     async with pool.acquire() as connection:
-        ending = [each for each in await paused(connection) if _is_of(each.pause, wanted)]
+        ended = await ending(connection, wanted)
     with away_is_retry("resume writing"):
-        await pool.execute(_DROP, [each.pause.number for each in ending])
-        for each in ending:
+        await pool.execute(_DROP, [each.pause.number for each in ended])
+        for each in ended:
             await _moved(pool, each.pause.system, each.pause.object, each.pause.pair, by=-10)
-    return ending
+    return ended
 
 
 def _is_of(pause: Pause, wanted: Wanted) -> bool:

@@ -31,6 +31,13 @@ class Outcome:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Would:
+    """What would be done, in plain words, where there is no more to say of it beforehand."""
+
+    steps: tuple[str, ...]
+
+
 class _Only(Exception):  # noqa: N818 - not an error: it was only to be shown
     """Takes a transaction back."""
 

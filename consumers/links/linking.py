@@ -84,6 +84,12 @@ class Linking:
         self._ledger, self._pool, self._salesforce, self._marketo, self._terms = ledger, pool, salesforce, marketo, terms
         self._sort = next((mapping for mapping in terms.rules.objects.values() if mapping.linked), None)
 
+    async def look(self, asked: Asked) -> Asked:
+        """Whether they can be linked: as asked, with ids in full. Nothing is changed. Raises as `link`."""
+        if self._sort is None:
+            raise NotLinked(_NOT_KEPT)
+        return await self._checked(asked)
+
     async def link(self, asked: Asked, now_ms: int) -> Link:
         """Link them, or set anew how they are linked. Raises `NotLinked`, and what the adapters raise."""
         sort = self._sort

@@ -40,7 +40,7 @@ def plan(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """Say how many rows would be read, what that costs each system in calls and bytes, how long it takes, who meets whom, and what would be
     written; 6 where anything would be. Both systems are asked some dozens of questions, and nothing is changed."""
     settings = settings_of(config)
-    from consumers.cli.copying import quote  # noqa: PLC0415 - quick start
+    from consumers.answers.copying import quote  # noqa: PLC0415 - quick start
     from consumers.cli.text.copy import print_quote  # noqa: PLC0415 - quick start
 
     said = finish(quote(settings))
@@ -66,7 +66,7 @@ def start(
     0 once it is done; 1 where another is open, or this one was paused or cancelled.
     """
     settings = settings_of(config)
-    from consumers.cli.copying import quote, started  # noqa: PLC0415 - quick start
+    from consumers.answers.copying import quote, started  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.copy import print_quote  # noqa: PLC0415 - quick start
 
@@ -131,7 +131,7 @@ def cancel(config: Config = DEFAULT_CONFIG, *, reason: Reason = "", json: Json =
 def _move(config: "Config", wanted: str, before: tuple[str, ...], words: tuple[str, str], reason: str, *, json: bool) -> None:
     """`words`: what is asked for, and what is said of it."""
     settings = settings_of(config)
-    from consumers.cli.copying import moved  # noqa: PLC0415 - quick start
+    from consumers.answers.copying import moved  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.copy.store import State  # noqa: PLC0415 - quick start
 
@@ -146,7 +146,7 @@ def _move(config: "Config", wanted: str, before: tuple[str, ...], words: tuple[s
 
 
 def _progress(settings: "Settings") -> "Progress":
-    from consumers.cli.copying import progress_of  # noqa: PLC0415 - quick start
+    from consumers.answers.copying import progress_of  # noqa: PLC0415 - quick start
 
     told = finish(progress_of(settings))
     if told is None:

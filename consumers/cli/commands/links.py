@@ -52,7 +52,7 @@ def link(
     Linked again, another winner or another way with statuses that go back is set.
     """
     settings = settings_of(config)
-    from consumers.cli.linked import linked  # noqa: PLC0415 - quick start
+    from consumers.answers.linking import linked  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.links.linking import Asked, NotLinked  # noqa: PLC0415 - quick start
     from consumers.links.links import Backwards  # noqa: PLC0415 - quick start
@@ -74,7 +74,7 @@ def link(
 def links(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """List which campaign is linked with which program, how, and how many members are kept in step by that."""
     settings = settings_of(config)
-    from consumers.cli.linked import links_of  # noqa: PLC0415 - quick start
+    from consumers.answers.linking import links_of  # noqa: PLC0415 - quick start
     from consumers.reports.clock import moment  # noqa: PLC0415 - quick start
 
     found = finish(links_of(settings))
@@ -98,7 +98,7 @@ def unlink(
 ) -> None:
     """Keep a campaign and its program in step no more. Nothing is changed in either; linked again they meet anew."""
     settings = settings_of(config)
-    from consumers.cli.linked import unlinked  # noqa: PLC0415 - quick start
+    from consumers.answers.linking import unlinked  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.links.linking import NotLinked  # noqa: PLC0415 - quick start
 

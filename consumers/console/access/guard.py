@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from consumers.console.access.problems import Problem, answered
 from consumers.console.access.roles import Visitor
 
 COOKIE = "tandem_session"
@@ -32,6 +33,10 @@ HEADERS: Mapping[str, str] = {
 OPEN = ("/static/", "/sign-in", "/healthz")
 """What is answered to whoever asks."""
 _API = "/api/"
+NOBODY = Problem(
+    name="nobody", title="Nobody is signed in", status=401, detail="No token was sent, or one that is not known (any more).",
+    remedy="Sign in, or send `Authorization: Bearer` with a token from the file console.tokens.", headers={"www-authenticate": "Bearer"},
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +76,7 @@ class Guard:
             request.state.visitor = visitor
             return None
         if path.startswith(_API):
-            words = {"error": "Sign in, or send `Authorization: Bearer` with a token from the file console.tokens."}
-            return JSONResponse(words, 401, {"www-authenticate": "Bearer"})
+            return answered(NOBODY, path)
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/sign-in?to={quote(path + query, safe='')}", 303)
 

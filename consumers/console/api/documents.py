@@ -4,10 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from consumers.answers.control import pauses_of
+from consumers.answers.copying import progress_of
 from consumers.answers.ledger import Story, records_of, stories_of
+from consumers.answers.linking import Linked, links_of
 from consumers.answers.timelines import timeline_of
 from consumers.console.access.roles import Role
 from consumers.console.ground import Ground
+from consumers.copy.progress import Progress
+from consumers.desk.control import Queued
 from consumers.reports.records.record import RecordShown
 from consumers.reports.records.timeline import Cause
 from consumers.reports.standing.health import Health, health
@@ -66,6 +71,18 @@ async def _timeline(ground: Ground, asked: Mapping[str, str]) -> tuple[Cause, ..
     return await timeline_of(ground.settings, int(asked["pair"]))
 
 
+async def _paused(ground: Ground, _asked: Mapping[str, str]) -> list[Queued]:
+    return await pauses_of(ground.settings)
+
+
+async def _links(ground: Ground, _asked: Mapping[str, str]) -> tuple[Linked, ...]:
+    return await links_of(ground.settings)
+
+
+async def _copy(ground: Ground, _asked: Mapping[str, str]) -> Progress | None:
+    return await progress_of(ground.settings)
+
+
 _LIVE = Parameter(name="live", place="query", words="1: both systems are asked for the record as it is now.")
 DOCUMENTS: tuple[Document, ...] = (
     Document(path="/health", name="health", words="How everything stands, in a word and a sentence.", gives=Health, ask=_health),
@@ -77,6 +94,11 @@ DOCUMENTS: tuple[Document, ...] = (
         ask=_status,
         personal=True,
     ),
+    Document(path="/paused", name="paused", words="What is paused, by whom, why, and how much waits for its end.", gives=list[Queued],
+             ask=_paused),
+    Document(path="/links", name="links", words="Which campaign is kept in step with which program.", gives=tuple[Linked, ...], ask=_links),
+    Document(path="/copy", name="copy", words="How far the latest first copy is; null: there never was one.", gives=Progress | None,
+             ask=_copy),
     Document(
         path="/records",
         name="records",
@@ -116,4 +138,4 @@ DOCUMENTS: tuple[Document, ...] = (
         personal=True,
         parameters=(PAIR, Parameter(name="field", place="path", words="By its Marketo or its Salesforce name.", required=True)),
     ),
-)
+)  # fmt: skip

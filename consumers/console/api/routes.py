@@ -10,20 +10,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from consumers.console.access.guard import visitor_of
+from consumers.console.access.problems import Refused, answered
 from consumers.console.access.roles import Role, Visitor
+from consumers.console.api.acts.registry import ACTS
 from consumers.console.api.documents import DOCUMENTS, Document
+from consumers.console.api.doing import Doing, plain
 from consumers.console.api.openapi import PREFIX, openapi
+from consumers.console.api.refusals import TOLD, not_allowed, problem_of
 from consumers.console.ground import Ground
 from consumers.console.masking import masked
 from consumers.console.tables.catalogue import TABLES
 from consumers.console.tables.rows import cells_of
 from consumers.console.tables.table import Table
-from consumers.reports.records.people import UnknownRecord
-from consumers.reports.records.story import UnknownField
-
-
-class NotAllowed(Exception):  # noqa: N818 - an answer to the program
-    """The role doesn't suffice."""
 
 
 class Api:
@@ -35,8 +33,10 @@ class Api:
     @property
     def routes(self) -> list[Route]:
         """Where everything is."""
-        told = [Route(f"{PREFIX}{each.path}", self._answering(self._document(each))) for each in DOCUMENTS]
-        told += [Route(f"{PREFIX}/{each.name}", self._answering(self._table(each))) for each in TABLES]
+        doing = Doing(self._ground)
+        told = [Route(f"{PREFIX}{each.path}", _telling(self._answering(self._document(each)))) for each in DOCUMENTS]
+        told += [Route(f"{PREFIX}/{each.name}", _telling(self._answering(self._table(each)))) for each in TABLES]
+        told += [Route(f"{PREFIX}{each.path}", _telling(doing.handler(each)), methods=["POST"]) for each in ACTS]
         return [Route(f"{PREFIX}/openapi.json", self.describe), *told]
 
     async def describe(self, _request: Request) -> Response:
@@ -62,7 +62,7 @@ class Api:
             wanted = Role.OPERATOR if request.query_params.get("reveal") == "1" else role
             for needed in (role, wanted):
                 if not visitor.role.may(needed):
-                    raise NotAllowed(f"That takes the role {needed}; this one is {visitor.role}.")
+                    raise Refused(not_allowed(needed, visitor.role))
             if request.query_params.get("reveal") == "1":
                 await self._ground.note(visitor, "reveal", {"where": "api", "path": request.url.path})
                 visitor = replace(visitor, revealed=True)
@@ -72,15 +72,22 @@ class Api:
 
     def _answering(self, answer: Callable[[Request, Visitor], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
         async def answering(request: Request) -> Response:
-            try:
-                return _json(await answer(request, visitor_of(request)))
-            except (UnknownRecord, UnknownField) as error:
-                return _json({"error": str(error.args[0])}, 404)
-            except NotAllowed as error:
-                return _json({"error": str(error)}, 403)
+            return _json(await answer(request, visitor_of(request)))
 
         return answering
 
 
-def _json(told: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS, default=str), status, media_type="application/json")
+def _telling(handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """What it answers, or a problem document that says what was not done, why, and what to do."""
+
+    async def telling(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except TOLD as error:
+            return answered(problem_of(error), request.url.path)
+
+    return telling
+
+
+def _json(told: Any) -> Response:
+    return Response(orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS, default=plain), media_type="application/json")

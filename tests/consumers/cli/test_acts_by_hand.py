@@ -11,7 +11,7 @@ import typer.main
 import yaml
 from typer.testing import CliRunner
 
-import consumers.cli.linked
+import consumers.answers.linking
 from consumers.cli.application import app
 from tests.consumers.cli.test_command_line import COMMANDS
 
@@ -148,7 +148,7 @@ def test_nothing_is_done_that_can_not_be_written_down(config: str, postgres: str
     async def unlinked(_settings: object, campaign: str) -> None:
         done.append(campaign)
 
-    monkeypatch.setattr(consumers.cli.linked, "unlinked", unlinked)
+    monkeypatch.setattr(consumers.answers.linking, "unlinked", unlinked)
 
     async def lock_the_log() -> None:
         connection = await asyncpg.connect(postgres)

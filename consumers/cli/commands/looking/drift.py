@@ -69,7 +69,7 @@ def repair(
     With --apply it is done: the workers write it like any other change. What was changed meanwhile is never overwritten.
     """
     settings = settings_of(config)
-    from consumers.cli.drifting import repaired  # noqa: PLC0415 - quick start
+    from consumers.answers.repairing import repaired  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.drift import print_repairs  # noqa: PLC0415 - quick start
 

@@ -1,4 +1,4 @@
-"""What `tandem link`, `links` and `unlink` ask and do, as values."""
+"""Campaigns linked with programs, and unlinked."""
 
 import time
 from collections.abc import AsyncIterator
@@ -42,6 +42,12 @@ async def linked(settings: Settings, asked: Asked) -> Link:
     """Link them. Raises `NotLinked` where that can't be."""
     async with _linking(settings) as linking:
         return await linking.link(asked, round(time.time() * 1000))
+
+
+async def linkable(settings: Settings, asked: Asked) -> Asked:
+    """Whether they can be linked, with ids in full; nothing is changed. Raises `NotLinked` where they can't."""
+    async with _linking(settings) as linking:
+        return await linking.look(asked)
 
 
 async def unlinked(settings: Settings, campaign: str) -> Linked:

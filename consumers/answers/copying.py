@@ -1,4 +1,4 @@
-"""What `tandem copy` asks and does, as values."""
+"""A first copy: what it would cost, begun, moved on, and how far it is."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,4 +1,4 @@
-"""What `tandem drift repair` does, as values."""
+"""Records in true drift, read once more and mended."""
 
 from contextlib import AsyncExitStack
 
