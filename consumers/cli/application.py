@@ -14,6 +14,7 @@ from consumers.cli.commands.desk.canary import add_canary_command
 from consumers.cli.commands.desk.conflicts import conflicts_app
 from consumers.cli.commands.desk.control import add_control_commands
 from consumers.cli.commands.desk.dead_letters import letters_app
+from consumers.cli.commands.desk.force import add_force_commands
 from consumers.cli.commands.desk.holds import holds_app
 from consumers.cli.commands.desk.reconcile import reconcile_app
 from consumers.cli.commands.desk.undo import add_undo_command
@@ -64,6 +65,7 @@ app.add_typer(console_app, name="console")
 add_link_commands(app)
 add_control_commands(app)
 add_undo_command(app)
+add_force_commands(app)
 add_doctor_command(app)
 add_canary_command(app)
 

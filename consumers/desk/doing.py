@@ -9,6 +9,7 @@ from typing import Any
 
 from consumers.audit.mending import Written, owed_now
 from consumers.desk.letters import Attempt
+from consumers.judging.meeting.namesakes import matched
 from consumers.ledger.faults import step
 from consumers.ledger.port import Ledger, Pair, Transaction
 from consumers.merge.pair.decision import BY_HAND, Decision, Origin, Ruling
@@ -83,8 +84,12 @@ class Doing:
                     pair.state = self.terms.with_due(pair.state, now)
                     decisions.append(decision)
             found.append(told)
+        with step("matching"):
+            _, left = matched(pairs, {}, self.terms)
         await tx.save(pairs, now)
         await tx.record(decisions)
+        if left:
+            await tx.left(sorted(left))
         return found
 
     def outcome(self, what: str, pair: Pair | None, steps: Sequence[str], why: str = "") -> Outcome:

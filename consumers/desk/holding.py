@@ -1,4 +1,4 @@
-"""Holds let go: tried once more, or, where several records may be meant, by a person's choice."""
+"""Holds let go: tried once more, or, where several records may be meant, by a person's choice; and any record read again."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from consumers.judging.batch import Judging
 from consumers.judging.meeting.candidates import AMBIGUOUS, can_take
 from consumers.ledger.faults import step
 from consumers.ledger.port import Pair
+from consumers.merge.lives.record import asked_again
 from consumers.merge.pair.decision import Decision
 from consumers.merge.pair.state import PairState
 from streams.wire.events import ChangeEvent
@@ -28,6 +29,23 @@ async def retry_holds(doing: Doing, pairs: Sequence[int], *, apply: bool) -> lis
         return doing.outcome(what, pair, told.steps), doing.decision(pair, (), "; ".join(told.steps))
 
     return await doing.changed(pairs, change, apply=apply)
+
+
+async def read_again(doing: Doing, pairs: Sequence[int]) -> list[Outcome]:
+    """The records of these pairs are to be read again, on both sides; what they show is judged like any other reading."""
+
+    def change(pair: Pair) -> tuple[Outcome, Decision | None]:
+        what, state = f"pair {pair.id}", pair.state
+        there = [system for system in System if state.record(system).id and not state.record(system).deleted]
+        if not there:
+            return doing.outcome(what, pair, [], why="it has no record that could be read"), None
+        for system in there:
+            state = asked_again(state, system)
+        pair.state = state
+        step = f"its record in {' and in '.join(there)} is read again"
+        return doing.outcome(what, pair, [step]), doing.decision(pair, (), step)
+
+    return await doing.changed(pairs, change, apply=True)
 
 
 async def choose(doing: Doing, reader: Reader, held: int, candidate: int, *, apply: bool) -> Outcome:

@@ -32,6 +32,8 @@ ACTS: dict[tuple[str, ...], str] = {
     ("dead-letters", "show"): "reveal",
     ("pause",): "pause",
     ("undo",): "undo",
+    ("force",): "force",
+    ("reread",): "reread",
     ("canary",): "canary",
     ("reconcile", "now"): "reconcile now",
     ("resume",): "resume",

@@ -9,7 +9,8 @@ import pytest
 
 from consumers.desk.deciding import Take, resolve
 from consumers.desk.doing import Doing
-from consumers.desk.holding import choose, retry_holds
+from consumers.desk.forcing import force
+from consumers.desk.holding import choose, read_again, retry_holds
 from consumers.desk.letters import letters, open_letters
 from consumers.desk.retrying import discard_letters, retry_letters
 from consumers.desk.waiting import ambiguity, conflict, conflicts, grouped, holds
@@ -18,8 +19,10 @@ from consumers.ledger.port import Pair
 from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
 from consumers.mapping.fields import Rule, RuleName
 from consumers.merge.lives.aside import FAULT
-from consumers.merge.pair.state import PairState
+from consumers.merge.pair.decision import BY_HAND
+from consumers.merge.pair.state import Field, PairState, Record, Side
 from consumers.merge.terms import Terms
+from consumers.reports.records.story import decisions_about
 from streams.wire.codec import encode
 from streams.wire.events import ChangeEvent, DeadLetter
 from streams.wire.systems import LEAD, System
@@ -242,3 +245,78 @@ async def test_an_edit_after_the_decision_is_an_edit_like_any_other(doing: Doing
     await resolve(doing, [(pair, "title")], Take(side=SF), apply=True)
     await judge(doing, event(SF, {"Title": "later"}, T + 70_000, id=ids(1)[SF]))
     assert (await state_of(doing, pair)).fields["title"].value == "later"
+
+
+# -- forced from one side ----------------------------------------------------------------------------------------------------------
+def both_read(title: tuple[str, str], **more: str) -> Any:
+    """Both systems, each showing its title; Salesforce alone tells `more`."""
+    told: dict[str, Any] = {"Email": "p1@example.com", "LastName": "Lovelace", "Score__c": 10, "HasOptedOutOfEmail": False}
+    there: dict[str, Any] = {"email": "p1@example.com", "lastName": "Lovelace", "leadScore": 10, "unsubscribed": False, "title": title[1]}
+    person = reading(MK, there, T + 20_000, id=ids(1)[MK])
+    return Read({ids(1)[SF]: reading(SF, {**told, "Title": title[0], **more}, T + 20_000, id=ids(1)[SF]), ids(1)[MK]: person})
+
+
+@pytest.mark.parametrize(("source", "value", "target", "name"), [(SF, "b", MK, "title"), (MK, "c", SF, "Title")])
+async def test_a_record_is_forced_from_the_side_that_is_chosen(doing: Doing, source: System, value: str, target: System, name: str) -> None:
+    pair, reader = await in_conflict(doing), both_read(("b", "c"))
+    seen = await force(doing, reader, pair, source, ["title"], apply=False)
+    assert [(each.field, each.value, each.why) for each in seen.fields] == [("title", value, "")]
+    assert seen.fields[0].instead == {"b": "c", "c": "b"}[value]
+    assert (await state_of(doing, pair)).fields["title"].hold, "it was only looked at"
+    done = await force(doing, reader, pair, source, ["title"], apply=True, reason="she said so")
+    assert done.fields == seen.fields
+    written = {(each.system, key): told for each in done.outcome.writes for key, told in each.fields.items()}
+    assert {key: told for key, told in written.items() if key[1].casefold() == "title"} == {(target, name): value}
+    state = await state_of(doing, pair)
+    assert (state.fields["title"].value, state.fields["title"].hold) == (value, "")
+    async with doing.pool.acquire() as connection:
+        told = [decision for _, decision in await decisions_about(connection, pair, "title", most=9)]
+    newest, *before = told
+    assert (newest.kind, newest.event and newest.event.author) == (BY_HAND, "ann")
+    assert before, "what was told before is there still"
+
+
+async def test_what_a_side_shows_now_is_what_is_forced(doing: Doing) -> None:
+    """The ledger knows nothing yet of what Salesforce has come to."""
+    pair = await in_conflict(doing)
+    done = await force(doing, both_read(("newer", "c")), pair, SF, [], apply=True)
+    assert {each.field: each.value for each in done.fields if not each.why}["title"] == "newer"
+    assert (await state_of(doing, pair)).fields["title"].value == "newer"
+
+
+async def test_what_can_not_be_forced_is_said(doing: Doing) -> None:
+    pair = await in_conflict(doing)
+    told = await force(doing, both_read(("b", "c"), Website="https://a.example"), pair, MK, ["website", "sfdcType", "nothing"], apply=True)
+    assert {each.field: each.why for each in told.fields if each.field in ("website", "nothing")} == {
+        "website": "it never flows to salesforce", "nothing": "no side has told it yet",
+    }  # fmt: skip
+    assert not told.done
+    missing: Any = Read({ids(1)[SF]: both_read(("b", "c")).rows[ids(1)[SF]]})
+    assert "marketo doesn't show its record" in (await force(doing, missing, pair, SF, [], apply=True)).outcome.why
+    (alone,) = await fill(doing, renamed(owing(1, MK, "a"), 5, marketo=Record(id="")))
+    assert "doesn't exist" in (await force(doing, missing, alone, SF, [], apply=True)).outcome.why
+    assert "not there" in (await force(doing, missing, 10**9, SF, [], apply=True)).outcome.why
+
+
+async def test_an_e_mail_that_a_person_decides_is_what_others_are_matched_by(doing: Doing) -> None:
+    """Forced, decided or undone: whoever has it is found by it from then on, and who waited for the old one is looked at again."""
+    (pair,) = await fill(doing, renamed(owing(1, MK, "a"), 1))
+    known = await doing.pool.fetchval("select match_key from pairs where id = $1", pair)
+    state = (await state_of(doing, pair)).fields["email"]
+    async with doing.ledger.transaction() as tx:
+        one = (await tx.by_id([pair]))[pair]
+        torn = Field(value=state.value, version=1, hold="review", salesforce=Side(seen=state.value, shows=1), marketo=Side(seen="n@e.org"))
+        one.state = one.state.with_fields({"email": torn})
+        await tx.save([one], T)
+    await resolve(doing, [(pair, "email")], Take(side=MK), apply=True)
+    found = await doing.pool.fetchval("select match_key from pairs where id = $1", pair)
+    assert (known != found, found) == (True, "n@e.org")
+
+
+async def test_a_record_is_read_again_when_somebody_asks_for_it(doing: Doing) -> None:
+    (pair,) = await fill(doing, renamed(owing(1, MK, "a"), 1))
+    (told,) = await read_again(doing, [pair])
+    state = await state_of(doing, pair)
+    assert (told.why, bool(state.salesforce.reread), bool(state.marketo.reread)) == ("", True, True)
+    (gone,) = await read_again(doing, [10**9])
+    assert gone.why

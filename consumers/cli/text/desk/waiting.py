@@ -50,18 +50,18 @@ def print_letters(console: Console, letters: Sequence[LetterShown]) -> None:
             console.print(f"  {each.original}", markup=False)
 
 
-def print_hold(console: Console, shown: HoldShown) -> None:
+def print_hold(console: Console, told: HoldShown) -> None:
     """Why one pair waits; its candidates side by side."""
-    if not shown.lines and shown.ambiguity is None:
+    if not told.lines and told.ambiguity is None:
         console.print("Nothing of it waits for a person.")
-    for line in shown.lines:
+    for line in told.lines:
         each = line.listed
         field = f", {each.field}" if each.field else ""
         console.print(f"pair:{each.pair} {each.person}{field}: {line.cause.what}", markup=False)
         console.print(f"  {spelled(each.why)}", markup=False)
         console.print(f"  {line.cause.remedy}", markup=False)
-    if shown.ambiguity is not None:
-        _print_candidates(console, shown.ambiguity)
+    if told.ambiguity is not None:
+        _print_candidates(console, told.ambiguity)
 
 
 def _print_candidates(console: Console, told: Ambiguity) -> None:
@@ -70,7 +70,7 @@ def _print_candidates(console: Console, told: Ambiguity) -> None:
     table.add_row("Salesforce", *(each.salesforce_id for each in people))
     table.add_row("Marketo", *(each.marketo_id for each in people))
     for key in told.fields:
-        table.add_row(key, *(escape(_shown(each.values.get(key))) for each in people))
+        table.add_row(key, *(escape(shown(each.values.get(key))) for each in people))
     console.print(table)
     if told.candidates:
         console.print(f"Choose: tandem holds resolve pair:{told.held.pair} --with pair:{told.candidates[0].pair}", markup=False)
@@ -82,8 +82,8 @@ def print_conflicts(console: Console, conflicts: Sequence[Conflict]) -> None:
         console.print("Nothing of it waits for a person.")
     for each in conflicts:
         console.print(f"pair:{each.pair} {each.name} ({each.object}), {each.field}: {each.why}", markup=False)
-        base = _shown(each.base) if each.base_known else "(not kept any more)"
-        for name, value in (("Salesforce", _shown(each.salesforce)), ("before", base), ("Marketo", _shown(each.marketo))):
+        base = shown(each.base) if each.base_known else "(not kept any more)"
+        for name, value in (("Salesforce", shown(each.salesforce)), ("before", base), ("Marketo", shown(each.marketo))):
             console.print(f"  {name:<10}  {value}", markup=False)
         console.print(f"  rule: {each.rule}", markup=False)
 
@@ -103,7 +103,7 @@ def print_outcomes(console: Console, outcomes: Sequence[Outcome], *, applied: bo
         record = f" ({each.record})" if each.record else ""
         console.print(f"{each.what}{record}: {each.why or '; '.join(each.steps)}", markup=False)
         for write in each.writes:
-            values = ", ".join(f"{name} = {_shown(value)}" for name, value in write.fields.items())
+            values = ", ".join(f"{name} = {shown(value)}" for name, value in write.fields.items())
             console.print(f"  {write.do} in {write.system}{': ' if values else ''}{values}", markup=False)
     if len(outcomes) > _SHOWN:
         console.print(f"… and {len(outcomes) - _SHOWN:,} more (--json has them all)")
@@ -114,5 +114,6 @@ def print_outcomes(console: Console, outcomes: Sequence[Outcome], *, applied: bo
         console.print(f"{failed:,} can't be done.")
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
+    """A value of a field, as people read it on a terminal."""
     return "(nothing)" if value is None else str(value)
