@@ -15,6 +15,8 @@ from consumers.ledger.findings import mapped
 from consumers.ledger.spent import Spent, spent
 from consumers.mapping.fields import SyncRules
 from consumers.merge.pair.state import PairState
+from consumers.pauses.pauses import ALL as PAUSES
+from consumers.pauses.pauses import pauses_in
 from consumers.reports.database import ledger_connection
 from consumers.reports.records.now import as_it_was, now, now_in_all
 from consumers.reports.records.obstacles import kept_back, obstacles
@@ -125,11 +127,12 @@ async def records_of(settings: Settings, name: str, *, live: bool) -> tuple[list
         rules, found = build(settings, known=await mapped(connection)), await find(connection, name)
         keeping = await kept(connection, [each.pair for each in found])
         related = [await relations_of(connection, each.pair, each.state, rules) for each in found]
+        pauses = pauses_in(await connection.fetch(PAUSES))
     told, notes = [], [each.note for each in found if each.note]
     for each, relations in zip(found, related, strict=True):
         rows, missed = await _live(settings, rules, each.state) if live else ({}, [])
         notes += missed
-        told.append(shown(each.pair, each.state, rules, rows, of(keeping, each.pair), relations=relations))
+        told.append(shown(each.pair, each.state, rules, rows, of(keeping, each.pair), relations=relations, pauses=pauses))
     return told, list(dict.fromkeys(notes))
 
 
@@ -145,11 +148,12 @@ async def stories_of(
         read = [await decisions_about(connection, each.pair, key, most=most, until_ms=at_ms) for each, key in found]
         keeping = await kept(connection, [each.pair for each, _ in found])
         barred = await obstacles(connection, expected(settings, round(time.time() * 1000)), rules, {each.state.object for each, _ in found})
+        pauses = pauses_in(await connection.fetch(PAUSES))
         past = {each.pair: await then_of(connection, each.pair, at_ms) for each, _ in found} if at_ms is not None else {}
     people, missed = await _names(settings, authors(read)) if live else ({}, [])
     told, notes = [], [*(each.note for each, _ in found if each.note), *missed]
     for (each, key), decisions in zip(found, read, strict=True):
-        record = shown(each.pair, each.state, rules, {}, of(keeping, each.pair))
+        record = shown(each.pair, each.state, rules, {}, of(keeping, each.pair), pauses=pauses)
         chapters = story(decisions, key, most=most, people=people)
         if at_ms is not None:
             stands = as_it_was(past[each.pair], key)

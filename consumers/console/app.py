@@ -25,6 +25,7 @@ from consumers.console.live import Live
 from consumers.console.pages.changes import Changes
 from consumers.console.pages.deciding import Deciding
 from consumers.console.pages.lists import LIST_PAGES, Lists
+from consumers.console.pages.onerecord import OneRecord
 from consumers.console.pages.overview import Overview
 from consumers.console.pages.record import RecordPage
 from consumers.console.pages.signing import Signing
@@ -47,6 +48,7 @@ def application(ground: Ground) -> Starlette:
         *signing.routes,
         *Overview(ground, pages).routes,
         *RecordPage(ground, pages).routes,
+        *OneRecord(ground, pages).routes,
         *Changes(ground, pages).routes,
         *Lists(ground, pages).routes,
         *Deciding(ground, pages).routes,

@@ -20,6 +20,7 @@ from consumers.copy.progress import Progress
 from consumers.copy.quote import Quote
 from consumers.desk.control import Queued
 from consumers.desk.doing import Outcome, Would
+from consumers.desk.forcing import Forcing
 from consumers.desk.letters import Letter
 from consumers.desk.undo import Kept, Undone
 from consumers.desk.waiting import Conflict, Group, Line
@@ -89,6 +90,11 @@ def _kept(kept: Kept) -> Any:
     return _hidden(kept, words="why by", values="value")
 
 
+def _forcing(told: Forcing) -> Any:
+    fields = tuple(_hidden(each, words="why", values="value agreed instead") for each in told.fields)
+    return replace(told, fields=fields, outcome=_outcome(told.outcome))
+
+
 def _cause(cause: Cause) -> Any:
     return _hidden(cause, words="author", lines=tuple(map(_line, cause.lines)), steps=tuple(map(_step, cause.steps)))
 
@@ -99,6 +105,7 @@ def _record(record: RecordShown) -> Any:
         names="email" if record.object in UNMASKED_NAMES else "person email",
         words="salesforce_note marketo_note hold",
         fields=tuple(map(_field, record.fields)),
+        pauses=tuple(_hidden(each, words="why") for each in record.pauses),
         relations=replace(record.relations, parents=tuple(map(_parent, record.relations.parents))),
     )
 
@@ -181,6 +188,7 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
     Letter: lambda letter: _hidden(letter, words="reason", key="", original=b""),
     Conflict: lambda conflict: _hidden(conflict, names="name", words="why", values="salesforce base marketo"),
     Outcome: _outcome,
+    Forcing: _forcing,
     Story: _story,
     Past: _past,
     Changes: lambda found: _hidden(found, names="person", changes=tuple(map(_difference, found.changes))),

@@ -1,4 +1,5 @@
-"""What keeps a change back though nothing of the record itself does: a system that takes no calls, a field that can't be seen any more."""
+"""What keeps a change back though nothing of the record itself does: a system that takes no calls, somebody who has paused it, a field that
+can't be seen any more."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -45,10 +46,12 @@ def kept_back(record: RecordShown, key: str | None, found: Obstacles) -> tuple[s
     """The sentences about this field; None: about all of them."""
     fields = [each for each in record.fields if key in (None, each.field)]
     told = []
-    for system, why in found.calls.items():
+    reasons = [(system, f"since {why}") for system, why in found.calls.items()]
+    reasons += [(each.system, f"for {each}, since {moment(each.since_ms)}") for each in record.pauses]
+    for system, why in reasons:
         sides = [each.salesforce if system is System.SALESFORCE else each.marketo for each in fields]
         if _waits(record, system, sides):
-            told.append(f"Now: it waits, since {why}.")
+            told.append(f"Now: it waits, {why}.")
     for each in fields:
         told += _unseen(record, each.field, found)
     return tuple(told)

@@ -1,6 +1,6 @@
 """One record on both sides, with the agreement between them: what differs, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ from consumers.merge.pair.state import NEVER, Field, PairState, Record
 from consumers.merge.writing.plan import qualifies
 from consumers.merge.writing.refused import RECORD, refusals
 from consumers.merge.writing.witness import WAITS
+from consumers.pauses.pauses import Pause
 from consumers.reports.records.called import agreed, name_of
 from consumers.reports.records.parents import NOTHING
 from consumers.reports.records.relations import Relations
@@ -88,6 +89,8 @@ class RecordShown:
     live: bool
     fields: tuple[FieldShown, ...]
     relations: Relations = NO_RELATIONS
+    pauses: tuple[Pause, ...] = ()
+    """That keep it from being written to one side or the other: of it, of its kind, or of all."""
 
     @property
     def differences(self) -> int:
@@ -113,10 +116,17 @@ Live = Mapping[System, Mapping[str, Value] | None]
 
 
 def shown(
-    pair: int, state: PairState, rules: SyncRules, live: Live, keeping: Mapping[str, str] = NOTHING, *, relations: Relations = NO_RELATIONS
+    pair: int,
+    state: PairState,
+    rules: SyncRules,
+    live: Live,
+    keeping: Mapping[str, str] = NOTHING,
+    *,
+    relations: Relations = NO_RELATIONS,
+    pauses: Sequence[Pause] = (),
 ) -> RecordShown:
     """The record side by side. `keeping`: what keeps the parents that it waits for, by the fields that name them; `relations`: what it
-    belongs to, and what belongs to it.
+    belongs to, and what belongs to it; `pauses`: all that there are.
     """
     mapping = rules.objects[state.object]
     return RecordShown(
@@ -133,6 +143,7 @@ def shown(
         live=bool(live),
         fields=tuple(_with_parent(_field(item, state, live), keeping) for item in _order(mapping, state)),
         relations=relations,
+        pauses=tuple(each for each in pauses if each.keeps(each.system, state.object, pair)),
     )
 
 

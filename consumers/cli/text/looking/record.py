@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from consumers.reports.clock import moment
 from consumers.reports.records.plain import quoted, spelled
 from consumers.reports.records.record import FieldShown, Mark, RecordShown, SideShown
 from consumers.reports.records.relations import Parent
@@ -40,6 +41,8 @@ def print_record(console: Console, record: RecordShown, *, everything: bool) -> 
         console.print(f"  has {children}", soft_wrap=True)
     if record.hold:
         console.print(f"  [red]held: {escape(record.hold)}[/]", soft_wrap=True)
+    for pause in record.pauses:
+        console.print(f"  [yellow]{escape(str(pause))}, since {moment(pause.since_ms)}[/]", soft_wrap=True)
     if record.waiting:
         console.print(f"  {record.waiting} change(s) wait for one before them")
     _fields(console, "", [each for each in record.fields if each.of_interest])
