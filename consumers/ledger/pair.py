@@ -12,7 +12,7 @@ class Pair:
     it is packed again at once, so that of a batch of pairs only one is in the processor's way at a time.
     """
 
-    __slots__ = ("_loaded", "_packed", "_state", "decided", "edited", "id", "loaded_key", "match_key", "newly_due")
+    __slots__ = ("_loaded", "_packed", "_state", "decided", "edited", "id", "loaded_key", "match_key", "newly_due", "place")
 
     def __init__(
         self, *, id: int,  # noqa: A002 - what it is called
@@ -31,12 +31,14 @@ class Pair:
         """How it is to be stored where it was only changed in front; empty where it wasn't."""
         self.newly_due: tuple[int, int] | None = None
         """With `edited`, where Marketo was owed nothing before: in which lane, and from when on it is owed."""
+        self.place = ""
+        """Where the database has just found its row, locked; empty where that isn't known, or is so no more."""
 
     @classmethod
-    def packed(cls, number: int, data: bytes, key: str | None, decided: int) -> "Pair":
+    def packed(cls, number: int, data: bytes, key: str | None, decided: int, place: str = "") -> "Pair":
         """As it is stored."""
         pair = cls.__new__(cls)  # for every event: in a third of the time that it takes with everything named
-        pair.id, pair.decided = number, decided
+        pair.id, pair.decided, pair.place = number, decided, place
         pair._packed, pair._state, pair._loaded = data, None, None  # noqa: SLF001 - its own
         pair.match_key = pair.loaded_key = key
         pair.edited, pair.newly_due = b"", None

@@ -38,6 +38,8 @@ class Chronicle:
             for pair in known:
                 if pair not in unsaved and before[pair] != block:
                     behind[pair] = block
+                    if pair in held:
+                        held[pair].place = ""
                 before[pair] = block
                 if pair in held:
                     held[pair].decided = block

@@ -12,6 +12,7 @@ from consumers.ledger.port import Awaited, Duty
 from consumers.ledger.postgres import sql
 from consumers.ledger.postgres.blocks import Days
 from consumers.ledger.postgres.border import LOST, border, commit_border
+from consumers.ledger.postgres.queue import Queue
 from consumers.ledger.postgres.transaction import PostgresTransaction
 from consumers.ledger.postgres.write_ids import WriteIds
 from consumers.merge.lives.naming import told_of
@@ -42,6 +43,7 @@ class PostgresLedger:
         self._room = asyncio.Semaphore(transactions_max)
         self._write_ids = WriteIds()
         self._days = Days(pool)
+        self._queue = Queue()
         self._refill = asyncio.Lock()
         self._log = structlog.get_logger("consumers.ledger")
 
@@ -140,7 +142,7 @@ class PostgresLedger:
                 with border("begin"):
                     await connection.execute(begin)
                 try:
-                    transaction = PostgresTransaction(connection, self._write_ids, self._days)
+                    transaction = PostgresTransaction(connection, self._write_ids, self._days, self._queue)
                     yield transaction
                     await transaction.finish()
                     with commit_border():

@@ -11,3 +11,9 @@ def storable(text: str) -> str:
 def listed(numbers: Iterable[int]) -> str:
     """Numbers as the database reads an array of them."""
     return f"{{{','.join(map(str, numbers))}}}"
+
+
+def quoted(texts: Iterable[str]) -> str:
+    """Texts without quotes and backslashes in them, of a type that is none of the driver's, as the database reads an array of them."""
+    inside = '","'.join(texts)
+    return f'{{"{inside}"}}'

@@ -11,9 +11,9 @@ from consumers.ledger.postgres import former, sql
 from consumers.ledger.postgres.blocks import Days
 from consumers.ledger.postgres.border import border
 from consumers.ledger.postgres.chronicle import Chronicle
-from consumers.ledger.postgres.queue import save_due
+from consumers.ledger.postgres.queue import Queue
 from consumers.ledger.postgres.refusals import DROP_OF, keep_refusals
-from consumers.ledger.postgres.text import listed, storable
+from consumers.ledger.postgres.text import listed, quoted, storable
 from consumers.ledger.postgres.write_ids import WriteIds
 from consumers.merge.pair.decision import Decision, Told
 from consumers.merge.pair.state import PairState
@@ -31,9 +31,10 @@ _log = structlog.get_logger("consumers.ledger")
 class PostgresTransaction:
     """An open transaction on `connection`; begun and ended by the ledger. `new_write_ids` is told of a fresh block of ids."""
 
-    def __init__(self, connection: Any, write_ids: WriteIds, days: Days) -> None:
+    def __init__(self, connection: Any, write_ids: WriteIds, days: Days, queue: Queue) -> None:
         self._connection = connection
         self._write_ids = write_ids
+        self._queue = queue
         self._chronicle = Chronicle(connection, days)
         self._held: dict[int, Pair] = {}
         self._unsaved: dict[int, bytes] = {}
@@ -61,7 +62,7 @@ class PostgresTransaction:
             rows = await self._fetch("load pairs by record", sql.BY_SALESFORCE, wanted)
         else:
             rows = await self._fetch("load pairs by record", sql.BY_MARKETO, wanted, obj)
-        return {row[4]: self._packed(row) for row in rows}
+        return {row[4]: self._packed(row, row[5]) for row in rows}
 
     async def gather(
         self, *, ids: Sequence[int] = (), records: Mapping[tuple[System, Object], Sequence[str]] = NOTHING, keys: Sequence[str] = (),
@@ -129,10 +130,12 @@ class PostgresTransaction:
                 else:
                     packed[pair.id] = _packed(pair)
         if wide:
+            for pair in wide:
+                pair.place = ""
             await self._update(sql.UPDATE_PAIRS, len(wide), [pair.id for pair in wide], *_columns(wide), now)
         if new:
             await self._insert(new, now)
-        await save_due(self._connection, pairs, fronts)
+        await self._queue.save(self._connection, pairs, fronts)
         await keep_refusals(self._connection, pairs, now)
         for pair in pairs:
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
@@ -220,12 +223,23 @@ class PostgresTransaction:
         """Whatever is still to be written: to be called before the commit."""
         if self._unsaved:
             saved, self._unsaved = self._unsaved, {}
-            decided = [self._held[number].decided for number in saved]
-            if decided.count(decided[0]) == len(decided):
-                told = listed(saved), list(saved.values()), self._unsaved_at, decided[0]
-                await self._update(sql.UPDATE_STATES_ALIKE, len(saved), *told)
+            pairs = [self._held[number] for number in saved]
+            decided = pairs[0].decided
+            if any(pair.decided != decided for pair in pairs):
+                blocks = [pair.decided for pair in pairs]
+                await self._update(sql.UPDATE_STATES, len(saved), list(saved), list(saved.values()), self._unsaved_at, blocks)
             else:
-                await self._update(sql.UPDATE_STATES, len(saved), list(saved), list(saved.values()), self._unsaved_at, decided)
+                await self._update_alike(pairs, listed(saved), list(saved.values()), self._unsaved_at, decided)
+            for pair in pairs:
+                pair.place = ""
+
+    async def _update_alike(self, pairs: Sequence[Pair], *columns: object) -> None:
+        """States of pairs that were all told of in one block. By their ids where a row may not be where it was found."""
+        if all(pair.place for pair in pairs):
+            places = quoted(pair.place for pair in pairs)
+            if await self._execute("save pairs", sql.UPDATE_STATES_THERE, *columns, places) == f"UPDATE {len(pairs)}":
+                return
+        await self._update(sql.UPDATE_STATES_ALIKE, len(pairs), *columns)
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """As the port says."""
@@ -267,11 +281,11 @@ class PostgresTransaction:
             done: str = await self._connection.execute(statement, *arguments)
         return done
 
-    def _packed(self, row: Any) -> Pair:
+    def _packed(self, row: Any, place: str = "") -> Pair:
         pair = self._held.get(row[0])
         if pair is None:
             number, data, key, decided = row[0], row[1], row[2], row[3]
-            pair = self._held[number] = Pair.packed(number, data, key, decided)
+            pair = self._held[number] = Pair.packed(number, data, key, decided, place)
         return pair
 
     def _pair(self, row: Any) -> Pair:

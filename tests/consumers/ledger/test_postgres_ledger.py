@@ -290,6 +290,45 @@ async def test_a_change_of_fields_alone_touches_no_index(postgres_ledger: Postgr
         assert await tx._connection.fetchval("select pg_stat_get_xact_tuples_hot_updated('pairs'::regclass)") == 20, "each once"
 
 
+@pytest.mark.parametrize("moved", ["update pairs set told_in = told_in where id = $1", "update pairs set held = 'x' where id = $1", None])
+async def test_rows_are_written_where_they_were_found_or_else_by_their_ids(postgres_ledger: PostgresLedger, moved: str | None) -> None:
+    [number, _] = await add(postgres_ledger, pair("17"), pair("18"))
+    for turn in (1, 2):
+        async with postgres_ledger.transaction() as tx:
+            found = await tx.by_record(System.MARKETO, PERSON, ["17", "18"])
+            for one in found.values():
+                assert one.place
+                one.state = one.state.with_record(System.MARKETO, Record(id=one.state.marketo.id, seq=turn))
+            await tx.save(list(found.values()), NOW)
+            if moved:
+                await tx._connection.execute(moved, number)
+            await tx.finish()
+            assert not any(one.place for one in found.values()), "they are elsewhere now"
+            found["17"].state = found["17"].state.with_record(System.MARKETO, Record(id="17", seq=10 * turn))
+            await tx.save([found["17"]], NOW)
+    async with postgres_ledger.transaction() as tx:
+        found = await tx.by_record(System.MARKETO, PERSON, ["17", "18"])
+        assert [found[record].state.marketo.seq for record in ("17", "18")] == [20, 2]
+
+
+async def test_what_is_due_and_noted_already_though_its_pair_says_nothing_of_it_is_noted_anew(
+    postgres_ledger: PostgresLedger, watcher: asyncpg.Connection
+) -> None:
+    [number] = await add(postgres_ledger, pair("17"))
+    await watcher.execute("insert into due (kind, pair, lane, at) values (1, $1, 2, 7)", number)
+
+    async def owe() -> None:
+        async with postgres_ledger.transaction() as tx:
+            one = (await tx.by_id([number]))[number]
+            one.state = PairState(marketo=Record(id="17"), due=(0, NOW, 0, 0))
+            await tx.save([one], NOW)
+
+    with pytest.raises(Retry):
+        await owe()
+    await owe()
+    assert [tuple(row) for row in await watcher.fetch("select kind, pair, lane, at from due")] == [(1, number, 0, NOW)]
+
+
 async def test_the_columns_say_what_the_state_says(postgres_ledger: PostgresLedger, watcher: asyncpg.Connection) -> None:
     one = pair("17")
     [number] = await add(postgres_ledger, one)
@@ -344,6 +383,7 @@ async def test_a_migration_under_way_is_no_reason_to_stop(postgres_ledger: Postg
         sql.OTHERS_WITH,
         sql.NOTE_LEFT,
         sql.UPDATE_STATES,
+        sql.UPDATE_STATES_THERE,
         sql.CLAIM,
         sql.DROP_DUE,
         sql.IN_MARKETO,
@@ -359,6 +399,7 @@ async def test_no_statement_is_ever_planned_for_a_small_table(postgres_ledger: P
         many = "'{1}', '{a}', '{a}', '{a}', '{a}', 1, '{b}'"
         told = {
             sql.GATHER: many,
+            sql.UPDATE_STATES_THERE: "'{1}', '{a}', 1, 1, '{\"(0,1)\"}'",
             sql.BY_MARKETO: "'{a}', 'b'",
             sql.IN_MARKETO: "'{a}', '{b}'",
             sql.RELEASED: "'{a}', 9",
