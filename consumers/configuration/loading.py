@@ -150,6 +150,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[tuple[str, st
     ((), _link_problems),
     (("kafka",), lambda settings: kafka_problems(settings.kafka)),
     ((), _retention_problems),
+    ((), lambda settings: settings.console.oidc.problems()),
     ((), _push_problems),
     ((), _currency_problems),
     ((), custom_problems),

@@ -43,14 +43,19 @@ def schema_text() -> bytes:
 def reference_tables() -> str:
     """Markdown: one table for each section, with every key, what may stand there, its default and what it is for."""
     top = [setting for setting in settings(Settings).values() if not isinstance(setting.kind, Section)]
-    sections = [
-        _table(f"`{setting.key}`", setting.kind.doc, settings(setting.kind.of).values())
-        for setting in settings(Settings).values()
-        if isinstance(setting.kind, Section)
-    ]
+    sections = list(_section_tables(Settings, ""))
     field = _table("One field (`lead.fields.NAME`, `contact.fields.NAME`)", "", settings(FieldEntry).values())
     custom = _table("One custom object (`custom_objects.NAME`)", "", settings(CustomObjectSettings).values())
     return "\n".join([_table("Top level", "", top), *sections, custom, field])
+
+
+def _section_tables(of: type[Any], before: str) -> Iterator[str]:
+    """The sections of a section, each followed by its own."""
+    for setting in settings(of).values():
+        if isinstance(setting.kind, Section):
+            name = f"{before}{setting.key}"
+            yield _table(f"`{name}`", setting.kind.doc, settings(setting.kind.of).values())
+            yield from _section_tables(setting.kind.of, f"{name}.")
 
 
 def shown(value: Any) -> Any:
@@ -116,7 +121,7 @@ def _default(setting: Setting) -> str:
     if setting.required:
         return "required"
     value = setting.default
-    if value is None or value == {}:
+    if value is None or value == {} or isinstance(setting.kind, Section):
         return ""
     text = duration_text(value) if isinstance(setting.kind, Duration) else shown(value)
     return f"`{str(text).lower() if isinstance(value, bool) else text}`"

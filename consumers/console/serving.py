@@ -17,19 +17,24 @@ from streams.ground.clock import now_ms
 from streams.ground.database import connected
 from streams.wire.errors import Fatal
 
-_REMEDY = "Set console.users (see `tandem console password`), or let it listen on loopback alone."
+_REMEDY = "Set console.users (see `tandem console password`) or console.oidc, or let it listen on loopback alone."
 
 
 def address(settings: ConsoleSettings) -> str:
     """Where people reach it, without a slash at its end."""
-    return settings.url or f"http://localhost:{settings.port}"
+    return settings.address
+
+
+def has_links(settings: ConsoleSettings) -> bool:
+    """Whether one-time links sign somebody in."""
+    return settings.users is None and (settings.host in LOOPBACK or settings.links)
 
 
 async def link_of(settings: Settings, who: str) -> str:
     """The address that signs somebody in once, as an administrator. Raises `Fatal` where links are not to be used, and as
     `ledger_connection`."""
     console = settings.console
-    if console.users is not None or not (console.host in LOOPBACK or console.links):
+    if not has_links(console):
         raise Fatal("One-time links sign in only where no users are configured, on loopback.", remedy=_REMEDY)
     dsn = settings.postgres.dsn.reveal()
     connection = await connected(dsn, application_name="tandem-console")
@@ -70,7 +75,7 @@ async def _look(settings: Settings) -> None:
     console = settings.console
     if console.users is not None:
         read(Path(console.users))
-    elif not (console.host in LOOPBACK or console.links):
+    elif not has_links(console) and console.oidc.issuer is None:
         raise Fatal(f"The console would listen on {console.host}, and nobody could sign in.", remedy=_REMEDY)
     if console.tokens is not None:
         read(Path(console.tokens))

@@ -30,7 +30,7 @@ def serve(
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.console import serving  # noqa: PLC0415 - brings in the web server
 
-    if settings.console.users is None and with_link:
+    if with_link and (serving.has_links(settings.console) or (settings.console.users is None and settings.console.oidc.issuer is None)):
         link = finish(serving.link_of(settings, who_acts()))
         console().print(
             f"The console: {link}\n(signs in once, within a day; another one: tandem console link)", soft_wrap=True, markup=False

@@ -1,10 +1,12 @@
 """What is served: a worker's web page, flow steps, the console."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Annotated
 
+from consumers.configuration.reading.sections import Section
 from consumers.configuration.reading.times import Duration
-from consumers.configuration.reading.types import Flag, Secret, SecretText, Text, Url, Whole
+from consumers.configuration.reading.types import Flag, Names, Secret, SecretText, Text, Url, Whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,42 @@ class FlowStepSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    """An identity provider (OpenID Connect) by which people sign in to the console, and programs to its HTTP API."""
+
+    issuer: Annotated[
+        str | None, Url("Its issuer, as `/.well-known/openid-configuration` there has it; without one nobody signs in by it")
+    ] = None
+    client_id: Annotated[
+        str | None, Text("What the console is called there; its redirect URI there is the console's address with `/sign-in/back`")
+    ] = None
+    client_secret: Annotated[Secret | None, SecretText("Its secret there; without one it is a public client (PKCE is used anyway)")] = None
+    scope: Annotated[str, Text("What is asked for, with blanks between")] = "openid profile email"
+    audience: Annotated[
+        str | None, Text("Audience (`aud`) of the access tokens that programs send to the HTTP API; without one they are not taken")
+    ] = None
+    claim: Annotated[str, Text("The claim that gives roles; a dot leads into an object, as in realm_access.roles")] = "groups"
+    viewers: Annotated[tuple[str, ...], Names("Values of that claim that make a viewer; `*`: whoever signs in")] = ()
+    operators: Annotated[tuple[str, ...], Names("Values of that claim that make an operator; `*`: whoever signs in")] = ()
+    admins: Annotated[tuple[str, ...], Names("Values of that claim that make an administrator; `*`: whoever signs in")] = ()
+    name_claim: Annotated[str, Text("The claim by which the audit log names people; without it, or an unverified address: `sub`")] = "email"
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What contradicts itself: key, and what to do."""
+        if self.issuer is None:
+            given = self.client_id or self.client_secret or self.audience or self.viewers or self.operators or self.admins
+            if given:
+                yield "console.oidc", "issuer is missing; add it, or remove the section"
+            return
+        if self.client_id is None:
+            yield "console.oidc", "client_id is missing; add what the console is called at the identity provider"
+        if not (self.viewers or self.operators or self.admins):
+            yield "console.oidc", "nobody would have a role; add viewers, operators or admins"
+        if "openid" not in self.scope.split():
+            yield "console.oidc.scope", "openid is missing; add it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """The console in the browser and its HTTP API (`tandem console`)."""
 
@@ -70,3 +108,11 @@ class ConsoleSettings:
             "as in a container"
         ),
     ] = False
+    oidc: Annotated[OidcSettings, Section("Signing in to the console by an identity provider", OidcSettings)] = field(
+        default_factory=OidcSettings
+    )
+
+    @property
+    def address(self) -> str:
+        """Where people reach it, without a slash at its end."""
+        return self.url or f"http://localhost:{self.port}"

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consumers.console.access.problems import Problem, answered
 from consumers.console.access.roles import Visitor
+from streams.wire.errors import Retry
 
 COOKIE = "tandem_session"
 POLICY = (
@@ -35,7 +36,8 @@ OPEN = ("/static/", "/sign-in", "/healthz")
 _API = "/api/"
 NOBODY = Problem(
     name="nobody", title="Nobody is signed in", status=401, detail="No token was sent, or one that is not known (any more).",
-    remedy="Sign in, or send `Authorization: Bearer` with a token from the file console.tokens.", headers={"www-authenticate": "Bearer"},
+    remedy="Sign in, or send `Authorization: Bearer` with a token from the file console.tokens, or of the identity provider.",
+    headers={"www-authenticate": "Bearer"},
 )  # fmt: skip
 
 
@@ -71,7 +73,10 @@ class Guard:
         path = request.url.path
         if path.startswith(OPEN):
             return None
-        visitor = await self._visitor(request)
+        try:
+            visitor = await self._visitor(request)
+        except Retry as error:
+            return _away(path, error)
         if visitor is not None:
             request.state.visitor = visitor
             return None
@@ -86,6 +91,17 @@ class Guard:
             return await self._doors.program(token.strip())
         cookie = request.cookies.get(COOKIE, "")
         return await self._doors.session(cookie) if cookie else None
+
+
+def _away(path: str, error: Retry) -> Response:
+    """Nobody can be asked who that is."""
+    if not path.startswith(_API):
+        return PlainTextResponse(str(error), 503)
+    told = Problem(
+        name="away", title="Something needed can't be reached", status=503, detail=str(error), remedy="Ask again later.",
+        headers={"retry-after": "5"},
+    )  # fmt: skip
+    return answered(told, path)
 
 
 def _with_headers(send: Send, *, stored: bool) -> Send:

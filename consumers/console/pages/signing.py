@@ -11,6 +11,7 @@ from starlette.routing import Route
 from consumers.configuration.groups.services import ConsoleSettings
 from consumers.console.access.forms import Form, TooLong, acting, form_of, same_origin
 from consumers.console.access.guard import COOKIE, Doors, visitor_of
+from consumers.console.access.oidc.tokens import PREFIX
 from consumers.console.access.roles import Role, Visitor
 from consumers.console.access.sessions import (
     REVEALED_MS,
@@ -24,6 +25,7 @@ from consumers.console.access.sessions import (
 from consumers.console.access.sessions import visitor_of as session_of
 from consumers.console.access.users import read, with_password, with_token
 from consumers.console.ground import Ground
+from consumers.console.pages.provider import START, ByProvider
 from consumers.console.rendering import Pages
 from streams.ground.clock import now_ms
 
@@ -38,6 +40,7 @@ class Signing:
     def __init__(self, ground: Ground, pages: Pages) -> None:
         self._ground, self._pages = ground, pages
         self._failed: list[int] = []
+        self._by_provider = ByProvider(ground, lambda request, wrong, status: self._form(request, wrong=wrong, status=status), _own_page)
 
     @property
     def routes(self) -> list[Route]:
@@ -48,6 +51,7 @@ class Signing:
             Route("/sign-out", acting(Role.VIEWER, self.sign_out), methods=["POST"]),
             Route("/reveal", acting(Role.OPERATOR, self.reveal), methods=["POST"]),
             Route("/mask", acting(Role.VIEWER, self.mask), methods=["POST"]),
+            *self._by_provider.routes(self._let_in),
         ]
 
     def doors(self) -> Doors:
@@ -56,7 +60,8 @@ class Signing:
 
     async def show(self, request: Request) -> Response:
         """The form; of a one-time link a button, so that a preview of the link doesn't use it up."""
-        return self._form(request, link=request.query_params.get("link", ""))
+        out = await self._by_provider.sign_out_at() if request.query_params.get("out") == "1" else None
+        return self._form(request, link=request.query_params.get("link", ""), out=out)
 
     async def sign_in(self, request: Request) -> Response:
         """By either, from our own page."""
@@ -73,19 +78,24 @@ class Signing:
             self._failed.append(now_ms())
             wrong = "This link has been used, or is older than a day." if form.get("link") else "No user has this name and password."
             return self._form(request, wrong=wrong, status=403)
+        return await self._let_in(person, _own_page(form.get("to", "")), "link" if form.get("link") else "password")
+
+    async def _let_in(self, person: Person, page: str, by: str) -> Response:
+        """A session for the browser, once it is written down who has it."""
         async with self._ground.connection() as connection:
             token = await new_session(connection, person, now_ms())
-        await self._ground.note(Visitor(who=person.who, role=person.role), "sign-in", {"by": "link" if form.get("link") else "password"})
-        answer = RedirectResponse(_own_page(form.get("to", "")), 303)
+        await self._ground.note(Visitor(who=person.who, role=person.role), "sign-in", {"by": by})
+        answer = RedirectResponse(page, 303)
         secure = (self._settings.url or "").startswith("https:")
         answer.set_cookie(COOKIE, token, max_age=SESSION_MS // 1000, httponly=True, samesite="lax", secure=secure)
         return answer
 
     async def sign_out(self, request: Request, _form: Form) -> Response:
-        """End the session."""
+        """End the session; whoever came by the provider is told where that one's ends."""
+        by_provider = visitor_of(request).who.startswith(PREFIX)
         async with self._ground.connection() as connection:
             await end_session(connection, request.cookies.get(COOKIE, ""))
-        answer = RedirectResponse("/sign-in", 303)
+        answer = RedirectResponse("/sign-in?out=1" if by_provider else "/sign-in", 303)
         answer.delete_cookie(COOKIE)
         return answer
 
@@ -119,10 +129,12 @@ class Signing:
         self._failed = [at for at in self._failed if at > now_ms() - _TRIES_MS]
         return len(self._failed) >= _TRIES
 
-    def _form(self, request: Request, *, link: str = "", wrong: str = "", status: int = 200) -> Response:
+    def _form(self, request: Request, *, link: str = "", wrong: str = "", status: int = 200, out: str | None = None) -> Response:
         to = _own_page(request.query_params.get("to", ""))
         action = "/sign-in" + (f"?{urlencode({'to': to})}" if to != "/" else "")
-        told = {"link": link, "wrong": wrong, "to": to, "action": action, "users": self._settings.users is not None}
+        start = START + (f"?{urlencode({'to': to})}" if to != "/" else "") if self._by_provider.provider else ""
+        users = self._settings.users is not None
+        told = {"link": link, "wrong": wrong, "to": to, "action": action, "users": users, "start": start, "out": out or ""}
         return self._pages.bare("sign_in.html", told, status=status)
 
     @property
@@ -135,17 +147,20 @@ class Signing:
         return None if visitor is None else self._still(visitor)
 
     def _still(self, visitor: Visitor) -> Visitor | None:
-        """A user who was struck off the file, or has another role now, has no session of before."""
+        """A user who was struck off the file, or has another role now, has no session of before; nor has who came by a provider that is
+        no more."""
+        if visitor.who.startswith(PREFIX):
+            return visitor if self._by_provider.provider is not None else None
         if self._settings.users is None or visitor.who.startswith("link:"):
             return visitor
         line = read(Path(self._settings.users)).get(visitor.who)
         return visitor if line is not None and line.person.role is visitor.role else None
 
     async def _program(self, token: str) -> Visitor | None:
-        if self._settings.tokens is None:
-            return None
-        person = with_token(read(Path(self._settings.tokens)), token)
-        return Visitor(who=f"program:{person.who}", role=person.role) if person else None
+        person = with_token(read(Path(self._settings.tokens)), token) if self._settings.tokens is not None else None
+        if person is not None:
+            return Visitor(who=f"program:{person.who}", role=person.role)
+        return await self._by_provider.program(token)
 
 
 def hosts_of(settings: ConsoleSettings) -> frozenset[str]:

@@ -46,6 +46,7 @@ BOUNDED_OTHERWISE = {
     "findings": "a row a question (`echo`: knowledge, no report)",
     "confirmed_deletes": "a row a kind of record",
     "braked_deletes": "a row a kind of record",
+    "console_sign_ins": "ten minutes at the most; swept out whenever a sign-in is begun",
     "asked_by_programs": "a day at the most; swept out whenever a program acts under a key",
     "console_sessions": "half a day at the most; swept out whenever somebody signs in",
 }
