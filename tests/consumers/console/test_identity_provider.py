@@ -319,6 +319,7 @@ async def test_without_the_provider_it_says_so_and_other_ways_in_go_on(postgres:
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
 async def test_a_browser_goes_there_and_back_and_out_again(postgres: str, tmp_path: Path) -> None:
     complaints: list[str] = []
