@@ -23,6 +23,7 @@ from infra.demo.checker.report import Outcome, Phase, a_conflict, as_json, edits
 from infra.demo.checker.table import ENTRIES, MARKETO, PEOPLE, PERSON, SALESFORCE
 from infra.demo.checker.told import add_told
 from infra.demo.command import CommandError, tandem
+from infra.demo.keeping import say_kept, say_where
 from infra.demo.scenario.administrator import POLL_ALONE_SECONDS, POLL_SECONDS, prepare, write_configuration
 from infra.demo.scenario.population import Populace
 from infra.demo.scenario.scenario import Scenario
@@ -30,6 +31,7 @@ from infra.demo.scenario.systems import RefusedError, Systems, opened
 from infra.demo.telling import Teller
 from infra.demo.waiting import NotInStepError, Waiting
 from infra.process import StartError
+from infra.stack.command import KEPT
 from infra.stack.stack import PARTS, Stack
 
 LATENCY_MS = 150
@@ -78,8 +80,9 @@ async def run(wish: Wish) -> bool:
     teller.say(f"[bold]Tandem's demo[/], seed {wish.seed}, {wish.people} people on each side, {LATENCY_MS} ms a call{muted}")
     ground = Stack(wish.run_dir, parts=PARTS - {"tandem"}, latency_ms=LATENCY_MS, say=teller.now)
     configuration = wish.run_dir / "tandem.yaml"
-    whole = Stack(wish.run_dir, config=configuration, latency_ms=LATENCY_MS, say=teller.now)
+    whole = Stack(wish.run_dir, config=configuration, latency_ms=LATENCY_MS, console=wish.keep, say=teller.now)
     await whole.clean()
+    (wish.run_dir / KEPT).unlink(missing_ok=True)
     write_configuration(configuration, poll_seconds=POLL_SECONDS if wish.stream else POLL_ALONE_SECONDS)
     try:
         with teller.phase("Kafka, PostgreSQL, a Salesforce org and a Marketo instance"):
@@ -91,10 +94,12 @@ async def run(wish: Wish) -> bool:
             show(teller.console, outcome)
             await _explain(outcome, whole, teller)
             teller.say(verdict(outcome))
+            if wish.keep:
+                await say_where(whole, outcome, teller)
             return not outcome.failures()
     finally:
         if wish.keep:
-            teller.say(f"kept: `python -m infra.stack down --run-dir {wish.run_dir}` stops it")
+            say_kept(wish.run_dir, teller)
         else:
             await whole.down()
 

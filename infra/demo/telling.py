@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -38,6 +38,11 @@ class Teller:
     def say(self, markup: str) -> None:
         """A line that stays."""
         self.console.print(f"[dim]{self.seconds():6.1f} s[/]  {markup}")
+
+    def say_all(self, lines: Sequence[str]) -> None:
+        """Lines to be copied from: as they are."""
+        for line in lines:
+            self.console.print(line, markup=False, soft_wrap=True)
 
     def now(self, text: str) -> None:
         """What is going on; elsewhere than on a terminal a line only when it changed."""

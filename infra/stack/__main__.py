@@ -13,8 +13,8 @@ from typing import Any
 from infra.kafka.admin import AdminError
 from infra.postgres.migrate import MigrationError
 from infra.process import StartError
-from infra.stack.command import RUN_DIR
-from infra.stack.endpoints import read_endpoints
+from infra.stack.command import DEMO, KEPT, RUN_DIR
+from infra.stack.endpoints import read_endpoints, where_to_look
 from infra.stack.part import as_json
 from infra.stack.stack import CONFIG, PARTS, Stack
 from streams.wire.errors import SyncError
@@ -39,8 +39,8 @@ def main() -> int:
         with _alone(arguments.run_dir):
             works: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
                 "up": partial(_up, stack),
-                "down": stack.down,
-                "clean": stack.clean,
+                "down": partial(_down, stack),
+                "clean": partial(_clean, stack),
             }
             asyncio.run(works[arguments.action]())
     except (StartError, AdminError, MigrationError, SyncError) as error:
@@ -60,16 +60,34 @@ async def _up(stack: Stack) -> None:
     print(to_try(endpoints, await stack.console.link() if stack.console else ""))
 
 
+async def _down(stack: Stack) -> None:
+    await stack.down()
+    if (kept := _kept(stack)) is not None:
+        await kept.down()
+        (kept.run_dir / KEPT).unlink()
+
+
+async def _clean(stack: Stack) -> None:
+    await stack.clean()
+    if (kept := _kept(stack)) is not None:
+        await kept.clean()
+        (kept.run_dir / KEPT).unlink()
+
+
+def _kept(stack: Stack) -> Stack | None:
+    """What a demo has left running, where it does so unless it is told another place; a demo that runs is let be."""
+    folder = stack.run_dir / DEMO
+    if not (folder / KEPT).exists():
+        return None
+    return Stack(folder, config=folder / "tandem.yaml", console=True, say=_say)
+
+
 def to_try(endpoints: Mapping[str, Any], link: str = "") -> str:
     """Where to look, and what to try first. `link`: signs in to the console."""
-    pages, own = endpoints["sandbox"]["url"], endpoints["tandem"]["url"]
     return "\n".join(
         (
             "",
-            *((f"  the console    {link}", "                 (the link works once; another one: ./tandem console link)") if link else ()),
-            "  side by side   " + f"{pages}/ui/salesforce",
-            "                 " + f"{pages}/ui/marketo",
-            "  the worker     " + f"{own}/readyz  /metrics  /status.json",
+            *where_to_look(endpoints, link),
             "",
             "  to try         ./tandem status",
             "                 ./tandem record ada@example.com",

@@ -10,14 +10,19 @@ from infra.setup.found import ROOT
 from infra.stack.stack import CONFIG, Stack
 
 RUN_DIR = ROOT / ".run"
+DEMO, KEPT = "demo", "kept"
+"""The folder beneath it where a demo runs, and the file in there that says that it was left running."""
 _NAMED = ("--config", "-c")
 
 
 def environment(arguments: Sequence[str], environ: Mapping[str, str], run_dir: Path, config: Path = CONFIG) -> dict[str, str]:
-    """What the command is told: where the stack is, unless a configuration is named, or nothing is up here."""
+    """What the command is told: where the stack is (what a demo has left running, where nothing else is up), unless a configuration is
+    named, or nothing is up here at all."""
     if "TANDEM_CONFIG" in environ or any(each.split("=")[0] in _NAMED for each in arguments):
         return dict(environ)
     try:
+        if not (run_dir / "endpoints.json").exists() and (run_dir / DEMO / KEPT).exists():
+            run_dir, config = run_dir / DEMO, run_dir / DEMO / "tandem.yaml"
         told = Stack(run_dir, config=config).told()
     except (StartError, OSError):
         return dict(environ)

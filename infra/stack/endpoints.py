@@ -2,7 +2,7 @@
 
 import json
 import secrets as dice
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,17 @@ def read_endpoints(run_dir: Path) -> dict[str, Any]:
     """What the last `up` wrote. Raises FileNotFoundError when nothing is up."""
     content: dict[str, Any] = json.loads((run_dir / "endpoints.json").read_text())
     return content
+
+
+def where_to_look(endpoints: Mapping[str, Any], link: str) -> list[str]:
+    """Lines that say where everything can be looked at. `link`: signs in to the console; empty: there is none."""
+    pages, own = endpoints["sandbox"]["url"], endpoints["tandem"]["url"]
+    return [
+        *((f"  the console    {link}", "                 (the link works once; another one: ./tandem console link)") if link else ()),
+        "  side by side   " + f"{pages}/ui/salesforce",
+        "                 " + f"{pages}/ui/marketo",
+        "  the worker     " + f"{own}/readyz  /metrics  /status.json",
+    ]
 
 
 def remove_endpoints(run_dir: Path) -> None:

@@ -65,6 +65,7 @@ def write_configuration(file: Path, *, poll_seconds: int = POLL_SECONDS) -> None
         "settle": {"lease": "10s"},
         "flow_steps": {"key": _env("FLOW_STEPS_KEY"), "port": _env("FLOW_STEPS_PORT"), "callback_hosts": "localhost, 127.0.0.1"},
         "web": {"host": _env("WEB_HOST"), "port": _env("WEB_PORT")},
+        "console": {"host": _env("CONSOLE_HOST"), "port": _env("CONSOLE_PORT")},
         "log": {"level": "info", "format": "json"},
     }  # fmt: skip
     file.parent.mkdir(parents=True, exist_ok=True)

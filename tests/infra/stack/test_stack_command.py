@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.process import Process
 from infra.setup.found import ROOT
+from infra.stack.command import DEMO, KEPT
 
 pytestmark = pytest.mark.integration
 
@@ -43,6 +45,21 @@ def test_up_status_down_clean(tmp_path: Path) -> None:
         clean = _stack(run_dir, "clean")
     assert clean.returncode == 0
     assert [path.name for path in run_dir.iterdir()] == [".lock"]
+
+
+def test_what_a_demo_has_left_running_is_stopped_too(tmp_path: Path) -> None:
+    """A process that says by its file that it is a worker of the demo's."""
+    run_dir, home = tmp_path / "run", tmp_path / "run" / DEMO / "tandem"
+    home.mkdir(parents=True)
+    (home.parent / KEPT).touch()
+    left = Process("console", pidfile=home / "console.pid", log=tmp_path / "log")
+    left.start([sys.executable, "-c", "import signal; signal.pause()"])
+    try:
+        down = _stack(run_dir, "down")
+        assert (down.returncode, left.running()) == (0, False), down.stderr
+        assert not (home.parent / KEPT).exists()
+    finally:
+        left.kill()
 
 
 def test_down_where_nothing_ever_ran_is_quiet(tmp_path: Path) -> None:

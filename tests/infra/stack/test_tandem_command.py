@@ -8,7 +8,7 @@ import pytest
 
 from infra.process import StartError
 from infra.setup.found import ROOT
-from infra.stack.command import environment
+from infra.stack.command import DEMO, KEPT, environment
 from infra.stack.stack import Stack
 
 TOLD = {"TANDEM_POSTGRES_DSN_FILE": "/somewhere/postgres_dsn", "TANDEM_KAFKA_BOOTSTRAP": "127.0.0.1:9"}
@@ -46,6 +46,15 @@ def up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stack_that_is_up_is_told(tmp_path: Path) -> None:
     told = environment(["status"], {"PATH": "/bin"}, tmp_path, Path("/stack.yaml"))
     assert told == {"PATH": "/bin", **TOLD, "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0", "TANDEM_CONFIG": "/stack.yaml"}
+
+
+@pytest.mark.usefixtures("up")
+def test_what_a_demo_has_left_running_is_told_where_nothing_else_is_up(tmp_path: Path) -> None:
+    (tmp_path / DEMO).mkdir()
+    (tmp_path / DEMO / KEPT).touch()
+    assert environment(["status"], {}, tmp_path)["TANDEM_CONFIG"] == str(tmp_path / DEMO / "tandem.yaml")
+    (tmp_path / "endpoints.json").touch()
+    assert environment(["status"], {}, tmp_path, Path("/stack.yaml"))["TANDEM_CONFIG"] == "/stack.yaml"
 
 
 @pytest.mark.usefixtures("up")
