@@ -86,6 +86,12 @@ async def hold_of(settings: Settings, name: str, *, most: int) -> list[HoldShown
         ]
 
 
+async def ambiguity_of(settings: Settings, pair: int) -> Ambiguity | None:
+    """A pair that is held for an ambiguous match beside those that it may be; None: it isn't held for that."""
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return await ambiguity(connection, pair)
+
+
 async def retried_holds(settings: Settings, chosen: Chosen, *, who: str, apply: bool) -> list[Outcome]:
     """What keeps pairs tried once more. Raises `UnknownRecord`."""
     async with ledger_connection(settings.postgres.dsn.reveal()) as connection:

@@ -25,6 +25,7 @@ from consumers.console.live import Live
 from consumers.console.pages.changes import Changes
 from consumers.console.pages.deciding import Deciding
 from consumers.console.pages.lists import LIST_PAGES, Lists
+from consumers.console.pages.matching import Matching
 from consumers.console.pages.onerecord import OneRecord
 from consumers.console.pages.overview import Overview
 from consumers.console.pages.record import RecordPage
@@ -52,6 +53,7 @@ def application(ground: Ground) -> Starlette:
         *Changes(ground, pages).routes,
         *Lists(ground, pages).routes,
         *Deciding(ground, pages).routes,
+        *Matching(ground, pages).routes,
         *Api(ground).routes,
     ]
 

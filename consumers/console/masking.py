@@ -23,7 +23,7 @@ from consumers.desk.doing import Outcome, Would
 from consumers.desk.forcing import Forcing
 from consumers.desk.letters import Letter
 from consumers.desk.undo import Kept, Undone
-from consumers.desk.waiting import Conflict, Group, Line
+from consumers.desk.waiting import Ambiguity, Candidate, Conflict, Group, Line
 from consumers.errands.asking import Answer
 from consumers.ledger.tallies import Due
 from consumers.links.links import Link
@@ -88,6 +88,10 @@ def _writes(writes: Sequence[Written]) -> tuple[Written, ...]:
 
 def _kept(kept: Kept) -> Any:
     return _hidden(kept, words="why by", values="value")
+
+
+def _candidate(told: Candidate) -> Any:
+    return replace(_hidden(told, names="name"), values={key: masked_value(value) for key, value in told.values.items()})
 
 
 def _forcing(told: Forcing) -> Any:
@@ -186,6 +190,7 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
     Line: lambda line: replace(line, listed=_listed(line.listed)),
     Group: lambda group: _hidden(group, words="what", examples=()),
     Letter: lambda letter: _hidden(letter, words="reason", key="", original=b""),
+    Ambiguity: lambda told: replace(told, held=_candidate(told.held), candidates=tuple(map(_candidate, told.candidates))),
     Conflict: lambda conflict: _hidden(conflict, names="name", words="why", values="salesforce base marketo"),
     Outcome: _outcome,
     Forcing: _forcing,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from consumers.answers.desk import Chosen, conflict_of, resolved, retried_holds, retried_letters
+from consumers.answers.desk import Chosen, conflict_of, resolved, retried_holds, retried_letters, rule_of
 from consumers.console.access.forms import Form, acting
 from consumers.console.access.guard import visitor_of
 from consumers.console.access.roles import Role
@@ -16,6 +16,7 @@ from consumers.console.masking import masked
 from consumers.console.rendering import Pages
 from consumers.desk.deciding import Take
 from consumers.desk.doing import Outcome
+from consumers.desk.waiting import Conflict
 from consumers.reports.records.people import UnknownRecord
 from consumers.reports.records.story import UnknownField
 from streams.wire.systems import System
@@ -35,6 +36,7 @@ class Deciding:
         return [
             Route("/conflict/{pair:int}/{field}", self.show),
             Route("/conflict/{pair:int}/{field}", acting(Role.OPERATOR, self.decide), methods=["POST"]),
+            Route("/conflicts/similar/{pair:int}/{field}", acting(Role.OPERATOR, self.similar), methods=["POST"]),
             Route("/retry/{what}", acting(Role.OPERATOR, self.retry), methods=["POST"]),
         ]
 
@@ -56,6 +58,22 @@ class Deciding:
         if apply and not any(each.why for each in told):
             return RedirectResponse(f"/record/{pair}/{field}", 303)
         return await self._conflict(request, plan=told, take=take)
+
+    async def similar(self, request: Request, form: Form) -> Response:
+        """Every conflict about the same field for the same cause, decided the same way: the plan first, then once the field was typed."""
+        pair, field, take, visitor = request.path_params["pair"], request.path_params["field"], form.get("take", ""), visitor_of(request)
+        found = await self._waiting(pair, field)
+        if not found or take not in tuple(System):
+            return await self._conflict(request, plan=None, take="")
+        wrong = f"To decide all of them, type {field}." if form.get("apply") == "1" and form.get("typed", "").strip() != field else ""
+        apply, why = form.get("apply") == "1" and not wrong, form.get("why", "").strip()
+        if apply:
+            await self._ground.note(visitor, "conflicts resolve", {"field": field, "take": take, "cause": found[0].cause, "all": True}, why)
+        chosen = Chosen(cause=found[0].cause, most=_ALL_MAX)
+        told = await resolved(self._ground.settings, chosen, field, Take(side=System(take)), who=visitor.who, apply=apply, reason=why)
+        shown = list(told) if visitor.revealed else masked(list(told))
+        words = {"pair": pair, "field": field, "take": take, "outcomes": shown, "done": apply, "wrong": wrong}
+        return self._pages.page(request, "similar.html", words, status=400 if wrong else 200)
 
     async def retry(self, request: Request, form: Form) -> Response:
         """What is held, refused, or a dead letter, tried once more: one by its name, or all; the plan first."""
@@ -83,13 +101,19 @@ class Deciding:
 
     async def _conflict(self, request: Request, *, plan: Sequence[Outcome] | None, take: str) -> Response:
         pair, field, visitor = request.path_params["pair"], request.path_params["field"], visitor_of(request)
-        try:
-            found = await conflict_of(self._ground.settings, f"pair:{pair}", field)
-        except (UnknownRecord, UnknownField) as error:
-            return self._pages.page(request, "away.html", {"wrong": str(error.args[0])}, status=404)
+        found = await self._waiting(pair, field)
         if not found:
             wrong = "Nothing about this field waits for a decision any more."
             return self._pages.page(request, "away.html", {"wrong": wrong}, status=404)
         conflict = found[0] if visitor.revealed else masked(found[0])
         shown = plan if plan is None or visitor.revealed else masked(list(plan))
-        return self._pages.page(request, "conflict.html", {"conflict": conflict, "plan": shown, "take": take})
+        rule = await rule_of(self._ground.settings, f"pair:{pair}", field, System(take), most=_ALL_MAX) if take else None
+        words = {"conflict": conflict, "plan": shown, "take": take, "rule": rule}
+        return self._pages.page(request, "conflict.html", words)
+
+    async def _waiting(self, pair: int, field: str) -> list[Conflict]:
+        """The conflict about this field; none: it doesn't wait (any more)."""
+        try:
+            return await conflict_of(self._ground.settings, f"pair:{pair}", field)
+        except (UnknownRecord, UnknownField):
+            return []

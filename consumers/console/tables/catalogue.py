@@ -29,6 +29,11 @@ def _listed(row: Any) -> str:
     return f"/record/{row.listed.pair}"
 
 
+def _candidates(row: Any) -> str:
+    """Where one of several is chosen."""
+    return f"/match/{row.listed.pair}" if row.cause.name == "ambiguous" else ""
+
+
 async def _holds(ground: Ground, most: int) -> Sequence[Any]:
     return await holds_of(ground.settings, cause="", most=most)
 
@@ -169,7 +174,7 @@ TABLES: tuple[Table, ...] = (
         ask=_holds,
         columns=(
             Column(key="person", title="Record", get=lambda row: row.listed.person, link=_listed),
-            Column(key="cause", title="Cause", get=lambda row: row.cause.name, choices=True),
+            Column(key="cause", title="Cause", get=lambda row: row.cause.name, choices=True, link=_candidates),
             Column(key="what", title="What it means", get=lambda row: row.cause.what, shape=Shape.PLAIN),
             Column(key="why", title="Why", get=lambda row: row.listed.why, shape=Shape.PLAIN),
             Column(key="remedy", title="What helps", get=lambda row: row.cause.remedy, shape=Shape.PLAIN),

@@ -61,7 +61,8 @@ class Console:
             "story": f"/record/{self.pairs['canary']}/title?technical=1", "changes": "/changes?topic=salesforce.lead",
             "change": self.change,
             "errors": "/errors", "conflicts": "/conflicts",
-            "conflict": f"/conflict/{self.pairs['conflict']}/title", "backlog": "/backlog", "coverage": "/coverage", "streams": "/streams",
+            "conflict": f"/conflict/{self.pairs['conflict']}/title", "match": f"/match/{self.pairs['held']}",
+            "backlog": "/backlog", "coverage": "/coverage", "streams": "/streams",
             "rules": "/rules", "audit": "/audit",
         }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from consumers.console.pages import onerecord
+from consumers.console.pages import deciding, matching, onerecord
 from consumers.desk.doing import Outcome
 from consumers.desk.forcing import Forced, Forcing
 from tests.consumers.console.served import Browser, served, settings_on
@@ -103,3 +103,47 @@ async def test_a_record_is_forced_once_the_other_one_was_typed(signed: Signed, m
 async def test_systems_that_are_away_are_said(signed: Signed) -> None:
     status, page, _ = await signed.act("/force/{ada}", **{"from": "salesforce"})
     assert (status, "This page can't be shown" in page) == (503, True)
+
+
+async def test_the_candidates_of_an_ambiguous_match_stand_beside_it(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str, bool]] = []
+
+    async def chosen_match(_settings: Any, name: str, candidate: str, *, who: str, apply: bool) -> list[Outcome]:
+        asked.append((name, candidate, apply))
+        assert who == "link:ann"
+        return [Outcome(what=name, pair=signed.pairs["twin 1005"], record="1005", steps=("they are one",))]
+
+    monkeypatch.setattr(matching, "chosen_match", chosen_match)
+    assert "Choose whom it is" in await signed.page("/record/{held}")
+    masked = await signed.page("/match/{held}")
+    assert ("1005" in masked, "1006" in masked, "Doctor" in masked) == (True, True, False)
+    await signed.act("/reveal", why="a question", to="/")
+    assert "Doctor" in await signed.page("/match/{held}")
+    one = str(signed.pairs["twin 1005"])
+    _, plan, _ = await signed.act("/match/{held}", **{"with": one})
+    assert ("they are one" in plan, asked[-1][2]) == (True, False)
+    status, _, there = await signed.act("/match/{held}", **{"with": one}, apply="1", why="her passport")
+    assert (status, there) == (303, f"/record/{one}")
+    assert asked[-1] == (f"pair:{signed.pairs['held']}", f"pair:{one}", True)
+    assert json.loads(await signed.page("/api/v1/audit-log"))[0]["act"] == "holds resolve"
+    assert "does not wait" in await signed.page("/match/{ada}", status=404)
+
+
+async def test_a_choice_is_made_for_all_like_it_and_shown_as_a_rule(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, str, bool]] = []
+
+    async def resolved(_settings: Any, chosen: Any, field: str, take: Any, *, who: str, apply: bool, reason: str) -> list[Outcome]:
+        asked.append((chosen.cause or list(chosen.names), f"{field} {take.side} {who} {reason}", apply))
+        return [Outcome(what="pair 1", pair=1, steps=("title is 'Matron' on both sides",))]
+
+    monkeypatch.setattr(deciding, "resolved", resolved)
+    _, page, _ = await signed.act("/conflict/{similar}/title", take="salesforce")
+    assert "title: {rule: salesforce}" in page
+    assert "for all 2" in page
+    like = {"take": "salesforce", "why": "the board"}
+    _, plan, _ = await signed.act("/conflicts/similar/{similar}/title", take="salesforce")
+    assert ("Matron" in plan, asked[-1][2]) == (False, False), "it is masked, and nothing is done"
+    assert (await signed.act("/conflicts/similar/{similar}/title", **like, apply="1", typed="phone"))[0] == 400
+    assert asked[-1][2] is False
+    assert (await signed.act("/conflicts/similar/{similar}/title", **like, apply="1", typed="title"))[0] == 200
+    assert asked[-1] == ("review", "title salesforce link:ann the board", True)

@@ -34,7 +34,7 @@ async def fill(postgres: str) -> dict[str, int]:
 
 async def _fill(connection: Any, now: int) -> dict[str, int]:
     await add_family(connection)
-    lead = [salesforce_id(f"00Q{n:012d}") for n in range(1, 5)]
+    lead = [salesforce_id(f"00Q{n:012d}") for n in range(1, 6)]
     ada = {"email": both("ada@example.com"), "firstName": both("Ada"), "lastName": both("Lovelace"), "title": both("Countess", version=2)}
     behind = Side(seen="0171 555", shows=0)
     ada["phone"] = Field(value="0170 555 0101", version=2, salesforce=Side(seen="0170 555 0101", shows=2), marketo=behind)
@@ -53,7 +53,12 @@ async def _fill(connection: Any, now: int) -> dict[str, int]:
     pairs["conflict"] = await add_pair(
         connection, salesforce=lead[2], marketo="1003", email="grace@example.com", fields=fields, contested=True
     )
-    twin = {"email": both("twin@example.com"), "lastName": both("Doe")}
+    twin = {"email": both("twin@example.com"), "lastName": both("Doe"), "title": both("Doctor")}
+    also = Field(value="Nurse", version=2, hold="review: both changed", salesforce=Side(seen="Matron", shows=0), marketo=Side(seen="Nurse"))
+    named = {"email": both("edith@example.com"), "lastName": both("Cavell"), "title": also}
+    pairs["similar"] = await add_pair(
+        connection, salesforce=lead[4], marketo="1004", email="edith@example.com", fields=named, contested=True
+    )
     pairs["held"] = await add_pair(
         connection,
         salesforce=lead[3],
@@ -61,7 +66,11 @@ async def _fill(connection: Any, now: int) -> dict[str, int]:
         email="twin@example.com",
         fields=twin,
         held=f"{AMBIGUOUS}: 2 people in Marketo; {CANARY}",
+        waits="twin@example.com",
     )
+    for marketo, title in (("1005", "Doctor"), ("1006", CANARY)):
+        other = {**twin, "title": both(title)}
+        pairs[f"twin {marketo}"] = await add_pair(connection, salesforce=None, marketo=marketo, email="twin@example.com", fields=other)
     refusal = "insert into refusals (pair, system, field, reason, since_ms) values ($1, 'salesforce', 'title', $2, $3)"
     await connection.execute(refusal, pairs["canary"], f"FIELD_CUSTOM_VALIDATION_EXCEPTION: {CANARY}", now - 600_000)
     letter = """

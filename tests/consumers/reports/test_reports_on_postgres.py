@@ -61,7 +61,7 @@ async def add_pair(database: Any, *, salesforce: str | None, marketo: str | None
     obj, counterpart = more.pop("object", Object("lead")), more.pop("counterpart", Object("person"))
     state = PairState(
         object=obj, counterpart=counterpart, salesforce=Record(id=salesforce or ""), marketo=Record(id=marketo or ""),
-        fields=more.pop("fields", {}), hold=more.get("held") or "",
+        fields=more.pop("fields", {}), hold=more.get("held") or "", waits=more.pop("waits", ""),
     )  # fmt: skip
     added: int = await database.fetchval(
         "insert into pairs (salesforce_object, marketo_object, salesforce_id, marketo_id, match_key, state, held, contested, updated_at)"
