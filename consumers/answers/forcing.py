@@ -29,7 +29,12 @@ async def forced(settings: Settings, name: str, source: System, fields: Sequence
 
 async def reread(settings: Settings, names: Sequence[str], *, who: str) -> list[Outcome]:
     """These records read again by the workers, as soon as their systems take a call. Raises `UnknownRecord`."""
-    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
-        pairs = [found.pair for name in names for found in await find(connection, name)]
+    pairs = await named(settings, names)
     async with open_desk(settings, who) as desk:
-        return await read_again(desk.doing, list(dict.fromkeys(pairs)))
+        return await read_again(desk.doing, pairs)
+
+
+async def named(settings: Settings, names: Sequence[str]) -> list[int]:
+    """The pairs that these names may mean, each once. Raises `UnknownRecord`."""
+    async with ledger_connection(settings.postgres.dsn.reveal()) as connection:
+        return list(dict.fromkeys([found.pair for name in names for found in await find(connection, name)]))

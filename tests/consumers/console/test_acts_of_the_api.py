@@ -28,6 +28,8 @@ LEAST: Mapping[str, dict[str, Any]] = {
     "holds retry": {"all": True},
     "holds resolve": {"record": "pair:1", "candidate": "pair:2"},
     "conflicts resolve": {"all": True, "take": "salesforce"},
+    "force": {"record": "pair:1", "source": "marketo"},
+    "reread": {"records": ["pair:1"]},
     "pause": {"to": "marketo"},
     "resume": {"all": True},
     "confirm-deletes": {"object": "lead"},
@@ -198,6 +200,8 @@ IN_VAIN: tuple[tuple[str, Any, int, str], ...] = (
     ("/links/unlink", {"campaign": "7015f000001AbCdAAK"}, 409, "refused"),
     ("/copy/pause", {}, 409, "refused"),
     ("/canary", {"apply": True, "reason": "x", "wait_seconds": 1}, 503, "away"),
+    ("/reread", {"records": ["nobody@example.com"]}, 404, "unknown"),
+    ("/force", {"record": "nobody@example.com", "source": "marketo"}, 404, "unknown"),
     ("/nonsense", {}, 404, "nothing-here"),
     ("/status", {}, 405, "wrong-method"),
 )

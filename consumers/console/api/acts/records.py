@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from consumers.answers.forcing import forced, named, reread
 from consumers.answers.repairing import repaired
 from consumers.answers.undo import Chosen, selected, undone
 from consumers.audit.repair import Repair
@@ -12,10 +13,13 @@ from consumers.configuration.mapping.registered import registry_of
 from consumers.console.access.problems import Refused
 from consumers.console.api.acts.act import Act, Asked, Most, Name, Wait
 from consumers.console.api.refusals import senseless
+from consumers.desk.doing import Outcome, Would
+from consumers.desk.forcing import Forcing
 from consumers.desk.undo import Undone
 from consumers.errands.asking import Answer, ask
 from consumers.errands.catalogue import STEPS, Step
 from consumers.errands.errand import What
+from streams.wire.systems import System
 
 Text = Annotated[str, msgspec.Meta(max_length=500)]
 
@@ -44,6 +48,33 @@ class Errand(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
         default_factory=dict
     )
     wait_seconds: Wait = 60
+
+
+class Forced(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One record that one side decides."""
+
+    record: Name
+    source: Annotated[System, msgspec.Meta(description="The side whose values stand.")]
+    fields: Annotated[list[str], msgspec.Meta(description="Only these; else all that differ.", max_length=500)] = msgspec.field(
+        default_factory=list
+    )
+
+
+class Some(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Some records."""
+
+    records: Annotated[list[Name], msgspec.Meta(min_length=1, max_length=1_000)]
+
+
+async def _force(settings: Settings, asked: Forced, who: str) -> Forcing:
+    return await forced(settings, asked.record, asked.source, asked.fields, who=who, apply=asked.apply, reason=asked.reason.strip())
+
+
+async def _reread(settings: Settings, asked: Some, who: str) -> Would | list[Outcome]:
+    if asked.apply:
+        return await reread(settings, asked.records, who=who)
+    found = await named(settings, asked.records)
+    return Would(steps=tuple(f"pair {each} is read again on both sides, and judged like any other reading" for each in found))
 
 
 async def _undo(settings: Settings, asked: Changes, who: str) -> Undone:
@@ -79,5 +110,9 @@ ACTS = (
         words="Take changes back, unless they were changed again since."),
     Act(name="repair", command=("drift", "repair"), path="/drift/repair", takes=Drifted, gives=(list[Repair],), do=_repair,
         words="Read every record in true drift once more, and mend it by the rules."),
+    Act(name="force", command=("force",), path="/force", takes=Forced, gives=(Forcing,), do=_force,
+        words="Make one side's values of a record stand on both, whatever the rules say."),
+    Act(name="reread", command=("reread",), path="/reread", takes=Some, gives=(Would, list[Outcome]), do=_reread,
+        words="Have records read again, on both sides."),
     *(_errand(each) for each in STEPS.values()),
 )  # fmt: skip
