@@ -19,6 +19,7 @@ from consumers.cli.commands.desk.holds import holds_app
 from consumers.cli.commands.desk.reconcile import reconcile_app
 from consumers.cli.commands.desk.undo import add_undo_command
 from consumers.cli.commands.links import add_link_commands
+from consumers.cli.commands.logs.deliveries import deliveries_app
 from consumers.cli.commands.logs.replay import add_replay_command
 from consumers.cli.commands.logs.trying import add_trying_commands
 from consumers.cli.commands.looking.audit_log import add_audit_log_command
@@ -62,6 +63,7 @@ app.add_typer(holds_app, name="holds")
 app.add_typer(conflicts_app, name="conflicts")
 app.add_typer(reconcile_app, name="reconcile")
 app.add_typer(console_app, name="console")
+app.add_typer(deliveries_app, name="deliveries")
 add_link_commands(app)
 add_control_commands(app)
 add_undo_command(app)
@@ -98,6 +100,7 @@ class Role(StrEnum):
     AUDIT = "audit"
     FLOW_STEPS = "flow-steps"
     INTAKE = "intake"
+    DELIVER = "deliver"
 
 
 class Listable(StrEnum):

@@ -24,7 +24,7 @@ from consumers.configuration.groups.records import (
     kinds_by_default,
     section_of,
 )
-from consumers.configuration.groups.services import ConsoleSettings, FlowStepSettings, WebSettings
+from consumers.configuration.groups.services import ConsoleSettings, DeliverySettings, FlowStepSettings, WebSettings
 from consumers.configuration.groups.upkeep import AuditSettings, LogSettings, RetentionSettings
 from consumers.configuration.reading.sections import Section, Sections
 from consumers.configuration.reading.types import Choice
@@ -85,6 +85,7 @@ class Settings:
     )
     web: Annotated[WebSettings, Section("Health and metrics page", WebSettings)] = field(default_factory=WebSettings)
     console: Annotated[ConsoleSettings, Section("The console", ConsoleSettings)] = field(default_factory=ConsoleSettings)
+    deliveries: Annotated[DeliverySettings, Section("Webhooks to others", DeliverySettings)] = field(default_factory=DeliverySettings)
     activities_to_tasks: Annotated[ActivitiesSettings, Section("Activities of Marketo as tasks in Salesforce", ActivitiesSettings)] = field(
         default_factory=ActivitiesSettings
     )

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from consumers.console.access.guard import HEADERS, Guard
 from consumers.console.access.problems import answered
+from consumers.console.api.listening import Listening
 from consumers.console.api.openapi import PREFIX
 from consumers.console.api.refusals import FAULT, NOTHING_THERE, WRONG_METHOD
 from consumers.console.api.routes import Api
@@ -54,6 +55,7 @@ def application(ground: Ground) -> Starlette:
         *Lists(ground, pages).routes,
         *Deciding(ground, pages).routes,
         *Matching(ground, pages).routes,
+        *Listening(ground).routes,
         *Api(ground).routes,
     ]
 

@@ -21,7 +21,7 @@ from streams.ground.kafka import admin, why_not
 from streams.wire.errors import Retry, Unprepared
 
 _CLIENT = "tandem-subscribe"
-_FETCH_MS = 200
+FETCH_MS = 200
 NOWHERE: Mapping[int, int] = {}
 _AHEAD_MAX = 2_000
 """Messages of a partition that wait for those of others."""
@@ -43,16 +43,16 @@ async def records(
     kafka: KafkaAccess, topic: Topic, *, since_ms: int | None, follow: bool, begin: Mapping[int, int] = NOWHERE
 ) -> AsyncGenerator[Any]:
     """The same as the broker has them: aiokafka's records. `begin`: offsets, by partition, where it begins instead."""
-    await _look(kafka, topic)
-    async with _consumer(kafka, topic) as consumer:
+    await look(kafka, topic)
+    async with consumer_of(kafka, topic) as consumer:
         try:
-            ends = await _begin(consumer, since_ms, begin)
-            complete = _Complete(topic)
-            async for record in _kept(consumer, ends):
+            ends = await begun(consumer, since_ms, begin)
+            complete = Complete(topic)
+            async for record in kept(consumer, ends):
                 yield complete.checked(record)
             while follow:
-                fetched = await consumer.getmany(timeout_ms=_FETCH_MS)
-                for record in sorted((each for found in fetched.values() for each in found), key=_place):
+                fetched = await consumer.getmany(timeout_ms=FETCH_MS)
+                for record in sorted((each for found in fetched.values() for each in found), key=place_of):
                     yield complete.checked(record)
         except (KafkaError, OSError) as error:
             raise await why_not(kafka, error) from error
@@ -68,25 +68,25 @@ class Newest:
 
 async def newest(kafka: KafkaAccess, topic: Topic, *, since_ms: int, most: int) -> Newest:
     """What the topic has taken since then, not more than about `most`, of each partition its newest. Raises as `messages`."""
-    await _look(kafka, topic)
-    async with _consumer(kafka, topic) as consumer:
+    await look(kafka, topic)
+    async with consumer_of(kafka, topic) as consumer:
         try:
-            ends, passed_over = await _begin(consumer, since_ms, NOWHERE), 0
+            ends, passed_over = await begun(consumer, since_ms, NOWHERE), 0
             share = max(1, most // max(1, len(ends)))
             for place, end in ends.items():
                 over = end - share - await consumer.position(place)
                 if over > 0:
                     passed_over += over
                     consumer.seek(place, end - share)
-            return Newest(messages=[told(topic, record) async for record in _kept(consumer, ends)], passed_over=passed_over)
+            return Newest(messages=[told(topic, record) async for record in kept(consumer, ends)], passed_over=passed_over)
         except (KafkaError, OSError) as error:
             raise await why_not(kafka, error) from error
 
 
 async def message_at(kafka: KafkaAccess, topic: Topic, partition: int, offset: int) -> Message | None:
     """The message at that place; None: there is none, or the broker has let it go. Raises as `messages`."""
-    await _look(kafka, topic)
-    async with _consumer(kafka, topic) as consumer:
+    await look(kafka, topic)
+    async with consumer_of(kafka, topic) as consumer:
         try:
             place = TopicPartition(topic.name, partition)
             if place not in consumer.assignment():
@@ -96,14 +96,14 @@ async def message_at(kafka: KafkaAccess, topic: Topic, partition: int, offset: i
                 return None
             consumer.seek(place, offset)
             while await consumer.position(place) <= offset:
-                for record in (await consumer.getmany(place, timeout_ms=_FETCH_MS)).get(place, []):
+                for record in (await consumer.getmany(place, timeout_ms=FETCH_MS)).get(place, []):
                     return told(topic, record) if record.offset == offset else None
         except (KafkaError, OSError) as error:
             raise await why_not(kafka, error) from error
     return None
 
 
-class _Complete:
+class Complete:
     """Sees to it that no message is left out: offsets have no holes, but where only the last message of each key is kept."""
 
     def __init__(self, topic: Topic) -> None:
@@ -122,7 +122,8 @@ class _Complete:
         return record
 
 
-async def _look(kafka: KafkaAccess, topic: Topic) -> None:
+async def look(kafka: KafkaAccess, topic: Topic) -> None:
+    """Raises `Unprepared` where the topic isn't there, and as `messages`."""
     async with admin(kafka, client_id=_CLIENT) as client:
         try:
             there = await client.list_topics()
@@ -133,7 +134,8 @@ async def _look(kafka: KafkaAccess, topic: Topic) -> None:
 
 
 @asynccontextmanager
-async def _consumer(kafka: KafkaAccess, topic: Topic) -> AsyncGenerator[Any]:
+async def consumer_of(kafka: KafkaAccess, topic: Topic) -> AsyncGenerator[Any]:
+    """A consumer of all of its partitions, in no group. Raises as `messages`."""
     consumer = AIOKafkaConsumer(
         topic.name,
         client_id=_CLIENT,
@@ -151,7 +153,7 @@ async def _consumer(kafka: KafkaAccess, topic: Topic) -> AsyncGenerator[Any]:
         await consumer.stop()
 
 
-async def _begin(consumer: Any, since_ms: int | None, begin: Mapping[int, int]) -> dict[TopicPartition, int]:
+async def begun(consumer: Any, since_ms: int | None, begin: Mapping[int, int]) -> dict[TopicPartition, int]:
     """Set to where it begins. Where each partition ends at this moment."""
     places = consumer.assignment()
     ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
@@ -165,7 +167,7 @@ async def _begin(consumer: Any, since_ms: int | None, begin: Mapping[int, int]) 
     return ends
 
 
-async def _kept(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncGenerator[Any]:
+async def kept(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncGenerator[Any]:
     """Up to the ends, all partitions in the order of time: a message goes when every partition that has more has shown its next."""
     waiting: dict[TopicPartition, deque[Any]] = {place: deque() for place in ends}
     heads: list[tuple[tuple[int, int, int], TopicPartition]] = []
@@ -175,7 +177,7 @@ async def _kept(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncGener
         if lacking & unread:
             full = [place for place, found in waiting.items() if len(found) >= _AHEAD_MAX]
             consumer.pause(*full)
-            fetched = await consumer.getmany(*(unread - set(full)), timeout_ms=_FETCH_MS)
+            fetched = await consumer.getmany(*(unread - set(full)), timeout_ms=FETCH_MS)
             consumer.resume(*full)
             for place, found in fetched.items():
                 waiting[place].extend(found)
@@ -185,19 +187,20 @@ async def _kept(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncGener
         for place in list(lacking):
             if waiting[place]:
                 lacking.discard(place)
-                heapq.heappush(heads, (_place(waiting[place][0]), place))
+                heapq.heappush(heads, (place_of(waiting[place][0]), place))
             elif place not in unread:
                 lacking.discard(place)
         while heads and not lacking:
             _, place = heapq.heappop(heads)
             yield waiting[place].popleft()
             if waiting[place]:
-                heapq.heappush(heads, (_place(waiting[place][0]), place))
+                heapq.heappush(heads, (place_of(waiting[place][0]), place))
             elif place in unread:
                 lacking.add(place)
 
 
-def _place(record: Any) -> tuple[int, int, int]:
+def place_of(record: Any) -> tuple[int, int, int]:
+    """In the order in which the broker took them."""
     return record.timestamp, record.partition, record.offset
 
 

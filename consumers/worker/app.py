@@ -24,6 +24,7 @@ from consumers.worker.assembly.allowances import Allowances
 from consumers.worker.assembly.asked import AtYourService, running_errands
 from consumers.worker.assembly.auditing import Auditing
 from consumers.worker.assembly.copying import Copying
+from consumers.worker.assembly.delivering import Delivering
 from consumers.worker.assembly.observing import Observing
 from consumers.worker.assembly.pushed import TakingIn, journal_of
 from consumers.worker.assembly.relaying import Relaying
@@ -42,8 +43,8 @@ from streams.ground.together import beside
 from streams.wire.errors import Fatal, Retry
 
 RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT = "relay", "observe", "settle", "reconcile", "copy", "audit"
-FLOW_STEPS, INTAKE = "flow-steps", "intake"
-ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT, FLOW_STEPS, INTAKE)
+FLOW_STEPS, INTAKE, DELIVER = "flow-steps", "intake", "deliver"
+ROLES = (RELAY, OBSERVE, SETTLE, RECONCILE, COPY, AUDIT, FLOW_STEPS, INTAKE, DELIVER)
 _AGAIN_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +68,7 @@ class Worker:
             AUDIT: Auditing(self.process).works,
             FLOW_STEPS: AtYourService(self.process, settings).works,
             INTAKE: TakingIn(self.process, settings).works,
+            DELIVER: Delivering(self.process).works,
         }
         self._sources = relaying.sources()
         self._said: set[str] = set()
@@ -120,7 +122,7 @@ class Worker:
 
     @staticmethod
     def _needs_kafka(name: str) -> bool:
-        return name.partition(".")[0] in (RELAY, OBSERVE, RECONCILE, COPY, "outbox", "seals", "states", "conflicts", "kafka")
+        return name.partition(".")[0] in (RELAY, OBSERVE, RECONCILE, COPY, DELIVER, "outbox", "seals", "states", "conflicts", "kafka")
 
     def _say_once(self, name: str, reason: str) -> None:
         """What keeps all roles from starting is logged once, not by each of them every second."""

@@ -84,6 +84,25 @@ class OidcSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """Topics for those without Kafka (`tandem deliveries`): webhooks that are called, and how patiently."""
+
+    private_hosts: Annotated[
+        str | None,
+        Text(
+            "Hosts that webhooks may go to though their addresses are private, loopback or link-local (and by plain http), with commas "
+            "between them; one with a dot before it stands for all below it. Without: none",
+            r"\.?[A-Za-z0-9:._-]+(\s*,\s*\.?[A-Za-z0-9:._-]+)*",
+            "hosts with commas between them, such as hooks.internal, .corp.example",
+        ),
+    ] = None
+    timeout_seconds: Annotated[float, Duration("How long the receiver of a webhook has to answer", "1s", "60s")] = 15.0
+    retry_seconds_max: Annotated[
+        float, Duration("The longest wait between two attempts at a message; the first is a second, and doubles", "1s", "24h")
+    ] = 3_600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """The console in the browser and its HTTP API (`tandem console`)."""
 

@@ -3,6 +3,7 @@
 from consumers.answers.control import UnknownKind
 from consumers.console.access.problems import Problem, Refused
 from consumers.console.access.roles import Role
+from consumers.deliveries.delivery import UnknownDelivery, Unusable
 from consumers.errands.catalogue import Wrong
 from consumers.links.linking import NotLinked
 from consumers.reports.records.people import UnknownRecord
@@ -11,7 +12,7 @@ from consumers.subscriptions.since import NoMoment
 from consumers.subscriptions.topics import UnknownTopic
 from streams.wire.errors import Fatal, Reject, Retry, SyncError
 
-TOLD = (UnknownRecord, UnknownField, UnknownTopic, UnknownKind, NoMoment, Wrong, NotLinked, Refused, SyncError)
+TOLD = (UnknownRecord, UnknownField, UnknownTopic, UnknownKind, NoMoment, Wrong, NotLinked, UnknownDelivery, Unusable, Refused, SyncError)
 """What an answer may raise that a program is told of; anything else is a fault of ours."""
 _SECONDS_MAX = 3_600
 
@@ -29,7 +30,12 @@ def problem_of(error: Exception) -> Problem:
             )  # fmt: skip
         case UnknownKind() | NoMoment() | Wrong():
             return senseless(str(error.args[0]))
-        case NotLinked() | Reject():
+        case UnknownDelivery():
+            return Problem(
+                name="unknown", title="There is no such thing", status=404, detail=str(error.args[0]),
+                remedy="Name a delivery that there is.",
+            )  # fmt: skip
+        case NotLinked() | Reject() | Unusable():
             return Problem(
                 name="refused", title="It can't be done as things stand", status=409, detail=str(error),
                 remedy="Nothing was done. Put right what the detail names, and ask again.",

@@ -81,6 +81,17 @@ class Metrics:
         self.deliveries = Counter(
             "tandem_deliveries", "Calls of webhooks and of the data stream, and what became of them", ["source", "outcome"], registry=on
         )
+        self.webhooks = Counter("tandem_webhooks", "Calls of deliveries' webhooks, by outcome", ["delivery", "outcome"], registry=on)
+        self.webhook_delay = Histogram(
+            "tandem_webhook_delay_seconds",
+            "From the broker's taking a message to its delivery",
+            ["delivery"],
+            buckets=_LATENCY,
+            registry=on,
+        )
+        self.webhooks_behind = Gauge(
+            "tandem_webhook_behind_messages", "Messages of its topic that a delivery has not come to", ["delivery"], registry=on
+        )
         self.pruned = Counter("tandem_pruned", "What has had its time and was removed from the ledger", ["what"], registry=on)
         self.roles_restarted = Counter("tandem_role_restarts", "Roles that failed and were started again", ["role"], registry=on)
 

@@ -43,6 +43,7 @@ ACTS: dict[tuple[str, ...], str] = {
     ("holds", "resolve"): "holds resolve",
     ("conflicts", "resolve"): "conflicts resolve",
     ("console", "link"): "console link",
+    **{("deliveries", act): f"deliveries {act}" for act in ("create", "pause", "resume", "test", "rotate", "rewind", "delete")},
     **{("person", what): f"person {what}" for what in ("push", "add-to-campaign", "change-owner", "create-task", "convert")},
 }
 """Commands that change something, or show what is masked, and what the log calls that."""
@@ -52,6 +53,7 @@ TELLS = {
     ("console", "password"), ("verify",),
     ("config", "show"), ("config", "mapping"), ("config", "schema"), ("config", "reference"), ("config", "versions"),
     ("dead-letters", "list"), ("holds", "list"), ("holds", "show"), ("conflicts", "list"), ("conflicts", "show"), ("paused",), ("doctor",),
+    ("deliveries", "list"), ("deliveries", "show"),
 }  # fmt: skip
 IN_MARKETO = {("setup",), ("custom-objects", "apply")}
 """What they make stands in Marketo's own audit trail; they work before there is a ledger."""

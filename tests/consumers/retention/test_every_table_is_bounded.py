@@ -48,6 +48,8 @@ BOUNDED_OTHERWISE = {
     "braked_deletes": "a row a kind of record",
     "console_sign_ins": "ten minutes at the most; swept out whenever a sign-in is begun",
     "asked_by_programs": "a day at the most; swept out whenever a program acts under a key",
+    "deliveries": "a row a delivery that somebody has made, gone when it is deleted",
+    "delivery_secrets": "one a delivery, and those before it for as long as they still sign",
     "console_sessions": "half a day at the most; swept out whenever somebody signs in",
 }
 

@@ -12,7 +12,9 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.worker.telemetry.metrics import Metrics
+from infra.stack.part import program_environment, python_program
 from infra.stack.stack import Lent, Stack
+from tests.consumers.deliveries.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +31,7 @@ INCIDENTS = {
     "tandem_differences",
 }
 """Nothing of the kind has to happen here. But for troubles, which have no row while there are none, they stand at nothing before."""
-MAY_REST = {"tandem_lag_events", "tandem_owed_writes", "tandem_holds", "tandem_gather_seconds"}
+MAY_REST = {"tandem_webhook_behind_messages", "tandem_lag_events", "tandem_owed_writes", "tandem_holds", "tandem_gather_seconds"}
 """Fed all the time, with nothing where all is well."""
 
 
@@ -75,9 +77,23 @@ async def in_step(stack: Stack) -> None:
         raise AssertionError(f"{told.get('state')}: {told.get('troubles')}") from None
 
 
+async def deliver(stack: Stack, to: Receiver) -> None:
+    """Have decisions told to a webhook, as somebody does at the command line."""
+    program = python_program(
+        "consumers.cli", "deliveries", "create", "all", "--topic", "decisions", "--url", to.url, "--since", "all", "--json",
+        "--config", str(stack.tandem.config),
+    )  # fmt: skip
+    environment = program_environment({**stack.tandem.told, "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"})
+    process = await asyncio.create_subprocess_exec(*program, env=environment, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out
+    to.secrets = [json.loads(out)["secret"]]
+
+
 async def test_each_declared_family_is_fed(tmp_path: Path, lent: Lent) -> None:
     declared = {each.name for each in Metrics(lambda: 0).registry.collect()} - {"tandem_troubles"}
-    async with Stack(tmp_path / "run", lent=lent) as stack:
+    async with receiver() as to, Stack(tmp_path / "run", lent=lent) as stack:
+        await deliver(stack, to)
         person = {"LastName": "A", "Company": "B", "Email": "a@example.com"}
         await operate(stack, "salesforce/create", {"object": "Lead", "fields": person})
         await operate(stack, "marketo/person/create", {"fields": {"email": "m@example.com", "lastName": "M", "leadScore": 60}})
@@ -94,5 +110,6 @@ async def test_each_declared_family_is_fed(tmp_path: Path, lent: Lent) -> None:
             raise AssertionError(f"nobody feeds {unfed}") from None
         limits = {sample.labels["system"]: sample.value for sample in found["tandem_day_calls_limit"].samples}
         assert limits["marketo"] == 5_000_000, "as the stack's tandem.yaml says"
+        assert all(body["type"].startswith("crm.decision.") for _, body in to.taken)
         await in_step(stack)
     await stack.clean()
