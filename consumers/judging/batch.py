@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from consumers.judging.bursts import Bursts, dated_back
 from consumers.judging.decided import decided
 from consumers.judging.families.belonging import Belonging
+from consumers.judging.families.orphaned import is_bereaving, orphan
 from consumers.judging.meeting.candidates import ALIKE_MAX, AMBIGUOUS, tokens
 from consumers.judging.meeting.holds import asked, hands_changed, held, whole
 from consumers.judging.meeting.identities import Identities
@@ -77,6 +78,8 @@ class Judging:
         self._changed: dict[int, Pair] = {}
         self.ended: list[int] = []
         """Pairs that are part of other ones since."""
+        self._bereaving: list[Pair] = []
+        """Pairs whose person in Marketo is gone: so is what Marketo has named by them."""
         self._left: set[str] = set()
         """Match keys and records that changed hands: whoever was held because of them is looked at again."""
         self._decisions: list[Told | tuple[Pair | None, ChangeEvent, Origin, tuple[Ruling, ...]]] = []
@@ -208,7 +211,10 @@ class Judging:
             state = returned(pair.state, state, event.system, self._terms)
         if state.merges:
             state = self._identities.succeeded(pair, state, event)
+        before = pair.state
         self.keep(pair, state, event)
+        if before.marketo.id and not state.marketo.id:
+            self._identities.given_up(pair, before)
         return rulings
 
     def _introduce(self, event: ChangeEvent, pair: Pair | None) -> tuple[Pair | None, tuple[Ruling, ...]]:
@@ -323,6 +329,8 @@ class Judging:
             state = asked(state, event.system)
         if self._is_let_go(old, state):
             self._left |= tokens(old, self._terms) - tokens(state, self._terms)
+        if is_bereaving(old, state, event, self._terms):
+            self._bereaving.append(pair)
         pair.state = self._terms.with_due(state, self._now)
         if pair.state.due != old.due:
             self._note_due(pair, event)
@@ -376,6 +384,9 @@ class Judging:
         with step("deciding"):
             decisions = [entry if type(entry) is Told else decided(*entry, self._now, self._terms.version) for entry in self._decisions]
         await self._identities.save(self._tx)
+        if self._bereaving:
+            parents = [self._identities.heir(pair).id for pair in self._bereaving]
+            self.observed.due |= await orphan(self._tx, parents, self._terms, self._now)
         await self._tx.record([*decisions, *self._identities.decisions()])
         if self._left:
             await self._tx.left(sorted(self._left))

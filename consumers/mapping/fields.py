@@ -170,6 +170,11 @@ class FieldMapping:
         object.__setattr__(self, "as_it_is", self.type not in SHAPED)
         object.__setattr__(self, "to_the_letter", self.type not in _COMPARED)
 
+    @property
+    def follows_source(self) -> bool:
+        """Whether it is a reference that flows one way: who belongs to nobody there belongs to nobody here."""
+        return bool(self.parent) and self.direction is not _BOTH
+
     def name_on(self, system: System) -> str:
         """The field's API name on `system`."""
         return self.salesforce if system is SALESFORCE else self.marketo

@@ -13,21 +13,24 @@ from consumers.judging.meeting.introductions import inherit
 from consumers.judging.meeting.names import into_of, name_in_full, name_of, named, stored_name
 from consumers.judging.meeting.parted import joined_decision, joined_decision_of, of_former, what_ended
 from consumers.ledger.port import Named, Pair, Transaction
+from consumers.merge.lives.ended import is_back, is_given_up, moved, place_in, place_of, was_told, with_ended
 from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
 from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged, succeeded
 from consumers.merge.lives.link import links_sent
 from consumers.merge.lives.record import TOLD_BEFORE, is_old
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
-from consumers.merge.pair.state import PairState, shallow
+from consumers.merge.pair.state import Ended, PairState, shallow
 from consumers.merge.terms import Terms
 from consumers.merge.writing.parents import taken_over
 from consumers.merge.writing.writes import creation
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import MARKETO, PERSON, System
+from streams.wire.systems import MARKETO, PERSON, SALESFORCE, System
 
 Told = tuple[Pair | None, tuple[Ruling, ...]]
 """Whom an event was about, and what was said of it."""
-_DELETED, _UNDELETED = Happened.DELETED, Happened.UNDELETED
+_DELETED = Happened.DELETED
+_TELLING = frozenset({Happened.DELETED, Happened.UNDELETED, Happened.READ})
+"""What tells whether a record is there."""
 
 
 class Pairs(Protocol):
@@ -79,7 +82,7 @@ class Identities:
         """
         if not event.into:
             former = self._former.get(name_of(event)) if pair is None else None
-            return self._late(former, event) if former is not None and not _is_somebody_again(former, event) else None
+            return self._late(former, event) if former is not None and not is_back(former.state, event) else None
         other = self._whose(named(*into_of(event)))
         if pair is None:
             return self._stranger(event, other)
@@ -111,7 +114,7 @@ class Identities:
         if pair is not None:
             self._pairs.forget(pair)
             self._hand_on(pair, owner)
-        self._pairs.keep(owner, came_up(owner.state, system, event.id), event)
+        self._pairs.keep(owner, _with_place(came_up(owner.state, system, event.id), event), event)
         self._remember(name_in_full(event), owner)
         reason = (
             f"a second record of the same person, made while its records were merged: it is merged into {owner.state.record(system).id}"
@@ -138,18 +141,32 @@ class Identities:
         if new is not state:
             before = state.record(event.system)
             self._remember((event.system, state.named_on(event.system), before.id), pair)
+            new = with_ended(new, [place_of(before)] if event.system is SALESFORCE else ())
             second = (event.system, new.named_on(event.system), new.record(event.system).id)
             self._former.pop(named(*second), None)
             self._pairs.point(named(*second), pair)
         return new
 
+    def given_up(self, pair: Pair, before: PairState) -> None:
+        """The pair has given its person in Marketo up, who is gone for good: what is told of that one late is nobody else's."""
+        if is_given_up(before, pair.state, MARKETO, self._terms):
+            self._remember((MARKETO, before.counterpart, before.marketo.id), pair)
+
+    def heir(self, pair: Pair) -> Pair:
+        """Which pair this one is part of by now; itself, if none."""
+        return next((survivor for was, survivor in self._instead if pair.id and was == pair.id), pair)
+
     def _whose(self, record: Named) -> Pair | None:
         return self._pairs.known(record) or self._former.get(record)
 
     def _late(self, former: Pair, event: ChangeEvent) -> Told:
-        """What is over can't be merged any more: it is deleted, or has ended in another record there."""
-        if event.kind is _DELETED or event.into:
-            self._pairs.keep(former, merged(former.state, event.system, event.id), event)
+        """What is over can't be merged any more: it is deleted, or has ended in another record there. Not if it was seen there since."""
+        place = place_in(former.state, event)
+        if (event.into or event.kind in _TELLING) and (place is None or not was_told(place, event)):
+            state = former.state
+            if event.kind is _DELETED or event.into:
+                state = merged(state, event.system, event.id)
+            self._pairs.keep(former, _with_place(state, event), event)
         return former, of_former(former.state, event, self._terms)
 
     def _stranger(self, event: ChangeEvent, other: Pair | None) -> Told:
@@ -158,6 +175,7 @@ class Identities:
         if former is not None:
             return self._late(former, event)
         if other is not None:
+            self._pairs.keep(other, _with_place(other.state, event), event)
             self._remember(name_in_full(event), other)
         reason = f"never heard of it; it is part of {event.into} now"
         return other, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=reason),)
@@ -201,6 +219,8 @@ class Identities:
     def _noted(self, survivor: Pair, event: ChangeEvent, before: Sequence[tuple[int, PairState]]) -> None:
         """Each record that either pair had is the survivor's, or was."""
         self._remember(name_in_full(event), survivor)
+        known = [place for _, state in before for place in (*state.ended, place_of(state.salesforce, _in_salesforce(event)))]
+        self._pairs.keep(survivor, with_ended(survivor.state, known), event)
         for system in System:
             now = survivor.state.record(system).id
             for _, state in before:
@@ -215,9 +235,15 @@ class Identities:
         self._pairs.point(named(*record), None)
 
 
-def _is_somebody_again(former: Pair, event: ChangeEvent) -> bool:
-    """Whether a record that was part of somebody is restored. Not one that is still to be merged: it was never gone."""
-    return event.kind is _UNDELETED and (event.system, event.id) not in former.state.merges
+def _with_place(state: PairState, event: ChangeEvent) -> PairState:
+    """The pair, with how far this event's record, which is another one than the pair's own, has been judged by it."""
+    if event.system is not SALESFORCE:
+        return state
+    return with_ended(state, [moved(place_in(state, event) or Ended(id=event.id), event)])
+
+
+def _in_salesforce(event: ChangeEvent) -> ChangeEvent | None:
+    return event if event.system is SALESFORCE else None
 
 
 def _released(state: PairState) -> PairState:

@@ -44,10 +44,8 @@ class Outcome:
 
 def decide(field: FieldMapping, contest: Contest) -> Outcome:
     """Who wins. The rules that add up have no loser; `sum_deltas` comes here only at a first meeting, where the greater value stands."""
-    if contest.first_meeting and field.rule.name is not RuleName.TRUE_WINS:
-        full = _only_filled(field, contest)
-        if full:
-            return Outcome(winner=full, reason=f"first meeting: {_BEATS.get(field.type, 'a value beats no value')}")
+    if contest.first_meeting and (met := _first_meeting(field, contest)) is not None:
+        return met
     rule = field.rule
     match rule.name:
         case RuleName.SALESFORCE | RuleName.MARKETO:
@@ -71,6 +69,14 @@ def decide(field: FieldMapping, contest: Contest) -> Outcome:
             return _ticked(field, contest)
         case _:
             assert_never(rule.name)
+
+
+def _first_meeting(field: FieldMapping, contest: Contest) -> Outcome | None:
+    """A value beats no value; but whom a record belongs to is what its source says, also where it is nobody."""
+    if field.follows_source:
+        return Outcome(winner=contest.edited, reason=f"first meeting: {contest.edited} says who that is, also where it is nobody")
+    full = _only_filled(field, contest) if field.rule.name is not RuleName.TRUE_WINS else None
+    return Outcome(winner=full, reason=f"first meeting: {_BEATS.get(field.type, 'a value beats no value')}") if full else None
 
 
 def _ticked(field: FieldMapping, contest: Contest) -> Outcome:

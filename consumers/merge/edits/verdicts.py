@@ -117,7 +117,8 @@ def _unwanted(mapping: FieldMapping, field: Field, side: Side, edit: Edit, *, fi
         side.shows = field.version
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.SAME, "it is the agreement again")
-    if mapping.unwanted is Unwanted.LEAVE or edit.alone or (first_meeting and blank(mapping, field.value)):
+    beats = first_meeting and blank(mapping, field.value) and not mapping.follows_source
+    if mapping.unwanted is Unwanted.LEAVE or edit.alone or beats:
         side.shows = field.version
         new = field.with_side(edit.side, side)
         return new, ruled(mapping, new, edit, Verdict.LEFT, f"{mapping.direction}: the value stays on {edit.side} alone")

@@ -81,7 +81,9 @@ def came_into(state: PairState, event: ChangeEvent, terms: Terms) -> PairState:
             value = neutral(mapping.type, wire)
         except Unfit:
             continue
-        side = _won(mapping, field, before, value) if winner else _made(mapping, field, before, value, event)
+        side = _won(mapping, field, before, value) if winner else _made(mapping, field, before, value)
+        if event.is_read:
+            side = _dated(mapping, side, value, event)
         if side is not before:
             changed[mapping.key] = field.with_side(event.system, side)
     return state.with_fields(changed) if changed else state
@@ -95,20 +97,25 @@ def _won(mapping: FieldMapping, field: Field, before: Side, value: Value) -> Sid
     return Side(known=True, seen=False if value is False else None, shows=field.version if wins else NEVER)
 
 
-def _made(mapping: FieldMapping, field: Field, before: Side, value: Value, event: ChangeEvent) -> Side:
-    """Our write to the former record may have been taken along. What adds up was not, where it is blank: nothing was taken from it.
-
-    What is seen then is seen by the event's reading, if it is one: an older one that comes later tells nothing.
-    """
-    at, until = (event.at, event.until or event.at) if event.is_read else (0, 0)
+def _made(mapping: FieldMapping, field: Field, before: Side, value: Value) -> Side:
+    """Our write to the former record may have been taken along. What adds up was not, where it is blank: nothing was taken from it."""
     if not before.known or before.seen_at or before.ahead_at:
         return before
     ours = next((write for write in reversed(before.forgotten) if equal(mapping, write.value, value)), None)
     if ours is not None:
-        return Side(known=True, seen=value, shows=ours.version, ahead_at=at, ahead_until=until)
+        return Side(known=True, seen=value, shows=ours.version)
     if adds_up(mapping) and blank(mapping, value) and not blank(mapping, field.value):
-        return Side(known=True, seen=value, shows=NEVER, ahead_at=at, ahead_until=until)
+        return Side(known=True, seen=value, shows=NEVER)
     return before
+
+
+def _dated(mapping: FieldMapping, side: Side, value: Value, reading: ChangeEvent) -> Side:
+    """What is taken for seen already, and which this reading shows, is seen by it: an older reading that comes later tells nothing."""
+    if not side.known or side.seen_at or side.ahead_at or side.writes or not equal(mapping, side.seen, value):
+        return side
+    new = shallow(side)
+    new.ahead_at, new.ahead_until = reading.at, reading.until or reading.at
+    return new
 
 
 def adds_up(mapping: FieldMapping) -> bool:

@@ -10,6 +10,7 @@ from consumers.mapping.fields import Direction, FieldMapping, RuleName
 from consumers.merge.edits.forgotten import forget
 from consumers.merge.edits.values import Unfit, blank, bounded, choices, equal
 from consumers.merge.edits.verdicts import same
+from consumers.merge.lives.ended import ended_by
 from consumers.merge.lives.identity import SECOND, WINNER, adds_up, rebind
 from consumers.merge.lives.link import agree_link
 from consumers.merge.lives.record import asked_again
@@ -101,11 +102,16 @@ def _sort_of(record_id: str, state: PairState, terms: Terms) -> Object:
     return next((mapping.object for mapping in sorts), state.object)
 
 
-def after_merge(state: PairState, system: System, losers: tuple[str, ...]) -> PairState:
-    """The merge has been made: what the system made of both is read."""
+def after_merge(state: PairState, system: System, losers: tuple[str, ...], at: int) -> PairState:
+    """The merge has been made, by this moment (ms, that side's clock): what the system made of both is read."""
+    return asked_again(merged_away(state, system, losers, at), system)
+
+
+def merged_away(state: PairState, system: System, losers: Sequence[str], at: int) -> PairState:
+    """These records are no more, since this moment at the latest (ms, that side's clock)."""
     for loser in losers:
         state = merged(state, system, loser)
-    return asked_again(state, system)
+    return ended_by(state, losers, at) if system is SALESFORCE else state
 
 
 def _moves(winner: Record, loser: Record) -> bool:

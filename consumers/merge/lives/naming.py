@@ -9,7 +9,7 @@ from consumers.merge.terms import Terms
 from consumers.merge.writing.parents import Reference
 from consumers.merge.writing.plan import Create
 from consumers.merge.writing.witness import WAITS
-from streams.wire.systems import Object, System
+from streams.wire.systems import MARKETO, Object, System
 
 _MARK = ":"
 """In what stands for a Marketo record among those that are named by their Salesforce ids: `person:123`."""
@@ -91,6 +91,13 @@ def anew(state: PairState, system: System, terms: Terms) -> PairState:
             changed[mapping.key] = field.with_side(system, Side(shows=shows))
     state = shallow(state.with_record(system, Record()).with_fields(changed))
     state.waiting = tuple(entry for entry in state.waiting if entry.event.system is not system)
+    return state
+
+
+def named_anew(state: PairState, terms: Terms) -> PairState:
+    """The pair, whose record in Marketo went with what named it there: another one is to be made, of another name."""
+    state = anew(state, MARKETO, terms)
+    state.name = ""
     return state
 
 

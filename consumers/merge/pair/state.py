@@ -268,6 +268,15 @@ class Waiting(msgspec.Struct, array_like=True):
     """Judge it anyway from then on (ms, ours)."""
 
 
+class Ended(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """How far a record of Salesforce had been judged that is part of another one since, or is to be (`lives.ended`)."""
+
+    id: str
+    epoch: int = 0
+    seq: int = 0
+    at: int = 0
+
+
 class PairState(msgspec.Struct, gc=False):
     """Everything about one pair. Functions of the merge take it and return a new one; nothing else changes it."""
 
@@ -295,6 +304,8 @@ class PairState(msgspec.Struct, gc=False):
     """Of what is named in Marketo by its parents: its name there, known once they are, whether it is there itself or not."""
     unmerged: tuple[tuple[str, str, int], ...] = ()
     """Of `merges`, records with which a merge was refused: each with the reason, and what the merge was planned from (`plan.row_mark`)."""
+    ended: tuple[Ended, ...] = ()
+    """Records of Salesforce that are part of this pair's since, or are to be: how far each had been judged."""
 
     def named_on(self, system: System) -> Object:
         """What its record on a side is called there."""

@@ -10,7 +10,7 @@ import msgspec
 
 from consumers.merge.pair.prints import prints
 from consumers.merge.pair.shortened import code_of, moment, name_of, shortest
-from consumers.merge.pair.state import NEVER, Field, Fields, PairState, Record, Rest, Resting, Side, Waiting, shallow
+from consumers.merge.pair.state import NEVER, Ended, Field, Fields, PairState, Record, Rest, Resting, Side, Waiting, shallow
 from streams.wire.events import Value
 from streams.wire.systems import PERSON, Object, System
 
@@ -60,6 +60,7 @@ class Others(msgspec.Struct, array_like=True, gc=False):
     wanted: int = 0
     name: str = ""
     unmerged: tuple[tuple[str, str, int], ...] = ()
+    ended: tuple[Ended, ...] = ()
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False):
@@ -151,7 +152,7 @@ def pack(state: PairState) -> bytes:
         resting = msgspec.Raw(_encoder.encode({**kept, **rested}))
     others = (
         state.marketo, full, state.waiting, state.hold, state.retract, state.waits, state.merges, state.counterpart, state.wanted,
-        state.name, state.unmerged,
+        state.name, state.unmerged, state.ended,
     )  # fmt: skip
     calm = not full and _is_calm(state)
     return _encoder.encode((FORM, state.object, calm, edited, resting, state.salesforce, state.lane, state.due, others))
@@ -190,6 +191,7 @@ def unfolded(front: Stored) -> PairState:
         others.wanted,
         others.name,
         others.unmerged,
+        others.ended,
     )
 
 

@@ -18,6 +18,7 @@ from consumers.judging.meeting.introductions import inherit
 from consumers.ledger.faults import Fault, step
 from consumers.ledger.persist import persistently
 from consumers.ledger.port import Ledger, Named, Pair, Taken, Transaction
+from consumers.merge.lives.ended import is_given_up
 from consumers.merge.lives.record import asked_again
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.pair.state import PairState, shallow
@@ -168,12 +169,12 @@ class Answers:
                 pair = pairs.get(item.pair)
                 if pair is None or (again and not knows(pair.state, self._system, item.write)):
                     continue
-                before = pair.state.record(self._system).id
+                before = pair.state
                 with step("taking an answer", pair.id):
                     decisions.append(self._taken(pair, item, outcome, ended, judging=judging, now=now))
                     since += _since(pair.state, item, outcome)
-                if before and pair.state.record(self._system).id not in ("", before):
-                    former[self._system, item.order.object, before] = pair.id
+                if is_given_up(before, pair.state, self._system, self._terms):
+                    former[self._system, before.named_on(self._system), before.record(self._system).id] = pair.id
             await self._absorb(tx, items, outcomes, pairs)
             try:
                 await tx.save(list(pairs.values()), now)

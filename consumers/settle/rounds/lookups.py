@@ -40,8 +40,13 @@ def stands(state: PairState, found: Sequence[ChangeEvent], pair_of: Callable[[Ch
         if other is None:
             strangers.append(event)
             rivals.append(shown(event, terms))
-        elif clues(event, terms).stored == state.record(event.system.other).id or terms.match_key(other.state) == key:
+        elif terms.match_key(other.state) == key:
             rivals.append(named([other]))
+        elif clues(event, terms).stored == state.record(event.system.other).id:
+            if _is_put_right(other.state, event.system, terms):
+                soon = True
+            else:
+                rivals.append(named([other]))
         elif _stays(other.state, event.system, terms):
             rivals.append(f"{named([other])}, which keeps this e-mail there")
         else:
@@ -63,6 +68,13 @@ def _leaving(state: PairState, system: System, terms: Terms) -> bool:
     """Whether this pair's record still has to show its new e-mail."""
     field = state.fields.get(terms.rules.email_key)
     return field is not None and field.side(system).shows != field.version
+
+
+def _is_put_right(state: PairState, system: System, terms: Terms) -> bool:
+    """Whether this pair's record carries an id that it took over in a merge there, and is about to be given its own."""
+    linked = ((item, state.fields.get(item.key)) for item in terms.linking(state))
+    wrong = [(item, field) for item, field in linked if field is not None and field.side(system).shows != field.version]
+    return not state.hold and any(field.side(system).writes or owed(field, system, item, exact=False) for item, field in wrong)
 
 
 def _stays(state: PairState, system: System, terms: Terms) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 
 from consumers.judging.meeting.holds import held, whole
 from consumers.ledger.port import Duty, Pair
-from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged, not_merged, succeeded
+from consumers.merge.lives.joining import IN_DOUBT, after_merge, came_up, merged_away, not_merged, succeeded
 from consumers.merge.lives.once import doubted
 from consumers.merge.lives.outlived import outlived
 from consumers.merge.pair.state import PairState, Record, shallow
@@ -126,7 +126,7 @@ class Outcomes:
         self._met.pop(item.pair, None)
         self._tried.pop(item.pair, None)
         if isinstance(item.order, Merge):
-            return after_merge(withdrawn(state, self._system, item.write), self._system, item.order.losers)
+            return after_merge(withdrawn(state, self._system, item.write), self._system, item.order.losers, outcome.until)
         if isinstance(item.order, Delete):
             return self._gone(withdrawn(state, self._system, item.write), item, outcome)
         if outcome.refused or outcome.left:
@@ -181,8 +181,7 @@ class Outcomes:
 
 def _not_merged(state: PairState, system: System, order: Merge, outcome: Outcome) -> PairState:
     """The merge was refused. Who is gone is owed none any more, and the others are tried again at once; else see `merges_owed`."""
-    for loser in outcome.gone:
-        state = merged(state, system, loser)
+    state = merged_away(state, system, outcome.gone, outcome.until)
     return state if outcome.gone else not_merged(state, order.losers, outcome.reason, order.mark)
 
 

@@ -171,11 +171,15 @@ class Lives(RuleBasedStateMachine):
     async def _ends(self) -> None:
         life = self.life
         await life.ends()
-        assert life.faults() == []
+        self._sound()
         before = len(life.marketo.written), life.org.writes
         await life.again()
         assert (len(life.marketo.written), life.org.writes) == before, life.marketo.written[before[0] :]
-        assert life.faults() == []
+        self._sound()
+
+    def _sound(self) -> None:
+        faults = self.life.faults()
+        assert not faults, faults
 
     def _add(self, obj: Object, number: int) -> None:
         org, text = self.life.org, self._text()

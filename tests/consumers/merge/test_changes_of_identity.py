@@ -124,6 +124,17 @@ def test_an_edit_of_the_contact_is_not_taken_for_a_write_to_the_lead_that_may_st
     assert [ruling.verdict for ruling in rulings if ruling.field == "title"] == ["lost"]
 
 
+@pytest.mark.parametrize("came", [CONVERTED, WINNER, SECOND])
+@pytest.mark.parametrize("value", [None, "a"])
+def test_an_older_reading_of_a_record_that_has_been_read_tells_nothing(came: int, value: Value) -> None:
+    """Whatever the reading showed: a blank, or what was taken over from the former record."""
+    state = shown(rebind(paired(), (SF, CONTACT, C_ID), TOLD, T + 10_000, came=came), Title=value)
+    whole: dict[str, Value] = {**dict.fromkeys(TOLD.rules.objects[CONTACT].by_salesforce), "Title": "old", "Website": "https://old.example"}
+    after, rulings = fold(state, reading(SF, whole, T + 19_000, id=C_ID, object=CONTACT), TOLD, T + 20_000)
+    assert {key: field.value for key, field in after.fields.items()} == {key: field.value for key, field in state.fields.items()}
+    assert {ruling.verdict for ruling in rulings} <= {"superseded", "known"}
+
+
 def test_a_score_that_was_not_taken_along_is_not_taken_from() -> None:
     state = shown(converted(paired()), Score__c=None)
     assert (state.fields["leadScore"].value, sent(state, SF)) == (10, {"leadScore": 10})

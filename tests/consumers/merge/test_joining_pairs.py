@@ -220,7 +220,7 @@ def test_records_of_ours_to_be_withdrawn_merges_owed_and_the_first_lane_are_both
 
 
 def test_a_record_that_is_merged_or_gone_is_owed_no_merge_and_the_winner_is_read_again() -> None:
-    state = after_merge(joined(paired(), other()), MK, (ids(2)[MK],))
+    state = after_merge(joined(paired(), other()), MK, (ids(2)[MK],), T)
     assert (state.merges, state.marketo.reread) == ((), True)
     assert merged(state, MK, ids(2)[MK]) is state
 

@@ -1,5 +1,6 @@
 """The conflict rules alone: who wins, why, and that order of arrival does not matter to them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,12 @@ CASES: list[tuple[Rule, FieldType, Contest, System | None]] = [
     (rule(RuleName.REVIEW), FieldType.TEXT, contest(None, "m", first_meeting=True), MK),
     (rule(RuleName.SALESFORCE), FieldType.BOOLEAN, contest(False, True, first_meeting=True), MK),
 ]
+
+
+def test_whom_a_record_belongs_to_is_what_its_source_says_at_a_first_meeting_also_where_it_is_nobody() -> None:
+    owner = replace(mapping(rule(RuleName.SALESFORCE)), direction=Direction.TO_MARKETO, parent="user")
+    assert decide(owner, contest(None, "005", SF, first_meeting=True)).winner is SF
+    assert decide(mapping(rule(RuleName.SALESFORCE)), contest(None, "005", SF, first_meeting=True)).winner is MK
 
 
 @pytest.mark.parametrize("edited", System)

@@ -1,0 +1,137 @@
+"""Lives drawn evenly (`uniform`): a few in each test run, thousands by night; and those that were found so, cut down to what it takes."""
+
+from inspect import isfunction, signature
+
+import pytest
+
+from tests.consumers.lives.life import ACCOUNT, CONTACT, LEAD, OPPORTUNITY, USER
+from tests.consumers.lives.test_whole_lives import NIGHTLY, Lives
+from tests.consumers.lives.uniform import DRAWN, History, Step, drawn
+
+SEEDS = range(2_000) if NIGHTLY else range(24)
+_BLOCK = 8
+ARRIVE: Step = ("some_arrive", {})
+
+
+def works(rounds: int) -> Step:
+    return "tandem_works", {"rounds": rounds}
+
+
+FOUND: dict[str, History] = {
+    "a lead is converted, and that it had been restored before is told once more": History(
+        seed=55,
+        troubled=True,
+        late=True,
+        steps=(
+            ("somebody_is_deleted", {"obj": LEAD, "number": 6}),
+            ("somebody_is_deleted", {"obj": ACCOUNT, "number": 5}),
+            ("somebody_is_restored", {"number": 3}),
+            ("somebody_is_restored", {"number": 4}),
+            ("an_address_changes_hands", {"number": 6, "other": 7, "swap": False}),
+            ("somebody_comes_in_marketo", {}),
+            ("somebody_comes_in_marketo", {}),
+            ARRIVE,
+            ("a_lead_is_converted", {"number": 1, "other": 7, "how": "account", "deal": True}),
+        ),
+    ),
+    "a queue's lead meets the person of a contact that is gone: its owner is nobody": History(
+        seed=78,
+        muted=True,
+        steps=(
+            ("somebody_is_added", {"obj": USER, "number": 2}),
+            ARRIVE,
+            ARRIVE,
+            ("somebody_has_another_owner", {"obj": LEAD, "number": 6, "other": 6}),
+            works(3),
+            ("an_address_changes_hands", {"number": 4, "other": 1, "swap": False}),
+            ("somebody_is_deleted", {"obj": CONTACT, "number": 6}),
+        ),
+    ),
+    "a contact's person is deleted by hand and made again, since it was restored: so is its part in an opportunity": History(
+        seed=308,
+        troubled=True,
+        late=True,
+        steps=(
+            ARRIVE,
+            works(3),
+            ("somebody_is_added", {"obj": OPPORTUNITY, "number": 1}),
+            ("somebody_is_deleted", {"obj": ACCOUNT, "number": 6}),
+            ARRIVE,
+            ("somebody_is_added", {"obj": LEAD, "number": 6}),
+            works(2),
+            ("somebody_is_restored", {"number": 5}),
+            ("a_lead_is_converted", {"number": 3, "other": 0, "how": "contact", "deal": True}),
+            ARRIVE,
+            ("somebody_comes_in_marketo", {}),
+            ARRIVE,
+            works(3),
+            ("a_person_is_deleted", {"number": 4}),
+        ),
+    ),
+    "whoever won a merge and was read: an older reading, told once more, is older": History(
+        seed=347,
+        troubled=True,
+        muted=True,
+        steps=(
+            ARRIVE,
+            works(3),
+            ("a_lead_is_converted", {"number": 4, "other": 6, "how": "new", "deal": False}),
+            ("somebody_comes_in_marketo", {}),
+            ("some_are_merged", {"obj": CONTACT, "number": 5, "other": 0, "many": 1}),
+            ARRIVE,
+            works(2),
+            ARRIVE,
+            ("somebody_moves", {"obj": CONTACT, "number": 0, "other": 6}),
+            ARRIVE,
+        ),
+    ),
+    "a person whom its pair has given up, for it was deleted by hand, is told of once more: nobody is made again in it": History(
+        seed=366,
+        troubled=True,
+        late=True,
+        steps=(
+            ARRIVE,
+            ("somebody_comes_in_marketo", {}),
+            ("somebody_is_deleted", {"obj": CONTACT, "number": 2}),
+            works(3),
+            ("people_are_merged", {"number": 2, "other": 5, "many": 1}),
+            works(2),
+            ("a_person_is_deleted", {"number": 6}),
+            ("somebody_is_restored", {"number": 1}),
+            ("an_address_changes_hands", {"number": 1, "other": 6, "swap": False}),
+        ),
+    ),
+    "a contact is deleted and restored while its person is merged into a lead's: only a poll has seen that it is back": History(
+        seed=390,
+        muted=True,
+        steps=(
+            ARRIVE,
+            ARRIVE,
+            ARRIVE,
+            ("somebody_is_deleted", {"obj": ACCOUNT, "number": 6}),
+            ARRIVE,
+            ARRIVE,
+            works(1),
+            ("somebody_is_restored", {"number": 7}),
+            ("people_are_merged", {"number": 6, "other": 0, "many": 1}),
+            ("somebody_has_another_owner", {"obj": LEAD, "number": 2, "other": 0}),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_a_drawn_life_that_was_found_has_no_fault(found: str) -> None:
+    assert FOUND[found].play() == ""
+
+
+@pytest.mark.parametrize("first", SEEDS[::_BLOCK])
+def test_lives_that_are_drawn_evenly_have_no_fault(first: int) -> None:
+    told = {seed: wrong for seed in range(first, first + _BLOCK) if (wrong := drawn(seed).play())}
+    assert not told
+
+
+def test_whatever_people_do_is_drawn() -> None:
+    acts = {name: what for name, what in vars(Lives).items() if isfunction(what) and not name.startswith("_")}
+    told = {name: set(signature(what).parameters) - {"self"} for name, what in acts.items() if name not in {"begins", "teardown"}}
+    assert told == {name: set(values) for name, values in DRAWN.items()}

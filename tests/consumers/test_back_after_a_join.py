@@ -1,0 +1,93 @@
+"""What is told of a record that is part of somebody since: told once more it changes nothing, and whoever is back is somebody again."""
+
+import pytest
+
+from consumers.ledger.memory import MemoryLedger
+from consumers.merge.pair.state import PairState
+from consumers.merge.pair.stored import pack, unpack
+from streams.wire.events import ChangeEvent, Happened
+from streams.wire.systems import PERSON
+from tests.consumers.merge.person_pair import MK, SF, T, event, reading
+from tests.consumers.pairs_in_memory import ids, ledger_with, lone
+from tests.consumers.test_joins import ADA, C_ID, TERMS, contact, converted, judge, merged, one_by_one, only, two
+
+LOSER = ids(2)[SF]
+
+
+def gone(at: int, source: str = "cdc") -> ChangeEvent:
+    """The record of the second pair was deleted."""
+    kept = {"seq": 0, "ref": ""} if source == "poll" else {}
+    return event(SF, {}, at, id=LOSER, kind=Happened.DELETED, source=source, **kept)
+
+
+def seen(at: int) -> ChangeEvent:
+    """A poll has found it."""
+    return reading(SF, {"Email": "p2@example.com", "LastName": "Other"}, at, id=LOSER)
+
+
+def pairs_of(ledger: MemoryLedger, record: str) -> list[PairState]:
+    return [state for state in ledger.pairs.values() if record in (state.salesforce.id, state.marketo.id)]
+
+
+async def merged_in_marketo() -> MemoryLedger:
+    """Two people of Salesforce are one in Marketo; there a merge is owed."""
+    ledger = two()
+    await judge(ledger, merged(2, 1, MK))
+    assert only(ledger).merges == ((SF, LOSER),)
+    return ledger
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["one by one", "at once"])
+async def test_who_was_deleted_and_restored_is_somebody_again_though_only_a_poll_has_seen_it(*, apart: bool) -> None:
+    ledger = await merged_in_marketo()
+    told = gone(T + 60_000, "poll"), seen(T + 90_000)
+    await (one_by_one(ledger, *told) if apart else judge(ledger, *told))
+    assert len(pairs_of(ledger, LOSER)) == 1
+    assert [state.merges for state in ledger.pairs.values()] == [(), ()]
+
+
+async def test_a_reading_from_before_its_end_brings_nobody_back() -> None:
+    ledger = await merged_in_marketo()
+    await one_by_one(ledger, gone(T + 60_000, "poll"), seen(T + 50_000))
+    assert not pairs_of(ledger, LOSER)
+
+
+@pytest.mark.parametrize("source", ["cdc", "poll"])
+async def test_a_deletion_that_is_told_once_more_takes_no_merge_away_from_who_is_there(source: str) -> None:
+    ledger = two()
+    deleted = gone(T + 10_000, source)
+    back = event(SF, {}, T + 20_000, id=LOSER, kind=Happened.UNDELETED) if source == "cdc" else seen(T + 20_000)
+    await one_by_one(ledger, deleted, back)
+    await one_by_one(ledger, seen(T + 25_000), merged(2, 1, MK))
+    assert only(ledger).merges == ((SF, LOSER),)
+    await one_by_one(ledger, deleted, back, deleted)
+    assert only(ledger).merges == ((SF, LOSER),)
+
+
+async def test_what_a_lead_was_before_it_was_converted_makes_nobody_of_it_when_it_is_told_once_more() -> None:
+    ledger = ledger_with(lone(1, SF), told=TERMS)
+    lead = ids(1)[SF]
+    restored = event(SF, ADA, T + 20_000, id=lead, kind=Happened.UNDELETED)
+    await one_by_one(ledger, event(SF, {}, T + 10_000, id=lead, kind=Happened.DELETED), restored, contact(), converted())
+    before = only(ledger)
+    assert before.salesforce.id == C_ID
+    await one_by_one(ledger, restored, converted())
+    assert only(ledger) == before
+
+
+async def test_a_person_whom_its_pair_has_given_up_is_told_of_late_and_nobody_takes_it() -> None:
+    """Restored in Salesforce after somebody had deleted its person in Marketo: it gets a new one, and never that one."""
+    ledger = two()
+    person = ids(2)[MK]
+    await one_by_one(ledger, gone(T + 60_000), event(SF, ADA, T + 70_000, id=LOSER, kind=Happened.UNDELETED))
+    await judge(ledger, event(MK, {}, T + 65_000, id=person, kind=Happened.DELETED, object=PERSON))
+    assert pairs_of(ledger, LOSER)[0].marketo.id == ""
+    await judge(ledger, reading(MK, {"email": "p2@example.com", "sfLeadId": LOSER}, T + 62_000, id=person))
+    assert not pairs_of(ledger, person)
+
+
+async def test_what_is_remembered_of_such_records_is_stored_and_bounded() -> None:
+    ledger = await merged_in_marketo()
+    state = only(ledger)
+    assert [each.id for each in state.ended] == [LOSER]
+    assert unpack(pack(state)).ended == state.ended
