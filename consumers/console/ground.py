@@ -15,6 +15,7 @@ from consumers.answers.ledger import status_of
 from consumers.audit_log.deeds import Deed, write_down
 from consumers.configuration.loading import Settings
 from consumers.console.access.roles import Visitor
+from consumers.reports.standing.backlog import waits
 from consumers.reports.standing.health import Pause, Trend, behind, waiting_writes
 from consumers.reports.standing.status import Status
 from streams.ground.clock import now_ms
@@ -41,6 +42,8 @@ class Sample:
     """Events of each system that are judged, ever."""
     calls: Mapping[str, int]
     """Of the day, by system."""
+    waits: Mapping[str, int] = field(default_factory=dict)
+    """What is to be done now, by the system that is written to."""
 
 
 @dataclass(slots=True)
@@ -72,6 +75,14 @@ class Ground:
         first, last = self.samples[-_TREND_SAMPLES], self.samples[-1]
         seconds = max(1.0, (last.at_ms - first.at_ms) / 1000)
         return Trend(drained_a_second=((first.waiting + first.behind) - (last.waiting + last.behind)) / seconds)
+
+    def drained(self) -> dict[str, float]:
+        """As `trend`, by the system that is written to; empty: nobody has watched for so long."""
+        if len(self.samples) < _TREND_SAMPLES:
+            return {}
+        first, last = self.samples[-_TREND_SAMPLES], self.samples[-1]
+        seconds = max(1.0, (last.at_ms - first.at_ms) / 1000)
+        return {system: (first.waits.get(system, 0) - count) / seconds for system, count in last.waits.items()}
 
     async def watch(self) -> None:
         """Take a sample every few seconds, until cancelled."""
@@ -117,6 +128,7 @@ def sample_of(status: Status) -> Sample:
         oldest_ms=max(0, oldest),
         judged=judged,
         calls={row.system: row.used for row in status.spent},
+        waits={system: sum(counts) for system, counts in waits(status).items()},
     )
 
 

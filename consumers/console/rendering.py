@@ -130,6 +130,7 @@ _FILTERS: Mapping[str, Any] = {
     "lasting": length,
     "after": after,
     "count": bounded,
+    "plainly": "{:,}".format,
     "value": shown_value,
     "system": system_name,
     "spelled": spelled,

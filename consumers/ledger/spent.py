@@ -39,7 +39,8 @@ async def spent(connection: Any, now_ms: int, limits: Mapping[System, Limits]) -
     """By system. `limits`: what the configuration says of each."""
     purposes: dict[str, dict[str, int]] = {str(system): {} for system in System}
     for row in await connection.fetch(_SPENT):
-        purposes.setdefault(row["system"], {})[f"{Lane(row['lane']).name.lower()} {row['purpose']}"] = row["calls"]
+        lane, purpose = Lane(row["lane"]).name.lower(), row["purpose"]
+        purposes.setdefault(row["system"], {})[purpose if purpose == lane else f"{lane} {purpose}"] = row["calls"]
     states = {row["system"]: row["state"] for row in await connection.fetch(_BUDGETS)}
     return tuple(
         _spent_by(system, states.get(system), by, now_ms, limits[System(system)])

@@ -10,18 +10,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from consumers.answers.covering import coverage_of
 from consumers.console.access.guard import visitor_of
 from consumers.console.access.roles import Visitor
 from consumers.console.ground import Ground
-from consumers.console.pages.picture import picture
+from consumers.console.pages.heads import BUDGET, PICTURE, Head
 from consumers.console.rendering import Pages
 from consumers.console.tables.catalogue import BY_NAME
 from consumers.console.tables.rows import cells_of, rows_of
 from consumers.console.tables.table import Cells, Table, Terms, arranged, as_csv, choices, terms_of
 
 SHOWN_MAX = 200
-_PICTURED_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +31,8 @@ class ListPage:
     lead: str
     tables: tuple[str, ...]
     live: bool = True
-    pictured: bool = False
-    """Shows what was read, and the holes, as a picture."""
+    head: Head | None = None
+    """What stands above the tables."""
 
 
 LIST_PAGES = (
@@ -42,9 +40,9 @@ LIST_PAGES = (
              tables=("causes", "refused", "dead-letters")),
     ListPage(path="/conflicts", title="Conflicts and holds", lead="What waits for a decision of yours.", tables=("contested", "held")),
     ListPage(path="/backlog", title="Backlog and budget", lead="What has still to be done, and the calls that are left for it.",
-             tables=("due", "owed", "calls")),
+             tables=("due", "owed", "calls"), head=BUDGET),
     ListPage(path="/coverage", title="Reconcile and coverage", lead="Was everything read, and do both sides really show the same?",
-             tables=("holes", "cycles", "drift", "proofs"), pictured=True),
+             tables=("holes", "cycles", "drift", "proofs"), head=PICTURE),
     ListPage(path="/streams", title="Streams", lead="Everything that happens, as messages for whoever wants to know.",
              tables=("topics", "sources")),
     ListPage(path="/rules", title="Mapping and rules", lead="What is kept in step, and who wins.", tables=("rules",), live=False),
@@ -96,7 +94,8 @@ class Lists:
             if not tables:
                 return self._pages.page(request, "away.html", {"wrong": f"That takes the role {BY_NAME[page.tables[0]].role}."}, status=403)
             told = {"page": page, "live": page.live, "shown": [await self._shown(table, query, visitor) for table in tables]}
-            told["picture"] = picture(await coverage_of(self._ground.settings, hours=_PICTURED_HOURS)) if page.pictured else None
+            told["head"] = page.head.template if page.head else ""
+            told |= await page.head.ask(self._ground) if page.head else {}
             return self._pages.page(request, "lists.html", told)
 
         return show
