@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import jsonschema
+import msgspec
 import pytest
 
 from consumers.console.access.roles import Role
@@ -20,6 +21,11 @@ from consumers.console.pages.record import name_in
 from consumers.console.rendering import STATIC
 from consumers.console.tables.catalogue import BY_NAME, TABLES
 from consumers.console.tables.table import Column, Table, arranged, as_csv, terms_of
+from consumers.copy.progress import source_of
+from consumers.copy.quote import Limits, Matches, quoted, salesforce_part
+from consumers.copy.store import begin
+from streams.budget.state import BudgetState
+from streams.ground.clock import now_ms
 from tests.consumers.console.served import served, settings_on
 from tests.consumers.console.troubled import fill
 
@@ -144,6 +150,34 @@ async def test_programs_get_what_pages_show_masked_unless_an_operator_asks(postg
         assert [row[1] for row in csv.reader(io.StringIO(text))] == ["In Salesforce", "Title"]
         for name in BY_NAME:
             assert (await browser.get(f"/tables/{name}.json"))[0] == 200, name
+
+
+@pytest.mark.integration
+async def test_the_backlog_says_whether_the_calls_last_and_how_far_the_first_copy_is(postgres: str, tmp_path: Path) -> None:
+    async with served(settings_on(postgres, tmp_path)) as browser:
+        await browser.sign_in()
+        _, text, _ = await browser.get("/backlog")
+        assert "No call has been made yet" in text
+        assert "There was no first copy" in text
+        database = await asyncpg.connect(postgres)
+        now = now_ms()
+        busy = BudgetState(day_used=49_000, day_limit=50_000, day_ends=now + 3_600_000, hour=((now - 600_000, 3_000, 0, 0.0),))
+        await database.execute("insert into budgets values ('marketo', 1, $1)", msgspec.json.encode(busy).decode())
+        part = salesforce_part("lead", 1_000, 100.0)
+        limits = Limits(salesforce_left=9_000, salesforce_day=9_000, marketo_left=9_000, marketo_day=9_000)
+        await begin(database, quoted([part], Matches(), limits, others_to_marketo=0, since_ms=0, until_ms=1), now)
+        mark = '{"object":"lead","job":"1","rows":600,"total":1100,"calls":4,"bytes":700}'
+        await database.execute(
+            "insert into source_positions (source, epoch, position, taken_ms, taken_by) values ($1, 1, $2, 1, 'w')", source_of(part), mark
+        )
+        await database.close()
+        _, text, _ = await browser.get("/backlog")
+        said = " ".join(text.split())
+        assert "49,000 of 50,000 calls" in said
+        assert "At this rate they are used up at" in said
+        assert "Copy 1 is running" in said
+        assert "600 of 1,100 rows" in said
+        assert "Nothing waits." in said
 
 
 @pytest.mark.integration
