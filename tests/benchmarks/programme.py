@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.stack import Stack
+from tests.benchmarks.copy_ground import Filling
 from tests.benchmarks.copy_speed import copied
 from tests.benchmarks.edit_latency import Course, latencies
 from tests.benchmarks.ground import Ground
@@ -137,7 +138,9 @@ class Programme:
     async def _copy(self) -> None:
         """On a ground of its own, to which the worker comes late."""
         async with Ground(self._wish.run_dir / "copy", self._say) as ground:
-            self._found["copy"] = await copied(ground, 4_000 if self._wish.quick else 200_000, self._say)
+            size = 10 if self._wish.quick else 1
+            filling = Filling(people=200_000 // size, members=50_000 // size)
+            self._found["copy"] = await copied(ground, filling, self._say)
             await ground.stop()
 
     async def _idle(self, ground: Ground) -> None:
