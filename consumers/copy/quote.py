@@ -13,6 +13,11 @@ JOB_CALLS = 3
 """Of a query in Salesforce beside its pages: made, and looked at twice."""
 EXTRACT_CALLS = 7
 """Of an extract in Marketo beside its file: made, put into the queue, and looked at; its status moves once a minute."""
+_LOOKUPS, _LINKS = 2, 2
+"""Calls to look for 300 people in Marketo before they are made: by id, and by e-mail. Of who was made in Salesforce Marketo is told two
+things: id and type."""
+_FEEDS = 2
+"""Marketo's changes and its deletions are read page by page; both go through every activity."""
 _EXTRACT_SECONDS = 65.0
 _EXTRACTS_AT_ONCE = 2
 _HOUR = 3600.0
@@ -49,6 +54,8 @@ class Matches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     to_salesforce: int = 0
     made_in_salesforce: int = 0
     """In Marketo only, and qualified: they are made in Salesforce."""
+    marketo_fields: int = 0
+    """Fields that are written to those on both sides in Marketo: its feed tells of each that was changed."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,12 +113,15 @@ def members_part(obj: str, programs: int, rows: int, row_bytes: float) -> Part:
 
 def quoted(parts: Sequence[Part], matches: Matches, limits: Limits, *, others_to_marketo: int, since_ms: int, until_ms: int) -> Quote:
     """`others_to_marketo`: records beside people that are made in Marketo."""
-    to_marketo = matches.alone + matches.to_marketo + others_to_marketo
+    made, linked = matches.alone, matches.to_marketo + matches.made_in_salesforce
+    to_marketo = made + linked + others_to_marketo
     to_salesforce = matches.to_salesforce + matches.made_in_salesforce
+    activities = made + matches.marketo_fields + _LINKS * matches.made_in_salesforce
     read = {system: sum(part.calls for part in parts if part.system is system) for system in System}
-    # who is alone is looked for before, and comes back in the feed after
     write = {
-        MARKETO: ceil(to_marketo / MARKETO_BATCH) + 2 * ceil(matches.alone / MARKETO_BATCH),
+        MARKETO: sum(ceil(each / MARKETO_BATCH) for each in (made, linked, others_to_marketo))
+        + _LOOKUPS * ceil(made / MARKETO_BATCH)
+        + _FEEDS * ceil(activities / MARKETO_BATCH),
         SALESFORCE: ceil(to_salesforce / 200),
     }
     size = {system: sum(part.bytes for part in parts if part.system is system) for system in System}

@@ -11,7 +11,9 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Duty
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
+from consumers.merge.writing.plan import Update, plan
 from streams.wire.events import ChangeEvent
+from streams.wire.systems import MARKETO
 
 BATCH = 300
 Candidates = Callable[[Mapping[int, PairState]], Awaitable[Mapping[int, Sequence[ChangeEvent]]]]
@@ -42,14 +44,14 @@ async def rehearsed(sampled: Sampled, terms: Terms, candidates: Candidates, now:
         await apart.judged(ledger, terms, _each(found), now, stage="copy")
         names = (terms.rules.links.lead_id, terms.rules.links.contact_id)
         by_id |= {event.id for event in people if any(event.fields.get(name) for name in names)}
-    return _counted(sampled, list(ledger.pairs.values()), by_id)
+    return _counted(sampled, list(ledger.pairs.values()), by_id, terms)
 
 
 def _each(found: Mapping[int, Sequence[ChangeEvent]]) -> list[ChangeEvent]:
     return list({event.id: event for events in found.values() for event in events}.values())
 
 
-def _counted(sampled: Sampled, states: Sequence[PairState], by_id: set[str]) -> Matches:
+def _counted(sampled: Sampled, states: Sequence[PairState], by_id: set[str], terms: Terms) -> Matches:
     here = [state for state in states if state.marketo.id]
     both = [state for state in here if state.salesforce.id]
     scale = sampled.count / len(sampled.people) if sampled.people else 0.0
@@ -68,7 +70,14 @@ def _counted(sampled: Sampled, states: Sequence[PairState], by_id: set[str]) -> 
         to_marketo=round(_owed(both, Duty.WRITE_MARKETO) * scale),
         to_salesforce=round(_owed(both, Duty.WRITE_SALESFORCE) * scale),
         made_in_salesforce=round(_owed([state for state in here if not state.salesforce.id], Duty.WRITE_SALESFORCE) * scale),
+        marketo_fields=round(sum(_fields(state, terms) for state in both) * scale),
     )
+
+
+def _fields(state: PairState, terms: Terms) -> int:
+    """As many as an update in Marketo would write."""
+    order = plan(state, MARKETO, terms.rules, exact=terms.exact_on(MARKETO))
+    return len(order.fields) if isinstance(order, Update) else 0
 
 
 def _owed(states: Sequence[PairState], duty: Duty) -> int:

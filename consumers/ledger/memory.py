@@ -227,14 +227,18 @@ class MemoryTransaction:
 
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
         """As the port says."""
+        owners = self._owners(pairs)
         for pair in pairs:
-            self._refuse_taken(pair)
+            self._refuse_taken(pair, owners)
             over = [] if pair.loaded is None else waits_no_more(refusals(pair.loaded), refusals(pair.state))
             stale = [(pair.id, role) for role in over if self._ledger.relations.get((pair.id, role), ("", False))[1]]
-            self._ledger.relations = {key: known for key, known in self._ledger.relations.items() if key not in stale}
+            if stale:
+                self._ledger.relations = {key: known for key, known in self._ledger.relations.items() if key not in stale}
             pair.id = pair.id or self._ledger.new_pair_id()
             self._held[pair.id] = pair
             self._ledger.pairs[pair.id] = pair.state
+            for taken in _taken_anew(pair):
+                owners[taken].add(pair.id)
             self._ledger.keys[pair.id] = pair.match_key
             if pair.state is not pair.loaded or pair.match_key != pair.loaded_key:
                 self._ledger.saved_at[pair.id] = now
@@ -332,14 +336,27 @@ class MemoryTransaction:
             self._held[number] = Pair.packed(number, pack(self._ledger.pairs[number]), self._ledger.keys.get(number), 0)
         return self._held[number]
 
-    def _refuse_taken(self, pair: Pair) -> None:
-        for system in System:
-            record = pair.state.record(system).id
-            if pair.loaded is not None and pair.loaded.record(system).id == record:
-                continue
-            others = (state for number, state in self._ledger.pairs.items() if number != pair.id)
-            if record and any(_is_one_of(state, system, pair.state.named_on(system), {record}) for state in others):
+    def _owners(self, pairs: Sequence[Pair]) -> dict[tuple[System, str], set[int]]:
+        """By id of a record that these have taken anew: which pairs have such a one, found in one go over all."""
+        taken: dict[tuple[System, str], set[int]] = {(system, record): set() for pair in pairs for system, record in _taken_anew(pair)}
+        if taken:
+            for number, state in self._ledger.pairs.items():
+                for system in System:
+                    if (owners := taken.get((system, state.record(system).id))) is not None:
+                        owners.add(number)
+        return taken
+
+    def _refuse_taken(self, pair: Pair, owners: Mapping[tuple[System, str], set[int]]) -> None:
+        for system, record in _taken_anew(pair):
+            others = (self._ledger.pairs[number] for number in owners[system, record] - {pair.id})
+            if any(_is_one_of(state, system, pair.state.named_on(system), {record}) for state in others):
                 raise Taken(system, record)
+
+
+def _taken_anew(pair: Pair) -> list[tuple[System, str]]:
+    """Records that the pair did not have when it was loaded."""
+    before = {} if pair.loaded is None else {system: pair.loaded.record(system).id for system in System}
+    return [(system, record) for system in System if (record := pair.state.record(system).id) and before.get(system) != record]
 
 
 def _there(named: str, state: PairState) -> str:

@@ -28,7 +28,10 @@ def between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str
 
 
 def _name(part: str, pid: int) -> str:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return part  # it has just ended
     system = next((word.decode().removeprefix("infra.sandbox.") for word in words if word.startswith(b"infra.sandbox.")), "")
     return f"{part} {system}" if system else part
 

@@ -68,6 +68,14 @@ def test_a_day_without_calls_left_waits_for_the_next() -> None:
     assert (told.limit, told.hours) == ("Marketo's calls a day", 24.0)
 
 
+def test_what_comes_back_in_marketos_feed_is_part_of_the_price() -> None:
+    matches = Matches(people=4_000, alone=1_000, to_marketo=2_000, marketo_fields=9_000, made_in_salesforce=1_000)
+    told = quoted([], matches, LIMITS, others_to_marketo=90, since_ms=0, until_ms=1)
+    writes, lookups = 4 + 10 + 1, 2 * 4
+    assert told.write_calls[MARKETO] == writes + lookups + 2 * 40, "12,000 activities, in the changes and among the deletions"
+    assert told.marketo_writes == 1_000 + 3_000 + 90
+
+
 def _copy(state: State, ran_ms: int) -> Copy:
     parts = [salesforce_part("lead", 1_000, 100.0), people_part("person", 900, 100.0, 0, 1)]
     quote = quoted(parts, Matches(), LIMITS, others_to_marketo=0, since_ms=0, until_ms=1)

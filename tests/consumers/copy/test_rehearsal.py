@@ -55,3 +55,12 @@ async def test_some_stand_for_all_and_those_in_step_are_not_written() -> None:
         Sampled(people=people, count=1_000, salesforce=700, in_step={"10", "11"}), TERMS, org.candidates, NOW
     )  # fmt: skip
     assert (told.stored, told.email, told.to_marketo) == (200, 300, 300)
+
+
+async def test_fields_that_are_written_in_marketo_are_counted_for_its_feed_tells_of_each() -> None:
+    org = Org([_lead(1, "a@x.io", Title="chief", Phone="+49 1")])
+    plain = Org([_lead(1, "a@x.io")])
+    more, less = [await rehearsed(Sampled(people=[_person(1, "a@x.io")], count=100, salesforce=100), TERMS, each.candidates, NOW)
+                  for each in (org, plain)]  # fmt: skip
+    assert less.marketo_fields >= 100, "the link fields at the least"
+    assert more.marketo_fields == less.marketo_fields + 200
