@@ -20,6 +20,9 @@ setup: ## check the prerequisites, install what is missing, make .venv and .tool
 demo: setup ## the whole thing, end to end, with an independent check (ARGS=... are passed on; report: .run/demo.json)
 	@$(BIN)/python -m infra.demo $(ARGS)
 
+pictures: setup ## the README's pictures anew, of what `make demo ARGS=--keep` has left running
+	@TANDEM_DEMO=.run/demo $(BIN)/pytest -q tests/consumers/console/test_pictures.py
+
 up: setup ## start everything in the background, with twenty people; then: ./tandem status
 	@$(BIN)/python -m infra.stack up $(ARGS)
 

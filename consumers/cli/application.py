@@ -24,6 +24,7 @@ from consumers.cli.commands.logs.replay import add_replay_command
 from consumers.cli.commands.logs.trying import add_trying_commands
 from consumers.cli.commands.looking.audit_log import add_audit_log_command
 from consumers.cli.commands.looking.budget import add_budget_command
+from consumers.cli.commands.looking.bundle import add_bundle_command
 from consumers.cli.commands.looking.coverage import add_coverage_commands
 from consumers.cli.commands.looking.doctor import add_doctor_command
 from consumers.cli.commands.looking.drift import drift_app
@@ -68,6 +69,7 @@ add_link_commands(app)
 add_control_commands(app)
 add_undo_command(app)
 add_force_commands(app)
+add_bundle_command(app)
 add_doctor_command(app)
 add_canary_command(app)
 

@@ -44,6 +44,11 @@ class Sample:
     """Of the day, by system."""
     waits: Mapping[str, int] = field(default_factory=dict)
     """What is to be done now, by the system that is written to."""
+    p50_ms: int = 0
+    p99_ms: int = 0
+    """How long the edits of the last minutes took to the other side."""
+    workers: tuple[str, ...] = ()
+    """Those that were there."""
 
 
 @dataclass(slots=True)
@@ -129,6 +134,9 @@ def sample_of(status: Status) -> Sample:
         judged=judged,
         calls={row.system: row.used for row in status.spent},
         waits={system: sum(counts) for system, counts in waits(status).items()},
+        p50_ms=status.arrivals.p50_ms,
+        p99_ms=status.arrivals.p99_ms,
+        workers=status.workers,
     )
 
 

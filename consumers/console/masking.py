@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from consumers.answers.bundling import Bundle
 from consumers.answers.happened import Happening
 from consumers.answers.journey import Journey
 from consumers.answers.ledger import Deletes, Story
@@ -39,7 +40,7 @@ from consumers.reports.standing.drift import Differing, Drift, Proof
 from consumers.reports.standing.health import Health
 from consumers.reports.standing.lists import Listed
 from consumers.reports.standing.status import Cycle, Partition, SourceState, Status, impersonal
-from consumers.subscriptions.masking import MASK, masked_value, masked_words
+from consumers.subscriptions.masking import MASK, masked_decision, masked_value, masked_words
 from consumers.subscriptions.masking import masked as masked_message
 from consumers.subscriptions.message import Message
 from consumers.subscriptions.topics import Topic
@@ -165,15 +166,28 @@ def _difference(found: Difference) -> Any:
 def _message(message: Message) -> Message:
     """As subscribers see it, and without whose change it was, where that is an address."""
     told = masked_message(message)
-    if told.data is None:
-        return told
-    data = dict(told.data)
+    return told if told.data is None else replace(told, data=_anonymous(told.data))
+
+
+def _bundle(bundle: Bundle) -> Any:
+    return replace(
+        bundle,
+        record=masked(bundle.record),
+        story=masked(bundle.story),
+        timeline=masked(tuple(bundle.timeline)),
+        decisions=[_anonymous(masked_decision(each)) for each in bundle.decisions],
+    )
+
+
+def _anonymous(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Without whose change it was, where that is an address."""
+    data = dict(told)
     for name in ("author", "event"):
         if isinstance(data.get(name), str):
             data[name] = masked_words(data[name])
         elif isinstance(data.get(name), Mapping) and data[name].get("author"):
             data[name] = {**data[name], "author": masked_words(str(data[name]["author"]))}
-    return replace(told, data=data)
+    return data
 
 
 def _differing(found: Differing) -> Any:
@@ -198,6 +212,7 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
     Past: _past,
     Changes: lambda found: _hidden(found, names="person", changes=tuple(map(_difference, found.changes))),
     Message: _message,
+    Bundle: _bundle,
     Happening: lambda found: replace(found, message=_message(found.message), causes=tuple(map(_cause, found.causes))),
     Cause: _cause,
     Differing: _differing,

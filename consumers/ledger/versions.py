@@ -46,7 +46,7 @@ async def versions(connection: Any, most: int) -> list[Version]:
     """The newest first."""
     rows = await connection.fetch(_ALL, most + 1)
     told = [orjson.loads(row["rules"]) for row in rows]
-    before = [*told[1:], None]
+    before = [*told[1:], None][: len(rows)]
     found = [
         Version(number=row["number"], digest=row["digest"], since_ms=row["since_ms"], changed=tuple(_changes(was, now)) if was else ())
         for row, now, was in zip(rows, told, before, strict=True)

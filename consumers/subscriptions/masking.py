@@ -27,11 +27,7 @@ def masked(message: Message) -> Message:
     if message.content is Content.CHANGES:
         told |= {part: _all(told[part]) for part in ("fields", "before") if isinstance(told.get(part), Mapping)}
     elif message.content is Content.DECISIONS:
-        told |= {"fields": [_ruling(each) for each in told.get("fields") or ()]}
-        if told.get("detail"):
-            told["detail"] = masked_words(str(told["detail"]))
-        if isinstance(told.get("joined"), Mapping):
-            told["joined"] = {**told["joined"], "values": _all(told["joined"].get("values") or {}), "state": MASK}
+        told = masked_decision(told)
     elif message.content is Content.CONFLICTS:
         told |= {part: masked_value(told[part]) for part in _MET if part in told}
         told |= {"reason": masked_words(str(told["reason"]))} if told.get("reason") else {}
@@ -40,6 +36,16 @@ def masked(message: Message) -> Message:
     elif "original" in told:
         told["original"] = MASK
     return replace(message, data=told)
+
+
+def masked_decision(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """A decision as it is published, the same."""
+    told = {**decision, "fields": [_ruling(each) for each in decision.get("fields") or ()]}
+    if told.get("detail"):
+        told["detail"] = masked_words(str(told["detail"]))
+    if isinstance(told.get("joined"), Mapping):
+        told["joined"] = {**told["joined"], "values": _all(told["joined"].get("values") or {}), "state": MASK}
+    return told
 
 
 def masked_value(value: Any) -> Any:

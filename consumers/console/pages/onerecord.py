@@ -1,10 +1,12 @@
-"""What a person does with one record: forced from one side, held for a while, read again. The same functions as `tandem force`,
-`tandem pause`, `tandem resume` and `tandem reread`; each act is written into the audit log before it is done."""
+"""What a person does with one record: forced from one side, held for a while, read again, put into a file. The same functions as
+`tandem force`, `tandem pause`, `tandem resume`, `tandem reread` and `tandem support-bundle`; each act is written into the audit log before
+it is done."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from consumers.answers.bundling import as_zip, bundle_of
 from consumers.answers.control import Chosen, pause, resume
 from consumers.answers.forcing import forced, reread
 from consumers.answers.ledger import records_of
@@ -31,7 +33,8 @@ class OneRecord:
     def routes(self) -> list[Route]:
         """Where they are."""
         acts = {"force": self.force, "hold": self.hold, "release": self.release, "reread": self.reread}
-        return [Route(f"/{name}/{{pair:int}}", acting(Role.OPERATOR, act), methods=["POST"]) for name, act in acts.items()]
+        bundle = Route("/bundle/{pair:int}.zip", self.bundle)
+        return [bundle, *(Route(f"/{name}/{{pair:int}}", acting(Role.OPERATOR, act), methods=["POST"]) for name, act in acts.items())]
 
     async def force(self, request: Request, form: Form) -> Response:
         """From a side: shown field by field, and done once the other side's record was typed."""
@@ -66,6 +69,19 @@ class OneRecord:
     async def reread(self, request: Request, form: Form) -> Response:
         """Both sides are read again by the workers."""
         return await self._act(request, "reread", request.path_params["pair"], form.get("why", "").strip())
+
+    async def bundle(self, request: Request) -> Response:
+        """All that is known of it, in one file; masked like the page that it is taken from."""
+        pair, visitor = request.path_params["pair"], visitor_of(request)
+        if visitor.revealed:
+            await self._ground.note(visitor, "reveal", {"what": "support-bundle", "record": f"pair:{pair}"})
+        try:
+            told = await bundle_of(self._ground.settings, f"pair:{pair}")
+        except UnknownRecord:
+            return self._unknown(request, pair)
+        file = as_zip(told if visitor.revealed else masked(told), revealed=visitor.revealed)
+        headers = {"content-disposition": f'attachment; filename="tandem-pair-{pair}.zip"'}
+        return Response(file, media_type="application/zip", headers=headers)
 
     async def _act(self, request: Request, act: str, pair: int, why: str) -> Response:
         visitor, settings, names = visitor_of(request), self._ground.settings, [f"pair:{pair}"]

@@ -8,15 +8,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from consumers.answers.trying import versions_of
 from consumers.console.ground import Ground, Sample
 from consumers.console.rendering import Pages
 from consumers.kinds.registry import BY_NAME
 from consumers.ledger.tallies import Pairs
+from consumers.ledger.versions import Version
 from consumers.reports.standing.health import health
 from consumers.reports.standing.status import Status
 
 _RATE_SAMPLES = 12
 _PLOTTED_MAX = 360
+_VERSIONS_MAX = 20
+_MARKS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,14 @@ class Edge:
     oldest_ms: int
     refused: int
     feed_ago_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A change that people made: in the plots a line, with these words."""
+
+    at_ms: int
+    words: str
 
 
 class Overview:
@@ -51,13 +63,19 @@ class Overview:
             "status": status,
             "health": health(status, trend=self._ground.trend(), paused=await self._ground.paused()),
             "edges": edges(status, list(self._ground.samples)[-_RATE_SAMPLES:]),
+            "marks": list(reversed(await self._marks(list(self._ground.samples))))[:_MARKS_MAX],
             "kinds": [(called(each), each) for each in (status.pairs, *status.others) if each.pairs],
         }
         return self._pages.page(request, "overview.html", told)
 
     async def plots(self, _request: Request) -> Response:
         """Since the console started, two hours at the most: a list for each line, as uPlot takes them."""
-        return JSONResponse(plotted(list(self._ground.samples)))
+        samples = list(self._ground.samples)
+        return JSONResponse({**plotted(samples), "marks": [[each.at_ms / 1000, each.words] for each in await self._marks(samples)]})
+
+    async def _marks(self, samples: Sequence[Sample]) -> list[Mark]:
+        """What was changed by people in the time of the plots, oldest first."""
+        return marks(samples, await versions_of(self._ground.settings, _VERSIONS_MAX))
 
 
 def edges(status: Status, samples: Sequence[Sample]) -> tuple[Edge, Edge]:
@@ -100,10 +118,26 @@ def plotted(samples: Sequence[Sample]) -> dict[str, list[float | int]]:
         "throughput": throughput,
         "waiting": [each.waiting + each.behind for each in kept[1:]],
         "oldest": [each.oldest_ms / 1000 for each in kept[1:]],
+        "p50": [each.p50_ms / 1000 for each in kept[1:]],
+        "p99": [each.p99_ms / 1000 for each in kept[1:]],
     }
     for system in ("salesforce", "marketo"):
         lines[f"calls_{system}"] = [each.calls.get(system, 0) for each in kept[1:]]
     return lines
+
+
+def marks(samples: Sequence[Sample], versions: Sequence[Version]) -> list[Mark]:
+    """Versions of the rules, and workers that came or went, in the time of these samples; oldest first."""
+    kept = samples[-_PLOTTED_MAX:]
+    found = [
+        Mark(at_ms=each.since_ms, words=f"configuration {each.number}" + (f": {'; '.join(each.changed[:3])}" if each.changed else ""))
+        for each in versions
+        if kept and kept[0].at_ms <= each.since_ms
+    ]
+    for before, one in pairwise(kept):
+        found += [Mark(at_ms=one.at_ms, words=f"worker {name} came") for name in one.workers if name not in before.workers]
+        found += [Mark(at_ms=one.at_ms, words=f"worker {name} went") for name in before.workers if name not in one.workers]
+    return sorted(found, key=lambda each: each.at_ms)
 
 
 def called(pairs: Pairs) -> str:

@@ -39,15 +39,33 @@
     const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hour12: false, timeZone: local ? undefined : "UTC" });
     for (const part of all(".plot", place)) {
       const names = part.dataset.lines.split(" ");
-      const strokes = names.length > 1 ? [colour("--salesforce"), colour("--marketo")] : [colour("--accent")];
+      const strokes = (part.dataset.colours ?? (names.length > 1 ? "salesforce marketo" : "accent")).split(" ").map((name) => colour(`--${name}`));
       part.replaceChildren();
       drawn.push(new uPlot({
         width: part.clientWidth, height: 120, legend: { show: false }, cursor: { show: false },
         series: [{}, ...names.map((name, at) => ({ label: name, stroke: strokes[at], width: 2, points: { show: false } }))],
+        hooks: { draw: [(plot) => mark(plot, lines.marks, colour("--soft"))] },
         scales: { y: { range: (_plot, low, high) => [0, Math.max(1, high * 1.1)] } },
         axes: [{ ...axis, size: 22, space: 70, values: (_plot, moments) => moments.map((at) => clock.format(new Date(at * 1000))) }, axis],
       }, [lines.at, ...names.map((name) => lines[name])], part));
     }
+  }
+
+  // What people changed: a dotted line in each plot; the list beneath says what.
+  function mark(plot, marks, colour) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.strokeStyle = colour;
+    ctx.setLineDash([3, 3]);
+    for (const [at] of marks) {
+      const x = plot.valToPos(at, "x", true);
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+    }
+    ctx.restore();
   }
 
   // Live parts: the stream says that something has changed, and the page is asked for again as it stands.

@@ -1,5 +1,6 @@
 """How things stand: pairs, what is owed, what is held, the sources, the calls spent, the verdicts of the last minutes."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -7,6 +8,7 @@ from typing import Any
 
 from consumers.ledger.spent import Spent, spent
 from consumers.ledger.tallies import Due, Pairs, Waiting, due, pairs, recent_of, waiting
+from consumers.troubles.arrivals import NONE_ARRIVED, Arrivals, told_apart
 from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.recent import MINUTES
 from consumers.troubles.trouble import Grade, Trouble, worst_first
@@ -33,6 +35,7 @@ select stage, reason, count(*) as letters
 from (select stage, reason from dead_letters where closed_ms is null order by id desc limit $1) as newest
 group by 1, 2 order by 3 desc, 1, 2 limit $2
 """
+_WORKERS = "select worker from workers where beat_at > clock_timestamp() - interval '30 seconds' order by worker"
 _HEARD = "select (extract(epoch from clock_timestamp() - max(beat_at)) * 1000)::bigint from workers"
 _LETTER_COUNT = "select count(*) from (select from dead_letters where closed_ms is null limit $1) as counted"
 
@@ -117,6 +120,10 @@ class Status:
     dead_letters: int
     """Those that wait for somebody; counted to 1,000."""
     dead_reasons: Mapping[str, int]
+    arrivals: Arrivals = NONE_ARRIVED
+    """Edits of the same minutes that arrived on the other side, and how long they took."""
+    workers: tuple[str, ...] = ()
+    """Those that are heard of, by name."""
     heard_ago_ms: int | None = None
     """How long ago a worker last said how it is; None: none has, or all have taken their leave."""
 
@@ -135,6 +142,7 @@ async def status(
     wrong = (*found, *await worker_troubles(connection, expected.groups), *await ledger_troubles(connection, expected))
     troubles = worst_first((*wrong, *_for_a_person(waits, letters)))
     people, *others = await pairs(connection, expected.kinds)
+    recent, arrivals = told_apart(recent_of([row["recent"] for row in await connection.fetch(RECENT)]))
     return Status(
         state=_state(troubles),
         at_ms=now_ms,
@@ -147,10 +155,12 @@ async def status(
         partitions=await _partitions(connection, ends),
         spent=await spent(connection, now_ms, expected.limits),
         cycles=tuple([cycle_told(row, now_ms) for row in await connection.fetch(_CYCLES)]),
-        recent=dict(recent_of([row["recent"] for row in await connection.fetch(RECENT)]).most_common()),
+        recent=dict(Counter(recent).most_common()),
         recent_minutes=MINUTES,
         dead_letters=letters,
         dead_reasons={f"{row['stage']}: {row['reason']}": row["letters"] for row in await connection.fetch(_LETTERS, _LETTERS_MAX, _TOP)},
+        arrivals=arrivals,
+        workers=tuple([row["worker"] for row in await connection.fetch(_WORKERS)]),
         heard_ago_ms=await connection.fetchval(_HEARD),
     )
 

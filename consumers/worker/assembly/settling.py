@@ -18,6 +18,7 @@ from consumers.settle.looks.abandoned import Abandoned
 from consumers.settle.looks.look import Looked, Looker
 from consumers.settle.rounds.answers import Settled
 from consumers.settle.rounds.settler import Settler
+from consumers.troubles.arrivals import counted
 from consumers.worker.process.process import Process, Work
 from consumers.worker.tools.opening import Tools
 from streams.ground.clock import now_ms
@@ -108,9 +109,11 @@ class Settling:
             metrics.writes.labels(system, fate).inc(count)
         self._process.recent.add({f"written to {system}: {fate}": count for fate, count in settled.fates.items()})
         now = now_ms()
-        for since in settled.since:
-            if since:
-                metrics.latency.labels(system).observe(max(0, now - since) / 1000)
+        took = [max(0, now - since) for since in settled.since if since]
+        for each in took:
+            metrics.latency.labels(system).observe(each / 1000)
+        if took:
+            self._process.recent.add(counted(took))
 
 
 def _lag(tools: Tools, system: System) -> Lag | None:

@@ -33,6 +33,7 @@ ACTS: dict[tuple[str, ...], str] = {
     ("pause",): "pause",
     ("undo",): "undo",
     ("force",): "force",
+    ("support-bundle",): "reveal",
     ("reread",): "reread",
     ("canary",): "canary",
     ("reconcile", "now"): "reconcile now",

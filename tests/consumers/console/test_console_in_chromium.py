@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright, expect
 
 from consumers.configuration.mapping.registered import registry_of
 from consumers.console.serving import link_of
@@ -78,6 +79,16 @@ class Console:
         return context
 
 
+@asynccontextmanager
+async def chromium_of(playwright: Playwright) -> AsyncIterator[Browser]:
+    """Debian's own, or the one that setting up has found."""
+    browser = await playwright.chromium.launch(executable_path=str(_CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+    try:
+        yield browser
+    finally:
+        await browser.close()
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def console(postgres_module: str, kafka_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
     settings = settings_on(postgres_module, tmp_path_factory.mktemp("console"), kafka=kafka_broker.bootstrap)
@@ -85,25 +96,21 @@ async def console(postgres_module: str, kafka_broker: Broker, tmp_path_factory: 
     pairs = await fill(postgres_module)
     told = await publish(kafka_broker.bootstrap, "005000000000001AAA", count=3)
     change = f"/changes/salesforce.lead/{told.partition}/{told.offset}"
-    async with served(settings) as visitor, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(_CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        try:
-            context = await browser.new_context()
-            context.set_default_timeout(_PATIENCE_MS)
-            page = await context.new_page()
-            await page.goto(await link_of(settings, "ann"))
-            await page.get_by_role("button", name="Open the console").click()
-            await expect(page.get_by_role("heading", name="Overview")).to_be_visible(timeout=_PATIENCE_MS)
-            await page.get_by_text("Show personal data").click()
-            await page.get_by_label("Why?").fill("looking at every page")
-            await page.get_by_role("button", name="Show for 15 minutes").click()
-            await expect(page.get_by_text("Personal data is shown.")).to_be_visible(timeout=_PATIENCE_MS)
-            state = await context.storage_state()
-            yield Console(
-                base=visitor.base, settings=settings, postgres=postgres_module, browser=browser, state=state, pairs=pairs, change=change
-            )
-        finally:
-            await browser.close()
+    async with served(settings) as visitor, async_playwright() as playwright, chromium_of(playwright) as browser:
+        context = await browser.new_context()
+        context.set_default_timeout(_PATIENCE_MS)
+        page = await context.new_page()
+        await page.goto(await link_of(settings, "ann"))
+        await page.get_by_role("button", name="Open the console").click()
+        await expect(page.get_by_role("heading", name="Overview")).to_be_visible(timeout=_PATIENCE_MS)
+        await page.get_by_text("Show personal data").click()
+        await page.get_by_label("Why?").fill("looking at every page")
+        await page.get_by_role("button", name="Show for 15 minutes").click()
+        await expect(page.get_by_text("Personal data is shown.")).to_be_visible(timeout=_PATIENCE_MS)
+        state = await context.storage_state()
+        yield Console(
+            base=visitor.base, settings=settings, postgres=postgres_module, browser=browser, state=state, pairs=pairs, change=change
+        )
 
 
 async def test_every_page_is_without_fault_wide_and_small_light_and_dark(console: Console) -> None:

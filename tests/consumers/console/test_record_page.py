@@ -1,11 +1,14 @@
 """The page of a record: how it stood, without what is personal unless somebody has said why; and what a person does with it."""
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,7 +16,7 @@ from consumers.console.pages import deciding, matching, onerecord
 from consumers.desk.doing import Outcome
 from consumers.desk.forcing import Forced, Forcing
 from tests.consumers.console.served import Browser, served, settings_on
-from tests.consumers.console.troubled import fill
+from tests.consumers.console.troubled import CANARY, fill
 
 pytestmark = pytest.mark.integration
 
@@ -147,3 +150,30 @@ async def test_a_choice_is_made_for_all_like_it_and_shown_as_a_rule(signed: Sign
     assert asked[-1][2] is False
     assert (await signed.act("/conflicts/similar/{similar}/title", **like, apply="1", typed="title"))[0] == 200
     assert asked[-1] == ("review", "title salesforce link:ann the board", True)
+
+
+async def test_a_support_bundle_holds_all_of_a_record_and_no_secret(signed: Signed, tmp_path: Path) -> None:
+    async def bundle() -> dict[str, str]:
+        base = signed.browser.base
+        async with signed.browser.http.get(f"{base}/bundle/{signed.pairs['ada']}.zip") as answer:
+            assert (answer.status, answer.content_type) == (200, "application/zip")
+            with zipfile.ZipFile(io.BytesIO(await answer.read())) as archive:
+                return {name: archive.read(name).decode() for name in archive.namelist()}
+
+    masked = await bundle()
+    assert masked.keys() == {
+        "README.txt", "record.json", "explanation.json", "timeline.json", "decisions.json", "exchanges.json", "configuration.json",
+        "versions.json",
+    }  # fmt: skip
+    whole = "".join(masked.values())
+    assert [each for each in ("Countess", "Lovelace", "ada@example.com", CANARY) if each in whole] == []
+    assert "00Q000000000001EAA" in masked["record.json"]
+    assert {each["kind"] for each in json.loads(masked["decisions.json"])} == {"judged", "written"}
+    dsn = signed.browser.settings.postgres.dsn.reveal()
+    assert dsn not in whole
+    assert (urlsplit(dsn).password or "no password") not in whole
+    await signed.act("/reveal", why="a question", to="/")
+    revealed = await bundle()
+    assert ("Countess" in revealed["decisions.json"], "NOT MASKED" in revealed["README.txt"]) == (True, True)
+    assert dsn not in "".join(revealed.values())
+    assert json.loads(await signed.page("/api/v1/audit-log"))[0]["act"] == "reveal"

@@ -39,10 +39,17 @@ async def test_a_version_is_a_change_of_the_rules(pool: Any) -> None:
     assert [await numbered(pool, first, 4), await numbered(pool, first, 5)] == [3, 3]
     async with pool.acquire() as connection:
         told = await versions(connection, 2)
+        assert [each.changed for each in await versions(connection, 9)][-1] == ()
     name = other.objects[LEAD].fields[0].key
     assert [(each.number, each.digest, each.since_ms) for each in told] == [(3, "first", 4), (2, "other", 3)]
     assert [each.partition(":")[0] for each in told[1].changed] == [f"lead.{name}"]
     assert "newest@" in told[1].changed[0]
+
+
+@pytest.mark.integration
+async def test_before_any_worker_has_run_there_is_no_version(pool: Any) -> None:
+    async with pool.acquire() as connection:
+        assert await versions(connection, 9) == []
 
 
 @pytest.mark.integration
