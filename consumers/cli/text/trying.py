@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from consumers.audit.mending import Written
+from consumers.desk.replaying import Applied
 from consumers.ledger.versions import Version
 from consumers.replay.pending import Pending
 from consumers.replay.planning import Example, Planned
@@ -32,6 +34,38 @@ def shown_fields(told: Sequence[Pending], *, reveal: bool) -> list[Pending]:
     if reveal:
         return list(told)
     return [dataclasses.replace(each, fields={name: masked_value(value) for name, value in each.fields.items()}) for each in told]
+
+
+def shown_applied(told: Applied, *, reveal: bool) -> Applied:
+    """The same of what a part of the log comes to today."""
+    if reveal:
+        return told
+    return dataclasses.replace(told, outcomes=[dataclasses.replace(each, writes=_hidden(each.writes)) for each in told.outcomes])
+
+
+def _hidden(writes: Sequence[Written]) -> tuple[Written, ...]:
+    return tuple(
+        dataclasses.replace(each, fields={name: masked_value(value) for name, value in each.fields.items()}) for each in writes
+    )  # fmt: skip
+
+
+def print_applied(console: Console, told: Applied, *, done: bool) -> None:
+    """Record by record, and how many are of one mind."""
+    for each in told.outcomes[:_SHOWN]:
+        console.print(f"{each.what} ({each.record or '-'}): {each.why or '; '.join(each.steps)}", markup=False)
+        for write in each.writes:
+            values = ", ".join(f"{name} = {value!r}" for name, value in write.fields.items())
+            console.print(f"  {write.do} in {write.system}{': ' if values else ''}{values}", markup=False, soft_wrap=True)
+    if len(told.outcomes) > _SHOWN:
+        console.print(f"  and {len(told.outcomes) - _SHOWN:,} more (--json has all)")
+    failed = sum(1 for each in told.outcomes if each.why)
+    parts = [
+        f"{told.changes:,} records {'are written by the workers now' if done else 'would be written'}",
+        f"{told.in_step:,} are as agreed",
+    ]
+    parts += [f"{told.unknown:,} are not known to the ledger"] if told.unknown else []
+    parts += [f"{failed:,} can't be judged"] if failed else []
+    console.print(f"{', '.join(parts)}.", soft_wrap=True)
 
 
 def print_plan(console: Console, told: Planned) -> None:

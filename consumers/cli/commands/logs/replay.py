@@ -3,12 +3,16 @@
 import re
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from consumers.cli.commands.logs.trying import Reveal, progress
-from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, Reason, examples, finish, print_json, settings_of
+from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, Reason, console, examples, finish, print_json, settings_of
+
+if TYPE_CHECKING:
+    from consumers.cli.replayed import Asked
+    from consumers.configuration.loading import Settings
 
 _SEVERAL = "may be given several times."
 _PLACE = re.compile(r"(\d+):(\d+)")
@@ -21,6 +25,7 @@ def add_replay_command(app: typer.Typer) -> None:
         "tandem replay salesforce.lead --since 2026-11-28T08:00 --until 2026-11-28T09:00",
         "tandem replay decisions --since 7d --rule marketo@1 --out decisions.ndjson --resume decisions.cursor",
         "tandem replay marketo.person --record ada@example.com --to-topic ada.again --rate 100",
+        "tandem replay salesforce.lead --since 2026-11-28 --until 2026-11-29 --apply",
     )
     app.command(short_help="Send a part of a topic again: to a file, a topic, standard output.", epilog=shown)(replay)
 
@@ -55,6 +60,11 @@ def replay(
         str | None, typer.Option("--to-topic", help="Onto this topic, unmasked: keys, values and headers as they were. Recorded.")
     ] = None,
     rate: Annotated[float | None, typer.Option("--rate", min=0.01, help="At most so many messages a second.")] = None,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply", help="Judge the records that it names, as they are today: the plan first, then done if that is confirmed."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --apply: don't ask, do what the plan says.")] = False,
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Keep in this file how far it is, and go on from there where it has been stopped.")
     ] = None,
@@ -64,11 +74,14 @@ def replay(
 ) -> None:
     """Send a part of a topic again, in the order in which the broker took it; nothing of Tandem's own moves, and no system is written to.
 
+    With --apply it goes nowhere: both systems are asked for the records that it names, what they show today is judged like any reading, and
+    the plan says what would be written: what is newer stays. 6 where anything would be; once that is confirmed, the workers write it.
+
     A part that lies in the past gives the same bytes each time. Stopped at any moment, with --resume it goes on as if it had not been: give
     --until as a date then, not as a time ago. For a ledger made of the log there is `tandem rebuild`.
     """
-    if out is not None and to_topic is not None:
-        raise typer.BadParameter("one place at a time: --out or --to-topic", param_hint="--to-topic")
+    if sum((out is not None, to_topic is not None, apply)) > 1:
+        raise typer.BadParameter("one at a time: --out, --to-topic or --apply", param_hint="--to-topic")
     settings = settings_of(config)
     from consumers.cli.replayed import Asked, replayed  # noqa: PLC0415 - quick start
 
@@ -94,9 +107,34 @@ def replay(
         reason=reason,
         said_since=(since, until),
     )
+    if apply:
+        _apply(settings, asked, yes=yes, json=json)
+        return
     told = finish(replayed(settings, asked, progress("messages")))
     if json and (out or to_topic):
         print_json(told)
+
+
+def _apply(settings: "Settings", asked: "Asked", *, yes: bool, json: bool) -> None:
+    """The plan, a confirmation, the deed."""
+    from consumers.cli.replayed import applied_part  # noqa: PLC0415 - quick start
+    from consumers.cli.text.trying import print_applied, shown_applied  # noqa: PLC0415 - quick start
+
+    planned = finish(applied_part(settings, asked, progress("messages"), apply=False))
+    if not json:
+        print_applied(console(), shown_applied(planned, reveal=asked.reveal), done=False)
+    confirmed = yes or (not json and planned.changes and typer.prompt("Type apply to do it", default="", show_default=False) == "apply")
+    if planned.changes and not confirmed:
+        if json:
+            print_json(shown_applied(planned, reveal=asked.reveal))
+        raise typer.Exit(int(Exit.CHANGES))
+    told = finish(applied_part(settings, asked, progress("messages"), apply=True)) if planned.changes else planned
+    if json:
+        print_json(shown_applied(told, reveal=asked.reveal))
+    elif planned.changes:
+        print_applied(console(), shown_applied(told, reveal=asked.reveal), done=True)
+    if any(each.why for each in told.outcomes):
+        raise typer.Exit(int(Exit.PROBLEMS))
 
 
 def _moment(text: str | None, hint: str) -> int | None:
