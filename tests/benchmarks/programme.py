@@ -16,6 +16,7 @@ from tests.benchmarks.copy_speed import copied
 from tests.benchmarks.edit_latency import Course, latencies
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.idle_worker import idle_cycle, peak_rss_mib
+from tests.benchmarks.logs_speed import LogsBench
 from tests.benchmarks.object_speed import Size as ObjectsSize
 from tests.benchmarks.object_speed import objects
 from tests.benchmarks.observe_speed import ObserveBench
@@ -27,8 +28,8 @@ from tests.benchmarks.settle_speed import settle
 from tests.benchmarks.told_latency import told_latencies
 
 OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS, OBJECTS = "observe", "settle", "latency", "idle", "sandbox", "peers", "objects"
-TOLD, COPY = "told", "copy"
-PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS, COPY})
+TOLD, COPY, LOGS = "told", "copy", "logs"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS, COPY, LOGS})
 UNASKED = PARTS - {PEERS, COPY}
 """What is measured unless something else is asked for: the peer's jars are fetched only for those who want to see it, and a
 first copy takes as long as two systems' limits make it take."""
@@ -66,6 +67,8 @@ class Programme:
                 await self._on_both_systems()
             if OBJECTS in self._wish.only:
                 await self._objects()
+            if LOGS in self._wish.only:
+                await self._logs()
             if COPY in self._wish.only:
                 await self._copy()
             if SANDBOX in self._wish.only:
@@ -83,6 +86,11 @@ class Programme:
     async def _peers(self) -> None:
         async with self._ground("peers") as stack:
             self._found["peers"] = await Peers(stack, self._size(), self._say, rounds=2 if self._wish.quick else 3).measure()
+
+    async def _logs(self) -> None:
+        async with self._ground("logs") as stack:
+            events = 20_000 if self._wish.quick else 1_000_000
+            self._found["logs"] = await LogsBench(stack, events, self._wish.run_dir / "logs", self._say).measure()
 
     def _size(self) -> ObserveSize:
         if self._wish.quick:

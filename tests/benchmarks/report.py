@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.copy_speed import rows as copy_rows
+from tests.benchmarks.logs_speed import rows as logs_rows
 from tests.benchmarks.object_speed import rows as object_rows
 from tests.benchmarks.sandbox_size import rows as sandbox_rows
 
@@ -46,6 +47,7 @@ def _rows(found: dict[str, Any]) -> Iterator[Row]:
         yield f"idle: worker with {int(size):,} pairs", f"{told['rss_mib']} MiB, {told['calls']:g} calls a cycle", "the same at every size"
     if "copy" in found:
         yield from copy_rows(found["copy"])
+    yield from logs_rows(found.get("logs", {}))
     yield from object_rows(found.get("objects", {}))
     yield from sandbox_rows(found.get("sandbox", {}))
 
