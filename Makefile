@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n $(WORKERS) --maxprocesses 6 --dist worksteal
 # What fails beside others is tried once more, and named at the end (RERUN): a fault to be looked at, not one that stops everybody.
 ONCE_MORE := --reruns 1 --rerun-show-tracebacks -r fER
 
-.PHONY: help setup clients demo up down clean status test unit lint format bench nightly lock
+.PHONY: help setup clients demo pictures up down clean status test unit lint format bench nightly lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
