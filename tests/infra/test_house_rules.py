@@ -14,7 +14,7 @@ import pytest
 from infra.setup.found import ROOT
 
 EVERYDAY = {"help", "setup", "clients", "demo", "up", "down", "clean", "status"}
-TARGETS = EVERYDAY | {"lint", "format", "unit", "test", "bench", "nightly", "lock"}
+TARGETS = EVERYDAY | {"lint", "format", "unit", "test", "bench", "nightly", "lock", "pictures"}
 
 
 @pytest.fixture(scope="module")
