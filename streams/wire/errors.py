@@ -10,7 +10,7 @@ class Cause(StrEnum):
     """Why changes were not told: the words of the ledger of coverage."""
 
     REPLAY_ID = "replay_id"
-    """A position of the stream that its server does not hold: too old, or never its own."""
+    """A position of the stream that its server does not hold: too old, never its own, or saved so that it can't be read."""
     NUMBERING = "numbering"
     """The stream's positions have begun anew, or belong to another channel."""
     OVERFLOW = "overflow"
@@ -20,7 +20,7 @@ class Cause(StrEnum):
     SILENT = "silent"
     """The stream was read to its end, and had not told of changes that a poll has found."""
     TOKEN = "token"  # noqa: S105 - a cause, not a secret
-    """A paging token that is lost, or can't be read."""
+    """A paging token that is lost; or the saved position of a poll or a feed that can't be read."""
     PRUNED = "pruned"
     """Not read for longer than the system keeps it."""
     OFFSETS = "offsets"

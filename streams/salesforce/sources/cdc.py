@@ -165,7 +165,8 @@ class CdcSource:
         try:
             mark = msgspec.json.decode(position, type=Mark)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise Fatal(f"the saved position of {self.name} can't be read: {error}.", remedy="Reset the position and reconcile.") from None
+            unknown = Mark(channel=self._settings.channel, replay_id=RETAINED)
+            raise self._begun_anew(f"the saved position of {self.name} can't be read ({error})", unknown, Cause.REPLAY_ID) from error
         if mark.channel != self._settings.channel:
             # replay ids belong to their channel
             raise self._begun_anew(

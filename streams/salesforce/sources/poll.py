@@ -23,7 +23,7 @@ from streams.salesforce.api.soql import after_row, any_of, changed_between, mome
 from streams.salesforce.sources.brake import Brake, Braked
 from streams.salesforce.sources.cycles import Count, CycleReport, PollMark
 from streams.salesforce.sources.deletions import deletions
-from streams.wire.errors import Fatal, Reject, Retry
+from streams.wire.errors import Cause, Fatal, Gap, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Value
 from streams.wire.systems import Object, System, salesforce_id
 
@@ -165,7 +165,7 @@ class PollSource:
         try:
             mark = msgspec.json.decode(position, type=PollMark)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise Fatal(f"the saved position of {self.name} can't be read: {error}.", remedy="Reset the position and reconcile.") from None
+            raise Gap(f"the saved position of {self.name} can't be read ({error})", object=self._object, cause=Cause.TOKEN) from error
         if mark.object != self._object:
             raise Fatal(f"the saved position of {self.name} is of {mark.object}.", remedy="Reset the position and reconcile.")
         return mark

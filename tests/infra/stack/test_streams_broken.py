@@ -25,6 +25,15 @@ FOREIGN = (
 )
 
 
+UNREADABLE = """
+update source_positions set position = '{"what'
+where source = any(array['salesforce.cdc', 'salesforce.poll.lead', 'marketo.activities', 'marketo.poll', 'marketo.programs'])
+"""
+LOST = (
+    "update source_positions set position = jsonb_set(position::jsonb, '{changes}', '\"lost\"')::text where source = 'marketo.activities'"
+)
+
+
 async def cycles(both: Both, *arguments: str) -> list[dict[str, Any]]:
     _, said = await tandem(both, "cycles", "--json", *arguments)
     told: list[dict[str, Any]] = json.loads(said)
@@ -140,6 +149,28 @@ async def test_after_eighty_hours_a_foreign_position_an_overflow_and_another_top
         await healed(both, "overflow")
         await while_down(both, lambda: edits(5), lambda: another_topic(both))
         await healed(both, "topic")
+
+
+async def test_positions_that_can_not_be_read_are_holes_that_are_told_and_read(tmp_path: Path) -> None:
+    async with a_stack(tmp_path, STREAMS) as both:
+        lead = await both.lead("Broken", Title="first")
+        person = await both.person("Broken", title="first")
+
+        async def edits(number: int) -> None:
+            await both.edit("Lead", lead, Title=f"title {number}")
+            await both.touch(person, city=f"city {number}")
+            await both.lead(f"New{number}")
+
+        await while_down(both, lambda: edits(1), lambda: execute(both, UNREADABLE))
+        await healed(both, "replay_id")
+        await healed(both, "token", 4)
+        told = await holes(both)
+        broken = {hole["source"] for cause in ("replay_id", "token") for hole in told[cause]}
+        assert broken == {"salesforce.cdc", "salesforce.poll.lead", "marketo.activities", "marketo.poll", "marketo.programs"}
+        await while_down(both, lambda: edits(2), lambda: execute(both, LOST))
+        await healed(both, "token", 4)
+        await edits(3)
+        await healed(both, "token", 4)
 
 
 async def another_topic(both: Both) -> None:

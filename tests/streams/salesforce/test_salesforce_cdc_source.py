@@ -14,7 +14,7 @@ from aiohttp import web
 
 from streams.salesforce.api.access.session import Session
 from streams.salesforce.api.access.settings import SalesforceSettings
-from streams.salesforce.sources.cdc import CdcSource
+from streams.salesforce.sources.cdc import RETAINED, CdcSource
 from streams.wire.errors import Cause, Fatal, Gap, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened
 from streams.wire.systems import LEAD
@@ -499,10 +499,18 @@ async def test_a_channel_that_changes_while_it_is_followed_is_read_from_what_is_
     assert json.loads(caught.value.resume or "")["replay_id"] == -1
 
 
-async def test_an_unreadable_position_is_for_a_person(session: Session) -> None:
-    async with reading(CdcSource(session, entities=BOTH), "what?") as reader:
-        with pytest.raises(Fatal, match="position"):
+@pytest.mark.parametrize("position", ["what?", "{}", '{"channel": 1, "replay_id": "far"}', "[]"])
+async def test_an_unreadable_position_is_a_gap_behind_which_everything_retained_is_read(session: Session, position: str) -> None:
+    async with reading(CdcSource(session, entities=BOTH), position) as reader:
+        with pytest.raises(Gap, match="can't be read") as caught:
             await reader.step()
+    gap = caught.value
+    assert (gap.cause, gap.since_ms) == (Cause.REPLAY_ID, None), "since when is not known: the relay says since the last change"
+    assert gap.resume is not None
+    resumed = json.loads(gap.resume)
+    assert resumed["replay_id"] == RETAINED
+    async with reading(CdcSource(session, entities=BOTH), gap.resume) as reader:
+        await reader.step()
 
 
 async def test_stopping_leaves_nothing_behind(

@@ -25,7 +25,7 @@ from streams.salesforce.sources.brake import Braked
 from streams.salesforce.sources.cdc import CdcSource
 from streams.salesforce.sources.cycles import CycleReport
 from streams.salesforce.sources.poll import PollSource
-from streams.wire.errors import Fatal, Reject, Retry
+from streams.wire.errors import Cause, Fatal, Gap, Reject, Retry
 from streams.wire.events import Batch, ChangeEvent, Happened, Source
 from streams.wire.systems import CONTACT, salesforce_id
 from tests.streams.salesforce.entities import BOTH, CONTACTS, LEADS, OPPORTUNITIES, USERS
@@ -148,6 +148,13 @@ async def test_the_first_cycle_reads_everything_page_by_page(rows: Rows, make_po
     assert events[0].fields == {"Title": "t0"}
     assert all(event.at <= NOW < event.until <= NOW + 1000 for event in events)
     assert not [path for path in rows.paths if "queryAll" in path or "deleted" in path]
+
+
+@pytest.mark.parametrize("position", ["what?", "[]", '{"object": "lead", "done_ms": "yesterday"}'])
+async def test_an_unreadable_position_is_a_gap_of_that_kind_of_record(make_poll: Make, position: str) -> None:
+    with pytest.raises(Gap, match="can't be read") as caught:
+        await cycle(make_poll(), position)
+    assert (caught.value.object, caught.value.cause, caught.value.resume) == ("lead", Cause.TOKEN, None)
 
 
 async def test_an_interrupted_first_cycle_goes_on_at_the_page(rows: Rows, make_poll: Make, monkeypatch: pytest.MonkeyPatch) -> None:
