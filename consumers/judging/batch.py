@@ -3,6 +3,7 @@
 Used by whatever brings events: the partitions (`observe`), and readings made before or after a write (`settle`, `look`).
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from consumers.judging.bursts import Bursts, dated_back
@@ -127,14 +128,15 @@ class Judging:
 
     async def _load_alone(self, events: Sequence[ChangeEvent]) -> None:
         """The same where nobody else is concerned."""
-        records: dict[tuple[System, Object], set[str]] = {}
+        records: defaultdict[tuple[System, Object], set[str]] = defaultdict(set)
         for event in events:
-            records.setdefault((event.system, event.object), set()).add(event.id)
+            records[event.system, event.object].add(event.id)
+        unknown = 0
         for (system, obj), ids in records.items():
             found = await self._tx.by_record(system, obj, list(ids))
+            unknown += len(ids) - len(found)
             self._pairs.update({named(system, obj, record): pair for record, pair in found.items()})
-        strangers = [event for event in events if name_of(event) not in self._pairs]
-        if strangers:
+        if unknown and (strangers := [event for event in events if name_of(event) not in self._pairs]):
             await self._identities.load(self._tx, strangers, ())
 
     def _may_meet(self, event: ChangeEvent) -> bool:
@@ -370,8 +372,12 @@ class Judging:
         """Everything changed, and the decisions. Raises `Retry` where another transaction was quicker with one of these records."""
         if self.ended:
             await self._tx.remove(self.ended)
-        fronts = [pair for pair in self._plain.pairs.values() if pair.is_packed]
-        self._changed.update((id(pair), pair) for pair in self._plain.pairs.values() if not pair.is_packed)
+        fronts: list[Pair] = []
+        for pair in self._plain.pairs.values():
+            if pair.is_packed:
+                fronts.append(pair)
+            else:
+                self._changed[id(pair)] = pair
         pairs = list(self._changed.values())
         with step("matching"):
             introduced, left = matched(pairs, self._by_key, self._terms)

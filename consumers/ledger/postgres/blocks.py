@@ -71,11 +71,14 @@ class Entry:
     told: bytes
 
 
-def packed(decisions: Sequence[Decision | Told], before: Mapping[int, int]) -> bytes:
-    """A block of these decisions. `before`: the last block of each pair that has one."""
-    pairs = [decision.pair for decision in decisions]
-    body = _Body(pairs, [before.get(pair, NO_BLOCK) for pair in pairs], [told(decision).said for decision in decisions])
-    return zlib.compress(_encoder.encode(body), _QUICKEST)
+def packed(decisions: Sequence[Decision | Told], before: Mapping[int, int], block: int = NO_BLOCK) -> bytes:
+    """The content of this block, of these decisions. `before`: the last block of each pair that has one; its own is none before."""
+    entries = [told(decision) for decision in decisions]
+    pairs = [entry.pair for entry in entries]
+    lasts = [before.get(pair, NO_BLOCK) for pair in pairs]
+    if block in lasts:
+        lasts = [NO_BLOCK if last == block else last for last in lasts]
+    return zlib.compress(_encoder.encode(_Body(pairs, lasts, [entry.said for entry in entries])), _QUICKEST)
 
 
 def unpacked(body: bytes) -> list[Entry]:

@@ -30,26 +30,28 @@ class Chronicle:
         for begin in range(0, len(decisions), DECISIONS_MAX):
             some = decisions[begin : begin + DECISIONS_MAX]
             block, self._promised = await self.promised(), NO_BLOCK
-            known = {pair for decision in some if (pair := decision.pair) in before}
             with step("encoding decisions"):
-                body = packed(some, {pair: before[pair] for pair in known if before[pair] != block})
+                body = packed(some, before, block)
             with border("record decisions"):
-                await self._connection.execute(INSERT, block, max(decision.at for decision in some), len(some), body)
-            for pair in known:
-                if pair not in unsaved and before[pair] != block:
+                await self._connection.execute(INSERT, block, max([decision.at for decision in some]), len(some), body)
+            for pair in {decision.pair for decision in some}:
+                if (last := before.get(pair)) is None:
+                    continue
+                one = held.get(pair)
+                if last != block and pair not in unsaved:
                     behind[pair] = block
-                    if pair in held:
-                        held[pair].place = ""
+                    if one is not None:
+                        one.place = ""
                 before[pair] = block
-                if pair in held:
-                    held[pair].decided = block
+                if one is not None:
+                    one.decided = block
         await self._point(behind)
 
     async def _before(self, decisions: Sequence[Decision | Told], held: Mapping[int, Pair]) -> dict[int, int]:
         """The last block of each pair concerned, as far as there are such pairs."""
-        concerned = {decision.pair for decision in decisions if decision.pair}
-        before = {number: held[number].decided for number in concerned if number in held}
-        others = sorted(concerned - before.keys())
+        concerned = {decision.pair for decision in decisions}
+        before = {number: one.decided for number in concerned if (one := held.get(number)) is not None}
+        others = sorted(concerned - before.keys() - {0}) if len(before) < len(concerned) else []
         if others:
             with border("record decisions"):
                 before.update(await self._connection.fetch(POINTED, others))

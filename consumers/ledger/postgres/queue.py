@@ -1,6 +1,6 @@
 """What is due, a row a pair and duty while there is something to do: kept in line with the states of the pairs that are saved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -20,8 +20,8 @@ _DUTIES = tuple(int(duty) for duty in Duty)
 _AGAIN_SECONDS = 0.05
 _log = structlog.get_logger("consumers.ledger")
 
-_Row = tuple[int, int, int, int]
-"""Duty, pair, lane, moment."""
+_Due = tuple[int, int, int]
+"""Duty, lane, moment."""
 
 
 class Queue:
@@ -33,9 +33,9 @@ class Queue:
 
     async def save(self, connection: Any, pairs: Sequence[Pair], fronts: Sequence[Pair]) -> None:
         """Only what differs from what was loaded; the pair's lock guards its rows. `fronts`: pairs that were only changed in front."""
-        new: list[_Row] = [(_WRITE_MARKETO, pair.id, *pair.newly_due) for pair in fronts if pair.newly_due is not None]
-        other: list[_Row] = []
+        put = _of_fronts(fronts)
         gone: list[tuple[int, int]] = []
+        new = self._in_line
         for pair in pairs:
             state, loaded = pair.state, pair.loaded
             before = loaded.due if loaded else _NOT_DUE
@@ -47,25 +47,37 @@ class Queue:
                     if earlier:
                         gone.append((duty, pair.id))
                 elif moment != earlier or not same_lane:
-                    (other if earlier else new).append((duty, pair.id, state.lane, moment))
+                    put.setdefault((duty, state.lane, moment), []).append(pair.id)
+                    new = new and not earlier
         if gone:
             with border("settle what was due"):
                 await connection.execute(sql.DROP_DUE, *zip(*sorted(gone), strict=True))
-        if other or new:
-            await self._put(connection, sorted([*other, *new]), new=not other and self._in_line)
+        if put:
+            await self._put(connection, put, new=new)
 
-    async def _put(self, connection: Any, rows: list[_Row], *, new: bool) -> None:
+    async def _put(self, connection: Any, put: Mapping[_Due, list[int]], *, new: bool) -> None:
         """A batch of edits usually makes the same thing due for all of its pairs, of which nothing was due: then only they are told one
         by one, and no row is looked for first."""
-        duty, _, lane, at = rows[0]
         with border("note what is due"):
-            if any(row[0] != duty or row[2] != lane or row[3] != at for row in rows):
+            if len(put) > 1:
+                rows = sorted((duty, pair, lane, at) for (duty, lane, at), ids in put.items() for pair in ids)
                 await connection.execute(sql.PUT_DUE, *zip(*rows, strict=True))
                 return
-            told = duty, listed(row[1] for row in rows), lane, at
+            [((duty, lane, at), ids)] = put.items()
             try:
-                await connection.execute(sql.ADD_DUE_ALIKE if new else sql.PUT_DUE_ALIKE, *told)
+                await connection.execute(sql.ADD_DUE_ALIKE if new else sql.PUT_DUE_ALIKE, duty, listed(sorted(ids)), lane, at)
             except asyncpg.UniqueViolationError as error:
                 self._in_line = False
                 _log.warning("due.out_of_line", detail="work was noted for a pair that its state says nothing of; it is noted anew")
                 raise Retry("note what is due: it is noted already; it is noted anew", after_seconds=_AGAIN_SECONDS) from error
+
+
+def _of_fronts(fronts: Sequence[Pair]) -> dict[_Due, list[int]]:
+    """What Marketo is newly owed, with the pairs."""
+    owed: dict[tuple[int, int], list[int]] = {}
+    for pair in fronts:
+        if (due := pair.newly_due) is not None:
+            if (ids := owed.get(due)) is None:
+                ids = owed[due] = []
+            ids.append(pair.id)
+    return {(_WRITE_MARKETO, *due): ids for due, ids in owed.items()}

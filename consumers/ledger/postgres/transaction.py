@@ -13,7 +13,7 @@ from consumers.ledger.postgres.border import border
 from consumers.ledger.postgres.chronicle import Chronicle
 from consumers.ledger.postgres.queue import Queue
 from consumers.ledger.postgres.refusals import DROP_OF, keep_refusals
-from consumers.ledger.postgres.text import listed, quoted, storable
+from consumers.ledger.postgres.text import keepable, listed, quoted, storable
 from consumers.ledger.postgres.write_ids import WriteIds
 from consumers.merge.pair.decision import Decision, Told
 from consumers.merge.pair.state import PairState
@@ -57,12 +57,18 @@ class PostgresTransaction:
 
     async def by_record(self, system: System, obj: Object, ids: Sequence[str]) -> dict[str, Pair]:
         """As the port says."""
-        wanted = [record for record in ids if record == storable(record)]
+        wanted = keepable(ids)
         if system is System.SALESFORCE:
             rows = await self._fetch("load pairs by record", sql.BY_SALESFORCE, wanted)
         else:
             rows = await self._fetch("load pairs by record", sql.BY_MARKETO, wanted, obj)
-        return {row[4]: self._packed(row, row[5]) for row in rows}
+        held, found = self._held, {}
+        for number, data, key, decided, record, place in rows:
+            pair = held.get(number)
+            if pair is None:
+                pair = held[number] = Pair.packed(number, data, key, decided, place)
+            found[record] = pair
+        return found
 
     async def gather(
         self, *, ids: Sequence[int] = (), records: Mapping[tuple[System, Object], Sequence[str]] = NOTHING, keys: Sequence[str] = (),
@@ -118,12 +124,14 @@ class PostgresTransaction:
     async def save(self, pairs: Sequence[Pair], now: int) -> None:
         """As the port says. Rows in which only the state is new are written with the decisions, or at the end."""
         await self.finish()
-        fronts = [pair for pair in pairs if pair.is_packed]
-        pairs = [pair for pair in pairs if not pair.is_packed]
-        packed = {pair.id: pair.edited for pair in fronts if pair.edited}
-        new = [pair for pair in pairs if pair.loaded is None]
-        wide: list[Pair] = []
+        fronts: list[Pair] = []
+        whole: list[Pair] = []
         for pair in pairs:
+            (fronts if pair.is_packed else whole).append(pair)
+        packed: dict[int, bytes] = {}
+        new = [pair for pair in whole if pair.loaded is None]
+        wide: list[Pair] = []
+        for pair in whole:
             if pair.loaded is not None and (pair.state is not pair.loaded or pair.match_key != pair.loaded_key):
                 if _moved(pair, pair.loaded):
                     wide.append(pair)
@@ -135,12 +143,14 @@ class PostgresTransaction:
             await self._update(sql.UPDATE_PAIRS, len(wide), [pair.id for pair in wide], *_columns(wide), now)
         if new:
             await self._insert(new, now)
-        await self._queue.save(self._connection, pairs, fronts)
-        await keep_refusals(self._connection, pairs, now)
-        for pair in pairs:
+        await self._queue.save(self._connection, whole, fronts)
+        await keep_refusals(self._connection, whole, now)
+        for pair in whole:
             pair.loaded, pair.loaded_key = pair.state, pair.match_key
             self._held[pair.id] = pair
         for pair in fronts:
+            if pair.edited:
+                packed[pair.id] = pair.edited
             pair.kept()
         self._unsaved, self._unsaved_at = packed, now
 
@@ -281,16 +291,12 @@ class PostgresTransaction:
             done: str = await self._connection.execute(statement, *arguments)
         return done
 
-    def _packed(self, row: Any, place: str = "") -> Pair:
+    def _pair(self, row: Any) -> Pair:
+        """Taken apart at once: whoever asks this way looks at all of it, or has to know that it can be read."""
         pair = self._held.get(row[0])
         if pair is None:
             number, data, key, decided = row[0], row[1], row[2], row[3]
-            pair = self._held[number] = Pair.packed(number, data, key, decided, place)
-        return pair
-
-    def _pair(self, row: Any) -> Pair:
-        """Taken apart at once: whoever asks this way looks at all of it, or has to know that it can be read."""
-        pair = self._packed(row)
+            pair = self._held[number] = Pair.packed(number, data, key, decided)
         _ = pair.state
         return pair
 
