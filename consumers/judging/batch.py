@@ -279,7 +279,7 @@ class Judging:
             alike.append(pair)
 
     def _recognised(self, found: Pair, event: ChangeEvent, former: Pair | None, *, own: bool, how: str) -> tuple[Ruling, ...]:
-        system, record = event.system, found.state.record(event.system)
+        system, was, record = event.system, found.state, found.state.record(event.system)
         told: tuple[Ruling, ...] | None = None
         if own or record.id == event.id:
             state = adopt(found.state, event)
@@ -296,6 +296,8 @@ class Judging:
         self.keep(found, whole(state), event)
         if state.record(system).id != event.id:
             return (WITHDRAWN,)
+        if record.deleted and record.id != event.id:
+            self._identities.replaced(found, was, event)
         self._pairs[name_of(event)] = found
         return self.fold(found, event) if told is None else told
 

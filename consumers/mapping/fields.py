@@ -351,6 +351,11 @@ class SyncRules:
         object.__setattr__(self, "objects", Sorts(self.objects))
         object.__setattr__(self, "_of_marketo", {mapping.marketo: obj for obj, mapping in self.objects.items()})
 
+    def person_of(self, record: str, otherwise: Object) -> Object:
+        """What a person of Salesforce is there: its id tells. `otherwise`: where it doesn't."""
+        sorts = (mapping for mapping in self.people.values() if mapping.prefix and record.startswith(mapping.prefix))
+        return next((mapping.object for mapping in sorts), otherwise)
+
     def sort_of(self, system: System, obj: Object) -> Object:
         """The Salesforce object that stands for what a record is called on `system`."""
         if system is SALESFORCE:

@@ -1,14 +1,16 @@
 """What is told of a record that is part of somebody since: told once more it changes nothing, and whoever is back is somebody again."""
 
+import msgspec
 import pytest
 
 from consumers.ledger.memory import MemoryLedger
 from consumers.merge.pair.state import PairState
 from consumers.merge.pair.stored import pack, unpack
+from consumers.merge.writing.plan import Delete, plan
 from streams.wire.events import ChangeEvent, Happened
-from streams.wire.systems import PERSON
+from streams.wire.systems import CONTACT, LEAD, PERSON, Object, System
 from tests.consumers.merge.person_pair import MK, SF, T, event, reading
-from tests.consumers.pairs_in_memory import ids, ledger_with, lone
+from tests.consumers.pairs_in_memory import ids, ledger_with, lone, owing
 from tests.consumers.test_joins import ADA, C_ID, TERMS, contact, converted, judge, merged, one_by_one, only, two
 
 LOSER = ids(2)[SF]
@@ -38,12 +40,39 @@ async def merged_in_marketo() -> MemoryLedger:
 
 
 @pytest.mark.parametrize("apart", [True, False], ids=["one by one", "at once"])
-async def test_who_was_deleted_and_restored_is_somebody_again_though_only_a_poll_has_seen_it(*, apart: bool) -> None:
+@pytest.mark.parametrize("source", ["cdc", "poll"])
+async def test_who_was_deleted_while_it_was_to_be_merged_and_restored_is_to_be_merged_again(source: str, *, apart: bool) -> None:
+    """Also where only a poll has seen that it is back."""
     ledger = await merged_in_marketo()
-    told = gone(T + 60_000, "poll"), seen(T + 90_000)
+    back = event(SF, {}, T + 90_000, id=LOSER, kind=Happened.UNDELETED) if source == "cdc" else seen(T + 90_000)
+    told = gone(T + 60_000, source), back
     await (one_by_one(ledger, *told) if apart else judge(ledger, *told))
+    assert only(ledger).merges == ((SF, LOSER),)
+    await one_by_one(ledger, told[0])
+    assert only(ledger).merges == ((SF, LOSER),)
+
+
+async def test_who_was_deleted_before_its_person_was_merged_is_to_be_merged_once_it_is_back() -> None:
+    ledger = two()
+    await one_by_one(ledger, gone(T + 10_000, "poll"), merged(2, 1, MK))
+    assert only(ledger).merges == ()
+    await judge(ledger, seen(T + 90_000))
+    assert only(ledger).merges == ((SF, LOSER),)
+
+
+async def test_who_lost_a_merge_in_salesforce_and_is_restored_is_somebody_again_though_only_a_poll_has_seen_it() -> None:
+    ledger = two()
+    await one_by_one(ledger, merged(2, 1, SF, source="poll", seq=0, ref=""), seen(T + 90_000))
     assert len(pairs_of(ledger, LOSER)) == 1
-    assert [state.merges for state in ledger.pairs.values()] == [(), ()]
+
+
+async def test_the_winner_is_deleted_and_whoever_was_to_be_merged_into_it_comes_back_as_that_person() -> None:
+    ledger = await merged_in_marketo()
+    await one_by_one(
+        ledger, gone(T + 60_000, "poll"), event(SF, {}, T + 70_000, id=ids(1)[SF], kind=Happened.DELETED, source="poll", seq=0)
+    )
+    await judge(ledger, seen(T + 90_000))
+    assert (only(ledger).salesforce.id, only(ledger).marketo.id, only(ledger).merges) == (LOSER, ids(1)[MK], ())
 
 
 async def test_a_reading_from_before_its_end_brings_nobody_back() -> None:
@@ -84,6 +113,41 @@ async def test_a_person_whom_its_pair_has_given_up_is_told_of_late_and_nobody_ta
     assert pairs_of(ledger, LOSER)[0].marketo.id == ""
     await judge(ledger, reading(MK, {"email": "p2@example.com", "sfLeadId": LOSER}, T + 62_000, id=person))
     assert not pairs_of(ledger, person)
+
+
+async def test_who_gave_way_to_somebody_made_again_is_told_of_late_and_is_nobody_else() -> None:
+    ledger = two()
+    again = contact(at=T + 80_000, Email="p2@example.com")
+    await one_by_one(ledger, gone(T + 60_000, "poll"), again)
+    assert pairs_of(ledger, ids(2)[MK])[0].salesforce.id == C_ID
+    before = dict(ledger.pairs)
+    await judge(ledger, event(SF, {"Title": "late", "Email": "p2@example.com"}, T + 50_000, id=LOSER, kind=Happened.CREATED))
+    assert dict(ledger.pairs) == before
+
+
+@pytest.mark.parametrize("system", System)
+async def test_two_whose_records_are_both_about_to_be_made_are_one_and_the_second_is_looked_for(system: System) -> None:
+    states = [creating(number, system) for number in (1, 2)]
+    ledger = ledger_with(*states, told=TERMS)
+    await judge(ledger, merged(2, 1, system.other))
+    assert only(ledger).merges == ((system, ""),)
+
+
+@pytest.mark.parametrize(("spare", "obj"), [(C_ID, CONTACT), (ids(7)[SF], LEAD)])
+def test_a_record_of_ours_that_is_to_go_is_deleted_for_what_it_is(spare: str, obj: Object) -> None:
+    """Whatever the pair's own record is."""
+    for own in (LEAD, CONTACT):
+        state = msgspec.structs.replace(owing(1, MK), object=own, retract=((SF, spare),))
+        order = plan(state, SF, TERMS.rules, exact=True)
+        assert isinstance(order, Delete)
+        assert (order.object, order.id) == (obj, spare)
+
+
+def creating(number: int, system: System) -> PairState:
+    """On one side alone, and just being made on the other."""
+    state = lone(number, system.other)
+    record = msgspec.structs.replace(state.record(system), creating=7)
+    return state.with_record(system, record)
 
 
 async def test_what_is_remembered_of_such_records_is_stored_and_bounded() -> None:

@@ -13,9 +13,19 @@ from consumers.judging.meeting.introductions import inherit
 from consumers.judging.meeting.names import into_of, name_in_full, name_of, named, stored_name
 from consumers.judging.meeting.parted import joined_decision, joined_decision_of, of_former, what_ended
 from consumers.ledger.port import Named, Pair, Transaction
-from consumers.merge.lives.ended import is_back, is_given_up, moved, place_in, place_of, was_told, with_ended
+from consumers.merge.lives.ended import (
+    ended_while_owed,
+    is_back,
+    is_given_up,
+    is_there_again,
+    moved,
+    place_in,
+    place_of,
+    was_told,
+    with_ended,
+)
 from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
-from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged, succeeded
+from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged, owed_again, succeeded
 from consumers.merge.lives.link import links_sent
 from consumers.merge.lives.record import TOLD_BEFORE, is_old
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
@@ -141,11 +151,17 @@ class Identities:
         if new is not state:
             before = state.record(event.system)
             self._remember((event.system, state.named_on(event.system), before.id), pair)
-            new = with_ended(new, [place_of(before)] if event.system is SALESFORCE else ())
+            new = with_ended(new, [place_of(before, event)] if event.system is SALESFORCE else ())
             second = (event.system, new.named_on(event.system), new.record(event.system).id)
             self._former.pop(named(*second), None)
             self._pairs.point(named(*second), pair)
         return new
+
+    def replaced(self, pair: Pair, before: PairState, event: ChangeEvent) -> None:
+        """The pair has the event's record instead of the one before, which is gone: what is told of that one late is nobody else's."""
+        self._remember((event.system, before.named_on(event.system), before.record(event.system).id), pair)
+        if event.system is SALESFORCE:
+            self._pairs.keep(pair, with_ended(pair.state, [place_of(before.salesforce, event)]), event)
 
     def given_up(self, pair: Pair, before: PairState) -> None:
         """The pair has given its person in Marketo up, who is gone for good: what is told of that one late is nobody else's."""
@@ -163,11 +179,18 @@ class Identities:
         """What is over can't be merged any more: it is deleted, or has ended in another record there. Not if it was seen there since."""
         place = place_in(former.state, event)
         if (event.into or event.kind in _TELLING) and (place is None or not was_told(place, event)):
-            state = former.state
-            if event.kind is _DELETED or event.into:
-                state = merged(state, event.system, event.id)
-            self._pairs.keep(former, _with_place(state, event), event)
+            self._pairs.keep(former, self._told_of_former(former, event), event)
         return former, of_former(former.state, event, self._terms)
+
+    def _told_of_former(self, former: Pair, event: ChangeEvent) -> PairState:
+        before, state = former.state, _with_place(former.state, event)
+        if is_there_again(before, event):
+            state = ended_while_owed(owed_again(state, event.system, event.id), event.id, owed=False)
+            return self.succeeded(former, state, event)
+        if event.kind is not _DELETED and not event.into:
+            return state
+        state = merged(state, event.system, event.id)
+        return state if event.into or state.merges == before.merges else ended_while_owed(state, event.id, owed=True)
 
     def _stranger(self, event: ChangeEvent, other: Pair | None) -> Told:
         """The record has no pair of its own: it was told before that it is part of another, or was never heard of."""
@@ -219,7 +242,7 @@ class Identities:
     def _noted(self, survivor: Pair, event: ChangeEvent, before: Sequence[tuple[int, PairState]]) -> None:
         """Each record that either pair had is the survivor's, or was."""
         self._remember(name_in_full(event), survivor)
-        known = [place for _, state in before for place in (*state.ended, place_of(state.salesforce, _in_salesforce(event)))]
+        known = [place for _, state in before for place in (*state.ended, place_of(state.salesforce, event))]
         self._pairs.keep(survivor, with_ended(survivor.state, known), event)
         for system in System:
             now = survivor.state.record(system).id
@@ -240,10 +263,6 @@ def _with_place(state: PairState, event: ChangeEvent) -> PairState:
     if event.system is not SALESFORCE:
         return state
     return with_ended(state, [moved(place_in(state, event) or Ended(id=event.id), event)])
-
-
-def _in_salesforce(event: ChangeEvent) -> ChangeEvent | None:
-    return event if event.system is SALESFORCE else None
 
 
 def _released(state: PairState) -> PairState:

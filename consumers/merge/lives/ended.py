@@ -16,17 +16,30 @@ _KEPT = 8
 """Of records that are owed no merge, so many are remembered: those that ended last."""
 
 
-def place_of(record: Record, event: ChangeEvent | None = None) -> Ended:
-    """How far this record has been judged. `event`: one of it that is judged now."""
-    place = Ended(id=record.id, epoch=record.epoch, seq=record.seq, at=record.at)
-    return place if event is None or event.id != record.id else moved(place, event)
+def place_of(record: Record, by: ChangeEvent) -> Ended:
+    """How far this record of Salesforce has been judged. `by`: by what it is part of another one, there or in Marketo: there it is to be
+    merged, and if it is deleted, once it is back."""
+    place = Ended(id=record.id, epoch=record.epoch, seq=record.seq, at=record.at, owed=record.deleted and by.system is not SALESFORCE)
+    return moved(place, by) if by.system is SALESFORCE and by.id == record.id else place
 
 
 def moved(place: Ended, event: ChangeEvent) -> Ended:
     """The place after an event of that record, which is not older."""
-    if event.seq:
-        return Ended(id=place.id, epoch=event.epoch, seq=event.seq, at=max(place.at, event.at))
-    return Ended(id=place.id, epoch=place.epoch, seq=place.seq, at=max(place.at, event.at))
+    epoch, seq = (event.epoch, event.seq) if event.seq else (place.epoch, place.seq)
+    return Ended(id=place.id, epoch=epoch, seq=seq, at=max(place.at, event.at), owed=place.owed)
+
+
+def is_there_again(state: PairState, event: ChangeEvent) -> bool:
+    """Whether this record was deleted while it was to be merged, and is back by this event."""
+    place = place_in(state, event)
+    back = event.kind in (Happened.UNDELETED, Happened.READ)
+    return back and place is not None and place.owed and not was_told(place, event)
+
+
+def ended_while_owed(state: PairState, record_id: str, *, owed: bool) -> PairState:
+    """The pair, which remembers of this record whether it was deleted while it was to be merged."""
+    places = [Ended(id=each.id, epoch=each.epoch, seq=each.seq, at=each.at, owed=owed) for each in state.ended if each.id == record_id]
+    return with_ended(state, places)
 
 
 def with_ended(state: PairState, places: Iterable[Ended]) -> PairState:
@@ -73,10 +86,12 @@ def was_told(place: Ended, event: ChangeEvent) -> bool:
 
 def is_back(state: PairState, event: ChangeEvent) -> bool:
     """Whether a record that was part of this pair's is somebody again: it was restored, or a reading shows it after its end. Not one that
-    is still to be merged, for all that is known: it was never gone."""
+    is still to be merged, for all that is known, or was when it was deleted: it is no more than that again."""
     if event.system is not SALESFORCE or (event.system, event.id) in state.merges:
         return False
     place = place_in(state, event)
+    if place is not None and place.owed:
+        return False
     if event.kind is Happened.UNDELETED:
         return place is None or not was_told(place, event)
     return event.kind is Happened.READ and place is not None and not was_told(place, event)

@@ -17,7 +17,7 @@ from consumers.merge.lives.record import asked_again
 from consumers.merge.pair.state import NEVER, Field, PairState, Record, Side, shallow
 from consumers.merge.terms import Terms
 from streams.wire.events import Value
-from streams.wire.systems import SALESFORCE, Object, System
+from streams.wire.systems import SALESFORCE, System
 
 IN_DOUBT = ""
 """Stands in `merges` for a record that a creation under way at the join may still make."""
@@ -93,13 +93,14 @@ def succeeded(state: PairState, system: System, terms: Terms, at: int) -> PairSt
     second = next((each for owner, each in state.merges if owner is system and each), "")
     if not second:
         return state
-    return rebind(state, (system, _sort_of(second, state, terms), second), terms, at, came=SECOND)
+    return rebind(state, (system, terms.rules.person_of(second, state.object), second), terms, at, came=SECOND)
 
 
-def _sort_of(record_id: str, state: PairState, terms: Terms) -> Object:
-    """What a record of Salesforce is: its id tells."""
-    sorts = (mapping for mapping in terms.rules.people.values() if mapping.prefix and record_id.startswith(mapping.prefix))
-    return next((mapping.object for mapping in sorts), state.object)
+def owed_again(state: PairState, system: System, record_id: str) -> PairState:
+    """A record that was to be merged into the pair's, and had been deleted, is back: it is to be merged."""
+    new = shallow(state)
+    new.merges = tuple(dict.fromkeys((*state.merges, (system, record_id))))
+    return new
 
 
 def after_merge(state: PairState, system: System, losers: tuple[str, ...], at: int) -> PairState:
@@ -138,7 +139,12 @@ def _merges(state: PairState, winner: PairState, loser: PairState, other: System
     lost = winner.record(other) if state.record(other).id != winner.record(other).id else theirs
     if lost.creating and not lost.id:
         owed.append((other, loser.record(other.other).id if by_key else IN_DOUBT))
-    return tuple(dict.fromkeys(entry for entry in owed if entry[1] != state.record(entry[0]).id))
+    return tuple(dict.fromkeys(entry for entry in owed if _is_another(state.record(entry[0]), entry[1])))
+
+
+def _is_another(record: Record, second: str) -> bool:
+    """Whether that record is a second one beside this. One that may yet be made is, if this is about to be made, too."""
+    return second != record.id or (second == IN_DOUBT and record.creating != 0)
 
 
 def _fields(winner: PairState, loser: PairState, moved: System | None, terms: Terms, *, unread: System | None) -> dict[str, Field]:

@@ -275,6 +275,8 @@ class Ended(msgspec.Struct, array_like=True, frozen=True, gc=False):
     epoch: int = 0
     seq: int = 0
     at: int = 0
+    owed: bool = False
+    """It was deleted while it was to be merged: once it is back it is to be merged again."""
 
 
 class PairState(msgspec.Struct, gc=False):

@@ -101,7 +101,7 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
         return Nothing()
     for system, record_id in state.retract:
         if system is target:
-            return Delete(object=state.named_on(target), id=record_id, spare=True)
+            return Delete(object=sort_of_spare(state, target, record_id, rules), id=record_id, spare=True)
     if state.hold:
         return Nothing()
     mapping = rules.objects[state.object]
@@ -118,6 +118,11 @@ def plan(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> 
         return Nothing()
     outs, refused = _filled(state, target, mapping)
     return Create(object=state.named_on(target), fields=outs, refused=refused, mark=row_mark(state, rules))
+
+
+def sort_of_spare(state: PairState, target: System, record_id: str, rules: SyncRules) -> Object:
+    """What a record of ours is that is to go: the pair's own may be of another sort since (a lead was made for a contact's person)."""
+    return rules.person_of(record_id, state.object) if target is SALESFORCE else state.counterpart
 
 
 def _change(state: PairState, target: System, rules: SyncRules, *, exact: bool) -> Plan:

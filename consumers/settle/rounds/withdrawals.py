@@ -15,7 +15,7 @@ from consumers.ledger.port import Duty, Ledger, Pair
 from consumers.merge.pair.decision import Decision
 from consumers.merge.pair.state import PairState, shallow
 from consumers.merge.terms import Terms
-from consumers.merge.writing.plan import Delete, plan
+from consumers.merge.writing.plan import Delete, plan, sort_of_spare
 from consumers.merge.writing.writes import withdrawn
 from consumers.settle.conditions.later import AGAIN_MS, REFUSED_DELETION_MS, later
 from consumers.settle.rounds.answers import Settled
@@ -98,7 +98,8 @@ class Withdrawals:
     async def _uses(self, leaving: Sequence[Leaving]) -> dict[str, Use | None]:
         by_object: dict[Object, list[str]] = {}
         for _, state, _ in leaving:
-            by_object.setdefault(state.named_on(self._system), []).append(_spare(state, self._system))
+            spare = _spare(state, self._system)
+            by_object.setdefault(sort_of_spare(state, self._system, spare, self._terms.rules), []).append(spare)
         uses: dict[str, Use | None] = {}
         for obj, ids in by_object.items():
             uses.update(await self._writer.uses(obj, ids, min(lane for _, _, lane in leaving)))

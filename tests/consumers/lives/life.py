@@ -183,7 +183,8 @@ class Life(Family):
             shown = {
                 key: {theirs: None if row.get(theirs) == NOBODY else row.get(theirs) for theirs in names.values()}
                 for key, row in there[path].items()
-                if key != NOBODY and not (obj == ACCOUNT and any(self._must_stay(state) for state in self._pairs_of(key)))
+                if key != NOBODY
+                and not (obj == ACCOUNT and any(self._must_stay(state) for state in self._pairs_of(key) if key in self._to_go(state)))
             }
             if wanted != shown:
                 yield f"{obj}: {_unlike(wanted, shown)}"
@@ -244,15 +245,28 @@ class Life(Family):
         return found
 
     def _pairs_of(self, record: str) -> list[PairState]:
-        return [state for state in self.memory.pairs.values() if record in (state.salesforce.id, state.marketo.id)]
+        return [
+            state
+            for state in self.memory.pairs.values()
+            if record in (state.salesforce.id, state.marketo.id) or (MARKETO, record) in state.merges
+        ]
 
     def _must_stay(self, state: PairState) -> bool:
-        """Whether an account is gone whose company stays, since somebody belongs to it who waits for a person's word, or whom a merge in
-        Marketo gave it to, which a field that flows one way leaves alone. That is said."""
-        if state.object != ACCOUNT or not state.salesforce.deleted or "1022" not in state.marketo.refused:
+        """Whether an account is gone, or part of another one, whose company stays, since somebody belongs to it who waits for a
+        person's word, or whom a merge in Marketo gave it to, which a field that flows one way leaves alone. That is said."""
+        if state.object != ACCOUNT or "1022" not in state.marketo.refused:
             return False
-        named = [each for each, row in self.marketo.people.items() if row.get("externalCompanyId") == state.salesforce.id]
-        return any(self._is_held(each) or self._is_left(each, state.salesforce.id) for each in named)
+        return any(
+            self._is_held(each) or self._is_left(each, gone)
+            for gone in self._to_go(state)
+            for each, row in self.marketo.people.items()
+            if row.get("externalCompanyId") == gone
+        )
+
+    def _to_go(self, state: PairState) -> list[str]:
+        """The companies that are to go of this account's."""
+        merged = [record for system, record in state.merges if system is MARKETO]
+        return [*merged, state.salesforce.id] if state.salesforce.deleted else merged
 
     def _is_left(self, person: str, company: str) -> bool:
         """Also of somebody who is a lead since, and belongs to no account."""
