@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright, expect
 
 from consumers.configuration.mapping.registered import registry_of
+from consumers.console.access.guard import COOKIE
+from consumers.console.access.roles import Role
+from consumers.console.access.sessions import Person, new_session
 from consumers.console.serving import link_of
 from infra.kafka.admin import ensure_topics
 from infra.kafka.broker import Broker
@@ -66,6 +70,15 @@ class Console:
             "backlog": "/backlog", "coverage": "/coverage", "streams": "/streams",
             "rules": "/rules", "audit": "/audit",
         }  # fmt: skip
+
+    async def state_of(self, role: Role) -> Any:
+        """What the browser of somebody with this role keeps."""
+        connection = await asyncpg.connect(self.postgres)
+        try:
+            token = await new_session(connection, Person(who=f"link:{role}", role=role), round(time.time() * 1000))
+        finally:
+            await connection.close()
+        return {"cookies": [{"name": COOKIE, "value": token, "domain": "localhost", "path": "/", "httpOnly": True, "sameSite": "Lax"}]}
 
     async def context(self, **options: Any) -> BrowserContext:
         """A window of the one who is signed in; its pages are listened to."""
@@ -156,7 +169,7 @@ async def test_the_five_questions_are_two_clicks_away(console: Console) -> None:
     await expect(page.get_by_role("heading", name="To do")).to_be_visible(timeout=_PATIENCE_MS)
     await page.goto(console.base)
     await page.locator(".needs").get_by_role("link").filter(has_text="conflict").click()  # what needs me? one
-    await page.get_by_role("link", name="title").click()  # what if I choose? two, and its plan
+    await page.get_by_role("link", name="title").first.click()  # what if I choose? two, and its plan
     await expect(page.get_by_role("heading", name="Which title is right?")).to_be_visible(timeout=_PATIENCE_MS)
     await context.close()
 
@@ -178,6 +191,51 @@ async def test_keys_alone_are_enough(console: Console) -> None:
     await page.keyboard.press("Escape")
     await page.keyboard.press("/")
     await expect(page.get_by_label("Find a record")).to_be_focused(timeout=_PATIENCE_MS)
+    await context.close()
+
+
+async def test_a_record_is_held_by_keys_alone(console: Console) -> None:
+    context = await console.context()
+    page = await context.new_page()
+    await page.goto(f"{console.base}/record/{console.pairs['canary']}")
+    await page.get_by_text("Hold this record").focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("a question of her lawyer's")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("a question of her lawyer's").first).to_be_visible(timeout=_PATIENCE_MS)
+    await page.get_by_role("button", name="Let it go on").press("Enter")
+    await expect(page.get_by_text("a question of her lawyer's")).to_have_count(0, timeout=_PATIENCE_MS)
+    await context.close()
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_each_role_is_shown_what_it_may_see_and_offered_what_it_may_do(role: Role, console: Console) -> None:
+    console.complaints.clear()
+    context = await console.context(storage_state=await console.state_of(role))
+    page = await context.new_page()
+    acts = role is not Role.VIEWER
+    await page.goto(f"{console.base}/record/{console.pairs['ada']}")
+    assert "ada@example.com" not in await page.content(), "nobody has said why"
+    await expect(page.get_by_role("button", name="Force from Salesforce …")).to_have_count(int(acts))
+    await expect(page.get_by_text("Show personal data", exact=True)).to_have_count(int(acts))
+    offered: set[str] = set()
+    for title in ("overview", "record", "conflicts", "conflict", "match", "errors", "rules"):
+        await page.goto(console.base + console.pages[title])
+        actions = await page.eval_on_selector_all("form[method=post]", "forms => forms.map(form => new URL(form.action).pathname)")
+        offered.update(actions)
+    assert (offered == {"/sign-out"}) is not acts, offered
+    await page.goto(f"{console.base}/audit")
+    await expect(page.locator("tbody tr").first).to_have_count(int(role is Role.ADMIN))
+    status = await page.evaluate(
+        """async () => {
+            const told = new URLSearchParams({form_key: document.querySelector("[name=form_key]").value, why: "x"});
+            return (await fetch("/hold/999999", {method: "POST", body: told})).status;
+        }"""
+    )
+    assert status == (404 if acts else 403), "what is not offered is not done either"
+    refused = ("status of 403", "status of 404")  # the audit log, and the act
+    assert [each for each in console.complaints if not any(words in each for words in refused)] == []
     await context.close()
 
 
@@ -223,12 +281,13 @@ async def test_pages_are_read_without_javascript(console: Console) -> None:
 
 
 async def test_a_page_weighs_little(console: Console) -> None:
-    context = await console.context()
-    page = await context.new_page()
-    sizes: list[asyncio.Task[Any]] = []
-    page.on("requestfinished", lambda asked: sizes.append(asyncio.ensure_future(asked.sizes())))
-    await page.goto(console.base)
-    await expect(page.locator(".sentence")).to_be_visible(timeout=_PATIENCE_MS)
-    told = await asyncio.gather(*sizes)
-    assert sum(each["responseBodySize"] for each in told) < 150_000
-    await context.close()
+    for title, seen in (("overview", ".sentence"), ("record", ".timeline")):
+        context = await console.context()
+        page = await context.new_page()
+        sizes: list[asyncio.Task[Any]] = []
+        page.on("requestfinished", lambda asked, sizes=sizes: sizes.append(asyncio.ensure_future(asked.sizes())))
+        await page.goto(console.base + console.pages[title])
+        await expect(page.locator(seen)).to_be_visible(timeout=_PATIENCE_MS)
+        told = await asyncio.gather(*sizes)
+        assert sum(each["responseBodySize"] for each in told) <= 150_000, title
+        await context.close()
