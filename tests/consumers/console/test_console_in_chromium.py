@@ -280,14 +280,14 @@ async def test_pages_are_read_without_javascript(console: Console) -> None:
     await context.close()
 
 
-async def test_a_page_weighs_little(console: Console) -> None:
-    for title, seen in (("overview", ".sentence"), ("record", ".timeline")):
-        context = await console.context()
-        page = await context.new_page()
-        sizes: list[asyncio.Task[Any]] = []
-        page.on("requestfinished", lambda asked, sizes=sizes: sizes.append(asyncio.ensure_future(asked.sizes())))
-        await page.goto(console.base + console.pages[title])
-        await expect(page.locator(seen)).to_be_visible(timeout=_PATIENCE_MS)
-        told = await asyncio.gather(*sizes)
-        assert sum(each["responseBodySize"] for each in told) <= 150_000, title
-        await context.close()
+@pytest.mark.parametrize(("title", "seen"), [("overview", ".sentence"), ("record", ".timeline")])
+async def test_a_page_weighs_little(title: str, seen: str, console: Console) -> None:
+    context = await console.context()
+    page = await context.new_page()
+    sizes: list[asyncio.Task[Any]] = []
+    page.on("requestfinished", lambda asked: sizes.append(asyncio.ensure_future(asked.sizes())))
+    await page.goto(console.base + console.pages[title])
+    await expect(page.locator(seen)).to_be_visible(timeout=_PATIENCE_MS)
+    told = await asyncio.gather(*sizes)
+    assert sum(each["responseBodySize"] for each in told) <= 150_000
+    await context.close()
