@@ -19,6 +19,7 @@ class Chosen:
     actor: str = ""
     between: str = ""
     fields: Sequence[str] = ()
+    config: int = 0
 
     def selection(self, now: int) -> Selection:
         """By the ledger's own words. Raises `NoMoment`."""
@@ -29,6 +30,7 @@ class Chosen:
             since=moment_of(since, now) if since.strip() else 0,
             until=moment_of(until, now) if until.strip() else 0,
             fields=frozenset(self.fields),
+            config=self.config,
         )
 
 

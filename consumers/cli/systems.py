@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from consumers.answers.sight import described
 from consumers.configuration.access import kafka_access
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import build, sorts
@@ -23,9 +24,7 @@ from consumers.fitting.setup.activities import create_types, plan_types
 from consumers.fitting.setup.custom_objects import create_objects, plan_objects
 from consumers.fitting.setup.fields import create_fields, plan_setup
 from consumers.fitting.survey import stream_fields, survey
-from consumers.fitting.visibility import Seen, visibility
 from consumers.flowsteps.documents import addresses
-from consumers.mapping.describes import Describes
 from streams.budget.open import OpenBudget
 from streams.ground.database import connected
 from streams.ground.together import together
@@ -145,14 +144,9 @@ async def setup_of(settings: Settings, *, create: bool) -> SetupReport:
     return SetupReport(marketo=plan.marketo, types=words, created=create, for_admin=plan.for_admin, complete=complete, flow_steps=steps)
 
 
-async def visibility_of(settings: Settings) -> tuple[Seen, ...]:
-    """What is kept in step of every object, what is not, and why, as both systems describe themselves now. Raises the adapters' errors."""
-    return visibility(settings, await _describes(settings))
-
-
 async def offers_of(settings: Settings) -> tuple[Offer, ...]:
     """All fields of both systems against the mapping, as they are now. Raises the adapters' errors."""
-    describes = await _describes(settings)
+    describes = await described(settings)
     known = await _remembered(settings)
     return tuple(_with_news(each, known) for each in offers(build(settings, describes, unseen=True), describes))
 
@@ -175,12 +169,6 @@ async def _remembered(settings: Settings) -> Knowledge:
             connection.terminate()
     except (Retry, Unprepared):
         return {}
-
-
-async def _describes(settings: Settings) -> Describes:
-    async with Session(salesforce_settings(settings)) as session, MarketoSession(marketo_settings(settings)) as marketo_session:
-        salesforce, marketo = SalesforceRest(session, OpenBudget()), MarketoRest(marketo_session, OpenBudget(), BY_HAND_SECONDS)
-        return await survey(salesforce, marketo, sorts(settings))
 
 
 async def _asked(asking: Coroutine[Any, Any, _T]) -> tuple[_T | None, SyncError | None]:

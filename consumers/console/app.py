@@ -30,6 +30,7 @@ from consumers.console.pages.matching import Matching
 from consumers.console.pages.onerecord import OneRecord
 from consumers.console.pages.overview import Overview
 from consumers.console.pages.record import RecordPage
+from consumers.console.pages.rules import Rules
 from consumers.console.pages.signing import Signing
 from consumers.console.rendering import STATIC, Pages
 from streams.wire.errors import Retry, SyncError
@@ -54,6 +55,7 @@ def application(ground: Ground) -> Starlette:
         *Changes(ground, pages).routes,
         *Lists(ground, pages).routes,
         *Deciding(ground, pages).routes,
+        *Rules(ground, pages).routes,
         *Matching(ground, pages).routes,
         *Listening(ground).routes,
         *Api(ground).routes,

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -57,6 +58,8 @@ class Ground:
 
     settings: Settings
     pool: Any
+    file: Path | None = None
+    """The configuration; None: nobody has said where it lies."""
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=_SAMPLES_MAX))
     _status: Status | None = None
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -141,13 +144,13 @@ def sample_of(status: Status) -> Sample:
 
 
 @asynccontextmanager
-async def grounded(settings: Settings) -> AsyncGenerator[Ground]:
+async def grounded(settings: Settings, file: Path | None = None) -> AsyncGenerator[Ground]:
     """A ground whose connections are made when they are needed."""
     pool = asyncpg.create_pool(
         settings.postgres.dsn.reveal(), min_size=0, max_size=4, command_timeout=30.0, server_settings={"application_name": "tandem-console"}
     )
     async with pool:
-        ground = Ground(settings=settings, pool=pool)
+        ground = Ground(settings=settings, pool=pool, file=file)
         watching = asyncio.create_task(ground.watch())
         try:
             yield ground

@@ -14,6 +14,7 @@ from consumers.answers.ledger import Deletes, Story
 from consumers.answers.linking import Linked
 from consumers.answers.past import Changes, Past
 from consumers.answers.reconciling import Cycles
+from consumers.answers.rules import GoingBack
 from consumers.audit.mending import Written
 from consumers.audit.repair import Repair
 from consumers.audit_log.deeds import Deed
@@ -26,7 +27,9 @@ from consumers.desk.letters import Letter
 from consumers.desk.undo import Kept, Undone
 from consumers.desk.waiting import Ambiguity, Candidate, Conflict, Group, Line
 from consumers.errands.asking import Answer
+from consumers.fitting.visibility import Seen
 from consumers.ledger.tallies import Due
+from consumers.ledger.versions import Version
 from consumers.links.links import Link
 from consumers.reports.records.derived import Difference, FieldThen
 from consumers.reports.records.mapped import Mapped
@@ -224,7 +227,7 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
     Answer: lambda answer: _hidden(answer, names="person", words="reason", steps=tuple(map(masked_words, answer.steps))),
 }
 IMPERSONAL = (
-    Cycle, Cycles, Deed, Due, Health, Hole, Journey, Link, Linked, Mapped, Partition, Progress, Proof, Queued, Quote, SourceState, Topic,
-    Would, str, int, float, bool, type(None),
+    Cycle, Cycles, Deed, Due, GoingBack, Health, Hole, Journey, Link, Linked, Mapped, Partition, Progress, Proof, Queued, Quote, Seen,
+    SourceState, Topic, Version, Would, str, int, float, bool, type(None),
 )  # fmt: skip
 """What holds nothing of a person's."""

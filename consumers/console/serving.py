@@ -46,10 +46,12 @@ async def link_of(settings: Settings, who: str) -> str:
     return f"{address(console)}/sign-in?link={token}"
 
 
-async def serve(settings: Settings) -> None:
-    """Until it is told to stop. Raises `Fatal` where the port is taken, or nobody could sign in; and as `ledger_connection`."""
+async def serve(settings: Settings, file: Path | None = None) -> None:
+    """Until it is told to stop. `file`: the configuration.
+
+    Raises `Fatal` where the port is taken, or nobody could sign in; and as `ledger_connection`."""
     await _look(settings)
-    async with grounded(settings) as ground:
+    async with grounded(settings, file) as ground:
         config = uvicorn.Config(
             application(ground),
             host=settings.console.host,

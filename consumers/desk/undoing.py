@@ -25,13 +25,15 @@ _AGREEING = frozenset({"judged", "looked", "joined", BY_HAND})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which changes. `cause`: a call of a system's, a source, how it was changed, topic/partition@offset, or an undo; `actor`: who made
-    them; `since`, `until` (ms): when; `fields`: only of these. What is empty says nothing."""
+    them; `since`, `until` (ms): when; `fields`: only of these; `config`: decided by this version of the rules, not by a person. What is
+    empty says nothing."""
 
     cause: str = ""
     actor: str = ""
     since: int = 0
     until: int = 0
     fields: frozenset[str] = frozenset()
+    config: int = 0
 
     def picks(self, decision: Decision) -> bool:
         """Whether a decision is one of them."""
@@ -40,6 +42,8 @@ class Selection:
         if (self.since and made < self.since) or (self.until and made > self.until):
             return False
         if self.actor and (event is None or not event.author or not _is_same(event.author, self.actor)):
+            return False
+        if self.config and (decision.config != self.config or decision.kind == BY_HAND):
             return False
         if not self.cause:
             return True
@@ -51,7 +55,7 @@ class Selection:
     @property
     def empty(self) -> bool:
         """Whether it would be everything."""
-        return not (self.cause or self.actor or self.since or self.until)
+        return not (self.cause or self.actor or self.since or self.until or self.config)
 
 
 NOTHING_PICKED = Selection()

@@ -10,9 +10,11 @@ from consumers.mapping.fields import FieldMapping, SyncRules
 from streams.ground.database import away_is_retry
 
 _LOCK = "select pg_advisory_xact_lock(hashtext('tandem: config versions'))"
-_LAST = "select number, digest from config_versions order by number desc limit 1"
-_KEEP = "insert into config_versions (number, digest, since_ms, rules) values ($1, $2, $3, $4::jsonb)"
+_LAST = "select number, digest, file is null as bare from config_versions order by number desc limit 1"
+_KEEP = "insert into config_versions (number, digest, since_ms, rules, file) values ($1, $2, $3, $4::jsonb, $5::jsonb)"
+_FILL = "update config_versions set file = $2::jsonb where number = $1 and file is null"
 _ALL = "select number, digest, since_ms, rules from config_versions order by number desc limit $1"
+_ONE = "select number, since_ms, rules, file from config_versions where $1 in (0, number) order by number desc limit 1"
 _PEOPLE = "people"
 Words = Mapping[str, Mapping[str, str]]
 """By object, then by field: how it is mapped and decided."""
@@ -28,17 +30,31 @@ class Version:
     changed: tuple[str, ...]
 
 
-async def numbered(pool: Any, rules: SyncRules, now_ms: int) -> int:
-    """The number of these rules: that of the last version where they are the same, else a new one. Raises `Retry` while the database is
-    away."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is kept of a version. `rules`: in words; `file`: the part of the configuration that makes them, in the form of the file; None
+    where a former version of Tandem has numbered it."""
+
+    number: int
+    since_ms: int
+    rules: Words
+    file: Mapping[str, Any] | None
+
+
+async def numbered(pool: Any, rules: SyncRules, now_ms: int, file: Mapping[str, Any] | None = None) -> int:
+    """The number of these rules: that of the last version where they are the same, else a new one. `file`: the part of the configuration
+    that makes them. Raises `Retry` while the database is away."""
+    written = orjson.dumps(file).decode() if file is not None else None
     with away_is_retry("number the rules"):
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute(_LOCK)
             last = await connection.fetchrow(_LAST)
             if last is not None and last["digest"] == rules.version:
+                if last["bare"] and written is not None:
+                    await connection.execute(_FILL, last["number"], written)
                 return int(last["number"])
             number = 1 + (last["number"] if last is not None else 0)
-            await connection.execute(_KEEP, number, rules.version, now_ms, orjson.dumps(words_of(rules)).decode())
+            await connection.execute(_KEEP, number, rules.version, now_ms, orjson.dumps(words_of(rules)).decode(), written)
             return number
 
 
@@ -48,10 +64,19 @@ async def versions(connection: Any, most: int) -> list[Version]:
     told = [orjson.loads(row["rules"]) for row in rows]
     before = [*told[1:], None][: len(rows)]
     found = [
-        Version(number=row["number"], digest=row["digest"], since_ms=row["since_ms"], changed=tuple(_changes(was, now)) if was else ())
+        Version(number=row["number"], digest=row["digest"], since_ms=row["since_ms"], changed=tuple(changes(was, now)) if was else ())
         for row, now, was in zip(rows, told, before, strict=True)
     ]
     return found[:most]
+
+
+async def kept(connection: Any, number: int = 0) -> Kept | None:
+    """A version; 0: the present one. None: there is none of that number (or none at all)."""
+    row = await connection.fetchrow(_ONE, number)
+    if row is None:
+        return None
+    file = orjson.loads(row["file"]) if row["file"] is not None else None
+    return Kept(number=row["number"], since_ms=row["since_ms"], rules=orjson.loads(row["rules"]), file=file)
 
 
 def words_of(rules: SyncRules) -> dict[str, dict[str, str]]:
@@ -78,7 +103,7 @@ def _line(item: FieldMapping) -> str:
     )
 
 
-def _changes(was: Words, now: Words) -> Iterator[str]:
+def changes(was: Words, now: Words) -> Iterator[str]:
     for obj in sorted({*was, *now}):
         before, after = was.get(obj, {}), now.get(obj, {})
         for name in sorted({*before, *after}):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumers.cli.terms import DEFAULT_CONFIG, Config, Json, console, examples, finish, print_json, settings_of
+from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, Reason, console, examples, finish, print_json, settings_of
 
 if TYPE_CHECKING:
     from consumers.reports.records.mapped import Mapped
@@ -68,6 +68,45 @@ def config_versions(
         print_json(told)
     else:
         print_versions(console(), told)
+
+
+@config_app.command(
+    "rollback",
+    short_help="Go back to a version of the rules; --apply does it.",
+    epilog=examples("tandem config rollback 3", 'tandem config rollback 3 --apply --reason "the new rule lost titles"'),
+)
+def config_rollback(
+    number: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `tandem config versions` tells.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the configuration file; without this nothing is changed.")] = False,
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Go back to the rules of a version: what would be otherwise, and the lines of the configuration; 6 where there are any.
+
+    With --apply the configuration file is written with the rules of that version in place of its own, and the file as it was is kept beside
+    it. Nothing else of it is touched. Workers read it when they are started again: then it is a version of its own.
+    """
+    settings = settings_of(config)
+    from consumers.answers.rules import going_back, went_back  # noqa: PLC0415 - quick start
+    from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
+    from consumers.cli.text.rules import print_going_back, print_went_back  # noqa: PLC0415 - quick start
+
+    if apply:
+        done = finish(noted(settings, "config rollback", {"version": number}, went_back(settings, number, config), reason))
+        if json:
+            print_json(done)
+        else:
+            print_went_back(console(), done)
+        return
+    told = finish(going_back(settings, number))
+    if json:
+        print_json(told)
+    else:
+        print_going_back(console(), told)
+    if told.lines:
+        raise typer.Exit(int(Exit.CHANGES))
 
 
 @config_app.command("show", short_help="What is in effect.", epilog=examples("tandem config show", "tandem config show --json"))

@@ -37,7 +37,7 @@ def serve(
         )
     else:
         console().print(f"The console: {serving.address(settings.console)}", soft_wrap=True, markup=False)
-    finish(serving.serve(settings))
+    finish(serving.serve(settings, config))
 
 
 @console_app.command(

@@ -8,6 +8,7 @@ from consumers.answers.control import pauses_of
 from consumers.answers.copying import progress_of
 from consumers.answers.ledger import Story, records_of, stories_of
 from consumers.answers.linking import Linked, links_of
+from consumers.answers.rules import GoingBack, going_back
 from consumers.answers.timelines import timeline_of
 from consumers.console.access.roles import Role
 from consumers.console.ground import Ground
@@ -47,6 +48,7 @@ class Document:
 
 
 PAIR = Parameter(name="pair", place="path", words="The number of the pair.", type="integer", required=True)
+VERSION = Parameter(name="version", place="path", words="The number of the version.", type="integer", required=True)
 REVEAL = Parameter(name="reveal", place="query", words="1: personal data unmasked; takes the role operator, and is written down.")
 
 
@@ -83,6 +85,11 @@ async def _copy(ground: Ground, _asked: Mapping[str, str]) -> Progress | None:
     return await progress_of(ground.settings)
 
 
+async def _version(ground: Ground, asked: Mapping[str, str]) -> GoingBack:
+    number = asked["version"]
+    return await going_back(ground.settings, int(number) if number.isdecimal() else 0)
+
+
 _LIVE = Parameter(name="live", place="query", words="1: both systems are asked for the record as it is now.")
 DOCUMENTS: tuple[Document, ...] = (
     Document(path="/health", name="health", words="How everything stands, in a word and a sentence.", gives=Health, ask=_health),
@@ -99,6 +106,8 @@ DOCUMENTS: tuple[Document, ...] = (
     Document(path="/links", name="links", words="Which campaign is kept in step with which program.", gives=tuple[Linked, ...], ask=_links),
     Document(path="/copy", name="copy", words="How far the latest first copy is; null: there never was one.", gives=Progress | None,
              ask=_copy),
+    Document(path="/rules/{version}", name="rules-version", gives=GoingBack, ask=_version, parameters=(VERSION,),
+             words="A version of the rules against what is configured now, with its part of the configuration, to go back to."),
     Document(
         path="/records",
         name="records",

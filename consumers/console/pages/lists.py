@@ -33,6 +33,8 @@ class ListPage:
     live: bool = True
     head: Head | None = None
     """What stands above the tables."""
+    also: tuple[tuple[str, str], ...] = ()
+    """Pages beside it: path and words."""
 
 
 LIST_PAGES = (
@@ -45,7 +47,10 @@ LIST_PAGES = (
              tables=("holes", "cycles", "drift", "proofs"), head=PICTURE),
     ListPage(path="/streams", title="Streams", lead="Everything that happens, as messages for whoever wants to know.",
              tables=("topics", "sources")),
-    ListPage(path="/rules", title="Mapping and rules", lead="What is kept in step, and who wins.", tables=("rules",), live=False),
+    ListPage(path="/rules", title="Mapping and rules", lead="What is kept in step, who wins, and since when.",
+             tables=("versions", "rules"), live=False, also=(("/rules/hidden", "What is hidden from Tandem's users, and why"),)),
+    ListPage(path="/rules/hidden", title="What is hidden", live=False, tables=("hidden",),
+             lead="As both systems say just now. What is hidden is neither read nor written, nor cleared."),
     ListPage(path="/audit", title="Audit", lead="What people did.", tables=("audit-log",)),
 )  # fmt: skip
 

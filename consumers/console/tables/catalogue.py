@@ -7,12 +7,15 @@ from consumers.answers.covering import coverage_of, cycles_of
 from consumers.answers.desk import conflicts_of, holds_of, letters_of
 from consumers.answers.drifting import drift_of
 from consumers.answers.ledger import deeds_of, list_of, spent_of
+from consumers.answers.sight import visibility_of
+from consumers.answers.trying import versions_of
 from consumers.audit.compare import Class
 from consumers.configuration.mapping.registered import registry_of
 from consumers.console.access.roles import Role
 from consumers.console.ground import Ground
 from consumers.console.tables.table import Column, Shape, Table
 from consumers.desk.waiting import Group, grouped, letters_grouped
+from consumers.fitting.visibility import Sight
 from consumers.reports.records.mapped import mapped
 from consumers.reports.standing.lists import Queue
 from consumers.subscriptions.topics import topics
@@ -32,6 +35,14 @@ def _listed(row: Any) -> str:
 def _candidates(row: Any) -> str:
     """Where one of several is chosen."""
     return f"/match/{row.listed.pair}" if row.cause.name == "ambiguous" else ""
+
+
+async def _versions(ground: Ground, most: int) -> Sequence[Any]:
+    return await versions_of(ground.settings, most)
+
+
+async def _hidden(ground: Ground, most: int) -> Sequence[Any]:
+    return [each for each in await visibility_of(ground.settings) if each.sight in (Sight.HIDDEN, Sight.STOPPED)][:most]
 
 
 async def _holds(ground: Ground, most: int) -> Sequence[Any]:
@@ -314,6 +325,33 @@ TABLES: tuple[Table, ...] = (
             Column(key="feed_ms", title="Newest change", shape=Shape.WHEN,
                    get=lambda row: 0 if row[0].feed_ago_ms is None else row[1] - row[0].feed_ago_ms),
             Column(key="gaps", title="Open gaps", get=lambda row: "; ".join(row[0].gaps), shape=Shape.PLAIN),
+        ),
+    ),
+    Table(
+        name="versions",
+        title="Versions of the rules",
+        words="The rules that workers have run under, numbered whenever they changed; decisions carry the number.",
+        teaches="No worker has started yet: the first one numbers its rules.",
+        ask=_versions,
+        columns=(
+            Column(key="number", title="Version", get=lambda row: row.number, link=lambda row: f"/rules/{row.number}"),
+            Column(key="since_ms", title="In use since", get=lambda row: row.since_ms, shape=Shape.WHEN),
+            Column(key="changed", title="What it changed", get=lambda row: "; ".join(row.changed)),
+        ),
+    ),
+    Table(
+        name="hidden",
+        title="What is hidden",
+        words="What is mapped, and a system doesn't show Tandem's user, or doesn't flow as the mapping says; and what helps.",
+        teaches="Nothing that is mapped is hidden.",
+        ask=_hidden,
+        columns=(
+            Column(key="object", title="Records of", get=lambda row: row.object, choices=True),
+            Column(key="system", title="In", get=lambda row: str(row.system), shape=Shape.SYSTEM, choices=True),
+            Column(key="field", title="Field", get=lambda row: row.field or "all of it"),
+            Column(key="sight", title="How it stands", get=lambda row: str(row.sight), choices=True),
+            Column(key="why", title="Why", get=lambda row: str(row.why), choices=True),
+            Column(key="told", title="What helps", get=lambda row: row.told),
         ),
     ),
     Table(

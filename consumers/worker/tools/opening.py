@@ -13,6 +13,7 @@ import structlog
 
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import sorts
+from consumers.configuration.rules import rules_part
 from consumers.configuration.settings import Echo
 from consumers.configuration.systems import limits_of, marketo_settings, salesforce_settings
 from consumers.fitting.canary import Patience as CanaryPatience
@@ -119,7 +120,7 @@ async def opened(settings: Settings, watch: CallWatch, stack: AsyncExitStack) ->
     await links.all()
     pauses = Pauses(pool)
     await pauses.all()
-    terms = replace(terms, winner_of=links.winner_of, version=await numbered(pool, rules, now_ms()))
+    terms = replace(terms, winner_of=links.winner_of, version=await numbered(pool, rules, now_ms(), rules_part(settings)))
     gaps = await _gaps(pool, rules)
     poll_seconds = settings.intervals.poll_seconds
     back = partial(welcome, gaps=gaps, pool=pool, ledger=ledger, terms=terms, poll_seconds=poll_seconds, now_ms=now_ms)

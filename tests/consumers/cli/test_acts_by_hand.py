@@ -32,6 +32,7 @@ ACTS: dict[tuple[str, ...], str] = {
     ("dead-letters", "show"): "reveal",
     ("pause",): "pause",
     ("undo",): "undo",
+    ("config", "rollback"): "config rollback",
     ("force",): "force",
     ("support-bundle",): "reveal",
     ("reread",): "reread",

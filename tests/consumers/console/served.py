@@ -72,9 +72,9 @@ class Browser:
 
 
 @asynccontextmanager
-async def served(settings: Settings) -> AsyncIterator[Browser]:
+async def served(settings: Settings, *, file: Path | None = None) -> AsyncIterator[Browser]:
     """A console that runs, and a browser that has not signed in."""
-    async with grounded(settings) as ground:
+    async with grounded(settings, file) as ground:
         config = uvicorn.Config(application(ground), host="127.0.0.1", port=settings.console.port, log_config=None, access_log=False)
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ def add_undo_command(app: typer.Typer) -> None:
             "tandem undo --actor 0055f000001AbCdAAK --between 2h..1h",
             'tandem undo --actor import@example.com --between 2026-11-29T08:00..2026-11-29T08:30 --apply --reason "the wrong file"',
             "tandem undo --cause undo:1796000000000 --apply",
+            "tandem undo --config-version 7 --field title",
         ),
     )(undo)
 
@@ -38,6 +39,10 @@ def undo(
             "--between", metavar="FROM..TO", help="When they were made: 2h..1h, 2026-11-29T08:00.. and so on.", show_default=False
         ),
     ] = "",
+    config_version: Annotated[
+        int,
+        typer.Option("--config-version", metavar="NUMBER", min=0, help="Decided by this version of the rules.", show_default=False),
+    ] = 0,
     field: Annotated[
         list[str] | None, typer.Option("--field", metavar="FIELD", help="Only this field; may be given several times.")
     ] = None,
@@ -58,13 +63,13 @@ def undo(
     from consumers.subscriptions.since import NoMoment  # noqa: PLC0415 - quick start
 
     try:
-        wanted = selected(Chosen(cause=cause, actor=actor, between=between, fields=field or ()))
+        wanted = selected(Chosen(cause=cause, actor=actor, between=between, fields=field or (), config=config_version))
     except NoMoment as error:
         raise typer.BadParameter(str(error), param_hint="--between") from error
     if wanted.empty:
-        raise typer.BadParameter("say which changes: --cause, --actor, --between")
+        raise typer.BadParameter("say which changes: --cause, --actor, --between, --config-version")
     work = undone(settings, wanted, who=who_acts(), apply=apply, reason=reason)
-    what = {"cause": cause, "actor": actor, "between": between, "fields": field or []}
+    what = {"cause": cause, "actor": actor, "between": between, "config_version": config_version, "fields": field or []}
     told = finish(noted(settings, "undo", what, work, reason) if apply else work)
     if json:
         print_json(told)

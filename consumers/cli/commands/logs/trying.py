@@ -22,8 +22,9 @@ def add_trying_commands(app: typer.Typer) -> None:
     """Both commands."""
     tried = examples(
         "tandem plan",
+        "tandem plan --config new.yaml",
+        "tandem plan --config new.yaml --since 30d",
         "tandem plan --config new.yaml --present tandem.yaml",
-        "tandem plan --config new.yaml --present tandem.yaml --since 30d",
     )
     app.command(short_help="What would be written now; what other rules would have done.", epilog=tried)(plan)
     built = examples("tandem rebuild --into postgresql://localhost/second", "tandem rebuild --into postgresql://localhost/second --compare")
@@ -34,14 +35,15 @@ def plan(
     config: Config = DEFAULT_CONFIG,
     *,
     present: Annotated[
-        Path | None, typer.Option("--present", help="The configuration that is in use: with it, `--config` is one that is tried.")
+        Path | None, typer.Option("--present", help="The configuration that is in use, where the ledger is not to say so.")
     ] = None,
     since: Annotated[str, typer.Option("--since", help="Try the rules on the log from then on: 90s, 2h, 7d, or a date.")] = "7d",
     reveal: Reveal = False,
     reason: Reason = "",
     json: Json = False,
 ) -> None:
-    """What would be written right now; or, with --present, what the rules in --config would have decided otherwise since then.
+    """What would be written right now; or, where --config has other rules than the workers run under, what those would have decided
+    otherwise since then. Which rules are in use the ledger knows, unless --present names them.
 
     Other rules are tried on the logged events, in a shadow of the ledger: per kind and field how many outcomes differ, which conflicts are
     new or gone, which records would end otherwise, and how many more are written. Nothing is written anywhere. 6 where anything differs.
@@ -51,11 +53,22 @@ def plan(
         from consumers.cli.noted import note  # noqa: PLC0415 - quick start
 
         finish(note(settings, "reveal", {"plan": str(config), "since": since}, reason))
-    changes = (
-        _tried(settings, settings_of(present), since, reveal=reveal, json=json) if present else _now(settings, reveal=reveal, json=json)
-    )
-    if changes:
+    baseline = settings_of(present) if present else _in_use(settings)
+    if _tried(settings, baseline, since, reveal=reveal, json=json) if baseline else _now(settings, reveal=reveal, json=json):
         raise typer.Exit(int(Exit.CHANGES))
+
+
+def _in_use(settings: "Settings") -> "Settings | None":
+    """The settings with the rules that workers run under; None: those are the same, or nobody knows them."""
+    from consumers.answers.rules import present_settings  # noqa: PLC0415 - quick start
+
+    number, found = finish(present_settings(settings))
+    if not number:
+        told = "The ledger doesn't know yet which rules are in use: no worker of this version has run. To try others, name those: --present"
+        print(told, file=sys.stderr)  # noqa: T201 - a command line prints
+    elif found is not None:
+        print(f"Other rules than those in use, which are version {number}: tried on the log.", file=sys.stderr)  # noqa: T201 - as above
+    return found
 
 
 def _tried(new: "Settings", present: "Settings", since: str, *, reveal: bool, json: bool) -> bool:

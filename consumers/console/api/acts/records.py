@@ -30,6 +30,7 @@ class Changes(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cause: Annotated[Text, msgspec.Meta(description="What brought them: a call of a system, a source, a message, an undo.")] = ""
     actor: Annotated[Text, msgspec.Meta(description="Who made them, as the system calls them.")] = ""
     between: Annotated[Text, msgspec.Meta(description="When they were made: 2h..1h, 2026-11-29T08:00.. and so on.")] = ""
+    config_version: Annotated[int, msgspec.Meta(description="Decided by this version of the rules.", ge=0)] = 0
     fields: Annotated[list[str], msgspec.Meta(description="Only these.", max_length=500)] = msgspec.field(default_factory=list)
 
 
@@ -78,9 +79,9 @@ async def _reread(settings: Settings, asked: Some, who: str) -> Would | list[Out
 
 
 async def _undo(settings: Settings, asked: Changes, who: str) -> Undone:
-    wanted = selected(Chosen(cause=asked.cause, actor=asked.actor, between=asked.between, fields=asked.fields))
+    wanted = selected(Chosen(cause=asked.cause, actor=asked.actor, between=asked.between, fields=asked.fields, config=asked.config_version))
     if wanted.empty:
-        raise Refused(senseless("Which changes?", "Give `cause`, `actor` or `between`."))
+        raise Refused(senseless("Which changes?", "Give `cause`, `actor`, `between` or `config_version`."))
     return await undone(settings, wanted, who=who, apply=asked.apply, reason=asked.reason.strip())
 
 

@@ -8,6 +8,7 @@ from consumers.console.api.acts.act import Act
 ACTS: tuple[Act, ...] = (*waiting.ACTS, *control.ACTS, *records.ACTS, *setting.ACTS)
 NONE: Mapping[tuple[str, ...], str] = {
     ("subscribe",): "programs read topics with any Kafka client; values unmasked are in the documents, with `reveal=1`",
+    ("config", "rollback"): "it writes the operator's configuration file, which is where `tandem` runs; GET /rules/{version} has its text",
     ("plan",): "it tries a configuration file, with the secrets that it names, on the log: for minutes, at a terminal",
     ("rebuild",): "it writes into a second database, whose credentials this API must not be told",
     ("dead-letters", "show"): "GET /dead-letters tells them; the original, as it came, is for a terminal",
