@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from consumers.answers.bundling import Bundle
+from consumers.answers.delivering import Shared, Shown
 from consumers.answers.happened import Happening
 from consumers.answers.journey import Journey
 from consumers.answers.ledger import Deletes, Story
@@ -20,6 +21,7 @@ from consumers.audit.repair import Repair
 from consumers.audit_log.deeds import Deed
 from consumers.copy.progress import Progress
 from consumers.copy.quote import Quote
+from consumers.deliveries.sending import Answer as Sent
 from consumers.desk.control import Queued
 from consumers.desk.doing import Outcome, Would
 from consumers.desk.forcing import Forcing
@@ -228,6 +230,6 @@ _MASKS: Mapping[type, Callable[[Any], Any]] = {
 }
 IMPERSONAL = (
     Cycle, Cycles, Deed, Due, GoingBack, Health, Hole, Journey, Link, Linked, Mapped, Partition, Progress, Proof, Queued, Quote, Seen,
-    SourceState, Topic, Version, Would, str, int, float, bool, type(None),
+    Sent, Shared, Shown, SourceState, Topic, Version, Would, str, int, float, bool, type(None),
 )  # fmt: skip
 """What holds nothing of a person's."""

@@ -75,8 +75,9 @@ class Doing:
             raise
         answer = _answer(told)
         if key is not None:
+            kept = _answer({**told, "result": act.kept(told["result"])})
             async with self._ground.connection() as connection:
-                await key.keep(connection, bytes(answer.body))
+                await key.keep(connection, bytes(kept.body))
         return answer
 
     async def _done(self, act: Act, asked: Asked, visitor: Visitor) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from consumers.answers.covering import coverage_of, cycles_of
+from consumers.answers.delivering import deliveries_of
 from consumers.answers.desk import conflicts_of, holds_of, letters_of
 from consumers.answers.drifting import drift_of
 from consumers.answers.ledger import deeds_of, list_of, spent_of
@@ -19,6 +20,7 @@ from consumers.fitting.visibility import Sight
 from consumers.reports.records.mapped import mapped
 from consumers.reports.standing.lists import Queue
 from consumers.subscriptions.topics import topics
+from streams.wire.errors import Retry, Unprepared
 
 _DRIFTED = 168
 _ASKED = 500
@@ -35,6 +37,13 @@ def _listed(row: Any) -> str:
 def _candidates(row: Any) -> str:
     """Where one of several is chosen."""
     return f"/match/{row.listed.pair}" if row.cause.name == "ambiguous" else ""
+
+
+async def _deliveries(ground: Ground, most: int) -> Sequence[Any]:
+    try:
+        return (await deliveries_of(ground.settings))[:most]
+    except (Retry, Unprepared):  # without Kafka nobody knows how far each is behind; how they stand the ledger knows
+        return (await deliveries_of(ground.settings, counted=False))[:most]
 
 
 async def _versions(ground: Ground, most: int) -> Sequence[Any]:
@@ -310,6 +319,25 @@ TABLES: tuple[Table, ...] = (
             Column(key="content", title="Content", get=lambda row: str(row[0].content), choices=True),
             Column(key="judged", title="Judged", get=lambda row: sum(each.next_offset for each in row[1]) or None, shape=Shape.COUNT),
             Column(key="behind", title="Not judged yet", get=_behind, shape=Shape.COUNT),
+        ),
+    ),
+    Table(
+        name="deliveries",
+        title="Deliveries",
+        words="Topics for those without Kafka: webhooks that are called, and streams that are listened to, each with a cursor of its own.",
+        teaches="Nobody has asked for a delivery: begin one with `tandem deliveries create`, or below.",
+        ask=_deliveries,
+        columns=(
+            Column(key="name", title="Name", get=lambda row: row.name, link=lambda row: f"/deliveries/{row.name}"),
+            Column(key="topic", title="Topic", get=lambda row: row.topic, choices=True),
+            Column(key="way", title="How", get=lambda row: row.way, choices=True),
+            Column(key="state", title="Stands", get=lambda row: "failing" if row.failing_since else row.state, choices=True),
+            Column(key="behind", title="Behind", get=lambda row: row.behind, shape=Shape.COUNT),
+            Column(key="delivered", title="Delivered", get=lambda row: row.delivered, shape=Shape.COUNT),
+            Column(key="delivered_at", title="Last", get=lambda row: row.delivered_at, shape=Shape.WHEN),
+            Column(key="attempts", title="Attempts", get=lambda row: row.attempts, shape=Shape.COUNT),
+            Column(key="next_at", title="Next attempt", get=lambda row: row.next_at, shape=Shape.WHEN),
+            Column(key="trouble", title="What went wrong", get=lambda row: row.trouble or row.why, shape=Shape.PLAIN),
         ),
     ),
     Table(

@@ -16,6 +16,9 @@ from consumers.console.access.roles import Role
 from consumers.console.api.acts.act import Act, Asked
 from consumers.console.api.acts.registry import ACTS, NONE
 from consumers.console.api.openapi import openapi
+from infra.kafka.admin import ensure_topics
+from infra.kafka.broker import Broker
+from streams.wire.topics import all_topics
 from tests.consumers.cli.test_acts_by_hand import ACTS as BY_HAND
 from tests.consumers.cli.test_acts_by_hand import IN_MARKETO
 from tests.consumers.console.served import Browser, served, settings_on
@@ -30,6 +33,9 @@ LEAST: Mapping[str, dict[str, Any]] = {
     "conflicts resolve": {"all": True, "take": "salesforce"},
     "force": {"record": "pair:1", "source": "marketo"},
     "reread": {"records": ["pair:1"]},
+    "deliveries create": {"name": "billing", "topic": "decisions"},
+    "deliveries rewind": {"name": "billing", "since": "all"},
+    **{f"deliveries {what}": {"name": "billing"} for what in ("pause", "resume", "test", "rotate", "delete")},
     "pause": {"to": "marketo"},
     "resume": {"all": True},
     "confirm-deletes": {"object": "lead"},
@@ -108,10 +114,10 @@ class Program:
 
 
 @asynccontextmanager
-async def programs(postgres: str, folder: Path) -> AsyncIterator[Program]:
+async def programs(postgres: str, folder: Path, **more: Any) -> AsyncIterator[Program]:
     tokens = folder / "tokens.txt"
     tokens.write_text("\n".join(f"{role} {role} {hashlib.sha256(str(role).encode()).hexdigest()}" for role in Role))
-    async with served(settings_on(postgres, folder, tokens=str(tokens))) as browser:
+    async with served(settings_on(postgres, folder, tokens=str(tokens), **more)) as browser:
         yield Program(browser, postgres)
 
 
@@ -256,3 +262,28 @@ async def test_whoever_asks_while_it_is_done_is_told_so(postgres: str, tmp_path:
         await connection.close()
         status, told, headers = await program.post("/pause", asked, idempotency_key="one")
         assert (status, told["type"], headers["retry-after"]) == (409, "urn:tandem:problem:key-in-use", "2")
+
+
+@pytest.mark.integration
+async def test_a_secret_is_answered_once_and_kept_nowhere_else(postgres: str, tmp_path: Path, kafka_broker: Broker) -> None:
+    wish = {"name": "billing", "topic": "decisions", "url": "https://hooks.example.com/x?key=private", "secret": ""}
+    async with programs(postgres, tmp_path, kafka=kafka_broker.bootstrap) as program:
+        await ensure_topics(kafka_broker.bootstrap, all_topics(()))
+        assert (await program.post("/deliveries/create", wish))[1]["result"]["steps"]
+        asked = {**wish, "apply": True, "reason": "for the invoices"}
+        status, told, _ = await program.post("/deliveries/create", asked, idempotency_key="one")
+        assert status == 200, told
+        secret = told["result"]["secret"]
+        assert secret
+        status, again, _ = await program.post("/deliveries/create", asked, idempotency_key="one")
+        assert (status, again["result"]["secret"], again["result"]["delivery"]["name"]) == (200, "", "billing")
+        kept = await program.rows("select convert_from(answer, 'utf8') from asked_by_programs")
+        noted = await program.rows("select what::text from audit_log")
+        assert not any(secret in str(each) or "private" in str(each) for each in (*kept, *noted))
+        assert [each["name"] for each in (await program.get("/deliveries"))[1]] == ["billing"]
+        assert (await program.post("/deliveries/pause", {"name": "billing"}, Role.OPERATOR))[1]["result"]["state"] == "active"
+        stop = {"name": "billing", "apply": True, "reason": "their release"}
+        assert (await program.post("/deliveries/pause", stop, Role.OPERATOR))[1]["result"]["state"] == "paused"
+        assert (await program.post("/deliveries/delete", {**stop, "name": "nobody"}))[0] == 404
+        assert (await program.post("/deliveries/delete", stop))[0] == 200
+        assert (await program.get("/deliveries"))[1] == []

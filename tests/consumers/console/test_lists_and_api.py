@@ -29,6 +29,8 @@ from streams.ground.clock import now_ms
 from tests.consumers.console.served import served, settings_on
 from tests.consumers.console.troubled import fill
 
+ASKS_SYSTEMS = {"hidden"}
+"""Tables for which both systems are asked, which are away here."""
 TEMPLATES = STATIC.parent / "templates"
 
 
@@ -127,12 +129,16 @@ async def test_programs_get_what_pages_show_masked_unless_an_operator_asks(postg
         for table in TABLES:
             needed = admin if table.role is Role.ADMIN else viewer
             status, text, _ = await browser.get(f"/api/v1/{table.name}", **needed)
-            assert status == 200, (table.name, text)
+            assert status == (503 if table.name in ASKS_SYSTEMS else 200), (table.name, text)
+            if status == 503:
+                continue
             for row in json.loads(text):
                 assert row.keys() == {column.key for column in table.columns}, table.name
             assert "Lovelace" not in text
         for document in DOCUMENTS:
-            path = document.path.format(pair=pairs["ada"], field="title") + ("?name=ada@example.com" if document.name == "records" else "")
+            path = document.path.format(pair=pairs["ada"], field="title", version=1) + (
+                "?name=ada@example.com" if document.name == "records" else ""
+            )
             status, text, _ = await browser.get(f"/api/v1{path}", **viewer)
             assert status == 200, (document.name, text)
             assert "Lovelace" not in text, document.name
@@ -149,7 +155,7 @@ async def test_programs_get_what_pages_show_masked_unless_an_operator_asks(postg
         assert (status, headers["content-type"]) == (200, "text/csv; charset=utf-8")
         assert [row[1] for row in csv.reader(io.StringIO(text))] == ["In Salesforce", "Title"]
         for name in BY_NAME:
-            assert (await browser.get(f"/tables/{name}.json"))[0] == 200, name
+            assert (await browser.get(f"/tables/{name}.json"))[0] == (503 if name in ASKS_SYSTEMS else 200), name
 
 
 @pytest.mark.integration

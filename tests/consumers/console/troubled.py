@@ -89,6 +89,11 @@ async def _fill(connection: Any, now: int) -> dict[str, int]:
     await connection.execute(
         "insert into audit_log (at, who, act, what, why) values ($1, 'olga', 'link', '{\"campaign\": \"7\"}', $2)", now - 60_000, CANARY
     )
+    version = "insert into config_versions (number, digest, since_ms, rules, file) values ($1, $2, $3, $4::jsonb, $5::jsonb)"
+    was, now_is = '{"lead": {"title": "Title, salesforce@1"}}', '{"lead": {"title": "Title, marketo@1"}}'
+    file = '{"lead": {"fields": {"title": {"rule": "salesforce"}}}}'
+    await connection.execute(version, 1, "a", now - 86_400_000, was, file)
+    await connection.execute(version, 2, "b", now - 3_600_000, now_is, "{}")
     for decision in _decisions(pairs["ada"], pairs["canary"], lead[0], now):
         await connection.execute(
             "insert into decisions (at, pair, kind, body) values ($1, $2, $3, $4)",

@@ -10,6 +10,7 @@ from consumers.configuration.loading import Settings
 from consumers.console.access.problems import Refused
 from consumers.console.access.roles import Role
 from consumers.console.api.refusals import senseless
+from consumers.deliveries.addresses import shown_url
 
 REASON_MAX = 2_000
 
@@ -47,6 +48,8 @@ class Act:
     do: Do
     role: Role = Role.OPERATOR
     private: frozenset[str] = frozenset()
+    kept: Callable[[Any], Any] = lambda told: told
+    """What of its answer may be kept, to be answered again: no secret."""
 
     def what(self, asked: Asked) -> dict[str, Any]:
         """For the audit log: what it is asked with, without personal data."""
@@ -62,6 +65,8 @@ def one_way(names: Sequence[Any], cause: str, *, everything: bool) -> None:
 
 def _impersonal(value: Any) -> Any:
     if isinstance(value, str):
+        if "://" in value:
+            return shown_url(value)
         return "by e-mail" if "@" in value else value
     if isinstance(value, list | tuple):
         return [_impersonal(each) for each in value]

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from consumers.console.api.acts import control, records, setting, waiting
+from consumers.console.api.acts import control, deliveries, records, setting, waiting
 from consumers.console.api.acts.act import Act
 
-ACTS: tuple[Act, ...] = (*waiting.ACTS, *control.ACTS, *records.ACTS, *setting.ACTS)
+ACTS: tuple[Act, ...] = (*waiting.ACTS, *control.ACTS, *records.ACTS, *deliveries.ACTS, *setting.ACTS)
 NONE: Mapping[tuple[str, ...], str] = {
     ("subscribe",): "programs read topics with any Kafka client; values unmasked are in the documents, with `reveal=1`",
     ("config", "rollback"): "it writes the operator's configuration file, which is where `tandem` runs; GET /rules/{version} has its text",
