@@ -178,7 +178,7 @@ def test_a_worker_gets_its_settings_and_roles(config: str, tmp_path: Path) -> No
         "from consumers.cli import main\n"
         "main()\n"
     )
-    every = "6066 audit copy flow-steps intake observe reconcile relay settle"
+    every = "6066 audit copy deliver flow-steps intake observe reconcile relay settle"
     for arguments, told in ((["--role", "settle", "--role", "relay"], "6066 relay settle"), ([], every)):
         done = subprocess.run(
             [sys.executable, "-c", program, "run", "-c", config, *arguments],

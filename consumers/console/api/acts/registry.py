@@ -13,6 +13,7 @@ NONE: Mapping[tuple[str, ...], str] = {
     ("rebuild",): "it writes into a second database, whose credentials this API must not be told",
     ("dead-letters", "show"): "GET /dead-letters tells them; the original, as it came, is for a terminal",
     ("console", "link"): "whoever has a token would make an administrator's session of it",
+    ("support-bundle",): "it is a file for people; what is in it are documents here",
     ("setup",): "it makes fields in Marketo before there is a ledger, or an audit log",
     ("custom-objects", "apply"): "it changes Marketo's schema, before there is a ledger, or an audit log",
     ("replay",): "a replay onto a topic runs for hours: `tandem replay`, with --resume",
