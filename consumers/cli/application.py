@@ -29,6 +29,7 @@ from consumers.cli.commands.looking.coverage import add_coverage_commands
 from consumers.cli.commands.looking.doctor import add_doctor_command
 from consumers.cli.commands.looking.drift import drift_app
 from consumers.cli.commands.looking.records import add_record_commands
+from consumers.cli.commands.looking.schemas import add_schemas_command
 from consumers.cli.commands.looking.sight import add_sight_commands
 from consumers.cli.commands.looking.subscribe import add_subscription_commands
 from consumers.cli.commands.person import person_app
@@ -253,6 +254,7 @@ def setup(
 
 add_sight_commands(app)
 add_subscription_commands(app)
+add_schemas_command(app)
 add_trying_commands(app)
 add_replay_command(app)
 add_audit_log_command(app)

@@ -151,6 +151,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[tuple[str, st
     (("kafka",), lambda settings: kafka_problems(settings.kafka)),
     ((), _retention_problems),
     ((), lambda settings: settings.console.oidc.problems()),
+    ((), lambda settings: settings.schema_registry.problems()),
     ((), _push_problems),
     ((), _currency_problems),
     ((), custom_problems),

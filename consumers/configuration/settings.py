@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from consumers.configuration.groups.connections import KafkaSettings, MarketoSettings, PostgresSettings, SalesforceSettings
+from consumers.configuration.groups.connections import (
+    KafkaSettings,
+    MarketoSettings,
+    PostgresSettings,
+    SalesforceSettings,
+    SchemaRegistrySettings,
+)
 from consumers.configuration.groups.currencies import CurrencySettings
 from consumers.configuration.groups.custom import CustomObjects, CustomObjectSettings
 from consumers.configuration.groups.pace import IntervalSettings, SettleSettings
@@ -85,6 +91,9 @@ class Settings:
     )
     web: Annotated[WebSettings, Section("Health and metrics page", WebSettings)] = field(default_factory=WebSettings)
     console: Annotated[ConsoleSettings, Section("The console", ConsoleSettings)] = field(default_factory=ConsoleSettings)
+    schema_registry: Annotated[SchemaRegistrySettings, Section("A schema registry", SchemaRegistrySettings)] = field(
+        default_factory=SchemaRegistrySettings
+    )
     deliveries: Annotated[DeliverySettings, Section("Webhooks to others", DeliverySettings)] = field(default_factory=DeliverySettings)
     activities_to_tasks: Annotated[ActivitiesSettings, Section("Activities of Marketo as tasks in Salesforce", ActivitiesSettings)] = field(
         default_factory=ActivitiesSettings

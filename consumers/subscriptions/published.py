@@ -29,6 +29,7 @@ _TYPES: Mapping[Content, type] = {
 }
 _DESCRIBED = (ChangeEvent, Decision, Conflict, DeadLetter, Origin, Ruling, Joined, Anchor, State)
 _PREFIX = "#/components/schemas/"
+_WITHIN = "#/$defs/"
 _HEADERS = {
     "type": "object",
     "description": "The attributes of a CloudEvent 1.0 in Kafka's binary mode.",
@@ -79,6 +80,31 @@ def schemas() -> dict[str, Any]:
             if name in words:
                 schema["description"] = words[name]
     return dict(sorted(components.items()))
+
+
+def schema_of(content: Content) -> dict[str, Any]:
+    """The JSON Schema of a topic's values, by itself: with the types that it refers to."""
+    own, known = _TYPES[content].__name__, schemas()
+    needed, waiting = {own: known[own]}, [known[own]]
+    while waiting:
+        for name in _referred(waiting.pop()):
+            if name not in needed:
+                needed[name] = known[name]
+                waiting.append(known[name])
+    told = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": f"{_WITHIN}{own}", "$defs": needed}
+    return dict(orjson.loads(orjson.dumps(told).replace(_PREFIX.encode(), _WITHIN.encode())))
+
+
+def _referred(schema: Any) -> Iterable[str]:
+    if isinstance(schema, dict):
+        for name, each in schema.items():
+            if name == "$ref" and isinstance(each, str):
+                yield each.removeprefix(_PREFIX)
+            else:
+                yield from _referred(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from _referred(each)
 
 
 def _channel(topic: Topic, partitions: int, configs: Mapping[str, str]) -> dict[str, Any]:

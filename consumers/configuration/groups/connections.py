@@ -1,5 +1,6 @@
-"""What Tandem connects to: Salesforce, Marketo, Kafka, PostgreSQL."""
+"""What Tandem connects to: Salesforce, Marketo, Kafka, PostgreSQL, a schema registry."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -118,3 +119,41 @@ class PostgresSettings:
         ),
     ]
     connections_max: Annotated[int, Whole("Connections of one worker", 2, 100)] = 8
+
+
+class Compatibility(StrEnum):
+    """Which schemas a registry lets follow another, by its own words."""
+
+    REGISTRY = "registry"
+    BACKWARD = "backward"
+    BACKWARD_TRANSITIVE = "backward_transitive"
+    FORWARD = "forward"
+    FORWARD_TRANSITIVE = "forward_transitive"
+    FULL = "full"
+    FULL_TRANSITIVE = "full_transitive"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaRegistrySettings:
+    """A Confluent-compatible schema registry in which `tandem schemas --register` puts the JSON Schemas of the topics' values."""
+
+    url: Annotated[
+        str | None,
+        Text("Its address; without one there is none", r"https?://[^\s@?#/]+(/[^\s@?#]*)?", "a URL such as https://registry.example:8081"),
+    ] = None
+    username: Annotated[str | None, Text("Who asks, where it wants to know (HTTP Basic)")] = None
+    password: Annotated[Secret | None, SecretText("Their password")] = None
+    compatibility: Annotated[
+        Compatibility,
+        Choice("What is set for each of our subjects before its first schema; registry: what it has for all", Compatibility),
+    ] = Compatibility.FORWARD
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What contradicts itself: key, and what to do."""
+        if self.url is None and (self.username or self.password):
+            yield "schema_registry", "url is missing; add it, or remove the section"
+        if bool(self.username) != bool(self.password):
+            yield "schema_registry", "username and password belong together; add the other one"
+        if self.url and self.password and self.url.startswith("http:"):
+            yield "schema_registry.url", "a password would go over the network as it is; use https"

@@ -45,6 +45,7 @@ ACTS: dict[tuple[str, ...], str] = {
     ("holds", "resolve"): "holds resolve",
     ("conflicts", "resolve"): "conflicts resolve",
     ("console", "link"): "console link",
+    ("schemas",): "schemas register",
     **{("deliveries", act): f"deliveries {act}" for act in ("create", "pause", "resume", "test", "rotate", "rewind", "delete")},
     **{("person", what): f"person {what}" for what in ("push", "add-to-campaign", "change-owner", "create-task", "convert")},
 }
