@@ -3,6 +3,7 @@
 By its REST API (Confluent Schema Registry API reference, v1): subjects by the TopicNameStrategy (`TOPIC-value`), schemas of the type JSON.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,7 +15,7 @@ import orjson
 
 from consumers.kinds.registry import Registry
 from consumers.subscriptions.published import schema_of
-from consumers.subscriptions.topics import topics
+from consumers.subscriptions.topics import Content, topics
 from streams.wire.errors import Fatal, Reject, Retry
 
 MEDIA = "application/vnd.schemaregistry.v1+json"
@@ -60,10 +61,8 @@ class RegistryAccess:
 
 def wanted(kinds: Registry) -> Mapping[str, tuple[str, str]]:
     """By subject: its topic, and the schema of its values as a text that is the same for the same types."""
-    return {
-        f"{topic.name}-value": (topic.name, orjson.dumps(schema_of(topic.content), option=orjson.OPT_SORT_KEYS).decode())
-        for topic in topics(kinds)
-    }  # fmt: skip
+    told = {content: orjson.dumps(schema_of(content), option=orjson.OPT_SORT_KEYS).decode() for content in Content}
+    return {f"{topic.name}-value": (topic.name, told[topic.content]) for topic in topics(kinds)}  # fmt: skip
 
 
 async def looked_up(access: RegistryAccess, kinds: Registry) -> list[Subject]:
@@ -113,9 +112,11 @@ class _Client:
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        auth = aiohttp.BasicAuth(self._access.username, self._access.password) if self._access.username else None
-        timeout = aiohttp.ClientTimeout(total=30)
-        self._http = aiohttp.ClientSession(auth=auth, timeout=timeout, headers={"accept": MEDIA})
+        headers = {"accept": MEDIA}
+        if self._access.username:
+            pair = f"{self._access.username}:{self._access.password}".encode()
+            headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30), headers=headers)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -127,7 +128,8 @@ class _Client:
         assert self._http is not None  # noqa: S101 - entered
         url = f"{self._access.url}{path}"
         try:
-            async with self._http.request(method, url, data=orjson.dumps(body), headers={"content-type": MEDIA}) as answer:
+            headers = {"content-type": MEDIA}
+            async with self._http.request(method, url, data=orjson.dumps(body), headers=headers, allow_redirects=False) as answer:
                 return _told(answer.status, await answer.read())
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Retry(f"The schema registry at {self._access.url} can't be reached ({type(error).__name__}). {_REMEDY}") from error
