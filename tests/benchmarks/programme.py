@@ -13,6 +13,7 @@ from typing import Any
 from infra.stack.stack import Stack
 from tests.benchmarks.copy_ground import Filling
 from tests.benchmarks.copy_speed import copied
+from tests.benchmarks.drift_audit import drift_audit
 from tests.benchmarks.edit_latency import Course, latencies
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.idle_worker import idle_cycle, peak_rss_mib
@@ -28,9 +29,9 @@ from tests.benchmarks.settle_speed import settle
 from tests.benchmarks.told_latency import told_latencies
 
 OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS, OBJECTS = "observe", "settle", "latency", "idle", "sandbox", "peers", "objects"
-TOLD, COPY, LOGS = "told", "copy", "logs"
-PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS, COPY, LOGS})
-UNASKED = PARTS - {PEERS, COPY}
+TOLD, COPY, LOGS, DRIFT = "told", "copy", "logs", "drift"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS, COPY, LOGS, DRIFT})
+UNASKED = PARTS - {PEERS, COPY, DRIFT}
 """What is measured unless something else is asked for: the peer's jars are fetched only for those who want to see it, and a
 first copy takes as long as two systems' limits make it take."""
 TOLD_RATES = (1, 5)
@@ -71,6 +72,9 @@ class Programme:
                 await self._logs()
             if COPY in self._wish.only:
                 await self._copy()
+            if DRIFT in self._wish.only:
+                async with Ground(self._wish.run_dir / "drift", self._say) as ground:
+                    self._found["drift"] = await drift_audit(ground, 20_000 if self._wish.quick else 200_000, self._say)
             if SANDBOX in self._wish.only:
                 self._found["sandbox"] = await at_size(PEOPLE // 10 if self._wish.quick else PEOPLE, self._say)
         finally:

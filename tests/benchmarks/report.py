@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.copy_speed import rows as copy_rows
+from tests.benchmarks.drift_audit import rows as drift_rows
 from tests.benchmarks.logs_speed import rows as logs_rows
 from tests.benchmarks.object_speed import rows as object_rows
 from tests.benchmarks.sandbox_size import rows as sandbox_rows
@@ -45,6 +46,7 @@ def _rows(found: dict[str, Any]) -> Iterator[Row]:
             yield what, f"p50 {whole['p50']} ms, p99 {whole['p99']} ms", "p99 <= 1000"
     for size, told in found.get("idle", {}).items():
         yield f"idle: worker with {int(size):,} pairs", f"{told['rss_mib']} MiB, {told['calls']:g} calls a cycle", "the same at every size"
+    yield from drift_rows(found.get("drift", {}))
     if "copy" in found:
         yield from copy_rows(found["copy"])
     yield from logs_rows(found.get("logs", {}))
