@@ -44,11 +44,13 @@ class Backlog:
             await consumer.stop()
 
     async def _open(self) -> None:
-        """Of topics that nobody has subscribed to, a client of aiokafka knows no partitions."""
+        """Of topics that nobody has subscribed to, a client of aiokafka knows no partitions; subscribed, it would fetch and keep messages
+        that nobody takes, a MiB of each partition."""
         consumer = AIOKafkaConsumer(*self._topics, enable_auto_commit=False, request_timeout_ms=_ASK_MS, **self._kafka.options())
         self._consumer = consumer
         await consumer.start()
         self._places = [
             TopicPartition(topic, each) for topic in self._topics for each in sorted(consumer.partitions_for_topic(topic) or ())
         ]
+        consumer.pause(*self._places)
         self._begins = await consumer.beginning_offsets(self._places)
