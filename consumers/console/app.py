@@ -25,6 +25,7 @@ from consumers.console.ground import Ground
 from consumers.console.live import Live
 from consumers.console.pages.changes import Changes
 from consumers.console.pages.deciding import Deciding
+from consumers.console.pages.deliveries import Deliveries
 from consumers.console.pages.lists import LIST_PAGES, Lists
 from consumers.console.pages.matching import Matching
 from consumers.console.pages.onerecord import OneRecord
@@ -56,6 +57,7 @@ def application(ground: Ground) -> Starlette:
         *Lists(ground, pages).routes,
         *Deciding(ground, pages).routes,
         *Rules(ground, pages).routes,
+        *Deliveries(ground, pages).routes,
         *Matching(ground, pages).routes,
         *Listening(ground).routes,
         *Api(ground).routes,

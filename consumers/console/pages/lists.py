@@ -46,7 +46,7 @@ LIST_PAGES = (
     ListPage(path="/coverage", title="Reconcile and coverage", lead="Was everything read, and do both sides really show the same?",
              tables=("holes", "cycles", "drift", "proofs"), head=PICTURE),
     ListPage(path="/streams", title="Streams", lead="Everything that happens, as messages for whoever wants to know.",
-             tables=("topics", "deliveries", "sources")),
+             tables=("topics", "deliveries", "sources"), also=(("/deliveries", "A new delivery"),)),
     ListPage(path="/rules", title="Mapping and rules", lead="What is kept in step, who wins, and since when.",
              tables=("versions", "rules"), live=False, also=(("/rules/hidden", "What is hidden from Tandem's users, and why"),)),
     ListPage(path="/rules/hidden", title="What is hidden", live=False, tables=("hidden",),

@@ -325,7 +325,7 @@ TABLES: tuple[Table, ...] = (
         name="deliveries",
         title="Deliveries",
         words="Topics for those without Kafka: webhooks that are called, and streams that are listened to, each with a cursor of its own.",
-        teaches="Nobody has asked for a delivery: begin one with `tandem deliveries create`, or below.",
+        teaches="Nobody has asked for a delivery. “A new delivery”, above, begins one; so does `tandem deliveries create`.",
         ask=_deliveries,
         columns=(
             Column(key="name", title="Name", get=lambda row: row.name, link=lambda row: f"/deliveries/{row.name}"),

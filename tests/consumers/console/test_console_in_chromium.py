@@ -68,7 +68,8 @@ class Console:
             "errors": "/errors", "conflicts": "/conflicts",
             "conflict": f"/conflict/{self.pairs['conflict']}/title", "match": f"/match/{self.pairs['held']}",
             "backlog": "/backlog", "coverage": "/coverage", "streams": "/streams",
-            "rules": "/rules", "version": "/rules/1", "audit": "/audit",
+            "rules": "/rules", "version": "/rules/1", "delivery": "/deliveries/billing",
+            "new-delivery": "/deliveries", "audit": "/audit",
         }  # fmt: skip
 
     async def state_of(self, role: Role) -> Any:

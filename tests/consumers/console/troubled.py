@@ -89,6 +89,13 @@ async def _fill(connection: Any, now: int) -> dict[str, int]:
     await connection.execute(
         "insert into audit_log (at, who, act, what, why) values ($1, 'olga', 'link', '{\"campaign\": \"7\"}', $2)", now - 60_000, CANARY
     )
+    delivery = """
+        insert into deliveries (name, topic, way, url, choice, revealed, places, created_at, created_by, changed_at, delivered, delivered_at,
+            attempts, next_at, failing_since, trouble)
+        values ('billing', 'crm.decisions.v1', 'webhook', 'https://hooks.example.com/tandem', '{"verdicts": ["lost"]}', false, '{"0": 7}',
+            $1, 'olga', $1, 41, $1, 3, $2, $1, $3)
+    """
+    await connection.execute(delivery, now - 7_200_000, now + 60_000, f"it answered 500; {CANARY}")
     version = "insert into config_versions (number, digest, since_ms, rules, file) values ($1, $2, $3, $4::jsonb, $5::jsonb)"
     was, now_is = '{"lead": {"title": "Title, salesforce@1"}}', '{"lead": {"title": "Title, marketo@1"}}'
     file = '{"lead": {"fields": {"title": {"rule": "salesforce"}}}}'
