@@ -90,8 +90,8 @@ async def _fill(connection: Any, now: int) -> dict[str, int]:
         "insert into audit_log (at, who, act, what, why) values ($1, 'olga', 'link', '{\"campaign\": \"7\"}', $2)", now - 60_000, CANARY
     )
     delivery = """
-        insert into deliveries (name, topic, way, url, choice, revealed, places, created_at, created_by, changed_at, delivered, delivered_at,
-            attempts, next_at, failing_since, trouble)
+        insert into deliveries (name, topic, way, url, choice, revealed, places, created_at, created_by, changed_at, delivered,
+            delivered_at, attempts, next_at, failing_since, trouble)
         values ('billing', 'crm.decisions.v1', 'webhook', 'https://hooks.example.com/tandem', '{"verdicts": ["lost"]}', false, '{"0": 7}',
             $1, 'olga', $1, 41, $1, 3, $2, $1, $3)
     """
