@@ -14,6 +14,7 @@ NONE: Mapping[tuple[str, ...], str] = {
     ("dead-letters", "show"): "GET /dead-letters tells them; the original, as it came, is for a terminal",
     ("console", "link"): "whoever has a token would make an administrator's session of it",
     ("support-bundle",): "it is a file for people; what is in it are documents here",
+    ("schemas",): "it registers the schemas of a release in a registry, when that is installed: a step of setting up",
     ("setup",): "it makes fields in Marketo before there is a ledger, or an audit log",
     ("custom-objects", "apply"): "it changes Marketo's schema, before there is a ledger, or an audit log",
     ("replay",): "a replay onto a topic runs for hours: `tandem replay`, with --resume",
