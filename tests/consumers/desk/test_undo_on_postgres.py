@@ -1,6 +1,7 @@
 """A bad import undone: what still stands is taken back, what people have changed since stays and is named; and the undo can be undone."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ from consumers.desk.undoing import Selection
 from consumers.judging.batch import NOWHERE, Judging
 from consumers.ledger.port import Duty, Pair
 from consumers.ledger.postgres.ledger import PostgresLedger, open_ledger
+from consumers.merge.terms import Terms
 from consumers.reports.proof.agreement import verify
 from consumers.reports.records.derived import then
 from streams.wire.events import ChangeEvent, Value
@@ -60,11 +62,11 @@ async def people(doing: Doing, count: int) -> dict[int, int]:
     return {number: pair.id for number, pair in enumerate(pairs, 1)}
 
 
-async def judge(doing: Doing, events: list[ChangeEvent]) -> None:
+async def judge(doing: Doing, events: list[ChangeEvent], terms: Terms = TERMS) -> None:
     for begin in range(0, len(events), BATCH):
         part = events[begin : begin + BATCH]
         async with doing.ledger.transaction() as tx:
-            judging = Judging(tx, TERMS, doing.clock())
+            judging = Judging(tx, terms, doing.clock())
             await judging.load(part)
             for each in part:
                 judging.judge(each, NOWHERE)
@@ -97,6 +99,19 @@ async def test_a_bad_import_is_undone_but_for_what_people_changed_since(doing: D
     back = await undo(doing, Selection(cause=done.cause), apply=True)
     assert (back.records, back.kept) == (count - edited, ())
     assert set((await titles(doing, pairs)).values()) == {"BAD"} | {f"mended {number}" for number in range(1, edited + 1)}
+
+
+async def test_what_a_version_of_the_rules_decided_is_taken_back_and_what_people_decided_is_not(doing: Doing) -> None:
+    pairs, seventh = await people(doing, 3), replace(TERMS, version=7)
+    await judge(doing, [edit(1, "by the seventh", T + 2_000, ANN)], seventh)
+    await judge(doing, [edit(2, "by another", T + 2_000, ANN)], replace(TERMS, version=8))
+    await judge(doing, [edit(3, "by the seventh", T + 2_000, ANN)], seventh)
+    doing.terms = seventh
+    once = await undo(doing, Selection(config=7), apply=True)
+    assert (once.records, once.kept) == (2, ())
+    assert await titles(doing, pairs) == {1: "true 1", 2: "by another", 3: "true 3"}
+    assert (await undo(doing, Selection(config=7), apply=True)).records == 0, "the undo is a person's, under whatever rules"
+    assert not Selection(config=7).empty
 
 
 async def test_what_is_owed_by_an_undo_stands_behind_peoples_edits(doing: Doing) -> None:
