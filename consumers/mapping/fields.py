@@ -172,8 +172,8 @@ class FieldMapping:
 
     @property
     def follows_source(self) -> bool:
-        """Whether it is a reference that flows one way: who belongs to nobody there belongs to nobody here."""
-        return bool(self.parent) and self.direction is not _BOTH
+        """Whether it is a reference that flows one way, or a link of Tandem's own: who belongs to nobody there belongs to nobody here."""
+        return (bool(self.parent) or not self.salesforce) and self.direction is not _BOTH
 
     def name_on(self, system: System) -> str:
         """The field's API name on `system`."""

@@ -115,6 +115,27 @@ async def test_a_person_whom_its_pair_has_given_up_is_told_of_late_and_nobody_ta
     assert not pairs_of(ledger, person)
 
 
+async def test_whoever_comes_back_for_one_who_is_gone_on_both_sides_gets_a_new_person() -> None:
+    ledger = await merged_in_marketo()
+    winner = event(SF, {}, T + 70_000, id=ids(1)[SF], kind=Happened.DELETED, source="poll", seq=0)
+    by_hand = event(MK, {}, T + 75_000, id=ids(1)[MK], kind=Happened.DELETED, object=PERSON)
+    await one_by_one(ledger, gone(T + 60_000, "poll"), winner, by_hand, seen(T + 90_000))
+    assert (only(ledger).salesforce.id, only(ledger).marketo.id, only(ledger).merges) == (LOSER, "", ())
+    await judge(ledger, reading(MK, {"email": "p1@example.com", "sfLeadId": LOSER}, T + 62_000, id=ids(1)[MK]))
+    assert only(ledger).marketo.id == ""
+
+
+async def test_an_id_that_a_merge_brought_is_put_right_once_there_is_a_record_again() -> None:
+    """While its contact was gone nobody minded which one Marketo's person named."""
+    ledger = two()
+    winner = event(SF, {}, T + 10_000, id=ids(1)[SF], kind=Happened.DELETED, source="poll", seq=0)
+    brought = event(MK, {"sfContactId": C_ID}, T + 20_000, id=ids(1)[MK])
+    await one_by_one(ledger, winner, brought, merged(2, 1, MK))
+    state = only(ledger)
+    assert state.salesforce.id == LOSER
+    assert state.fields["sfContactId"].marketo.shows != state.fields["sfContactId"].version
+
+
 async def test_who_gave_way_to_somebody_made_again_is_told_of_late_and_is_nobody_else() -> None:
     ledger = two()
     again = contact(at=T + 80_000, Email="p2@example.com")

@@ -27,7 +27,7 @@ from consumers.merge.lives.ended import (
 from consumers.merge.lives.identity import CONVERTED, SECOND, WINNER, rebind
 from consumers.merge.lives.joining import IN_DOUBT, came_up, join, merged, owed_again, succeeded
 from consumers.merge.lives.link import links_sent
-from consumers.merge.lives.record import TOLD_BEFORE, is_old
+from consumers.merge.lives.record import TOLD_BEFORE, came_back, is_old
 from consumers.merge.pair.decision import Decision, Ruling, Verdict
 from consumers.merge.pair.state import Ended, PairState, shallow
 from consumers.merge.terms import Terms
@@ -179,12 +179,15 @@ class Identities:
         """What is over can't be merged any more: it is deleted, or has ended in another record there. Not if it was seen there since."""
         place = place_in(former.state, event)
         if (event.into or event.kind in _TELLING) and (place is None or not was_told(place, event)):
+            before = former.state
             self._pairs.keep(former, self._told_of_former(former, event), event)
+            self.given_up(former, before)
         return former, of_former(former.state, event, self._terms)
 
     def _told_of_former(self, former: Pair, event: ChangeEvent) -> PairState:
         before, state = former.state, _with_place(former.state, event)
         if is_there_again(before, event):
+            state = came_back(state, event.system)
             state = ended_while_owed(owed_again(state, event.system, event.id), event.id, owed=False)
             return self.succeeded(former, state, event)
         if event.kind is not _DELETED and not event.into:

@@ -2,6 +2,7 @@
 
 from consumers.mapping.fields import FieldMapping, LinkFields
 from consumers.merge.edits.values import equal
+from consumers.merge.edits.verdicts import same
 from consumers.merge.pair.state import Field, PairState, shallow
 from consumers.merge.terms import Terms
 from streams.wire.events import Value
@@ -21,9 +22,15 @@ def agree_link(state: PairState, terms: Terms, at: int) -> PairState:
         if rest is not None and equal(mapping, rest.value, value):
             continue
         field = state.fields.get(key) or Field()
-        if not equal(mapping, field.value, value) or field.salesforce.shows != field.version:
+        if not equal(mapping, field.value, value) or field.salesforce.shows != field.version or _was_left(mapping, field):
             changed[key] = _linked(mapping, field, value, at)
     return state.with_fields(changed) if changed else state
+
+
+def _was_left(mapping: FieldMapping, field: Field) -> bool:
+    """Whether Marketo has another value (a merge there brought it), which was left while there was no record in Salesforce to speak for."""
+    side = field.marketo
+    return side.known and not side.writes and side.shows == field.version and not same(mapping, side, side.seen, field.value)
 
 
 def link_values(links: LinkFields, obj: Object, record_id: str, *, deleted: bool) -> dict[str, Value]:
