@@ -13,7 +13,7 @@ from infra.postgres.server import Server
 from infra.stack.stack import Lent
 from streams.ground.kafka import admin
 
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 180
 OURS = "crm."
 """Tests that need a broker alone leave records on topics of these names: a stack would take them for its own."""
 MEMBERS = 5
