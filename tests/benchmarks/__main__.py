@@ -21,10 +21,18 @@ def main() -> int:
     parser.add_argument("--run-dir", type=Path, default=ROOT / ".run" / "bench", help="data and logs of the run")
     parser.add_argument("--report", type=Path, default=ROOT / ".run" / "bench.json")
     parser.add_argument("--rates", type=lambda text: tuple(int(each) for each in text.split(",")), default=(5, 20, 100))
+    parser.add_argument("--pairs", type=int, default=0, help="pairs and decisions of the part console (default 1,000,000)")
     options = parser.parse_args()
     if options.only - PARTS:
         parser.error(f"--only takes some of {', '.join(sorted(PARTS))}")
-    wish = Wish(quick=options.quick, only=options.only, run_dir=options.run_dir.resolve(), report=options.report, rates=options.rates)
+    wish = Wish(
+        quick=options.quick,
+        only=options.only,
+        run_dir=options.run_dir.resolve(),
+        report=options.report,
+        rates=options.rates,
+        pairs=options.pairs,
+    )
     began = time.monotonic()
 
     def say(line: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.stack import Stack
+from tests.benchmarks.console_speed import ConsoleBench
 from tests.benchmarks.copy_ground import Filling
 from tests.benchmarks.copy_speed import copied
 from tests.benchmarks.drift_audit import drift_audit
@@ -29,8 +30,8 @@ from tests.benchmarks.settle_speed import settle
 from tests.benchmarks.told_latency import told_latencies
 
 OBSERVE, SETTLE, LATENCY, IDLE, SANDBOX, PEERS, OBJECTS = "observe", "settle", "latency", "idle", "sandbox", "peers", "objects"
-TOLD, COPY, LOGS, DRIFT = "told", "copy", "logs", "drift"
-PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS, COPY, LOGS, DRIFT})
+TOLD, COPY, LOGS, DRIFT, CONSOLE = "told", "copy", "logs", "drift", "console"
+PARTS = frozenset({OBSERVE, SETTLE, LATENCY, TOLD, IDLE, SANDBOX, PEERS, OBJECTS, COPY, LOGS, DRIFT, CONSOLE})
 UNASKED = PARTS - {PEERS, COPY, DRIFT}
 """What is measured unless something else is asked for: the peer's jars are fetched only for those who want to see it, and a
 first copy takes as long as two systems' limits make it take."""
@@ -47,6 +48,8 @@ class Wish:
     run_dir: Path
     report: Path
     rates: tuple[int, ...]
+    pairs: int = 0
+    """Of the part `console`; 0: as many as it is about."""
 
 
 class Programme:
@@ -70,6 +73,8 @@ class Programme:
                 await self._objects()
             if LOGS in self._wish.only:
                 await self._logs()
+            if CONSOLE in self._wish.only:
+                await self._console()
             if COPY in self._wish.only:
                 await self._copy()
             if DRIFT in self._wish.only:
@@ -95,6 +100,11 @@ class Programme:
         async with self._ground("logs") as stack:
             events = 20_000 if self._wish.quick else 1_000_000
             self._found["logs"] = await LogsBench(stack, events, self._wish.run_dir / "logs", self._say).measure()
+
+    async def _console(self) -> None:
+        async with self._ground("console") as stack:
+            pairs = self._wish.pairs or (20_000 if self._wish.quick else 1_000_000)
+            self._found["console"] = await ConsoleBench(stack, pairs, self._wish.run_dir / "console-settings", self._say).measure()
 
     def _size(self) -> ObserveSize:
         if self._wish.quick:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.console_speed import rows as console_rows
 from tests.benchmarks.copy_speed import rows as copy_rows
 from tests.benchmarks.drift_audit import rows as drift_rows
 from tests.benchmarks.logs_speed import rows as logs_rows
@@ -49,6 +50,7 @@ def _rows(found: dict[str, Any]) -> Iterator[Row]:
     yield from drift_rows(found.get("drift", {}))
     if "copy" in found:
         yield from copy_rows(found["copy"])
+    yield from console_rows(found.get("console", {}))
     yield from logs_rows(found.get("logs", {}))
     yield from object_rows(found.get("objects", {}))
     yield from sandbox_rows(found.get("sandbox", {}))
