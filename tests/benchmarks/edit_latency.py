@@ -80,7 +80,7 @@ async def _measure(ground: Ground, systems: Systems, people: Sequence[Person], t
     await asked(systems, "POST", "meters/reset")
     await _edit(systems, people, turn, source)
     calls = (await systems.meters())["marketo"]["rows"]
-    await _quiet(ground)
+    await quiet(ground)
     lines = await systems.history(mark)
     took = _took(lines, people[int(turn.rate * turn.course.warm) :], source)
     off = TAKEN_OFF_MS[turn.direction]
@@ -113,14 +113,14 @@ async def _edit(systems: Systems, people: Sequence[Person], turn: Turn, source: 
     await asyncio.gather(*edits)
 
 
-async def _quiet(ground: Ground) -> None:
+async def quiet(ground: Ground) -> None:
     """Until nothing is due, and all has come back."""
     connection = await asyncpg.connect(ground.whole.postgres.dsn())
-    quiet = 0
+    times = 0
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while quiet < 8:
+        while times < 8:
             await asyncio.sleep(0.5)
-            quiet = 0 if await connection.fetchval("select count(*) from due") else quiet + 1
+            times = 0 if await connection.fetchval("select count(*) from due") else times + 1
     await connection.close()
 
 
