@@ -73,8 +73,6 @@ class Auditor:
         self._objects = tuple(terms.rules.objects)
         self._reread = False
         """Whether the last step read again: the round has its turn then, however much is in doubt."""
-        self.trouble: str | None = None
-        """Why nothing is compared at the moment; None while all is well."""
 
     async def run(self, singleton: Singleton, stop: asyncio.Event) -> None:
         """Until `stop`, through every outage; one worker at a time does, the others stand by."""
@@ -88,7 +86,6 @@ class Auditor:
                     while not stop.is_set() and not lost.is_set():
                         await pause(await self._one(), stop)
             except SyncError as error:
-                self.trouble = str(error)
                 _log.warning("the drift audit waits", error=str(error))
                 await pause(max(getattr(error, "after_seconds", 0.0), 5.0), stop)
 
@@ -99,7 +96,6 @@ class Auditor:
         first, second = (self.step, self.again) if self._reread else (self.again, self.step)
         audited = await first() or await second()
         self._reread = audited is not None and audited.object is None
-        self.trouble = None
         if audited is None:
             return _IDLE_SECONDS
         await self._audited(audited, self._book)
@@ -112,16 +108,16 @@ class Auditor:
 
     async def step(self) -> Audited | None:
         """The next page of the round. None: there is nothing to go round."""
-        standing = await self._book.next(self._objects, self._clock() - self._every_ms)
+        standing = await self._book.next(self._objects, self._clock() - self._every_ms, self._clock())
         if standing is None:
             return None
         before = self._calls()
         try:
             found, after, records = await (self._both(standing) if standing.part == BOTH else self._alone(standing))
         except (Reject, Fatal) as error:
-            self.trouble = f"{standing.object} records can't be compared: {error}"
             _log.warning("records can't be compared", object=standing.object, error=str(error))
-            found, after, records = [], "", 0
+            await self._book.kept_back(standing, str(error), self._clock())
+            return Audited(calls=self._spent(before))
         kept, blocked = _listed(found)
         calls = self._spent(before)
         step = Step(of=standing, after=after, records=records, blocked=blocked, calls=calls)
@@ -131,11 +127,20 @@ class Auditor:
         )
 
     async def again(self) -> Audited | None:
-        """What is to be read again. None: nothing is due."""
+        """What is to be read again, of one sort. None: nothing is due."""
         due = await self._book.due(self._clock(), _AGAIN_MAX)
         if not due:
             return None
-        before = self._calls()
+        before, obj = self._calls(), due[0][1]
+        due = [each for each in due if each[1] == obj]
+        try:
+            return await self._again(due, before)
+        except (Reject, Fatal) as error:
+            _log.warning("records can't be read again", object=obj, error=str(error))
+            await self._book.later(due, self._clock())
+            return Audited(calls=self._spent(before))
+
+    async def _again(self, due: Sequence[tuple[int, Object, str]], before: Mapping[System, int]) -> Audited:
         pairs = sorted({pair for pair, _, _ in due if pair})
         known = await self._book.numbered(pairs)
         gone = set(pairs) - {each.pair for each in known}

@@ -21,7 +21,7 @@ AGAIN_MS = 600_000
 
 PUT_PART = "insert into audits (object, part, watched_ms) values ($1, $2, $3) on conflict do nothing"
 STANDING = """
-select * from audits where object = any($1::text[]) and (after <> '' or proven_ms <= $2)
+select * from audits where object = any($1::text[]) and (after <> '' or proven_ms <= $2) and again_ms <= $3
 order by rounds, array_position($1::text[], object), part limit 1
 """
 STEP = """
@@ -31,7 +31,12 @@ where object = $1 and part = $2
 """
 ROUND = """
 update audits set after = '', rounds = rounds + 1, proven_ms = $3, proven_records = records, proven_salesforce_calls = salesforce_calls,
-    proven_marketo_calls = marketo_calls, proven_blocked = blocked, records = 0, salesforce_calls = 0, marketo_calls = 0, blocked = 0
+    proven_marketo_calls = marketo_calls, proven_blocked = blocked, records = 0, salesforce_calls = 0, marketo_calls = 0, blocked = 0,
+    why = ''
+where object = $1 and part = $2
+"""
+KEPT_BACK = """
+update audits set after = '', records = 0, salesforce_calls = 0, marketo_calls = 0, blocked = 0, why = $3, again_ms = $4
 where object = $1 and part = $2
 """
 _SAME = "d.suspected = excluded.suspected and d.salesforce = excluded.salesforce and d.marketo = excluded.marketo"
@@ -60,6 +65,10 @@ update differences as d set closed_ms = $4 where d.closed_ms is null and d.pair 
 """
 ENDED_UNKNOWN = "update differences set closed_ms = $3 where closed_ms is null and pair = 0 and object = $1 and record = any($2::text[])"
 DUE = "select pair, object, record from differences where closed_ms is null and next_ms > 0 and next_ms <= $1 order by next_ms limit $2"
+LATER = """
+update differences set next_ms = $4 from unnest($1::bigint[], $2::text[], $3::text[]) as told (pair, object, record)
+where closed_ms is null and differences.pair = told.pair and differences.object = told.object and differences.record = told.record
+"""
 AT_ONCE = "update differences set next_ms = $2 where closed_ms is null and pair = any($1::bigint[])"
 
 COUNTS = """
@@ -133,11 +142,17 @@ class Book:
             rows = [(str(obj), part, now) for obj in objects for part in parts[obj]]
             await self._pool.executemany(PUT_PART, rows)
 
-    async def next(self, objects: Sequence[Object], proven_before: int) -> Standing | None:
-        """Whose turn it is: the part with the fewest rounds, in the order of `objects`, of those whose last proof is older."""
+    async def next(self, objects: Sequence[Object], proven_before: int, now: int) -> Standing | None:
+        """Whose turn it is: the part with the fewest rounds, in the order of `objects`, of those whose last proof is older and that nothing
+        keeps back."""
         with away_is_retry("ask where the drift audit stands"):
-            row = await self._pool.fetchrow(STANDING, [str(each) for each in objects], proven_before)
+            row = await self._pool.fetchrow(STANDING, [str(each) for each in objects], proven_before, now)
         return None if row is None else _standing(row)
+
+    async def kept_back(self, standing: Standing, why: str, now: int) -> None:
+        """It can't be compared: it is not proven, and its round begins anew after a while."""
+        with away_is_retry("note what keeps the drift audit"):
+            await self._pool.execute(KEPT_BACK, str(standing.object), standing.part, why, now + AGAIN_MS)
 
     async def among(self, ids: Sequence[str]) -> dict[str, Known]:
         """The pairs of these records of Salesforce."""
@@ -194,6 +209,12 @@ class Book:
         """The differences of these pairs are read again now."""
         with away_is_retry("ask the drift audit to read again"):
             await self._pool.execute(AT_ONCE, list(pairs), now)
+
+    async def later(self, due: Sequence[tuple[int, Object, str]], now: int) -> None:
+        """These can't be read now: after a while."""
+        pairs, objects, records = [each[0] for each in due], [str(each[1]) for each in due], [each[2] for each in due]
+        with away_is_retry("put off what the drift audit reads again"):
+            await self._pool.execute(LATER, pairs, objects, records, now + AGAIN_MS)
 
     async def keep(self, found: Sequence[Found], now: int, confirm_ms: int, step: "Step | None" = None) -> None:
         """What was found, what has ended with that, and how far the round came: all or nothing."""

@@ -16,7 +16,7 @@ from streams.wire.topics import all_topics
 
 Place = tuple[System, Object]
 
-MIGRATIONS = 38
+MIGRATIONS = 39
 """The last migration that this version needs (infra/postgres/migrations): whoever adds one counts on here."""
 APPLIED = "select number from schema_migrations order by number"
 TOPICS = "Run tandem-topics."

@@ -46,8 +46,13 @@ class Answering:
     def __init__(self, pool: Any, settings: FlowStepSettings, clock: Callable[[], int]) -> None:
         self._pool, self._clock = pool, clock
         self._give_up_ms = round(settings.give_up_seconds * 1000)
-        self.trouble: str | None = None
-        """Why Marketo doesn't take what it is told; None while it does."""
+        self._away: str | None = None
+        self._untaken: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be told now, or why Marketo doesn't take what it is told; None while all is well."""
+        return self._away or self._untaken
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, through every outage."""
@@ -55,10 +60,12 @@ class Answering:
         async with aiohttp.ClientSession(timeout=timeout) as http:
             while not stop.is_set():
                 try:
-                    if not await self.round(http):
+                    told = await self.round(http)
+                    self._away = None
+                    if not told:
                         await pause(_IDLE_SECONDS, stop)
                 except Retry as error:
-                    self.trouble = str(error)
+                    self._away = str(error)
                     await pause(max(1.0, error.after_seconds), stop)
 
     async def round(self, http: aiohttp.ClientSession) -> int:
@@ -87,7 +94,7 @@ class Answering:
         again = status == 0 or status >= 500 or status in _AGAIN_STATUS
         over = self._clock() - row["asked_at"] > self._give_up_ms
         if again and not over:
-            self.trouble = f"Marketo doesn't take the outcome of a flow step ({problem}); it is told again"
+            self._untaken = f"Marketo doesn't take the outcome of a flow step ({problem}); it is told again"
             wait = min(_BACKOFF_MS[1], _BACKOFF_MS[0] * 2 ** min(cast("int", row["calls"]) - 1, 20))
             with away_is_retry("note that Marketo is to be told again"):
                 await self._pool.execute(AGAIN, row["id"], self._clock() + wait, problem)
@@ -95,7 +102,7 @@ class Answering:
         taken = 200 <= status < 300 or (status in _TAKEN and row["calls"] > 1)
         if not taken:
             _log.error("Marketo did not take the outcome of a flow step", batch=row["id"], problem=problem, calls=row["calls"])
-        self.trouble = None
+        self._untaken = None
         with away_is_retry("note that Marketo was told"):
             await self._pool.execute(TOLD, row["id"], "taken" if taken else f"not taken: {problem}")
 

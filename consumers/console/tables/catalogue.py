@@ -304,6 +304,7 @@ TABLES: tuple[Table, ...] = (
             Column(key="rounds", title="Whole rounds", get=lambda row: row.rounds, shape=Shape.COUNT),
             Column(key="records", title="Compared", get=lambda row: row.records, shape=Shape.COUNT),
             Column(key="proven_ms", title="Proven as of", get=lambda row: row.proven_ms, shape=Shape.WHEN),
+            Column(key="why", title="Can't be compared", get=lambda row: row.why, shape=Shape.PLAIN),
             Column(key="days", title="Days to a full proof", get=lambda row: round(row.days, 2)),
         ),
     ),

@@ -70,6 +70,8 @@ class Proof:
     under_way: bool
     days: float
     """To a full proof, by the budget; of a kind without a whole round yet, as far as it has come."""
+    why: str = ""
+    """Why it could not be compared the last time, in the system's words; empty: it could."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,11 @@ class Drift:
     """A day's, by system."""
     days: float
     """To a full proof of everything."""
+
+    @property
+    def kept_back(self) -> tuple[Proof, ...]:
+        """Kinds that can't be compared: nothing is known of their drift."""
+        return tuple(each for each in self.proofs if each.why)
 
     @property
     def true_drift(self) -> int:
@@ -156,6 +163,7 @@ def _proof(obj: str, parts: Sequence[Any], salesforce_a_day: float, marketo_a_da
         days=max(
             days_to_proof(calls=salesforce, allowed_a_day=salesforce_a_day), days_to_proof(calls=marketo, allowed_a_day=marketo_a_day)
         ),
+        why=next((row["why"] for row in parts if row["why"]), ""),
     )
 
 

@@ -56,7 +56,8 @@ class Auditing:
             late=tools.feed_lag.behind,
             audited=self._audited,
         )
-        self._process.troubles["audit"] = lambda: None  # the flow of changes doesn't hang on it; `tandem drift` says what keeps it
+        # the flow of changes doesn't hang on it; `tandem drift` says of each kind what keeps it
+        self._process.troubles["audit"] = lambda: None
         await auditor.run(tools.singleton, stop)
 
     async def _audited(self, audited: Audited, book: Book) -> None:

@@ -11,12 +11,13 @@ import pytest
 from consumers.audit import auditor as auditing
 from consumers.audit import reading as reading_rooms
 from consumers.audit.auditor import Audited, Auditor
-from consumers.audit.book import Book
+from consumers.audit.book import AGAIN_MS, Book
 from consumers.audit.compare import Class
 from consumers.audit.reading import Reader
 from consumers.ledger.port import Pair
 from consumers.ledger.postgres.ledger import open_ledger
 from consumers.merge.pair.state import Field, PairState, Record, Side
+from consumers.reports.standing.drift import drift
 from streams.wire.errors import Reject
 from streams.wire.events import ChangeEvent, Value
 from streams.wire.systems import LEAD, PERSON, Object, System
@@ -221,6 +222,55 @@ async def test_what_no_pair_has_is_in_doubt_until_one_has_it_or_it_has_had_its_t
     here.sides.now += 3_600_000
     await here.rounds(1, nothing)
     assert await here.found(*Class) == set()
+
+
+async def test_what_can_not_be_compared_is_not_proven_and_says_why(office: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await office(3)
+    await here.auditor.begin()
+
+    async def refused(*_: object, **__: object) -> list[ChangeEvent]:
+        raise Reject("no permission to read leads")
+
+    readable = Sides.behind
+    monkeypatch.setattr(Sides, "behind", refused)
+    steps = 0
+    while await here.auditor.step() is not None:
+        steps += 1
+        assert steps < 5, "it would be tried without end"
+    kept = await here.pool.fetch("select rounds, proven_ms, why from audits where part = 'both'")
+    assert [tuple(row) for row in kept] == [(0, 0, "no permission to read leads")]
+    async with here.pool.acquire() as connection:
+        told = await drift(connection, only=None, classes=list(Class), most=10, salesforce_a_day=10, marketo_a_day=10)
+    assert [(each.object, each.rounds, each.why) for each in told.kept_back] == [("lead", 0, "no permission to read leads")]
+    monkeypatch.setattr(Sides, "behind", readable)
+    assert await here.auditor.step() is None, "only after a while"
+    here.sides.now += AGAIN_MS
+    await here.rounds(1, nothing)
+    proven = await here.pool.fetch("select why, proven_ms > 0 as proven from audits")
+    assert {tuple(row) for row in proven} == {("", True)}
+
+
+async def test_what_can_not_be_read_again_keeps_nothing_else(office: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await office(3)
+    here.sides.rows[MK]["2"]["title"] = "corrupted"
+    await here.auditor.begin()
+    while await here.pool.fetchval("select min(rounds) from audits") < 1:
+        assert await here.auditor.step() is not None
+    here.sides.now += CONFIRM_MS
+
+    async def refused(*_: object, **__: object) -> dict[int, object]:
+        raise Reject("no permission to read leads")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reader, "both", refused)
+        tried = await here.auditor.again()
+        assert tried is not None
+        assert tried.reread == 0
+        assert await here.auditor.again() is None, "only after a while"
+    assert await here.found(Class.IN_FLIGHT) == {(ours(2), "title")}
+    here.sides.now += AGAIN_MS
+    assert (await here.auditor.again()).reread == 1
+    assert await here.found() == {(ours(2), "title")}
 
 
 async def test_what_goes_unseen_is_found_on_either_side(office: Callable[[int], Any]) -> None:

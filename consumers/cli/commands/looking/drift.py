@@ -34,7 +34,7 @@ def drift(
     json: Json = False,
 ) -> None:
     """Tell what the drift audit has found: records and fields that differ between Salesforce and Marketo, or from what Tandem knows, though
-    nothing explains it, and how many days a full proof takes; 1 where there are any."""
+    nothing explains it, and how many days a full proof takes; 1 where there are any, or where a kind of record can't be compared."""
     if context.invoked_subcommand is not None:
         return
     settings = settings_of(config)
@@ -47,7 +47,7 @@ def drift(
         print_json(told)
     else:
         print_drift(console(), told, share=settings.audit.calls_percent)
-    if told.true_drift:
+    if told.true_drift or told.kept_back:
         raise typer.Exit(int(Exit.PROBLEMS))
 
 

@@ -51,6 +51,8 @@ def _proofs(console: Console, told: Drift, share: int) -> None:
         calls = f"{each.salesforce_calls:,} calls to Salesforce, {each.marketo_calls:,} to Marketo"
         sides = f", {each.not_on_both_sides:,} of them not on both sides by the rules" if each.not_on_both_sides else ""
         console.print(f"{each.object}: {when}; {each.records:,} records{sides}, {calls}: {_days(each.days)}")
+        if each.why:
+            console.print(f"{each.object} can't be compared: {each.why} It is tried again within ten minutes.", markup=False)
     console.print(f"With {share} % of the day's calls a full proof takes {_days(told.days)}.")
 
 
