@@ -11,7 +11,7 @@ import structlog
 
 from consumers.audit.book import BOTH, MARKETO_ONLY, Book, Found, Known, Standing, Step
 from consumers.audit.compare import WHOLE, Cause, Class, Difference, Readings, compare
-from consumers.audit.reading import PAGE, Counted, Reader
+from consumers.audit.reading import PAGE, Counted, Read, Reader
 from consumers.judging.meeting.introductions import created_at
 from consumers.merge.pair.state import PairState
 from consumers.merge.terms import Terms
@@ -166,10 +166,12 @@ class Auditor:
         if scope is None or rows:
             known |= {each.pair: each for each in await self._book.between(obj, standing.after, last, _PAIRS_MAX)}
         states = {each.pair: each.state for each in known.values() if each.state is not None}
-        read: dict[tuple[Object, str], ChangeEvent | None] = {
-            (state.object, state.salesforce.id): rows.get(state.salesforce.id) for state in states.values() if state.salesforce.id
+        shown: Read = {
+            (SALESFORCE, state.object, state.salesforce.id): rows.get(state.salesforce.id)
+            for state in states.values()
+            if state.salesforce.id
         }
-        read |= await self._reader.marketo(states.values())
+        read = {**shown, **await self._reader.marketo(states.values())}
         readings = {pair: self._reader.readings(state, read) for pair, state in states.items()}
         strangers = [each for record, each in rows.items() if record not in among and _counts(each, scope)]
         found = self._compared(known.values(), readings) + await self._strangers(standing, strangers)

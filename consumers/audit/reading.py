@@ -22,6 +22,8 @@ PAGE = 1_800
 """Records of Salesforce a call: six whole calls' worth of Marketo's."""
 _SCOPES_MAX = 300
 _Answer = TypeVar("_Answer")
+Read = Mapping[tuple[System, Object, str], ChangeEvent | None]
+"""What was read of each record, by system, object and id: an opportunity is called the same on both sides. None: it can't be found."""
 
 
 class Pages(Protocol):
@@ -65,8 +67,8 @@ class Reader:
         where = [any_of(*scope)] if scope is not None and len(scope[1]) <= _SCOPES_MAX else []
         return await self._twice(lambda: self._pages.behind(obj, after, PAGE, self._lane, where))
 
-    async def marketo(self, states: Iterable[PairState]) -> dict[tuple[Object, str], ChangeEvent | None]:
-        """By object and id, Marketo's records of these pairs; None for one that can't be found."""
+    async def marketo(self, states: Iterable[PairState]) -> Read:
+        """Marketo's records of these pairs."""
         states = list(states)
         return await self._in_our_names(states, await self._of(System.MARKETO, states))
 
@@ -75,11 +77,11 @@ class Reader:
         salesforce, marketo = await self._of(SALESFORCE, states.values()), await self.marketo(states.values())
         return {pair: self.readings(state, {**salesforce, **marketo}) for pair, state in states.items()}
 
-    def readings(self, state: PairState, read: Mapping[tuple[Object, str], ChangeEvent | None]) -> Readings:
+    def readings(self, state: PairState, read: Read) -> Readings:
         """What was read of this pair, of both sides."""
         found: dict[System, ChangeEvent | None] = {}
         for system in System:
-            key = (state.named_on(system), state.record(system).id)
+            key = (system, state.named_on(system), state.record(system).id)
             if key in read:
                 found[system] = read[key]
         return found
@@ -88,27 +90,25 @@ class Reader:
         """Of records of Salesforce that can't be read: those that are deleted. The others are out of our sight."""
         return await self._writers[SALESFORCE].surely_deleted(obj, ids, self._lane)
 
-    async def _of(self, system: System, states: Iterable[PairState]) -> dict[tuple[Object, str], ChangeEvent | None]:
+    async def _of(self, system: System, states: Iterable[PairState]) -> Read:
         wanted: dict[Object, list[str]] = {}
         for state in states:
             record, mapping = state.record(system), self._rules.objects[state.object]
             if record.id and not record.deleted and not mapping.left_out and not (mapping.written_once and system is System.MARKETO):
                 wanted.setdefault(state.named_on(system), []).append(record.id)
-        writer, found = self._writers[system], dict[tuple[Object, str], ChangeEvent | None]()
+        writer, found = self._writers[system], dict[tuple[System, Object, str], ChangeEvent | None]()
         for obj, ids in wanted.items():
             for start in range(0, len(ids), writer.batch_max):
                 part = await writer.read(obj, ids[start : start + writer.batch_max], self._lane)
-                found.update({(obj, record): reading for record, reading in part.items()})
+                found.update({(system, obj, record): reading for record, reading in part.items()})
         return found
 
-    async def _in_our_names(
-        self, states: Iterable[PairState], read: Mapping[tuple[Object, str], ChangeEvent | None]
-    ) -> dict[tuple[Object, str], ChangeEvent | None]:
+    async def _in_our_names(self, states: Iterable[PairState], read: Read) -> Read:
         told = dict(read)
         shown = [
             (state, key, event)
             for state in states
-            if (event := read.get(key := (state.named_on(System.MARKETO), state.marketo.id))) is not None
+            if (event := read.get(key := (System.MARKETO, state.named_on(System.MARKETO), state.marketo.id))) is not None
         ]
         doubts = [each for state, _, event in shown for each in doubtful(state, event, self._rules)]
         if not doubts:
