@@ -19,7 +19,7 @@ from infra.demo.checker.history import Mirror
 from infra.demo.checker.judgement import FieldStory, judge, stories
 from infra.demo.checker.latency import Arrival, arrivals
 from infra.demo.checker.naming import Unnamed, decisions, named_by, unnamed
-from infra.demo.checker.report import Outcome, Phase, a_conflict, as_json, edits_in, show, verdict
+from infra.demo.checker.report import DEGRADED, Outcome, Phase, a_conflict, as_json, edits_in, show, verdict
 from infra.demo.checker.table import ENTRIES, MARKETO, PEOPLE, PERSON, SALESFORCE
 from infra.demo.checker.told import add_told
 from infra.demo.command import CommandError, tandem
@@ -40,6 +40,7 @@ _SOMETHING_TO_SEE = 1
 COPY_SECONDS = 90.0
 PHASE_SECONDS, TROUBLED_SECONDS = 60.0, 120.0
 _PUBLISHED_SECONDS = 10.0
+_WHOLE_AGAIN_SECONDS = 60.0
 _MISHAPS_SECONDS = 4.0
 _MUTE = {"type": "mute", "mode": "lost"}
 _PEOPLE = {"method": "POST", "path": "/rest/v1/leads.json"}
@@ -302,12 +303,17 @@ class Demo:
         }
 
     async def _status(self) -> dict[str, Any]:
-        try:
-            told: dict[str, Any] = json.loads(await tandem(self.stack, "status", "--json", accepted=(0, _SOMETHING_TO_SEE)))
-        except CommandError as error:
-            self.teller.say(f"[red]{escape(str(error))}[/]")
-            return {}
-        return told
+        """As Tandem tells it, once nothing is degraded any more: all is whole again, and it has a minute to see that."""
+        deadline = time.monotonic() + _WHOLE_AGAIN_SECONDS
+        while True:
+            try:
+                told: dict[str, Any] = json.loads(await tandem(self.stack, "status", "--json", accepted=(0, _SOMETHING_TO_SEE)))
+            except CommandError as error:
+                self.teller.say(f"[red]{escape(str(error))}[/]")
+                return {}
+            if told.get("state") != DEGRADED or time.monotonic() > deadline:
+                return told
+            await asyncio.sleep(1.0)
 
 
 async def _explain(outcome: Outcome, stack: Stack, teller: Teller) -> None:

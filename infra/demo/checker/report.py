@@ -19,6 +19,8 @@ from infra.demo.checker.table import ACTIVITY_OF, MARKETO, PEOPLE, SALESFORCE, T
 
 CONFLICTS_LEAST = 30
 """Of leads, and of contacts: fewer would show nothing."""
+DEGRADED = "degraded"
+"""The word of `tandem status` for what does not flow."""
 _WRITTEN = "written to "
 _LISTED = 50
 _SHOWN = 10
@@ -90,7 +92,22 @@ class Outcome:
         """Why the demo failed; empty when it passed."""
         wrong = [f"{count} {name.replace('_', ' ')}" for name, count in self.counts().items() if count]
         found_nothing = [] if self.repaired_by_poll else ["the poll had nothing to find"]
-        return [*filter(None, [self.trouble]), *wrong, *self.too_few_conflicts(), *kinds_not_seen(self), *found_nothing]
+        return [
+            *filter(None, [self.trouble]),
+            *wrong,
+            *self.too_few_conflicts(),
+            *kinds_not_seen(self),
+            *found_nothing,
+            *degraded(self.status),
+        ]
+
+
+def degraded(status: Mapping[str, Any]) -> list[str]:
+    """What Tandem itself says that does not flow, though everything is whole again."""
+    if status.get("state") != DEGRADED:
+        return []
+    worst: Mapping[str, str] = next(iter(status.get("troubles", ())), {"where": "status", "what": "it doesn't say why"})
+    return [f"Tandem calls itself degraded: {worst['where']}: {worst['what']}"]
 
 
 def calls_by_tandem(meters: Mapping[str, Any], tandem: Mapping[str, str]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from infra.demo.checker.comparison import compare
 from infra.demo.checker.history import Key, Line, Mirror
 from infra.demo.checker.judgement import FieldStory, Judged, judge, stories
 from infra.demo.checker.naming import named_by, unnamed
+from infra.demo.checker.report import DEGRADED, degraded
 from infra.demo.checker.sameness import normal
 from infra.demo.checker.table import (  # fmt: skip
     ACCOUNT,
@@ -411,6 +412,20 @@ def test_the_flow_rewrites_only_what_looks_like_an_american_number() -> None:
     assert normal(kind, "+1-650-555-0001") == normal(kind, "(650) 555-0001")
     assert normal(kind, "+44 20 7946 0000") != normal(kind, "(442) 079-4600")
     assert normal(Kind.TEXT, "+1-650-555-0001") != normal(Kind.TEXT, "(650) 555-0001")
+
+
+@pytest.mark.parametrize(
+    ("status", "failures"),
+    [
+        ({"state": "in step"}, 0),
+        ({"state": "attention", "troubles": [{"where": "refused", "what": "a field is refused"}]}, 0),
+        ({"state": DEGRADED, "troubles": [{"where": "observe", "what": "PostgreSQL is away"}]}, 1),
+        ({"state": DEGRADED}, 1),
+        ({}, 0),
+    ],
+)
+def test_what_still_does_not_flow_at_the_end_is_a_failure(status: dict[str, Any], failures: int) -> None:
+    assert len(degraded(status)) == failures
 
 
 def test_the_check_knows_nothing_of_tandem() -> None:
