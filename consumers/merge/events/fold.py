@@ -37,6 +37,7 @@ _SECOND_MS = 1_000
 STREAM = "cdc"
 """Source of what Change Data Capture tells."""
 _CREATED, _UPDATED, _DELETED, _READ, _GAP = Happened.CREATED, Happened.UPDATED, Happened.DELETED, Happened.READ, Happened.GAP
+_ENDED_SINCE = "told late: it was deleted after that"
 
 
 def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded:
@@ -67,6 +68,8 @@ def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded
         return _deleted(state, event, terms, before)
     if is_alive(before, event):
         state = undeleted(state, event.system, event.at)
+    elif before.deleted and event.kind in (_CREATED, _UPDATED):  # who told of the deletion had no place in the stream
+        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=_ENDED_SINCE),)
     return _changes(state, event, terms, now)
 
 
@@ -76,7 +79,7 @@ def _told_late(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> 
     if event.kind not in (_CREATED, _UPDATED):
         return asked_again(state, event.system), (Ruling(field="*", verdict=Verdict.WAITING, reason="told late; the record is read"),)
     if state.record(event.system).deleted:
-        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason="told late: it was deleted after that"),)
+        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=_ENDED_SINCE),)
     event, overtaken = still_news(state, event, terms)
     state, rulings = _changes(state, event, terms, now)
     return state, (*overtaken, *rulings)

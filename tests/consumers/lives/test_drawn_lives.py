@@ -18,6 +18,23 @@ def works(rounds: int) -> Step:
 
 
 FOUND: dict[str, History] = {
+    "a contact that a lead was converted into is gone before anybody heard of it: told once more, it changes nobody": History(
+        seed=1705,
+        steps=(
+            ("somebody_comes_in_marketo", {}),
+            ("some_arrive", {}),
+            ("tandem_works", {"rounds": 3}),
+            ("people_are_merged", {"number": 6, "other": 2, "many": 1}),
+            ("somebody_comes_in_marketo", {}),
+            ("some_arrive", {}),
+            ("a_lead_is_converted", {"number": 3, "other": 7, "how": CONTACT, "deal": True}),
+            ("somebody_is_edited", {"obj": LEAD, "number": 5, "name": "LastName"}),
+            ("tandem_works", {"rounds": 3}),
+            ("somebody_is_deleted", {"obj": CONTACT, "number": 2}),
+            ("some_arrive", {}),
+            ("some_arrive", {}),
+        ),
+    ),
     "a lead is converted, and that it had been restored before is told once more": History(
         seed=55,
         troubled=True,

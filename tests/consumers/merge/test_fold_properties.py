@@ -278,6 +278,17 @@ def test_a_record_that_was_taken_for_deleted_and_changes_afterwards_is_read() ->
     assert late.marketo.deleted, "told late, from before its deletion"
 
 
+@pytest.mark.parametrize("kind", [Happened.CREATED, Happened.UPDATED])
+@pytest.mark.parametrize("system", [SF, MK])
+def test_a_change_from_before_a_deletion_that_had_no_place_in_the_feed_changes_nothing(system: System, kind: Happened) -> None:
+    unseen = paired(title=agreed("a", **{system.value: Side()}))
+    record = msgspec.structs.replace(unseen.record(system), seq=0, complete=False)
+    gone, _ = unchanged(unseen.with_record(system, record), event(system, {}, kind=Happened.DELETED, source="read", seq=0, ref=""))
+    late, rulings = unchanged(gone, event(system, {NAMES[system]: "b"}, T + 5_000, kind=kind))
+    assert [ruling.verdict for ruling in rulings] == [Verdict.SUPERSEDED]
+    assert (late.record(system).deleted, late.fields["title"]) == (True, gone.fields["title"])
+
+
 def test_a_gap_makes_the_record_be_read() -> None:
     state, rulings = unchanged(paired(), event(SF, {}, kind=Happened.GAP))
     assert (state.salesforce.reread, state.fields) == (True, paired().fields)
