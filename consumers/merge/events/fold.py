@@ -10,7 +10,7 @@ from consumers.merge.events.gap import gapped
 from consumers.merge.events.reading import judge_reading
 from consumers.merge.lives.aside import relieved
 from consumers.merge.lives.identity import came_into
-from consumers.merge.lives.late import is_late, still_news
+from consumers.merge.lives.late import ended, is_late, still_news
 from consumers.merge.lives.link import agree_link
 from consumers.merge.lives.outlived import outlived
 from consumers.merge.lives.record import (
@@ -69,7 +69,7 @@ def fold(state: PairState, event: ChangeEvent, terms: Terms, now: int) -> Folded
     if is_alive(before, event):
         state = undeleted(state, event.system, event.at)
     elif before.deleted and event.kind in (_CREATED, _UPDATED):  # who told of the deletion had no place in the stream
-        return state, (Ruling(field="*", verdict=Verdict.SUPERSEDED, reason=_ENDED_SINCE),)
+        return state, ended(state, event, terms, _ENDED_SINCE)
     return _changes(state, event, terms, now)
 
 

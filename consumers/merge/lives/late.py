@@ -51,10 +51,10 @@ def still_news(state: PairState, event: ChangeEvent, terms: Terms) -> tuple[Chan
     return msgspec.structs.replace(event, fields=left), tuple(rulings)
 
 
-def ended(state: PairState, event: ChangeEvent, terms: Terms) -> tuple[Ruling, ...]:
-    """A ruling for each field of a change that waited until its record was deleted."""
+def ended(state: PairState, event: ChangeEvent, terms: Terms, why: str = _DELETED) -> tuple[Ruling, ...]:
+    """A ruling for each field of a change whose record was deleted before it could be judged."""
     names = terms.mapping(state).by_name(event.system)
-    return tuple(_superseded(names[name], wire, _DELETED) for name, wire in event.fields.items() if name in names)
+    return tuple(_superseded(names[name], wire, why) for name, wire in event.fields.items() if name in names)
 
 
 def _superseded(mapping: FieldMapping, wire: Value, reason: str) -> Ruling:

@@ -273,7 +273,7 @@ async def test_pages_are_read_without_javascript(console: Console) -> None:
         assert answer is not None
         assert answer.status == 200, title
     await page.goto(f"{console.base}/rules?rules.object=lead&rules.q=title")
-    rows = page.locator("tbody tr")
+    rows = page.locator("section[aria-labelledby=rules] tbody tr")
     await expect(rows).to_have_count(1, timeout=_PATIENCE_MS)
     await page.get_by_role("link", name="Type").click()
     assert re.search(r"rules\.sort=type", page.url)

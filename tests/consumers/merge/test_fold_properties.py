@@ -281,7 +281,7 @@ def test_a_record_that_was_taken_for_deleted_and_changes_afterwards_is_read() ->
 @pytest.mark.parametrize("kind", [Happened.CREATED, Happened.UPDATED])
 @pytest.mark.parametrize("system", [SF, MK])
 def test_a_change_from_before_a_deletion_that_had_no_place_in_the_feed_changes_nothing(system: System, kind: Happened) -> None:
-    unseen = paired(title=agreed("a", **{system.value: Side()}))
+    unseen = paired(title=agreed("a").with_side(system, Side()))
     record = msgspec.structs.replace(unseen.record(system), seq=0, complete=False)
     gone, _ = unchanged(unseen.with_record(system, record), event(system, {}, kind=Happened.DELETED, source="read", seq=0, ref=""))
     late, rulings = unchanged(gone, event(system, {NAMES[system]: "b"}, T + 5_000, kind=kind))

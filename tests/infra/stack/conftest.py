@@ -16,8 +16,6 @@ from streams.ground.kafka import admin
 DEADLINE_SECONDS = 180
 OURS = "crm."
 """Tests that need a broker alone leave records on topics of these names: a stack would take them for its own."""
-MEMBERS = 5
-"""Where a group's members stand in what DescribeGroups answers (Kafka protocol guide, versions 0 to 3)."""
 
 
 @pytest.fixture
@@ -40,20 +38,15 @@ async def lent(kafka_broker: Broker, postgres_server: Server) -> AsyncIterator[L
 
 
 async def _forget(client: Any, before: set[str]) -> None:
-    """No new topic is there, and no group knows of one or waits for a member that was killed."""
+    """No new topic is there, and no group knows of one."""
 
     async def knowing() -> list[str]:
         groups = [name for name, _ in await client.list_consumer_groups()]
         return [name for name in groups if {place.topic for place in await client.list_consumer_group_offsets(name)} - before]
 
-    async def left() -> bool:
-        answers = await client.describe_consumer_groups(await knowing())
-        return not any(group[MEMBERS] for answer in answers for group in answer.groups)
-
     async def gone() -> bool:
         return not set(await client.list_topics()) - before and not await knowing()
 
-    await _until(left)
     if made := set(await client.list_topics()) - before:
         await client.delete_topics(sorted(made))
     await _until(gone)

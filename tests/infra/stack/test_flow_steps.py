@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -13,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from infra.stack.command import environment
+from infra.stack.part import program_environment
 from infra.stack.stack import CONFIG, Lent, Stack
 from infra.stack.tandem import Worker
 
@@ -299,7 +298,8 @@ async def by_hand(both: Both, stack: Stack) -> None:
 
 async def tandem(stack: Stack, *arguments: str, code: int = 0) -> dict[str, Any]:
     """What the command says."""
-    environ = environment(arguments, {**os.environ}, stack.run_dir, stack.tandem.config)
+    own = {"TANDEM_CONFIG": str(stack.tandem.config), "TANDEM_WEB_HOST": "127.0.0.1", "TANDEM_WEB_PORT": "0"}
+    environ = program_environment({**stack.told(), **own})
     command = [sys.executable, "-m", "consumers.cli", "person", *arguments]
     process = await asyncio.create_subprocess_exec(*command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     out, error = await process.communicate()
