@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from consumers.merge.lives.ended import is_back
 from consumers.merge.lives.joining import join
 from consumers.merge.pair.state import PairState
 from consumers.merge.pair.stored import pack, unpack
@@ -50,6 +51,16 @@ async def test_a_merge_is_made_and_what_came_of_it_is_read(system: System) -> No
     for state in bench.ledger.pairs.values():
         assert (state.merges, state.record(system).reread, state.record(system).calling) == ((), True, 0)
     assert "merged into" in str(bench.ledger.decisions)
+
+
+async def test_who_was_merged_is_not_back_by_a_reading_from_before_that_comes_after() -> None:
+    bench = Bench(SF, joined(1, MK))
+    before, loser = bench.clock(), ids(101)[SF]
+    bench.clock.now += 5_000
+    await bench.settler.round()
+    (state,) = bench.ledger.pairs.values()
+    assert not is_back(state, reading(SF, {"Title": "b"}, before, id=loser))
+    assert is_back(state, reading(SF, {"Title": "b"}, bench.clock() + 10_000, id=loser))
 
 
 @pytest.mark.parametrize("system", System)
