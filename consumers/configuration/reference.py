@@ -1,6 +1,7 @@
 """What is published about the configuration: its JSON Schema for editors, and the tables of its reference."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -62,6 +63,8 @@ def shown(value: Any) -> Any:
     """Settings as plain data, in the form of the file, which it could be: secrets as the references that they came by."""
     if isinstance(value, (str, int, float, type(None))):
         return str(value) if isinstance(value, StrEnum) else value
+    if isinstance(value, Decimal):
+        return str(value)
     if isinstance(value, Mapping):
         return {str(key): False if each is None else shown(each) for key, each in value.items()}
     if isinstance(value, (tuple, list)):

@@ -5,9 +5,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
 from consumers.configuration.loading import ConfigurationError
 from consumers.configuration.mapping.defaults import build
+from consumers.configuration.reference import shown
 from consumers.fitting.check import Level, compare
 from consumers.fitting.left_out import Cause, left_out
 from consumers.fitting.visibility import Sight, Why, visibility
@@ -31,6 +33,13 @@ def test_rates_are_as_exact_as_they_were_written(tmp_path: Path) -> None:
     assert (configured.currencies.corporate, configured.currencies.rates) == ("EUR", {"USD": Decimal("0.9"), "GBP": Decimal("1.17")})
     assert build(configured).money is not None
     assert build(settings(tmp_path)).money is None
+
+
+def test_rates_are_shown_as_a_file_could_have_them(tmp_path: Path) -> None:
+    configured = settings(tmp_path, RATES)
+    told = shown(configured)["currencies"]
+    assert told == {"corporate": "EUR", "rates": {"USD": "0.9", "GBP": "1.17"}}
+    assert settings(tmp_path, yaml.safe_dump({"currencies": told})).currencies == configured.currencies
 
 
 @pytest.mark.parametrize(
