@@ -54,13 +54,12 @@ async def test_a_merge_is_made_and_what_came_of_it_is_read(system: System) -> No
 
 
 async def test_who_was_merged_is_not_back_by_a_reading_from_before_that_comes_after() -> None:
-    bench = Bench(SF, joined(1, MK))
-    before, loser = bench.clock(), ids(101)[SF]
-    bench.clock.now += 5_000
+    until, loser = T + 5_000, ids(101)[SF]
+    bench = Bench(SF, joined(1, MK), answers=lambda _: Outcome(fate=Fate.DONE, id=ids(1)[SF], until=until))
     await bench.settler.round()
     (state,) = bench.ledger.pairs.values()
-    assert not is_back(state, reading(SF, {"Title": "b"}, before, id=loser))
-    assert is_back(state, reading(SF, {"Title": "b"}, bench.clock() + 10_000, id=loser))
+    assert not is_back(state, reading(SF, {"Title": "b"}, until - 1_000, id=loser))
+    assert is_back(state, reading(SF, {"Title": "b"}, until + 10_000, id=loser))
 
 
 @pytest.mark.parametrize("system", System)

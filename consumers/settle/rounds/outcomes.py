@@ -82,7 +82,7 @@ class Outcomes:
             case Fate.UNKNOWN:
                 return self._in_doubt(state, item, now + self._longer(item, self._terms.patience(self._system).doubt_ms))
             case Fate.REJECTED if isinstance(item.order, Merge):
-                return _not_merged(withdrawn(state, self._system, item.write), self._system, item.order, outcome, now)
+                return _not_merged(withdrawn(state, self._system, item.write), self._system, item.order, outcome)
             case Fate.REJECTED:
                 return rejected(state, self._system, item.write, outcome.reason, outcome.fields, mark=_mark(item))
 
@@ -126,7 +126,7 @@ class Outcomes:
         self._met.pop(item.pair, None)
         self._tried.pop(item.pair, None)
         if isinstance(item.order, Merge):
-            return after_merge(withdrawn(state, self._system, item.write), self._system, item.order.losers, outcome.until or now)
+            return after_merge(withdrawn(state, self._system, item.write), self._system, item.order.losers, outcome.until)
         if isinstance(item.order, Delete):
             return self._gone(withdrawn(state, self._system, item.write), item, outcome)
         if outcome.refused or outcome.left:
@@ -179,9 +179,9 @@ class Outcomes:
         return later(state.with_record(self._system, record), self._duty, now + after_ms)
 
 
-def _not_merged(state: PairState, system: System, order: Merge, outcome: Outcome, now: int) -> PairState:
+def _not_merged(state: PairState, system: System, order: Merge, outcome: Outcome) -> PairState:
     """The merge was refused. Who is gone is owed none any more, and the others are tried again at once; else see `merges_owed`."""
-    state = merged_away(state, system, outcome.gone, outcome.until or now)
+    state = merged_away(state, system, outcome.gone, outcome.until)
     return state if outcome.gone else not_merged(state, order.losers, outcome.reason, order.mark)
 
 

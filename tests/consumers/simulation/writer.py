@@ -147,7 +147,7 @@ class SimulatedWriter:
         losers = [each for each in order.losers if each in target.records]
         if losers:
             target.merge(OURS[self.system], order.id, losers)
-        return Outcome(fate=Fate.DONE, id=order.id)
+        return Outcome(fate=Fate.DONE, id=order.id, until=target.now_ms() // 1000 * 1000 + 1000)
 
     def _create(self, order: Create, values: dict[str, Value], item: Item) -> Outcome:
         del order
