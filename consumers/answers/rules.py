@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from consumers.answers.trying import plan_of
+from consumers.answers.logs.trying import plan_of
 from consumers.configuration.loading import Settings
 from consumers.configuration.reading.places import ConfigurationError
 from consumers.configuration.rules import put_back, rules_part, with_rules, without_defaults

@@ -148,7 +148,7 @@ def status(
         from consumers.cli.watching import watched  # noqa: PLC0415 - quick start
 
         watched(settings, watch, everything=everything, json=json)
-    from consumers.answers.ledger import status_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.ledger import status_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.status import print_status  # noqa: PLC0415 - quick start
 
     told = finish(status_of(settings))
@@ -177,7 +177,7 @@ def list_people(
 ) -> None:
     """Name the records that are held, refused by a system, owed a change, or contested, and say why."""
     settings = settings_of(config)
-    from consumers.answers.ledger import list_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.ledger import list_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.lists import print_csv, print_list  # noqa: PLC0415 - quick start
     from consumers.reports.standing.lists import Queue  # noqa: PLC0415 - quick start
 
@@ -273,7 +273,7 @@ def confirm_deletes(
 ) -> None:
     """Confirm that the deletes which stopped a poll are meant (it stops when most of an object is reported deleted at once)."""
     settings = settings_of(config)
-    from consumers.answers.ledger import deletes_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.ledger import deletes_of  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.deletes import print_deletes  # noqa: PLC0415 - quick start
     from consumers.configuration.mapping.registered import registry_of  # noqa: PLC0415 - quick start

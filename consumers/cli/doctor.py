@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from consumers.answers.ledger import status_of
+from consumers.answers.looking.ledger import status_of
 from consumers.cli.systems import CheckReport, check_of
 from consumers.configuration.loading import Settings
 from consumers.configuration.systems import marketo_settings, salesforce_settings

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from consumers.answers.applying import applied
-from consumers.answers.choosing import choice_of
+from consumers.answers.logs.applying import applied
+from consumers.answers.logs.choosing import choice_of
 from consumers.audit_log.deeds import who_acts
 from consumers.cli.noted import note
 from consumers.cli.subscribed import REVEAL
@@ -76,7 +76,7 @@ async def replayed(settings: Settings, asked: Asked, said: Callable[[int], None]
 
 async def applied_part(settings: Settings, asked: Asked, said: Callable[[int], None], *, apply: bool) -> Applied:
     """What would be written of the records that this part names, as they are today; with `apply` it is owed from then on, and `--resume`
-    goes on where an earlier one was stopped. Raises as `consumers.answers.applying.applied`."""
+    goes on where an earlier one was stopped. Raises as `consumers.answers.logs.applying.applied`."""
     topic, span = await _part(settings, asked)
     cursor = _cursor(asked, _question(asked, span, topic, APPLY))
     if apply:

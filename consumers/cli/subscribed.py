@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from consumers.answers.choosing import choice_of
+from consumers.answers.logs.choosing import choice_of
 from consumers.cli.noted import note
 from consumers.cli.text.looking.subscribed import line_of
 from consumers.configuration.access import kafka_access

@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from consumers.answers.sight import described
+from consumers.answers.looking.sight import described
 from consumers.configuration.access import kafka_access
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import build, sorts

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from consumers.answers.ledger import status_of
+from consumers.answers.looking.ledger import status_of
 from consumers.cli.terms import Exit, console, finish, print_line
 from consumers.cli.text.status import print_status
 from consumers.configuration.loading import Settings

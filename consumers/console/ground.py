@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import structlog
 
-from consumers.answers.control import pauses_of
-from consumers.answers.ledger import status_of
+from consumers.answers.desk.control import pauses_of
+from consumers.answers.looking.ledger import status_of
 from consumers.audit_log.deeds import Deed, write_down
 from consumers.configuration.loading import Settings
 from consumers.console.access.roles import Visitor

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from consumers.answers.bundling import Bundle
-from consumers.answers.delivering import Shared, Shown
-from consumers.answers.happened import Happening
-from consumers.answers.journey import Journey
-from consumers.answers.ledger import Deletes, Story
+from consumers.answers.desk.journey import Journey
+from consumers.answers.desk.reconciling import Cycles
 from consumers.answers.linking import Linked
-from consumers.answers.past import Changes, Past
-from consumers.answers.reconciling import Cycles
+from consumers.answers.logs.delivering import Shared, Shown
+from consumers.answers.logs.happened import Happening
+from consumers.answers.looking.bundling import Bundle
+from consumers.answers.looking.ledger import Deletes, Story
+from consumers.answers.looking.past import Changes, Past
 from consumers.answers.rules import GoingBack
 from consumers.audit.mending import Written
 from consumers.audit.repair import Repair

@@ -60,7 +60,7 @@ def config_versions(
 ) -> None:
     """Every version of the rules that workers have run under: its number, which decisions carry, since when, and what it changed."""
     settings = settings_of(config)
-    from consumers.answers.trying import versions_of  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.trying import versions_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.trying import print_versions  # noqa: PLC0415 - quick start
 
     told = finish(versions_of(settings, most))

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.markup import escape
 
-from consumers.answers.ledger import Deletes
+from consumers.answers.looking.ledger import Deletes
 from consumers.reports.records.called import counted
 from streams.wire.systems import Object
 

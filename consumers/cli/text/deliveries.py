@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from consumers.answers.delivering import Shown
+from consumers.answers.logs.delivering import Shown
 from consumers.reports.clock import moment
 
 

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.answers.control import pauses_of
 from consumers.answers.copying import progress_of
-from consumers.answers.ledger import Story, records_of, stories_of
+from consumers.answers.desk.control import pauses_of
 from consumers.answers.linking import Linked, links_of
+from consumers.answers.looking.ledger import Story, records_of, stories_of
+from consumers.answers.looking.timelines import timeline_of
 from consumers.answers.rules import GoingBack, going_back
-from consumers.answers.timelines import timeline_of
 from consumers.console.access.roles import Role
 from consumers.console.ground import Ground
 from consumers.copy.progress import Progress

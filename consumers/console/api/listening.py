@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from consumers.answers.delivering import listened
+from consumers.answers.logs.delivering import listened
 from consumers.console.access.guard import visitor_of
 from consumers.console.access.problems import Problem, answered
 from consumers.console.access.roles import Role

@@ -1,6 +1,6 @@
 """What can go wrong, as a problem for programs. Pure."""
 
-from consumers.answers.control import UnknownKind
+from consumers.answers.desk.control import UnknownKind
 from consumers.console.access.problems import Problem, Refused
 from consumers.console.access.roles import Role
 from consumers.deliveries.delivery import UnknownDelivery, Unusable

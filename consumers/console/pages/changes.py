@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from consumers.answers.choosing import choice_of
-from consumers.answers.happened import followed, happening_at, of_late
+from consumers.answers.logs.choosing import choice_of
+from consumers.answers.logs.happened import followed, happening_at, of_late
 from consumers.console.access.guard import visitor_of
 from consumers.console.ground import Ground
 from consumers.console.masking import masked

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from consumers.answers.desk import Chosen, conflict_of, resolved, retried_holds, retried_letters, rule_of
+from consumers.answers.desk.waiting import Chosen, conflict_of, resolved, retried_holds, retried_letters, rule_of
 from consumers.console.access.forms import Form, acting
 from consumers.console.access.guard import visitor_of
 from consumers.console.access.roles import Role

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from consumers.answers import delivering
-from consumers.answers.delivering import Asked, Shared, Shown
+from consumers.answers.logs import delivering
+from consumers.answers.logs.delivering import Asked, Shared, Shown
 from consumers.configuration.mapping.registered import registry_of
 from consumers.console.access.forms import Form, acting
 from consumers.console.access.guard import visitor_of

@@ -6,8 +6,8 @@ from datetime import UTC
 from typing import Any
 
 from consumers.answers.copying import progress_of
-from consumers.answers.covering import coverage_of
-from consumers.answers.ledger import spent_of
+from consumers.answers.looking.covering import coverage_of
+from consumers.answers.looking.ledger import spent_of
 from consumers.console.ground import Ground
 from consumers.console.pages.picture import picture
 from consumers.ledger.spent import Spent

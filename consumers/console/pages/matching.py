@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from consumers.answers.desk import ambiguity_of, chosen_match
+from consumers.answers.desk.waiting import ambiguity_of, chosen_match
 from consumers.console.access.forms import Form, acting
 from consumers.console.access.guard import visitor_of
 from consumers.console.access.roles import Role

@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from consumers.answers.bundling import as_zip, bundle_of
-from consumers.answers.control import Chosen, pause, resume
-from consumers.answers.forcing import forced, reread
-from consumers.answers.ledger import records_of
+from consumers.answers.desk.control import Chosen, pause, resume
+from consumers.answers.desk.forcing import forced, reread
+from consumers.answers.looking.bundling import as_zip, bundle_of
+from consumers.answers.looking.ledger import records_of
 from consumers.console.access.forms import Form, acting
 from consumers.console.access.guard import visitor_of
 from consumers.console.access.roles import Role

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from consumers.answers.trying import versions_of
+from consumers.answers.logs.trying import versions_of
 from consumers.console.ground import Ground, Sample
 from consumers.console.rendering import Pages
 from consumers.kinds.registry import BY_NAME

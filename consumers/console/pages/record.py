@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from consumers.answers.ledger import records_of, stories_of
-from consumers.answers.past import Changes, Past, changes_of, stood
-from consumers.answers.timelines import timeline_of
+from consumers.answers.looking.ledger import records_of, stories_of
+from consumers.answers.looking.past import Changes, Past, changes_of, stood
+from consumers.answers.looking.timelines import timeline_of
 from consumers.console.access.guard import visitor_of
 from consumers.console.ground import Ground
 from consumers.console.masking import masked

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from consumers.answers.covering import coverage_of, cycles_of
-from consumers.answers.delivering import deliveries_of
-from consumers.answers.desk import conflicts_of, holds_of, letters_of
-from consumers.answers.drifting import drift_of
-from consumers.answers.ledger import deeds_of, list_of, spent_of
-from consumers.answers.sight import visibility_of
-from consumers.answers.trying import versions_of
+from consumers.answers.desk.waiting import conflicts_of, holds_of, letters_of
+from consumers.answers.logs.delivering import deliveries_of
+from consumers.answers.logs.trying import versions_of
+from consumers.answers.looking.covering import coverage_of, cycles_of
+from consumers.answers.looking.drifting import drift_of
+from consumers.answers.looking.ledger import deeds_of, list_of, spent_of
+from consumers.answers.looking.sight import visibility_of
 from consumers.audit.compare import Class
 from consumers.configuration.mapping.registered import registry_of
 from consumers.console.access.roles import Role

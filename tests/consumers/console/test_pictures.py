@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from consumers.answers.ledger import records_of
-from consumers.answers.timelines import timeline_of
+from consumers.answers.looking.ledger import records_of
+from consumers.answers.looking.timelines import timeline_of
 from consumers.configuration.loading import Settings, load
 from consumers.console.serving import address, link_of
 from consumers.reports.records.timeline import Cause

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers.answers.delivering import Asked, create, delivery_of, pause
+from consumers.answers.logs.delivering import Asked, create, delivery_of, pause
 from consumers.audit_log.deeds import deeds
 from consumers.configuration.loading import Settings
 from consumers.console.access.roles import Role

@@ -23,7 +23,7 @@ def canary(
     """Make a test person in Salesforce, follow it through the running workers to Marketo and through Marketo's feed, and remove it on both
     sides; tells the milliseconds of each station. 1 where it does not come all the way in time: the last station says where it is stuck."""
     settings = settings_of(config)
-    from consumers.answers.journey import journey  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.journey import journey  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
 

@@ -32,7 +32,7 @@ def list_conflicts(
 ) -> None:
     """Fields that wait for a person: conflicts that the rule leaves to one, and fields that something keeps undoing."""
     settings = settings_of(config)
-    from consumers.answers.desk import conflicts_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import conflicts_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.waiting import print_groups  # noqa: PLC0415 - quick start
     from consumers.desk.waiting import grouped  # noqa: PLC0415 - quick start
 
@@ -57,7 +57,7 @@ def show_conflict(
 ) -> None:
     """The conflicts of a record: what Salesforce says, what both had agreed on before, and what Marketo says."""
     settings = settings_of(config)
-    from consumers.answers.desk import conflict_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import conflict_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.waiting import print_conflicts  # noqa: PLC0415 - quick start
 
     told = finish(conflict_of(settings, name, field))
@@ -103,7 +103,7 @@ def resolve_conflicts(
     if name and (not field or everything or about):
         raise typer.BadParameter("either RECORD and FIELD, or --all (with --field for those about one field)")
     settings = settings_of(config)
-    from consumers.answers.desk import resolved  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import resolved  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.desk.deciding import Take  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
@@ -122,7 +122,7 @@ def _rule(config: "Config", name: str, field: str, take: Side | None, *, json: b
     if take is None or not name:
         raise typer.BadParameter("a rule takes a side: RECORD FIELD --take salesforce, or marketo", param_hint="--as-rule")
     settings = settings_of(config)
-    from consumers.answers.desk import rule_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import rule_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.waiting import print_rule  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
 

@@ -8,7 +8,7 @@ import typer
 from consumers.cli.terms import DEFAULT_CONFIG, Config, Exit, Json, Reason, console, examples, fail, finish, print_json, settings_of
 
 if TYPE_CHECKING:
-    from consumers.answers.control import Chosen
+    from consumers.answers.desk.control import Chosen
 
 _RECORD = "Only these records: a Salesforce id, a Marketo id, an e-mail address, or pair:NUMBER."
 
@@ -57,8 +57,8 @@ def pause(
     if not reason.strip():
         raise typer.BadParameter("say why, for everybody who sees it: --reason", param_hint="--reason")
     settings = settings_of(config)
-    from consumers.answers.control import UnknownKind  # noqa: PLC0415 - quick start
-    from consumers.answers.control import pause as pausing  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.control import UnknownKind  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.control import pause as pausing  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.control import print_paused  # noqa: PLC0415 - quick start
@@ -88,8 +88,8 @@ def resume(
     if not (records or to or kind or everything):
         raise typer.BadParameter("name what goes on (--to, --kind, records), or give --all")
     settings = settings_of(config)
-    from consumers.answers.control import UnknownKind  # noqa: PLC0415 - quick start
-    from consumers.answers.control import resume as resuming  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.control import UnknownKind  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.control import resume as resuming  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.control import print_resumed  # noqa: PLC0415 - quick start
 
@@ -108,7 +108,7 @@ def resume(
 def paused(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """What is paused, by whom, why, since when, and how many records wait for its end."""
     settings = settings_of(config)
-    from consumers.answers.control import pauses_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.control import pauses_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.control import print_paused  # noqa: PLC0415 - quick start
 
     told = finish(pauses_of(settings))
@@ -119,7 +119,7 @@ def paused(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
 
 
 def _chosen(records: list[str] | None, to: To | None, kind: str) -> "Chosen":
-    from consumers.answers.control import Chosen  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.control import Chosen  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
 
     return Chosen(to=System(to.value) if to else None, kind=kind, records=records or ())

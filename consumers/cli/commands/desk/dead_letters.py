@@ -17,7 +17,7 @@ letters_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, short_hel
 def list_letters(config: Config = DEFAULT_CONFIG, *, cause: Cause = "", most: Most = 1_000, json: Json = False) -> None:
     """What could not be used, by cause, the most frequent first, with what helps."""
     settings = settings_of(config)
-    from consumers.answers.desk import letters_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import letters_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.waiting import print_groups  # noqa: PLC0415 - quick start
     from consumers.desk.letters import letter_shown  # noqa: PLC0415 - quick start
     from consumers.desk.waiting import letters_grouped  # noqa: PLC0415 - quick start
@@ -42,7 +42,7 @@ def show_letters(
 ) -> None:
     """Dead letters in full: why, every attempt, and what helps; with --original also what was told, which the audit log notes."""
     settings = settings_of(config)
-    from consumers.answers.desk import letters_named  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import letters_named  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.waiting import print_letters  # noqa: PLC0415 - quick start
     from consumers.desk.letters import letter_shown  # noqa: PLC0415 - quick start
@@ -79,7 +79,7 @@ def retry_letters(
     Without --apply it is said what would be done, and what would be written by that now; 6 where anything would.
     """
     settings = settings_of(config)
-    from consumers.answers.desk import retried_letters  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import retried_letters  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
 
     chosen = chosen_of([str(each) for each in numbers or ()], cause, everything=everything, most=most)
@@ -106,7 +106,7 @@ def discard_letters(
 ) -> None:
     """Put dead letters away, whatever they told: they wait for nobody any more, and can still be shown until their time is over."""
     settings = settings_of(config)
-    from consumers.answers.desk import discarded_letters  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import discarded_letters  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
 
     chosen = chosen_of([str(each) for each in numbers or ()], cause, everything=everything, most=most)

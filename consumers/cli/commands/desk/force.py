@@ -39,7 +39,7 @@ def force(
     """Force one record from one side: both systems are read, and what that side shows is agreed, whatever the rules say; the other side is
     written by the workers as ever. Without --apply it is said, field by field, what would be written where; 6 where anything would."""
     settings = settings_of(config)
-    from consumers.answers.forcing import forced  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.forcing import forced  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from streams.wire.systems import System  # noqa: PLC0415 - quick start
@@ -69,7 +69,7 @@ def reread(
     """Have records read again by the workers, on both sides; what they show is judged like any other reading, so nothing newer is lost.
     `tandem record` shows them as they are now, and judges nothing."""
     settings = settings_of(config)
-    from consumers.answers.forcing import reread as read_again  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.forcing import reread as read_again  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
 
     work = read_again(settings, names, who=who_acts())

@@ -15,7 +15,7 @@ holds_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, short_help=
 def list_holds(config: Config = DEFAULT_CONFIG, *, cause: Cause = "", most: Most = 1_000, json: Json = False) -> None:
     """Records that wait as a whole, and what a system refuses of others, by cause, with what helps (`tandem list held` names each)."""
     settings = settings_of(config)
-    from consumers.answers.desk import holds_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import holds_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.waiting import print_groups  # noqa: PLC0415 - quick start
     from consumers.desk.waiting import grouped  # noqa: PLC0415 - quick start
 
@@ -32,7 +32,7 @@ def show_hold(
 ) -> None:
     """Why a record waits, and what helps; where several may be meant, the candidates side by side."""
     settings = settings_of(config)
-    from consumers.answers.desk import hold_of  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import hold_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.waiting import print_hold  # noqa: PLC0415 - quick start
 
     told = finish(hold_of(settings, name, most=100_000))
@@ -62,7 +62,7 @@ def retry_holds(
     """Try once more what keeps records, or is refused of them: they are read again where something may have been missed, and written to
     again. Without --apply it is said what would be done, and what would be written by that now; 6 where anything would."""
     settings = settings_of(config)
-    from consumers.answers.desk import retried_holds  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import retried_holds  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
 
     chosen = chosen_of(names or [], cause, everything=everything, most=most)
@@ -87,7 +87,7 @@ def resolve_hold(
 ) -> None:
     """Choose whom a record is that may be several: both are one then, and the rules decide what differs, as at any meeting."""
     settings = settings_of(config)
-    from consumers.answers.desk import chosen_match  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import chosen_match  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
 
     acting = chosen_match(settings, name, candidate, who=who_acts(), apply=apply)

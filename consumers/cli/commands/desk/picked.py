@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from typing import Any
 
-    from consumers.answers.desk import Chosen
+    from consumers.answers.desk.waiting import Chosen
     from consumers.configuration.loading import Settings
     from consumers.desk.doing import Outcome
 
@@ -27,7 +27,7 @@ def chosen_of(names: "Sequence[str]", cause: str, *, everything: bool, most: int
     """What a command is about: one way of saying so."""
     if sum((bool(names), bool(cause) and not everything, everything)) != 1:
         raise typer.BadParameter("name some, or give --cause, or --all")
-    from consumers.answers.desk import Chosen  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.waiting import Chosen  # noqa: PLC0415 - quick start
 
     return Chosen(names=names, cause=cause, everything=everything, most=most)
 

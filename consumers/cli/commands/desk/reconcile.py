@@ -32,8 +32,8 @@ def now(
     1 where a cycle is not done in time: no worker carries that poll, its system takes no calls, or it reads much.
     """
     settings = settings_of(config)
-    from consumers.answers.control import UnknownKind  # noqa: PLC0415 - quick start
-    from consumers.answers.reconciling import reconciled  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.control import UnknownKind  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.reconciling import reconciled  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.status import print_cycles  # noqa: PLC0415 - quick start

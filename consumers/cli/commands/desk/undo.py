@@ -56,7 +56,7 @@ def undo(
     it is said what would be done; 6 where anything would. An undo has a name, by which it can be undone in turn.
     """
     settings = settings_of(config)
-    from consumers.answers.undo import Chosen, selected, undone  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.undo import Chosen, selected, undone  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.desk.undo import print_undone  # noqa: PLC0415 - quick start

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any, TypeVar
 
-    from consumers.answers.delivering import Shared
+    from consumers.answers.logs.delivering import Shared
     from consumers.configuration.loading import Settings
 
     _T = TypeVar("_T")
@@ -67,8 +67,8 @@ def create(
     The secret is shown once, now. URLs at private, loopback or link-local addresses need `deliveries.private_hosts`; http does, too.
     """
     settings, secret = settings_of(config), _secret(secret_file)
-    from consumers.answers.delivering import Asked  # noqa: PLC0415 - quick start
-    from consumers.answers.delivering import create as creating  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import Asked  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import create as creating  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.deliveries.addresses import shown_url  # noqa: PLC0415 - quick start
     from consumers.deliveries.delivery import Way  # noqa: PLC0415 - quick start
@@ -86,7 +86,7 @@ def create(
 def list_all(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """Which deliveries there are, how each stands, how far it is behind, and when it is tried next. 1 where one fails or is disabled."""
     settings = settings_of(config)
-    from consumers.answers.delivering import deliveries_of  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import deliveries_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.deliveries import print_deliveries  # noqa: PLC0415 - quick start
 
     found = finish(deliveries_of(settings))
@@ -104,7 +104,7 @@ def list_all(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
 def show(name: Name, config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """What a delivery wants, how far it is in each partition, and how its calls go."""
     settings = settings_of(config)
-    from consumers.answers.delivering import delivery_of  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import delivery_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.deliveries import print_delivery  # noqa: PLC0415 - quick start
 
     found = _told(delivery_of(settings, name))
@@ -120,7 +120,7 @@ def show(name: Name, config: Config = DEFAULT_CONFIG, *, json: Json = False) -> 
 def pause(name: Name, config: Config = DEFAULT_CONFIG, *, reason: Reason = "", json: Json = False) -> None:
     """Deliver nothing until it is resumed; what comes meanwhile waits on its topic, for as long as that keeps messages."""
     settings = settings_of(config)
-    from consumers.answers.delivering import pause as pausing  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import pause as pausing  # noqa: PLC0415 - quick start
     from consumers.audit_log.deeds import who_acts  # noqa: PLC0415 - quick start
     from consumers.cli.text.deliveries import print_delivery  # noqa: PLC0415 - quick start
 
@@ -133,7 +133,7 @@ def pause(name: Name, config: Config = DEFAULT_CONFIG, *, reason: Reason = "", j
 def resume(name: Name, config: Config = DEFAULT_CONFIG, *, reason: Reason = "", json: Json = False) -> None:
     """Go on where it stopped, at once: one that is paused, that its receiver disabled (410), or that waits for its next attempt."""
     settings = settings_of(config)
-    from consumers.answers.delivering import resume as resuming  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import resume as resuming  # noqa: PLC0415 - quick start
     from consumers.cli.text.deliveries import print_delivery  # noqa: PLC0415 - quick start
 
     found = _done(settings, "deliveries resume", {"name": name}, resuming(settings, name), reason)
@@ -144,7 +144,7 @@ def resume(name: Name, config: Config = DEFAULT_CONFIG, *, reason: Reason = "", 
 def try_out(name: Name, config: Config = DEFAULT_CONFIG, *, reason: Reason = "", json: Json = False) -> None:
     """Call its webhook once from here with a message of the type tandem.test, signed as any other, and say what it answers."""
     settings = settings_of(config)
-    from consumers.answers.delivering import try_out as trying  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import try_out as trying  # noqa: PLC0415 - quick start
 
     answer = _done(settings, "deliveries test", {"name": name}, trying(settings, name), reason)
     if json:
@@ -170,7 +170,7 @@ def rotate(
 ) -> None:
     """Sign with another secret from now on, and for a while with the one before as well: a receiver takes either. Shown once, now."""
     settings, secret = settings_of(config), _secret(secret_file)
-    from consumers.answers.delivering import rotate as rotating  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import rotate as rotating  # noqa: PLC0415 - quick start
     from consumers.configuration.reading.times import duration  # noqa: PLC0415 - quick start
 
     try:
@@ -200,7 +200,7 @@ def rewind(
     if (since is None) == (not offset):
         raise typer.BadParameter("one of them: --since or --offset", param_hint="--since")
     settings = settings_of(config)
-    from consumers.answers.delivering import rewind as rewinding  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import rewind as rewinding  # noqa: PLC0415 - quick start
     from consumers.cli.text.deliveries import print_delivery  # noqa: PLC0415 - quick start
 
     offsets = dict(_place(each) for each in offset or [])
@@ -220,7 +220,7 @@ def delete(
 ) -> None:
     """End it: its cursor and its secrets are gone."""
     settings = settings_of(config)
-    from consumers.answers.delivering import delete as deleting  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.delivering import delete as deleting  # noqa: PLC0415 - quick start
 
     if not yes and (json or not typer.confirm(f"Delete {name}, with its cursor and its secret?")):
         fail("Not confirmed; nothing was done (--yes confirms it).", Exit.PROBLEMS)

@@ -72,7 +72,7 @@ def _in_use(settings: "Settings") -> "Settings | None":
 
 
 def _tried(new: "Settings", present: "Settings", since: str, *, reveal: bool, json: bool) -> bool:
-    from consumers.answers.trying import plan_of  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.trying import plan_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.trying import print_plan, shown  # noqa: PLC0415 - quick start
     from consumers.subscriptions.since import NoMoment, moment_of  # noqa: PLC0415 - quick start
 
@@ -89,7 +89,7 @@ def _tried(new: "Settings", present: "Settings", since: str, *, reveal: bool, js
 
 
 def _now(settings: "Settings", *, reveal: bool, json: bool) -> bool:
-    from consumers.answers.trying import pending_of  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.trying import pending_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.trying import print_pending, shown_fields  # noqa: PLC0415 - quick start
 
     told = shown_fields(finish(pending_of(settings)), reveal=reveal)
@@ -130,7 +130,7 @@ def rebuild(
     mapped and to compare; where it is gone, the configuration alone says what is mapped. 1 where --compare finds a difference.
     """
     settings = settings_of(config)
-    from consumers.answers.trying import rebuild_of  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.trying import rebuild_of  # noqa: PLC0415 - quick start
     from consumers.cli.noted import note_in  # noqa: PLC0415 - quick start
     from consumers.cli.text.trying import print_rebuilt  # noqa: PLC0415 - quick start
 

@@ -30,7 +30,7 @@ def audit_log(
     A person is named by the environment variable TANDEM_USER, else by account and machine.
     """
     settings = settings_of(config)
-    from consumers.answers.ledger import deeds_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.ledger import deeds_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.deeds import print_deeds  # noqa: PLC0415 - quick start
     from consumers.subscriptions.since import NoMoment, moment_of  # noqa: PLC0415 - quick start
 

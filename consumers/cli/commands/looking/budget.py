@@ -14,7 +14,7 @@ def budget(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """Say how many calls of each system's day are used, what for, and whether the rest lasts; the same of Salesforce's events. 1 where it
     won't."""
     settings = settings_of(config)
-    from consumers.answers.ledger import spent_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.ledger import spent_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.budget import print_budget  # noqa: PLC0415 - quick start
 
     told = finish(spent_of(settings))

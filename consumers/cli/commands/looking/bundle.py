@@ -30,7 +30,7 @@ def support_bundle(
     """Put the record, its explanation, timeline, decisions and exchanges, the configuration and the versions into one file. Personal data
     is masked; secrets are in none. With --json it is printed instead."""
     settings = settings_of(config)
-    from consumers.answers.bundling import as_zip, bundle_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.bundling import as_zip, bundle_of  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.console.masking import masked  # noqa: PLC0415 - quick start
 

@@ -39,7 +39,7 @@ def coverage(
     if context.invoked_subcommand is not None:
         return
     settings = settings_of(config)
-    from consumers.answers.covering import coverage_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.covering import coverage_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.coverage import print_coverage  # noqa: PLC0415 - quick start
 
     told = finish(coverage_of(settings, hours=hours))

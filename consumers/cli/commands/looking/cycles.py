@@ -26,7 +26,7 @@ def cycles(
     """Tell of each cycle what it read, what of it was known, what the stream had missed and why, what is repaired or held, its calls and
     when the next is due; 1 where any of them found what the stream had missed."""
     settings = settings_of(config)
-    from consumers.answers.covering import cycles_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.covering import cycles_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.status import print_cycles  # noqa: PLC0415 - quick start
 
     told = finish(cycles_of(settings, only or "", only_missed=missed, most=most))

@@ -38,7 +38,7 @@ def drift(
     if context.invoked_subcommand is not None:
         return
     settings = settings_of(config)
-    from consumers.answers.drifting import drift_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.drifting import drift_of  # noqa: PLC0415 - quick start
     from consumers.audit.compare import Class  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.drift import print_drift  # noqa: PLC0415 - quick start
 
@@ -69,7 +69,7 @@ def repair(
     With --apply it is done: the workers write it like any other change. What was changed meanwhile is never overwritten.
     """
     settings = settings_of(config)
-    from consumers.answers.repairing import repaired  # noqa: PLC0415 - quick start
+    from consumers.answers.desk.repairing import repaired  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.drift import print_repairs  # noqa: PLC0415 - quick start
 

@@ -50,7 +50,7 @@ def record(
     if (at and since) or (until and not since):
         raise typer.BadParameter("one of --at TIME and --since TIME [--until TIME]")
     if since_ms is not None:
-        from consumers.answers.past import changes_of  # noqa: PLC0415 - quick start
+        from consumers.answers.looking.past import changes_of  # noqa: PLC0415 - quick start
         from consumers.cli.text.looking.past import print_changes  # noqa: PLC0415 - quick start
 
         changes = finish(changes_of(settings, name, since_ms, _now_ms() if until_ms is None else until_ms))
@@ -61,7 +61,7 @@ def record(
             print_changes(console(), each)
         return
     if at_ms is not None:
-        from consumers.answers.past import stood  # noqa: PLC0415 - quick start
+        from consumers.answers.looking.past import stood  # noqa: PLC0415 - quick start
         from consumers.cli.text.looking.past import print_past  # noqa: PLC0415 - quick start
 
         past = finish(stood(settings, name, at_ms))
@@ -71,7 +71,7 @@ def record(
         for one in past:
             print_past(console(), one, everything=everything)
         return
-    from consumers.answers.ledger import records_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.ledger import records_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.record import print_record  # noqa: PLC0415 - quick start
 
     shown, notes = finish(records_of(settings, name, live=live))
@@ -102,7 +102,7 @@ def explain(
 ) -> None:
     """Why a field has its value, or why it did not change: what happened, in order, in your time zone (TZ), and how it stands."""
     settings = settings_of(config)
-    from consumers.answers.ledger import stories_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.ledger import stories_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.story import print_story  # noqa: PLC0415 - quick start
 
     told, notes = finish(stories_of(settings, name, field, most=most, live=live, at_ms=_moment(at, "--at")))
@@ -132,7 +132,7 @@ def verify(
     if chain and name:
         raise typer.BadParameter("the chain is over all decisions: --record goes without --chain")
     settings = settings_of(config)
-    from consumers.answers.proving import chained, verified  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.proving import chained, verified  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.proof import counted, print_chained, print_verified  # noqa: PLC0415 - quick start
 
     if chain:

@@ -30,7 +30,7 @@ def schemas(
     compatible. Messages stay plain JSON on their topics, without the registry's prefix of five bytes.
     """
     settings = settings_of(config)
-    from consumers.answers.schemas import registered, schemas_of  # noqa: PLC0415 - quick start
+    from consumers.answers.logs.schemas import registered, schemas_of  # noqa: PLC0415 - quick start
     from consumers.cli.noted import noted  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.schemas import print_subjects  # noqa: PLC0415 - quick start
     from consumers.subscriptions.registered import Stand  # noqa: PLC0415 - quick start

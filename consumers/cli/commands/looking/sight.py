@@ -29,7 +29,7 @@ def visibility(
 ) -> None:
     """Say of each object and field what is synced, what is not, and why, on both sides; 1 where a mapped one is hidden or stopped."""
     settings = settings_of(config)
-    from consumers.answers.sight import visibility_of  # noqa: PLC0415 - quick start
+    from consumers.answers.looking.sight import visibility_of  # noqa: PLC0415 - quick start
     from consumers.cli.text.looking.sight import print_visibility  # noqa: PLC0415 - quick start
     from consumers.fitting.visibility import Sight  # noqa: PLC0415 - quick start
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from consumers.answers.desk import HoldShown
+from consumers.answers.desk.waiting import HoldShown
 from consumers.desk.deciding import AsRule
 from consumers.desk.doing import Outcome
 from consumers.desk.letters import LetterShown

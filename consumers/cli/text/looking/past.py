@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from consumers.answers.past import Changes, Past
+from consumers.answers.looking.past import Changes, Past
 from consumers.reports.clock import moment
 from consumers.reports.records.derived import FieldThen, Showed
 from consumers.reports.records.plain import NAMES, quoted, spelled

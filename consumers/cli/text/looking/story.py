@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from consumers.answers.ledger import Story
+from consumers.answers.looking.ledger import Story
 from consumers.reports.clock import moment
 from consumers.reports.records.plain import NAMES, quoted, spelled
 from consumers.reports.records.story import Chapter

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import msgspec
 
-from consumers.answers.control import Chosen, UnknownKind, pause, pausing, resume, resuming
-from consumers.answers.covering import coverage_of
-from consumers.answers.journey import Journey, journey
-from consumers.answers.ledger import Deletes, deletes_of
-from consumers.answers.reconciling import Cycles, polls_of, reconciled
+from consumers.answers.desk.control import Chosen, UnknownKind, pause, pausing, resume, resuming
+from consumers.answers.desk.journey import Journey, journey
+from consumers.answers.desk.reconciling import Cycles, polls_of, reconciled
+from consumers.answers.looking.covering import coverage_of
+from consumers.answers.looking.ledger import Deletes, deletes_of
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.registered import registry_of
 from consumers.console.access.problems import Refused

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from consumers.answers import delivering
-from consumers.answers.delivering import Shared, Shown
+from consumers.answers.logs import delivering
+from consumers.answers.logs.delivering import Shared, Shown
 from consumers.configuration.loading import Settings
 from consumers.console.access.problems import Refused
 from consumers.console.access.roles import Role

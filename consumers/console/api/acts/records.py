@@ -4,9 +4,9 @@ from typing import Annotated
 
 import msgspec
 
-from consumers.answers.forcing import forced, named, reread
-from consumers.answers.repairing import repaired
-from consumers.answers.undo import Chosen, selected, undone
+from consumers.answers.desk.forcing import forced, named, reread
+from consumers.answers.desk.repairing import repaired
+from consumers.answers.desk.undo import Chosen, selected, undone
 from consumers.audit.repair import Repair
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.registered import registry_of

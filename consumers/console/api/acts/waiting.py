@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from consumers.answers.desk import Chosen, chosen_match, discarded_letters, resolved, retried_holds, retried_letters
+from consumers.answers.desk.waiting import Chosen, chosen_match, discarded_letters, resolved, retried_holds, retried_letters
 from consumers.configuration.loading import Settings
 from consumers.console.access.problems import Refused
 from consumers.console.api.acts.act import Act, Asked, Everything, Most, Name, one_way

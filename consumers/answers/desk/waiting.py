@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from consumers.answers.control import a_pool
+from consumers.answers.desk.control import a_pool
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.defaults import build
 from consumers.desk.deciding import AsRule, Take, as_rule, resolve

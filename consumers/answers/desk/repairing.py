@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 
-from consumers.answers.drifting import drift_of
+from consumers.answers.looking.drifting import drift_of
 from consumers.audit.book import Book
 from consumers.audit.compare import Class
 from consumers.audit.repair import Repair, Repairing

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from consumers.answers.ledger import Story, records_of, stories_of
-from consumers.answers.timelines import timeline_of
+from consumers.answers.looking.ledger import Story, records_of, stories_of
+from consumers.answers.looking.timelines import timeline_of
 from consumers.configuration.loading import Settings
 from consumers.configuration.reference import shown
 from consumers.ledger.versions import Version, versions

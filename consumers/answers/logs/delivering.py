@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from consumers.answers.choosing import choice_of
+from consumers.answers.logs.choosing import choice_of
 from consumers.configuration.access import kafka_access
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.registered import registry_of

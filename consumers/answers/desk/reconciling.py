@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from consumers.answers.control import a_pool, objects_of
+from consumers.answers.desk.control import a_pool, objects_of
 from consumers.configuration.loading import Settings
 from consumers.configuration.mapping.registered import registry_of
 from consumers.reconcile.asked import ask

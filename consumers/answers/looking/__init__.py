@@ -1,0 +1,1 @@
+"""What is so, and what was: nothing is changed by asking."""
