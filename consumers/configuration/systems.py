@@ -7,7 +7,7 @@ from typing import assert_never
 from consumers.configuration.groups.connections import Flow, SalesforceSettings
 from consumers.configuration.reading.types import Secret
 from consumers.configuration.settings import Settings
-from streams.budget.limits import MARKETO, SALESFORCE, Limits
+from streams.budget.reckoning.limits import MARKETO, SALESFORCE, Limits
 from streams.marketo.api.settings import MarketoSettings as MarketoAdapterSettings
 from streams.salesforce.api.access.settings import ClientCredentials, Credentials, JwtBearer, Password, RefreshToken
 from streams.salesforce.api.access.settings import SalesforceSettings as SalesforceAdapterSettings

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from streams.budget.allowance import Allowance
+from streams.budget.reckoning.allowance import Allowance
 
 _READ = "select value from findings where name = $1"
 _SAVE = """

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from streams.budget import day
-from streams.budget.forecast import Forecast, forecast
-from streams.budget.limits import Limits
 from streams.budget.port import Lane
-from streams.budget.state import BudgetState
+from streams.budget.reckoning import day
+from streams.budget.reckoning.forecast import Forecast, forecast
+from streams.budget.reckoning.limits import Limits
+from streams.budget.reckoning.state import BudgetState
 from streams.wire.systems import System
 
 _BUDGETS = "select system, state from budgets order by system"

@@ -5,7 +5,7 @@ from typing import Any
 
 from consumers.ledger.allowances import events_of
 from consumers.troubles.trouble import Grade, Trouble
-from streams.budget.allowance import Allowance
+from streams.budget.reckoning.allowance import Allowance
 
 
 async def events_scarce(connection: Any, expected: Any) -> Sequence[Trouble]:

@@ -23,10 +23,10 @@ from consumers.troubles.pauses import paused
 from consumers.troubles.sources import SOURCES, late, limits_ms
 from consumers.troubles.trouble import Grade, Trouble, worst_first
 from consumers.troubles.workers import GROUPS, INTAKE, SERVING
-from streams.budget import day
-from streams.budget.forecast import Forecast, forecast
-from streams.budget.limits import Limits
-from streams.budget.state import BudgetState
+from streams.budget.reckoning import day
+from streams.budget.reckoning.forecast import Forecast, forecast
+from streams.budget.reckoning.limits import Limits
+from streams.budget.reckoning.state import BudgetState
 from streams.wire.systems import Object, System
 
 _BUDGETS = "select system, state from budgets order by system"

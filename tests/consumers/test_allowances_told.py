@@ -15,10 +15,10 @@ from consumers.troubles.events import events_scarce
 from consumers.troubles.ledger import Expected
 from consumers.worker.assembly.allowances import ask
 from consumers.worker.tools.opening import Tools
-from streams.budget import day
-from streams.budget.limits import MARKETO
 from streams.budget.port import Lane
-from streams.budget.postgres import PostgresBudget
+from streams.budget.reckoning import day
+from streams.budget.reckoning.limits import MARKETO
+from streams.budget.shared.postgres import PostgresBudget
 from streams.ground.clock import now_ms
 from streams.marketo.api.wire import Usage
 from streams.wire.errors import Reject, SyncError

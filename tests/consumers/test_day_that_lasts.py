@@ -10,11 +10,11 @@ import pytest
 
 from consumers.settle.conditions.lasting import Lasting
 from consumers.settle.conditions.pace import BucketPace
-from streams.budget.forecast import Forecast, forecast
-from streams.budget.limits import MARKETO, SALESFORCE, Limits
 from streams.budget.port import Lane
-from streams.budget.rule import Asking, ask
-from streams.budget.state import BudgetState
+from streams.budget.reckoning.forecast import Forecast, forecast
+from streams.budget.reckoning.limits import MARKETO, SALESFORCE, Limits
+from streams.budget.reckoning.rule import Asking, ask
+from streams.budget.reckoning.state import BudgetState
 
 MIDNIGHT = 1_700_028_000_000
 """In Chicago."""

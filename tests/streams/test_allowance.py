@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.budget.allowance import Allowance, told
+from streams.budget.reckoning.allowance import Allowance, told
 
 NOW, MINUTE = 1_800_000_000_000, 60_000
 

@@ -9,10 +9,10 @@ import asyncpg
 import msgspec
 import pytest
 
-from streams.budget.limits import MARKETO, Limits
 from streams.budget.port import Budget, Lane
-from streams.budget.postgres import PostgresBudget
-from streams.budget.state import BudgetState
+from streams.budget.reckoning.limits import MARKETO, Limits
+from streams.budget.reckoning.state import BudgetState
+from streams.budget.shared.postgres import PostgresBudget
 from streams.wire.errors import Retry
 from streams.wire.systems import System
 

@@ -11,11 +11,11 @@ from random import Random
 import msgspec
 import pytest
 
-from streams.budget import day
-from streams.budget.limits import MARKETO, SALESFORCE, Limits
 from streams.budget.port import LANES, MISSED
-from streams.budget.rule import NONE, Asking, ByLane, Leave, ask
-from streams.budget.state import BudgetState
+from streams.budget.reckoning import day
+from streams.budget.reckoning.limits import MARKETO, SALESFORCE, Limits
+from streams.budget.reckoning.rule import NONE, Asking, ByLane, Leave, ask
+from streams.budget.reckoning.state import BudgetState
 
 START = 1_700_000_000_000
 LIVE, REPAIR = (1, 0, 0, 0, 0), (0, 1, 0, 0, 0)

@@ -6,9 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from streams.budget.limits import MARKETO
 from streams.budget.port import Lane
-from streams.budget.postgres import PostgresBudget
+from streams.budget.reckoning.limits import MARKETO
+from streams.budget.shared.postgres import PostgresBudget
 from streams.wire.systems import System
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

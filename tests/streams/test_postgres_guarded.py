@@ -15,9 +15,9 @@ from consumers.reconcile.confirmation import confirm_deletes
 from consumers.reports.database import ledger_connection
 from infra.postgres.migrate import migrate
 from infra.postgres.server import DATABASE, Guarded, Server
-from streams.budget.limits import MARKETO
 from streams.budget.port import Lane
-from streams.budget.postgres import PostgresBudget
+from streams.budget.reckoning.limits import MARKETO
+from streams.budget.shared.postgres import PostgresBudget
 from streams.relay.singleton import PostgresSingleton
 from streams.wire.errors import Fatal
 from streams.wire.systems import LEAD, System

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consumers.settle.conditions.pace import Pacing
-from streams.budget.forecast import Forecast
 from streams.budget.port import Lane
+from streams.budget.reckoning.forecast import Forecast
 
 
 class Day(Protocol):

@@ -10,8 +10,8 @@ import structlog
 from consumers.ledger.allowances import events_of, save_events
 from consumers.worker.process.process import Process
 from consumers.worker.tools.opening import Tools
-from streams.budget.allowance import EVENTS, told
 from streams.budget.port import Lane
+from streams.budget.reckoning.allowance import EVENTS, told
 from streams.ground.clock import now_ms
 from streams.ground.database import away_is_retry
 from streams.ground.pause import pause

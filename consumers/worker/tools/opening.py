@@ -44,7 +44,7 @@ from consumers.settle.writers.sighted import SightedWriter
 from consumers.worker.tools.terms import rules_of, terms_of
 from consumers.worker.tools.watched import CallWatch, CallWatched, WaitWatched
 from streams.budget.port import Budget
-from streams.budget.postgres import PostgresBudget
+from streams.budget.shared.postgres import PostgresBudget
 from streams.ground.clock import now_ms
 from streams.ground.database import away_is_retry
 from streams.marketo.api.rest import MarketoRest

@@ -26,7 +26,7 @@ create index gaps_open on gaps (source) where closed_ms is null;
 create table budgets (
     system text primary key,
     version bigint not null default 0,
-    state text not null                   -- streams.budget.rule.BudgetState, JSON
+    state text not null                   -- streams.budget.reckoning.rule.BudgetState, JSON
 ) with (fillfactor = 50);
 
 create table budget_spent (

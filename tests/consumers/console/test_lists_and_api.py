@@ -24,7 +24,7 @@ from consumers.console.tables.table import Column, Table, arranged, as_csv, term
 from consumers.copy.progress import source_of
 from consumers.copy.quote import Limits, Matches, quoted, salesforce_part
 from consumers.copy.store import begin
-from streams.budget.state import BudgetState
+from streams.budget.reckoning.state import BudgetState
 from streams.ground.clock import now_ms
 from tests.consumers.console.served import served, settings_on
 from tests.consumers.console.troubled import fill

@@ -31,8 +31,8 @@ from consumers.reports.standing.status import status as status_of
 from consumers.troubles.ledger import Expected
 from consumers.troubles.trouble import Trouble
 from consumers.troubles.workers import GROUPS, SERVING, beat, worker_troubles
-from streams.budget.limits import MARKETO, SALESFORCE
-from streams.budget.state import BudgetState
+from streams.budget.reckoning.limits import MARKETO, SALESFORCE
+from streams.budget.reckoning.state import BudgetState
 from streams.wire.errors import Fatal, Retry, Unprepared
 from streams.wire.events import Value
 from streams.wire.systems import CONTACT, Object, System, salesforce_id

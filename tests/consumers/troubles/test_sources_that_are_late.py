@@ -8,7 +8,7 @@ import pytest
 from consumers.troubles.ledger import Expected, ledger_troubles
 from consumers.troubles.sources import late, limits_ms
 from consumers.troubles.trouble import unready
-from streams.budget.limits import MARKETO, SALESFORCE
+from streams.budget.reckoning.limits import MARKETO, SALESFORCE
 from streams.relay.positions import PostgresPositions
 from streams.wire.systems import CONTACT, LEAD, System
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from math import inf
 
-from streams.budget import day
-from streams.budget.hour import STRETCH_MS
-from streams.budget.limits import Limits
-from streams.budget.state import BudgetState
+from streams.budget.reckoning import day
+from streams.budget.reckoning.hour import STRETCH_MS
+from streams.budget.reckoning.limits import Limits
+from streams.budget.reckoning.state import BudgetState
 
 _DAY_SECONDS = 86_400.0
 _HOUR_SECONDS = 3_600.0

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.budget.state import BudgetState
+from streams.budget.reckoning.state import BudgetState
 
 STRETCH_MS = 300_000
 _KEPT_MS = 3_600_000

@@ -13,14 +13,14 @@ import asyncpg
 import msgspec
 import structlog
 
-from streams.budget.forecast import Forecast, forecast
-from streams.budget.limits import Limits
 from streams.budget.port import LANES, Lane, Ticket
-from streams.budget.row import StoredBudget, Told
-from streams.budget.rule import NONE, Asking, Leave, ask
-from streams.budget.sql import CHANNEL, CREATE, SAVE, SPEND
-from streams.budget.state import BudgetState
-from streams.budget.waiting import Granted, Waiter
+from streams.budget.reckoning.forecast import Forecast, forecast
+from streams.budget.reckoning.limits import Limits
+from streams.budget.reckoning.rule import NONE, Asking, Leave, ask
+from streams.budget.reckoning.state import BudgetState
+from streams.budget.shared.row import StoredBudget, Told
+from streams.budget.shared.sql import CHANNEL, CREATE, SAVE, SPEND
+from streams.budget.shared.waiting import Granted, Waiter
 from streams.ground.database import AWAY
 from streams.wire.errors import Retry
 from streams.wire.systems import System

@@ -9,11 +9,11 @@ from math import ceil
 
 import msgspec
 
-from streams.budget import day, hour
-from streams.budget.limits import Limits
 from streams.budget.port import LANES, MISSED, Lane
-from streams.budget.state import BudgetState, Worker
-from streams.budget.window import Room, kept, less_share, paced, repair_room, rooms
+from streams.budget.reckoning import day, hour
+from streams.budget.reckoning.limits import Limits
+from streams.budget.reckoning.state import BudgetState, Worker
+from streams.budget.reckoning.window import Room, kept, less_share, paced, repair_room, rooms
 
 ByLane = tuple[int, int, int, int, int]
 """A number for each lane, by the lane's number."""

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from streams.budget.state import BudgetState
+from streams.budget.reckoning.state import BudgetState
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streams.budget.port import Lane
-from streams.budget.rule import Leave
+from streams.budget.reckoning.rule import Leave
 
 
 @dataclass(slots=True, eq=False)

@@ -6,9 +6,9 @@ from math import ceil, floor
 
 import msgspec
 
-from streams.budget.limits import Limits
 from streams.budget.port import Lane
-from streams.budget.state import BudgetState
+from streams.budget.reckoning.limits import Limits
+from streams.budget.reckoning.state import BudgetState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

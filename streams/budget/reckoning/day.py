@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from streams.budget import hour
-from streams.budget.limits import Limits
-from streams.budget.state import BudgetState
+from streams.budget.reckoning import hour
+from streams.budget.reckoning.limits import Limits
+from streams.budget.reckoning.state import BudgetState
 
 DAY_MS = 86_400_000
 _STRETCH_MS = 3_600_000

@@ -1,0 +1,1 @@
+"""The budget that all workers share, on PostgreSQL."""
